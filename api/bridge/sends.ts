@@ -1,0 +1,97 @@
+import { type ChannelFacts, type MemberFacts, maySend } from '../domain/policies.ts';
+import type { Entry, EventOf, Outcome, Rejection } from '../events.ts';
+import type { Query } from '../infra/database/database.ts';
+import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
+import { type Applied, addEntry, addHead } from './applied.ts';
+
+type MessageSent = EventOf<'MessageSent'>;
+
+/** An entry in its place; or, where `id` is null, what speaks against it. */
+type SendRow = (EntryRow | { id: null }) & {
+  /** Of the channel after this run; null where the entry was there before. */
+  version: number | null;
+  channel: ChannelFacts | null;
+  member: MemberFacts | null;
+};
+
+/**
+ * A run of sends in one statement. An id that is known, or comes twice, has the row that is there, before any other
+ * rule; new ones take the next dense places where the channel is open and the author a member.
+ */
+const statement = `
+WITH input AS (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS i(
+    n int, id uuid, channel_id uuid, author_id uuid, client_id text, text text, reply_to_id uuid, sent_at timestamptz)
+), known AS (
+  SELECT e.* FROM entry e WHERE e.id IN (SELECT id FROM input)
+), allowed AS (
+  SELECT i.*, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
+  FROM (SELECT DISTINCT ON (id) * FROM input ORDER BY id, n) i
+  JOIN channel c ON c.id = i.channel_id AND c.closed_at IS NULL
+  JOIN member m ON m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE'
+  WHERE NOT EXISTS (SELECT FROM known k WHERE k.id = i.id)
+    AND (i.reply_to_id IS NULL OR EXISTS (
+      SELECT FROM entry r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id AND r.kind = 'TEXT'))
+), raised AS (
+  UPDATE channel c SET seq = c.seq + a.count, position = c.position + a.count, version = c.version + 1,
+    last_activity_at = greatest(c.last_activity_at, a.at)
+  FROM (SELECT channel_id, count(*)::int AS count, max(sent_at) AS at FROM allowed GROUP BY channel_id) a
+  WHERE c.id = a.channel_id
+  RETURNING c.id, c.seq - a.count AS seq, c.position - a.count AS position, c.version
+), added AS (
+  INSERT INTO entry (id, channel_id, author_id, kind, client_id, seq, position, text, reply_to_id, sent_at)
+  SELECT a.id, a.channel_id, a.author_id, 'TEXT', a.client_id, r.seq + a.place, r.position + a.place, a.text,
+    a.reply_to_id, a.sent_at
+  FROM allowed a JOIN raised r ON r.id = a.channel_id
+  RETURNING *
+)
+SELECT ${entryColumns}, r.version,
+  CASE WHEN e.id IS NULL AND c.id IS NOT NULL THEN
+    jsonb_build_object('kind', c.kind, 'visibility', c.visibility, 'closedAt', c.closed_at) END AS channel,
+  CASE WHEN e.id IS NULL AND m.user_id IS NOT NULL THEN
+    jsonb_build_object('role', m.role, 'state', m.state, 'revision', m.revision) END AS member
+FROM input i
+LEFT JOIN (SELECT * FROM known UNION ALL SELECT * FROM added) e ON e.id = i.id
+LEFT JOIN raised r ON r.id = e.channel_id AND e.seq > r.seq
+LEFT JOIN channel c ON c.id = i.channel_id
+LEFT JOIN member m ON m.channel_id = i.channel_id AND m.user_id = i.author_id
+ORDER BY i.n`;
+
+/**
+ * Applies a run of sends, none of which replies to another of the run.
+ * @param query of the transaction that holds the log's position
+ */
+export async function applySends(query: Query, events: readonly MessageSent[], applied: Applied): Promise<void> {
+  const rows = await query<SendRow>(statement, [JSON.stringify(events.map(toInput))]);
+  const fresh = new Map<string, Entry>();
+  events.forEach((event, n) => {
+    const row = rows[n];
+    if (row === undefined) throw new Error('the statement for sends answered fewer rows than it was given');
+    const outcome = toOutcome(row);
+    applied.outcomes.push({ event, outcome });
+    if (!outcome.applied || outcome.entry === null || row.version === null) return;
+    const { id, channelId, position, seq } = outcome.entry;
+    fresh.set(id, outcome.entry);
+    addHead(applied, { id: channelId, position, seq, version: row.version });
+  });
+  for (const entry of fresh.values()) addEntry(applied, entry);
+}
+
+function toInput({ messageId, channelId, actorId, clientId, text, replyToId, at }: MessageSent, n: number) {
+  return {
+    n,
+    id: messageId,
+    channel_id: channelId,
+    author_id: actorId,
+    client_id: clientId,
+    text,
+    reply_to_id: replyToId,
+    sent_at: at,
+  };
+}
+
+function toOutcome(row: SendRow): Outcome {
+  if (row.id !== null) return { applied: true, entry: toEntry(row) };
+  const noReply: Rejection = { code: 'BAD_USER_INPUT', message: 'replyToId names no message of this channel.' };
+  return { applied: false, rejection: maySend(row.channel, row.member) ?? noReply };
+}

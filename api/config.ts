@@ -1,0 +1,60 @@
+import { basename, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { logLevels } from './logger.ts';
+
+const count = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off']).default(fallback);
+
+const variables = z.object({
+  PORT: z.coerce.number().int().min(0).max(65535).default(4000),
+  HOST: z.string().default('0.0.0.0'),
+  DATA_DIR: z.string().min(1).default('./data'),
+  PUBLIC_URL: z.url().optional(),
+  LOG_LEVEL: z.enum(logLevels).default('warn'),
+  JWT_SECRET: z.string().min(32, 'takes at least 32 characters').optional(),
+  TOKEN_TTL_SECONDS: count(900),
+  MAX_CONNECTIONS: count(20_000),
+  MAX_SUBSCRIPTIONS: count(100),
+  MAX_MESSAGE_BYTES: count(4096),
+  MAX_REPLAY: count(10_000),
+  SEND_TIMEOUT_MS: count(10_000),
+  MATCH_LEASE_MS: count(15_000),
+  MATCH_RELAX_MS: count(5_000),
+  MATCH_ABSENCE_MS: count(120_000),
+  PRESENCE_LEASE_MS: count(30_000),
+  GRAVATAR: onOff('off'),
+  TRUST_PROXY: onOff('off'),
+  RATE_LIMITS: onOff('on'),
+});
+
+const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '');
+const packageRoot = basename(root) === 'dist' ? dirname(root) : root;
+
+/** Settings that are wrong, all of them in one message. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Where the parts of the package lie that are not code. */
+export const paths = {
+  migrations: `${packageRoot}/prisma/migrations`,
+  client: `${packageRoot}/dist/client`,
+};
+
+/** Every variable that is read, for `.env.example` and the docs. */
+export const variableNames = Object.keys(variables.shape);
+
+/**
+ * The process's settings. An empty variable counts as not set.
+ * @throws ConfigError that names every variable that is wrong, and how
+ */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = variables.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `  ${path[0]?.toString()}: ${message}`);
+  throw new ConfigError(`These environment variables are wrong:\n${problems.join('\n')}`);
+}
+
+export type Config = ReturnType<typeof readConfig>;

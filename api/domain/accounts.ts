@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import type { User } from '../../prisma/generated/client.ts';
+import {
+  BadUserInputError,
+  ConflictError,
+  type FieldProblem,
+  NotFoundError,
+  RateLimitedError,
+  UnauthenticatedError,
+} from '../errors.ts';
+import type { UserFacts } from '../events.ts';
+import type { Database } from '../infra/database/database.ts';
+import type { Limits } from '../infra/state/state.ts';
+import type { Logger } from '../logger.ts';
+import {
+  deviceName,
+  emailProblems,
+  nameProblems,
+  normaliseEmail,
+  normaliseName,
+  passwordProblems,
+} from './account-input.ts';
+import type { Auth, Viewer } from './auth.ts';
+import { type Page, type PageRequest, toPage } from './pages.ts';
+import { createPasswords } from './passwords.ts';
+import { createSessions, type SignedIn } from './sessions.ts';
+
+/** Where a request comes from. */
+export interface Origin {
+  /** The client's IP address. */
+  address: string;
+  userAgent: string;
+}
+
+/** The place of a user among those found: by name in any case, then id. */
+export interface NameKey {
+  name: string;
+  id: string;
+}
+
+const minuteMs = 60_000;
+const rates = {
+  login: { points: 10, windowMs: minuteMs },
+  logins: { points: 100, windowMs: minuteMs },
+  newcomers: { points: 120, windowMs: minuteMs },
+};
+const wrongLogin = 'The e-mail address or the password is wrong.';
+
+/** Users and how they sign in. Addresses are unique among those who have a password. */
+export function createAccounts(options: {
+  database: Database;
+  auth: Auth;
+  limits: Limits;
+  /** Whether rates are limited at all. */
+  rateLimits: boolean;
+  logger: Logger;
+}) {
+  const { database, auth, limits, rateLimits, logger } = options;
+  const { prisma, query } = database;
+  const passwords = createPasswords();
+  const sessions = createSessions({ database, auth });
+
+  /** State being away lets everybody in: what it counts is a courtesy to those who are slowed down by others. */
+  async function limit(rate: keyof typeof rates, key: string): Promise<void> {
+    if (!rateLimits) return;
+    const retryAfterMs = await limits.take(`${rate}:${key}`, rates[rate]).catch((error: unknown) => {
+      logger.warn({ error }, 'rates are not limited: state is away');
+      return 0;
+    });
+    if (retryAfterMs > 0) throw new RateLimitedError('Too many tries: wait a little.', retryAfterMs);
+  }
+
+  async function byId(id: string): Promise<User> {
+    const user = await prisma.user.findUnique({ where: { id } });
+    if (user === null) throw new NotFoundError('There is no such user.');
+    return user;
+  }
+
+  /** Turns a guest into a user, or makes a new one. */
+  async function addUser(
+    viewer: Viewer | null,
+    fields: { email: string; name: string; passwordHash: string },
+  ): Promise<User> {
+    const guest = viewer && (await prisma.user.findUnique({ where: { id: viewer.userId } }));
+    try {
+      if (guest && guest.passwordHash === null)
+        return await prisma.user.update({ where: { id: guest.id }, data: fields });
+      return await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), ...fields } });
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'P2002') throw emailTaken();
+      throw error;
+    }
+  }
+
+  return {
+    /**
+     * A user with a password. A guest who registers keeps id, channels and history, and the present session.
+     * @throws ConflictError when the address is taken
+     */
+    async register(
+      viewer: Viewer | null,
+      input: { email: string; password: string; name: string; device: string | null },
+      { address, userAgent }: Origin,
+    ): Promise<SignedIn> {
+      const email = normaliseEmail(input.email);
+      const name = normaliseName(input.name);
+      refuse([
+        ...emailProblems(email, 'input.email'),
+        ...passwordProblems(input.password, 'input.password'),
+        ...nameProblems(name, 'input.name'),
+      ]);
+      await limit('newcomers', address);
+      const taken = await prisma.user.findFirst({ where: { email, passwordHash: { not: null } } });
+      if (taken) throw emailTaken();
+      const user = await addUser(viewer, { email, name, passwordHash: await passwords.hash(input.password) });
+      if (viewer?.userId === user.id) return sessions.renew(viewer);
+      return sessions.begin(user.id, deviceName(input.device, userAgent));
+    },
+
+    /** @throws UnauthenticatedError for a wrong address or password, without saying which */
+    async login(
+      input: { email: string; password: string; device: string | null },
+      { address, userAgent }: Origin,
+    ): Promise<SignedIn> {
+      const email = normaliseEmail(input.email);
+      await limit('logins', address);
+      await limit('login', `${address}:${email.slice(0, 254)}`);
+      const user = await prisma.user.findFirst({
+        where: { email: email.replaceAll('\0', ''), passwordHash: { not: null } },
+      });
+      const matches = await passwords.matches(user?.passwordHash ?? null, input.password);
+      if (!matches || user === null) throw new UnauthenticatedError(wrongLogin);
+      return sessions.begin(user.id, deviceName(input.device, userAgent));
+    },
+
+    /** A user with no password. The address, if any, is for the picture alone. */
+    async guest(
+      input: { name: string; email: string | null; device: string | null },
+      { address, userAgent }: Origin,
+    ): Promise<SignedIn> {
+      const name = normaliseName(input.name);
+      const email = input.email === null ? null : normaliseEmail(input.email);
+      refuse([...nameProblems(name, 'input.name'), ...(email === null ? [] : emailProblems(email, 'input.email'))]);
+      await limit('newcomers', address);
+      const { id } = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), name, email } });
+      return sessions.begin(id, deviceName(input.device, userAgent));
+    },
+
+    refresh: sessions.refresh,
+    sessions: sessions.list,
+    session: sessions.find,
+    revokeSession: sessions.end,
+
+    /** Ends the viewer's present session. */
+    async logout(viewer: Viewer): Promise<void> {
+      await sessions.end(viewer, viewer.sessionId);
+    },
+
+    /** Changes the viewer's name; null leaves it. */
+    async updateProfile(viewer: Viewer, changes: { name: string | null }): Promise<User> {
+      const name = changes.name === null ? null : normaliseName(changes.name);
+      refuse(name === null ? [] : nameProblems(name, 'input.name'));
+      if (name === null) return byId(viewer.userId);
+      const user = await prisma.user.update({ where: { id: viewer.userId }, data: { name } });
+      auth.forget(viewer.sessionId);
+      return user;
+    },
+
+    /** Sets another password and ends every other session. */
+    async changePassword(viewer: Viewer, current: string, next: string): Promise<SignedIn> {
+      refuse(passwordProblems(next, 'next'));
+      await limit('login', viewer.userId);
+      const { passwordHash } = await byId(viewer.userId);
+      if (!(await passwords.matches(passwordHash, current))) {
+        throw new BadUserInputError([{ path: 'current', message: 'is not your present password' }]);
+      }
+      await prisma.user.update({ where: { id: viewer.userId }, data: { passwordHash: await passwords.hash(next) } });
+      await sessions.endOthers(viewer);
+      return sessions.renew(viewer);
+    },
+
+    byId,
+    /** The users of these ids, in no order. */
+    byIds: (ids: readonly string[]): Promise<User[]> => prisma.user.findMany({ where: { id: { in: [...ids] } } }),
+
+    /** What events say of a user; null when there is none. */
+    async facts(userId: string): Promise<UserFacts | null> {
+      const user = await prisma.user.findUnique({ where: { id: userId } });
+      return user && { id: user.id, name: user.name, createdAt: user.createdAt.toISOString() };
+    },
+
+    /** Users whose name begins so, in any case, by name. */
+    async search(prefix: string, request: PageRequest<NameKey>): Promise<Page<User>> {
+      const { limit: size, backward, after, before } = request;
+      const direction = backward ? 'DESC' : 'ASC';
+      const rows = await query<User>(
+        `SELECT id, name, email, password_hash AS "passwordHash", is_moderator AS "isModerator", created_at AS "createdAt",
+           last_seen_at AS "lastSeenAt" FROM users
+         WHERE lower(name) LIKE lower($1) AND ($2::text IS NULL OR (lower(name), id) > (lower($2), $3::uuid))
+           AND ($4::text IS NULL OR (lower(name), id) < (lower($4), $5::uuid))
+         ORDER BY lower(name) ${direction}, id ${direction} LIMIT ${size + 1}`,
+        [likePrefix(prefix), after?.name ?? null, after?.id ?? null, before?.name ?? null, before?.id ?? null],
+      );
+      return toPage(rows, request);
+    },
+  };
+}
+
+export type Accounts = ReturnType<typeof createAccounts>;
+
+function refuse(problems: readonly FieldProblem[]): void {
+  if (problems.length > 0) throw new BadUserInputError(problems);
+}
+
+function emailTaken(): ConflictError {
+  return new ConflictError('The e-mail address is taken: sign in with it, or give another.');
+}
+
+function likePrefix(prefix: string): string {
+  const clean = normaliseName(prefix.toWellFormed().replaceAll('\0', ''));
+  return `${clean.replace(/[\\%_]/g, '\\$&')}%`;
+}

@@ -1,0 +1,179 @@
+import { jwtVerify, SignJWT } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { UnauthenticatedError } from '../errors.ts';
+import type { UserFacts } from '../events.ts';
+import type { Database } from '../infra/database/database.ts';
+import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
+import type { Logger } from '../logger.ts';
+
+/** The authenticated user of an operation. */
+export interface Viewer {
+  userId: string;
+  sessionId: string;
+  name: string;
+  /** ISO 8601: when the user came to be. With id and name it is what events say of the user. */
+  createdAt: string;
+  /** When the token ends, in epoch milliseconds. */
+  expiresAt: number;
+}
+
+interface SessionFacts {
+  user: UserFacts;
+  revoked: boolean;
+  /** When the newest token of the session ends, in epoch milliseconds. */
+  expiresAt: number;
+}
+
+const issuer = 'parley';
+const algorithm = 'HS256';
+/** For how long a session that was looked up is believed, unless a signal says otherwise. */
+const cacheMs = 5_000;
+/** How often sessions that are watched are looked up, behind the signals. */
+const checkMs = 15_000;
+
+/**
+ * Tokens and the sessions behind them. The database is the truth of sessions; a revocation is told by a signal, behind
+ * which those that are watched are looked up every 15 s.
+ * @param options.secret what tokens are signed with, at least 32 characters
+ * @param options.ttlSeconds how long a token lasts
+ */
+export function createAuth(options: {
+  database: Pick<Database, 'prisma'>;
+  pubsub: PubSub;
+  secret: string;
+  ttlSeconds: number;
+  logger: Logger;
+}) {
+  const { database, pubsub, ttlSeconds, logger } = options;
+  const key = new TextEncoder().encode(options.secret);
+  const cache = new LRUCache<string, SessionFacts>({ max: 50_000, ttl: cacheMs });
+  const watchers = new Map<string, Set<() => void>>();
+  let unsubscribe: Unsubscribe | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function verify(token: string) {
+    try {
+      const { payload } = await jwtVerify(token, key, { issuer, audience: issuer, algorithms: [algorithm] });
+      const { sub, sid, exp } = payload;
+      if (typeof sub === 'string' && typeof sid === 'string' && exp !== undefined) return { sub, sid, exp };
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ERR_JWT_EXPIRED')
+        throw new UnauthenticatedError(expired);
+    }
+    throw new UnauthenticatedError('The token is not valid: sign in again.');
+  }
+
+  async function session(sessionId: string): Promise<SessionFacts | null> {
+    const cached = cache.get(sessionId);
+    if (cached) return cached;
+    const [facts = null] = await read([sessionId]);
+    return facts;
+  }
+
+  async function read(sessionIds: readonly string[]): Promise<SessionFacts[]> {
+    const rows = await database.prisma.session.findMany({
+      where: { id: { in: [...sessionIds] } },
+      include: { user: true },
+    });
+    return rows.map(({ id, user, revokedAt, lastUsedAt }) => {
+      const facts = {
+        user: { id: user.id, name: user.name, createdAt: user.createdAt.toISOString() },
+        revoked: revokedAt !== null,
+        expiresAt: lastUsedAt.getTime() + ttlSeconds * 1_000,
+      };
+      cache.set(id, facts);
+      if (facts.revoked) end(id);
+      return facts;
+    });
+  }
+
+  function end(sessionId: string): void {
+    const listeners = watchers.get(sessionId);
+    watchers.delete(sessionId);
+    for (const listener of listeners ?? []) listener();
+  }
+
+  async function check(): Promise<void> {
+    try {
+      if (watchers.size > 0) await read([...watchers.keys()]);
+    } catch (error) {
+      logger.warn({ error }, 'sessions could not be looked up; the next round tries again');
+    }
+  }
+
+  return {
+    /** A token for a user's session, lasting from now on. */
+    async sign(userId: string, sessionId: string): Promise<{ token: string; expiresAt: Date }> {
+      const expiresAt = Math.floor(Date.now() / 1_000) + ttlSeconds;
+      const token = await new SignJWT({ sid: sessionId })
+        .setProtectedHeader({ alg: algorithm })
+        .setSubject(userId)
+        .setIssuer(issuer)
+        .setAudience(issuer)
+        .setIssuedAt()
+        .setExpirationTime(expiresAt)
+        .sign(key);
+      return { token, expiresAt: new Date(expiresAt * 1_000) };
+    },
+
+    /**
+     * Whom a token stands for.
+     * @throws UnauthenticatedError when it is forged, expired, or its session was revoked
+     */
+    async authenticate(token: string): Promise<Viewer> {
+      const { sub, sid, exp } = await verify(token);
+      const facts = await session(sid);
+      if (facts === null || facts.revoked || facts.user.id !== sub) {
+        throw new UnauthenticatedError('The session was ended: sign in again.');
+      }
+      const { id, name, createdAt } = facts.user;
+      return { userId: id, sessionId: sid, name, createdAt, expiresAt: exp * 1_000 };
+    },
+
+    /** When the newest token of a session ends, in epoch milliseconds, asked of the database; 0 once it was revoked. */
+    async expiryOf(sessionId: string): Promise<number> {
+      const [facts] = await read([sessionId]);
+      return facts === undefined || facts.revoked ? 0 : facts.expiresAt;
+    },
+
+    /** Calls the listener, once, when the session is revoked on any node; until the answer is called. */
+    watch(sessionId: string, listener: () => void): () => void {
+      const listeners = watchers.get(sessionId) ?? new Set();
+      watchers.set(sessionId, listeners.add(listener));
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0 && watchers.get(sessionId) === listeners) watchers.delete(sessionId);
+      };
+    },
+
+    /** Tells every node that these sessions were revoked. */
+    async tellRevoked(sessionIds: readonly string[]): Promise<void> {
+      if (sessionIds.length === 0) return;
+      for (const sessionId of sessionIds) cache.delete(sessionId);
+      await pubsub.publish('sessions', sessionIds).catch((error: unknown) => {
+        logger.warn({ error }, 'a revocation was not signalled; nodes will find it when they look sessions up');
+      });
+    },
+
+    /** Forgets what is known of a session, after its user changed. */
+    forget: (sessionId: string) => void cache.delete(sessionId),
+
+    async start(): Promise<void> {
+      unsubscribe = await pubsub.subscribe('sessions', (sessionIds) => {
+        for (const sessionId of sessionIds) {
+          cache.delete(sessionId);
+          end(sessionId);
+        }
+      });
+      timer = setInterval(check, checkMs);
+    },
+    async stop(): Promise<void> {
+      clearInterval(timer);
+      await unsubscribe?.();
+    },
+  };
+}
+
+export type Auth = ReturnType<typeof createAuth>;
+
+const expired = 'The token has expired: refresh it, or sign in again.';

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { v5 as uuidV5 } from 'uuid';
+import { BadUserInputError, ForbiddenError, NotFoundError } from '../errors.ts';
+import type { Entry } from '../events.ts';
+import type { Database } from '../infra/database/database.ts';
+import type { ChannelFeed } from '../live/channel-feed.ts';
+import type { Feeds } from '../live/feeds.ts';
+import { createStream } from '../live/stream.ts';
+import type { Viewer } from './auth.ts';
+import { type Changes, createHistory } from './history.ts';
+import { type Submit, toError } from './outcomes.ts';
+import { mayDelete, mayEdit, maySend } from './policies.ts';
+import type { Rate } from './rates.ts';
+import { checkText, keyProblems } from './text.ts';
+
+/** What `send` is given; ids are UUIDs. */
+export interface SendInput {
+  channelId: string;
+  text: string;
+  replyToId: string | null;
+  /** The idempotency key; null: each call is a message of its own. */
+  clientId: string | null;
+}
+
+/** For how long it is remembered that somebody may write in a channel: a courtesy, since the bridge has the last word. */
+const accessTtlMs = 10_000;
+const replayPage = 200;
+
+/** What people write: sending, changing, reading and following it. */
+export function createMessages(options: {
+  database: Database;
+  submit: Submit;
+  feeds: Feeds;
+  /** How often one viewer may send. */
+  sendRate: Rate;
+  maxMessageBytes: number;
+  maxReplay: number;
+}) {
+  const { database, submit, feeds, sendRate, maxMessageBytes } = options;
+  const history = createHistory(options);
+  const writers = new LRUCache<string, true>({ max: 50_000, ttl: accessTtlMs });
+
+  async function access(channelId: string, userId: string) {
+    const [channel, member] = await Promise.all([
+      database.prisma.channel.findUnique({ where: { id: channelId } }),
+      database.prisma.member.findUnique({ where: { channelId_userId: { channelId, userId } } }),
+    ]);
+    return { channel, member };
+  }
+
+  /** Why a send is refused here already, as an error; null when it may go to the log. */
+  async function refusalOf({ channelId, text }: SendInput, userId: string): Promise<unknown> {
+    try {
+      checkText(text, { path: 'input.text', maxBytes: maxMessageBytes });
+    } catch (error) {
+      return error;
+    }
+    const key = `${channelId}:${userId}`;
+    if (writers.has(key)) return null;
+    const { channel, member } = await access(channelId, userId);
+    const refusal = maySend(channel, member);
+    if (refusal) return toError(refusal);
+    writers.set(key, true);
+    return null;
+  }
+
+  /** The message that a change is about, with what the rules need to know of it. */
+  async function target(messageId: string, userId: string) {
+    const [entry] = await history.byIds([messageId]);
+    if (entry === undefined) throw new NotFoundError('There is no such message, or you may not know of it.');
+    return { entry, ...(await access(entry.channelId, userId)) };
+  }
+
+  return {
+    ...history,
+
+    /**
+     * Resolves when the message is durable and has its place. The same `clientId` gives the same message, whatever else
+     * is given, and also when it could not be sent any more.
+     */
+    async send(viewer: Viewer, input: SendInput): Promise<Entry> {
+      const problems = keyProblems(input.clientId, 'input.clientId');
+      if (problems.length > 0) throw new BadUserInputError(problems);
+      sendRate.take(viewer.userId);
+      const { channelId, text, replyToId } = input;
+      const clientId = input.clientId ?? randomUUID();
+      const messageId = uuidV5(`${viewer.userId}:${clientId}`, channelId);
+      const refusal = await refusalOf(input, viewer.userId);
+      if (refusal) {
+        const [landed] = input.clientId === null ? [] : await history.byIds([messageId]);
+        if (landed) return landed;
+        throw refusal;
+      }
+      return placed(
+        await submit({ type: 'MessageSent', channelId, actorId: viewer.userId, messageId, clientId, text, replyToId }),
+      );
+    },
+
+    /** Changes the text of one's own message. */
+    async edit(viewer: Viewer, messageId: string, text: string): Promise<Entry> {
+      const { entry, channel, member } = await target(messageId, viewer.userId);
+      const refusal = mayEdit(channel, member, entry, viewer.userId);
+      if (refusal) throw toError(refusal);
+      checkText(text, { path: 'text', maxBytes: maxMessageBytes });
+      sendRate.take(viewer.userId);
+      const { channelId, revision } = entry;
+      return placed(
+        await submit({ type: 'MessageEdited', channelId, actorId: viewer.userId, messageId, text, revision }),
+      );
+    },
+
+    /** Takes one's own message back; its place in the history stays. */
+    async remove(viewer: Viewer, messageId: string): Promise<Entry> {
+      const { entry, channel, member } = await target(messageId, viewer.userId);
+      const refusal = mayDelete(channel, member, entry, viewer.userId);
+      if (refusal) throw toError(refusal);
+      sendRate.take(viewer.userId);
+      const { channelId } = entry;
+      return placed(await submit({ type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId }));
+    },
+
+    /**
+     * Every entry that changes after a position, then live: in order of position, none lost, none twice.
+     * @param after the position to continue from; null: live from now on
+     * @returns the stream, live when this resolves; it throws ForbiddenError when the viewer is no member any more
+     * @throws NotFoundError, ForbiddenError or ResyncRequiredError at once
+     */
+    async follow(viewer: Viewer, channelId: string, after: number | null): Promise<AsyncIterableIterator<Entry>> {
+      await history.changes(channelId, viewer.userId, null, 0);
+      const { feed, release } = await feeds.hold(channelId);
+      try {
+        const start = await history.changes(channelId, viewer.userId, after, replayPage);
+        return createStream((signal) => deliver(feed, viewer.userId, start, signal), release);
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+  };
+
+  async function* deliver(feed: ChannelFeed, userId: string, start: Changes, signal: AbortSignal) {
+    let { entries, through } = start;
+    for (;;) {
+      for (const entry of entries) {
+        if (signal.aborted) return;
+        if (entry.position > start.head && endsMembership(entry, userId)) throw new ForbiddenError(noMemberAnyMore);
+        yield entry;
+      }
+      await feed.changed(through, signal);
+      if (signal.aborted) return;
+      ({ entries, through } = await next(feed, through));
+    }
+  }
+
+  /** What comes after a position: from the feed's ring, or from the database for who is further back. */
+  async function next(feed: ChannelFeed, after: number): Promise<{ entries: readonly Entry[]; through: number }> {
+    const entries = feed.since(after);
+    return entries ? { entries, through: feed.last() } : feeds.entriesAfter(feed.channelId, after);
+  }
+}
+
+export type Messages = ReturnType<typeof createMessages>;
+
+const noMemberAnyMore = 'You are no member of this channel any more.';
+
+function endsMembership({ kind, authorId }: Entry, userId: string): boolean {
+  return (kind === 'LEFT' || kind === 'REMOVED') && authorId === userId;
+}
+
+function placed(entry: Entry | null): Entry {
+  if (entry === null) throw new Error('an applied message event has an entry');
+  return entry;
+}

@@ -1,0 +1,130 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { GraphQLSchema } from 'graphql';
+import type { Domain } from '../../schema/context.ts';
+import type { Auth } from '../domain/auth.ts';
+import type { Logger } from '../logger.ts';
+import { createAvatarHandler } from './avatars.ts';
+import { readCaller } from './context.ts';
+import { createGraphiQL } from './graphiql.ts';
+import { createGraphQL } from './graphql.ts';
+import { createHealth, type ReadyCheck } from './health.ts';
+import { withRequestId } from './request-id.ts';
+import { createStatic } from './static.ts';
+import { createWebSockets } from './websocket.ts';
+
+/** Answers a request of one path. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+/** What the gateway is made of. */
+export interface GatewayOptions {
+  host: string;
+  /** 0: any that is free. */
+  port: number;
+  schema: GraphQLSchema;
+  domain: Domain;
+  auth: Auth;
+  /** The built web client. */
+  clientDir: string;
+  maxConnections: number;
+  maxSubscriptions: number;
+  trustProxy: boolean;
+  /** What must answer for this process to be ready, by name. */
+  ready: Readonly<Record<string, ReadyCheck>>;
+  /** The text of `/metrics`. */
+  metrics(): Promise<{ type: string; text: string }>;
+  logger: Logger;
+}
+
+/** How long requests may take to finish once the gateway is stopping, in milliseconds. */
+const drainMs = 5_000;
+
+/** All that clients reach, on one port: GraphQL, pictures, the web client, probes. */
+export function createGateway(options: GatewayOptions) {
+  const { domain, trustProxy, logger } = options;
+  const graphql = createGraphQL(options);
+  const sockets = createWebSockets({ ...options, graphql });
+  const health = createHealth(options);
+  const avatars = createAvatarHandler(domain.avatars);
+  const client = createStatic(options.clientDir);
+  const server = createServer((request, response) => {
+    withRequestId(headerOf(request, 'x-request-id'), (id) => {
+      response.setHeader('x-request-id', id);
+      answer(request, response).catch((error: unknown) => fail(response, error, id));
+    });
+  });
+  let graphiql: ReturnType<typeof createGraphiQL> | undefined;
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = pathOf(request);
+    if (path === '/graphql') return answerGraphQL(request, response);
+    if (path.startsWith('/avatars/')) return avatars(request, response);
+    return (health[path] ?? client)(request, response);
+  }
+
+  async function answerGraphQL(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'GET' && wantsPage(request)) {
+      graphiql ??= createGraphiQL();
+      const { headers, body } = await graphiql;
+      response.writeHead(200, headers).end(body);
+      return;
+    }
+    await graphql.handle(request, response, { req: request, res: response, caller: readCaller(request, trustProxy) });
+  }
+
+  function fail(response: ServerResponse, error: unknown, requestId: string): void {
+    logger.error({ error, requestId }, 'a request failed');
+    if (response.headersSent) response.destroy();
+    else
+      response.writeHead(500, { 'content-type': 'text/plain' }).end(`Something went wrong. Request id: ${requestId}\n`);
+  }
+
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    if (pathOf(request) === '/graphql') sockets.upgrade(request, socket, head, readCaller(request, trustProxy));
+    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+  });
+
+  return {
+    /** How many sockets are open. */
+    connections: sockets.size,
+    /**
+     * Listens.
+     * @returns the port that it got
+     */
+    async start(): Promise<number> {
+      sockets.start();
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(options.port, options.host, resolve);
+      });
+      return (server.address() as AddressInfo).port;
+    },
+    /** Refuses what is new, ends sockets with 1012, lets requests finish, then closes. */
+    async stop(): Promise<void> {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await sockets.stop();
+      server.closeIdleConnections();
+      const late = setTimeout(() => server.closeAllConnections(), drainMs);
+      await closed;
+      clearTimeout(late);
+      await graphql.dispose();
+    },
+  };
+}
+
+export type Gateway = ReturnType<typeof createGateway>;
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  const end = url.search(/[?#]/);
+  return end < 0 ? url : url.slice(0, end);
+}
+
+function wantsPage(request: IncomingMessage): boolean {
+  return (request.headers.accept ?? '').includes('text/html') && !(request.url ?? '').includes('query=');
+}
+
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}

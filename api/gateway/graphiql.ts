@@ -1,0 +1,167 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+
+/** A page, as it is sent. */
+export interface Page {
+  body: Buffer;
+  headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Where GraphiQL hands the headers of its editor to the executor: over a WebSocket they are to go into the payload of
+ * connection_init, since a browser sends no headers with one.
+ */
+const handOver = /extensions:\{headers:(\w+)\?\.headers\}/;
+
+/** GraphiQL with all that it needs in one page, compressed: nothing comes from another host. */
+export async function createGraphiQL(): Promise<Page> {
+  const html = renderGraphiQL({
+    title: 'Parley · GraphiQL',
+    endpoint: '/graphql',
+    subscriptionsProtocol: 'WS',
+    shouldPersistHeaders: true,
+    defaultEditorToolsVisibility: 'headers',
+    inputValueDeprecation: true,
+    defaultTabs: tabs.map(({ query, variables, isPublic }) => ({
+      query: query.trim(),
+      variables: variables === undefined ? null : JSON.stringify(variables, null, 2),
+      headers: isPublic
+        ? null
+        : JSON.stringify({ Authorization: 'Bearer PASTE THE TOKEN OF THE FIRST TAB HERE' }, null, 2),
+    })),
+  });
+  if (!handOver.test(html)) throw new Error('GraphiQL has changed: its headers do not reach the WebSocket');
+  const page = html.replace(handOver, 'extensions:{headers:$1?.headers,connectionParams:$1?.headers}');
+  return {
+    body: await promisify(gzip)(page),
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'content-encoding': 'gzip',
+      'cache-control': 'no-cache',
+      'content-security-policy':
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src blob:; connect-src 'self' ws: wss:; frame-ancestors 'none'",
+    },
+  };
+}
+
+const tabs: readonly { query: string; variables?: object; isPublic?: boolean }[] = [
+  {
+    isPublic: true,
+    query: `
+# 1. Become a guest. Copy the token of the answer into the Headers of the other tabs.
+mutation Guest {
+  guest(input: { name: "Ada" }) {
+    token
+    refreshToken
+    expiresAt
+    user { id name }
+  }
+}`,
+  },
+  {
+    query: `
+# 2. Look for a stranger: sign a second guest in elsewhere and let both look.
+mutation Match {
+  match(input: { tags: ["books"] }) {
+    id
+    status
+    expiresAt
+    partner { name }
+    channel { id }
+  }
+}`,
+  },
+  {
+    query: `
+# 3. Follow your match: its present state at once, then every change.
+subscription FollowMatch {
+  match {
+    id
+    status
+    endReason
+    partner { name }
+    channel { id }
+  }
+}`,
+  },
+  {
+    query: `
+# 4. Open a room, and find it among the others.
+mutation CreateRoom {
+  createRoom(input: { name: "Tea" }) {
+    id
+    name
+    viewerMembership { role }
+  }
+}
+
+query Rooms {
+  rooms(first: 10) {
+    nodes { id name memberCount }
+    pageInfo { hasNextPage endCursor }
+  }
+}`,
+  },
+  {
+    variables: { channelId: 'PASTE A CHANNEL ID', text: 'Hello', clientId: 'made-up-by-your-device-1' },
+    query: `
+# 5. Send. With the same clientId it is sent once, however often you press play.
+mutation Send($channelId: ID!, $text: String!, $clientId: String) {
+  send(input: { channelId: $channelId, text: $text, clientId: $clientId }) {
+    message { id seq position text sentAt }
+  }
+}`,
+  },
+  {
+    variables: { id: 'PASTE A CHANNEL ID' },
+    query: `
+# 6. Read the newest page, and the position to follow from.
+query History($id: ID!) {
+  channel(id: $id) {
+    name
+    messages(last: 20) {
+      position
+      nodes { id seq kind text author { name } }
+      pageInfo { hasPreviousPage startCursor }
+    }
+  }
+}`,
+  },
+  {
+    variables: { channelId: 'PASTE A CHANNEL ID', after: 0 },
+    query: `
+# 7. Follow: everything after a position, then live. Nothing is lost and nothing comes twice.
+subscription FollowMessages($channelId: ID!, $after: Int) {
+  messages(channelId: $channelId, after: $after) {
+    id
+    seq
+    position
+    text
+    editedAt
+    author { name }
+  }
+}`,
+  },
+  {
+    variables: { messageId: 'PASTE A MESSAGE ID', text: 'Hello again' },
+    query: `
+# 8. Change your mind.
+mutation Edit($messageId: ID!, $text: String!) {
+  editMessage(messageId: $messageId, text: $text) { id text editedAt position }
+}
+
+mutation Delete($messageId: ID!) {
+  deleteMessage(messageId: $messageId) { id deletedAt position }
+}`,
+  },
+  {
+    variables: { refreshToken: 'PASTE THE REFRESH TOKEN' },
+    isPublic: true,
+    query: `
+# 9. A new token before the old one ends. Each refresh token is used once.
+mutation Refresh($refreshToken: String!) {
+  refresh(refreshToken: $refreshToken) { token refreshToken expiresAt }
+}`,
+  },
+];

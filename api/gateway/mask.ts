@@ -1,0 +1,66 @@
+import { GraphQLError } from 'graphql';
+import { ParleyError } from '../errors.ts';
+import { DatabaseUnavailableError } from '../infra/database/database.ts';
+import { FeedRestartedError } from '../live/channel-feed.ts';
+import type { Logger } from '../logger.ts';
+import { requestId } from './request-id.ts';
+
+/**
+ * What a client sees of an error: those that are meant for it with their code, GraphQL's own with the code that fits,
+ * everything else masked, logged once and found by its request id.
+ */
+export function createMask({ logger }: { logger: Logger }) {
+  return function mask(error: unknown): GraphQLError {
+    if (error instanceof GraphQLError && error.extensions['code'] !== undefined) return error;
+    const cause = rootOf(error);
+    const at = error instanceof GraphQLError ? error : undefined;
+    if (cause instanceof GraphQLError) return withOwnCode(at ?? cause);
+    if (cause instanceof ParleyError)
+      return toGraphQL(cause.message, { ...cause.extensions, code: cause.code }, cause, at);
+    if (cause instanceof DatabaseUnavailableError || cause instanceof FeedRestartedError) {
+      return toGraphQL(
+        'The server cannot answer just now: try again.',
+        { code: 'UNAVAILABLE', retryable: true },
+        cause,
+        at,
+      );
+    }
+    const id = requestId();
+    logger.error({ error: cause, requestId: id, path: at?.path }, 'a request failed');
+    return toGraphQL(
+      'Something went wrong on the server. The request id finds it in its log.',
+      { code: 'INTERNAL_SERVER_ERROR', requestId: id },
+      cause,
+      at,
+    );
+  };
+}
+
+/** Whether an error that was masked comes from a feed that ended. */
+export function isFeedRestart(error: unknown): boolean {
+  return rootOf(error) instanceof FeedRestartedError;
+}
+
+/** What was thrown first, below the layers that GraphQL adds. */
+function rootOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError ? rootOf(error.originalError) : error;
+}
+
+function toGraphQL(message: string, extensions: Record<string, unknown>, originalError: unknown, at?: GraphQLError) {
+  return new GraphQLError(message, {
+    nodes: at?.nodes ?? null,
+    path: at?.path ?? null,
+    originalError: originalError instanceof Error ? originalError : null,
+    extensions,
+  });
+}
+
+/** An error of GraphQL's own, which names none: variables that do not fit, or another fault of the request. */
+function withOwnCode(error: GraphQLError): GraphQLError {
+  const { message } = error;
+  const place = { nodes: error.nodes ?? null, path: error.path ?? null };
+  const [, name, below = ''] = /^Variable "\$(\w+)"(?:.*? at "(?:\w+)((?:\.|\[)[^"]*)")?/s.exec(message) ?? [];
+  if (name === undefined) return new GraphQLError(message, { ...place, extensions: { code: 'BAD_REQUEST' } });
+  const fields = [{ path: `${name}${below}`, message }];
+  return new GraphQLError(message, { ...place, extensions: { code: 'BAD_USER_INPUT', fields } });
+}

@@ -1,0 +1,204 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { GraphQLError } from 'graphql';
+import { GRAPHQL_TRANSPORT_WS_PROTOCOL, makeServer } from 'graphql-ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Domain } from '../../schema/context.ts';
+import type { Auth, Viewer } from '../domain/auth.ts';
+import { UnauthenticatedError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { bearerToken, type Caller, createContext } from './context.ts';
+import type { GraphQLServer } from './graphql.ts';
+import { createMask, isFeedRestart } from './mask.ts';
+import { createOperations } from './operations.ts';
+import { withRequestId } from './request-id.ts';
+
+/** What is kept of a socket. */
+interface Connection {
+  socket: WebSocket;
+  caller: Caller;
+  viewer: Viewer | null;
+  /** What is to be done once it has ended. */
+  cleanups: (() => void)[];
+  isAlive: boolean;
+}
+
+/** Close codes of graphql-transport-ws and of the contract. */
+const closeCodes = { tryAgainLater: 1013, restarting: 1012, badToken: 4403, internal: 4500 };
+const maxPayload = 1_048_576;
+/** A reader that leaves more than this unread is closed, in bytes. */
+const maxBuffered = 1_048_576;
+const pingMs = 12_000;
+const shutdownSpreadMs = 500;
+
+/**
+ * GraphQL over WebSocket: the protocol by graphql-ws, over our own sockets.
+ * @param options.maxConnections how many sockets this node holds; further ones are closed with 1013
+ * @param options.maxSubscriptions how many operations one socket runs at once; further ones are refused
+ */
+export function createWebSockets(options: {
+  graphql: GraphQLServer;
+  domain: Domain;
+  auth: Auth;
+  maxConnections: number;
+  maxSubscriptions: number;
+  logger: Logger;
+}) {
+  const { graphql, domain, auth, maxConnections, maxSubscriptions, logger } = options;
+  const mask = createMask({ logger });
+  const operations = createOperations(graphql, mask);
+  const connections = new Set<Connection>();
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload,
+    perMessageDeflate: false,
+    handleProtocols: (protocols) =>
+      protocols.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) ? GRAPHQL_TRANSPORT_WS_PROTOCOL : false,
+  });
+  let stopping = false;
+  let pings: NodeJS.Timeout | undefined;
+
+  const protocol = makeServer<Record<string, unknown>, Connection>({
+    async onConnect({ connectionParams, extra }) {
+      const token = tokenOf(connectionParams);
+      if (token === null) return true;
+      try {
+        await admit(extra, await auth.authenticate(token));
+        return true;
+      } catch (error) {
+        if (error instanceof UnauthenticatedError) return false;
+        throw error;
+      }
+    },
+    onSubscribe: ({ extra, subscriptions }, _id, payload) =>
+      Object.keys(subscriptions).length > maxSubscriptions
+        ? [tooManySubscriptions(maxSubscriptions)]
+        : operations.prepare(payload, createContext(domain, extra.caller, extra.viewer)),
+    execute: (args) => operations.execute(args),
+    subscribe: (args) => operations.subscribe(args),
+    onError({ extra }, _id, _payload, errors) {
+      if (errors.some(isFeedRestart)) extra.socket.close(closeCodes.tryAgainLater, 'Try again later');
+      return errors.map((error) => mask(error).toJSON());
+    },
+  });
+
+  /** Lets a viewer in, for as long as the session has a token that lasts. */
+  async function admit(connection: Connection, viewer: Viewer): Promise<void> {
+    connection.viewer = viewer;
+    if (connection.socket.readyState !== connection.socket.OPEN) return;
+    const refuse = () => connection.socket.close(closeCodes.badToken, 'Forbidden');
+    const expiry = watchExpiry(viewer, refuse);
+    connection.cleanups.push(auth.watch(viewer.sessionId, refuse), expiry, domain.presence.connected(viewer.userId));
+  }
+
+  /** Refuses once the newest token of the session has ended: a refresh elsewhere prolongs the socket. */
+  function watchExpiry({ sessionId, expiresAt }: Viewer, refuse: () => void): () => void {
+    let timer: NodeJS.Timeout;
+    const schedule = (end: number) => {
+      timer = setTimeout(check, Math.min(Math.max(end - Date.now(), 0), 2 ** 31 - 1));
+    };
+    const check = async () => {
+      const end = await auth.expiryOf(sessionId).catch(() => Date.now() + pingMs);
+      if (end > Date.now()) schedule(end);
+      else refuse();
+    };
+    schedule(expiresAt);
+    return () => clearTimeout(timer);
+  }
+
+  function open(socket: WebSocket, caller: Caller): void {
+    socket.on('error', (error) => logger.debug({ error }, 'a socket failed'));
+    if (stopping || connections.size >= maxConnections) {
+      socket.close(closeCodes.tryAgainLater, 'Try again later');
+      return;
+    }
+    const connection: Connection = { socket, caller, viewer: null, cleanups: [], isAlive: true };
+    connections.add(connection);
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: (data) => send(socket, data),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: (handle) => socket.on('message', (data) => void receive(connection, handle, String(data))),
+      },
+      connection,
+    );
+    socket.on('pong', () => {
+      connection.isAlive = true;
+    });
+    socket.once('close', (code, reason) => {
+      connections.delete(connection);
+      for (const cleanup of connection.cleanups.splice(0)) cleanup();
+      closed(code, String(reason)).catch((error: unknown) => logger.error({ error }, 'a socket did not end cleanly'));
+    });
+  }
+
+  /** Resolves when the bytes have left, so that a subscription goes on at the pace of its reader. */
+  function send(socket: WebSocket, data: string): Promise<void> {
+    if (socket.bufferedAmount > maxBuffered) socket.close(closeCodes.tryAgainLater, 'Read faster');
+    if (socket.readyState !== socket.OPEN) return Promise.resolve();
+    return new Promise((resolve) => socket.send(data, () => resolve()));
+  }
+
+  async function receive({ socket }: Connection, handle: (data: string) => Promise<void>, data: string): Promise<void> {
+    try {
+      await withRequestId(undefined, () => handle(data));
+    } catch (error) {
+      logger.error({ error }, 'a message of a socket could not be handled');
+      socket.close(closeCodes.internal, 'Internal server error');
+    }
+  }
+
+  function ping(): void {
+    for (const connection of connections) {
+      if (!connection.isAlive) connection.socket.terminate();
+      connection.isAlive = false;
+      connection.socket.ping();
+    }
+  }
+
+  return {
+    /** How many sockets are open. */
+    size: () => connections.size,
+    /** Takes an HTTP upgrade. */
+    upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer, caller: Caller): void {
+      server.handleUpgrade(request, duplex, head, (socket) => open(socket, caller));
+    },
+    start(): void {
+      pings = setInterval(ping, pingMs);
+    },
+    /** Closes every socket with 1012, over a short spread, and resolves when they have ended. */
+    async stop(): Promise<void> {
+      stopping = true;
+      clearInterval(pings);
+      await Promise.all(
+        [...connections].map(({ socket }, n, all) => closeSoon(socket, (n / all.length) * shutdownSpreadMs)),
+      );
+      server.close();
+    },
+  };
+}
+
+export type WebSockets = ReturnType<typeof createWebSockets>;
+
+/** The token of a connection_init payload: `authorization: "Bearer …"`, the key in any case, or `token`. */
+function tokenOf(parameters: Record<string, unknown> | undefined): string | null {
+  for (const [key, value] of Object.entries(parameters ?? {})) {
+    if (key.toLowerCase() === 'authorization') return bearerToken(value) ?? String(value);
+    if (key === 'token' && typeof value === 'string') return value;
+  }
+  return null;
+}
+
+function tooManySubscriptions(limit: number): GraphQLError {
+  const message = `One connection runs at most ${limit} operations at once: complete some first.`;
+  return new GraphQLError(message, { extensions: { code: 'RATE_LIMITED', retryAfterMs: 1_000 } });
+}
+
+function closeSoon(socket: WebSocket, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+    setTimeout(() => socket.close(closeCodes.restarting, 'Service restart'), delayMs);
+    setTimeout(() => socket.terminate(), delayMs + shutdownSpreadMs * 2);
+  });
+}

@@ -1,0 +1,33 @@
+import type { PrismaClient } from '../../../prisma/generated/client.ts';
+
+/** Runs one statement: one snapshot, its rows in order. Parameters are `$1`, `$2`, …; JSON is passed as a string. */
+export type Query = <Row>(sql: string, parameters?: readonly unknown[]) => Promise<Row[]>;
+
+/** The database was away, too slow, or gave way to another transaction: the same work may succeed later. */
+export class DatabaseUnavailableError extends Error {
+  override readonly name = 'DatabaseUnavailableError';
+}
+
+/** Another process has the data that only one may have. */
+export class DataInUseError extends Error {
+  override readonly name = 'DataInUseError';
+}
+
+/**
+ * PostgreSQL, wherever it runs. `prisma` is for a user's own records; `query` and `transaction` are for statements over
+ * sets of rows, where one statement must be one snapshot or one round trip.
+ *
+ * Integers of eight bytes are to be cast to text in SQL; timestamps come as `Date`, JSON parsed.
+ */
+export interface Database {
+  prisma: PrismaClient;
+  query: Query;
+  /**
+   * Runs `work` in one transaction (read committed). It is committed when this resolves, and has no effect when it
+   * rejects, but for a connection lost during the commit, which leaves open whether it took effect.
+   */
+  transaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result>;
+  /** Rejects when the database cannot be reached. */
+  ready(): Promise<void>;
+  stop(): Promise<void>;
+}

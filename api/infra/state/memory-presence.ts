@@ -1,0 +1,67 @@
+import type { Presence } from './state.ts';
+
+/** How long it is remembered since when somebody has been away. */
+const awayMemoryMs = 86_400_000;
+
+/** Presence leases within this process. */
+export function createMemoryPresence(now: () => number): Presence {
+  /** By user, then node: when the lease ends. */
+  const leases = new Map<string, Map<string, number>>();
+  const awaySince = new Map<string, number>();
+
+  function isOnline(userId: string): boolean {
+    return [...(leases.get(userId)?.values() ?? [])].some((end) => end > now());
+  }
+
+  function renewOne(nodeId: string, userId: string, end: number): boolean {
+    const wasOnline = isOnline(userId);
+    const nodes = leases.get(userId) ?? new Map<string, number>();
+    leases.set(userId, nodes.set(nodeId, end));
+    awaySince.delete(userId);
+    return !wasOnline;
+  }
+
+  /** Ends the leases that ran out; answers the users who have none left. */
+  function expire(): string[] {
+    const gone: string[] = [];
+    for (const [userId, nodes] of leases) {
+      for (const [nodeId, end] of nodes) if (end <= now()) nodes.delete(nodeId);
+      if (nodes.size === 0) gone.push(userId);
+    }
+    for (const userId of gone) goOffline(userId);
+    for (const [userId, since] of awaySince) if (since < now() - awayMemoryMs) awaySince.delete(userId);
+    return gone;
+  }
+
+  function goOffline(userId: string): void {
+    leases.delete(userId);
+    awaySince.set(userId, now());
+  }
+
+  return {
+    async renew(nodeId, userIds, leaseMs) {
+      const online = userIds.filter((userId) => renewOne(nodeId, userId, now() + leaseMs));
+      return { online, offline: expire() };
+    },
+    async end(nodeId, userId) {
+      const nodes = leases.get(userId);
+      if (nodes === undefined) return true;
+      nodes.delete(nodeId);
+      if (isOnline(userId)) return false;
+      goOffline(userId);
+      return true;
+    },
+    async online(userIds) {
+      return new Set(userIds.filter(isOnline));
+    },
+    async away(userIds) {
+      return new Map(
+        userIds.map((userId) => {
+          if (isOnline(userId)) return [userId, 0];
+          if (!awaySince.has(userId)) awaySince.set(userId, now());
+          return [userId, now() - (awaySince.get(userId) ?? now())];
+        }),
+      );
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import type { Ticket, TicketState, Tickets } from './state.ts';
+
+interface Waiting {
+  ticket: Ticket;
+  enteredAt: number;
+  expiresAt: number;
+}
+
+interface Paired {
+  ticket: Ticket;
+  partner: Ticket;
+  until: number;
+}
+
+/** How long a pairing is remembered unless it is settled: longer than it takes to claim it. */
+const pairedMs = 5_000;
+/** How long it is remembered that a ticket was given up: longer than anybody waits between renewals. */
+const leftMs = 60_000;
+
+/** The queue within this process. */
+export function createMemoryTickets(now: () => number): Tickets {
+  /** By user, in order of entry. */
+  const queue = new Map<string, Waiting>();
+  const byTag = new Map<string, Set<string>>();
+  const untagged = new Set<string>();
+  const paired = new Map<string, Paired>();
+  /** By ticket: until when it is remembered that it was given up. */
+  const left = new Map<string, number>();
+  let operations = 0;
+
+  function place(ticket: Ticket, leaseMs: number): Waiting {
+    const present = valid(queue.get(ticket.userId));
+    if (present) unindex(present.ticket);
+    else remove(ticket.userId);
+    const placed = {
+      ticket: { ...ticket, id: present?.ticket.id ?? ticket.id },
+      enteredAt: present?.enteredAt ?? now(),
+      expiresAt: now() + leaseMs,
+    };
+    queue.set(ticket.userId, placed);
+    index(placed.ticket);
+    return placed;
+  }
+
+  /** Who the ticket is to meet: somebody with a shared tag, else whoever may be taken without. */
+  function findPartner(own: Waiting, relaxMs: number): Waiting | undefined {
+    const sharing = own.ticket.tags.map((tag) => firstFitting(byTag.get(tag) ?? [], own));
+    const shared = sharing.filter((one) => one !== undefined).sort((a, b) => a.enteredAt - b.enteredAt)[0];
+    if (shared || own.ticket.strict) return shared;
+    const relaxed = (one: Waiting) => one.enteredAt <= now() - relaxMs;
+    const anyone = firstFitting(queue.keys(), own, relaxed(own) ? () => true : relaxed);
+    return anyone ?? (own.ticket.tags.length === 0 ? firstFitting(untagged, own, () => true) : undefined);
+  }
+
+  /**
+   * The first in order of those who fit.
+   * @param goesOn where this fails nobody further back is looked at, and strict ones are passed over
+   */
+  function firstFitting(
+    userIds: Iterable<string>,
+    own: Waiting,
+    goesOn?: (one: Waiting) => boolean,
+  ): Waiting | undefined {
+    for (const userId of userIds) {
+      const one = valid(queue.get(userId));
+      if (one === undefined) continue;
+      if (goesOn && !goesOn(one)) return undefined;
+      if (fits(own.ticket, one.ticket) && !(goesOn && one.ticket.strict)) return one;
+    }
+    return undefined;
+  }
+
+  function pair(own: Waiting, other: Waiting): TicketState {
+    const until = now() + pairedMs;
+    for (const [one, partner] of [
+      [own, other],
+      [other, own],
+    ] as const) {
+      remove(one.ticket.userId);
+      paired.set(one.ticket.userId, { ticket: one.ticket, partner: partner.ticket, until });
+    }
+    return { status: 'paired', ticket: own.ticket, partner: other.ticket };
+  }
+
+  function remove(userId: string): void {
+    const present = queue.get(userId);
+    if (present) unindex(present.ticket);
+    queue.delete(userId);
+  }
+
+  function index({ userId, tags }: Ticket): void {
+    if (tags.length === 0) untagged.add(userId);
+    for (const tag of tags) byTag.set(tag, (byTag.get(tag) ?? new Set()).add(userId));
+  }
+
+  function unindex({ userId, tags }: Ticket): void {
+    untagged.delete(userId);
+    for (const tag of tags) {
+      byTag.get(tag)?.delete(userId);
+      if (byTag.get(tag)?.size === 0) byTag.delete(tag);
+    }
+  }
+
+  function valid(one: Waiting | undefined): Waiting | undefined {
+    return one && one.expiresAt > now() ? one : undefined;
+  }
+
+  /** Forgets what has expired, once in about as many operations as there are tickets. */
+  function sweep(): void {
+    if (++operations < queue.size + paired.size + left.size) return;
+    operations = 0;
+    for (const [userId, one] of queue) if (!valid(one)) remove(userId);
+    for (const [userId, { until }] of paired) if (until <= now()) paired.delete(userId);
+    for (const [ticketId, until] of left) if (until <= now()) left.delete(ticketId);
+  }
+
+  function stateOf(userId: string): Exclude<TicketState, { status: 'left' }> | null {
+    const pairing = paired.get(userId);
+    if (pairing && pairing.until > now()) return { status: 'paired', ticket: pairing.ticket, partner: pairing.partner };
+    const one = valid(queue.get(userId));
+    return one ? { status: 'waiting', ticket: one.ticket, expiresAt: one.expiresAt } : null;
+  }
+
+  return {
+    async enter(ticket, { leaseMs, relaxMs }) {
+      sweep();
+      if ((left.get(ticket.id) ?? 0) > now()) return { status: 'left' };
+      const present = stateOf(ticket.userId);
+      if (present?.status === 'paired') return present;
+      const own = place(ticket, leaseMs);
+      const other = findPartner(own, relaxMs);
+      return other ? pair(own, other) : { status: 'waiting', ticket: own.ticket, expiresAt: own.expiresAt };
+    },
+    async find(userId) {
+      return stateOf(userId);
+    },
+    async leave(userId) {
+      const one = valid(queue.get(userId));
+      remove(userId);
+      if (one) left.set(one.ticket.id, now() + leftMs);
+      return one?.ticket ?? null;
+    },
+    async settle(ticketIds) {
+      const ids = new Set(ticketIds);
+      for (const [userId, { ticket }] of paired) if (ids.has(ticket.id)) paired.delete(userId);
+    },
+  };
+}
+
+function fits(a: Ticket, b: Ticket): boolean {
+  return a.userId !== b.userId && !a.avoid.includes(b.userId) && !b.avoid.includes(a.userId);
+}

@@ -1,0 +1,59 @@
+import type { Head } from '../events.ts';
+import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
+
+/** Somebody here who follows channels by their heads. */
+export interface HeadListener {
+  /** Heads that were published. */
+  heads(heads: readonly Head[]): void;
+  /** Heads may have been missed: look them up. Called periodically, and at once when pubsub was away. */
+  check(): Promise<void>;
+}
+
+/**
+ * The heads that bridges publish, for all parts of this gateway, and the look-ups behind them.
+ * @param options.checkMs how often listeners look up what they may have missed, in milliseconds, within a quarter at random
+ * @param options.awayCheckMs the same while pubsub is away
+ */
+export function createHeads(options: { pubsub: PubSub; checkMs: number; awayCheckMs: number }) {
+  const { pubsub, checkMs, awayCheckMs } = options;
+  const listeners = new Set<HeadListener>();
+  let unsubscribe: Unsubscribe | undefined;
+  let removeListener: (() => void) | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  function checkAll(): Promise<unknown> {
+    return Promise.all([...listeners].map((listener) => listener.check()));
+  }
+
+  function schedule(): void {
+    if (stopped) return;
+    const base = pubsub.connected() ? checkMs : awayCheckMs;
+    timer = setTimeout(() => checkAll().finally(schedule), base * (0.875 + Math.random() / 4));
+  }
+
+  return {
+    /** Until the answer is called. */
+    listen(listener: HeadListener): () => void {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    /** Looks everything up now. */
+    check: checkAll,
+    async start(): Promise<void> {
+      unsubscribe = await pubsub.subscribe('heads', (heads) => {
+        for (const listener of listeners) listener.heads(heads);
+      });
+      removeListener = pubsub.onReconnected(() => void checkAll());
+      schedule();
+    },
+    async stop(): Promise<void> {
+      stopped = true;
+      clearTimeout(timer);
+      removeListener?.();
+      await unsubscribe?.();
+    },
+  };
+}
+
+export type Heads = ReturnType<typeof createHeads>;

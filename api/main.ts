@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { createApp } from './app.ts';
+import { ConfigError, readConfig } from './config.ts';
+import { DataInUseError } from './infra/database/database.ts';
+import { createLogger } from './logger.ts';
+
+/** Runs the process: one line says where to go, SIGINT and SIGTERM end it cleanly, a second one at once. */
+async function main(): Promise<void> {
+  const config = readConfig();
+  const logger = createLogger(config.LOG_LEVEL);
+  process.on('uncaughtException', (error) => {
+    logger.error({ error }, 'the process cannot go on');
+    process.exit(1);
+  });
+  const app = await createApp(config, logger);
+  const url = config.PUBLIC_URL ?? `http://localhost:${app.port}`;
+  process.stdout.write(`Parley is ready at ${url} (GraphiQL at ${url}/graphql). Ctrl-C stops it.\n`);
+
+  let stopping = false;
+  const stop = () => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    app.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ error }, 'the process did not end cleanly');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${explain(error)}\n`);
+  process.exit(1);
+});
+
+/** What keeps the process from starting, in words where it is something that the reader can put right. */
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof DataInUseError) return error.message;
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    return `${error.message}. Stop what listens there, or set PORT to another port (0: any that is free).`;
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

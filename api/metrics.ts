@@ -1,0 +1,39 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+
+/** What the process counts, for `/metrics`. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const counter = (name: string, help: string) => new Counter({ name: `parley_${name}`, help, registers: [registry] });
+  const applied = counter('events_applied_total', 'Events that the bridge applied.');
+  const setAside = counter(
+    'events_set_aside_total',
+    'Records that could not be applied and were set aside: look at them.',
+  );
+  const publishFailed = counter(
+    'publish_failures_total',
+    'Signals that could not be published; gateways look them up.',
+  );
+  const gapsFilled = counter('feed_gaps_filled_total', 'Gaps in feeds that were filled from the database.');
+
+  return {
+    bridge: {
+      applied: (events: number) => applied.inc(events),
+      setAside: () => setAside.inc(),
+      publishFailed: () => publishFailed.inc(),
+    },
+    onGapFilled: () => gapsFilled.inc(),
+    /** Reads a value whenever it is asked for. */
+    gauge(name: string, help: string, read: () => number): void {
+      new Gauge({
+        name: `parley_${name}`,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(read());
+        },
+      });
+    },
+    text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+  };
+}

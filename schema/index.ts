@@ -1,0 +1,13 @@
+import './accounts.ts';
+import './channels.ts';
+import './errors.ts';
+import './limits.ts';
+import './matching.ts';
+import './messages.ts';
+import './presence.ts';
+import './receipts.ts';
+import './scalars.ts';
+import { builder } from './builder.ts';
+
+/** The whole schema. */
+export const schema = builder.toSchema();

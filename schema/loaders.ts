@@ -1,0 +1,72 @@
+import DataLoader from 'dataloader';
+import type { Viewer } from '../api/domain/auth.ts';
+import type { Domain } from './context.ts';
+
+/**
+ * What resolvers look up by key, batched: however many objects an answer has, each loader asks the database once a
+ * level. Made anew for each execution, so that nothing outlives the answer.
+ * @param viewer whose unread counts and seen marks are loaded; without one they are null
+ */
+export function createLoaders({ accounts, channels, messages, presence, receipts }: Domain, viewer: Viewer | null) {
+  const own = <Value>(load: (userId: string, keys: readonly string[]) => Promise<readonly Value[]>) => {
+    return async (keys: readonly string[]) => (viewer === null ? [] : load(viewer.userId, keys));
+  };
+  const user = byKey(
+    (ids) => accounts.byIds(ids),
+    ({ id }) => id,
+  );
+  const channel = byKey(
+    (ids) => channels.byIds(ids),
+    ({ id }) => id,
+  );
+
+  return {
+    user,
+    channel,
+    /** What a row refers to: it is there. */
+    present: { user: required(user), channel: required(channel) },
+    online: byKey(
+      async (ids) => [...(await presence.online(ids))],
+      (id) => id,
+    ),
+    /** Keyed `channel:user`; active memberships alone. */
+    membership: byKey(
+      (keys) => channels.memberships(keys),
+      ({ channelId, userId }) => `${channelId}:${userId}`,
+    ),
+    /** By channel. */
+    memberIds: byKey(
+      (channelIds) => channels.memberIds(channelIds),
+      ({ channelId }) => channelId,
+    ),
+    entry: byKey(
+      (ids) => messages.byIds(ids),
+      ({ id }) => id,
+    ),
+    lastEntry: byKey(
+      (channelIds) => messages.lastOf(channelIds),
+      ({ channelId }) => channelId,
+    ),
+    /** The viewer's counterpart, by direct channel or match. */
+    peer: byKey(own(channels.peers), ({ channelId }) => channelId),
+    /** What the viewer has not seen, by channel. */
+    unread: byKey(own(receipts.unread), ({ channelId }) => channelId),
+  };
+}
+
+export type Loaders = ReturnType<typeof createLoaders>;
+
+function byKey<Value>(load: (keys: readonly string[]) => Promise<readonly Value[]>, keyOf: (value: Value) => string) {
+  return new DataLoader<string, Value | null>(async (keys) => {
+    const found = new Map((await load(keys)).map((value) => [keyOf(value), value]));
+    return keys.map((key) => found.get(key) ?? null);
+  });
+}
+
+function required<Value>(loader: DataLoader<string, Value | null>) {
+  return async (key: string): Promise<Value> => {
+    const value = await loader.load(key);
+    if (value === null) throw new Error(`a row refers to ${key}, which is not there`);
+    return value;
+  };
+}

@@ -1,0 +1,53 @@
+import { NotFoundError } from '../api/errors.ts';
+import { User } from './accounts.ts';
+import { builder } from './builder.ts';
+import { Membership } from './channels.ts';
+import { requireViewer } from './context.ts';
+import { readId } from './ids.ts';
+import { Message } from './messages.ts';
+
+builder.objectFields(Membership, (t) => ({
+  unreadCount: t.int({
+    nullable: true,
+    description: "How many entries after `seenSeq` there are, one's own left out. Null on others'.",
+    resolve: async ({ channelId, userId }, _args, { viewer, loaders }) =>
+      userId === viewer?.userId ? ((await loaders.unread.load(channelId))?.count ?? 0) : null,
+  }),
+  firstUnseen: t.field({
+    type: Message,
+    nullable: true,
+    description: "Where to scroll to on opening: the first of those. Null when all is seen, and on others'.",
+    resolve: async ({ channelId, userId }, _args, { viewer, loaders }) => {
+      const unread = userId === viewer?.userId ? await loaders.unread.load(channelId) : null;
+      return unread?.firstId ? loaders.entry.load(unread.firstId) : null;
+    },
+  }),
+}));
+
+builder.objectField(User, 'unreadCount', (t) =>
+  t.int({
+    nullable: true,
+    description: 'Of all channels, for a badge. Null unless it is the viewer.',
+    resolve: ({ id }, _args, { viewer, domain }) => (id === viewer?.userId ? domain.receipts.unreadInAll(id) : null),
+  }),
+);
+
+builder.mutationField('markSeen', (t) =>
+  t.field({
+    type: Membership,
+    nullable: true,
+    description: "Moves the viewer's seen mark forward, never back nor beyond the newest entry.",
+    args: {
+      channelId: t.arg.id({ required: true, description: 'Of the channel.' }),
+      seq: t.arg.int({ required: true, description: 'Of the last message that was seen.' }),
+    },
+    resolve: async (_root, { channelId, seq }, context) => {
+      const viewer = requireViewer(context);
+      const id = readId('Channel', channelId);
+      await context.domain.receipts.markSeen(viewer, id, seq);
+      const [membership] = await context.domain.channels.memberships([`${id}:${viewer.userId}`]);
+      if (membership === undefined) throw new NotFoundError('You are no member of this channel any more.');
+      return membership;
+    },
+  }),
+);
