@@ -48,7 +48,7 @@ async function readOutcomes(query: Query, events: readonly ChannelEvent[]): Prom
   return new Map(rows.map(({ eventId, body }) => [eventId, body]));
 }
 
-/** A run of sends ends where one replies to another of the run: the statement sees what was there before it alone. */
+/** A run of sends ends where one repeats or answers another of the run: a statement sees what was there before it alone. */
 function toSteps(events: readonly ChannelEvent[], known: ReadonlyMap<string, Outcome>): Step[] {
   const steps: Step[] = [];
   for (const event of events) {
@@ -56,14 +56,14 @@ function toSteps(events: readonly ChannelEvent[], known: ReadonlyMap<string, Out
     const last = steps.at(-1);
     if (outcome) steps.push({ kind: 'known', event, outcome });
     else if (event.type !== 'MessageSent') steps.push({ kind: 'change', event });
-    else if (last?.kind === 'sends' && !repliesWithin(event, last.events)) last.events.push(event);
+    else if (last?.kind === 'sends' && !refersTo(event, last.events)) last.events.push(event);
     else steps.push({ kind: 'sends', events: [event] });
   }
   return steps;
 }
 
-function repliesWithin({ replyToId }: EventOf<'MessageSent'>, events: readonly EventOf<'MessageSent'>[]): boolean {
-  return replyToId !== null && events.some(({ messageId }) => messageId === replyToId);
+function refersTo(event: EventOf<'MessageSent'>, events: readonly EventOf<'MessageSent'>[]): boolean {
+  return events.some(({ messageId }) => messageId === event.messageId || messageId === event.replyToId);
 }
 
 async function applyStep(query: Query, step: Step, applied: Applied): Promise<void> {

@@ -1,5 +1,5 @@
 import { type ChannelFacts, type MemberFacts, maySend } from '../domain/policies.ts';
-import type { Entry, EventOf, Outcome, Rejection } from '../events.ts';
+import type { EventOf, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
 import { type Applied, addEntry, addHead } from './applied.ts';
@@ -15,8 +15,8 @@ type SendRow = (EntryRow | { id: null }) & {
 };
 
 /**
- * A run of sends in one statement. An id that is known, or comes twice, has the row that is there, before any other
- * rule; new ones take the next dense places where the channel is open and the author a member.
+ * A run of sends in one statement. An id that is known has the row that is there, before any other rule; new ones take
+ * the next dense places where the channel is open and the author a member.
  */
 const statement = `
 WITH input AS (
@@ -26,7 +26,7 @@ WITH input AS (
   SELECT e.* FROM entry e WHERE e.id IN (SELECT id FROM input)
 ), allowed AS (
   SELECT i.*, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
-  FROM (SELECT DISTINCT ON (id) * FROM input ORDER BY id, n) i
+  FROM input i
   JOIN channel c ON c.id = i.channel_id AND c.closed_at IS NULL
   JOIN member m ON m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE'
   WHERE NOT EXISTS (SELECT FROM known k WHERE k.id = i.id)
@@ -58,23 +58,21 @@ LEFT JOIN member m ON m.channel_id = i.channel_id AND m.user_id = i.author_id
 ORDER BY i.n`;
 
 /**
- * Applies a run of sends, none of which replies to another of the run.
+ * Applies a run of sends, none of which repeats or answers another of the run.
  * @param query of the transaction that holds the log's position
  */
 export async function applySends(query: Query, events: readonly MessageSent[], applied: Applied): Promise<void> {
   const rows = await query<SendRow>(statement, [JSON.stringify(events.map(toInput))]);
-  const fresh = new Map<string, Entry>();
   events.forEach((event, n) => {
     const row = rows[n];
     if (row === undefined) throw new Error('the statement for sends answered fewer rows than it was given');
     const outcome = toOutcome(row);
     applied.outcomes.push({ event, outcome });
     if (!outcome.applied || outcome.entry === null || row.version === null) return;
-    const { id, channelId, position, seq } = outcome.entry;
-    fresh.set(id, outcome.entry);
+    const { channelId, position, seq } = outcome.entry;
+    addEntry(applied, outcome.entry);
     addHead(applied, { id: channelId, position, seq, version: row.version });
   });
-  for (const entry of fresh.values()) addEntry(applied, entry);
 }
 
 function toInput({ messageId, channelId, actorId, clientId, text, replyToId, at }: MessageSent, n: number) {

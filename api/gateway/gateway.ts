@@ -11,6 +11,7 @@ import { createGraphQL } from './graphql.ts';
 import { createHealth, type ReadyCheck } from './health.ts';
 import { withRequestId } from './request-id.ts';
 import { createStatic } from './static.ts';
+import { createStreams } from './streams.ts';
 import { createWebSockets } from './websocket.ts';
 
 /** Answers a request of one path. */
@@ -38,11 +39,14 @@ export interface GatewayOptions {
 
 /** How long requests may take to finish once the gateway is stopping, in milliseconds. */
 const drainMs = 5_000;
+/** How long a client that was answered in the middle of its request has to read the answer, in milliseconds. */
+const lingerMs = 1_000;
 
 /** All that clients reach, on one port: GraphQL, pictures, the web client, probes. */
 export function createGateway(options: GatewayOptions) {
   const { domain, trustProxy, logger } = options;
-  const graphql = createGraphQL(options);
+  const streams = createStreams(options);
+  const graphql = createGraphQL({ ...options, streams });
   const sockets = createWebSockets({ ...options, graphql });
   const health = createHealth(options);
   const avatars = createAvatarHandler(domain.avatars);
@@ -50,6 +54,7 @@ export function createGateway(options: GatewayOptions) {
   const server = createServer((request, response) => {
     withRequestId(headerOf(request, 'x-request-id'), (id) => {
       response.setHeader('x-request-id', id);
+      endWithAnswer(request, response);
       answer(request, response).catch((error: unknown) => fail(response, error, id));
     });
   });
@@ -100,9 +105,10 @@ export function createGateway(options: GatewayOptions) {
       });
       return (server.address() as AddressInfo).port;
     },
-    /** Refuses what is new, ends sockets with 1012, lets requests finish, then closes. */
+    /** Refuses what is new, drops streams, ends sockets with 1012, lets requests finish, then closes. */
     async stop(): Promise<void> {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      streams.stop();
       await sockets.stop();
       server.closeIdleConnections();
       const late = setTimeout(() => server.closeAllConnections(), drainMs);
@@ -114,6 +120,14 @@ export function createGateway(options: GatewayOptions) {
 }
 
 export type Gateway = ReturnType<typeof createGateway>;
+
+/** Ends the connection of a request that is answered before its end: the rest of it is read by nobody. */
+function endWithAnswer(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request;
+  response.once('finish', () => {
+    if (!request.complete) setTimeout(() => socket.destroy(), lingerMs).unref();
+  });
+}
 
 function pathOf({ url = '/' }: IncomingMessage): string {
   const end = url.search(/[?#]/);

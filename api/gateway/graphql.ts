@@ -3,26 +3,29 @@ import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
 import { useAPQ as persistedQueries } from '@graphql-yoga/plugin-apq';
-import type { GraphQLSchema } from 'graphql';
-import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { GraphQLError, type GraphQLSchema } from 'graphql';
+import { createYoga, type Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Context, Domain } from '../../schema/context.ts';
 import type { Auth } from '../domain/auth.ts';
 import type { Logger } from '../logger.ts';
 import { type Caller, createContext, identify } from './context.ts';
+import { maxAliases, maxBatch, maxDepth, maxRequestBytes, maxStoredQueries, maxTokens } from './limits.ts';
 import { createMask } from './mask.ts';
+import type { Streams } from './streams.ts';
 
 /** What Yoga is given with each operation: the request that it came by, or the context that is made already. */
 export type ServerContext = { req: IncomingMessage; res: ServerResponse; caller: Caller } | { context: Context };
 
-const maxBatch = 10;
-const maxDepth = 12;
-const maxAliases = 30;
-const maxTokens = 2_000;
-
 /** GraphQL over HTTP and server-sent events; WebSockets share its parsing, validation, execution and masking. */
-export function createGraphQL(options: { schema: GraphQLSchema; domain: Domain; auth: Auth; logger: Logger }) {
-  const { schema, domain, auth, logger } = options;
+export function createGraphQL(options: {
+  schema: GraphQLSchema;
+  domain: Domain;
+  auth: Auth;
+  streams: Streams;
+  logger: Logger;
+}) {
+  const { schema, domain, auth, streams, logger } = options;
   const mask = createMask({ logger });
 
   return createYoga<ServerContext, Context>({
@@ -33,15 +36,17 @@ export function createGraphQL(options: { schema: GraphQLSchema; domain: Domain; 
     multipart: false,
     logging: false,
     batching: { limit: maxBatch },
+    maxRequestBodySize: maxRequestBytes,
     // Tokens travel in a header that pages of other origins cannot make a browser send: any origin may ask.
-    cors: { origin: '*', credentials: false },
+    cors: { origin: '*', credentials: false, exposedHeaders: ['x-request-id'] },
     maskedErrors: { maskError: mask },
     plugins: [
       maxTokensPlugin({ n: maxTokens, exposeLimits: true }),
       maxDepthPlugin({ n: maxDepth, ignoreIntrospection: true }),
       maxAliasesPlugin({ n: maxAliases }),
       persistedQueries({ store: createQueryStore() }),
-      trackPresence(domain),
+      streams.plugin,
+      refuseUnreadable,
     ],
     context: async (given) => {
       if ('context' in given) return given.context;
@@ -55,21 +60,25 @@ export function createGraphQL(options: { schema: GraphQLSchema; domain: Domain; 
 export type GraphQLServer = ReturnType<typeof createGraphQL>;
 
 function createQueryStore() {
-  const queries = new LRUCache<string, string>({ max: 1_000 });
+  const queries = new LRUCache<string, string>({ max: maxStoredQueries });
   return {
     get: (hash: string) => queries.get(hash),
     set: (hash: string, query: string) => void queries.set(hash, query),
   };
 }
 
-/** Who follows over server-sent events is online meanwhile, as over a WebSocket. */
-function trackPresence({ presence }: Domain): Plugin<Context> {
-  return {
-    onSubscribe: ({ args: { contextValue } }) => ({
-      onSubscribeResult: ({ result }) => {
-        const { viewer } = contextValue as Context;
-        return viewer && isAsyncIterable(result) ? { onEnd: presence.connected(viewer.userId) } : undefined;
-      },
-    }),
-  };
-}
+/** Parameters in a URL or a form whose JSON cannot be read are the client's mistake, not the server's. */
+const refuseUnreadable: Plugin<Context> = {
+  onRequestParse({ requestParser, setRequestParser }) {
+    if (requestParser === undefined) return;
+    setRequestParser(async (request) => {
+      try {
+        return await requestParser(request);
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
+        throw new GraphQLError('The variables or extensions are no JSON.', { extensions });
+      }
+    });
+  },
+};

@@ -3,6 +3,7 @@ import { ParleyError } from '../errors.ts';
 import { DatabaseUnavailableError } from '../infra/database/database.ts';
 import { FeedRestartedError } from '../live/channel-feed.ts';
 import type { Logger } from '../logger.ts';
+import { maxRequestBytes } from './limits.ts';
 import { requestId } from './request-id.ts';
 
 /**
@@ -11,7 +12,7 @@ import { requestId } from './request-id.ts';
  */
 export function createMask({ logger }: { logger: Logger }) {
   return function mask(error: unknown): GraphQLError {
-    if (error instanceof GraphQLError && error.extensions['code'] !== undefined) return error;
+    if (error instanceof GraphQLError && error.extensions['code'] !== undefined) return withContractCode(error);
     const cause = rootOf(error);
     const at = error instanceof GraphQLError ? error : undefined;
     if (cause instanceof GraphQLError) return withOwnCode(at ?? cause);
@@ -53,6 +54,23 @@ function toGraphQL(message: string, extensions: Record<string, unknown>, origina
     originalError: originalError instanceof Error ? originalError : null,
     extensions,
   });
+}
+
+/** The libraries beneath have a few codes of their own. */
+function withContractCode(error: GraphQLError): GraphQLError {
+  switch (error.extensions['code']) {
+    case 'REQUEST_ENTITY_TOO_LARGE':
+      return toGraphQL(
+        `A request takes at most ${maxRequestBytes} bytes.`,
+        { ...error.extensions, code: 'TOO_LARGE', limit: maxRequestBytes },
+        null,
+      );
+    case 'OPERATION_RESOLUTION_FAILURE':
+    case 'PERSISTED_QUERY_MISMATCH':
+      return toGraphQL(error.message, { ...error.extensions, code: 'BAD_REQUEST' }, null, error);
+    default:
+      return error;
+  }
 }
 
 /** An error of GraphQL's own, which names none: variables that do not fit, or another fault of the request. */

@@ -9,9 +9,11 @@ import { UnauthenticatedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { bearerToken, type Caller, createContext } from './context.ts';
 import type { GraphQLServer } from './graphql.ts';
+import { maxRequestBytes } from './limits.ts';
 import { createMask, isFeedRestart } from './mask.ts';
 import { createOperations } from './operations.ts';
 import { withRequestId } from './request-id.ts';
+import { watchSession } from './watch-session.ts';
 
 /** What is kept of a socket. */
 interface Connection {
@@ -25,7 +27,6 @@ interface Connection {
 
 /** Close codes of graphql-transport-ws and of the contract. */
 const closeCodes = { tryAgainLater: 1013, restarting: 1012, badToken: 4403, internal: 4500 };
-const maxPayload = 1_048_576;
 /** A reader that leaves more than this unread is closed, in bytes. */
 const maxBuffered = 1_048_576;
 const pingMs = 12_000;
@@ -50,7 +51,7 @@ export function createWebSockets(options: {
   const connections = new Set<Connection>();
   const server = new WebSocketServer({
     noServer: true,
-    maxPayload,
+    maxPayload: maxRequestBytes,
     perMessageDeflate: false,
     handleProtocols: (protocols) =>
       protocols.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) ? GRAPHQL_TRANSPORT_WS_PROTOCOL : false,
@@ -63,7 +64,7 @@ export function createWebSockets(options: {
       const token = tokenOf(connectionParams);
       if (token === null) return true;
       try {
-        await admit(extra, await auth.authenticate(token));
+        admit(extra, await auth.authenticate(token));
         return true;
       } catch (error) {
         if (error instanceof UnauthenticatedError) return false;
@@ -82,28 +83,12 @@ export function createWebSockets(options: {
     },
   });
 
-  /** Lets a viewer in, for as long as the session has a token that lasts. */
-  async function admit(connection: Connection, viewer: Viewer): Promise<void> {
-    connection.viewer = viewer;
+  /** Lets a viewer in, until the session ends. */
+  function admit(connection: Connection, viewer: Viewer): void {
     if (connection.socket.readyState !== connection.socket.OPEN) return;
+    connection.viewer = viewer;
     const refuse = () => connection.socket.close(closeCodes.badToken, 'Forbidden');
-    const expiry = watchExpiry(viewer, refuse);
-    connection.cleanups.push(auth.watch(viewer.sessionId, refuse), expiry, domain.presence.connected(viewer.userId));
-  }
-
-  /** Refuses once the newest token of the session has ended: a refresh elsewhere prolongs the socket. */
-  function watchExpiry({ sessionId, expiresAt }: Viewer, refuse: () => void): () => void {
-    let timer: NodeJS.Timeout;
-    const schedule = (end: number) => {
-      timer = setTimeout(check, Math.min(Math.max(end - Date.now(), 0), 2 ** 31 - 1));
-    };
-    const check = async () => {
-      const end = await auth.expiryOf(sessionId).catch(() => Date.now() + pingMs);
-      if (end > Date.now()) schedule(end);
-      else refuse();
-    };
-    schedule(expiresAt);
-    return () => clearTimeout(timer);
+    connection.cleanups.push(watchSession(auth, viewer, refuse), domain.presence.connected(viewer.userId));
   }
 
   function open(socket: WebSocket, caller: Caller): void {

@@ -1,0 +1,111 @@
+import type { ServerResponse } from 'node:http';
+import type { ExecutionResult } from 'graphql';
+import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import type { Context, Domain } from '../../schema/context.ts';
+import type { Auth, Viewer } from '../domain/auth.ts';
+import { UnauthenticatedError } from '../errors.ts';
+import { watchSession } from './watch-session.ts';
+
+/** The context of an operation; one that came over HTTP knows its response. */
+type StreamContext = Context & { res?: ServerResponse };
+
+/** Subscriptions that are answered over HTTP. */
+export interface Streams {
+  plugin: Plugin<StreamContext>;
+  /** Drops them, so that their clients come back, to another node. */
+  stop(): void;
+}
+
+/** Streams over HTTP: the viewer is online meanwhile, as over a WebSocket, and they end with the viewer's session. */
+export function createStreams({ domain, auth }: { domain: Domain; auth: Auth }): Streams {
+  const drops = new Set<() => void>();
+
+  function attend(stream: Endable, viewer: Viewer | null): () => void {
+    if (viewer === null) return () => {};
+    const refuse = () =>
+      stream.fail(new UnauthenticatedError('The token is not valid any more: refresh it, or sign in.'));
+    const cleanups = [domain.presence.connected(viewer.userId), watchSession(auth, viewer, refuse)];
+    return () => {
+      for (const cleanup of cleanups) cleanup();
+    };
+  }
+
+  return {
+    plugin: {
+      onSubscribe: ({ args: { contextValue } }) => ({
+        onSubscribeResult: ({ result, setResult }) => {
+          const { res: response, viewer } = contextValue;
+          if (response === undefined || !isAsyncIterable(result)) return;
+          const stream = createEndable(result, () => {
+            drops.delete(drop);
+            leave();
+          });
+          const drop = () => {
+            response.destroy();
+            void stream.return?.();
+          };
+          const leave = attend(stream, viewer);
+          drops.add(drop);
+          setResult(stream);
+        },
+      }),
+    },
+    stop() {
+      for (const drop of [...drops]) drop();
+    },
+  };
+}
+
+interface Endable extends AsyncIterableIterator<ExecutionResult> {
+  /** Whoever reads gets the error next, and the source ends. */
+  fail(error: Error): void;
+}
+
+/**
+ * A stream that can be made to fail while it is being waited for.
+ * @param onEnd called once, whichever way it ends
+ */
+function createEndable(source: AsyncIterable<ExecutionResult>, onEnd: () => void): Endable {
+  const iterator = source[Symbol.asyncIterator]();
+  let hasEnded = false;
+  let failure: Error | undefined;
+  let rejectNext = (_error: Error) => {};
+
+  function end(): void {
+    if (!hasEnded) onEnd();
+    hasEnded = true;
+  }
+
+  return {
+    fail(error) {
+      if (hasEnded) return;
+      failure = error;
+      end();
+      rejectNext(error);
+      void iterator.return?.();
+    },
+    async next() {
+      if (failure) throw failure;
+      if (hasEnded) return { done: true, value: undefined };
+      try {
+        const result = await new Promise<IteratorResult<ExecutionResult>>((resolve, reject) => {
+          rejectNext = reject;
+          iterator.next().then(resolve, reject);
+        });
+        if (result.done) end();
+        return result;
+      } catch (error) {
+        failure = undefined;
+        end();
+        throw error;
+      }
+    },
+    async return() {
+      end();
+      return iterator.return?.() ?? { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

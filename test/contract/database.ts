@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Database } from '../../api/infra/database/database.ts';
+import { Prisma } from '../../prisma/generated/client.ts';
+
+/** What every database promises, wherever PostgreSQL runs. */
+export function describeDatabase(name: string, create: () => Promise<Database>): void {
+  describe(`the database ${name}`, () => {
+    let database: Database;
+
+    beforeAll(async () => {
+      database = await create();
+      return () => database.stop();
+    });
+
+    test('reads values as the types that the code expects', async () => {
+      const id = randomUUID();
+      const [row] = await database.query(
+        `SELECT $1::uuid AS id, 7::int4 AS int4, 9007199254740993::int8::text AS int8, true AS bool, NULL::text AS nothing,
+           '2026-01-02T03:04:05.678Z'::timestamptz AS time, '{"a": [1]}'::jsonb AS json, 'ROOM'::channel_kind AS kind,
+           ARRAY[$1::uuid] AS ids, '\\x00ff'::bytea AS bytes`,
+        [id],
+      );
+
+      expect(row).toMatchObject({
+        id,
+        int4: 7,
+        int8: '9007199254740993',
+        bool: true,
+        nothing: null,
+        time: new Date('2026-01-02T03:04:05.678Z'),
+        json: { a: [1] },
+        kind: 'ROOM',
+        ids: [id],
+      });
+      expect([...(row as { bytes: Uint8Array }).bytes]).toEqual([0, 255]);
+    });
+
+    test('takes arrays, JSON as a string, dates and null as parameters', async () => {
+      const ids = [randomUUID(), randomUUID()];
+      const at = new Date('2026-01-02T03:04:05.678Z');
+
+      const [row] = await database.query(
+        'SELECT $1::uuid[] AS ids, $2::jsonb AS json, $3::timestamptz AS at, $4::text AS nothing, $5::text[] AS texts',
+        [ids, JSON.stringify([{ quote: `'"\\` }]), at, null, ['a,b', '{"c"}']],
+      );
+
+      expect(row).toEqual({ ids, json: [{ quote: `'"\\` }], at, nothing: null, texts: ['a,b', '{"c"}'] });
+    });
+
+    test('keeps what a transaction did when it resolves, and nothing of it when it rejects', async () => {
+      const [kept, dropped] = [randomUUID(), randomUUID()];
+      await database.transaction((query) => insertUser(query, kept));
+      const failing = database.transaction(async (query) => {
+        await insertUser(query, dropped);
+        throw new Error('no');
+      });
+
+      await expect(failing).rejects.toThrow('no');
+      expect(await usersAmong([kept, dropped])).toEqual([kept]);
+    });
+
+    test('rejects when the commit itself fails', async () => {
+      await database.query(
+        'CREATE TABLE IF NOT EXISTS late (id int PRIMARY KEY, other int REFERENCES late (id) DEFERRABLE INITIALLY DEFERRED)',
+      );
+
+      const failing = database.transaction((query) => query('INSERT INTO late VALUES (1, 2)'));
+
+      await expect(failing).rejects.toThrow(/foreign key/);
+      expect(await database.query('SELECT * FROM late')).toEqual([]);
+    });
+
+    test('lets transactions that touch the same row go one after the other', async () => {
+      const id = randomUUID();
+      await insertUser(database.query, id);
+
+      await Promise.all(
+        Array.from({ length: 20 }, () =>
+          database.transaction(async (query) => {
+            const [row] = await query<{ name: string }>('SELECT name FROM users WHERE id = $1 FOR UPDATE', [id]);
+            await query('UPDATE users SET name = $2 WHERE id = $1', [id, `${row?.name}x`]);
+          }),
+        ),
+      );
+
+      const user = await database.prisma.user.findUnique({ where: { id } });
+      expect(user?.name).toBe(`name${'x'.repeat(20)}`);
+    });
+
+    test('shows Prisma what was written in SQL, and the other way round', async () => {
+      const id = randomUUID();
+      const createdAt = new Date('2026-01-02T03:04:05.678Z');
+      await database.prisma.user.create({ data: { id, name: 'ä', createdAt } });
+
+      expect(await database.query('SELECT name, created_at FROM users WHERE id = $1', [id])).toEqual([
+        { name: 'ä', created_at: createdAt },
+      ]);
+    });
+
+    test('has the tables and columns that the Prisma schema says', async () => {
+      const models = Object.values(Prisma.ModelName);
+      expect(models).toContain('Entry');
+      for (const model of models) {
+        const delegate = database.prisma[`${model.charAt(0).toLowerCase()}${model.slice(1)}` as 'user'];
+        await expect(delegate.findFirst(), model).resolves.not.toBe(undefined);
+      }
+    });
+
+    test('answers that it is ready', async () => {
+      await expect(database.ready()).resolves.toBeUndefined();
+    });
+
+    async function usersAmong(ids: string[]): Promise<string[]> {
+      const rows = await database.query<{ id: string }>('SELECT id FROM users WHERE id = ANY($1::uuid[])', [ids]);
+      return rows.map(({ id }) => id);
+    }
+  });
+}
+
+async function insertUser(query: Database['query'], id: string): Promise<void> {
+  await query(`INSERT INTO users (id, name, created_at) VALUES ($1, 'name', now())`, [id]);
+}

@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import { UnavailableError } from '../../api/errors.ts';
+import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
+import { createTestLogger } from '../support/logger.ts';
+import { describeEventLog, nextOf, record } from './event-log.ts';
+
+const options = { logger: createTestLogger(), retryMs: 1 };
+
+describeEventLog('in memory', async () => {
+  const log = createMemoryEventLog({ ...options, partitions: 4 });
+  return { log, dispose: () => log.stop() };
+});
+
+test('in memory, an append resolves only when its record was handled', async () => {
+  const log = createMemoryEventLog(options);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await log.consume({
+    assigned: async () => 0n,
+    handle: async (batch) => {
+      await held;
+      return nextOf(batch);
+    },
+  });
+  let isAppended = false;
+  const appended = log.append(record('k', 'a')).then(() => {
+    isAppended = true;
+  });
+  await new Promise(setImmediate);
+  expect(isAppended).toBe(false);
+
+  release();
+  await appended;
+  await log.stop();
+});
+
+test('in memory, the log begins at the offset that the first consumer names', async () => {
+  const log = createMemoryEventLog(options);
+  const offsets: bigint[] = [];
+  await log.consume({
+    assigned: async () => 41n,
+    handle: async (batch) => {
+      offsets.push(...batch.records.map(({ offset }) => offset));
+      return nextOf(batch);
+    },
+  });
+
+  await log.append(record('k', 'a'));
+  await log.append(record('k', 'b'));
+
+  expect(offsets).toEqual([41n, 42n]);
+  await log.stop();
+});
+
+test('in memory, more than may wait is refused, and what waits when the log stops is refused too', async () => {
+  const log = createMemoryEventLog({ ...options, maxQueued: 2 });
+  const waiting = [log.append(record('k', 'a')), log.append(record('k', 'b'))];
+
+  await expect(log.append(record('k', 'c'))).rejects.toBeInstanceOf(UnavailableError);
+
+  const ends = expect(Promise.all(waiting)).rejects.toBeInstanceOf(UnavailableError);
+  await log.stop();
+  await ends;
+  await expect(log.append(record('k', 'd'))).rejects.toBeInstanceOf(UnavailableError);
+});
+
+test('in memory, only so many handled records are kept, and the log goes on over them', async () => {
+  const log = createMemoryEventLog({ ...options, keep: 10 });
+  const offsets: number[] = [];
+  await log.consume({
+    assigned: async () => 0n,
+    handle: async (batch) => {
+      offsets.push(...batch.records.map(({ offset }) => Number(offset)));
+      return nextOf(batch);
+    },
+  });
+
+  for (let n = 0; n < 100; n++) await log.append(record('k', String(n)));
+
+  expect(offsets).toEqual(Array.from({ length: 100 }, (_, n) => n));
+  await log.stop();
+});

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { State, Ticket } from '../../api/infra/state/state.ts';
+
+/** State to be tested, with a clock that the test moves. */
+export interface StateUnderTest {
+  state: State;
+  /** Lets this many milliseconds pass. */
+  advance(ms: number): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+const times = { leaseMs: 1_000, relaxMs: 300 };
+
+/** What every state promises, whatever it is made of. */
+export function describeState(name: string, create: () => Promise<StateUnderTest>): void {
+  describe(`state ${name}`, () => {
+    let under: StateUnderTest;
+
+    beforeEach(async () => {
+      under = await create();
+    });
+    afterEach(() => under.dispose());
+
+    const enter = (one: Ticket) => under.state.tickets.enter(one, times);
+
+    test('pairs whoever enters with the one who has waited longest, and answers both the same until it is settled', async () => {
+      const [ada, bob, carol] = [ticket(), ticket(), ticket()];
+      expect(await enter(ada)).toMatchObject({ status: 'waiting', ticket: ada });
+
+      expect(await enter(bob)).toEqual({ status: 'paired', ticket: bob, partner: ada });
+
+      expect(await enter(ada)).toEqual({ status: 'paired', ticket: ada, partner: bob });
+      expect(await under.state.tickets.find(ada.userId)).toMatchObject({ status: 'paired' });
+      expect(await enter(carol)).toMatchObject({ status: 'waiting' });
+      await under.state.tickets.settle([ada.id, bob.id]);
+      expect(await under.state.tickets.find(ada.userId)).toBeNull();
+      expect(await enter(ticket({ userId: ada.userId }))).toMatchObject({ status: 'paired', partner: carol });
+    });
+
+    test('keeps one ticket a user: entering again renews it, keeps its id and takes the new wishes', async () => {
+      const first = ticket({ tags: ['tea'], strict: true });
+      await enter(first);
+      await under.advance(800);
+
+      const again = await enter({ ...first, id: randomUUID(), tags: ['books'] });
+
+      expect(again).toMatchObject({ status: 'waiting', ticket: { id: first.id, tags: ['books'] } });
+      await under.advance(800);
+      expect(await under.state.tickets.find(first.userId)).toMatchObject({ status: 'waiting' });
+      expect(await enter(ticket({ tags: ['tea'], strict: true }))).toMatchObject({ status: 'waiting' });
+      expect(await enter(ticket({ tags: ['books'], strict: true }))).toMatchObject({ status: 'paired' });
+    });
+
+    test('never pairs with a ticket that was not renewed', async () => {
+      const ghost = ticket();
+      await enter(ghost);
+      await under.advance(1_001);
+
+      expect(await enter(ticket())).toMatchObject({ status: 'waiting' });
+      expect(await under.state.tickets.find(ghost.userId)).toBeNull();
+    });
+
+    test('prefers a shared tag, and takes somebody without one only after a while', async () => {
+      const books = ticket({ tags: ['books'] });
+      const tea = ticket({ tags: ['tea', 'cake'] });
+      await enter(books);
+      expect(await enter(tea)).toMatchObject({ status: 'waiting' });
+      const cake = ticket({ tags: ['cake'] });
+      expect(await enter(cake)).toMatchObject({ status: 'paired', partner: { id: tea.id } });
+      await under.advance(301);
+
+      expect(await enter(ticket({ tags: ['music'] }))).toMatchObject({ status: 'paired', partner: { id: books.id } });
+    });
+
+    test('takes somebody without a shared tag once the one who enters has waited, too', async () => {
+      const books = ticket({ tags: ['books'] });
+      await enter(books);
+      await under.advance(200);
+      const tea = ticket({ tags: ['tea'] });
+      await enter(tea);
+      await under.advance(200);
+
+      expect(await enter(tea)).toMatchObject({ status: 'paired', partner: { id: books.id } });
+    });
+
+    test('never gives the strict somebody without a shared tag', async () => {
+      const strict = ticket({ tags: ['tea'], strict: true });
+      await enter(strict);
+      await under.advance(500);
+
+      expect(await enter(ticket())).toMatchObject({ status: 'waiting' });
+      expect(await enter(strict)).toMatchObject({ status: 'waiting' });
+      expect(await enter(ticket({ tags: ['tea'] }))).toMatchObject({ status: 'paired', partner: { id: strict.id } });
+    });
+
+    test('never pairs those of whom one avoids the other', async () => {
+      const ada = ticket();
+      const bob = ticket({ avoid: [ada.userId] });
+      await enter(ada);
+
+      expect(await enter(bob)).toMatchObject({ status: 'waiting' });
+      expect(await enter(ada)).toMatchObject({ status: 'waiting' });
+    });
+
+    test('takes a ticket out that is given up, and remembers it', async () => {
+      const ada = ticket();
+      await enter(ada);
+
+      expect(await under.state.tickets.leave(ada.userId)).toEqual(ada);
+
+      expect(await under.state.tickets.leave(ada.userId)).toBeNull();
+      expect(await enter(ada)).toEqual({ status: 'left' });
+      expect(await enter(ticket({ userId: ada.userId }))).toMatchObject({ status: 'waiting' });
+    });
+
+    test('puts each of a thousand who enter at once into at most one pair, and nobody with themselves', async () => {
+      const all = Array.from({ length: 1_000 }, (_, n) => ticket({ tags: [`tag ${n % 7}`] }));
+
+      const entered = await Promise.all(all.flatMap((one) => [enter(one), enter(one)]));
+
+      const partners = new Map<string, Set<string>>();
+      for (const one of entered) {
+        if (one.status !== 'paired') continue;
+        const known = partners.get(one.ticket.userId) ?? new Set();
+        partners.set(one.ticket.userId, known.add(one.partner.userId));
+      }
+      const states = await Promise.all(all.map(({ userId }) => under.state.tickets.find(userId)));
+      expect(states.filter((state) => state?.status === 'paired').length).toBeGreaterThanOrEqual(990);
+      for (const [userId, others] of partners) {
+        expect(others.size).toBe(1);
+        expect(others.has(userId)).toBe(false);
+      }
+    });
+
+    test('has somebody online while a lease lasts on any node, and tells when the last one ran out', async () => {
+      const { presence } = under.state;
+      expect(await presence.renew('one', ['ada', 'bob'], 1_000)).toEqual({ online: ['ada', 'bob'], offline: [] });
+      await under.advance(600);
+      expect(await presence.renew('two', ['ada'], 1_000)).toEqual({ online: [], offline: [] });
+      expect(await presence.online(['ada', 'bob', 'carol'])).toEqual(new Set(['ada', 'bob']));
+      await under.advance(600);
+
+      expect(await presence.online(['ada', 'bob'])).toEqual(new Set(['ada']));
+      expect(await presence.renew('two', ['ada'], 1_000)).toEqual({ online: [], offline: ['bob'] });
+    });
+
+    test('ends the lease of one node, and says whether the user has another', async () => {
+      const { presence } = under.state;
+      await presence.renew('one', ['ada'], 1_000);
+      await presence.renew('two', ['ada'], 1_000);
+
+      expect(await presence.end('one', 'ada')).toBe(false);
+      expect(await presence.end('two', 'ada')).toBe(true);
+      expect(await presence.online(['ada'])).toEqual(new Set());
+    });
+
+    test('knows how long somebody has been away, from when it was first asked where it knows nothing', async () => {
+      const { presence } = under.state;
+      await presence.renew('one', ['ada'], 1_000);
+      expect(await presence.away(['ada', 'bob'])).toEqual(
+        new Map([
+          ['ada', 0],
+          ['bob', 0],
+        ]),
+      );
+      await presence.end('one', 'ada');
+      await under.advance(500);
+
+      expect(await presence.away(['ada', 'bob'])).toEqual(
+        new Map([
+          ['ada', 500],
+          ['bob', 500],
+        ]),
+      );
+    });
+
+    test('gives as many points as there are in a window, and says how long until there are more', async () => {
+      const rate = { points: 3, windowMs: 60_000 };
+      const taken = await Promise.all(Array.from({ length: 5 }, () => under.state.limits.take('ada', rate)));
+
+      expect(taken.filter((ms) => ms === 0)).toHaveLength(3);
+      for (const ms of taken.filter((one) => one > 0)) expect(ms).toBeLessThanOrEqual(60_000);
+      expect(await under.state.limits.take('bob', rate)).toBe(0);
+    });
+  });
+}
+
+function ticket(wishes: Partial<Ticket> = {}): Ticket {
+  return { id: randomUUID(), userId: randomUUID(), tags: [], strict: false, avoid: [], ...wishes };
+}

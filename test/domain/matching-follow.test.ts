@@ -1,0 +1,256 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import type { Viewer } from '../../api/domain/auth.ts';
+import type { Matching, MatchView } from '../../api/domain/matching.ts';
+import { UnavailableError } from '../../api/errors.ts';
+import { matchTopic } from '../../api/events.ts';
+import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
+import { createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
+
+const anyone = { tags: [], strict: false };
+const leaseMs = 60_000;
+
+let world: MatchingWorld;
+let matching: Matching;
+let ada: Viewer;
+let ben: Viewer;
+const open: AsyncIterableIterator<MatchView | null>[] = [];
+
+beforeAll(async () => {
+  world = await createMatchingWorld();
+});
+beforeEach(async () => {
+  world.loseState();
+  world.faults.length = 0;
+  matching = world.gateway();
+  [ada, ben] = (await world.users(2)) as [Viewer, Viewer];
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((stream) => stream.return?.()));
+});
+afterAll(() => world.stop());
+
+it('tells the present state at once: nothing, a place, a match', async () => {
+  expect(await first(ada)).toBeNull();
+  await matching.match(ada, anyone);
+  expect(await first(ada)).toMatchObject({ status: 'WAITING', expiresAt: expect.any(Date) });
+  await matching.match(ben, anyone);
+  expect(await first(ada)).toMatchObject({ status: 'MATCHED', partnerId: ben.userId });
+  await matching.unmatch(ben);
+  expect(await first(ada)).toBeNull();
+});
+
+it('tells each change once, on whichever gateway it was made, and goes on with the next place', async () => {
+  const { seen } = await watch(world.gateway(), ada);
+  await tells(seen, [null]);
+  const { id } = await matching.match(ada, anyone);
+  await tells(seen, [null, 'WAITING']);
+  const match = await matching.match(ben, anyone);
+  await tells(seen, [null, 'WAITING', 'MATCHED']);
+  await matching.unmatch(ben);
+  await tells(seen, [null, 'WAITING', 'MATCHED', 'ENDED']);
+  const next = await matching.match(ada, anyone);
+  await tells(seen, [null, 'WAITING', 'MATCHED', 'ENDED', 'WAITING']);
+
+  expect(seen.map((view) => view?.id)).toEqual([undefined, id, id, id, next.id]);
+  expect(seen[2]).toMatchObject({ channelId: match.channelId, partnerId: ben.userId });
+  expect(seen[3]).toMatchObject({ channelId: match.channelId, partnerId: ben.userId, endReason: 'PARTNER_LEFT' });
+});
+
+it('renews the place at once and then at every look-up, which is no change', async () => {
+  await matching.match(ada, anyone);
+  world.clock.now += leaseMs - 1;
+  const { seen } = await watch(matching, ada);
+  await placeLasts();
+  for (let round = 0; round < 3; round++) {
+    world.clock.now += leaseMs - 1;
+    await signal(ada);
+    await placeLasts();
+  }
+  expect(await matching.match(ben, anyone)).toMatchObject({ status: 'MATCHED', partnerId: ada.userId });
+  await tells(seen, ['WAITING', 'MATCHED']);
+});
+
+it('lets the place run out once nobody follows', async () => {
+  await matching.match(ada, anyone);
+  const { stream } = await watchPlace();
+  await stream.return?.();
+  world.clock.now += leaseMs;
+  expect(await matching.match(ben, anyone)).toMatchObject({ status: 'WAITING' });
+  expect(await first(ada)).toBeNull();
+});
+
+it('tries to pair whenever it renews', async () => {
+  await matching.match(ada, { tags: ['chess'], strict: false });
+  const { seen } = await watchPlace();
+  await matching.match(ben, { tags: ['go'], strict: false });
+  world.clock.now += 5_000;
+  await signal(ada);
+  await tells(seen, ['WAITING', 'MATCHED']);
+});
+
+it('takes the same place again, with its wishes, where the queue was lost', async () => {
+  const { id } = await matching.match(ada, { tags: ['chess'], strict: true });
+  const { seen } = await watchPlace();
+  world.loseState();
+  await signal(ada);
+  await placeLasts();
+  expect(await matching.match(ben, { tags: ['chess'], strict: true })).toMatchObject({ status: 'MATCHED' });
+  await tells(seen, ['WAITING', 'MATCHED']);
+  expect(seen[1]).toMatchObject({ id });
+});
+
+it('does not take again what was given up, in any tab', async () => {
+  await matching.match(ada, anyone);
+  const tabs = [await watchPlace(), await watchPlace()];
+  await matching.unmatch(ada);
+  for (const { seen } of tabs) await tells(seen, ['WAITING', 'ENDED']);
+  for (const { seen } of tabs) expect(seen[1]).toMatchObject({ endReason: 'LEFT', partnerId: null });
+  await signal(ada);
+  expect(await matching.match(ben, anyone)).toMatchObject({ status: 'WAITING' });
+});
+
+it('tells the end of a match before the place that was taken since', async () => {
+  const signals = held(world.pubsub);
+  await matching.match(ada, anyone);
+  await matching.match(ben, anyone);
+  const { seen } = await watch(world.gateway({ pubsub: signals.pubsub }), ada);
+  await tells(seen, ['MATCHED']);
+  signals.hold();
+  await matching.unmatch(ben);
+  const { id } = await matching.match(ada, anyone);
+  signals.release();
+  await tells(seen, ['MATCHED', 'ENDED', 'WAITING']);
+  expect(seen.map((view) => view?.id === id)).toEqual([false, false, true]);
+});
+
+it('finds by looking what no signal told of', async () => {
+  const deaf = { ...world.pubsub, subscribe: async () => async () => {} };
+  const { seen } = await watch(world.gateway({ pubsub: deaf, times: { leaseMs: 30 } }), ada);
+  await tells(seen, [null]);
+  await matching.match(ada, anyone);
+  await tells(seen, [null, 'WAITING']);
+  await matching.match(ben, anyone);
+  await tells(seen, [null, 'WAITING', 'MATCHED']);
+  await matching.unmatch(ben);
+  await tells(seen, [null, 'WAITING', 'MATCHED', 'ENDED']);
+});
+
+it('tells of a match only once its channel is there, and opens it where that was left undone', async () => {
+  await matching.match(ada, anyone);
+  const { seen } = await watchPlace();
+  world.faults.push('lost', 'lost');
+  await expect(matching.match(ben, anyone)).rejects.toBeInstanceOf(UnavailableError);
+  await signal(ada);
+  await vi.waitFor(() => expect(world.faults).toEqual([]));
+  expect(seen).toHaveLength(1);
+  await signal(ada);
+  await tells(seen, ['WAITING', 'MATCHED']);
+  expect(await world.database.prisma.channel.count({ where: { id: seen[1]?.channelId ?? '' } })).toBe(1);
+});
+
+it('ends a match whose other side stays away', async () => {
+  await matching.match(ada, anyone);
+  await matching.match(ben, anyone);
+  const { seen } = await watch(matching, ada);
+  await tells(seen, ['MATCHED']);
+  world.clock.now += 60_001;
+  await signal(ada);
+  await tells(seen, ['MATCHED', 'ENDED']);
+  expect(seen[1]).toMatchObject({ endReason: 'PARTNER_GONE' });
+});
+
+it('goes on where a look-up fails', async () => {
+  let away = false;
+  const refused = vi.fn(() => Promise.reject(new DatabaseUnavailableError('away')));
+  const query: typeof world.database.query = (...given) => (away ? refused() : world.database.query(...given));
+  const { seen } = await watch(world.gateway({ database: { ...world.database, query } }), ada);
+  await tells(seen, [null]);
+  away = true;
+  await signal(ada);
+  await vi.waitFor(() => expect(refused).toHaveBeenCalled());
+  away = false;
+  await matching.match(ada, anyone);
+  await tells(seen, [null, 'WAITING']);
+});
+
+it('fails at once where the present state cannot be read', async () => {
+  const query = () => Promise.reject(new DatabaseUnavailableError('away'));
+  const stream = await world.gateway({ database: { ...world.database, query } }).follow(ada);
+  await expect(stream.next()).rejects.toBeInstanceOf(DatabaseUnavailableError);
+});
+
+it('ends while it waits, and listens no more', async () => {
+  const ended = vi.fn(async () => {});
+  const pubsub = { ...world.pubsub, subscribe: async () => ended };
+  const stream = await world.gateway({ pubsub }).follow(ada);
+  await stream.next();
+  const next = stream.next();
+  await stream.return?.();
+  expect(await next).toEqual({ done: true, value: undefined });
+  expect(ended).toHaveBeenCalledTimes(1);
+});
+
+async function watch(gateway: Matching, viewer: Viewer) {
+  const stream = await gateway.follow(viewer);
+  open.push(stream);
+  const seen: (MatchView | null)[] = [];
+  void (async () => {
+    for await (const view of stream) seen.push(view);
+  })();
+  return { stream, seen };
+}
+
+/** Follows ada, who has a place, until it has been renewed once. */
+async function watchPlace() {
+  world.clock.now += 1;
+  const watched = await watch(world.gateway(), ada);
+  await placeLasts();
+  return watched;
+}
+
+async function first(viewer: Viewer): Promise<MatchView | null | undefined> {
+  const stream = await matching.follow(viewer);
+  const { value } = await stream.next();
+  await stream.return?.();
+  return value;
+}
+
+async function tells(seen: readonly (MatchView | null)[], statuses: readonly (MatchView['status'] | null)[]) {
+  await vi.waitFor(() => expect(seen.map((view) => view?.status ?? null)).toEqual(statuses));
+}
+
+/** Makes a viewer's followers look. */
+async function signal({ userId }: Viewer): Promise<void> {
+  await world.pubsub.publish(matchTopic(userId), null);
+}
+
+/** Resolves once ada's place lasts for a whole lease from now. */
+async function placeLasts(): Promise<void> {
+  await vi.waitFor(async () => {
+    expect(await world.state.tickets.find(ada.userId)).toMatchObject({ expiresAt: world.clock.now + leaseMs });
+  });
+}
+
+/** Signals that can be kept back for a while. */
+function held(pubsub: PubSub) {
+  const kept: (() => void)[] = [];
+  let holding = false;
+  return {
+    pubsub: {
+      ...pubsub,
+      subscribe: ((topic, listener) =>
+        pubsub.subscribe(topic, (message) => {
+          if (holding) kept.push(() => listener(message));
+          else listener(message);
+        })) satisfies PubSub['subscribe'],
+    },
+    hold: () => {
+      holding = true;
+    },
+    release: () => {
+      holding = false;
+      for (const listen of kept.splice(0)) listen();
+    },
+  };
+}

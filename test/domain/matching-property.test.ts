@@ -1,0 +1,205 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Viewer } from '../../api/domain/auth.ts';
+import type { Matching, MatchView } from '../../api/domain/matching.ts';
+import { UnavailableError } from '../../api/errors.ts';
+import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { type ClaimRow, createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
+
+/** What somebody does, what goes wrong, or time that passes. */
+type Step =
+  | { kind: 'match'; who: number; tags: string[]; strict: boolean }
+  | { kind: 'unmatch' | 'current'; who: number }
+  | { kind: 'wait'; ms: number }
+  | { kind: 'loseState' | 'loseEvent' | 'loseOutcome' | 'crashAtClaim' };
+type Call = Extract<Step, { who: number }>;
+
+const userCount = 5;
+const leaseMs = 60_000;
+/** For how long a pair that nobody claimed is remembered, at most. */
+const pairedMs = 10_000;
+
+const who = fc.nat({ max: userCount - 1 });
+const tags = fc.subarray(['chess', 'go']);
+const call: fc.Arbitrary<Call> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('match' as const), who, tags, strict: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('unmatch' as const, 'current' as const), who }) },
+);
+const event: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(1_000, 6_000, 20_000, leaseMs) }),
+  fc.record({ kind: fc.constantFrom('loseState', 'loseEvent', 'loseOutcome', 'crashAtClaim') }),
+);
+/** Calls that are under way at the same time, or one event. */
+const round = fc.oneof(
+  { weight: 3, arbitrary: fc.array(call, { minLength: 1, maxLength: 4 }) },
+  { weight: 1, arbitrary: fc.tuple(event) },
+);
+
+let world: MatchingWorld;
+beforeAll(async () => {
+  world = await createMatchingWorld();
+});
+afterAll(() => world.stop());
+
+it('makes whole matches of two who are there and did not meet last, whatever happens when', { timeout: 120_000 }, () =>
+  fc.assert(
+    fc.asyncProperty(fc.scheduler(), fc.array(round, { maxLength: 12 }), async (scheduler, rounds) => {
+      const run = await begin(scheduler);
+      for (const steps of rounds) {
+        await scheduler.waitFor(Promise.all(steps.map(run.take)));
+        await run.check(steps);
+      }
+      await run.checkHealed();
+    }),
+    { numRuns: 1500 },
+  ),
+);
+
+/** A world without a past, and what is known of those in it. */
+async function begin(scheduler: fc.Scheduler) {
+  const viewers = await world.users(userCount);
+  const ids = new Set(viewers.map(({ userId }) => userId));
+  const askedAt = new Map<string, number>();
+  const known = new Set<string>();
+  /** Who has left in this round. */
+  const left: string[] = [];
+  const crashes = { next: false };
+  const gateway = world.gateway({
+    database: interleaved(scheduler, world.database, crashes),
+    state: { ...world.state, tickets: interleavedTickets(scheduler) },
+    submit: scheduler.scheduleFunction(world.submit),
+  });
+  world.loseState();
+  world.faults.length = 0;
+
+  function take(step: Step): Promise<void> | void {
+    switch (step.kind) {
+      case 'match':
+      case 'unmatch':
+      case 'current':
+        return ask(step);
+      case 'wait':
+        world.clock.now += step.ms;
+        return;
+      case 'loseState':
+        return world.loseState();
+      case 'loseEvent':
+        world.faults.push('lost');
+        return;
+      case 'loseOutcome':
+        world.faults.push('unheard');
+        return;
+      case 'crashAtClaim':
+        crashes.next = true;
+        return;
+      default:
+        throw new Error(`unknown step ${JSON.stringify(step satisfies never)}`);
+    }
+  }
+
+  async function ask(step: Call): Promise<void> {
+    const viewer = some(viewers[step.who]);
+    if (step.kind === 'match') askedAt.set(viewer.userId, world.clock.now);
+    const answer = await answerOf(gateway, viewer, step);
+    if (answer?.status === 'MATCHED') await expectWhole(answer, viewer);
+    if (step.kind === 'unmatch' && answer !== undefined) left.push(viewer.userId);
+  }
+
+  return {
+    take,
+
+    /** Matches are whole and of two who wanted one; who left has none. */
+    async check(steps: readonly Step[]): Promise<void> {
+      const all = await world.claims(viewers);
+      for (const claim of all) expectMirrored(claim, all);
+      for (const { ticketId, userId } of all.filter((claim) => !known.has(claim.ticketId))) {
+        known.add(ticketId);
+        const age = world.clock.now - (askedAt.get(userId) ?? Number.NEGATIVE_INFINITY);
+        expect(age, 'somebody was matched who had vanished or left').toBeLessThan(leaseMs + pairedMs);
+      }
+      for (const userId of ids) expectOneAtATime(all.filter((claim) => claim.userId === userId));
+      for (const userId of left.splice(0)) {
+        if (steps.some((step) => step.kind === 'match' && viewers[step.who]?.userId === userId)) continue;
+        askedAt.delete(userId);
+        expect(all.filter((claim) => claim.userId === userId && claim.lasts)).toEqual([]);
+      }
+    },
+
+    /** When nothing goes wrong any more, everybody who asks has a whole match or none. */
+    async checkHealed(): Promise<void> {
+      world.faults.length = 0;
+      crashes.next = false;
+      await world.state.presence.renew('node', [...ids], leaseMs);
+      const open = (await world.claims(viewers)).filter(({ lasts }) => lasts);
+      for (const viewer of viewers) {
+        const view = await scheduler.waitFor(gateway.current(viewer));
+        const claim = open.find(({ userId }) => userId === viewer.userId);
+        if (claim) expect(view).toMatchObject({ id: claim.ticketId, status: 'MATCHED', channelId: claim.channelId });
+        if (view?.status === 'MATCHED') await expectWhole(view, viewer);
+      }
+    },
+  };
+}
+
+/** What became of a call; undefined where it failed in a way that it may. */
+async function answerOf(gateway: Matching, viewer: Viewer, step: Call): Promise<MatchView | null | undefined> {
+  try {
+    if (step.kind === 'match') return await gateway.match(viewer, step);
+    return step.kind === 'unmatch' ? await gateway.unmatch(viewer) : await gateway.current(viewer);
+  } catch (error) {
+    if (error instanceof UnavailableError || error instanceof DatabaseUnavailableError) return undefined;
+    throw error;
+  }
+}
+
+/** The other side says the same. */
+function expectMirrored(claim: ClaimRow, all: readonly ClaimRow[]): void {
+  expect(claim.partnerId).not.toBe(claim.userId);
+  const sides = all.filter(({ channelId }) => channelId === claim.channelId);
+  expect(sides.map(({ userId }) => userId).sort()).toEqual([claim.userId, claim.partnerId].sort());
+  expect(sides.every(({ lasts }) => lasts === claim.lasts)).toBe(true);
+}
+
+/** One user's matches, oldest first: one after the other, and no two in a row with the same partner. */
+function expectOneAtATime(own: readonly ClaimRow[]): void {
+  expect(own.slice(0, -1).filter(({ lasts }) => lasts)).toEqual([]);
+  for (const [n, { partnerId }] of own.entries()) {
+    expect(partnerId, 'matched with the last partner').not.toBe(own[n - 1]?.partnerId);
+  }
+}
+
+/** Both are members of the channel that a match names. */
+async function expectWhole({ channelId, partnerId }: MatchView, { userId }: Viewer): Promise<void> {
+  const members = await world.database.prisma.member.findMany({ where: { channelId: some(channelId) } });
+  expect(members.map((member) => member.userId).sort()).toEqual([userId, some(partnerId)].sort());
+}
+
+/** Lets the scheduler say in which order statements run; a crash comes before the next transaction. */
+function interleaved(scheduler: fc.Scheduler, database: Database, crashes: { next: boolean }): Database {
+  return {
+    ...database,
+    query: <Row>(sql: string, parameters?: readonly unknown[]) =>
+      scheduler.schedule(Promise.resolve()).then(() => database.query<Row>(sql, parameters)),
+    transaction: async (work) => {
+      await scheduler.schedule(Promise.resolve());
+      if (!crashes.next) return database.transaction(work);
+      crashes.next = false;
+      throw new DatabaseUnavailableError('crashed');
+    },
+  };
+}
+
+function interleavedTickets(scheduler: fc.Scheduler): MatchingWorld['state']['tickets'] {
+  const { enter, find, leave, settle } = world.state.tickets;
+  return {
+    enter: scheduler.scheduleFunction(enter),
+    find: scheduler.scheduleFunction(find),
+    leave: scheduler.scheduleFunction(leave),
+    settle: scheduler.scheduleFunction(settle),
+  };
+}
+
+function some<Value>(value: Value | null | undefined): Value {
+  if (value === null || value === undefined) throw new Error('the test has no such value');
+  return value;
+}

@@ -1,0 +1,98 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test, vi } from 'vitest';
+import { type Answer, ask, guest, type Person } from '../support/client.ts';
+import { type ServerProcess, startProcess } from '../support/process.ts';
+
+const directory = await mkdtemp(join(tmpdir(), 'parley-kill-'));
+let server: ServerProcess | undefined;
+
+afterAll(async () => {
+  await server?.kill();
+  await rm(directory, { recursive: true });
+});
+
+const kills = 10;
+const senders = 20;
+/** How many messages a server acknowledges before it is killed. */
+const acknowledgedBefore = 100;
+const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
+  send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } }
+}`;
+const page = `query ($id: ID!, $after: String) { channel(id: $id) { messages(first: 100, after: $after) {
+  nodes { id seq clientId } pageInfo { hasNextPage endCursor } } } }`;
+
+interface Sent {
+  clientId: string;
+  /** What the server acknowledged; null when it was killed first. */
+  id: string | null;
+}
+
+test('a server that is killed ten times over amid twenty senders loses nothing that it acknowledged, and repeats nothing', async () => {
+  server = await startProcess({ DATA_DIR: directory });
+  const people = await Promise.all(Array.from({ length: senders }, (_, n) => guest(server?.url ?? '', `Sender ${n}`)));
+  const channelId = await openRoom(server.url, people);
+  const sent = new Map<Person, Sent[]>(people.map((one) => [one, []]));
+
+  for (let round = 0; round < kills; round++) {
+    const talking = people.map((one) => talk(server?.url ?? '', one, channelId, sent.get(one) ?? []));
+    const before = acknowledgedOf(sent).length;
+    await vi.waitFor(() => expect(acknowledgedOf(sent).length - before).toBeGreaterThan(acknowledgedBefore), {
+      timeout: 30_000,
+    });
+    await server.kill();
+    await Promise.all(talking);
+    server = await startProcess({ DATA_DIR: directory });
+  }
+
+  const history = await readAll(server.url, people[0], channelId);
+  const seqs = history.map(({ seq }) => seq);
+  expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, n) => n + 1));
+  expect(new Set(history.map(({ id }) => id)).size).toBe(history.length);
+  const ids = new Set(history.map(({ id }) => id));
+  expect(acknowledgedOf(sent).filter(({ id }) => !ids.has(id ?? ''))).toEqual([]);
+
+  for (const [one, list] of sent) {
+    for (const { clientId, id } of list.slice(-kills)) {
+      const again = await ask(server.url, send, { channelId, text: 'again', clientId }, one.token);
+      expect(again.errors).toEqual([]);
+      if (id !== null) expect(again.data.send.message.id).toBe(id);
+    }
+  }
+});
+
+function acknowledgedOf(sent: ReadonlyMap<Person, Sent[]>): Sent[] {
+  return [...sent.values()].flat().filter(({ id }) => id !== null);
+}
+
+async function openRoom(url: string, [owner, ...others]: readonly Person[]): Promise<string> {
+  const open = 'mutation { createRoom(input: { name: "Room" }) { id } }';
+  const { data } = await ask(url, open, {}, owner?.token);
+  const join = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
+  for (const other of others) await ask(url, join, { id: data.createRoom.id }, other.token);
+  return data.createRoom.id;
+}
+
+/** Sends as fast as it can until the server is gone. */
+async function talk(url: string, one: Person, channelId: string, sent: Sent[]): Promise<void> {
+  for (;;) {
+    const message: Sent = { clientId: `${one.id} ${sent.length}`, id: null };
+    sent.push(message);
+    const answer = await ask(url, send, { channelId, text: 'hello', clientId: message.clientId }, one.token).catch(
+      () => null,
+    );
+    if (answer === null) return;
+    message.id = answer.data?.send?.message.id ?? null;
+  }
+}
+
+async function readAll(url: string, reader: Person | undefined, id: string): Promise<Answer[]> {
+  const nodes: Answer[] = [];
+  for (let after: string | null = null; ; ) {
+    const { data }: Answer = await ask(url, page, { id, after }, reader?.token);
+    nodes.push(...data.channel.messages.nodes);
+    if (!data.channel.messages.pageInfo.hasNextPage) return nodes;
+    after = data.channel.messages.pageInfo.endCursor;
+  }
+}

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { startGateway } from '../support/gateway.ts';
+import { openStream } from '../support/wire.ts';
+
+let running: Awaited<ReturnType<typeof startGateway>>;
+let url: string;
+
+beforeAll(async () => {
+  running = await startGateway();
+  ({ url } = running);
+});
+afterAll(() => running.gateway.stop());
+
+it('streams what a subscription brings, and says when it is complete', async () => {
+  const stream = await openStream(url, 'subscription { numbers(upTo: 2) }');
+  expect(await stream.next()).toEqual({ event: 'next', data: { data: { numbers: 1 } } });
+  expect(await stream.next()).toEqual({ event: 'next', data: { data: { numbers: 2 } } });
+  expect(await stream.next()).toEqual({ event: 'complete', data: null });
+  expect(await stream.next()).toBeNull();
+});
+
+it('is kept alive by pings while nothing happens, and ends the subscription when its reader goes away', async () => {
+  const stream = await openStream(url, 'subscription { forever }');
+  expect(await stream.next()).toMatchObject({ event: 'next' });
+  expect(running.backstage.open).toBe(1);
+  stream.abort();
+  await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+});
+
+it.each([
+  ['removed', { code: 'FORBIDDEN' }],
+  ['broken', { code: 'INTERNAL_SERVER_ERROR', requestId: expect.any(String) }],
+  ['restarted', { code: 'UNAVAILABLE', retryable: true }],
+])('ends with the error of the stream: %s', async (field, extensions) => {
+  const stream = await openStream(url, `subscription { ${field} }`);
+  expect(await stream.next()).toEqual({ event: 'next', data: { data: { [field]: 1 } } });
+  expect(await stream.next()).toMatchObject({ event: 'next', data: { errors: [{ extensions }] } });
+  expect(await stream.next()).toEqual({ event: 'complete', data: null });
+  await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+});
+
+it('says at once why a subscription is refused', async () => {
+  const resync = await openStream(url, 'subscription { resync }');
+  expect(await resync.next()).toMatchObject({ data: { errors: [{ extensions: { code: 'RESYNC_REQUIRED' } }] } });
+  expect(await resync.next()).toMatchObject({ event: 'complete' });
+  const anonymous = await openStream(url, 'subscription { mine }');
+  expect(await anonymous.next()).toMatchObject({ data: { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] } });
+});
+
+it.each(['forever', 'removed'])('makes its viewer present for as long as it lasts: %s', async (field) => {
+  const { token, viewer } = running.backstage.auth.signIn();
+  const stream = await openStream(url, `subscription { ${field} }`, { token });
+  await stream.next();
+  if (field === 'forever') expect(running.backstage.connected.get(viewer.userId)).toBe(1);
+  if (field === 'forever') stream.abort();
+  else await stream.next();
+  await vi.waitFor(() => expect(running.backstage.connected.get(viewer.userId)).toBe(0));
+});
+
+it.each([
+  ['expires', { ttlMs: 50 }, () => {}],
+  [
+    'is revoked',
+    {},
+    (viewer: Parameters<typeof running.backstage.auth.revoke>[0]) => running.backstage.auth.revoke(viewer),
+  ],
+])('ends with UNAUTHENTICATED when its token %s', async (_how, options, act) => {
+  const { token, viewer } = running.backstage.auth.signIn(options);
+  const stream = await openStream(url, 'subscription { mine }', { token });
+  expect(await stream.next()).toMatchObject({ data: { data: { mine: 1 } } });
+  act(viewer);
+  expect(await stream.next()).toMatchObject({ data: { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] } });
+  expect(await stream.next()).toMatchObject({ event: 'complete' });
+  await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+  expect(running.backstage.auth.watched()).toBe(0);
+});
+
+it('ends when the server stops, which does not wait for it', async () => {
+  const stopping = await startGateway();
+  const stream = await openStream(stopping.url, 'subscription { forever }');
+  await stream.next();
+  const stopped = stopping.gateway.stop();
+  await expect(async () => {
+    while (await stream.next());
+  }).rejects.toThrow();
+  await stopped;
+  expect(stopping.backstage.open).toBe(0);
+});

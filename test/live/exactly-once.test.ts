@@ -1,0 +1,255 @@
+import fc from 'fast-check';
+import { beforeAll, expect, test, vi } from 'vitest';
+import { createBridge } from '../../api/bridge/bridge.ts';
+import { createMessages } from '../../api/domain/messages.ts';
+import { unlimited } from '../../api/domain/rates.ts';
+import { type ChannelEvent, type Entry, encodeEvent } from '../../api/events.ts';
+import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import type { EventLog, StoredRecord } from '../../api/infra/event-log/event-log.ts';
+import { createFeedSource } from '../../api/live/feed-source.ts';
+import { createFeeds } from '../../api/live/feeds.ts';
+import { createHeads } from '../../api/live/heads.ts';
+import { openDatabase, type TestDatabase } from '../support/database.ts';
+import { eventMaker, factsOf, idOf, opened, room } from '../support/events.ts';
+import { createTestLogger } from '../support/logger.ts';
+import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
+
+let stormy: TestDatabase;
+let calm: TestDatabase;
+
+beforeAll(async () => {
+  [stormy, calm] = await Promise.all([openDatabase(), openDatabase()]);
+  return () => Promise.all([stormy.stop(), calm.stop()]);
+});
+
+const viewer = {
+  userId: idOf('owner'),
+  sessionId: idOf('session'),
+  name: 'owner',
+  createdAt: factsOf('owner').createdAt,
+  expiresAt: 0,
+};
+const metrics = { applied: () => {}, setAside: () => {}, publishFailed: () => {} };
+const fates = fc.infiniteStream(fc.constantFrom<Fate>('deliver', 'deliver', 'deliver', 'lose', 'double', 'delay'));
+
+/** What may happen next. Two bridges believe to hold the partition; each goes on from where it believes to be. */
+const step = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('append' as const), make: eventMaker }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('appendAgain' as const), back: fc.nat(5) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('handle' as const),
+      bridges: fc.constantFrom([0], [1], [0, 1]),
+      size: fc.integer({ min: 1, max: 6 }),
+      crash: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('redeliver' as const), bridge: fc.nat(1), back: fc.nat(6) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('skipAhead' as const),
+      bridge: fc.nat(1),
+      by: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('follow' as const), after: fc.option(fc.integer({ min: 0, max: 30 })) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('check' as const) }) },
+);
+
+test('whatever is lost, doubled, reordered or crashes, every subscriber gets every change once and in order, and the database is as if every event had been applied once', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 50 }), fates, async (steps, fate) => {
+      const storm = await createStorm(() => fate.next().value);
+      for (const one of steps) await storm.take(one);
+      await storm.settle();
+      const truth = await replay(storm.events);
+      expect(await contents(stormy)).toEqual(await contents(calm));
+      for (const follower of storm.followers) expectWhole(follower, truth);
+      await storm.stop();
+    }),
+    { numRuns: 100 },
+  );
+}, 120_000);
+
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
+interface Follower {
+  after: number;
+  received: Entry[];
+  stream: AsyncIterableIterator<Entry>;
+}
+
+async function createStorm(fateOf: () => Fate) {
+  await stormy.empty();
+  const pubsub = createLossyPubSub(fateOf);
+  const logger = createTestLogger();
+  const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6 });
+  const source = createFeedSource(stormy, 5);
+  const feeds = createFeeds({
+    pubsub,
+    heads,
+    source,
+    graceMs: 1,
+    lingerMs: 5,
+    ringBytes: 2_000,
+    logger,
+    onGapFilled: () => {},
+  });
+  await heads.start();
+  feeds.start();
+  const messages = createMessages({
+    database: stormy,
+    submit: async () => null,
+    feeds,
+    sendRate: unlimited,
+    maxMessageBytes: 4096,
+    maxReplay: 1_000,
+  });
+  const events: ChannelEvent[] = [];
+  const followers: Follower[] = [];
+  let crashing = false;
+  const database: Database = {
+    ...stormy,
+    transaction: (work) =>
+      stormy.transaction(async (query) => {
+        const result = await work(query);
+        if (crashing) throw new DatabaseUnavailableError('killed before the commit');
+        return result;
+      }),
+  };
+  const log: EventLog = {
+    name: 'storm',
+    append: vi.fn(),
+    consume: vi.fn(),
+    setAside: vi.fn(),
+    ready: vi.fn(),
+    stop: vi.fn(),
+  };
+  const bridges = [0, 1].map(() => createBridge({ log, database, pubsub, metrics, logger }));
+  const positions = [0n, 0n];
+
+  const append = (event: ChannelEvent) => void events.push(event);
+
+  async function handle(n: number, size: number): Promise<void> {
+    const from = positions[n] ?? 0n;
+    const records = events
+      .slice(Number(from), Number(from) + size)
+      .map((event, i): StoredRecord => ({ ...encodeEvent(event), offset: from + BigInt(i) }));
+    if (records.length > 0) positions[n] = (await bridges[n]?.handle({ partition: 0, records })) ?? 0n;
+  }
+
+  async function follow(after: number | null): Promise<void> {
+    const stream = await messages.follow(viewer, room, after).catch(() => null);
+    if (stream === null) return;
+    const head = await source.head(room);
+    const follower: Follower = { after: after ?? head, received: [], stream };
+    followers.push(follower);
+    void (async () => {
+      for await (const entry of stream) follower.received.push(entry);
+    })();
+  }
+
+  async function take(one: Step): Promise<void> {
+    switch (one.kind) {
+      case 'append':
+        return append(one.make());
+      case 'appendAgain':
+        return append(events[Math.max(0, events.length - 1 - one.back)] ?? opened());
+      case 'handle':
+        crashing = one.crash;
+        await Promise.all(one.bridges.map((n) => handle(n, one.size).catch(() => {})));
+        crashing = false;
+        return;
+      case 'redeliver':
+        positions[one.bridge] = BigInt(Math.max(0, Number(positions[one.bridge]) - one.back));
+        return;
+      case 'skipAhead':
+        positions[one.bridge] = BigInt(Math.min(events.length, Number(positions[one.bridge]) + one.by));
+        return;
+      case 'follow':
+        return follow(one.after);
+      case 'check':
+        await heads.check();
+        return;
+      default:
+        throw new Error(`unknown step ${JSON.stringify(one satisfies never)}`);
+    }
+  }
+
+  await bridges[0]?.assigned(0, null);
+  append(opened());
+  await handle(0, 1);
+  await follow(0);
+
+  return {
+    events,
+    followers,
+    take,
+    /** Lets a bridge take the partition over, and waits until everybody who follows has heard of everything. */
+    async settle(): Promise<void> {
+      positions[0] = (await bridges[0]?.assigned(0, { begin: 0n, end: BigInt(events.length) })) ?? 0n;
+      while ((positions[0] ?? 0n) < BigInt(events.length)) await handle(0, 4);
+      pubsub.flush();
+      await heads.check();
+      const head = await source.head(room);
+      await vi.waitFor(() => {
+        for (const { after, received } of followers) expect(received.at(-1)?.position ?? after).toBe(head);
+      });
+    },
+    async stop(): Promise<void> {
+      for (const { stream } of followers) await stream.return?.();
+      await feeds.stop();
+      await heads.stop();
+    },
+  };
+}
+
+/** Applies the events one after another, and keeps every state that an entry was in. */
+async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entry>> {
+  await calm.empty();
+  const truth = new Map<number, Entry>();
+  const pubsub = createLossyPubSub(() => 'deliver');
+  await pubsub.subscribe(`channel:${room}`, (entries) => {
+    for (const entry of entries) truth.set(entry.position, entry);
+  });
+  const log: EventLog = {
+    name: 'storm',
+    append: vi.fn(),
+    consume: vi.fn(),
+    setAside: vi.fn(),
+    ready: vi.fn(),
+    stop: vi.fn(),
+  };
+  const bridge = createBridge({ log, database: calm, pubsub, metrics, logger: createTestLogger() });
+  await bridge.assigned(0, null);
+  for (const [n, event] of events.entries())
+    await bridge.handle({ partition: 0, records: [{ ...encodeEvent(event), offset: BigInt(n) }] });
+  return truth;
+}
+
+async function contents({ query }: TestDatabase) {
+  return {
+    channels: await query(
+      'SELECT id, name, closed_at, seq, position, member_count, last_activity_at FROM channel ORDER BY id',
+    ),
+    members: await query('SELECT * FROM member ORDER BY channel_id, user_id'),
+    entries: await query('SELECT * FROM entry ORDER BY position'),
+    outcomes: await query('SELECT event_id, body FROM outcome ORDER BY event_id'),
+    positions: await query('SELECT * FROM log_position'),
+  };
+}
+
+/** Promise 4: everything that changed since, at least in its newest state, in order, no position twice, nothing made up. */
+function expectWhole({ after, received }: Follower, truth: ReadonlyMap<number, Entry>): void {
+  const positions = received.map(({ position }) => position);
+  expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
+  for (const entry of received) expect(entry).toEqual(truth.get(entry.position));
+  const newest = new Map([...truth.values()].map((entry) => [entry.id, entry]));
+  const wanted = [...newest.values()].filter(({ position }) => position > after);
+  expect(received).toEqual(expect.arrayContaining(wanted));
+}

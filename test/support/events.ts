@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { v5 as uuidV5 } from 'uuid';
+import type { ChannelEvent, UserFacts } from '../../api/events.ts';
+
+const namespace = '5f0c2f80-3a64-4d0e-8f4b-2b8f6b1f7a11';
+
+/** A UUID that a test can name. */
+export const idOf = (name: string): string => uuidV5(name, namespace);
+
+/** What events say of a user that a test names. */
+export const factsOf = (name: string): UserFacts => ({ id: idOf(name), name, createdAt: '2026-01-01T00:00:00.000Z' });
+
+export const room = idOf('room');
+export const people = ['owner', 'ada', 'bob'] as const;
+type Person = (typeof people)[number];
+
+let counter = 0;
+
+/** The fields that every event has. */
+export function base(actor: Person) {
+  const at = new Date(Date.UTC(2026, 0, 1) + counter * 1_000).toISOString();
+  return { eventId: idOf(`event ${counter++}`), channelId: room, gatewayId: 'gateway', at, actorId: idOf(actor) };
+}
+
+/** The room in which everything happens, with its owner. */
+export function opened(): ChannelEvent {
+  const members = [{ user: factsOf('owner'), role: 'OWNER' as const }];
+  return { ...base('owner'), type: 'ChannelOpened', kind: 'ROOM', visibility: 'PUBLIC', name: 'Room', members };
+}
+
+const person = fc.constantFrom(...people);
+const guest = fc.constantFrom('ada' as const, 'bob' as const);
+const revision = fc.integer({ min: 0, max: 4 });
+const key = fc.integer({ min: 0, max: 5 }).map((n) => `key ${n}`);
+const text = fc.constantFrom('tea', 'coffee', 'water');
+const messageOf = (author: Person, clientId: string) => uuidV5(`${idOf(author)}:${clientId}`, room);
+
+/** Anything that people may try in the room, allowed or not, stale or not. The owner stays. */
+export const eventMaker: fc.Arbitrary<() => ChannelEvent> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.tuple(person, key, text, fc.option(fc.tuple(person, key))).map(
+      ([author, clientId, said, reply]) =>
+        () =>
+          sent(author, clientId, said, reply),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(person, key, text, revision).map(([author, clientId, said, made]) => () => ({
+      ...base(author),
+      type: 'MessageEdited' as const,
+      messageId: messageOf(author, clientId),
+      text: said,
+      revision: made,
+    })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(person, key).map(([author, clientId]) => () => ({
+      ...base(author),
+      type: 'MessageDeleted' as const,
+      messageId: messageOf(author, clientId),
+    })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(guest, revision).map(([who, made]) => () => ({
+      ...base(who),
+      type: 'MemberJoined' as const,
+      user: factsOf(who),
+      revision: made,
+    })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(guest, revision).map(([who, made]) => () => ({
+      ...base(who),
+      type: 'MemberLeft' as const,
+      userId: idOf(who),
+      revision: made,
+      gone: false,
+    })),
+  },
+  {
+    weight: 1,
+    arbitrary: text.map((name) => () => ({
+      ...base('owner'),
+      type: 'ChannelUpdated' as const,
+      name,
+      visibility: null,
+    })),
+  },
+);
+
+function sent(author: Person, clientId: string, said: string, reply: [Person, string] | null): ChannelEvent {
+  const messageId = messageOf(author, clientId);
+  return {
+    ...base(author),
+    type: 'MessageSent',
+    messageId,
+    clientId,
+    text: said,
+    replyToId: reply && messageOf(...reply),
+  };
+}

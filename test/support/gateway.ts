@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+import { createSchema } from 'graphql-yoga';
+import type { Auth, Viewer } from '../../api/domain/auth.ts';
+import {
+  ConflictError,
+  ForbiddenError,
+  RateLimitedError,
+  ResyncRequiredError,
+  UnauthenticatedError,
+} from '../../api/errors.ts';
+import { createGateway, type GatewayOptions } from '../../api/gateway/gateway.ts';
+import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { FeedRestartedError } from '../../api/live/channel-feed.ts';
+import { createStream } from '../../api/live/stream.ts';
+import { type Context, type Domain, requireViewer } from '../../schema/context.ts';
+import { createTestLogger } from './logger.ts';
+
+/** What a test of the gateway alone looks at, behind the gateway's back. */
+export interface Backstage {
+  /** Subscriptions whose stream has not ended. */
+  open: number;
+  /** How many values streams were asked for. */
+  pulled: number;
+  /** How often each user is connected. */
+  connected: Map<string, number>;
+  logger: ReturnType<typeof createTestLogger>;
+  auth: FakeAuth;
+}
+
+/** Starts a gateway of its own, on a free port, over a small schema and without any domain. */
+export async function startGateway(options: Partial<GatewayOptions> = {}) {
+  const backstage: Backstage = {
+    open: 0,
+    pulled: 0,
+    connected: new Map(),
+    logger: createTestLogger(),
+    auth: createFakeAuth(),
+  };
+  const gateway = createGateway({
+    host: '127.0.0.1',
+    port: 0,
+    schema: createTestSchema(backstage),
+    domain: createDomain(backstage),
+    auth: backstage.auth,
+    clientDir: '/nowhere',
+    maxConnections: 1_000,
+    maxSubscriptions: 100,
+    trustProxy: false,
+    ready: {},
+    metrics: async () => ({ type: 'text/plain', text: '' }),
+    logger: backstage.logger,
+    ...options,
+  });
+  const port = await gateway.start();
+  return { backstage, gateway, url: `http://127.0.0.1:${port}` };
+}
+
+/** No more of the domain than the gateway itself uses. */
+function createDomain({ connected }: Backstage): Domain {
+  const add = (userId: string, count: number) => connected.set(userId, (connected.get(userId) ?? 0) + count);
+  const presence = {
+    connected(userId: string) {
+      add(userId, 1);
+      return () => void add(userId, -1);
+    },
+  };
+  const avatars = { picture: async () => null };
+  return { presence, avatars, accounts: {}, channels: {}, messages: {}, receipts: {} } as unknown as Domain;
+}
+
+/** Sessions without signatures: a token is whatever `signIn` answered. */
+export type FakeAuth = Auth & {
+  signIn(options?: { ttlMs?: number }): { token: string; viewer: Viewer };
+  /** As a refresh does. */
+  prolong(viewer: Viewer, ttlMs: number): void;
+  revoke(viewer: Viewer): void;
+  /** How many sessions are watched. */
+  watched(): number;
+};
+
+function createFakeAuth(): FakeAuth {
+  const viewers = new Map<string, Viewer>();
+  const ends = new Map<string, number>();
+  const watchers = new Set<{ sessionId: string; listener: () => void }>();
+
+  return {
+    signIn({ ttlMs = 60_000 } = {}) {
+      const expiresAt = Date.now() + ttlMs;
+      const viewer = { userId: randomUUID(), sessionId: randomUUID(), name: 'Ada', createdAt: '', expiresAt };
+      const token = randomUUID();
+      viewers.set(token, viewer);
+      ends.set(viewer.sessionId, expiresAt);
+      return { token, viewer };
+    },
+    prolong: ({ sessionId }, ttlMs) => void ends.set(sessionId, Date.now() + ttlMs),
+    revoke({ sessionId }) {
+      ends.set(sessionId, 0);
+      for (const watcher of watchers) if (watcher.sessionId === sessionId) watcher.listener();
+    },
+    watched: () => watchers.size,
+    async authenticate(token) {
+      const viewer = viewers.get(token);
+      if (viewer === undefined) throw new UnauthenticatedError('The token is not valid: sign in again.');
+      return viewer;
+    },
+    expiryOf: async (sessionId) => ends.get(sessionId) ?? 0,
+    watch(sessionId, listener) {
+      const watcher = { sessionId, listener };
+      watchers.add(watcher);
+      return () => void watchers.delete(watcher);
+    },
+    sign: () => Promise.reject(new Error('not used')),
+    tellRevoked: async () => {},
+    forget: () => {},
+    start: async () => {},
+    stop: async () => {},
+  };
+}
+
+const typeDefs = /* GraphQL */ `
+  type Query {
+    hello(name: String): String!
+    viewer: String
+    count(value: Int!): Int
+    named(input: Named!): String
+    conflict: String
+    hurried: String
+    broken: String
+    away: String
+    chain: Chain!
+    address: String
+  }
+  type Mutation { touch: Int }
+  type Chain { chain: Chain! leaf: String }
+  input Named { name: String!, inner: Inner }
+  input Inner { count: Int! }
+  type Subscription {
+    numbers(upTo: Int!): Int!
+    forever: Int!
+    removed: Int!
+    resync: Int!
+    restarted: Int!
+    broken: Int!
+    flood: String!
+    mine: Int!
+  }
+`;
+
+function createTestSchema(backstage: Backstage) {
+  /** A stream that is counted, from `source` to its end. */
+  function stream<Item>(source: (signal: AbortSignal) => AsyncGenerator<Item, void>) {
+    backstage.open++;
+    return createStream(source, () => void backstage.open--);
+  }
+  const numbers = (count: number, then: (signal: AbortSignal) => Promise<void> | void = () => {}) =>
+    stream(async function* (signal) {
+      for (let n = 1; n <= count; n++) yield n;
+      await then(signal);
+    });
+  const fail = (error: Error) => () => {
+    throw error;
+  };
+  const resolve = (value: unknown) => value;
+
+  return createSchema<Context>({
+    typeDefs,
+    resolvers: {
+      Query: {
+        hello: (_root: unknown, { name }: { name?: string }) => `Hello ${name ?? 'world'}`,
+        viewer: (_root: unknown, _args: unknown, context: Context) => requireViewer(context).userId,
+        count: (_root: unknown, { value }: { value: number }) => value,
+        named: (_root: unknown, { input }: { input: { name: string } }) => input.name,
+        conflict: fail(new ConflictError('The address is taken.')),
+        hurried: fail(new RateLimitedError('Slow down.', 250)),
+        broken: fail(new Error('the password is swordfish')),
+        away: fail(new DatabaseUnavailableError('connection to 10.0.0.7 refused')),
+        chain: () => ({}),
+        address: (_root: unknown, _args: unknown, { address }: Context) => address,
+      },
+      Chain: { chain: () => ({}), leaf: () => 'leaf' },
+      Mutation: { touch: () => 1 },
+      Subscription: {
+        numbers: { resolve, subscribe: (_root: unknown, { upTo }: { upTo: number }) => numbers(upTo) },
+        forever: { resolve, subscribe: () => numbers(1, aborted) },
+        removed: { resolve, subscribe: () => numbers(1, fail(new ForbiddenError('You are no member any more.'))) },
+        resync: { resolve, subscribe: async () => fail(new ResyncRequiredError('Load the newest page.'))() },
+        restarted: { resolve, subscribe: () => numbers(1, fail(new FeedRestartedError('the feed was stopped'))) },
+        broken: { resolve, subscribe: () => numbers(1, fail(new Error('the password is swordfish'))) },
+        mine: {
+          resolve,
+          subscribe: (_root: unknown, _args: unknown, context: Context) =>
+            requireViewer(context) && numbers(1, aborted),
+        },
+        flood: {
+          resolve,
+          subscribe: () =>
+            stream(async function* (signal) {
+              while (!signal.aborted) {
+                backstage.pulled++;
+                yield 'x'.repeat(65_536);
+              }
+            }),
+        },
+      },
+    },
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

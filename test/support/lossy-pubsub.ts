@@ -1,0 +1,46 @@
+import type { Signals, Topic } from '../../api/events.ts';
+import { createBoundedStream } from '../../api/infra/pubsub/bounded-stream.ts';
+import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
+
+/** What becomes of one message. */
+export type Fate = 'deliver' | 'lose' | 'double' | 'delay';
+
+/**
+ * Pubsub as a bad network has it: the test decides what becomes of each message. What is delayed comes after what is
+ * published next, or when the test flushes.
+ */
+export function createLossyPubSub(fateOf: () => Fate): PubSub & { flush(): void } {
+  const listeners = new Map<string, Set<(message: never) => void>>();
+  const delayed: (() => void)[] = [];
+
+  function deliver<T extends Topic>(topic: T, message: Signals[T]): void {
+    for (const listener of listeners.get(topic) ?? []) listener(structuredClone(message) as never);
+  }
+
+  const subscribe: PubSub['subscribe'] = async (topic, listener) => {
+    const present = listeners.get(topic) ?? new Set();
+    listeners.set(topic, present.add(listener));
+    return async () => void present.delete(listener);
+  };
+
+  function flush(): void {
+    for (const late of delayed.splice(0)) late();
+  }
+
+  return {
+    flush,
+    async publish(topic, message) {
+      const fate = fateOf();
+      if (fate === 'delay') delayed.push(() => deliver(topic, message));
+      else if (fate !== 'lose') deliver(topic, message);
+      if (fate === 'double') deliver(topic, message);
+      if (fate === 'deliver') flush();
+    },
+    subscribe,
+    stream: (topic, options) => createBoundedStream(subscribe, topic, options),
+    connected: () => true,
+    onReconnected: () => () => {},
+    ready: async () => {},
+    stop: async () => {},
+  };
+}

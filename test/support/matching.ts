@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import { createApplied } from '../../api/bridge/applied.ts';
+import { applyEvents } from '../../api/bridge/apply.ts';
+import { createPublisher } from '../../api/bridge/publish.ts';
+import { paths } from '../../api/config.ts';
+import type { Viewer } from '../../api/domain/auth.ts';
+import { createMatching } from '../../api/domain/matching.ts';
+import { type Submit, toError } from '../../api/domain/outcomes.ts';
+import { UnavailableError } from '../../api/errors.ts';
+import type { ChannelEvent } from '../../api/events.ts';
+import type { Database } from '../../api/infra/database/database.ts';
+import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
+import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
+import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
+import { createMemoryState } from '../../api/infra/state/memory.ts';
+import type { State } from '../../api/infra/state/state.ts';
+import { createLogger } from '../../api/logger.ts';
+
+/** What becomes of the next event: lost on its way, or applied while nobody hears of it. */
+export type SubmitFault = 'lost' | 'unheard';
+
+/** One side of a pairing as the database has it. */
+export interface ClaimRow {
+  ticketId: string;
+  userId: string;
+  partnerId: string;
+  channelId: string;
+  lasts: boolean;
+}
+
+/** What of a gateway may be other than the world's. */
+interface GatewayOptions {
+  database?: Database;
+  state?: State;
+  pubsub?: PubSub;
+  submit?: Submit;
+  times?: Partial<typeof calmTimes>;
+  rateLimits?: boolean;
+}
+
+/** No look-up is due within a test, unless it is signalled. */
+const calmTimes = { leaseMs: 60_000, relaxMs: 5_000, absenceMs: 60_000 };
+const logger = createLogger('silent');
+
+/**
+ * All that matching runs on, with a clock that stands still until it is moved: state that can be lost, a bridge that
+ * applies each event as it is submitted, and users.
+ */
+export async function createMatchingWorld() {
+  const database = await createPgliteDatabase({ migrations: paths.migrations });
+  const pubsub = createMemoryPubSub({ logger });
+  const faults: SubmitFault[] = [];
+  const clock = { now: Date.now() };
+  let memory = createMemoryState({ now: () => clock.now });
+  const publisher = createPublisher({ pubsub, metrics: { publishFailed: () => {} }, logger });
+
+  const submit: Submit = async (draft) => {
+    const fault = faults.shift();
+    if (fault === 'lost') throw new UnavailableError('lost');
+    const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
+    let applied = createApplied();
+    await database.transaction(async (query) => {
+      applied = await applyEvents(query, [event]);
+    });
+    publisher.publish(applied);
+    if (fault === 'unheard') throw new UnavailableError('unheard');
+    const outcome = applied.outcomes[0]?.outcome;
+    if (!outcome?.applied) throw outcome ? toError(outcome.rejection) : new Error('an event has an outcome');
+    return outcome.entry;
+  };
+
+  const state: State = {
+    tickets: {
+      enter: (ticket, times) => memory.tickets.enter(ticket, times),
+      find: (userId) => memory.tickets.find(userId),
+      leave: (userId) => memory.tickets.leave(userId),
+      settle: (ticketIds) => memory.tickets.settle(ticketIds),
+    },
+    presence: {
+      renew: (nodeId, userIds, leaseMs) => memory.presence.renew(nodeId, userIds, leaseMs),
+      end: (nodeId, userId) => memory.presence.end(nodeId, userId),
+      online: (userIds) => memory.presence.online(userIds),
+      away: (userIds) => memory.presence.away(userIds),
+    },
+    limits: { take: (key, rate) => memory.limits.take(key, rate) },
+    ready: () => memory.ready(),
+    stop: () => memory.stop(),
+  };
+
+  return {
+    database,
+    pubsub,
+    state,
+    clock,
+    submit,
+    /** What becomes of the next submits, in order; all is well once it is empty. */
+    faults,
+    loseState(): void {
+      memory = createMemoryState({ now: () => clock.now });
+    },
+    /** The matching of a gateway. Look-ups are not due unless `times` makes them so. */
+    gateway: (options: GatewayOptions = {}) =>
+      createMatching({
+        database,
+        state,
+        pubsub,
+        submit,
+        rateLimits: false,
+        logger,
+        ...options,
+        times: { ...calmTimes, ...options.times },
+      }),
+    /** Users that are in the database, as viewers. */
+    async users(count: number): Promise<Viewer[]> {
+      const viewers = Array.from({ length: count }, (_, n) => ({
+        userId: randomUUID(),
+        sessionId: randomUUID(),
+        name: `user ${n}`,
+        createdAt: '2026-01-01T00:00:00.000Z',
+        expiresAt: Number.MAX_SAFE_INTEGER,
+      }));
+      await database.query(
+        'INSERT INTO users (id, name, created_at) SELECT id, name, $2 FROM jsonb_to_recordset($1::jsonb) AS u(id uuid, name text)',
+        [JSON.stringify(viewers.map(({ userId, name }) => ({ id: userId, name }))), '2026-01-01T00:00:00.000Z'],
+      );
+      return viewers;
+    },
+    /** Every claim that these users ever had, oldest first. */
+    claims: (viewers: readonly Viewer[]): Promise<ClaimRow[]> =>
+      database.query(
+        `SELECT ticket_id AS "ticketId", user_id AS "userId", partner_id AS "partnerId", channel_id AS "channelId",
+           ended_at IS NULL AS lasts FROM match_claim WHERE user_id = ANY($1::uuid[]) ORDER BY claimed_at, user_id`,
+        [viewers.map(({ userId }) => userId)],
+      ),
+    async stop(): Promise<void> {
+      await publisher.drain();
+      await pubsub.stop();
+      await database.stop();
+    },
+  };
+}
+
+export type MatchingWorld = Awaited<ReturnType<typeof createMatchingWorld>>;

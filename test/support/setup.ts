@@ -1,0 +1,12 @@
+import { afterEach, beforeEach, expect, type MockInstance, vi } from 'vitest';
+
+let errors: MockInstance<typeof console.error>;
+
+beforeEach(() => {
+  errors = vi.spyOn(console, 'error');
+});
+
+afterEach(() => {
+  expect(errors, 'a test is not to print errors').not.toHaveBeenCalled();
+  errors.mockRestore();
+});
