@@ -58,8 +58,6 @@ export async function createApp(config: Config, logger: Logger) {
   }
 }
 
-export type App = Awaited<ReturnType<typeof createApp>>;
-
 async function openAll(config: Config, logger: Logger, open: <P extends Part>(part: P) => Promise<P>): Promise<number> {
   const nodeId = randomUUID();
   const metrics = createMetrics();

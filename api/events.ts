@@ -3,7 +3,7 @@ import type { ErrorCode } from './errors.ts';
 import type { LogRecord } from './infra/event-log/event-log.ts';
 
 /** The version of the records that this process writes, and the newest that it can read. */
-export const wireVersion = 1;
+const wireVersion = 1;
 const wireHeader = 'parley-wire';
 
 const id = z.uuid();

@@ -8,7 +8,7 @@ import { type Context, requireViewer } from './context.ts';
 import { findId, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
 
-export const ChannelKind = builder.enumType('ChannelKind', {
+const ChannelKind = builder.enumType('ChannelKind', {
   description: 'What kind of place a channel is.',
   values: {
     ROOM: { description: 'A named place for many.' },
@@ -17,7 +17,7 @@ export const ChannelKind = builder.enumType('ChannelKind', {
   } satisfies Record<(typeof channelKinds)[number], object>,
 });
 
-export const Visibility = builder.enumType('Visibility', {
+const Visibility = builder.enumType('Visibility', {
   description: 'Who may find a room.',
   values: {
     PUBLIC: { description: 'Listed in `rooms`; anyone may join.' },

@@ -44,6 +44,8 @@ const rates = {
   logins: { points: 100, windowMs: minuteMs },
   newcomers: { points: 120, windowMs: minuteMs },
 };
+/** As in the index by name, which then serves the prefix, the order and the page. */
+const folded = 'lower(name) COLLATE "C"';
 const wrongLogin = 'The e-mail address or the password is wrong.';
 
 /** Users and how they sign in. Addresses are unique among those who have a password. */
@@ -76,15 +78,18 @@ export function createAccounts(options: {
     return user;
   }
 
+  const findByEmail = (email: string): Promise<User | null> =>
+    prisma.user.findFirst({ where: { email, passwordHash: { not: null } } });
+
   /** Turns a guest into a user, or makes a new one. */
   async function addUser(
     viewer: Viewer | null,
     fields: { email: string; name: string; passwordHash: string },
   ): Promise<User> {
-    const guest = viewer && (await prisma.user.findUnique({ where: { id: viewer.userId } }));
     try {
-      if (guest && guest.passwordHash === null)
-        return await prisma.user.update({ where: { id: guest.id }, data: fields });
+      const where = { id: viewer?.userId ?? '', passwordHash: null };
+      const [guest] = viewer ? await prisma.user.updateManyAndReturn({ where, data: fields }) : [];
+      if (guest) return guest;
       return await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), ...fields } });
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'P2002') throw emailTaken();
@@ -110,11 +115,10 @@ export function createAccounts(options: {
         ...nameProblems(name, 'input.name'),
       ]);
       await limit('newcomers', address);
-      const taken = await prisma.user.findFirst({ where: { email, passwordHash: { not: null } } });
-      if (taken) throw emailTaken();
+      if (await findByEmail(email)) throw emailTaken();
       const user = await addUser(viewer, { email, name, passwordHash: await passwords.hash(input.password) });
       if (viewer?.userId === user.id) return sessions.renew(viewer);
-      return sessions.begin(user.id, deviceName(input.device, userAgent));
+      return sessions.begin(user, deviceName(input.device, userAgent));
     },
 
     /** @throws UnauthenticatedError for a wrong address or password, without saying which */
@@ -125,12 +129,10 @@ export function createAccounts(options: {
       const email = normaliseEmail(input.email);
       await limit('logins', address);
       await limit('login', `${address}:${email.slice(0, 254)}`);
-      const user = await prisma.user.findFirst({
-        where: { email: email.replaceAll('\0', ''), passwordHash: { not: null } },
-      });
+      const user = emailProblems(email, 'input.email').length > 0 ? null : await findByEmail(email);
       const matches = await passwords.matches(user?.passwordHash ?? null, input.password);
       if (!matches || user === null) throw new UnauthenticatedError(wrongLogin);
-      return sessions.begin(user.id, deviceName(input.device, userAgent));
+      return sessions.begin(user, deviceName(input.device, userAgent));
     },
 
     /** A user with no password. The address, if any, is for the picture alone. */
@@ -142,8 +144,8 @@ export function createAccounts(options: {
       const email = input.email === null ? null : normaliseEmail(input.email);
       refuse([...nameProblems(name, 'input.name'), ...(email === null ? [] : emailProblems(email, 'input.email'))]);
       await limit('newcomers', address);
-      const { id } = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), name, email } });
-      return sessions.begin(id, deviceName(input.device, userAgent));
+      const user = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), name, email } });
+      return sessions.begin(user, deviceName(input.device, userAgent));
     },
 
     refresh: sessions.refresh,
@@ -172,11 +174,16 @@ export function createAccounts(options: {
       await limit('login', viewer.userId);
       const { passwordHash } = await byId(viewer.userId);
       if (!(await passwords.matches(passwordHash, current))) {
-        throw new BadUserInputError([{ path: 'current', message: 'is not your present password' }]);
+        throw wrongPassword();
       }
-      await prisma.user.update({ where: { id: viewer.userId }, data: { passwordHash: await passwords.hash(next) } });
-      await sessions.endOthers(viewer);
-      return sessions.renew(viewer);
+      const nextHash = await passwords.hash(next);
+      return sessions.renewAlone(viewer, async (query) => {
+        const changed = await query(
+          'UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id',
+          [viewer.userId, passwordHash, nextHash],
+        );
+        if (changed.length === 0) throw wrongPassword();
+      });
     },
 
     byId,
@@ -196,9 +203,9 @@ export function createAccounts(options: {
       const rows = await query<User>(
         `SELECT id, name, email, password_hash AS "passwordHash", is_moderator AS "isModerator", created_at AS "createdAt",
            last_seen_at AS "lastSeenAt" FROM users
-         WHERE lower(name) LIKE lower($1) AND ($2::text IS NULL OR (lower(name), id) > (lower($2), $3::uuid))
-           AND ($4::text IS NULL OR (lower(name), id) < (lower($4), $5::uuid))
-         ORDER BY lower(name) ${direction}, id ${direction} LIMIT ${size + 1}`,
+         WHERE ${folded} LIKE lower($1) AND ($2::text IS NULL OR (${folded}, id) > (lower($2), $3::uuid))
+           AND ($4::text IS NULL OR (${folded}, id) < (lower($4), $5::uuid))
+         ORDER BY ${folded} ${direction}, id ${direction} LIMIT ${size + 1}`,
         [likePrefix(prefix), after?.name ?? null, after?.id ?? null, before?.name ?? null, before?.id ?? null],
       );
       return toPage(rows, request);
@@ -214,6 +221,10 @@ function refuse(problems: readonly FieldProblem[]): void {
 
 function emailTaken(): ConflictError {
   return new ConflictError('The e-mail address is taken: sign in with it, or give another.');
+}
+
+function wrongPassword(): BadUserInputError {
+  return new BadUserInputError([{ path: 'current', message: 'is not your present password' }]);
 }
 
 function likePrefix(prefix: string): string {

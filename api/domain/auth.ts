@@ -38,7 +38,7 @@ const checkMs = 15_000;
  * @param options.ttlSeconds how long a token lasts
  */
 export function createAuth(options: {
-  database: Pick<Database, 'prisma'>;
+  database: Pick<Database, 'prisma' | 'query'>;
   pubsub: PubSub;
   secret: string;
   ttlSeconds: number;
@@ -48,7 +48,10 @@ export function createAuth(options: {
   const key = new TextEncoder().encode(options.secret);
   const cache = new LRUCache<string, SessionFacts>({ max: 50_000, ttl: cacheMs });
   const watchers = new Map<string, Set<() => void>>();
+  /** Raised whenever something cached may be wrong: what was being read meanwhile may be wrong too, and is not cached. */
+  let changes = 0;
   let unsubscribe: Unsubscribe | undefined;
+  let unhook: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   async function verify(token: string) {
@@ -64,27 +67,27 @@ export function createAuth(options: {
   }
 
   async function session(sessionId: string): Promise<SessionFacts | null> {
-    const cached = cache.get(sessionId);
-    if (cached) return cached;
-    const [facts = null] = await read([sessionId]);
+    return cache.get(sessionId) ?? read(sessionId);
+  }
+
+  async function read(sessionId: string): Promise<SessionFacts | null> {
+    const before = changes;
+    const row = await database.prisma.session.findUnique({ where: { id: sessionId }, include: { user: true } });
+    if (row === null) return null;
+    const { user, revokedAt, lastUsedAt } = row;
+    const facts = {
+      user: { id: user.id, name: user.name, createdAt: user.createdAt.toISOString() },
+      revoked: revokedAt !== null,
+      expiresAt: lastUsedAt.getTime() + ttlSeconds * 1_000,
+    };
+    if (before === changes) cache.set(sessionId, facts);
+    if (facts.revoked) end(sessionId);
     return facts;
   }
 
-  async function read(sessionIds: readonly string[]): Promise<SessionFacts[]> {
-    const rows = await database.prisma.session.findMany({
-      where: { id: { in: [...sessionIds] } },
-      include: { user: true },
-    });
-    return rows.map(({ id, user, revokedAt, lastUsedAt }) => {
-      const facts = {
-        user: { id: user.id, name: user.name, createdAt: user.createdAt.toISOString() },
-        revoked: revokedAt !== null,
-        expiresAt: lastUsedAt.getTime() + ttlSeconds * 1_000,
-      };
-      cache.set(id, facts);
-      if (facts.revoked) end(id);
-      return facts;
-    });
+  function forget(sessionId: string): void {
+    changes++;
+    cache.delete(sessionId);
   }
 
   function end(sessionId: string): void {
@@ -94,8 +97,17 @@ export function createAuth(options: {
   }
 
   async function check(): Promise<void> {
+    if (watchers.size === 0) return;
     try {
-      if (watchers.size > 0) await read([...watchers.keys()]);
+      const ended = await database.query<{ id: string }>(
+        `SELECT w.id FROM unnest($1::uuid[]) AS w (id) LEFT JOIN session s ON s.id = w.id
+         WHERE s.id IS NULL OR s.revoked_at IS NOT NULL`,
+        [[...watchers.keys()]],
+      );
+      for (const { id } of ended) {
+        forget(id);
+        end(id);
+      }
     } catch (error) {
       logger.warn({ error }, 'sessions could not be looked up; the next round tries again');
     }
@@ -132,8 +144,8 @@ export function createAuth(options: {
 
     /** When the newest token of a session ends, in epoch milliseconds, asked of the database; 0 once it was revoked. */
     async expiryOf(sessionId: string): Promise<number> {
-      const [facts] = await read([sessionId]);
-      return facts === undefined || facts.revoked ? 0 : facts.expiresAt;
+      const facts = await read(sessionId);
+      return facts === null || facts.revoked ? 0 : facts.expiresAt;
     },
 
     /** Calls the listener, once, when the session is revoked on any node; until the answer is called. */
@@ -149,26 +161,32 @@ export function createAuth(options: {
     /** Tells every node that these sessions were revoked. */
     async tellRevoked(sessionIds: readonly string[]): Promise<void> {
       if (sessionIds.length === 0) return;
-      for (const sessionId of sessionIds) cache.delete(sessionId);
+      for (const sessionId of sessionIds) forget(sessionId);
       await pubsub.publish('sessions', sessionIds).catch((error: unknown) => {
         logger.warn({ error }, 'a revocation was not signalled; nodes will find it when they look sessions up');
       });
     },
 
     /** Forgets what is known of a session, after its user changed. */
-    forget: (sessionId: string) => void cache.delete(sessionId),
+    forget,
 
     async start(): Promise<void> {
       unsubscribe = await pubsub.subscribe('sessions', (sessionIds) => {
         for (const sessionId of sessionIds) {
-          cache.delete(sessionId);
+          forget(sessionId);
           end(sessionId);
         }
+      });
+      unhook = pubsub.onReconnected(() => {
+        changes++;
+        cache.clear();
+        void check();
       });
       timer = setInterval(check, checkMs);
     },
     async stop(): Promise<void> {
       clearInterval(timer);
+      unhook?.();
       await unsubscribe?.();
     },
   };

@@ -125,7 +125,7 @@ export function createChannels(options: {
 export type Channels = ReturnType<typeof createChannels>;
 
 /** What events say of the viewer. */
-export function factsOf({ userId, name, createdAt }: Viewer): UserFacts {
+function factsOf({ userId, name, createdAt }: Viewer): UserFacts {
   return { id: userId, name, createdAt };
 }
 

@@ -120,8 +120,6 @@ export function createOutcomes(options: {
   };
 }
 
-export type Outcomes = ReturnType<typeof createOutcomes>;
-
 async function readOutcomes(database: Database, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
   const stored = await database.query<{ eventId: string; body: Outcome }>(
     'SELECT event_id AS "eventId", body FROM outcome WHERE event_id = ANY($1::uuid[])',

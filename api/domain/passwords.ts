@@ -43,5 +43,3 @@ export function createPasswords() {
     },
   };
 }
-
-export type Passwords = ReturnType<typeof createPasswords>;

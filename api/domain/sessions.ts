@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import type { Session } from '../../prisma/generated/client.ts';
+import type { Session, User } from '../../prisma/generated/client.ts';
 import { NotFoundError, UnauthenticatedError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import type { Auth, Viewer } from './auth.ts';
@@ -29,7 +29,7 @@ export function createSessions({
     return { ...(await auth.sign(userId, sessionId)), refreshToken, userId };
   }
 
-  async function addToken(query: Query, sessionId: string, parent: Buffer | null): Promise<string> {
+  async function addToken(query: Query, sessionId: string, parent: Uint8Array | null): Promise<string> {
     const token = randomBytes(32).toString('base64url');
     await query('INSERT INTO refresh_token (hash, session_id, parent, created_at) VALUES ($1, $2, $3, $4)', [
       digest(token),
@@ -40,22 +40,32 @@ export function createSessions({
     return token;
   }
 
-  /** Ends sessions of a user, all but one, and tells every node. */
-  async function revoke(where: { id?: string; userId: string; not?: string }): Promise<string[]> {
-    const ended = await database.query<{ id: string }>(
+  /** Ends one session of a user, or all but one; answers those that it ended, for `auth.tellRevoked` after the commit. */
+  async function revoke(query: Query, where: { id?: string; userId: string; not?: string }): Promise<string[]> {
+    const ended = await query<{ id: string }>(
       `UPDATE session SET revoked_at = $4 WHERE user_id = $1 AND revoked_at IS NULL
          AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3) RETURNING id`,
       [where.userId, where.id ?? null, where.not ?? null, new Date(now())],
     );
-    const ids = ended.map(({ id }) => id);
-    await auth.tellRevoked(ids);
-    return ids;
+    return ended.map(({ id }) => id);
+  }
+
+  /** A refresh token in the place of the newest, of which it is the successor. */
+  async function replaceToken(query: Query, sessionId: string): Promise<string> {
+    const at = new Date(now());
+    await query('UPDATE session SET last_used_at = $2 WHERE id = $1', [sessionId, at]);
+    const [newest] = await query<{ hash: Uint8Array }>(
+      `UPDATE refresh_token SET used_at = $2 WHERE hash = (SELECT hash FROM refresh_token
+         WHERE session_id = $1 AND used_at IS NULL ORDER BY created_at DESC LIMIT 1) RETURNING hash`,
+      [sessionId, at],
+    );
+    return addToken(query, sessionId, newest?.hash ?? null);
   }
 
   /**
    * What becomes of a refresh token that is presented: its first use gives a successor; another within the grace gives
-   * another, as long as none of its successors was used; any other use means that somebody else has it, and ends the
-   * session (RFC 9700, section 4.14.2).
+   * another, as long as none of its successors was used. Of several successors only one may go on: any other use means
+   * that somebody else has a token too, and ends the session (RFC 9700, section 4.14.2).
    */
   async function rotate(
     query: Query,
@@ -68,33 +78,38 @@ export function createSessions({
     );
     if (held === undefined) throw new UnauthenticatedError('The refresh token is not valid: sign in again.');
     // A second statement: it sees what others did while this one waited for the lock.
-    const [row] = await query<{ usedAt: Date | null; successorUsed: boolean }>(
-      `SELECT t.used_at AS "usedAt",
-         EXISTS (SELECT FROM refresh_token n WHERE n.parent = t.hash AND n.used_at IS NOT NULL) AS "successorUsed"
+    const [row] = await query<{ usedAt: Date | null; superseded: boolean }>(
+      `SELECT t.used_at AS "usedAt", EXISTS (
+         SELECT FROM refresh_token o WHERE (o.parent = t.hash OR (o.parent = t.parent AND o.hash <> t.hash))
+           AND o.used_at IS NOT NULL) AS superseded
        FROM refresh_token t WHERE t.hash = $1`,
       [hash],
     );
-    const { sessionId, userId } = held;
     const usedAt = row?.usedAt ?? null;
-    const isRetry = usedAt !== null && now() - usedAt.getTime() <= graceMs && !row?.successorUsed;
-    if (usedAt !== null && !isRetry) return { ...held, token: null };
+    if (row?.superseded || (usedAt !== null && now() - usedAt.getTime() > graceMs)) {
+      await revoke(query, { id: held.sessionId, userId: held.userId });
+      return { ...held, token: null };
+    }
     await query('UPDATE refresh_token SET used_at = coalesce(used_at, $2) WHERE hash = $1', [hash, new Date(now())]);
-    await query('UPDATE session SET last_used_at = $2 WHERE id = $1', [sessionId, new Date(now())]);
-    return { sessionId, userId, token: await addToken(query, sessionId, hash) };
+    await query('UPDATE session SET last_used_at = $2 WHERE id = $1', [held.sessionId, new Date(now())]);
+    return { ...held, token: await addToken(query, held.sessionId, hash) };
   }
 
   return {
-    /** A new session of a user. */
-    async begin(userId: string, device: string): Promise<SignedIn> {
+    /**
+     * A new session of a user, whose password hash was found to be the right one.
+     * @throws UnauthenticatedError when the password was changed meanwhile, which is to end every other session
+     */
+    async begin({ id: userId, passwordHash }: Pick<User, 'id' | 'passwordHash'>, device: string): Promise<SignedIn> {
       const sessionId = randomUUID();
-      const at = new Date(now());
       const token = await database.transaction(async (query) => {
-        await query('INSERT INTO session (id, user_id, device, created_at, last_used_at) VALUES ($1, $2, $3, $4, $4)', [
-          sessionId,
-          userId,
-          device,
-          at,
-        ]);
+        const begun = await query(
+          `INSERT INTO session (id, user_id, device, created_at, last_used_at)
+           SELECT $1::uuid, id, $3::text, $4::timestamptz, $4::timestamptz FROM users
+           WHERE id = $2 AND password_hash IS NOT DISTINCT FROM $5 FOR SHARE RETURNING id`,
+          [sessionId, userId, device, new Date(now()), passwordHash],
+        );
+        if (begun.length === 0) throw new UnauthenticatedError('The password was just changed: sign in again.');
         return addToken(query, sessionId, null);
       });
       return grant(userId, sessionId, token);
@@ -102,28 +117,33 @@ export function createSessions({
 
     /** New tokens for the viewer's present session. */
     async renew({ userId, sessionId }: Viewer): Promise<SignedIn> {
-      const token = await database.transaction(async (query) => {
-        await query('UPDATE session SET last_used_at = $2 WHERE id = $1', [sessionId, new Date(now())]);
-        await query('UPDATE refresh_token SET used_at = $2 WHERE session_id = $1 AND used_at IS NULL', [
-          sessionId,
-          new Date(now()),
-        ]);
-        return addToken(query, sessionId, null);
+      const token = await database.transaction((query) => replaceToken(query, sessionId));
+      auth.forget(sessionId);
+      return grant(userId, sessionId, token);
+    },
+
+    /** New tokens for the viewer's present session and the end of all others, in one transaction with `work`. */
+    async renewAlone({ userId, sessionId }: Viewer, work: (query: Query) => Promise<void>): Promise<SignedIn> {
+      const { token, ended } = await database.transaction(async (query) => {
+        await work(query);
+        const others = await revoke(query, { userId, not: sessionId });
+        return { token: await replaceToken(query, sessionId), ended: others };
       });
       auth.forget(sessionId);
+      await auth.tellRevoked(ended);
       return grant(userId, sessionId, token);
     },
 
     /**
      * Rotates a refresh token.
-     * @throws UnauthenticatedError when it is unknown, or was used before: then its session is ended
+     * @throws UnauthenticatedError when it is unknown, or used wrongly (see `rotate`): then its session is ended
      */
     async refresh(refreshToken: string): Promise<SignedIn> {
       const hash = digest(refreshToken);
       const { sessionId, userId, token } = await database.transaction(async (query) => rotate(query, hash));
       auth.forget(sessionId);
       if (token !== null) return grant(userId, sessionId, token);
-      await revoke({ id: sessionId, userId });
+      await auth.tellRevoked([sessionId]);
       throw new UnauthenticatedError('The refresh token was used before, so its session was ended: sign in again.');
     },
 
@@ -141,18 +161,15 @@ export function createSessions({
 
     /** Ends one of the viewer's own sign-ins, and its live connections. */
     async end(viewer: Viewer, id: string): Promise<Session> {
-      await revoke({ id, userId: viewer.userId });
+      const ended = await revoke(database.query, { id, userId: viewer.userId });
       const session = await database.prisma.session.findFirst({ where: { id, userId: viewer.userId } });
       if (session === null) throw new NotFoundError('There is no such session of yours.');
+      // Last: the answer is on its way before the signal closes the socket that may have asked.
+      await auth.tellRevoked(ended);
       return session;
     },
-
-    /** Ends all of the viewer's sign-ins but the present one. */
-    endOthers: (viewer: Viewer): Promise<string[]> => revoke({ userId: viewer.userId, not: viewer.sessionId }),
   };
 }
-
-export type Sessions = ReturnType<typeof createSessions>;
 
 function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest();

@@ -119,8 +119,6 @@ export function createGateway(options: GatewayOptions) {
   };
 }
 
-export type Gateway = ReturnType<typeof createGateway>;
-
 /** Ends the connection of a request that is answered before its end: the rest of it is read by nobody. */
 function endWithAnswer(request: IncomingMessage, response: ServerResponse): void {
   const { socket } = request;

@@ -73,12 +73,15 @@ function withContractCode(error: GraphQLError): GraphQLError {
   }
 }
 
-/** An error of GraphQL's own, which names none: variables that do not fit, or another fault of the request. */
+/** An error of GraphQL's own, which names none: syntax, variables that do not fit, or another fault of the request. */
 function withOwnCode(error: GraphQLError): GraphQLError {
   const { message } = error;
   const place = { nodes: error.nodes ?? null, path: error.path ?? null };
   const [, name, below = ''] = /^Variable "\$(\w+)"(?:.*? at "(?:\w+)((?:\.|\[)[^"]*)")?/s.exec(message) ?? [];
-  if (name === undefined) return new GraphQLError(message, { ...place, extensions: { code: 'BAD_REQUEST' } });
+  if (name === undefined) {
+    const code = message.startsWith('Syntax Error') ? 'GRAPHQL_PARSE_FAILED' : 'BAD_REQUEST';
+    return new GraphQLError(message, { ...place, extensions: { code } });
+  }
   const fields = [{ path: `${name}${below}`, message }];
   return new GraphQLError(message, { ...place, extensions: { code: 'BAD_USER_INPUT', fields } });
 }

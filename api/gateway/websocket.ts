@@ -20,8 +20,13 @@ interface Connection {
   socket: WebSocket;
   caller: Caller;
   viewer: Viewer | null;
-  /** What is to be done once it has ended. */
+  /** What is to be done once it has ended; also where the peer stalls and does not hear of the end. */
   cleanups: (() => void)[];
+  /**
+   * What its subscriptions bring, by their payload. graphql-ws knows one a message id, and forgets a first that was
+   * completed before it began when its id is used again.
+   */
+  streams: Map<object, AsyncIterable<unknown>>;
   isAlive: boolean;
 }
 
@@ -77,8 +82,12 @@ export function createWebSockets(options: {
         : operations.prepare(payload, createContext(domain, extra.caller, extra.viewer)),
     execute: (args) => operations.execute(args),
     subscribe: (args) => operations.subscribe(args),
+    onOperation({ extra }, _id, payload, _args, result) {
+      if (Symbol.asyncIterator in result) extra.streams.set(payload, result);
+    },
+    onComplete: ({ extra }, _id, payload) => void extra.streams.delete(payload),
     onError({ extra }, _id, _payload, errors) {
-      if (errors.some(isFeedRestart)) extra.socket.close(closeCodes.tryAgainLater, 'Try again later');
+      if (errors.some(isFeedRestart)) close(extra, closeCodes.tryAgainLater, 'Try again later');
       return errors.map((error) => mask(error).toJSON());
     },
   });
@@ -87,7 +96,7 @@ export function createWebSockets(options: {
   function admit(connection: Connection, viewer: Viewer): void {
     if (connection.socket.readyState !== connection.socket.OPEN) return;
     connection.viewer = viewer;
-    const refuse = () => connection.socket.close(closeCodes.badToken, 'Forbidden');
+    const refuse = () => close(connection, closeCodes.badToken, 'Forbidden');
     connection.cleanups.push(watchSession(auth, viewer, refuse), domain.presence.connected(viewer.userId));
   }
 
@@ -97,40 +106,57 @@ export function createWebSockets(options: {
       socket.close(closeCodes.tryAgainLater, 'Try again later');
       return;
     }
-    const connection: Connection = { socket, caller, viewer: null, cleanups: [], isAlive: true };
+    const connection: Connection = { socket, caller, viewer: null, cleanups: [], streams: new Map(), isAlive: true };
     connections.add(connection);
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        send: (data) => send(socket, data),
-        close: (code, reason) => socket.close(code, reason),
-        onMessage: (handle) => socket.on('message', (data) => void receive(connection, handle, String(data))),
+        send: (data) => send(connection, data),
+        close: (code, reason) => close(connection, code ?? closeCodes.internal, reason ?? ''),
+        onMessage: (handle) =>
+          socket.on('message', (data) => {
+            if (socket.readyState === socket.OPEN) void receive(connection, handle, String(data));
+          }),
       },
       connection,
+    );
+    connection.cleanups.push(() =>
+      closed().catch((error: unknown) => logger.error({ error }, 'a socket did not end cleanly')),
     );
     socket.on('pong', () => {
       connection.isAlive = true;
     });
-    socket.once('close', (code, reason) => {
+    socket.once('close', () => {
       connections.delete(connection);
-      for (const cleanup of connection.cleanups.splice(0)) cleanup();
-      closed(code, String(reason)).catch((error: unknown) => logger.error({ error }, 'a socket did not end cleanly'));
+      end(connection);
     });
   }
 
+  function close(connection: Connection, code: number, reason: string): void {
+    connection.socket.close(code, reason);
+    end(connection);
+  }
+
+  function end({ cleanups, streams }: Connection): void {
+    for (const cleanup of cleanups.splice(0)) cleanup();
+    for (const stream of streams.values()) void stream[Symbol.asyncIterator]().return?.();
+  }
+
   /** Resolves when the bytes have left, so that a subscription goes on at the pace of its reader. */
-  function send(socket: WebSocket, data: string): Promise<void> {
-    if (socket.bufferedAmount > maxBuffered) socket.close(closeCodes.tryAgainLater, 'Read faster');
-    if (socket.readyState !== socket.OPEN) return Promise.resolve();
+  function send(connection: Connection, data: string): Promise<void> {
+    const { socket } = connection;
+    if (socket.bufferedAmount > maxBuffered) close(connection, closeCodes.tryAgainLater, 'Read faster');
+    // A stream with much to say must not keep the event loop from hearing that its socket has closed.
+    if (socket.readyState !== socket.OPEN) return new Promise(setImmediate);
     return new Promise((resolve) => socket.send(data, () => resolve()));
   }
 
-  async function receive({ socket }: Connection, handle: (data: string) => Promise<void>, data: string): Promise<void> {
+  async function receive(connection: Connection, handle: (data: string) => Promise<void>, data: string): Promise<void> {
     try {
       await withRequestId(undefined, () => handle(data));
     } catch (error) {
       logger.error({ error }, 'a message of a socket could not be handled');
-      socket.close(closeCodes.internal, 'Internal server error');
+      close(connection, closeCodes.internal, 'Internal server error');
     }
   }
 
@@ -164,13 +190,12 @@ export function createWebSockets(options: {
   };
 }
 
-export type WebSockets = ReturnType<typeof createWebSockets>;
-
 /** The token of a connection_init payload: `authorization: "Bearer …"`, the key in any case, or `token`. */
 function tokenOf(parameters: Record<string, unknown> | undefined): string | null {
   for (const [key, value] of Object.entries(parameters ?? {})) {
+    if (value === null) continue;
     if (key.toLowerCase() === 'authorization') return bearerToken(value) ?? String(value);
-    if (key === 'token' && typeof value === 'string') return value;
+    if (key === 'token') return String(value);
   }
   return null;
 }

@@ -35,8 +35,6 @@ export function createRing(maxBytes: number, start: number) {
   };
 }
 
-export type Ring = ReturnType<typeof createRing>;
-
 function size(entry: Entry | undefined): number {
   return entry === undefined ? 0 : entryBytes + entry.text.length;
 }

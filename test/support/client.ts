@@ -45,7 +45,7 @@ export async function guest(url: string, name = 'Guest'): Promise<Person> {
 }
 
 /** Somebody with a session. */
-export function person(url: string, session: { token: string; refreshToken: string; user: { id: string } }): Person {
+function person(url: string, session: { token: string; refreshToken: string; user: { id: string } }): Person {
   const { token, refreshToken, user } = session;
   return {
     id: user.id,
@@ -129,6 +129,6 @@ export function followMessages(client: Client, channelId: string, after: number 
   return followed.current;
 }
 
-export const messagesQuery = `subscription ($channelId: ID!, $after: Int) {
+const messagesQuery = `subscription ($channelId: ID!, $after: Int) {
   messages(channelId: $channelId, after: $after) { id seq position kind text deletedAt author { id name } }
 }`;

@@ -11,7 +11,7 @@ export const idOf = (name: string): string => uuidV5(name, namespace);
 export const factsOf = (name: string): UserFacts => ({ id: idOf(name), name, createdAt: '2026-01-01T00:00:00.000Z' });
 
 export const room = idOf('room');
-export const people = ['owner', 'ada', 'bob'] as const;
+const people = ['owner', 'ada', 'bob'] as const;
 type Person = (typeof people)[number];
 
 let counter = 0;

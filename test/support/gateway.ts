@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { createSchema } from 'graphql-yoga';
 import type { Auth, Viewer } from '../../api/domain/auth.ts';
 import {
@@ -137,6 +138,7 @@ const typeDefs = /* GraphQL */ `
   type Subscription {
     numbers(upTo: Int!): Int!
     forever: Int!
+    slow: Int!
     removed: Int!
     resync: Int!
     restarted: Int!
@@ -182,6 +184,7 @@ function createTestSchema(backstage: Backstage) {
       Subscription: {
         numbers: { resolve, subscribe: (_root: unknown, { upTo }: { upTo: number }) => numbers(upTo) },
         forever: { resolve, subscribe: () => numbers(1, aborted) },
+        slow: { resolve, subscribe: () => setTimeout(50, null).then(() => numbers(1, aborted)) },
         removed: { resolve, subscribe: () => numbers(1, fail(new ForbiddenError('You are no member any more.'))) },
         resync: { resolve, subscribe: async () => fail(new ResyncRequiredError('Load the newest page.'))() },
         restarted: { resolve, subscribe: () => numbers(1, fail(new FeedRestartedError('the feed was stopped'))) },

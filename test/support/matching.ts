@@ -17,7 +17,7 @@ import type { State } from '../../api/infra/state/state.ts';
 import { createLogger } from '../../api/logger.ts';
 
 /** What becomes of the next event: lost on its way, or applied while nobody hears of it. */
-export type SubmitFault = 'lost' | 'unheard';
+type SubmitFault = 'lost' | 'unheard';
 
 /** One side of a pairing as the database has it. */
 export interface ClaimRow {

@@ -76,7 +76,7 @@ function unexpected(what: string, body: unknown, { status, headers, text }: Omit
 }
 
 /** A message of graphql-transport-ws. */
-export interface Frame {
+interface Frame {
   type: string;
   id?: string;
   payload?: Result & AnswerError[];
@@ -102,8 +102,13 @@ export interface RawSocket {
 export async function openRaw(url: string, { protocol = 'graphql-transport-ws' } = {}): Promise<RawSocket> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol);
   const frames: Frame[] = [];
-  let wake = () => {};
+  let waiting: (() => void)[] = [];
   let isOpen = true;
+  const wake = () => {
+    const woken = waiting;
+    waiting = [];
+    for (const resolve of woken) resolve();
+  };
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.once('close', (code, reason) => {
       isOpen = false;
@@ -130,9 +135,7 @@ export async function openRaw(url: string, { protocol = 'graphql-transport-ws' }
         const frame = frames.shift();
         if (frame) return frame;
         if (!isOpen) throw new Error(`closed before the next message: ${JSON.stringify(await closed)}`);
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+        await new Promise<void>((resolve) => waiting.push(resolve));
       }
     },
   };

@@ -4,7 +4,7 @@ import type { Logger } from '../../logger.ts';
 import type { Batch, EventLog, LogHandler, LogRecord, StoredRecord } from './event-log.ts';
 
 /** A record that was set aside, and why. */
-export interface SetAside {
+interface SetAside {
   partition: number;
   record: StoredRecord;
   reason: string;

@@ -10,14 +10,14 @@ export interface Entry {
 }
 
 /** A page of `Channel.messages`. */
-export interface Page<E extends Entry> {
+interface Page<E extends Entry> {
   nodes: readonly E[];
   pageInfo: { hasPreviousPage: boolean; startCursor?: string | null };
   /** The channel's position when the page was read. */
   position: number;
 }
 
-export interface Timeline<E extends Entry> {
+interface Timeline<E extends Entry> {
   /** In order of `seq`, each once, in the newest state that was seen, without holes. */
   readonly entries: readonly E[];
   /** Ask for `before` this cursor to get what is older; null when there is nothing older. */

@@ -8,7 +8,7 @@ import {
   stringifyDocument,
 } from '@urql/core';
 import { filter, make, merge, mergeMap, pipe, type Source, takeUntil } from 'wonka';
-import type { Socket } from './socket.ts';
+import type { Payload, Socket } from './socket.ts';
 
 /**
  * Runs subscriptions over the socket. It stands in for urql's `subscriptionExchange`, which merges each event into the
@@ -63,7 +63,11 @@ function follow(socket: Pick<Socket, 'subscribe'>, operation: Operation): Source
 /** The variables go on by reference: a getter among them is read at each reconnect (see `resume.ts`). */
 function toPayload({ query, variables }: Operation) {
   const operationName = getOperationName(query);
-  return { query: stringifyDocument(query), variables, ...(operationName === undefined ? {} : { operationName }) };
+  return {
+    query: stringifyDocument(query),
+    variables: variables as Payload['variables'],
+    ...(operationName === undefined ? {} : { operationName }),
+  };
 }
 
 function toErrorResult(operation: Operation, reason: unknown): OperationResult {

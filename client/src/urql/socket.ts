@@ -15,7 +15,7 @@ export interface Payload {
   variables?: Record<string, unknown> | null | undefined;
 }
 
-export interface Sink {
+interface Sink {
   next(event: ExecutionResult): void;
   /** The server ended it with these `GraphQLError`s. A lost connection is no error: the socket comes back by itself. */
   error(reason: unknown): void;

@@ -15,7 +15,7 @@ CREATE TABLE "users" (
     "last_seen_at" TIMESTAMPTZ(3)
 );
 CREATE UNIQUE INDEX "users_email_key" ON "users" ("email") WHERE "password_hash" IS NOT NULL;
-CREATE INDEX "users_name_idx" ON "users" (lower("name") text_pattern_ops, "id");
+CREATE INDEX "users_name_idx" ON "users" ((lower("name") COLLATE "C"), "id");
 
 CREATE TABLE "session" (
     "id" UUID PRIMARY KEY,

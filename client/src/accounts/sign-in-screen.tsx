@@ -1,0 +1,100 @@
+import { type FormEvent, useState } from 'react';
+import { useAccounts } from '../parley-context.tsx';
+import { Button } from '../ui/button.tsx';
+import { Field } from '../ui/field.tsx';
+import { FailureNote } from '../ui/notice.tsx';
+import { href, navigate } from '../ui/route.ts';
+import { texts } from '../ui/texts.ts';
+import { useReadable } from '../ui/use-readable.ts';
+import type { Failure } from '../urql/errors.ts';
+import { Wordmark } from './wordmark.tsx';
+
+const MAX_NAME_LENGTH = 50;
+
+type Mode = 'sign-in' | 'register';
+
+/** Signing in, or registering; a guest who registers stays who they are. */
+export function SignInScreen({ mode }: { mode: Mode }) {
+  const { accounts, session } = useAccounts();
+  const viewer = useReadable(session)?.user ?? null;
+  const [isBusy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const isNew = mode === 'register';
+  const problem = (input: keyof typeof texts.account.problems) =>
+    failure?.fields?.some(({ path }) => path === `input.${input}`) ? texts.account.problems[input] : null;
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    if (isBusy) return;
+    const form = new FormData(event.currentTarget);
+    const read = (input: string) => String(form.get(input) ?? '').trim();
+    const [email, password] = [read('email'), String(form.get('password') ?? '')];
+    setBusy(true);
+    const refusal = await (isNew
+      ? accounts.register({ email, password, name: read('name') })
+      : accounts.signIn(email, password));
+    setBusy(false);
+    setFailure(refusal);
+    if (refusal === null) navigate({ screen: isNew && viewer ? 'account' : 'home' }, { replace: true });
+  }
+
+  return (
+    <div className="front">
+      <form className="front-card" onSubmit={submit} noValidate>
+        <Wordmark />
+        <h1 className="front-title">{isNew ? texts.account.register : texts.account.signIn}</h1>
+        {isNew && viewer && <p className="front-lead">{texts.account.registerLead}</p>}
+        {isNew && (
+          <Field
+            label={texts.account.name}
+            name="name"
+            defaultValue={viewer?.name ?? ''}
+            maxLength={MAX_NAME_LENGTH}
+            autoComplete="nickname"
+            problem={problem('name')}
+          />
+        )}
+        <Field
+          label={texts.account.email}
+          name="email"
+          type="email"
+          autoComplete="email"
+          inputMode="email"
+          problem={problem('email')}
+        />
+        <Field
+          label={texts.account.password}
+          name="password"
+          type="password"
+          autoComplete={isNew ? 'new-password' : 'current-password'}
+          hint={isNew ? texts.account.newPasswordHint : ''}
+          problem={problem('password')}
+        />
+        {failure && failure.fields === undefined && <Refusal failure={failure} />}
+        <div className="front-actions">
+          <Button look="primary" type="submit" isWide isBusy={isBusy}>
+            {isNew ? texts.account.register : texts.account.signIn}
+          </Button>
+        </div>
+        <p className="front-foot">
+          {isNew ? texts.welcome.haveAccount : texts.account.noAccount}{' '}
+          <a href={href({ screen: isNew ? 'sign-in' : 'register' })}>
+            {isNew ? texts.account.signIn : texts.account.register}
+          </a>
+          <a href={href({ screen: viewer ? 'account' : 'home' })}>{viewer ? texts.back : texts.account.asGuest}</a>
+        </p>
+      </form>
+    </div>
+  );
+}
+
+function Refusal({ failure }: { failure: Failure }) {
+  switch (failure.code) {
+    case 'UNAUTHENTICATED':
+      return <FailureNote words={texts.account.wrongPassword} />;
+    case 'CONFLICT':
+      return <FailureNote words={texts.account.taken} />;
+    default:
+      return <FailureNote failure={failure} />;
+  }
+}

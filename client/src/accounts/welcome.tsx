@@ -1,0 +1,70 @@
+import { type FormEvent, useState } from 'react';
+import { useAccounts } from '../parley-context.tsx';
+import { Button, IconButton } from '../ui/button.tsx';
+import { Field } from '../ui/field.tsx';
+import { FailureNote } from '../ui/notice.tsx';
+import { href, navigate, type Route } from '../ui/route.ts';
+import { texts } from '../ui/texts.ts';
+import type { Failure } from '../urql/errors.ts';
+import { suggestName } from './names.ts';
+import { Wordmark } from './wordmark.tsx';
+
+/** The first screen: a name is offered, and one button leads to a stranger. */
+export function Welcome() {
+  const { accounts } = useAccounts();
+  const [name, setName] = useState(suggestName);
+  const [busyWith, setBusyWith] = useState<Route['screen'] | null>(null);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const [isNameMissing, setNameMissing] = useState(false);
+
+  async function enter(screen: 'stranger' | 'rooms') {
+    const chosen = name.trim();
+    setNameMissing(chosen === '');
+    if (chosen === '' || busyWith !== null) return;
+    setBusyWith(screen);
+    setFailure(null);
+    navigate({ screen }, { replace: true });
+    const refusal = await accounts.enterAsGuest(chosen);
+    setFailure(refusal);
+    setBusyWith(null);
+  }
+
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    void enter('stranger');
+  }
+
+  return (
+    <main className="front">
+      <form className="front-card" onSubmit={submit} noValidate>
+        <Wordmark />
+        <h1 className="front-title">{texts.welcome.title}</h1>
+        <p className="front-lead">{texts.welcome.lead}</p>
+        <Field
+          label={texts.welcome.name}
+          hint={texts.welcome.nameHint}
+          problem={isNameMissing ? texts.welcome.nameNeeded : null}
+          value={name}
+          maxLength={50}
+          autoComplete="nickname"
+          onChange={(event) => setName(event.target.value)}
+          action={
+            <IconButton icon="shuffle" label={texts.welcome.anotherName} onClick={() => setName(suggestName())} />
+          }
+        />
+        {failure && <FailureNote failure={failure} />}
+        <div className="front-actions">
+          <Button look="primary" type="submit" isWide isBusy={busyWith === 'stranger'}>
+            {texts.welcome.start}
+          </Button>
+          <Button isWide isBusy={busyWith === 'rooms'} onClick={() => void enter('rooms')}>
+            {texts.welcome.rooms}
+          </Button>
+        </div>
+        <p className="front-foot">
+          {texts.welcome.haveAccount} <a href={href({ screen: 'sign-in' })}>{texts.account.signIn}</a>
+        </p>
+      </form>
+    </main>
+  );
+}

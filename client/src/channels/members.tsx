@@ -1,0 +1,76 @@
+import { useMutation, useQuery } from 'urql';
+import { type MemberRole, MembersDocument, OpenDirectDocument } from '../gql/graphql.ts';
+import { useWorkspace } from '../parley-context.tsx';
+import { Avatar } from '../ui/avatar.tsx';
+import { IconButton } from '../ui/button.tsx';
+import { FailureNote, Skeleton } from '../ui/notice.tsx';
+import { navigate } from '../ui/route.ts';
+import { texts } from '../ui/texts.ts';
+import { failureOf } from '../urql/errors.ts';
+
+const PAGE_SIZE = 100;
+
+/** Who is in a room, and a way to write to each. */
+export function Members({ channelId, onClose }: { channelId: string; onClose: () => void }) {
+  const [result, load] = useQuery({
+    query: MembersDocument,
+    variables: { channelId, first: PAGE_SIZE, after: null },
+    requestPolicy: 'cache-and-network',
+  });
+  const failure = failureOf(result.error);
+  const members = result.data?.channel?.members?.edges;
+  return (
+    <aside className="members" aria-label={texts.rooms.people}>
+      <div className="members-head">
+        <h2>{texts.rooms.people}</h2>
+        <IconButton icon="close" label={texts.close} onClick={onClose} />
+      </div>
+      {failure && !members && (
+        <FailureNote
+          what={texts.rooms.peopleFailed}
+          failure={failure}
+          retry={() => load({ requestPolicy: 'network-only' })}
+        />
+      )}
+      {!failure && !members && <Skeleton lines={4} />}
+      <ul>
+        {members?.map(({ node, membership }) => (
+          <Member key={node.id} user={node} role={membership.role} />
+        ))}
+      </ul>
+    </aside>
+  );
+}
+
+interface MemberProps {
+  user: { id: string; name: string; avatarUrl: string; online: boolean };
+  role: MemberRole;
+}
+
+function Member({ user, role }: MemberProps) {
+  const { channels, viewerId } = useWorkspace();
+  const [result, openDirect] = useMutation(OpenDirectDocument);
+  const failure = failureOf(result.error);
+  const isViewer = user.id === viewerId;
+  const roles = { OWNER: texts.rooms.owner, MODERATOR: texts.rooms.moderator, MEMBER: null };
+  const notes = [isViewer && texts.you, roles[role], user.online && texts.rooms.online].filter(Boolean);
+
+  async function write() {
+    const { data } = await openDirect({ userId: user.id });
+    if (!data?.openDirect) return;
+    channels.put(data.openDirect);
+    navigate({ screen: 'channel', channelId: data.openDirect.id });
+  }
+
+  return (
+    <li className="member">
+      <Avatar user={user} isOnline={user.online} />
+      <div className="member-words">
+        <p className="member-name">{user.name}</p>
+        {notes.length > 0 && <p className="member-note">{notes.join(', ')}</p>}
+      </div>
+      {!isViewer && <IconButton icon="write" label={texts.rooms.write(user.name)} onClick={() => void write()} />}
+      {failure && <FailureNote failure={failure} />}
+    </li>
+  );
+}

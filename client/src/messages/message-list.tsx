@@ -1,0 +1,121 @@
+import { type KeyboardEvent, type ReactNode, type RefObject, useState } from 'react';
+import { useAccounts, useWorkspace } from '../parley-context.tsx';
+import { FailureNote, Skeleton } from '../ui/notice.tsx';
+import { texts } from '../ui/texts.ts';
+import { dayName, Time } from '../ui/time.tsx';
+import { useReadable } from '../ui/use-readable.ts';
+import type { ConversationState } from './conversation.ts';
+import { type MessageActions, MessageRow, PendingRow } from './message-row.tsx';
+import type { Row } from './rows.ts';
+
+interface MessageListProps {
+  log: RefObject<HTMLDivElement | null>;
+  label: string;
+  rows: readonly Row[];
+  older: ConversationState['older'];
+  onScroll: () => void;
+  loadOlder: () => void;
+  actions: MessageActions | null;
+  /** Above the first message. */
+  intro: ReactNode;
+  /** Below the last. */
+  outro: ReactNode;
+  /** Escape was pressed. */
+  onLeave: () => void;
+}
+
+/**
+ * The log of a conversation. It is one stop of the Tab key: arrow keys go from message to message, and Tab goes on to
+ * the actions of the one that has the focus.
+ */
+export function MessageList(props: MessageListProps) {
+  const { log, label, rows, older, onScroll, loadOlder, actions, intro, outro, onLeave } = props;
+  const [chosen, setChosen] = useState<string | null>(null);
+  const focusable = rows.filter(({ kind }) => kind === 'message' || kind === 'pending' || kind === 'event');
+  const active = focusable.some(({ key }) => key === chosen) ? chosen : (focusable.at(-1)?.key ?? null);
+
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.key === 'Escape') onLeave();
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const isRow = event.target instanceof HTMLElement && event.target.dataset['key'] !== undefined;
+    if (step === undefined || !isRow) return;
+    event.preventDefault();
+    const next = focusable[focusable.findIndex(({ key }) => key === active) + step];
+    if (next) focusRow(log.current, next.key);
+  }
+
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: a log, whose rows take the focus
+    <div className="log" ref={log} onScroll={onScroll} onKeyDown={onKeyDown}>
+      <div className="log-beginning">
+        {older === 'none' && intro}
+        {older === 'loading' && <Skeleton lines={2} look="message" />}
+        {older === 'failed' && <FailureNote what={texts.messages.olderFailed} retry={loadOlder} />}
+      </div>
+      <ol className="log-rows" role="log" aria-live="off" aria-label={label} aria-busy={older === 'loading'}>
+        {rows.map((row) => (
+          <li
+            key={row.key}
+            className={`row row-${row.kind}`}
+            data-key={row.key}
+            data-own={isOwn(row) || undefined}
+            data-first={('isFirst' in row && row.isFirst) || undefined}
+            tabIndex={row.kind === 'day' || row.kind === 'unread' ? undefined : row.key === active ? 0 : -1}
+            onFocus={() => setChosen(row.key)}
+          >
+            <RowContent row={row} actions={actions} isActive={row.key === active} />
+          </li>
+        ))}
+      </ol>
+      {outro}
+    </div>
+  );
+}
+
+function RowContent({ row, actions, isActive }: { row: Row; actions: MessageActions | null; isActive: boolean }) {
+  switch (row.kind) {
+    case 'day':
+      return <Time at={row.at} as={dayName} />;
+    case 'unread':
+      return <span className="unread-word">{texts.messages.unread}</span>;
+    case 'event':
+      return (
+        <>
+          {texts.messages.happened(row.event, row.message.author.name)}
+          <span aria-hidden="true"> · </span>
+          <Time at={row.message.sentAt} />
+        </>
+      );
+    case 'message':
+      return <MessageRow row={row} actions={actions} isActive={isActive} />;
+    case 'pending':
+      return <PendingContent row={row} />;
+    default:
+      return row satisfies never;
+  }
+}
+
+function PendingContent({ row }: { row: Extract<Row, { kind: 'pending' }> }) {
+  const { session } = useAccounts();
+  const { outbox, connection } = useWorkspace();
+  const { state } = useReadable(connection);
+  const viewer = useReadable(session)?.user ?? null;
+  return (
+    <PendingRow
+      pending={row.pending}
+      author={row.isFirst ? viewer : null}
+      isOffline={state === 'reconnecting'}
+      tryAgain={outbox.tryAgain}
+      discard={outbox.discard}
+    />
+  );
+}
+
+function isOwn(row: Row): boolean {
+  return row.kind === 'pending' || (row.kind === 'message' && row.isOwn);
+}
+
+/** Gives the focus to a row of the log, which scrolls it into view. */
+export function focusRow(log: HTMLElement | null, key: string): void {
+  log?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus();
+}

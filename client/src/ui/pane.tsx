@@ -1,0 +1,37 @@
+import type { ReactNode } from 'react';
+import { Icon } from './icon.tsx';
+import { href, type Route } from './route.ts';
+import { texts } from './texts.ts';
+
+interface PaneProps {
+  /** The heading: words, or what stands for them. */
+  title: ReactNode;
+  subtitle?: ReactNode;
+  /** Before the title. */
+  picture?: ReactNode;
+  /** At the end of the header, always in the same place. */
+  actions?: ReactNode;
+  /** Where one gets back to on a phone. */
+  back?: Route;
+  children: ReactNode;
+}
+
+/** The main part of the screen: a header, and what is below it. */
+export function Pane({ title, subtitle, picture, actions, back = { screen: 'home' }, children }: PaneProps) {
+  return (
+    <section className="pane">
+      <header className="pane-header">
+        <a className="icon-button icon-button-quiet pane-back" href={href(back)} aria-label={texts.back}>
+          <Icon name="back" />
+        </a>
+        {picture}
+        <div className="pane-heading">
+          <h1 className="pane-title">{title}</h1>
+          {subtitle && <p className="pane-subtitle">{subtitle}</p>}
+        </div>
+        {actions && <div className="pane-actions">{actions}</div>}
+      </header>
+      {children}
+    </section>
+  );
+}

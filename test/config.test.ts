@@ -1,0 +1,23 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { ConfigError, readConfig, variableNames } from '../api/config.ts';
+
+async function readExample(): Promise<Map<string, string>> {
+  const lines = (await readFile('.env.example', 'utf8')).split('\n').filter((line) => /^[A-Z]/.test(line));
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+}
+
+test('.env.example names every variable that is read, and its default', async () => {
+  const example = await readExample();
+
+  expect([...example.keys()].sort()).toEqual([...variableNames].sort());
+  expect(readConfig(Object.fromEntries(example))).toEqual(readConfig({}));
+});
+
+test('every variable that is wrong is named in one message', () => {
+  const wrong = { PORT: 'high', JWT_SECRET: 'short', GRAVATAR: 'perhaps', MAX_REPLAY: '-1' };
+
+  expect(() => readConfig(wrong)).toThrow(ConfigError);
+  expect(() => readConfig(wrong)).toThrow(/PORT.*\n.*|JWT_SECRET/);
+  for (const name of Object.keys(wrong)) expect(() => readConfig(wrong)).toThrow(name);
+});

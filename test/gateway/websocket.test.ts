@@ -1,0 +1,356 @@
+import { getIntrospectionQuery } from 'graphql';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startGateway } from '../support/gateway.ts';
+import { execute, openRaw, openSocket } from '../support/wire.ts';
+
+let running: Awaited<ReturnType<typeof startGateway>>;
+let url: string;
+
+beforeAll(async () => {
+  running = await startGateway({ maxSubscriptions: 30 });
+  ({ url } = running);
+});
+afterAll(() => running.gateway.stop());
+
+describe('a socket', () => {
+  it.each(['authorization', 'Authorization', 'AUTHORIZATION'])('takes its token as `%s`', async (key) => {
+    const { token, viewer } = running.backstage.auth.signIn();
+    const socket = await openSocket(url, { [key]: `Bearer ${token}` });
+    socket.subscribe('1', '{ viewer }');
+    expect(await socket.next()).toEqual({ id: '1', type: 'next', payload: { data: { viewer: viewer.userId } } });
+    expect(await socket.next()).toEqual({ id: '1', type: 'complete' });
+    socket.socket.close();
+  });
+
+  it('takes its token as `token`', async () => {
+    const { token, viewer } = running.backstage.auth.signIn();
+    const socket = await openSocket(url, { token });
+    socket.subscribe('1', '{ viewer }');
+    expect(await socket.next()).toMatchObject({ payload: { data: { viewer: viewer.userId } } });
+    socket.socket.close();
+  });
+
+  it.each([
+    ['is not valid', { token: 'forged' }],
+    ['is no token', { authorization: 'Basic YTpi' }],
+    ['is empty', { authorization: '' }],
+    ['is a number', { token: 7 }],
+  ])('is refused with 4403 when its token %s', async (_how, payload) => {
+    const raw = await openRaw(url);
+    raw.send({ type: 'connection_init', payload });
+    expect(await raw.closed).toEqual({ code: 4403, reason: 'Forbidden' });
+  });
+
+  it('may stay anonymous: only what needs a viewer is refused', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', '{ hello viewer }');
+    expect(await socket.next()).toMatchObject({
+      payload: {
+        data: { hello: 'Hello world', viewer: null },
+        errors: [{ path: ['viewer'], extensions: { code: 'UNAUTHENTICATED' } }],
+      },
+    });
+    socket.socket.close();
+  });
+
+  it('makes its viewer present for as long as it is open', async () => {
+    const { token, viewer } = running.backstage.auth.signIn();
+    const [first, second] = [await openSocket(url, { token }), await openSocket(url, { token })];
+    first.subscribe('1', 'subscription { removed }');
+    expect([await first.next(), await first.next()].at(-1)).toMatchObject({ type: 'error' });
+    expect(running.backstage.connected.get(viewer.userId)).toBe(2);
+    first.socket.close();
+    second.socket.terminate();
+    await vi.waitFor(() => expect(running.backstage.connected.get(viewer.userId)).toBe(0));
+    expect(running.backstage.auth.watched()).toBe(0);
+  });
+
+  it('closes with 4403 when its session is revoked', async () => {
+    const { token, viewer } = running.backstage.auth.signIn();
+    const socket = await openSocket(url, { token });
+    running.backstage.auth.revoke(viewer);
+    expect(await socket.closed).toEqual({ code: 4403, reason: 'Forbidden' });
+  });
+
+  it('closes with 4403 when its token expires', async () => {
+    const { token } = running.backstage.auth.signIn({ ttlMs: 50 });
+    const socket = await openSocket(url, { token });
+    expect(await socket.closed).toMatchObject({ code: 4403 });
+  });
+
+  it('lives on past its token when the session was refreshed, until that ends', async () => {
+    const { token, viewer } = running.backstage.auth.signIn({ ttlMs: 50 });
+    const expiryOf = vi.spyOn(running.backstage.auth, 'expiryOf');
+    const socket = await openSocket(url, { token });
+    running.backstage.auth.prolong(viewer, 300);
+    await vi.waitFor(() => expect(expiryOf).toHaveBeenCalledTimes(1));
+    socket.subscribe('1', '{ hello }');
+    expect(await socket.next()).toMatchObject({ payload: { data: { hello: 'Hello world' } } });
+    expect(await socket.closed).toMatchObject({ code: 4403 });
+    expiryOf.mockRestore();
+  });
+
+  it('has time to say hello, but not for ever', async () => {
+    const raw = await openRaw(url);
+    expect(await raw.closed).toMatchObject({ code: 4408 });
+  });
+
+  it('is refused another protocol', async () => {
+    const raw = await openRaw(url, { protocol: 'graphql-ws' }).catch((error: Error) => error);
+    if (raw instanceof Error) expect(raw.message).toMatch(/subprotocol/i);
+    else expect(await raw.closed).toMatchObject({ code: 4406 });
+  });
+
+  it('is not to be had on other paths', async () => {
+    await expect(openRaw(`${url}/elsewhere`)).rejects.toThrow('404');
+  });
+
+  it.each([
+    ['what is no JSON', 'hello', 4400],
+    ['JSON that is no message', '[]', 4400],
+    ['an unknown message', { type: 'shout' }, 4400],
+    ['bytes that are no message', Buffer.from([0, 1, 2, 255]), 4400],
+    ['a second hello', { type: 'connection_init' }, 4429],
+    ['a message without an operation', { type: 'subscribe', id: '1' }, 4400],
+    ['more bytes than a message may have', 'x'.repeat(1_048_577), 1009],
+  ])('closes for %s', async (_what, message, code) => {
+    const socket = await openSocket(url);
+    socket.send(message);
+    expect(await socket.closed).toMatchObject({ code });
+  });
+
+  it('closes when an operation comes before the hello', async () => {
+    const raw = await openRaw(url);
+    raw.subscribe('1', '{ hello }');
+    expect(await raw.closed).toMatchObject({ code: 4401 });
+  });
+
+  it('closes when an id is used twice at once', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', 'subscription { forever }');
+    await socket.next();
+    socket.subscribe('1', 'subscription { forever }');
+    expect(await socket.closed).toMatchObject({ code: 4409 });
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+  });
+
+  it('answers pings of the protocol', async () => {
+    const socket = await openSocket(url);
+    socket.send({ type: 'ping', payload: { n: 1 } });
+    expect(await socket.next()).toEqual({ type: 'pong', payload: { n: 1 } });
+    socket.socket.close();
+  });
+
+  it('is turned away with 1013 when the node is full', async () => {
+    const full = await startGateway({ maxConnections: 1 });
+    const first = await openSocket(full.url);
+    expect(await (await openRaw(full.url)).closed).toMatchObject({ code: 1013 });
+    first.socket.close();
+    await first.closed;
+    await vi.waitFor(() => expect(full.gateway.connections()).toBe(0));
+    const next = await openSocket(full.url);
+    next.socket.close();
+    await full.gateway.stop();
+  });
+
+  it('is closed with 1012 when the server stops, and its subscriptions end', async () => {
+    const stopping = await startGateway();
+    const sockets = await Promise.all(Array.from({ length: 5 }, () => openSocket(stopping.url)));
+    for (const socket of sockets) {
+      socket.subscribe('1', 'subscription { forever }');
+      await socket.next();
+    }
+    await stopping.gateway.stop();
+    for (const socket of sockets) expect(await socket.closed).toMatchObject({ code: 1012 });
+    expect(stopping.backstage.open).toBe(0);
+    expect(stopping.gateway.connections()).toBe(0);
+  });
+
+  it('ends when its peer is gone without a word, and not when its peer is only quiet', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const pinging = await startGateway();
+    const [quiet, gone] = [await openSocket(pinging.url), await openSocket(pinging.url)];
+    gone.socket.pause();
+    for (let round = 0; round < 3; round++) {
+      const pinged = new Promise((resolve) => quiet.socket.once('ping', resolve));
+      vi.advanceTimersByTime(12_000);
+      await pinged;
+      quiet.send({ type: 'ping' });
+      expect(await quiet.next()).toEqual({ type: 'pong' });
+    }
+    await vi.waitFor(() => expect(pinging.gateway.connections()).toBe(1));
+    vi.useRealTimers();
+    gone.socket.terminate();
+    quiet.socket.close();
+    await pinging.gateway.stop();
+  });
+});
+
+describe('an operation over a WebSocket', () => {
+  it.each([
+    ['syntax', '{ hello', {}, { code: 'GRAPHQL_PARSE_FAILED' }],
+    ['an unknown field', '{ nothing }', {}, { code: 'GRAPHQL_VALIDATION_FAILED' }],
+    [
+      'depth',
+      `{ ${'chain { '.repeat(40)} leaf ${'}'.repeat(40)} }`,
+      {},
+      { code: expect.stringMatching(/^(BAD|GRAPHQL)_/) },
+    ],
+    ['tokens', `{ ${'hello '.repeat(3_000)} }`, {}, { code: expect.stringMatching(/^(BAD|GRAPHQL)_/) }],
+    ['no operation', 'fragment A on Query { hello }', {}, { code: expect.stringMatching(/^(BAD|GRAPHQL)_/) }],
+    ['choice', 'query A { hello } query B { hello }', {}, { code: 'BAD_REQUEST' }],
+  ])('is refused for its %s, and the socket stays', async (_what, query, variables, extensions) => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', query, variables);
+    expect(await socket.next()).toMatchObject({ id: '1', type: 'error', payload: [{ extensions }] });
+    socket.subscribe('1', '{ hello }');
+    expect(await socket.next()).toMatchObject({ id: '1', type: 'next' });
+    socket.socket.close();
+  });
+
+  it('names wrong variables', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', 'query ($value: Int!) { count(value: $value) }', { value: 'x' });
+    expect(await socket.next()).toMatchObject({
+      type: 'next',
+      payload: { errors: [{ extensions: { code: 'BAD_USER_INPUT', fields: [{ path: 'value' }] } }] },
+    });
+    expect(await socket.next()).toEqual({ id: '1', type: 'complete' });
+    socket.socket.close();
+  });
+
+  it('has what nobody foresaw masked and logged once', async () => {
+    const { lines } = running.backstage.logger;
+    lines.length = 0;
+    const socket = await openSocket(url);
+    socket.subscribe('1', '{ broken }');
+    const frame = await socket.next();
+    expect(JSON.stringify(frame)).not.toContain('swordfish');
+    const requestId = frame.payload?.errors?.[0]?.extensions['requestId'];
+    expect(lines).toMatchObject([{ level: 'error', facts: { requestId, error: { message: expect.any(String) } } }]);
+    socket.socket.close();
+  });
+
+  it('may be the introspection of tools', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', getIntrospectionQuery());
+    expect(await socket.next()).toHaveProperty('payload.data.__schema');
+    socket.socket.close();
+  });
+
+  it.each([
+    ['removed', { code: 'FORBIDDEN' }],
+    ['broken', { code: 'INTERNAL_SERVER_ERROR', requestId: expect.any(String) }],
+  ])('that follows ends with the error of its stream: %s', async (field, extensions) => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', `subscription { ${field} }`);
+    expect(await socket.next()).toMatchObject({ type: 'next', payload: { data: { [field]: 1 } } });
+    expect(await socket.next()).toMatchObject({ id: '1', type: 'error', payload: [{ extensions }] });
+    expect(running.backstage.open).toBe(0);
+    socket.socket.close();
+  });
+
+  it('that follows is told at once why it is refused', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', 'subscription { resync }');
+    expect(await socket.next()).toMatchObject({
+      type: 'next',
+      payload: { errors: [{ extensions: { code: 'RESYNC_REQUIRED' } }] },
+    });
+    expect(await socket.next()).toEqual({ id: '1', type: 'complete' });
+    socket.socket.close();
+  });
+
+  it('closes its socket with 1013 when the feed behind it began anew', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', 'subscription { restarted }');
+    expect(await socket.next()).toMatchObject({ type: 'next' });
+    await expect(socket.next()).rejects.toThrow('1013');
+  });
+
+  it('is ended by its client', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', 'subscription { forever }');
+    await socket.next();
+    expect(running.backstage.open).toBe(1);
+    socket.send({ id: '1', type: 'complete' });
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+    socket.socket.close();
+  });
+
+  it.each(['terminate', 'close'] as const)('ends with its socket: %s', async (how) => {
+    const socket = await openSocket(url);
+    for (let n = 0; n < 20; n++) socket.subscribe(String(n), 'subscription { forever }');
+    for (let n = 0; n < 20; n++) expect(await socket.next()).toMatchObject({ type: 'next' });
+    expect(running.backstage.open).toBe(20);
+    socket.socket[how]();
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+  });
+
+  it('over the bound of its socket is refused, and the socket stays', async () => {
+    const socket = await openSocket(url);
+    for (let n = 0; n < 31; n++) socket.subscribe(String(n), 'subscription { forever }');
+    const frames = await Promise.all(Array.from({ length: 31 }, () => socket.next()));
+    expect(frames.filter(({ type }) => type === 'error')).toEqual([
+      {
+        id: '30',
+        type: 'error',
+        payload: [expect.objectContaining({ extensions: expect.objectContaining({ code: 'RATE_LIMITED' }) })],
+      },
+    ]);
+    socket.send({ id: '0', type: 'complete' });
+    await vi.waitFor(() => expect(running.backstage.open).toBe(29));
+    socket.subscribe('again', '{ hello }');
+    expect(await socket.next()).toMatchObject({ id: 'again', type: 'next' });
+    socket.socket.terminate();
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+  });
+
+  it('counts and ends also where an id is completed and used again before it began', async () => {
+    const socket = await openSocket(url);
+    for (let n = 0; n < 200; n++) {
+      socket.subscribe('same', 'subscription { forever }');
+      socket.send({ id: 'same', type: 'complete' });
+    }
+    socket.send({ type: 'ping' });
+    while ((await socket.next()).type !== 'pong');
+    expect(running.backstage.open).toBeLessThanOrEqual(30);
+    socket.subscribe('slow', 'subscription { slow }');
+    socket.send({ id: 'slow', type: 'complete' });
+    socket.subscribe('slow', 'subscription { forever }');
+    while ((await socket.next()).payload?.data?.['slow'] !== 1);
+    socket.socket.terminate();
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+  });
+});
+
+describe('a reader that stalls', () => {
+  it('is only sent as much as it takes', async () => {
+    const socket = await openSocket(url);
+    running.backstage.pulled = 0;
+    socket.subscribe('1', 'subscription { flood }');
+    await socket.next();
+    socket.socket.pause();
+    let before = -1;
+    await vi.waitFor(async () => {
+      const { pulled } = running.backstage;
+      await execute(url, '{ hello }');
+      const isStill = pulled === before;
+      before = pulled;
+      expect(isStill).toBe(true);
+    });
+    socket.socket.terminate();
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+  });
+
+  it('is closed with 1013 when too much waits for it', async () => {
+    const socket = await openSocket(url);
+    running.backstage.pulled = 0;
+    socket.socket.pause();
+    for (let n = 0; n < 30; n++) socket.subscribe(String(n), 'subscription { flood }');
+    await vi.waitFor(() => expect(running.backstage.pulled).toBeGreaterThan(15));
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+    socket.socket.resume();
+    expect(await socket.closed).toMatchObject({ code: 1013 });
+  });
+});
