@@ -133,7 +133,7 @@ async function openDomain(given: {
       logger,
     }),
     channels: createChannels({ database, submit, accounts }),
-    channelList: await open(createChannelList({ database, heads, logger })),
+    channelList: await open(createChannelList({ database, pubsub, heads, logger })),
     limits: { messageBytes: config.MAX_MESSAGE_BYTES, replay: config.MAX_REPLAY },
     matching: createMatching({
       database,
@@ -153,7 +153,7 @@ async function openDomain(given: {
       maxReplay: config.MAX_REPLAY,
     }),
     presence,
-    receipts: createReceipts(database),
+    receipts: createReceipts({ database, pubsub, logger }),
   };
   return { domain, auth };
 }

@@ -122,6 +122,8 @@ export interface Signals {
   [outcomes: `outcomes:${string}`]: readonly { eventId: string; outcome: Outcome }[];
   /** A user's match or place in the queue changed: look it up. */
   [match: `match:${string}`]: null;
+  /** The channel in which a user's seen mark moved. */
+  [seen: `seen:${string}`]: string;
   /** To every gateway: the channels that changed. */
   heads: readonly Head[];
   /** To every gateway: sessions that were revoked. */
@@ -135,6 +137,9 @@ export const channelTopic = (channelId: string) => `channel:${channelId}` as con
 export const outcomesTopic = (gatewayId: string) => `outcomes:${gatewayId}` as const;
 /** The topic of what happens to a user's match or place in the queue. */
 export const matchTopic = (userId: string) => `match:${userId}` as const;
+
+/** The topic of a user's seen marks. */
+export const seenTopic = (userId: string) => `seen:${userId}` as const;
 
 /** A record that this process is too old to read: its partition waits for a newer bridge. */
 export class NewerWireError extends Error {

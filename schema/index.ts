@@ -8,6 +8,7 @@ import './presence.ts';
 import './receipts.ts';
 import './scalars.ts';
 import { builder } from './builder.ts';
+import { renewLoaders } from './loaders.ts';
 
 /** The whole schema. */
-export const schema = builder.toSchema();
+export const schema = renewLoaders(builder.toSchema());

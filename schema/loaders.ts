@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
+import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Viewer } from '../api/domain/auth.ts';
-import type { Domain } from './context.ts';
+import type { Context, Domain } from './context.ts';
 
 /**
  * What resolvers look up by key, batched: however many objects an answer has, each loader asks the database once a
@@ -55,6 +56,23 @@ export function createLoaders({ accounts, channels, messages, presence, receipts
 }
 
 export type Loaders = ReturnType<typeof createLoaders>;
+
+/**
+ * Gives each event of a subscription and each field of a mutation loaders of their own: what the one before has loaded may
+ * have changed since.
+ */
+export function renewLoaders(schema: GraphQLSchema): GraphQLSchema {
+  for (const type of [schema.getMutationType(), schema.getSubscriptionType()]) {
+    for (const field of Object.values(type?.getFields() ?? {})) {
+      const { resolve = defaultFieldResolver } = field;
+      field.resolve = (source, args, context: Context, info) => {
+        context.loaders = createLoaders(context.domain, context.viewer);
+        return resolve(source, args, context, info);
+      };
+    }
+  }
+  return schema;
+}
 
 function byKey<Value>(load: (keys: readonly string[]) => Promise<readonly Value[]>, keyOf: (value: Value) => string) {
   return new DataLoader<string, Value | null>(async (keys) => {

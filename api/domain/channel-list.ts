@@ -1,5 +1,6 @@
-import type { Head } from '../events.ts';
+import { type Head, seenTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
 import type { Heads } from '../live/heads.ts';
 import { createStream } from '../live/stream.ts';
 import type { Logger } from '../logger.ts';
@@ -16,6 +17,8 @@ interface Follower {
 interface Followed {
   followers: Set<Follower>;
   versions: Map<string, number>;
+  /** To the user's seen marks. */
+  subscription: Promise<Unsubscribe>;
 }
 
 /** How often one channel is told to one follower at most, in milliseconds. */
@@ -27,8 +30,13 @@ const lookupMs = 15_000;
  * The viewers' lists of channels, kept live from the heads that bridges publish: an index of who here is a member of
  * what, so that a change costs no query and no signal for each member.
  */
-export function createChannelList(options: { database: Pick<Database, 'query'>; heads: Heads; logger: Logger }) {
-  const { database, heads, logger } = options;
+export function createChannelList(options: {
+  database: Pick<Database, 'query'>;
+  pubsub: PubSub;
+  heads: Heads;
+  logger: Logger;
+}) {
+  const { database, pubsub, heads, logger } = options;
   const users = new Map<string, Followed>();
   const memberIds = new Map<string, Set<string>>();
   let lookedUpAt = 0;
@@ -99,10 +107,15 @@ export function createChannelList(options: { database: Pick<Database, 'query'>; 
     if (ids?.size === 0) memberIds.delete(channelId);
   }
 
-  function join(userId: string, follower: Follower): void {
-    const followed = users.get(userId) ?? { followers: new Set(), versions: new Map() };
+  function join(userId: string, follower: Follower): Promise<unknown> {
+    const followed = users.get(userId) ?? {
+      followers: new Set(),
+      versions: new Map(),
+      subscription: pubsub.subscribe(seenTopic(userId), (channelId) => touch(userId, channelId)),
+    };
     followed.followers.add(follower);
     users.set(userId, followed);
+    return followed.subscription;
   }
 
   function leave(userId: string, follower: Follower): void {
@@ -111,18 +124,23 @@ export function createChannelList(options: { database: Pick<Database, 'query'>; 
     if (followed === undefined || followed.followers.size > 0) return;
     users.delete(userId);
     for (const channelId of followed.versions.keys()) unindex(channelId, userId);
+    followed.subscription
+      .then((unsubscribe) => unsubscribe())
+      .catch((error: unknown) => logger.debug({ error }, 'seen marks were not followed'));
   }
 
   let unlisten: (() => void) | undefined;
 
   return {
-    /** Tells that something of a user's own changed in a channel: the seen mark. */
-    touch,
-
     /** The ids of the viewer's channels as they change, live when this resolves. */
     async follow({ userId }: Viewer): Promise<AsyncIterableIterator<string>> {
       const follower: Follower = { dirty: new Set(), told: new Map(), wake: () => {} };
-      join(userId, follower);
+      try {
+        await join(userId, follower);
+      } catch (error) {
+        leave(userId, follower);
+        throw error;
+      }
       await lookUp([userId]);
       follower.dirty.clear();
       return createStream(
@@ -145,9 +163,10 @@ export function createChannelList(options: { database: Pick<Database, 'query'>; 
 export type ChannelList = ReturnType<typeof createChannelList>;
 
 async function* tell(follower: Follower, signal: AbortSignal) {
+  signal.addEventListener('abort', () => follower.wake(), { once: true });
   while (!signal.aborted) {
     const due = [...follower.dirty].find((channelId) => dueIn(follower, channelId) <= 0);
-    if (due === undefined) await pause(follower, signal);
+    if (due === undefined) await pause(follower);
     else {
       follower.dirty.delete(due);
       follower.told.set(due, Date.now());
@@ -161,7 +180,7 @@ function dueIn({ told }: Follower, channelId: string): number {
 }
 
 /** Until something is touched, or what was touched is due. */
-async function pause(follower: Follower, signal: AbortSignal): Promise<void> {
+async function pause(follower: Follower): Promise<void> {
   for (const [channelId] of follower.told) if (dueIn(follower, channelId) <= 0) follower.told.delete(channelId);
   const soonest = Math.min(...[...follower.dirty].map((channelId) => dueIn(follower, channelId)));
   await new Promise<void>((resolve) => {
@@ -170,7 +189,6 @@ async function pause(follower: Follower, signal: AbortSignal): Promise<void> {
       clearTimeout(timer);
       resolve();
     };
-    signal.addEventListener('abort', follower.wake, { once: true });
   });
 }
 

@@ -1,5 +1,8 @@
 import { BadUserInputError } from '../errors.ts';
+import { seenTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
 import { toError } from './outcomes.ts';
 import { mayRead } from './policies.ts';
@@ -13,7 +16,21 @@ export interface Unread {
 }
 
 /** How far members have seen. */
-export function createReceipts({ query, prisma }: Pick<Database, 'query' | 'prisma'>) {
+export function createReceipts(options: {
+  database: Pick<Database, 'query' | 'prisma'>;
+  pubsub: PubSub;
+  logger: Logger;
+}) {
+  const { pubsub, logger } = options;
+  const { query, prisma } = options.database;
+
+  /** So that the viewer's other windows count anew. */
+  function tell(userId: string, channelId: string): Promise<void> {
+    return pubsub.publish(seenTopic(userId), channelId).catch((error: unknown) => {
+      logger.warn({ error }, 'a seen mark was not signalled; it shows when the channel is told next');
+    });
+  }
+
   return {
     /** Moves the viewer's seen mark forward, never back nor beyond the newest entry. */
     async markSeen(viewer: Viewer, channelId: string, seq: number): Promise<void> {
@@ -25,7 +42,7 @@ export function createReceipts({ query, prisma }: Pick<Database, 'query' | 'pris
          ON CONFLICT (channel_id, user_id) DO UPDATE SET seq = greatest(seen_mark.seq, excluded.seq) RETURNING seq`,
         [channelId, viewer.userId, seq],
       );
-      if (marked.length > 0) return;
+      if (marked.length > 0) return tell(viewer.userId, channelId);
       const channel = await prisma.channel.findUnique({ where: { id: channelId } });
       const refusal = mayRead(channel, null);
       if (refusal) throw toError(refusal);

@@ -10,7 +10,7 @@ import { NewRoom } from './channels/new-room.tsx';
 import { Rooms } from './channels/rooms.tsx';
 import { Sidebar } from './channels/sidebar.tsx';
 import { MatchFound } from './matching/match-found.tsx';
-import { StrangerScreen } from './matching/stranger-screen.tsx';
+import { FindNow, StrangerScreen } from './matching/stranger-screen.tsx';
 import { AccountsContext, WorkspaceContext } from './parley-context.tsx';
 import { type Route, useRoute } from './ui/route.ts';
 import { useReadable } from './ui/use-readable.ts';
@@ -70,6 +70,8 @@ function SignedIn({ workspace }: { workspace: Workspace }) {
 
 function Screen({ route }: { route: Route }) {
   switch (route.screen) {
+    case 'find':
+      return <FindNow />;
     case 'home':
     case 'stranger':
       return <StrangerScreen />;

@@ -17,7 +17,7 @@ export function Welcome() {
   const [failure, setFailure] = useState<Failure | null>(null);
   const [isNameMissing, setNameMissing] = useState(false);
 
-  async function enter(screen: 'stranger' | 'rooms') {
+  async function enter(screen: 'find' | 'rooms') {
     const chosen = name.trim();
     setNameMissing(chosen === '');
     if (chosen === '' || busyWith !== null) return;
@@ -31,7 +31,7 @@ export function Welcome() {
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    void enter('stranger');
+    void enter('find');
   }
 
   return (
@@ -54,7 +54,7 @@ export function Welcome() {
         />
         {failure && <FailureNote failure={failure} />}
         <div className="front-actions">
-          <Button look="primary" type="submit" isWide isBusy={busyWith === 'stranger'}>
+          <Button look="primary" type="submit" isWide isBusy={busyWith === 'find'}>
             {texts.welcome.start}
           </Button>
           <Button isWide isBusy={busyWith === 'rooms'} onClick={() => void enter('rooms')}>

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { ConversationView } from '../messages/conversation-view.tsx';
 import { useWorkspace } from '../parley-context.tsx';
 import { Avatar } from '../ui/avatar.tsx';
@@ -12,6 +12,16 @@ import { useReadable } from '../ui/use-readable.ts';
 import { FindStranger } from './find-stranger.tsx';
 import type { MatchState } from './matching.ts';
 import { Waiting } from './waiting.tsx';
+
+/** Begins to look at once, and goes to where one waits. */
+export function FindNow() {
+  const { matching } = useWorkspace();
+  useEffect(() => {
+    void matching.find();
+    navigate({ screen: 'stranger' }, { replace: true });
+  }, [matching]);
+  return null;
+}
 
 /** Looking for a stranger, talking with one, and moving on: "Next" and "Leave" stay where they are throughout. */
 export function StrangerScreen() {
@@ -103,7 +113,13 @@ function MoveOn({ match }: { match: Exclude<MatchState, { step: 'none' }> }) {
       >
         {texts.match.next}
       </Button>
-      <Button icon="leave" title={texts.match.leaveHint} isBusy={busyWith === 'leave'} onClick={() => move('leave')}>
+      <Button
+        icon="leave"
+        data-compact
+        title={texts.match.leaveHint}
+        isBusy={busyWith === 'leave'}
+        onClick={() => move('leave')}
+      >
         {texts.match.leave}
       </Button>
       {asking && (

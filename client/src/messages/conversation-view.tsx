@@ -55,8 +55,9 @@ export function ConversationView({ channelId, intro, outro }: ConversationViewPr
         pending: pending.filter((message) => message.channelId === channelId),
         viewerId,
         seenSeq: state.seenSeq,
+        openedSeq: state.openedSeq,
       }),
-    [entries, pending, channelId, viewerId, state.seenSeq],
+    [entries, pending, channelId, viewerId, state.seenSeq, state.openedSeq],
   );
   const scroll = useScroll({ rows, isReady, onBeginning: () => void conversation.loadOlder() });
   const news = useNews({ entries, isReady, isAtEnd: scroll.isAtEnd, viewerId });

@@ -22,6 +22,8 @@ export interface ConversationState {
   channel: ChannelItem | null;
   /** Everything up to this `seq` had been seen when the conversation was opened. */
   seenSeq: number;
+  /** The newest `seq` when the conversation was opened: what came later is read as it comes. */
+  openedSeq: number;
   older: 'none' | 'some' | 'loading' | 'failed';
 }
 
@@ -48,6 +50,7 @@ export function createConversation({ client, channelId, channels }: Conversation
     failure: null,
     channel: channels.find(channelId) ?? null,
     seenSeq: 0,
+    openedSeq: 0,
     older: 'none',
   });
   let follower: ReturnType<typeof followMessages> | undefined;
@@ -68,8 +71,9 @@ export function createConversation({ client, channelId, channels }: Conversation
 
   /** Follows the channel from where it was left, until `close`. */
   function open(): void {
-    const seenSeq = channels.find(channelId)?.viewerMembership?.seenSeq;
-    if (position !== undefined && seenSeq !== undefined) set({ seenSeq });
+    const listed = channels.find(channelId);
+    if (position !== undefined && listed?.viewerMembership)
+      set({ seenSeq: listed.viewerMembership.seenSeq, openedSeq: listed.lastMessage?.seq ?? 0 });
     follower ??= followMessages<Message>({
       client,
       channelId,
@@ -101,7 +105,8 @@ export function createConversation({ client, channelId, channels }: Conversation
     cache.reset(channel.messages);
     const seenSeq = channel.viewerMembership?.seenSeq ?? 0;
     if ((channel.viewerMembership?.unreadCount ?? 0) > 0) await reachBackTo(seenSeq);
-    set({ status: 'ready', failure: null, channel, seenSeq, older: olderState() });
+    const openedSeq = cache.get().entries.at(-1)?.seq ?? 0;
+    set({ status: 'ready', failure: null, channel, seenSeq, openedSeq, older: olderState() });
     return channel.messages.position;
   }
 

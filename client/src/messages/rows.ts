@@ -15,16 +15,17 @@ export interface RowsInput {
   /** Of this channel, in the order in which they were written. */
   pending: readonly Pending[];
   viewerId: string;
-  /** The divider goes before the first message after this `seq` that is not the viewer's own. */
+  /** The divider goes before the first message after `seenSeq`, up to `openedSeq`, that is not the viewer's own. */
   seenSeq: number;
+  openedSeq: number;
 }
 
 /** Messages of one author within so long belong together. */
 const GROUP_MS = 5 * 60_000;
 
 /** Lays a conversation out: separators of days, the divider of what is unread, and who begins a group. */
-export function toRows({ messages, pending, viewerId, seenSeq }: RowsInput): Row[] {
-  const firstUnseen = messages.find(({ seq, author }) => seq > seenSeq && author.id !== viewerId);
+export function toRows({ messages, pending, viewerId, seenSeq, openedSeq }: RowsInput): Row[] {
+  const firstUnseen = messages.find(({ seq, author }) => seq > seenSeq && seq <= openedSeq && author.id !== viewerId);
   const rows = messages.flatMap((message, index): Row[] => {
     const before = messages[index - 1];
     const isNewDay = before === undefined || dayOf(before.sentAt) !== dayOf(message.sentAt);

@@ -1,11 +1,14 @@
 import { useMemo, useSyncExternalStore } from 'react';
 
-/** Where the viewer is. Routes live behind the `#`, so that any server can serve the page. */
+/**
+ * Where the viewer is. Routes live behind the `#`, so that any server can serve the page. `find` begins to look for a
+ * stranger and becomes `stranger`.
+ */
 export type Route =
-  | { screen: 'home' | 'stranger' | 'rooms' | 'new-room' | 'account' | 'sign-in' | 'register' }
+  | { screen: 'home' | 'find' | 'stranger' | 'rooms' | 'new-room' | 'account' | 'sign-in' | 'register' }
   | { screen: 'channel'; channelId: string };
 
-const plain = ['stranger', 'rooms', 'new-room', 'account', 'sign-in', 'register'] as const;
+const plain = ['find', 'stranger', 'rooms', 'new-room', 'account', 'sign-in', 'register'] as const;
 
 /** The address of a route. */
 export function href(route: Route): string {
