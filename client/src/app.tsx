@@ -44,27 +44,22 @@ export function App({ accounts, session, workspace }: AppProps) {
 
 function SignedOut() {
   const { screen } = useRoute();
-  switch (screen) {
-    case 'sign-in':
-    case 'register':
-      return <SignInScreen mode={screen} key={screen} />;
-    default:
-      return <Welcome />;
-  }
+  const isKnown = screen === 'sign-in' || screen === 'register';
+  return <main>{isKnown ? <SignInScreen mode={screen} key={screen} /> : <Welcome />}</main>;
 }
 
 function SignedIn({ workspace }: { workspace: Workspace }) {
   const route = useRoute();
   useTitle(workspace);
   return (
-    <div className="shell" data-screen={route.screen}>
+    <main className="shell" data-screen={route.screen}>
       <Sidebar route={route} />
-      <main className="shell-main">
+      <div className="shell-main">
         <ConnectionBar connection={workspace.connection} />
         <MatchFound route={route} />
         <Screen route={route} />
-      </main>
-    </div>
+      </div>
+    </main>
   );
 }
 

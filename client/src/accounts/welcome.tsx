@@ -35,7 +35,7 @@ export function Welcome() {
   }
 
   return (
-    <main className="front">
+    <div className="front">
       <form className="front-card" onSubmit={submit} noValidate>
         <Wordmark />
         <h1 className="front-title">{texts.welcome.title}</h1>
@@ -65,6 +65,6 @@ export function Welcome() {
           {texts.welcome.haveAccount} <a href={href({ screen: 'sign-in' })}>{texts.account.signIn}</a>
         </p>
       </form>
-    </main>
+    </div>
   );
 }

@@ -14,9 +14,11 @@ export function Sidebar({ route }: { route: Route }) {
   return (
     <nav className="sidebar" aria-label={texts.list.navigation}>
       <div className="sidebar-head">
-        <a className="sidebar-home" href={href({ screen: 'home' })}>
-          <Wordmark />
-        </a>
+        <h1>
+          <a className="sidebar-home" href={href({ screen: 'home' })}>
+            <Wordmark />
+          </a>
+        </h1>
         {viewer && (
           <a
             className="sidebar-account"

@@ -45,14 +45,22 @@ export function MessageList(props: MessageListProps) {
   }
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: a log, whose rows take the focus
-    <div className="log" ref={log} onScroll={onScroll} onKeyDown={onKeyDown}>
+    <div
+      className="log"
+      role="log"
+      aria-live="off"
+      aria-label={label}
+      aria-busy={older === 'loading'}
+      ref={log}
+      onScroll={onScroll}
+      onKeyDown={onKeyDown}
+    >
       <div className="log-beginning">
         {older === 'none' && intro}
         {older === 'loading' && <Skeleton lines={2} look="message" />}
         {older === 'failed' && <FailureNote what={texts.messages.olderFailed} retry={loadOlder} />}
       </div>
-      <ol className="log-rows" role="log" aria-live="off" aria-label={label} aria-busy={older === 'loading'}>
+      <ol className="log-rows">
         {rows.map((row) => (
           <li
             key={row.key}

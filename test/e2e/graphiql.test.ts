@@ -1,0 +1,48 @@
+import type { Browser } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
+import { startApp } from '../support/app.ts';
+import { openWindow, startBrowser } from '../support/browser.ts';
+import { guest } from '../support/client.ts';
+
+let browser: Browser;
+let url: string;
+
+beforeAll(async () => {
+  const app = await startApp();
+  ({ url } = app);
+  browser = await startBrowser();
+  return async () => {
+    await browser.close();
+    await app.stop();
+  };
+});
+
+test('GraphiQL needs no other host, has a tab for each main operation, and follows a subscription with the token of its headers', async () => {
+  const window = await openWindow(browser, `${url}/graphql`);
+  const { page } = window;
+  const ada = await guest(url, 'Ada');
+  const bob = await guest(url, 'Bob');
+  await page.getByRole('tab').first().waitFor();
+  const tabs = await page.getByRole('tab').allInnerTexts();
+  expect(tabs.join(' ')).toMatch(/Guest.*Match.*FollowMatch.*Send.*History.*FollowMessages/s);
+
+  await page.locator('button[title=FollowMatch]').click();
+  const headers = page.getByRole('button', { name: 'Headers', exact: true });
+  await headers.click();
+  expect(await headers.getAttribute('class')).toContain('active');
+  await page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden) .monaco-editor').click();
+  await page.keyboard.press('Control+A');
+  await page.keyboard.insertText(JSON.stringify({ Authorization: `Bearer ${ada.token}` }));
+  // The editor closes brackets by itself.
+  await page.keyboard.press('Shift+End');
+  await page.keyboard.press('Delete');
+  await page.getByRole('button', { name: /execute/i }).click();
+  const result = page.locator('.result-window');
+  await result.getByText('"match": null').waitFor();
+  await ada.ask('mutation { match { id } }');
+  await result.getByText('WAITING').waitFor();
+  await bob.ask('mutation { match { id } }');
+  await result.getByText('MATCHED').waitFor();
+  await result.getByText('Bob').waitFor();
+  expect(window.problems).toEqual([]);
+});
