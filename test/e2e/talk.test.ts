@@ -2,17 +2,17 @@ import type { Browser } from 'playwright-core';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { openWindow, said, say, startBrowser, type Window } from '../support/browser.ts';
-import { type Proxy, startProxy } from '../support/proxy.ts';
+import { type Network, startNetwork } from '../support/network.ts';
 
 let browser: Browser;
 let url: string;
-let network: Proxy;
+let network: Network;
 const windows: Window[] = [];
 
 beforeAll(async () => {
   const app = await startApp();
   ({ url } = app);
-  network = await startProxy(url);
+  network = await startNetwork(url);
   browser = await startBrowser();
   return async () => {
     await browser.close();

@@ -9,6 +9,8 @@ export interface ParleyOptions {
   /** Of the API, absolute, `http:` or `https:`; the socket is at the same place. */
   url: string;
   session: Pick<SessionStore<unknown>, 'token' | 'renew'>;
+  /** The constructor to use where there is no global `WebSocket`. */
+  webSocketImpl?: unknown;
 }
 
 /** An urql client of a Parley server, and the socket beneath its subscriptions. */
@@ -24,8 +26,8 @@ const REQUEST_TIMEOUT_MS = 20_000;
  * Makes the client of one user: make a new one when another signs in, so that nothing of the first is left in its
  * caches. An operation passes the exchanges from top to bottom and its result the other way.
  */
-export function createParley({ url, session }: ParleyOptions): Parley {
-  const socket = createSocket({ url: url.replace(/^http/, 'ws'), session });
+export function createParley({ url, session, webSocketImpl }: ParleyOptions): Parley {
+  const socket = createSocket({ url: url.replace(/^http/, 'ws'), session, webSocketImpl });
   const client = createClient({
     url,
     preferGetMethod: false,

@@ -136,7 +136,7 @@ export function createSocket({ url, session, webSocketImpl }: SocketOptions): So
 
   function wake(): void {
     waiting.abort();
-    if (connection.get().state !== 'connected' || open?.readyState !== WebSocket.OPEN) return;
+    if (connection.get().state !== 'connected' || open === undefined || open.readyState !== open.OPEN) return;
     open.send(stringifyMessage({ type: MessageType.Ping }));
     expectPong();
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /** A network between a client and a server, which can go away. */
-export interface Proxy {
+export interface Network {
   url: string;
   /** Destroys every connection, and every new one until `restore`. */
   cut(): void;
@@ -11,7 +11,7 @@ export interface Proxy {
 }
 
 /** A network to a server at `target`. */
-export async function startProxy(target: string): Promise<Proxy> {
+export async function startNetwork(target: string): Promise<Network> {
   const { port } = new URL(target);
   const sockets = new Set<Socket>();
   let isCut = false;
