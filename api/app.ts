@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Domain } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { createBridge } from './bridge/bridge.ts';
@@ -46,7 +46,11 @@ export async function createApp(config: Config, logger: Logger) {
   }
 
   async function stop(): Promise<void> {
-    for (const part of opened.splice(0).reverse()) await part.stop();
+    const failures: unknown[] = [];
+    for (const part of opened.splice(0).reverse()) {
+      await Promise.resolve(part.stop()).catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'some parts did not close');
   }
 
   try {
@@ -84,9 +88,8 @@ async function openAll(config: Config, logger: Logger, open: <P extends Part>(pa
     logger,
   });
   metrics.gauge('connections', 'Open WebSockets.', gateway.connections);
-  const port = await gateway.start();
-  await open({ stop: gateway.stop });
-  return port;
+  await open(gateway);
+  return gateway.port();
 }
 
 async function openDomain(given: {
@@ -132,7 +135,12 @@ async function openDomain(given: {
       gravatar: config.GRAVATAR === 'on' ? { directory: `${config.DATA_DIR}/avatars`, fetch } : null,
       logger,
     }),
-    channels: createChannels({ database, submit, accounts }),
+    channels: createChannels({
+      database,
+      submit,
+      accounts,
+      changeRate: rateLimits ? createRate({ burst: 60, perSecond: 1 }) : unlimited,
+    }),
     channelList: await open(createChannelList({ database, pubsub, heads, logger })),
     limits: { messageBytes: config.MAX_MESSAGE_BYTES, replay: config.MAX_REPLAY },
     matching: createMatching({
@@ -163,6 +171,7 @@ async function keptSecret(path: string): Promise<string> {
   const kept = await readFile(path, 'utf8').catch(() => '');
   if (kept !== '') return kept;
   const secret = randomBytes(48).toString('base64url');
-  await writeFile(path, secret, { mode: 0o600 });
+  await writeFile(`${path}.new`, secret, { mode: 0o600 });
+  await rename(`${path}.new`, path);
   return secret;
 }

@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { logLevels } from './logger.ts';
 
-const count = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+/** Above this a timer would fire at once, and an SQL integer overflow. */
+const most = 2 ** 31 - 2;
+const count = (fallback: number) => z.coerce.number().int().positive().max(most).default(fallback);
 const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off']).default(fallback);
 
 const variables = z.object({

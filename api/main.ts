@@ -2,7 +2,7 @@
 import { createApp } from './app.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { DataInUseError } from './infra/database/database.ts';
-import { createLogger } from './logger.ts';
+import { createLogger, type Logger } from './logger.ts';
 
 /** Runs the process: one line says where to go, SIGINT and SIGTERM end it cleanly, a second one at once. */
 async function main(): Promise<void> {
@@ -12,15 +12,20 @@ async function main(): Promise<void> {
     logger.error({ error }, 'the process cannot go on');
     process.exit(1);
   });
-  const app = await createApp(config, logger);
-  const url = config.PUBLIC_URL ?? `http://localhost:${app.port}`;
+  const starting = createApp(config, logger);
+  stopOnSignal(() => starting.then((app) => app.stop()), logger);
+  const { port } = await starting;
+  const url = config.PUBLIC_URL ?? `http://localhost:${port}`;
   process.stdout.write(`Parley is ready at ${url} (GraphiQL at ${url}/graphql). Ctrl-C stops it.\n`);
+}
 
+/** Also while it starts: a first process of a container would not hear the signal otherwise. */
+function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
   let stopping = false;
-  const stop = () => {
+  const end = () => {
     if (stopping) process.exit(1);
     stopping = true;
-    app.stop().then(
+    stop().then(
       () => process.exit(0),
       (error: unknown) => {
         logger.error({ error }, 'the process did not end cleanly');
@@ -28,8 +33,8 @@ async function main(): Promise<void> {
       },
     );
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
 }
 
 main().catch((error: unknown) => {

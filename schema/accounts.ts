@@ -1,9 +1,11 @@
 import type { NameKey } from '../api/domain/accounts.ts';
 import type { SignedIn } from '../api/domain/sessions.ts';
+import { storable } from '../api/domain/text.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
 import { requireViewer } from './context.ts';
-import { findId, readId } from './ids.ts';
+import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
 
 /** A user as the database has it. */
@@ -33,12 +35,12 @@ builder.node(User, {
     email: t.string({
       nullable: true,
       description: 'The e-mail address. Null unless it is the viewer.',
-      resolve: ({ id, email }, _args, { viewer }) => (id === viewer?.userId ? email : null),
+      resolve: (user, _args, { viewer }) => (isOwn(user, viewer) ? user.email : null),
     }),
     isModerator: t.boolean({
       nullable: true,
       description: 'May moderate the whole service. Null unless it is the viewer.',
-      resolve: ({ id, isModerator }, _args, { viewer }) => (id === viewer?.userId ? isModerator : null),
+      resolve: (user, _args, { viewer }) => (isOwn(user, viewer) ? user.isModerator : null),
     }),
   }),
 });
@@ -56,10 +58,21 @@ Session.implement({
     user: t.field({
       type: User,
       description: 'Who signed in.',
-      resolve: ({ userId }, _args, { domain }) => domain.accounts.byId(userId),
+      resolve: async ({ userId }, _args, { domain }) => {
+        const user = await domain.accounts.byId(userId);
+        signedIn.add(user);
+        return user;
+      },
     }),
   }),
 });
+
+/** Users as the answers to their own signing in, for which there was no viewer yet. */
+const signedIn = new WeakSet<UserRow>();
+
+function isOwn(user: UserRow, viewer: Context['viewer']): boolean {
+  return user.id === viewer?.userId || signedIn.has(user);
+}
 
 builder.node(DeviceSession, {
   description: 'One sign-in of one device.',
@@ -231,5 +244,5 @@ function nameKey({ name, id }: UserRow): string {
 
 function parseNameKey(cursor: string): NameKey | null {
   const [, id, name] = /^([\da-f-]{36}):(.*)$/su.exec(cursor) ?? [];
-  return id && name !== undefined ? { id, name } : null;
+  return isUuid(id) && name !== undefined && name === storable(name) ? { id, name } : null;
 }

@@ -5,7 +5,7 @@ import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { User } from './accounts.ts';
 import { builder } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
-import { findId, readId } from './ids.ts';
+import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
 
 const ChannelKind = builder.enumType('ChannelKind', {
@@ -46,7 +46,11 @@ builder.node(Channel, {
   fields: (t) => ({
     kind: t.field({ type: ChannelKind, description: 'Room, direct channel or match.', resolve: ({ kind }) => kind }),
     visibility: t.field({ type: Visibility, description: 'Who may find it.', resolve: ({ visibility }) => visibility }),
-    name: t.exposeString('name', { nullable: true, description: 'Of a room; null for the other kinds.' }),
+    name: t.string({
+      nullable: true,
+      description: 'Of a room; null for the other kinds, and where the viewer may not know of it any more.',
+      resolve: async (channel, _args, context) => ((await isVisible(context, channel)) ? channel.name : null),
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was opened.' }),
     closedAt: t.expose('closedAt', {
       type: 'DateTime',
@@ -54,7 +58,10 @@ builder.node(Channel, {
       description:
         'Since when nobody can write here any more: the match was left, or the room closed. Its history stays.',
     }),
-    memberCount: t.exposeInt('memberCount', { description: 'How many members it has.' }),
+    memberCount: t.int({
+      description: 'How many members it has; 0 where the viewer may not know of it any more.',
+      resolve: async (channel, _args, context) => ((await isVisible(context, channel)) ? channel.memberCount : 0),
+    }),
     members: t.connection(
       {
         type: User,
@@ -274,9 +281,11 @@ export async function viewerMembership({ viewer, loaders }: Context, channelId: 
 
 async function visibleChannel(context: Context, id: string | null): Promise<ChannelRow | null> {
   const channel = id === null || context.viewer === null ? null : await context.loaders.channel.load(id);
-  if (channel === null) return null;
-  if (channel.kind === 'ROOM' && channel.visibility === 'PUBLIC') return channel;
-  return (await viewerMembership(context, channel.id)) && channel;
+  return channel && (await isVisible(context, channel)) ? channel : null;
+}
+
+async function isVisible(context: Context, { id, kind, visibility }: ChannelRow): Promise<boolean> {
+  return (kind === 'ROOM' && visibility === 'PUBLIC') || (await viewerMembership(context, id)) !== null;
 }
 
 function timeKey({ at, id }: TimeKey): string {
@@ -288,6 +297,6 @@ function activityKey({ lastActivityAt, id }: ChannelRow): string {
 }
 
 function parseTimeKey(cursor: string): TimeKey | null {
-  const [, at, id] = /^(\d{1,15}):([\da-f-]{36})$/.exec(cursor) ?? [];
-  return at && id ? { at: new Date(Number(at)), id } : null;
+  const [, at, id] = /^(\d{1,13}):([\da-f-]{36})$/.exec(cursor) ?? [];
+  return at && isUuid(id) ? { at: new Date(Number(at)), id } : null;
 }

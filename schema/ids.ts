@@ -1,4 +1,4 @@
-import { parse, stringify } from 'uuid';
+import { parse, stringify, validate } from 'uuid';
 import { NotFoundError } from '../api/errors.ts';
 
 /** The types that `node` finds, each with the letter that its ids begin with. */
@@ -24,6 +24,11 @@ const form = new RegExp(`^([a-z])_((?:[\\w-]{${uuidLength}}){1,2})$`);
 export function encodeId(type: NodeType, uuids: string): string {
   const parts = uuids.split(':').map((uuid) => Buffer.from(parse(uuid)).toString('base64url'));
   return `${prefixes[type]}_${parts.join('')}`;
+}
+
+/** Whether a text is a UUID as it is stored. */
+export function isUuid(text: string | undefined): text is string {
+  return validate(text);
 }
 
 /** What an id names, in the form that `encodeId` takes; null when it is not an id of this server. */

@@ -54,7 +54,7 @@ builder.node(Message, {
       type: Message,
       nullable: true,
       description: 'The message that it answers.',
-      resolve: ({ replyToId }, _args, { loaders }) => (replyToId === null ? null : loaders.entry.load(replyToId)),
+      resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : readableMessage(context, replyToId)),
     }),
     sentAt: t.expose('sentAt', { type: 'DateTime', description: 'When it was sent.' }),
     editedAt: t.expose('editedAt', {

@@ -3,7 +3,8 @@ import { BadUserInputError, type FieldProblem } from '../api/errors.ts';
 
 /** The most that one page holds. */
 export const maxPageSize = 100;
-const defaultPageSize = 50;
+/** What one page holds unless asked. */
+export const defaultPageSize = 50;
 
 interface ConnectionArguments {
   first?: number | null | undefined;

@@ -8,7 +8,8 @@ import { applySends } from './sends.ts';
 type Step =
   | { kind: 'sends'; events: EventOf<'MessageSent'>[] }
   | { kind: 'change'; event: Change }
-  | { kind: 'known'; event: ChannelEvent; outcome: Outcome };
+  | { kind: 'known'; event: ChannelEvent; outcome: Outcome }
+  | { kind: 'repeated'; event: ChannelEvent };
 
 /**
  * Applies events, in order, within the transaction that holds the log's position: the only writer of channels, members
@@ -51,10 +52,14 @@ async function readOutcomes(query: Query, events: readonly ChannelEvent[]): Prom
 /** A run of sends ends where one repeats or answers another of the run: a statement sees what was there before it alone. */
 function toSteps(events: readonly ChannelEvent[], known: ReadonlyMap<string, Outcome>): Step[] {
   const steps: Step[] = [];
+  const seen = new Set<string>();
   for (const event of events) {
     const outcome = known.get(event.eventId);
     const last = steps.at(-1);
-    if (outcome) steps.push({ kind: 'known', event, outcome });
+    const isRepeated = seen.has(event.eventId);
+    seen.add(event.eventId);
+    if (isRepeated) steps.push({ kind: 'repeated', event });
+    else if (outcome) steps.push({ kind: 'known', event, outcome });
     else if (event.type !== 'MessageSent') steps.push({ kind: 'change', event });
     else if (last?.kind === 'sends' && !refersTo(event, last.events)) last.events.push(event);
     else steps.push({ kind: 'sends', events: [event] });
@@ -74,6 +79,11 @@ async function applyStep(query: Query, step: Step, applied: Applied): Promise<vo
       return applyChange(query, step.event, applied);
     case 'known':
       applied.outcomes.push(step);
+      return;
+    case 'repeated':
+      applied.outcomes.push(
+        ...applied.outcomes.filter(({ event }) => event.eventId === step.event.eventId).slice(0, 1),
+      );
       return;
     default:
       throw new Error(`unknown step ${JSON.stringify(step satisfies never)}`);

@@ -1,4 +1,4 @@
-import { mayClose, mayDelete, mayEdit, mayInvite, mayJoin, mayLeave, mayUpdate } from '../domain/policies.ts';
+import { mayClose, mayDelete, mayEdit, mayInvite, mayJoin, mayLeave, mayRead, mayUpdate } from '../domain/policies.ts';
 import type { ChannelEvent, EventOf, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
@@ -88,8 +88,11 @@ async function join(
   event: EventOf<'MemberJoined'>,
   { query, applied, channel, actor, subject }: Turn,
 ): Promise<Outcome> {
+  const isInvited = event.actorId !== event.user.id;
+  const unknown = isInvited ? mayRead(channel, actor) : null;
+  if (unknown) return refused(unknown);
   if (subject?.state === 'ACTIVE') return done;
-  const refusal = event.actorId === event.user.id ? mayJoin(channel) : mayInvite(channel, actor);
+  const refusal = isInvited ? mayInvite(channel, actor) : mayJoin(channel);
   if (refusal) return refused(refusal);
   if ((subject?.revision ?? 0) !== event.revision) return refused(stale);
   await insertUsers(query, [event.user]);
@@ -117,9 +120,10 @@ async function edit(
   event: EventOf<'MessageEdited'>,
   { query, applied, channel, actor, entry }: Turn,
 ): Promise<Outcome> {
-  const refusal = mayEdit(channel, actor, entry, event.actorId);
+  const isRepeated = entry?.text === event.text && entry.deletedAt === null;
+  const refusal = (isRepeated ? mayDelete : mayEdit)(channel, actor, entry, event.actorId);
   if (refusal) return refused(refusal);
-  if (entry?.text === event.text) return { applied: true, entry: toEntry(entry) };
+  if (isRepeated) return { applied: true, entry: toEntry(entry) };
   if (entry?.revision !== event.revision) return refused(editedMeanwhile);
   return { applied: true, entry: await rewriteEntry(query, event, { text: event.text, mark: 'edited_at' }, applied) };
 }

@@ -24,6 +24,7 @@ import type { Auth, Viewer } from './auth.ts';
 import { type Page, type PageRequest, toPage } from './pages.ts';
 import { createPasswords } from './passwords.ts';
 import { createSessions, type SignedIn } from './sessions.ts';
+import { storable } from './text.ts';
 
 /** Where a request comes from. */
 export interface Origin {
@@ -228,6 +229,6 @@ function wrongPassword(): BadUserInputError {
 }
 
 function likePrefix(prefix: string): string {
-  const clean = normaliseName(prefix.toWellFormed().replaceAll('\0', ''));
+  const clean = normaliseName(storable(prefix));
   return `${clean.replace(/[\\%_]/g, '\\$&')}%`;
 }

@@ -3,6 +3,7 @@ import type { MemberRole } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { type Page, type PageRequest, pageByTime, type TimeKey, toPage } from './pages.ts';
 import type { MemberFacts } from './policies.ts';
+import { storable } from './text.ts';
 
 /** What an active member is in one channel. */
 export interface Membership extends MemberFacts {
@@ -81,7 +82,7 @@ export function createChannelReads({ query, prisma }: Database) {
         `SELECT ${channelColumns} FROM channel c
          WHERE c.kind = 'ROOM' AND c.visibility = 'PUBLIC' AND c.closed_at IS NULL
            AND ($1::text IS NULL OR strpos(lower(c.name), lower($1)) > 0) AND ${where} ${order}`,
-        [search, ...parameters],
+        [search === null ? null : storable(search), ...parameters],
       );
       return toPage(rows, request);
     },

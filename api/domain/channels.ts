@@ -8,6 +8,7 @@ import type { Viewer } from './auth.ts';
 import { createChannelReads } from './channel-reads.ts';
 import { type Submit, toError } from './outcomes.ts';
 import { mayRead } from './policies.ts';
+import type { Rate } from './rates.ts';
 import { keyProblems, textProblem } from './text.ts';
 
 /** The namespace of direct channels' ids, which are made from both users' ids. */
@@ -19,8 +20,10 @@ export function createChannels(options: {
   database: Database;
   submit: Submit;
   accounts: { facts(userId: string): Promise<UserFacts | null> };
+  /** What one user may do to channels. */
+  changeRate: Rate;
 }) {
-  const { database, submit, accounts } = options;
+  const { database, accounts, changeRate } = options;
   const reads = createChannelReads(database);
 
   async function present(channelId: string): Promise<Channel> {
@@ -28,6 +31,11 @@ export function createChannels(options: {
     if (channel === undefined) throw new NotFoundError('There is no such channel.');
     return channel;
   }
+
+  const submit: Submit = (event) => {
+    changeRate.take(event.actorId);
+    return options.submit(event);
+  };
 
   async function facts(userId: string): Promise<UserFacts> {
     const found = await accounts.facts(userId);

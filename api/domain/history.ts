@@ -69,7 +69,7 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     const { position: head } = channel;
     if (after !== null) refuseGap(after, channel, count > maxReplay);
     const more = count > entries.length;
-    return { entries, head, more, through: more ? (entries.at(-1)?.position ?? head) : head };
+    return { entries, head, more, through: more ? (entries.at(-1)?.position ?? after ?? head) : head };
   }
 
   return {

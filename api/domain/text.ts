@@ -6,6 +6,11 @@ export function textProblem(text: string): string | null {
   return text.isWellFormed() ? null : 'is not well-formed Unicode: it contains half of a surrogate pair';
 }
 
+/** A text to search by, without what cannot be stored and so is nowhere to be found. */
+export function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '');
+}
+
 /**
  * Checks what somebody wrote.
  * @throws BadUserInputError when it is empty or no text, TooLargeError beyond `maxBytes` of UTF-8

@@ -12,13 +12,13 @@ export interface Caller {
 
 /**
  * Who is calling.
- * @param trustProxy the first address of `X-Forwarded-For` is the client's: only behind a proxy that sets it
+ * @param trustProxy the last address of `X-Forwarded-For` is the client's: only behind one proxy that adds it
  */
 export function readCaller(request: IncomingMessage, trustProxy: boolean): Caller {
   const forwarded = trustProxy ? request.headers['x-forwarded-for'] : undefined;
-  const [first] = (Array.isArray(forwarded) ? forwarded.join() : (forwarded ?? '')).split(',');
+  const last = (Array.isArray(forwarded) ? forwarded.join() : (forwarded ?? '')).split(',').at(-1);
   return {
-    address: first?.trim() || (request.socket.remoteAddress ?? 'unknown'),
+    address: last?.trim() || (request.socket.remoteAddress ?? 'unknown'),
     userAgent: request.headers['user-agent'] ?? '',
   };
 }

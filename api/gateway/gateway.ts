@@ -87,23 +87,21 @@ export function createGateway(options: GatewayOptions) {
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     if (pathOf(request) === '/graphql') sockets.upgrade(request, socket, head, readCaller(request, trustProxy));
-    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
   });
 
   return {
     /** How many sockets are open. */
     connections: sockets.size,
-    /**
-     * Listens.
-     * @returns the port that it got
-     */
-    async start(): Promise<number> {
+    /** Where it listens, once it has started. */
+    port: () => (server.address() as AddressInfo).port,
+    /** Listens. */
+    async start(): Promise<void> {
       sockets.start();
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen(options.port, options.host, resolve);
       });
-      return (server.address() as AddressInfo).port;
     },
     /** Refuses what is new, drops streams, ends sockets with 1012, lets requests finish, then closes. */
     async stop(): Promise<void> {

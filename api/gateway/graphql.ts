@@ -10,7 +10,17 @@ import type { Context, Domain } from '../../schema/context.ts';
 import type { Auth } from '../domain/auth.ts';
 import type { Logger } from '../logger.ts';
 import { type Caller, createContext, identify } from './context.ts';
-import { maxAliases, maxBatch, maxDepth, maxRequestBytes, maxStoredQueries, maxTokens } from './limits.ts';
+import { costPlugin } from './cost.ts';
+import {
+  maxAliases,
+  maxBatch,
+  maxDepth,
+  maxParsedLetters,
+  maxQueryLength,
+  maxRequestBytes,
+  maxStoredLetters,
+  maxTokens,
+} from './limits.ts';
 import { createMask } from './mask.ts';
 import type { Streams } from './streams.ts';
 
@@ -40,11 +50,17 @@ export function createGraphQL(options: {
     // Tokens travel in a header that pages of other origins cannot make a browser send: any origin may ask.
     cors: { origin: '*', credentials: false, exposedHeaders: ['x-request-id'] },
     maskedErrors: { maskError: mask },
+    parserAndValidationCache: {
+      documentCache: createTextCache(maxParsedLetters),
+      errorCache: createTextCache(maxParsedLetters),
+    },
     plugins: [
+      refuseLong,
       maxTokensPlugin({ n: maxTokens, exposeLimits: true }),
       maxDepthPlugin({ n: maxDepth, ignoreIntrospection: true }),
       maxAliasesPlugin({ n: maxAliases }),
-      persistedQueries({ store: createQueryStore() }),
+      costPlugin,
+      persistedQueries({ store: createTextCache(maxStoredLetters) }),
       streams.plugin,
       refuseUnreadable,
     ],
@@ -59,12 +75,26 @@ export function createGraphQL(options: {
 
 export type GraphQLServer = ReturnType<typeof createGraphQL>;
 
-function createQueryStore() {
-  const queries = new LRUCache<string, string>({ max: maxStoredQueries });
+/** Bounded by the letters of its keys and texts: what is kept of an operation grows with them. */
+function createTextCache<Value extends object | string>(maxSize: number) {
+  const sizeCalculation = (value: Value, key: string) => key.length + (typeof value === 'string' ? value.length : 0);
+  const cache = new LRUCache<string, Value>({ maxSize, sizeCalculation });
   return {
-    get: (hash: string) => queries.get(hash),
-    set: (hash: string, query: string) => void queries.set(hash, query),
+    get: (key: string) => cache.get(key),
+    set: (key: string, value: Value) => void cache.set(key, value),
   };
+}
+
+/** Refuses a text that is too long before it is parsed or kept. */
+const refuseLong: Plugin = {
+  onParams: ({ params: { query } }) => refuseLongQuery(query),
+  onParse: ({ params: { source } }) => refuseLongQuery(typeof source === 'string' ? source : source.body),
+};
+
+function refuseLongQuery(query: unknown): void {
+  if (typeof query !== 'string' || query.length <= maxQueryLength) return;
+  const message = `An operation takes at most ${maxQueryLength} letters.`;
+  throw new GraphQLError(message, { extensions: { code: 'TOO_LARGE', limit: maxQueryLength } });
 }
 
 /** Parameters in a URL or a form whose JSON cannot be read are the client's mistake, not the server's. */

@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import { ParleyError } from '../errors.ts';
+import { ParleyError, UnavailableError } from '../errors.ts';
 import { DatabaseUnavailableError } from '../infra/database/database.ts';
 import { FeedRestartedError } from '../live/channel-feed.ts';
 import type { Logger } from '../logger.ts';
@@ -18,7 +18,7 @@ export function createMask({ logger }: { logger: Logger }) {
     if (cause instanceof GraphQLError) return withOwnCode(at ?? cause);
     if (cause instanceof ParleyError)
       return toGraphQL(cause.message, { ...cause.extensions, code: cause.code }, cause, at);
-    if (cause instanceof DatabaseUnavailableError || cause instanceof FeedRestartedError) {
+    if (isUnavailable(cause)) {
       return toGraphQL(
         'The server cannot answer just now: try again.',
         { code: 'UNAVAILABLE', retryable: true },
@@ -35,6 +35,11 @@ export function createMask({ logger }: { logger: Logger }) {
       at,
     );
   };
+}
+
+/** Whether an error passes by itself: the client is to try again. */
+export function isUnavailable(error: unknown): boolean {
+  return [DatabaseUnavailableError, FeedRestartedError, UnavailableError].some((kind) => error instanceof kind);
 }
 
 /** Whether an error that was masked comes from a feed that ended. */

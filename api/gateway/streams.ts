@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { ExecutionResult } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Context, Domain } from '../../schema/context.ts';
 import type { Auth, Viewer } from '../domain/auth.ts';
@@ -16,8 +16,13 @@ export interface Streams {
   stop(): void;
 }
 
-/** Streams over HTTP: the viewer is online meanwhile, as over a WebSocket, and they end with the viewer's session. */
-export function createStreams({ domain, auth }: { domain: Domain; auth: Auth }): Streams {
+/**
+ * Streams over HTTP: the viewer is online meanwhile, as over a WebSocket, and they end with the viewer's session
+ * and with the response.
+ * @param options.maxConnections how many streams this node holds; further ones are refused
+ */
+export function createStreams(options: { domain: Domain; auth: Auth; maxConnections: number }): Streams {
+  const { domain, auth, maxConnections } = options;
   const drops = new Set<() => void>();
 
   function attend(stream: Endable, viewer: Viewer | null): () => void {
@@ -36,6 +41,11 @@ export function createStreams({ domain, auth }: { domain: Domain; auth: Auth }):
         onSubscribeResult: ({ result, setResult }) => {
           const { res: response, viewer } = contextValue;
           if (response === undefined || !isAsyncIterable(result)) return;
+          if (drops.size >= maxConnections) {
+            void result[Symbol.asyncIterator]().return?.();
+            setResult({ errors: [tooManyStreams()] });
+            return;
+          }
           const stream = createEndable(result, () => {
             drops.delete(drop);
             leave();
@@ -46,6 +56,9 @@ export function createStreams({ domain, auth }: { domain: Domain; auth: Auth }):
           };
           const leave = attend(stream, viewer);
           drops.add(drop);
+          // Nobody reads a stream whose answer has gone, or became another than a stream.
+          if (response.destroyed || response.closed) drop();
+          else response.once('close', drop);
           setResult(stream);
         },
       }),
@@ -54,6 +67,11 @@ export function createStreams({ domain, auth }: { domain: Domain; auth: Auth }):
       for (const drop of [...drops]) drop();
     },
   };
+}
+
+function tooManyStreams(): GraphQLError {
+  const extensions = { code: 'UNAVAILABLE', retryable: true };
+  return new GraphQLError('The server has no room for another stream just now: try again.', { extensions });
 }
 
 interface Endable extends AsyncIterableIterator<ExecutionResult> {

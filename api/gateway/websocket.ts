@@ -9,8 +9,8 @@ import { UnauthenticatedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { bearerToken, type Caller, createContext } from './context.ts';
 import type { GraphQLServer } from './graphql.ts';
-import { maxRequestBytes } from './limits.ts';
-import { createMask, isFeedRestart } from './mask.ts';
+import { maxSocketMessageBytes } from './limits.ts';
+import { createMask, isFeedRestart, isUnavailable } from './mask.ts';
 import { createOperations } from './operations.ts';
 import { withRequestId } from './request-id.ts';
 import { watchSession } from './watch-session.ts';
@@ -23,18 +23,22 @@ interface Connection {
   /** What is to be done once it has ended; also where the peer stalls and does not hear of the end. */
   cleanups: (() => void)[];
   /**
-   * What its subscriptions bring, by their payload. graphql-ws knows one a message id, and forgets a first that was
-   * completed before it began when its id is used again.
+   * Its operations by their payload, with what subscriptions bring. graphql-ws knows one a message id, and forgets a first
+   * that was completed before it began when its id is used again.
    */
-  streams: Map<object, AsyncIterable<unknown>>;
+  running: Map<object, AsyncIterable<unknown> | null>;
   isAlive: boolean;
 }
 
 /** Close codes of graphql-transport-ws and of the contract. */
 const closeCodes = { tryAgainLater: 1013, restarting: 1012, badToken: 4403, internal: 4500 };
+/** A close frame has room for 123 bytes of reason, and a letter takes up to three. */
+const maxReasonLength = 41;
 /** A reader that leaves more than this unread is closed, in bytes. */
 const maxBuffered = 1_048_576;
 const pingMs = 12_000;
+/** How long a peer has to answer a close, in milliseconds. */
+const closeTimeoutMs = 2_000;
 const shutdownSpreadMs = 500;
 
 /**
@@ -54,13 +58,15 @@ export function createWebSockets(options: {
   const mask = createMask({ logger });
   const operations = createOperations(graphql, mask);
   const connections = new Set<Connection>();
-  const server = new WebSocketServer({
+  const settings = {
     noServer: true,
-    maxPayload: maxRequestBytes,
+    maxPayload: maxSocketMessageBytes,
+    closeTimeout: closeTimeoutMs,
     perMessageDeflate: false,
-    handleProtocols: (protocols) =>
+    handleProtocols: (protocols: Set<string>) =>
       protocols.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) ? GRAPHQL_TRANSPORT_WS_PROTOCOL : false,
-  });
+  } as const;
+  const server = new WebSocketServer(settings);
   let stopping = false;
   let pings: NodeJS.Timeout | undefined;
 
@@ -76,16 +82,19 @@ export function createWebSockets(options: {
         throw error;
       }
     },
-    onSubscribe: ({ extra, subscriptions }, _id, payload) =>
-      Object.keys(subscriptions).length > maxSubscriptions
-        ? [tooManySubscriptions(maxSubscriptions)]
-        : operations.prepare(payload, createContext(domain, extra.caller, extra.viewer)),
+    async onSubscribe({ extra }, _id, payload) {
+      const prepared = await operations.prepare(payload, createContext(domain, extra.caller, extra.viewer));
+      if (!('document' in prepared)) return prepared;
+      if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
+      extra.running.set(payload, null);
+      return prepared;
+    },
     execute: (args) => operations.execute(args),
     subscribe: (args) => operations.subscribe(args),
     onOperation({ extra }, _id, payload, _args, result) {
-      if (Symbol.asyncIterator in result) extra.streams.set(payload, result);
+      if (Symbol.asyncIterator in result) extra.running.set(payload, result);
     },
-    onComplete: ({ extra }, _id, payload) => void extra.streams.delete(payload),
+    onComplete: ({ extra }, _id, payload) => void extra.running.delete(payload),
     onError({ extra }, _id, _payload, errors) {
       if (errors.some(isFeedRestart)) close(extra, closeCodes.tryAgainLater, 'Try again later');
       return errors.map((error) => mask(error).toJSON());
@@ -106,7 +115,7 @@ export function createWebSockets(options: {
       socket.close(closeCodes.tryAgainLater, 'Try again later');
       return;
     }
-    const connection: Connection = { socket, caller, viewer: null, cleanups: [], streams: new Map(), isAlive: true };
+    const connection: Connection = { socket, caller, viewer: null, cleanups: [], running: new Map(), isAlive: true };
     connections.add(connection);
     const closed = protocol.opened(
       {
@@ -133,13 +142,13 @@ export function createWebSockets(options: {
   }
 
   function close(connection: Connection, code: number, reason: string): void {
-    connection.socket.close(code, reason);
+    connection.socket.close(code, reason.slice(0, maxReasonLength));
     end(connection);
   }
 
-  function end({ cleanups, streams }: Connection): void {
+  function end({ cleanups, running }: Connection): void {
     for (const cleanup of cleanups.splice(0)) cleanup();
-    for (const stream of streams.values()) void stream[Symbol.asyncIterator]().return?.();
+    for (const stream of running.values()) void stream?.[Symbol.asyncIterator]().return?.();
   }
 
   /** Resolves when the bytes have left, so that a subscription goes on at the pace of its reader. */
@@ -155,6 +164,7 @@ export function createWebSockets(options: {
     try {
       await withRequestId(undefined, () => handle(data));
     } catch (error) {
+      if (isUnavailable(error)) return close(connection, closeCodes.tryAgainLater, 'Try again later');
       logger.error({ error }, 'a message of a socket could not be handled');
       close(connection, closeCodes.internal, 'Internal server error');
     }

@@ -159,3 +159,25 @@ test('an owner who leaves hands the room to the highest and longest standing, an
   const [{ closed_at: closedAt } = {}] = await database.query<{ closed_at: Date }>('SELECT closed_at FROM channel');
   expect(closedAt).toBeInstanceOf(Date);
 });
+
+test('an event that is repeated within a batch is applied once, as over two batches, with the same outcome', async () => {
+  const { bridge, outcomes } = await createWorkbench();
+  const rename = (name: string): ChannelEvent => ({ ...base('owner'), type: 'ChannelUpdated', name, visibility: null });
+  const [first, second] = [rename('A'), rename('B')];
+  const message = said('x');
+  const edit: ChannelEvent = {
+    ...base('owner'),
+    type: 'MessageEdited',
+    messageId: message.messageId,
+    text: 'y',
+    revision: 0,
+  };
+  await bridge.handle({
+    partition: 0,
+    records: records([opened(), first, second, first, message, message, edit, edit, message]),
+  });
+
+  expect(await database.query('SELECT name, seq, position FROM channel')).toEqual([{ name: 'B', seq: 2, position: 3 }]);
+  expect(await texts()).toEqual(['y']);
+  expect(outcomes.get(edit.eventId)).toMatchObject({ applied: true, entry: { text: 'y' } });
+});

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { DataInUseError } from '../../api/infra/database/database.ts';
 import { lockDirectory } from '../../api/infra/database/lock.ts';
@@ -52,8 +52,11 @@ test('of many who want a directory that a killed process left, one gets it', asy
 test('a path that is too long for a socket is locked all the same', async () => {
   const path = await directory(`${'long'.repeat(30)}/${'longer'.repeat(20)}`);
   const unlock = await lockDirectory(path);
+  const alias = join(root, 'alias');
+  await symlink(path, alias);
 
-  await expect(lockDirectory(path)).rejects.toBeInstanceOf(DataInUseError);
+  for (const name of [path, relative('.', path), alias])
+    await expect(lockDirectory(name)).rejects.toBeInstanceOf(DataInUseError);
 
   await unlock();
   await (await lockDirectory(path))();

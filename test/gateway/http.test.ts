@@ -89,13 +89,13 @@ describe('an operation over HTTP', () => {
   });
 
   it('comes from the address of its socket, whatever it says', async () => {
-    const headers = { 'x-forwarded-for': '203.0.113.9, 10.0.0.1' };
+    const headers = { 'x-forwarded-for': '10.0.0.1, 203.0.113.9' };
     expect(await execute(url, '{ address }', { headers })).toEqual({ data: { address: '127.0.0.1' } });
   });
 
-  it('comes from the first forwarded address where a proxy is trusted', async () => {
+  it('comes from the last forwarded address where a proxy is trusted', async () => {
     const trusting = await startGateway({ trustProxy: true });
-    const headers = { 'x-forwarded-for': '203.0.113.9, 10.0.0.1' };
+    const headers = { 'x-forwarded-for': '10.0.0.1, 203.0.113.9' };
     expect(await execute(trusting.url, '{ address }', { headers })).toEqual({ data: { address: '203.0.113.9' } });
     await trusting.gateway.stop();
   });

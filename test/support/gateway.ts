@@ -20,6 +20,8 @@ import { createTestLogger } from './logger.ts';
 export interface Backstage {
   /** Subscriptions whose stream has not ended. */
   open: number;
+  /** Subscriptions that ever began. */
+  began: number;
   /** How many values streams were asked for. */
   pulled: number;
   /** How often each user is connected. */
@@ -32,6 +34,7 @@ export interface Backstage {
 export async function startGateway(options: Partial<GatewayOptions> = {}) {
   const backstage: Backstage = {
     open: 0,
+    began: 0,
     pulled: 0,
     connected: new Map(),
     logger: createTestLogger(),
@@ -52,8 +55,8 @@ export async function startGateway(options: Partial<GatewayOptions> = {}) {
     logger: backstage.logger,
     ...options,
   });
-  const port = await gateway.start();
-  return { backstage, gateway, url: `http://127.0.0.1:${port}` };
+  await gateway.start();
+  return { backstage, gateway, url: `http://127.0.0.1:${gateway.port()}` };
 }
 
 /** No more of the domain than the gateway itself uses. */
@@ -152,6 +155,7 @@ function createTestSchema(backstage: Backstage) {
   /** A stream that is counted, from `source` to its end. */
   function stream<Item>(source: (signal: AbortSignal) => AsyncGenerator<Item, void>) {
     backstage.open++;
+    backstage.began++;
     return createStream(source, () => void backstage.open--);
   }
   const numbers = (count: number, then: (signal: AbortSignal) => Promise<void> | void = () => {}) =>

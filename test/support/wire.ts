@@ -27,13 +27,18 @@ export interface RequestOptions {
   variables?: object;
   token?: string;
   headers?: Record<string, string>;
+  signal?: AbortSignal;
 }
 
 /**
  * Posts a body to `/graphql`, as it is when it is a string, else as JSON.
  * @param url of the server, without a path
  */
-export async function post(url: string, body: unknown, { token, headers }: RequestOptions = {}): Promise<Answer> {
+export async function post(
+  url: string,
+  body: unknown,
+  { token, headers, signal }: RequestOptions = {},
+): Promise<Answer> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: {
@@ -42,6 +47,7 @@ export async function post(url: string, body: unknown, { token, headers }: Reque
       ...headers,
     },
     body: typeof body === 'string' ? body : JSON.stringify(body),
+    signal: signal ?? null,
   });
   const answer = { status: response.status, headers: response.headers, text: await response.text() };
   const json = () => {

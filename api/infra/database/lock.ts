@@ -1,8 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
+import { realpath, rename, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DataInUseError } from './database.ts';
 
 /** The longest path that a Unix domain socket may have on every system. */
@@ -15,7 +14,7 @@ const maxSocketPath = 103;
  * @throws DataInUseError when another process has it
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const path = socketPath(directory);
+  const path = socketPath(await realpath(directory));
   const server = (await listen(path)) ?? (await takeOver(path));
   if (server === null) {
     throw new DataInUseError(
@@ -26,10 +25,11 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
   return () => new Promise((done) => server.close(() => done()));
 }
 
+/** Where every process that means this directory looks, whatever it calls it and wherever it was started. */
 function socketPath(directory: string): string {
-  const path = join(resolve(directory), 'lock');
-  const short = [path, relative('.', path)].find((candidate) => Buffer.byteLength(candidate) <= maxSocketPath);
-  return short ?? join(tmpdir(), `parley-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`);
+  const path = join(directory, 'lock');
+  if (Buffer.byteLength(path) <= maxSocketPath) return path;
+  return `/tmp/parley-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
 }
 
 /** Null when something is there already. */
