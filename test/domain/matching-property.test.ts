@@ -51,7 +51,7 @@ it('makes whole matches of two who are there and did not meet last, whatever hap
       }
       await run.checkHealed();
     }),
-    { numRuns: 1500 },
+    { numRuns: 400 },
   ),
 );
 
