@@ -51,12 +51,16 @@ export function passwordProblems(password: string, path: string): FieldProblem[]
 
 /** How a device is called in the list of sessions: what it says, else a short form of its user agent. */
 export function deviceName(device: string | null, userAgent: string): string {
-  const given = normaliseName((device ?? '').toWellFormed().replace(/\p{Cc}/gu, ' ')).slice(0, 100);
-  return given || shortAgent(userAgent);
+  const given = normaliseName((device ?? '').toWellFormed().replace(/\p{Cc}/gu, ' '));
+  return [...given].slice(0, 100).join('') || shortAgent(userAgent);
 }
 
+/** In this order: most browsers also name those that they are like, and Android names Linux. */
+const browsers = ['Edg', 'Firefox', 'Chrome', 'Safari', 'curl', 'okhttp', 'Dart'];
+const systems = ['Android', 'iPhone', 'iPad', 'Windows', 'Mac OS', 'Linux'];
+
 function shortAgent(userAgent: string): string {
-  const browser = /(Firefox|Edg|Chrome|Safari|curl|okhttp|Dart)/.exec(userAgent)?.[1]?.replace('Edg', 'Edge');
-  const system = /(Android|iPhone|iPad|Windows|Mac OS|Linux)/.exec(userAgent)?.[1];
-  return [browser, system].filter(Boolean).join(' on ') || 'Unknown device';
+  const isNamed = (name: string) => userAgent.includes(name);
+  const browser = browsers.find(isNamed)?.replace('Edg', 'Edge');
+  return [browser, systems.find(isNamed)].filter(Boolean).join(' on ') || 'Unknown device';
 }

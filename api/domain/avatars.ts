@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import type { Database } from '../infra/database/database.ts';
 import type { Logger } from '../logger.ts';
@@ -36,8 +36,10 @@ export function createAvatars(options: {
     if (kept && kept.mtimeMs > Date.now() - keepMs) return toPicture(await readFile(path));
     const body = await download(gravatar.fetch, name);
     await mkdir(gravatar.directory, { recursive: true });
-    await writeFile(`${path}.new`, body);
-    await rename(`${path}.new`, path);
+    // Each has a file of its own: many may fetch the same picture at once.
+    const fresh = `${path}.${randomUUID()}`;
+    await writeFile(fresh, body);
+    await rename(fresh, path);
     return toPicture(body);
   }
 

@@ -87,6 +87,16 @@ function withOwnCode(error: GraphQLError): GraphQLError {
     const code = message.startsWith('Syntax Error') ? 'GRAPHQL_PARSE_FAILED' : 'BAD_REQUEST';
     return new GraphQLError(message, { ...place, extensions: { code } });
   }
-  const fields = [{ path: `${name}${below}`, message }];
-  return new GraphQLError(message, { ...place, extensions: { code: 'BAD_USER_INPUT', fields } });
+  const path = `${name}${below}`;
+  const problem = withoutValue(message, path);
+  const fields = [{ path, message: problem }];
+  return new GraphQLError(problem, { ...place, extensions: { code: 'BAD_USER_INPUT', fields } });
+}
+
+/** What GraphQL says of a variable but for the value, which may be a password: clients log what they are answered. */
+function withoutValue(message: string, path: string): string {
+  if (!message.includes('" got invalid value ')) return message;
+  const valueless =
+    /; ((?:Field "\w+" (?:of required|is not defined by) type "|Expected type "[^"]+" to be|Expected non-nullable type)[^;]*)$/;
+  return `Variable "$${path}": ${valueless.exec(message)?.[1] ?? 'It is not of the type that the schema says.'}`;
 }

@@ -1,0 +1,595 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Accounts, NameKey } from '../../api/domain/accounts.ts';
+import type { Viewer } from '../../api/domain/auth.ts';
+import type { PageRequest } from '../../api/domain/pages.ts';
+import type { SignedIn } from '../../api/domain/sessions.ts';
+import { ConflictError, NotFoundError, RateLimitedError, UnauthenticatedError } from '../../api/errors.ts';
+import {
+  type AccountsWorld,
+  createAccountsWorld,
+  isRefused,
+  password,
+  problemsOf,
+  someOrigin,
+} from '../support/accounts.ts';
+
+const family = '👨‍👩‍👧‍👦';
+
+let world: AccountsWorld;
+let accounts: Accounts;
+
+beforeAll(async () => {
+  world = await createAccountsWorld();
+  ({ accounts } = world);
+});
+beforeEach(async () => {
+  world.forgetRates();
+  world.state.isAway = false;
+  world.logger.lines.length = 0;
+});
+afterAll(() => world.stop());
+
+describe('who registers', () => {
+  it('is a user with a password and one session', async () => {
+    const email = someEmail();
+    const signedIn = await register({ email, name: 'Ada', device: 'phone' });
+    const viewer = await viewerOf(signedIn);
+
+    expect(await accounts.byId(signedIn.userId)).toMatchObject({ name: 'Ada', email, isModerator: false });
+    expect(viewer).toMatchObject({ userId: signedIn.userId, name: 'Ada' });
+    expect(await accounts.sessions(viewer)).toMatchObject([{ id: viewer.sessionId, device: 'phone', revokedAt: null }]);
+    expect((await login({ email })).userId).toBe(signedIn.userId);
+  });
+
+  it('leaves nothing of the password but a slow hash', async () => {
+    const { userId } = await register({ password: 'a very special one' });
+    expect((await accounts.byId(userId)).passwordHash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect(await world.dump()).not.toContain('a very special one');
+  });
+
+  it('is kept with a trimmed name in its canonical form and an address in lower case', async () => {
+    const email = someEmail();
+    const { userId } = await register({ email: `  ${email.toUpperCase()} `, name: ' Zoe\u0308 \n  Q. ' });
+    expect(await accounts.byId(userId)).toMatchObject({ email, name: 'Zo\u00eb Q.' });
+  });
+
+  it('as a guest stays the same user, in the same session, with all others of the guest', async () => {
+    const { signedIn, viewer } = await guest('Guest');
+    const elsewhere = await world.sessions.begin({ id: viewer.userId, passwordHash: null }, 'laptop');
+    const before = await accounts.byId(viewer.userId);
+    const email = someEmail();
+
+    const registered = await register({ email, name: 'Ada' }, viewer);
+
+    expect(await accounts.byId(viewer.userId)).toEqual({
+      ...before,
+      email,
+      name: 'Ada',
+      passwordHash: expect.stringContaining('$argon2id$'),
+    });
+    expect(await viewerOf(registered)).toMatchObject({
+      userId: viewer.userId,
+      sessionId: viewer.sessionId,
+      name: 'Ada',
+    });
+    expect(await viewerOf(signedIn)).toMatchObject({ name: 'Ada' });
+    expect(await isRefused(world.auth, elsewhere.token)).toBe(false);
+    expect(await accounts.sessions(viewer)).toHaveLength(2);
+    expect((await accounts.refresh(registered.refreshToken)).userId).toBe(viewer.userId);
+    expect((await login({ email })).userId).toBe(viewer.userId);
+  });
+
+  it('as a guest whose address is taken stays a guest', async () => {
+    const { email } = await world.registered();
+    const { viewer } = await guest('Guest');
+    await expect(register({ email }, viewer)).rejects.toThrow(ConflictError);
+    expect(await accounts.byId(viewer.userId)).toMatchObject({ name: 'Guest', email: null, passwordHash: null });
+    expect(await isRefused(world.auth, (await register({}, viewer)).token)).toBe(false);
+  });
+
+  it('while signed in as a user is another one, and leaves that one alone', async () => {
+    const { viewer, email } = await world.registered('Ada');
+    const other = await register({ name: 'Ben' }, viewer);
+    expect(other.userId).not.toBe(viewer.userId);
+    expect((await viewerOf(other)).sessionId).not.toBe(viewer.sessionId);
+    expect(await accounts.byId(viewer.userId)).toMatchObject({ name: 'Ada', email });
+  });
+
+  it('cannot take an address that somebody signs in with, however it is written', async () => {
+    const { email } = await world.registered();
+    for (const written of [email, email.toUpperCase(), `  ${email}\n`])
+      await expect(register({ email: written })).rejects.toThrow(ConflictError);
+    expect(await world.database.prisma.user.count({ where: { email } })).toBe(1);
+  });
+
+  it("may take an address that is a guest's, who gave it for the picture only", async () => {
+    const email = someEmail();
+    await accounts.guest({ name: 'Guest', email, device: null }, someOrigin());
+    const { userId } = await register({ email });
+    expect((await login({ email })).userId).toBe(userId);
+  });
+
+  it('with one address many times at once is one user', async () => {
+    const email = someEmail();
+    const results = await Promise.allSettled(Array.from({ length: 6 }, () => register({ email })));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const result of results) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(ConflictError);
+    expect(await world.database.prisma.user.count({ where: { email } })).toBe(1);
+  });
+
+  it('as two guests with one address at once is one of them', async () => {
+    const email = someEmail();
+    const guests = [(await guest()).viewer, (await guest()).viewer];
+    const results = await Promise.allSettled(guests.map((viewer) => register({ email }, viewer)));
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(results.find(({ status }) => status === 'rejected')).toMatchObject({ reason: expect.any(ConflictError) });
+    const hashes = await accounts.byIds(guests.map(({ userId }) => userId));
+    expect(hashes.filter(({ passwordHash }) => passwordHash !== null)).toHaveLength(1);
+  });
+
+  it('is told everything that is wrong, all at once', async () => {
+    expect(await problemsOf(register({ email: 'ada', password: 'short', name: ' ' }))).toEqual([
+      { path: 'input.email', message: 'is not an e-mail address' },
+      { path: 'input.password', message: 'takes at least 8 characters' },
+      { path: 'input.name', message: 'takes 1 to 50 characters' },
+    ]);
+  });
+});
+
+describe('a name', () => {
+  it.each([
+    ['is empty', ''],
+    ['is blank', ' \t\n\u2003 '],
+    ['is too long', 'x'.repeat(51)],
+    ['has too many characters of several code points', family.repeat(51)],
+    ['is short, but endless above and below', `x${'\u0301'.repeat(1_000)}`],
+  ])('that %s is refused for its length', async (_, name) => {
+    await expectNameProblem(name, 'takes 1 to 50 characters');
+  });
+
+  it.each([
+    ['a control character', 'Ada\u0007'],
+    ['a NUL character', 'A\0da'],
+    ['what turns the direction of the text after it', 'Ada\u202e'],
+    ['what isolates the text after it', '\u2067Ada'],
+  ])('with %s is refused', async (_, name) => {
+    await expectNameProblem(name, 'contains a character that cannot be shown: leave it out');
+  });
+
+  it('with half of a character is refused', async () => {
+    await expectNameProblem('Ada \ud83d', expect.stringContaining('half of a surrogate pair'));
+  });
+
+  it.each(['x', 'x'.repeat(50), family, 'علياء', 'Łukasz', '名無し', '<b>"\'; DROP TABLE users; --', '%_\\', 'null'])(
+    'may be %s',
+    async (name) => {
+      const { userId } = await register({ name });
+      expect((await accounts.byId(userId)).name).toBe(name);
+    },
+  );
+});
+
+describe('an address', () => {
+  it.each([
+    '',
+    'ada',
+    'ada@',
+    '@example.org',
+    'ada@example',
+    'ada@example.',
+    'ada@@example.org',
+    'ada lovelace@example.org',
+    'ada@example.org, ben@example.org',
+    '<ada@example.org>',
+    'ada\0@example.org',
+    'ada\u202e@example.org',
+    'ada\ud83d@example.org',
+    `${'a'.repeat(243)}@example.org`,
+  ])('is not %j', async (email) => {
+    const problem = { path: 'input.email', message: 'is not an e-mail address' };
+    expect(await problemsOf(register({ email }))).toEqual([problem]);
+    expect(await problemsOf(accounts.guest({ name: 'Ada', email, device: null }, someOrigin()))).toEqual([problem]);
+  });
+
+  it.each(['a@b.c', "o'brien+chat@mail.example.co.uk", 'zoë@exämple.org', `${'a'.repeat(242)}@example.org`])(
+    'may be %s',
+    async (email) => {
+      expect(await accounts.byId((await register({ email })).userId)).toMatchObject({ email });
+    },
+  );
+});
+
+describe('a password', () => {
+  it.each([
+    ['too short', '1234567', 'takes at least 8 characters'],
+    ['too short, although its code units are many', '😀'.repeat(7), 'takes at least 8 characters'],
+    ['too long', 'x'.repeat(257), 'takes at most 256 bytes'],
+    ['too long in bytes', 'é'.repeat(129), 'takes at most 256 bytes'],
+  ])('is refused when it is %s', async (_, given, message) => {
+    expect(await problemsOf(register({ password: given }))).toEqual([{ path: 'input.password', message }]);
+    const { viewer } = await world.registered();
+    expect(await problemsOf(accounts.changePassword(viewer, password, given))).toEqual([{ path: 'next', message }]);
+  });
+
+  it.each(['12345678', '        ', '😀'.repeat(8), 'x'.repeat(256), 'nul \0 inside'])(
+    'may be %j, and signs in',
+    async (given) => {
+      const email = someEmail();
+      const { userId } = await register({ email, password: given });
+      expect((await login({ email, password: given })).userId).toBe(userId);
+      await expect(login({ email, password: `${given} ` })).rejects.toThrow(UnauthenticatedError);
+    },
+  );
+});
+
+describe('who logs in', () => {
+  it('has a session on each device, with the address in any case', async () => {
+    const { email, viewer } = await world.registered();
+    const laptop = await login({ email: ` ${email.toUpperCase()} `, device: 'laptop' });
+    expect(laptop.userId).toBe(viewer.userId);
+    const devices = (await accounts.sessions(viewer)).map(({ device }) => device);
+    expect(devices.sort()).toEqual(['laptop', 'phone']);
+  });
+
+  it('is refused in the same words, whatever is wrong', async () => {
+    const { email } = await world.registered();
+    const guestEmail = someEmail();
+    await accounts.guest({ name: 'Guest', email: guestEmail, device: null }, someOrigin());
+    const wrong = new UnauthenticatedError('The e-mail address or the password is wrong.');
+
+    await expect(login({ email, password: 'wrong horse' })).rejects.toThrow(wrong);
+    await expect(login({ email, password: '' })).rejects.toThrow(wrong);
+    await expect(login({ email, password: password.toUpperCase() })).rejects.toThrow(wrong);
+    await expect(login({ email: someEmail() })).rejects.toThrow(wrong);
+    await expect(login({ email: guestEmail })).rejects.toThrow(wrong);
+    await expect(login({ email: guestEmail, password: '' })).rejects.toThrow(wrong);
+    await expect(login({ email: 'no address' })).rejects.toThrow(wrong);
+    await expect(login({ email: `\0${email}` })).rejects.toThrow(wrong);
+  });
+
+  it('begins no session by failing', async () => {
+    const { email, viewer } = await world.registered();
+    await login({ email, password: 'wrong horse' }).catch(() => {});
+    expect(await accounts.sessions(viewer)).toHaveLength(1);
+  });
+});
+
+describe('a guest', () => {
+  it('is a user without a password, and with a session', async () => {
+    const { viewer } = await guest(' Ada  L. ');
+    expect(await accounts.byId(viewer.userId)).toMatchObject({ name: 'Ada L.', email: null, passwordHash: null });
+    expect(await accounts.sessions(viewer)).toMatchObject([{ id: viewer.sessionId }]);
+  });
+
+  it('may give the address of anybody, for the picture', async () => {
+    const { email } = await world.registered();
+    const written = email.toUpperCase();
+    const { userId } = await accounts.guest({ name: 'Guest', email: written, device: null }, someOrigin());
+    expect(await accounts.byId(userId)).toMatchObject({ email, passwordHash: null });
+  });
+
+  it('is told everything that is wrong, all at once', async () => {
+    expect(await problemsOf(accounts.guest({ name: '', email: '', device: null }, someOrigin()))).toEqual([
+      { path: 'input.name', message: 'takes 1 to 50 characters' },
+      { path: 'input.email', message: 'is not an e-mail address' },
+    ]);
+  });
+});
+
+describe('a device', () => {
+  const windows = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64)';
+  const webKit = 'AppleWebKit/537.36 (KHTML, like Gecko)';
+
+  it.each([
+    ['  my  phone\n', '', 'my phone'],
+    ['line\u0007feed', '', 'line feed'],
+    ['x'.repeat(200), '', 'x'.repeat(100)],
+    ['phone', `${windows} ${webKit} Chrome/143.0.0.0 Safari/537.36`, 'phone'],
+    [null, '', 'Unknown device'],
+    ['   ', '', 'Unknown device'],
+    [null, 'curl/8.5.0', 'curl'],
+    [null, `${windows} ${webKit} Chrome/143.0.0.0 Safari/537.36`, 'Chrome on Windows'],
+    [null, `${windows} ${webKit} Chrome/143.0.0.0 Safari/537.36 Edg/143.0.0.0`, 'Edge on Windows'],
+    [null, `Mozilla/5.0 (Linux; Android 16; K) ${webKit} Chrome/143.0.0.0 Mobile Safari/537.36`, 'Chrome on Android'],
+    [null, 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0', 'Firefox on Linux'],
+    [
+      null,
+      `Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) ${webKit} Version/26.0 Safari/605.1.15`,
+      'Safari on Mac OS',
+    ],
+    [
+      null,
+      `Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) ${webKit} Version/26.0 Mobile/15E148 Safari/604.1`,
+      'Safari on iPhone',
+    ],
+  ])('that calls itself %j, by an agent %j, is called %j', async (device, userAgent, called) => {
+    const signedIn = await accounts.guest({ name: 'Ada', email: null, device }, { ...someOrigin(), userAgent });
+    expect(await accounts.sessions(await viewerOf(signedIn))).toMatchObject([{ device: called }]);
+  });
+
+  it('is never called by half of a character', async () => {
+    const device = `${'x'.repeat(99)}😀`;
+    const signedIn = await accounts.guest({ name: 'Ada', email: null, device }, someOrigin());
+    const [session] = await accounts.sessions(await viewerOf(signedIn));
+    expect(device.startsWith(session?.device ?? '?')).toBe(true);
+  });
+});
+
+describe('a profile', () => {
+  it('gets another name, by which the next operation knows its viewer', async () => {
+    const { viewer, signedIn } = await world.registered('Ada');
+    expect(await accounts.updateProfile(viewer, { name: '  Countess ' })).toMatchObject({ name: 'Countess' });
+    expect((await viewerOf(signedIn)).name).toBe('Countess');
+    expect((await accounts.byId(viewer.userId)).name).toBe('Countess');
+  });
+
+  it('stays when nothing is to change', async () => {
+    const { viewer } = await world.registered('Ada');
+    expect(await accounts.updateProfile(viewer, { name: null })).toMatchObject({ name: 'Ada' });
+  });
+
+  it("is nobody else's", async () => {
+    const [ada, ben] = [await world.registered('Ada'), await world.registered('Ben')];
+    await accounts.updateProfile(ada.viewer, { name: 'Countess' });
+    expect((await accounts.byId(ben.viewer.userId)).name).toBe('Ben');
+  });
+});
+
+describe('another password', () => {
+  it('signs in from now on, in the place of the former', async () => {
+    const { viewer, email } = await world.registered();
+    await accounts.changePassword(viewer, password, 'battery staple');
+    await expect(login({ email })).rejects.toThrow(UnauthenticatedError);
+    expect((await login({ email, password: 'battery staple' })).userId).toBe(viewer.userId);
+  });
+
+  it('ends every other session, on every node, and renews the present one', async () => {
+    const { viewer, email, signedIn } = await world.registered();
+    const others = [await login({ email }), await login({ email })];
+    const node = await world.node();
+    const [onEnd, onOwnEnd] = [vi.fn(), vi.fn()];
+    for (const other of others) node.watch((await node.authenticate(other.token)).sessionId, onEnd);
+    node.watch(viewer.sessionId, onOwnEnd);
+
+    const renewed = await accounts.changePassword(viewer, password, 'battery staple');
+
+    expect(onEnd).toHaveBeenCalledTimes(2);
+    expect(onOwnEnd).not.toHaveBeenCalled();
+    for (const { token, refreshToken } of others) {
+      expect(await isRefused(node, token)).toBe(true);
+      await expect(accounts.refresh(refreshToken)).rejects.toThrow(UnauthenticatedError);
+    }
+    expect((await node.authenticate(renewed.token)).sessionId).toBe(viewer.sessionId);
+    expect(renewed.refreshToken).not.toBe(signedIn.refreshToken);
+    expect((await accounts.refresh(renewed.refreshToken)).userId).toBe(viewer.userId);
+  });
+
+  it('is refused without the present one, and ends nothing', async () => {
+    const { viewer, email } = await world.registered();
+    const other = await login({ email });
+    const problem = { path: 'current', message: 'is not your present password' };
+    expect(await problemsOf(accounts.changePassword(viewer, 'wrong horse', 'battery staple'))).toEqual([problem]);
+    expect(await isRefused(world.auth, other.token)).toBe(false);
+    expect((await login({ email })).userId).toBe(viewer.userId);
+  });
+
+  it('is refused to a guest, who has none', async () => {
+    const { viewer } = await guest();
+    const problem = { path: 'current', message: 'is not your present password' };
+    expect(await problemsOf(accounts.changePassword(viewer, '', 'battery staple'))).toEqual([problem]);
+    expect((await accounts.byId(viewer.userId)).passwordHash).toBeNull();
+  });
+
+  it('set on two devices at once is one of them, and the other device is signed out', async () => {
+    const { viewer, email } = await world.registered();
+    const other = await viewerOf(await login({ email }));
+    const results = await Promise.allSettled([
+      accounts.changePassword(viewer, password, 'battery staple'),
+      accounts.changePassword(other, password, 'staple battery'),
+    ]);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const won = results[0]?.status === 'fulfilled';
+    expect((await login({ email, password: won ? 'battery staple' : 'staple battery' })).userId).toBe(viewer.userId);
+    expect(await accounts.session(viewer, (won ? other : viewer).sessionId)).toMatchObject({
+      revokedAt: expect.any(Date),
+    });
+  });
+
+  it('leaves no session to who logs in with the former one meanwhile', async () => {
+    const { viewer, email } = await world.registered();
+    const logins = Array.from({ length: 5 }, () => login({ email }));
+    const [, ...results] = await Promise.allSettled([
+      accounts.changePassword(viewer, password, 'battery staple'),
+      ...logins,
+    ]);
+    for (const result of results) {
+      if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(UnauthenticatedError);
+      else expect(await isRefused(world.auth, result.value.token)).toBe(true);
+    }
+    expect(await accounts.sessions(viewer)).toMatchObject([{ id: viewer.sessionId }]);
+  });
+});
+
+describe('a search for users', () => {
+  const page: PageRequest<NameKey> = { limit: 10, backward: false, after: null, before: null };
+  const search = async (prefix: string, request: Partial<PageRequest<NameKey>> = {}) => {
+    const { items, hasMore } = await accounts.search(prefix, { ...page, ...request });
+    return { names: items.map(({ name }) => name), items, hasMore };
+  };
+  const namesOf = async (prefix: string) => (await search(prefix)).names;
+
+  beforeEach(() => world.database.empty());
+
+  it('finds those whose name begins so, in any case, by name', async () => {
+    await users('bob', 'Adam', 'ada', 'ADELE', 'Mad Ada');
+    expect(await namesOf('aD')).toEqual(['ada', 'Adam', 'ADELE']);
+    expect(await namesOf('ada')).toEqual(['ada', 'Adam']);
+    expect(await namesOf('x')).toEqual([]);
+  });
+
+  it('finds everybody when nothing is given', async () => {
+    await users('Ben', 'Ada');
+    for (const nothing of ['', ' ', '\0']) expect(await namesOf(nothing)).toEqual(['Ada', 'Ben']);
+  });
+
+  it('compares letters of any script in their canonical form', async () => {
+    await users('Élodie', 'Жанна', '名無し', 'علياء');
+    expect(await namesOf('e\u0301LO')).toEqual(['Élodie']);
+    expect(await namesOf('жан')).toEqual(['Жанна']);
+    expect(await namesOf('名')).toEqual(['名無し']);
+    expect(await namesOf('علي')).toEqual(['علياء']);
+  });
+
+  it('takes wildcards and quotes as they are', async () => {
+    await users('100%', '100 percent', 'a_b', 'axb', 'back\\slash', "o'brien");
+    expect(await namesOf('100%')).toEqual(['100%']);
+    expect(await namesOf('%')).toEqual([]);
+    expect(await namesOf('a_')).toEqual(['a_b']);
+    expect(await namesOf('back\\')).toEqual(['back\\slash']);
+    expect(await namesOf("o'")).toEqual(["o'brien"]);
+    expect(await namesOf('\ud83d')).toEqual([]);
+  });
+
+  it('gives every one once, page by page in both directions, also those of one name', async () => {
+    await users('Ada', 'ada', 'ADA', 'Ada', 'Adele', 'Adam', 'Adrian');
+    const all = (await search('a')).items;
+    expect(all).toHaveLength(7);
+
+    const forward = [];
+    for (let after: NameKey | null = null; ; after = forward.at(-1) ?? null) {
+      const { items, hasMore } = await search('a', { limit: 2, after });
+      forward.push(...items);
+      if (!hasMore) break;
+    }
+    const backward = [];
+    for (let before: NameKey | null = null; ; before = backward[0] ?? null) {
+      const { items, hasMore } = await search('a', { limit: 2, backward: true, before });
+      backward.unshift(...items);
+      if (!hasMore) break;
+    }
+    expect(forward).toEqual(all);
+    expect(backward).toEqual(all);
+  });
+
+  it('between two of them gives those between', async () => {
+    await users('Ada', 'Adam', 'Adele', 'Adrian');
+    const [first, , , last] = (await search('a')).items;
+    expect((await search('a', { after: first ?? null, before: last ?? null })).names).toEqual(['Adam', 'Adele']);
+  });
+});
+
+describe('users by their ids', () => {
+  it('are those that are there', async () => {
+    const [ada, ben] = [await world.user({ name: 'Ada' }), await world.user({ name: 'Ben' })];
+    const found = await accounts.byIds([ben.id, randomUUID(), ada.id, ada.id]);
+    expect(found.map(({ name }) => name).sort()).toEqual(['Ada', 'Ben']);
+    await expect(accounts.byId(randomUUID())).rejects.toThrow(NotFoundError);
+  });
+
+  it('are told of in events by id, name and time alone', async () => {
+    const ada = await world.user({ name: 'Ada', email: someEmail(), passwordHash: 'hash' });
+    expect(await accounts.facts(ada.id)).toEqual({ id: ada.id, name: 'Ada', createdAt: ada.createdAt.toISOString() });
+    expect(await accounts.facts(randomUUID())).toBeNull();
+  });
+});
+
+describe('rates', () => {
+  it('let an address be tried ten times a minute from one place, the right password or not', async () => {
+    const { email } = await world.registered();
+    const origin = someOrigin();
+    const again = (given: Partial<Given> = {}) => login({ email, ...given }, origin);
+    for (const n of Array(10).keys())
+      await expect(again({ password: 'wrong horse', email: n % 2 ? email : email.toUpperCase() })).rejects.toThrow(
+        UnauthenticatedError,
+      );
+
+    const refusal = await again().catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(RateLimitedError);
+    const { retryAfterMs } = (refusal as RateLimitedError).extensions;
+    expect(retryAfterMs).toBeGreaterThan(0);
+    expect(retryAfterMs).toBeLessThanOrEqual(60_000);
+    expect((await login({ email })).userId).toEqual(expect.any(String));
+    await expect(again({ email: someEmail() })).rejects.toThrow(UnauthenticatedError);
+  });
+
+  it('let one place try a hundred logins a minute, whichever the address', async () => {
+    const origin = someOrigin();
+    const tries = Array.from({ length: 101 }, () => login({ email: someEmail() }, origin).catch((error) => error));
+    const refusals = await Promise.all(tries);
+    expect(refusals.filter((error) => error instanceof RateLimitedError)).toHaveLength(1);
+    expect(refusals.filter((error) => error instanceof UnauthenticatedError)).toHaveLength(100);
+  });
+
+  it('let 120 newcomers a minute come from one place, guests and users together', async () => {
+    const origin = someOrigin();
+    await register({}, null, origin);
+    const come = () => accounts.guest({ name: 'Ada', email: null, device: null }, origin);
+    await Promise.all(Array.from({ length: 119 }, come));
+    await expect(come()).rejects.toThrow(RateLimitedError);
+    await expect(register({}, null, origin)).rejects.toThrow(RateLimitedError);
+    await register({});
+  });
+
+  it('do not count what is refused for bad input', async () => {
+    const origin = someOrigin();
+    for (const _ of Array(130)) await problemsOf(accounts.guest({ name: '', email: null, device: null }, origin));
+    await accounts.guest({ name: 'Ada', email: null, device: null }, origin);
+  });
+
+  it("let a user's present password be tried ten times a minute", async () => {
+    const { viewer } = await world.registered();
+    const change = (current: string) => accounts.changePassword(viewer, current, 'battery staple');
+    for (const _ of Array(10)) await problemsOf(change('wrong horse'));
+    await expect(change(password)).rejects.toThrow(RateLimitedError);
+  });
+
+  it('can be turned off', async () => {
+    const { email, viewer } = await world.registered();
+    const origin = someOrigin();
+    for (const _ of Array(12))
+      expect((await world.unlimited.login({ email, password, device: null }, origin)).userId).toBe(viewer.userId);
+  });
+
+  it('let everybody in while state is away, which is logged', async () => {
+    world.state.isAway = true;
+    const { email } = await world.registered();
+    const origin = someOrigin();
+    for (const _ of Array(12)) await login({ email }, origin);
+    expect(world.logger.lines[0]).toMatchObject({ level: 'warn', facts: { error: new Error('state is away') } });
+    expect(JSON.stringify(world.logger.lines)).not.toContain(email);
+  });
+});
+
+interface Given {
+  email: string;
+  password: string;
+  name: string;
+  device: string | null;
+}
+
+const someEmail = () => `${randomUUID()}@example.org`;
+
+const register = (given: Partial<Given>, viewer: Viewer | null = null, origin = someOrigin()): Promise<SignedIn> =>
+  accounts.register(viewer, { email: someEmail(), password, name: 'Somebody', device: null, ...given }, origin);
+
+const login = (given: Partial<Given> & { email: string }, origin = someOrigin()): Promise<SignedIn> =>
+  accounts.login({ password, device: null, ...given }, origin);
+
+const viewerOf = ({ token }: SignedIn): Promise<Viewer> => world.auth.authenticate(token);
+
+async function guest(name = 'Guest') {
+  const signedIn = await accounts.guest({ name, email: null, device: null }, someOrigin());
+  return { signedIn, viewer: await viewerOf(signedIn) };
+}
+
+const users = (...names: string[]) => Promise.all(names.map((name) => world.user({ name })));
+
+/** Expects that a name is refused, with that message, wherever one is given. */
+async function expectNameProblem(name: string, message: unknown): Promise<void> {
+  const problem = { path: 'input.name', message };
+  expect(await problemsOf(register({ name }))).toEqual([problem]);
+  expect(await problemsOf(accounts.guest({ name, email: null, device: null }, someOrigin()))).toEqual([problem]);
+  const { viewer } = await guest();
+  expect(await problemsOf(accounts.updateProfile(viewer, { name }))).toEqual([problem]);
+}

@@ -1,0 +1,337 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Auth, Viewer } from '../../api/domain/auth.ts';
+import type { SignedIn } from '../../api/domain/sessions.ts';
+import { UnauthenticatedError } from '../../api/errors.ts';
+import type { Query } from '../../api/infra/database/database.ts';
+import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
+import type { PrismaClient, User } from '../../prisma/generated/client.ts';
+import { type AccountsWorld, createAccountsWorld, forge, isRefused, secret, ttlSeconds } from '../support/accounts.ts';
+
+const checkMs = 15_000;
+const cacheMs = 5_000;
+
+let world: AccountsWorld;
+let auth: Auth;
+let user: User;
+let signedIn: SignedIn;
+let viewer: Viewer;
+
+beforeAll(async () => {
+  world = await createAccountsWorld();
+});
+beforeEach(async () => {
+  world.network.fate = 'deliver';
+  world.logger.lines.length = 0;
+  world.clock.now = Date.now();
+  ({ auth } = world);
+  user = await world.user({ name: 'Ada' });
+  signedIn = await world.sessions.begin(user, 'phone');
+  viewer = await auth.authenticate(signedIn.token);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+afterAll(() => world.stop());
+
+describe('a token', () => {
+  it('stands for its user and session until it ends', async () => {
+    expect(viewer).toEqual({
+      userId: user.id,
+      sessionId: expect.any(String),
+      name: 'Ada',
+      createdAt: user.createdAt.toISOString(),
+      expiresAt: signedIn.expiresAt.getTime(),
+    });
+    const lasts = signedIn.expiresAt.getTime() - Date.now();
+    expect(lasts).toBeGreaterThan((ttlSeconds - 60) * 1_000);
+    expect(lasts).toBeLessThanOrEqual(ttlSeconds * 1_000);
+  });
+
+  it('is taken when a test forges it rightly, so that what follows is refused for its one fault', async () => {
+    expect(await auth.authenticate(await forge(claims()))).toMatchObject({ userId: user.id });
+  });
+
+  it('of another key is refused', async () => {
+    await expectInvalid(forge(claims(), { key: `${secret}!` }));
+  });
+
+  it('that is signed in another way is refused, be the key the same', async () => {
+    await expectInvalid(forge(claims(), { algorithm: 'HS512' }));
+  });
+
+  it.each(['none', 'None', 'HS256'])('with the algorithm %s and no signature is refused', async (alg) => {
+    await expectInvalid(`${encode({ alg })}.${encode(await wholeClaims())}.`);
+  });
+
+  it('whose claims were changed is refused', async () => {
+    const [header, , signature] = signedIn.token.split('.');
+    const claimed = { ...(await wholeClaims()), sub: (await world.user()).id };
+    await expectInvalid(`${header}.${encode(claimed)}.${signature}`);
+  });
+
+  it('that has expired is refused, and says so', async () => {
+    const seconds = Math.floor(Date.now() / 1_000);
+    const expired = await forge({ ...claims(), exp: seconds - 1 });
+    await expect(auth.authenticate(expired)).rejects.toThrow(
+      new UnauthenticatedError('The token has expired: refresh it, or sign in again.'),
+    );
+  });
+
+  it('that has expired and is of another key is not called expired', async () => {
+    await expectInvalid(forge({ ...claims(), exp: 1 }, { key: `${secret}!` }));
+  });
+
+  it.each([
+    ['of another issuer', { iss: 'another' }],
+    ['for another audience', { aud: 'another' }],
+    ['without an end', { exp: undefined }],
+    ['without a session', { sid: undefined }],
+    ['without a user', { sub: undefined }],
+    ['that begins in the future', { nbf: 9_999_999_999 }],
+  ])('%s is refused', async (_, changed) => {
+    await expectInvalid(forge({ ...claims(), ...changed }));
+  });
+
+  it.each(['', 'token', '..', 'a.b.c', '\0', 'é.é.é', 'x'.repeat(100_000)])(
+    'that is none is refused (%#)',
+    async (text) => {
+      await expectInvalid(text);
+    },
+  );
+
+  it('of a session of another user is refused', async () => {
+    const other = await world.user();
+    expect(await isRefused(auth, await forge({ ...claims(), sub: other.id }))).toBe(true);
+  });
+
+  it('of a session that is not there is refused', async () => {
+    expect(await isRefused(auth, await forge({ ...claims(), sid: randomUUID() }))).toBe(true);
+  });
+
+  it('carries nothing of its user but the id', async () => {
+    const [, payload = ''] = signedIn.token.split('.');
+    const said = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    expect(Object.keys(said).sort()).toEqual(['aud', 'exp', 'iat', 'iss', 'sid', 'sub']);
+  });
+});
+
+describe('a revocation', () => {
+  it('is heard on every node, by whoever watches and by every token', async () => {
+    const other = await world.node();
+    await other.authenticate(signedIn.token);
+    const heard = watchAll([auth, other]);
+
+    await world.sessions.end(viewer, viewer.sessionId);
+
+    expect(heard.map((listener) => listener.mock.calls.length)).toEqual([1, 1]);
+    expect(await isRefused(auth, signedIn.token)).toBe(true);
+    expect(await isRefused(other, signedIn.token)).toBe(true);
+    expect(await other.expiryOf(viewer.sessionId)).toBe(0);
+  });
+
+  it('is heard once, however often it is told', async () => {
+    world.network.fate = 'double';
+    const [listener] = watchAll([auth]);
+    await world.sessions.end(viewer, viewer.sessionId);
+    await auth.tellRevoked([viewer.sessionId]);
+    expect(listener).toHaveBeenCalledOnce();
+  });
+
+  it('is heard by every watcher of the session, and by none who stopped watching or watches another', async () => {
+    const other = await auth.authenticate((await world.sessions.begin(user, 'laptop')).token);
+    const listeners = [vi.fn(), vi.fn()];
+    for (const listener of listeners) auth.watch(viewer.sessionId, listener);
+    const [onStopped, onOther] = [vi.fn(), vi.fn()];
+    const unwatch = auth.watch(viewer.sessionId, onStopped);
+    unwatch();
+    unwatch();
+    auth.watch(other.sessionId, onOther);
+
+    await world.sessions.end(viewer, viewer.sessionId);
+
+    for (const listener of listeners) expect(listener).toHaveBeenCalledOnce();
+    expect(onStopped).not.toHaveBeenCalled();
+    expect(onOther).not.toHaveBeenCalled();
+  });
+
+  it('whose signal was lost is refused where it was made, at once', async () => {
+    world.network.fate = 'lose';
+    await world.sessions.end(viewer, viewer.sessionId);
+    expect(await isRefused(auth, signedIn.token)).toBe(true);
+  });
+
+  it('whose signal was lost is found by the look-up round of the other node', async () => {
+    const other = await createTimedNode();
+    await other.authenticate(signedIn.token);
+    const [listener] = watchAll([other]);
+    world.network.fate = 'lose';
+    await world.sessions.end(viewer, viewer.sessionId);
+    expect(listener).not.toHaveBeenCalled();
+
+    vi.advanceTimersByTime(checkMs);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalledOnce());
+    expect(await isRefused(other, signedIn.token)).toBe(true);
+  });
+
+  it('from before a watch began, and of a session that was deleted, is found by the round too', async () => {
+    const other = await createTimedNode();
+    const deleted = await other.authenticate((await world.sessions.begin(user, 'laptop')).token);
+    const lasting = await other.authenticate((await world.sessions.begin(user, 'tablet')).token);
+    await world.sessions.end(viewer, viewer.sessionId);
+    const [onRevoked, onDeleted, onLasting] = [vi.fn(), vi.fn(), vi.fn()];
+    other.watch(viewer.sessionId, onRevoked);
+    other.watch(deleted.sessionId, onDeleted);
+    other.watch(lasting.sessionId, onLasting);
+    await world.database.prisma.session.delete({ where: { id: deleted.sessionId } });
+
+    vi.advanceTimersByTime(checkMs);
+    await vi.waitFor(() => expect(onDeleted).toHaveBeenCalledOnce());
+    expect(onRevoked).toHaveBeenCalledOnce();
+    expect(onLasting).not.toHaveBeenCalled();
+  });
+
+  it('is found by the round after one that failed', async () => {
+    let failures = 0;
+    const query: Query = (sql, parameters) =>
+      failures++ === 0 ? Promise.reject(new Error('the database is away')) : world.database.query(sql, parameters);
+    const other = await createTimedNode({ database: { prisma: world.database.prisma, query } });
+    const [listener] = watchAll([other]);
+    world.network.fate = 'lose';
+    await world.sessions.end(viewer, viewer.sessionId);
+
+    vi.advanceTimersByTime(checkMs);
+    await vi.waitFor(() => expect(world.logger.lines).toMatchObject([{ level: 'warn' }]));
+    expect(listener).not.toHaveBeenCalled();
+
+    vi.advanceTimersByTime(checkMs);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalledOnce());
+  });
+
+  it('that was missed is looked up as soon as signals come again', async () => {
+    let reconnect = () => {};
+    const onReconnected: PubSub['onReconnected'] = (listener) => {
+      reconnect = listener;
+      return () => {};
+    };
+    const other = await world.node({ pubsub: { ...world.pubsub, onReconnected } });
+    await other.authenticate(signedIn.token);
+    const [listener] = watchAll([other]);
+    world.network.fate = 'lose';
+    await world.sessions.end(viewer, viewer.sessionId);
+
+    reconnect();
+    expect(await isRefused(other, signedIn.token)).toBe(true);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalledOnce());
+  });
+
+  it('that nobody was told of is found within seconds, by whoever comes with a token', async () => {
+    const other = await world.node();
+    await other.authenticate(signedIn.token);
+    world.network.fate = 'lose';
+    await world.sessions.end(viewer, viewer.sessionId);
+
+    const later = performance.now() + cacheMs + 1;
+    vi.spyOn(performance, 'now').mockImplementation(() => later);
+    await vi.waitFor(async () => expect(await isRefused(other, signedIn.token)).toBe(true));
+  });
+
+  it('that nobody was told of reaches who watches, once the session is looked up for anything', async () => {
+    const other = await world.node();
+    const [listener] = watchAll([other]);
+    world.network.fate = 'lose';
+    await world.sessions.end(viewer, viewer.sessionId);
+    expect(await other.expiryOf(viewer.sessionId)).toBe(0);
+    expect(listener).toHaveBeenCalledOnce();
+  });
+
+  it('holds although it could not be told, which is logged', async () => {
+    const publish = () => Promise.reject(new Error('signals are away'));
+    const other = await world.node({ pubsub: { ...world.pubsub, publish } });
+    await other.authenticate(signedIn.token);
+    await world.database.prisma.session.update({ where: { id: viewer.sessionId }, data: { revokedAt: new Date() } });
+
+    await other.tellRevoked([viewer.sessionId]);
+
+    expect(await isRefused(other, signedIn.token)).toBe(true);
+    expect(world.logger.lines).toMatchObject([{ level: 'warn', facts: { error: new Error('signals are away') } }]);
+  });
+
+  it('during a look-up is not hidden by what the look-up had read before', async () => {
+    const { database, release, wasRead } = createSlowDatabase();
+    const other = await world.node({ database });
+
+    const early = other.authenticate(signedIn.token);
+    await wasRead;
+    await world.sessions.end(viewer, viewer.sessionId);
+    release();
+    await early.catch(() => {});
+    expect(await isRefused(other, signedIn.token)).toBe(true);
+  });
+});
+
+describe('what is known of a session', () => {
+  it('is read anew once it is forgotten', async () => {
+    await world.database.prisma.user.update({ where: { id: user.id }, data: { name: 'Countess' } });
+    auth.forget(viewer.sessionId);
+    expect((await auth.authenticate(signedIn.token)).name).toBe('Countess');
+  });
+
+  it('has no end in the future when there is no such session', async () => {
+    expect(await auth.expiryOf(randomUUID())).toBe(0);
+  });
+});
+
+/** A node whose look-up rounds come when the test advances the timers. */
+async function createTimedNode(options: Parameters<AccountsWorld['node']>[0] = {}): Promise<Auth> {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  return world.node(options);
+}
+
+/** A database whose answers about sessions are held back until they are released. */
+function createSlowDatabase() {
+  let release = () => {};
+  let read = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const wasRead = new Promise<void>((resolve) => {
+    read = resolve;
+  });
+  const prisma = world.database.prisma.$extends({
+    query: {
+      session: {
+        async findUnique({ args, query }) {
+          const row = await query(args);
+          read();
+          await released;
+          return row;
+        },
+      },
+    },
+  });
+  return { database: { query: world.database.query, prisma: prisma as unknown as PrismaClient }, release, wasRead };
+}
+
+const watchAll = (nodes: readonly Auth[]) =>
+  nodes.map((node) => {
+    const listener = vi.fn();
+    node.watch(viewer.sessionId, listener);
+    return listener;
+  });
+
+const claims = () => ({ sub: user.id, sid: viewer.sessionId });
+
+async function wholeClaims(): Promise<object> {
+  const [, payload = ''] = (await forge(claims())).split('.');
+  return JSON.parse(Buffer.from(payload, 'base64url').toString());
+}
+
+const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+async function expectInvalid(token: string | Promise<string>): Promise<void> {
+  await expect(auth.authenticate(await token)).rejects.toThrow(
+    new UnauthenticatedError('The token is not valid: sign in again.'),
+  );
+}

@@ -1,0 +1,203 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createAvatars } from '../../api/domain/avatars.ts';
+import { openDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestLogger } from '../support/logger.ts';
+
+const png = Buffer.concat([Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]), Buffer.alloc(100, 1)]);
+const jpeg = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.alloc(100, 2)]);
+const webp = Buffer.concat([Buffer.from('RIFF\x64\0\0\0WEBPVP8 '), Buffer.alloc(100, 3)]);
+const dayMs = 86_400_000;
+const drawn = { type: 'image/svg+xml' };
+
+const logger = createTestLogger();
+let database: TestDatabase;
+let gravatar: Server;
+/** What the fake Gravatar was asked for, and what it answers. */
+const asked: string[] = [];
+let answer: RequestListener;
+let directory: string;
+
+beforeAll(async () => {
+  database = await openDatabase();
+  gravatar = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    answer(request, response);
+  });
+  await once(gravatar.listen(0, '127.0.0.1'), 'listening');
+});
+beforeEach(async () => {
+  asked.length = 0;
+  logger.lines.length = 0;
+  answer = (_, response) => response.end(png);
+  directory = join(await mkdtemp(join(tmpdir(), 'parley-')), 'avatars');
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(join(directory, '..'), { recursive: true });
+});
+afterAll(async () => {
+  gravatar.closeAllConnections();
+  gravatar.close();
+  await database.stop();
+});
+
+describe('a picture that is drawn', () => {
+  const avatars = () => createAvatars({ database, publicUrl: '', gravatar: null, logger });
+
+  it('is an SVG of shapes alone, in which nothing is loaded or run', async () => {
+    const picture = await avatars().picture(await user());
+    expect(picture?.type).toBe('image/svg+xml');
+    const svg = String(picture?.body);
+    expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" [^>]*>.*<\/svg>$/s);
+    const tags = new Set([...svg.matchAll(/<(\w+)/g)].map(([, name]) => name));
+    expect([...tags].sort()).toEqual(['circle', 'defs', 'g', 'linearGradient', 'rect', 'stop', 'svg']);
+  });
+
+  it('depends on the id alone: it stays, whatever the user is called', async () => {
+    const id = await user(null, 'Ada');
+    const before = await avatars().picture(id);
+    await database.prisma.user.update({ where: { id }, data: { name: '<script>', email: 'ada@example.org' } });
+    expect(await avatars().picture(id)).toEqual(before);
+  });
+
+  it('is another for another user', async () => {
+    const ids = await Promise.all(Array.from({ length: 50 }, () => user()));
+    const pictures = await Promise.all(ids.map((id) => avatars().picture(id)));
+    expect(new Set(pictures.map((picture) => String(picture?.body))).size).toBe(50);
+  });
+
+  it('is not there for who is not there', async () => {
+    expect(await avatars().picture(randomUUID())).toBeNull();
+  });
+
+  it("is served on this server's own address", () => {
+    const id = randomUUID();
+    expect(avatars().url(id)).toBe(`/avatars/${id}`);
+    const options = { database, publicUrl: 'https://chat.example.org', gravatar: null, logger };
+    expect(createAvatars(options).url(id)).toBe(`https://chat.example.org/avatars/${id}`);
+  });
+});
+
+describe('a picture of Gravatar', () => {
+  it('is asked for by the hash of the address', async () => {
+    await withGravatar().picture(await user('ada@example.org'));
+    expect(asked).toEqual([`/avatar/${hashOf('ada@example.org')}?d=404&s=160`]);
+  });
+
+  it.each([
+    ['PNG', 'image/png', png],
+    ['JPEG', 'image/jpeg', jpeg],
+    ['WebP', 'image/webp', webp],
+  ])('is served when it is a %s', async (_, type, body) => {
+    answer = (_request, response) => response.end(body);
+    expect(await withGravatar().picture(await user('ada@example.org'))).toEqual({ type, body });
+  });
+
+  it.each([
+    ['a page', '<!doctype html><script>alert(1)</script>'],
+    ['an SVG, which could run scripts', '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'],
+    ['a GIF', 'GIF89a'],
+    ['nothing', ''],
+  ])('is never %s, whatever it says of itself: one is drawn instead', async (_, body) => {
+    answer = (_request, response) => response.writeHead(200, { 'content-type': 'image/png' }).end(body);
+    const picture = await withGravatar().picture(await user('ada@example.org'));
+    expect(picture).toMatchObject(drawn);
+    expect(String(picture?.body)).not.toContain('script');
+  });
+
+  it('is not asked for when the user gave no address, or is not there', async () => {
+    expect(await withGravatar().picture(await user(null))).toMatchObject(drawn);
+    expect(await withGravatar().picture(randomUUID())).toBeNull();
+    expect(asked).toEqual([]);
+  });
+
+  it('is kept, also for a server that starts anew', async () => {
+    const id = await user('ada@example.org');
+    for (const _ of Array(3)) expect(await withGravatar().picture(id)).toEqual({ type: 'image/png', body: png });
+    expect(asked).toHaveLength(1);
+  });
+
+  it('is remembered as missing where there is none', async () => {
+    answer = (_, response) => response.writeHead(404).end('no such picture');
+    const id = await user('ada@example.org');
+    for (const _ of Array(3)) expect(await withGravatar().picture(id)).toMatchObject(drawn);
+    expect(asked).toHaveLength(1);
+    expect(logger.lines).toEqual([]);
+  });
+
+  it('is asked for again after a day', async () => {
+    const id = await user('ada@example.org');
+    await withGravatar().picture(id);
+    const yesterday = new Date(Date.now() - dayMs - 1_000);
+    await utimes(join(directory, hashOf('ada@example.org')), yesterday, yesterday);
+    answer = (_, response) => response.end(jpeg);
+    expect(await withGravatar().picture(id)).toEqual({ type: 'image/jpeg', body: jpeg });
+  });
+
+  it('is the same for many who ask at once', async () => {
+    const avatars = withGravatar();
+    const id = await user('ada@example.org');
+    const pictures = await Promise.all(Array.from({ length: 20 }, () => avatars.picture(id)));
+    for (const picture of pictures) expect(picture).toEqual({ type: 'image/png', body: png });
+    expect(logger.lines).toEqual([]);
+    expect(await readdir(directory)).toEqual([hashOf('ada@example.org')]);
+  });
+});
+
+describe('while Gravatar fails', () => {
+  it.each<[string, RequestListener]>([
+    ['says so', (_, response) => response.writeHead(503).end()],
+    ['hangs up', (request) => request.socket.destroy()],
+    ['hangs up in the middle', (_, response) => void response.writeHead(200).write(png, () => response.destroy())],
+    ['sends too much', (_, response) => response.end(Buffer.concat([png, Buffer.alloc(300_000)]))],
+  ])(
+    'because it %s, one is drawn, which is logged without the address, and the next time it is asked again',
+    async (_, fault) => {
+      answer = fault;
+      const email = 'ada@example.org';
+      const id = await user(email);
+      expect(await withGravatar().picture(id)).toMatchObject(drawn);
+      expect(logger.lines).toMatchObject([{ level: 'warn', facts: { userId: id } }]);
+      const logged = inspect(logger.lines, { depth: 10 });
+      for (const secret of [email, hashOf(email)]) expect(logged).not.toContain(secret);
+
+      answer = (_request, response) => response.end(png);
+      expect(await withGravatar().picture(id)).toEqual({ type: 'image/png', body: png });
+    },
+  );
+
+  it('because it does not answer in time, one is drawn', async () => {
+    const timeout = new AbortController();
+    const inTime = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(timeout.signal);
+    answer = () => timeout.abort(new DOMException('The operation timed out.', 'TimeoutError'));
+    expect(await withGravatar().picture(await user('ada@example.org'))).toMatchObject(drawn);
+    expect(inTime).toHaveBeenCalledExactlyOnceWith(3_000);
+    expect(logger.lines).toMatchObject([{ level: 'warn' }]);
+  });
+});
+
+/** Pictures from the fake Gravatar: whatever is asked of the real one goes there. */
+function withGravatar() {
+  const { port } = gravatar.address() as AddressInfo;
+  const toFake: typeof fetch = (input, init) => {
+    const { origin, pathname, search } = new URL(String(input));
+    expect(origin).toBe('https://gravatar.com');
+    return fetch(`http://127.0.0.1:${port}${pathname}${search}`, init);
+  };
+  return createAvatars({ database, publicUrl: '', gravatar: { directory, fetch: toFake }, logger });
+}
+
+async function user(email: string | null = null, name = 'Somebody'): Promise<string> {
+  const { id } = await database.prisma.user.create({ data: { id: randomUUID(), name, email, createdAt: new Date() } });
+  return id;
+}
+
+const hashOf = (email: string) => createHash('sha256').update(email).digest('hex');

@@ -1,0 +1,292 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Viewer } from '../../api/domain/auth.ts';
+import type { SignedIn } from '../../api/domain/sessions.ts';
+import { NotFoundError, UnauthenticatedError } from '../../api/errors.ts';
+import type { User } from '../../prisma/generated/client.ts';
+import { type AccountsWorld, createAccountsWorld, isRefused } from '../support/accounts.ts';
+
+const graceMs = 10_000;
+
+let world: AccountsWorld;
+let user: User;
+let first: SignedIn;
+let viewer: Viewer;
+
+beforeAll(async () => {
+  world = await createAccountsWorld();
+});
+beforeEach(async () => {
+  world.clock.now = Date.now();
+  user = await world.user();
+  first = await world.sessions.begin(user, 'phone');
+  viewer = await world.auth.authenticate(first.token);
+});
+afterAll(() => world.stop());
+
+const refresh = (refreshToken: string) => world.sessions.refresh(refreshToken);
+
+describe('a refresh', () => {
+  it('gives another token and another refresh token for the same session', async () => {
+    const second = await refresh(first.refreshToken);
+    expect(second.refreshToken).not.toBe(first.refreshToken);
+    expect(second.userId).toBe(user.id);
+    expect(await world.auth.authenticate(second.token)).toMatchObject({ sessionId: viewer.sessionId, userId: user.id });
+  });
+
+  it('goes on from each to the next', async () => {
+    let signedIn = first;
+    for (const _ of Array(5)) {
+      world.clock.now += 600_000;
+      signedIn = await refresh(signedIn.refreshToken);
+    }
+    const [session] = await world.sessions.list(viewer);
+    expect(session?.lastUsedAt).toEqual(new Date(world.clock.now));
+    expect(session?.createdAt.getTime()).toBeLessThan(world.clock.now);
+  });
+
+  it('can be repeated within the grace, when its answer was lost', async () => {
+    const lost = await refresh(first.refreshToken);
+    world.clock.now += graceMs;
+    const second = await refresh(first.refreshToken);
+    expect(second.refreshToken).not.toBe(lost.refreshToken);
+    expect(await isRefused(world.auth, second.token)).toBe(false);
+    expect((await refresh(second.refreshToken)).userId).toBe(user.id);
+  });
+
+  it('has a grace that repeating does not prolong', async () => {
+    await refresh(first.refreshToken);
+    world.clock.now += graceMs;
+    await refresh(first.refreshToken);
+    world.clock.now += 1;
+    await expectReuse(first.refreshToken);
+  });
+
+  it('of a token that was used before the grace ends the session', async () => {
+    const second = await refresh(first.refreshToken);
+    world.clock.now += graceMs + 1;
+    await expectReuse(first.refreshToken);
+    await expect(refresh(second.refreshToken)).rejects.toThrow(UnauthenticatedError);
+  });
+
+  it('of a token whose successor was used ends the session, also within the grace', async () => {
+    const second = await refresh(first.refreshToken);
+    await refresh(second.refreshToken);
+    await expectReuse(first.refreshToken);
+  });
+
+  it('of a token from long ago ends the session', async () => {
+    let signedIn = first;
+    for (const _ of Array(4)) signedIn = await refresh(signedIn.refreshToken);
+    await expectReuse(first.refreshToken);
+    await expect(refresh(signedIn.refreshToken)).rejects.toThrow(UnauthenticatedError);
+  });
+
+  it('of another successor, once one of them went on, ends the session', async () => {
+    const [mine, stolen] = [await refresh(first.refreshToken), await refresh(first.refreshToken)];
+    await refresh(mine.refreshToken);
+    await expectReuse(stolen.refreshToken);
+  });
+
+  it('that comes many times at once gives each a successor, of which one may go on', async () => {
+    const many = await Promise.all(Array.from({ length: 8 }, () => refresh(first.refreshToken)));
+    expect(new Set(many.map(({ refreshToken }) => refreshToken)).size).toBe(8);
+
+    const next = await Promise.allSettled(many.map(({ refreshToken }) => refresh(refreshToken)));
+    expect(next.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(await world.sessions.list(viewer)).toEqual([]);
+  });
+
+  it('that was stolen ends that session alone, and tells who is connected by it', async () => {
+    const other = await world.sessions.begin(user, 'laptop');
+    const onEnd = vi.fn();
+    world.auth.watch(viewer.sessionId, onEnd);
+    const second = await refresh(first.refreshToken);
+    await refresh(second.refreshToken);
+    await expectReuse(first.refreshToken);
+
+    expect(onEnd).toHaveBeenCalledOnce();
+    expect(await isRefused(world.auth, other.token)).toBe(false);
+    expect((await refresh(other.refreshToken)).userId).toBe(user.id);
+  });
+
+  it('tells nobody that the session ended while all is well', async () => {
+    const onEnd = vi.fn();
+    world.auth.watch(viewer.sessionId, onEnd);
+    await refresh((await refresh(first.refreshToken)).refreshToken);
+    expect(onEnd).not.toHaveBeenCalled();
+  });
+
+  it('prolongs what the session may do', async () => {
+    const before = await world.auth.expiryOf(viewer.sessionId);
+    world.clock.now += 60_000;
+    await refresh(first.refreshToken);
+    expect(await world.auth.expiryOf(viewer.sessionId)).toBe(before + 60_000);
+  });
+
+  it.each(['', 'unknown', 'x'.repeat(10_000), 'nul \0'])('of %j, which nobody was given, is refused', async (token) => {
+    await expect(refresh(token)).rejects.toThrow(UnauthenticatedError);
+    expect(await world.sessions.list(viewer)).toHaveLength(1);
+  });
+
+  it('takes no token of another kind', async () => {
+    await expect(refresh(first.token)).rejects.toThrow(UnauthenticatedError);
+    expect(await isRefused(world.auth, first.refreshToken)).toBe(true);
+  });
+
+  it('does not bring back a session that was ended', async () => {
+    await world.sessions.end(viewer, viewer.sessionId);
+    await expect(refresh(first.refreshToken)).rejects.toThrow(UnauthenticatedError);
+    expect(await world.sessions.list(viewer)).toEqual([]);
+  });
+});
+
+describe('a refresh token', () => {
+  it('is kept as a hash only', async () => {
+    const second = await refresh(first.refreshToken);
+    const kept = await world.dump();
+    expect(kept).toContain(viewer.sessionId);
+    for (const { refreshToken, token } of [first, second]) {
+      expect(kept).not.toContain(refreshToken);
+      expect(kept).not.toContain(Buffer.from(refreshToken, 'base64url').toString('hex'));
+      expect(kept).not.toContain(Buffer.from(refreshToken).toString('hex'));
+      expect(kept).not.toContain(token);
+    }
+  });
+
+  it('is long, and every one another', async () => {
+    const other = await world.sessions.begin(user, 'laptop');
+    expect(Buffer.from(first.refreshToken, 'base64url')).toHaveLength(32);
+    expect(other.refreshToken).not.toBe(first.refreshToken);
+  });
+});
+
+describe('a session', () => {
+  it('does not begin with a password that was changed meanwhile', async () => {
+    await world.database.prisma.user.update({ where: { id: user.id }, data: { passwordHash: 'changed' } });
+    await expect(world.sessions.begin(user, 'laptop')).rejects.toThrow(UnauthenticatedError);
+    expect(await world.sessions.list(viewer)).toHaveLength(1);
+  });
+
+  it('that is renewed goes on from the new tokens', async () => {
+    const renewed = await world.sessions.renew(viewer);
+    expect((await world.auth.authenticate(renewed.token)).sessionId).toBe(viewer.sessionId);
+    const next = await refresh(renewed.refreshToken);
+    expect(next.userId).toBe(user.id);
+    await expectReuse(first.refreshToken);
+  });
+
+  it('that is renewed alone ends the others, and tells who is connected by them', async () => {
+    const others = [await world.sessions.begin(user, 'laptop'), await world.sessions.begin(user, 'tablet')];
+    const stranger = await world.sessions.begin(await world.user(), 'phone');
+    const ended: string[] = [];
+    for (const { token } of [first, ...others]) {
+      const { sessionId } = await world.auth.authenticate(token);
+      world.auth.watch(sessionId, () => ended.push(token));
+    }
+
+    const renewed = await world.sessions.renewAlone(viewer, async () => {});
+
+    expect(ended.sort()).toEqual(others.map(({ token }) => token).sort());
+    for (const { token, refreshToken } of others) {
+      expect(await isRefused(world.auth, token)).toBe(true);
+      await expect(refresh(refreshToken)).rejects.toThrow(UnauthenticatedError);
+    }
+    expect(await isRefused(world.auth, stranger.token)).toBe(false);
+    expect((await refresh(renewed.refreshToken)).userId).toBe(user.id);
+  });
+
+  it('is not renewed, and ends no other, when the work along with it fails', async () => {
+    const other = await world.sessions.begin(user, 'laptop');
+    const work = world.sessions.renewAlone(viewer, () => Promise.reject(new Error('it failed')));
+    await expect(work).rejects.toThrow('it failed');
+    expect((await refresh(other.refreshToken)).userId).toBe(user.id);
+    expect((await refresh(first.refreshToken)).userId).toBe(user.id);
+  });
+});
+
+describe('the list of sessions', () => {
+  it('has the present ones of the viewer, the newest first', async () => {
+    world.clock.now += 1_000;
+    await world.sessions.begin(user, 'laptop');
+    world.clock.now += 1_000;
+    const ended = await world.auth.authenticate((await world.sessions.begin(user, 'lost')).token);
+    await world.sessions.end(viewer, ended.sessionId);
+    world.clock.now += 1_000;
+    await world.sessions.begin(user, 'tablet');
+    await world.sessions.begin(await world.user(), "a stranger's");
+
+    expect((await world.sessions.list(viewer)).map(({ device }) => device)).toEqual(['tablet', 'laptop', 'phone']);
+  });
+
+  it('has a hundred at most', async () => {
+    for (const n of Array(100).keys()) {
+      world.clock.now += 1_000;
+      await world.sessions.begin(user, `device ${n}`);
+    }
+    const devices = (await world.sessions.list(viewer)).map(({ device }) => device);
+    expect(devices).toHaveLength(100);
+    expect(devices).not.toContain('phone');
+  });
+
+  it("finds one of one's own, also when it was ended, but nobody else's", async () => {
+    await world.sessions.end(viewer, viewer.sessionId);
+    expect(await world.sessions.find(viewer, viewer.sessionId)).toMatchObject({
+      device: 'phone',
+      revokedAt: new Date(world.clock.now),
+    });
+    const stranger = await viewerOf(await world.sessions.begin(await world.user(), 'phone'));
+    expect(await world.sessions.find(viewer, stranger.sessionId)).toBeNull();
+  });
+});
+
+describe('ending a session', () => {
+  it('ends its tokens and tells who is connected by it, but no other', async () => {
+    const other = await world.sessions.begin(user, 'laptop');
+    const { sessionId } = await viewerOf(other);
+    const [onEnd, onOwnEnd] = [vi.fn(), vi.fn()];
+    world.auth.watch(sessionId, onEnd);
+    world.auth.watch(viewer.sessionId, onOwnEnd);
+
+    expect(await world.sessions.end(viewer, sessionId)).toMatchObject({ id: sessionId, device: 'laptop' });
+
+    expect(onEnd).toHaveBeenCalledOnce();
+    expect(onOwnEnd).not.toHaveBeenCalled();
+    expect(await isRefused(world.auth, other.token)).toBe(true);
+    expect(await isRefused(world.auth, first.token)).toBe(false);
+  });
+
+  it('twice leaves the time of the first', async () => {
+    const { revokedAt } = await world.sessions.end(viewer, viewer.sessionId);
+    world.clock.now += 60_000;
+    expect((await world.sessions.end(viewer, viewer.sessionId)).revokedAt).toEqual(revokedAt);
+  });
+
+  it("is not for others' sessions, of which it does not even tell whether they are there", async () => {
+    const stranger = await world.sessions.begin(await world.user(), 'phone');
+    const { sessionId, userId } = await viewerOf(stranger);
+    const refusals = await Promise.allSettled([
+      world.sessions.end(viewer, sessionId),
+      world.sessions.end(viewer, userId),
+    ]);
+    for (const refusal of refusals)
+      expect(refusal).toMatchObject({ reason: new NotFoundError('There is no such session of yours.') });
+    expect((await refresh(stranger.refreshToken)).userId).toBe(userId);
+  });
+
+  it('is what signing out does to the present one', async () => {
+    const other = await world.sessions.begin(user, 'laptop');
+    await world.accounts.logout(viewer);
+    expect(await isRefused(world.auth, first.token)).toBe(true);
+    await expect(refresh(first.refreshToken)).rejects.toThrow(UnauthenticatedError);
+    expect((await refresh(other.refreshToken)).userId).toBe(user.id);
+  });
+});
+
+const viewerOf = ({ token }: SignedIn): Promise<Viewer> => world.auth.authenticate(token);
+
+/** Expects that a refresh is refused for its token was used before, and that the session is over by that. */
+async function expectReuse(refreshToken: string): Promise<void> {
+  await expect(refresh(refreshToken)).rejects.toThrow(/was used before/);
+  expect(await isRefused(world.auth, first.token)).toBe(true);
+  expect(await world.sessions.find(viewer, viewer.sessionId)).toMatchObject({ revokedAt: expect.any(Date) });
+}

@@ -1,0 +1,557 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Database } from '../../api/infra/database/database.ts';
+import { createLogger } from '../../api/logger.ts';
+import { encodeId } from '../../schema/ids.ts';
+import { startApp } from '../support/app.ts';
+import type { Answer, GraphQLAnswer } from '../support/client.ts';
+import { openSocket, post } from '../support/wire.ts';
+
+const backstage = vi.hoisted(() => ({ database: undefined as Database | undefined, log: '' }));
+
+vi.mock(import('../../api/infra/database/pglite.ts'), async (importOriginal) => {
+  const original = await importOriginal();
+  const createPgliteDatabase: typeof original.createPgliteDatabase = async (options) => {
+    backstage.database = await original.createPgliteDatabase(options);
+    return backstage.database;
+  };
+  return { ...original, createPgliteDatabase };
+});
+
+vi.mock(import('pino'), async (importOriginal) => {
+  const original = await importOriginal();
+  const destination = {
+    write(line: string) {
+      backstage.log += line;
+    },
+  };
+  const pino = ((options: object) => original.pino(options, destination)) as unknown as typeof original.pino;
+  return { ...original, pino };
+});
+
+const session = 'token refreshToken expiresAt user { id name isGuest email }';
+const queries = {
+  me: '{ me { id name isGuest email isModerator avatarUrl createdAt lastSeenAt } }',
+  user: 'query ($id: ID!) { user(id: $id) { id name isGuest email isModerator } }',
+  users: `query ($search: String!, $first: Int, $after: String, $last: Int, $before: String) {
+    users(search: $search, first: $first, after: $after, last: $last, before: $before) {
+      nodes { id name email isModerator } edges { cursor node { name } }
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    }
+  }`,
+  sessions: '{ sessions { id device createdAt lastUsedAt current revokedAt } }',
+  node: 'query ($id: ID!) { node(id: $id) { __typename id ... on User { name email } ... on DeviceSession { device } } }',
+  register: `mutation ($input: RegisterInput!) { register(input: $input) { ${session} } }`,
+  login: `mutation ($input: LoginInput!) { login(input: $input) { ${session} } }`,
+  guest: `mutation ($input: GuestInput!) { guest(input: $input) { ${session} } }`,
+  refresh: `mutation ($refreshToken: String!) { refresh(refreshToken: $refreshToken) { ${session} } }`,
+  logout: 'mutation { logout }',
+  revokeSession: 'mutation ($id: ID!) { revokeSession(id: $id) { id device revokedAt } }',
+  updateProfile: 'mutation ($input: ProfileInput!) { updateProfile(input: $input) { id name } }',
+  changePassword: `mutation ($current: String!, $next: String!) {
+    changePassword(current: $current, next: $next) { ${session} }
+  }`,
+};
+type Operation = keyof typeof queries;
+
+/** Distinct enough to be found wherever they should not be. */
+const password = 'pass-word-of-the-tests';
+const nextPassword = 'next-word-of-the-tests';
+const wrongPassword = 'wrong-word-of-the-tests';
+const revoked = { code: 4403 };
+
+let app: Awaited<ReturnType<typeof startApp>>;
+/** Every answer so far, as it came. */
+const answers: { operation: string; text: string }[] = [];
+const addresses: string[] = [];
+const tokens: string[] = [];
+
+beforeAll(async () => {
+  app = await startApp({ RATE_LIMITS: 'on' });
+});
+afterAll(() => app.stop());
+
+describe('register', () => {
+  it('answers a session of a user with a password', async () => {
+    const email = someAddress();
+    const given = { email: ` ${email.toUpperCase()}`, password, name: ' Ada ', device: 'phone' };
+    const signedIn = await well('register', { input: given });
+    expect(signedIn).toEqual({
+      token: expect.any(String),
+      refreshToken: expect.any(String),
+      expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      user: { id: expect.stringMatching(/^u_/), name: 'Ada', isGuest: false, email },
+    });
+    expect(await well('me', {}, signedIn.token)).toMatchObject({ id: signedIn.user.id, email, isModerator: false });
+  });
+
+  it('makes a user of a guest, who keeps id, channels, history and the session', async () => {
+    const guest = await signUpGuest();
+    const room = (await execute(`mutation { createRoom(input: { name: "Kept" }) { id } }`, {}, guest.token)).data;
+    const sent = `mutation ($id: ID!) { send(input: { channelId: $id, text: "before" }) { message { id } } }`;
+    await execute(sent, { id: room.createRoom.id }, guest.token);
+
+    const user = await signUp(guest.token);
+
+    expect(user.user).toMatchObject({ id: guest.user.id, isGuest: false });
+    const mine =
+      '{ me { channels(first: 9) { nodes { name viewerMembership { role } messages(last: 1) { nodes { text author { id } } } } } } }';
+    expect((await execute(mine, {}, user.token)).data.me.channels.nodes).toEqual([
+      {
+        name: 'Kept',
+        viewerMembership: { role: 'OWNER' },
+        messages: { nodes: [{ text: 'before', author: { id: guest.user.id } }] },
+      },
+    ]);
+    expect(await well('sessions', {}, user.token)).toMatchObject([{ device: 'phone', current: true }]);
+  });
+
+  it('ignores a stale token', async () => {
+    expect((await signUp('stale')).user.isGuest).toBe(false);
+  });
+
+  it('refuses what it is given badly, each field with its path', async () => {
+    const { error } = await badly('register', { input: { email: 'ada', password: 'short', name: '' } });
+    expect(error).toMatchObject({
+      path: ['register'],
+      extensions: {
+        code: 'BAD_USER_INPUT',
+        fields: [{ path: 'input.email' }, { path: 'input.password' }, { path: 'input.name' }],
+      },
+    });
+    for (const { message } of error.extensions['fields']) expect(message).toEqual(expect.any(String));
+  });
+
+  it('refuses an address that is taken', async () => {
+    const { email } = await signUp();
+    const { code } = await badly('register', { input: { email: email.toUpperCase(), password, name: 'Eve' } });
+    expect(code).toBe('CONFLICT');
+  });
+});
+
+describe('login', () => {
+  it('answers another session of the user', async () => {
+    const { email, user, token } = await signUp();
+    const laptop = await well('login', { input: { email, password, device: 'laptop' } });
+    expect(laptop.user).toEqual({ ...user, email });
+    expect((await well('sessions', {}, token)).map(({ device }: Answer) => device).sort()).toEqual(['laptop', 'phone']);
+  });
+
+  it('ignores a stale token', async () => {
+    const { email, user } = await signUp();
+    expect((await well('login', { input: { email, password } }, 'stale')).user.id).toBe(user.id);
+  });
+
+  it('refuses an address and a password in the same words', async () => {
+    const { email } = await signUp();
+    const wrong = await badly('login', { input: { email, password: wrongPassword } });
+    const unknown = await badly('login', { input: { email: someAddress(), password } });
+    expect(wrong.code).toBe('UNAUTHENTICATED');
+    expect({ ...unknown.error, locations: null }).toEqual({ ...wrong.error, locations: null });
+  });
+
+  it('is refused after too many tries, and says when to try again', async () => {
+    const { email } = await signUp();
+    for (const _ of Array(10)) await badly('login', { input: { email, password: wrongPassword } });
+    const { error, code } = await badly('login', { input: { email, password } });
+    expect(code).toBe('RATE_LIMITED');
+    expect(error.extensions['retryAfterMs']).toBeGreaterThan(0);
+    expect(error.extensions['retryAfterMs']).toBeLessThanOrEqual(60_000);
+  });
+});
+
+describe('guest', () => {
+  it('answers a session of a user without a password', async () => {
+    const { token, user } = await signUpGuest();
+    expect(user).toMatchObject({ name: 'Guest', isGuest: true, email: null });
+    expect(await well('me', {}, token)).toMatchObject({ id: user.id, isGuest: true, isModerator: false });
+  });
+
+  it('ignores a stale token', async () => {
+    expect((await well('guest', { input: { name: 'Guest' } }, 'stale')).user.isGuest).toBe(true);
+  });
+
+  it('refuses what it is given badly', async () => {
+    const { error } = await badly('guest', { input: { name: 'x'.repeat(51), email: 'nowhere' } });
+    expect(error.extensions).toMatchObject({
+      code: 'BAD_USER_INPUT',
+      fields: [{ path: 'input.name' }, { path: 'input.email' }],
+    });
+  });
+});
+
+describe('refresh', () => {
+  it('answers other tokens of the same session', async () => {
+    const { refreshToken, user, token } = await signUp();
+    const [before] = await well('sessions', {}, token);
+    const refreshed = await well('refresh', { refreshToken });
+    expect(refreshed.user.id).toBe(user.id);
+    expect(refreshed.refreshToken).not.toBe(refreshToken);
+    expect(await well('sessions', {}, refreshed.token)).toMatchObject([{ id: before.id, current: true }]);
+  });
+
+  it('refuses a token that nobody was given', async () => {
+    expect(await badly('refresh', { refreshToken: 'unknown' })).toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  it('refuses a token whose successor was used, and ends the session and what is connected by it', async () => {
+    const { refreshToken, token } = await signUp();
+    const socket = await connect(token);
+    const second = await well('refresh', { refreshToken });
+    const third = await well('refresh', { refreshToken: second.refreshToken });
+    expect(await badly('refresh', { refreshToken })).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await badly('me', {}, third.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await socket.closed).toMatchObject(revoked);
+  });
+});
+
+describe('logout', () => {
+  it('ends the present session and its live connections, and no other', async () => {
+    const { email, token, refreshToken } = await signUp();
+    const other = await well('login', { input: { email, password } });
+    const socket = await connect(token);
+
+    expect(await well('logout', {}, token)).toBe(true);
+
+    expect(await socket.closed).toMatchObject(revoked);
+    expect(await badly('logout', {}, token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await badly('refresh', { refreshToken })).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await well('sessions', {}, other.token)).toHaveLength(1);
+  });
+});
+
+describe('revokeSession', () => {
+  it('ends another session of the viewer, and its live connections', async () => {
+    const { email, token } = await signUp();
+    const laptop = await well('login', { input: { email, password, device: 'laptop' } });
+    const socket = await connect(laptop.token);
+    const { id } = (await well('sessions', {}, token)).find(({ current }: Answer) => !current);
+
+    expect(await well('revokeSession', { id }, token)).toEqual({
+      id,
+      device: 'laptop',
+      revokedAt: expect.any(String),
+    });
+
+    expect(await socket.closed).toMatchObject(revoked);
+    expect(await badly('sessions', {}, laptop.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await well('sessions', {}, token)).toMatchObject([{ current: true }]);
+  });
+
+  it("does not know others' sessions, nor ids of other things", async () => {
+    const { token, user } = await signUp();
+    const stranger = await signUp();
+    const [{ id }] = await well('sessions', {}, stranger.token);
+    for (const given of [id, user.id, encodeId('DeviceSession', randomUUID()), 'd_', '\0'])
+      expect(await badly('revokeSession', { id: given }, token)).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await well('sessions', {}, stranger.token)).toHaveLength(1);
+  });
+});
+
+describe('updateProfile', () => {
+  it('answers the user with the new name, and leaves what is left out', async () => {
+    const { token, user } = await signUp();
+    const renamed = { id: user.id, name: 'Countess' };
+    expect(await well('updateProfile', { input: { name: 'Countess' } }, token)).toEqual(renamed);
+    expect(await well('updateProfile', { input: {} }, token)).toEqual(renamed);
+    expect(await well('updateProfile', { input: { name: null } }, token)).toEqual(renamed);
+    expect(await well('me', {}, token)).toMatchObject(renamed);
+  });
+
+  it('refuses a bad name', async () => {
+    const { token } = await signUp();
+    const { error } = await badly('updateProfile', { input: { name: 'A\0da' } }, token);
+    expect(error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'input.name' }] });
+  });
+});
+
+describe('changePassword', () => {
+  it('renews the session and ends every other', async () => {
+    const { email, token, user } = await signUp();
+    const other = await well('login', { input: { email, password } });
+    const socket = await connect(other.token);
+
+    const renewed = await well('changePassword', { current: password, next: nextPassword }, token);
+
+    expect(renewed.user.id).toBe(user.id);
+    expect(await socket.closed).toMatchObject(revoked);
+    expect(await badly('me', {}, other.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await well('sessions', {}, renewed.token)).toMatchObject([{ current: true }]);
+    expect(await badly('login', { input: { email, password } })).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect((await well('login', { input: { email, password: nextPassword } })).user.id).toBe(user.id);
+  });
+
+  it('refuses a wrong present one, and a bad new one', async () => {
+    const { token } = await signUp();
+    const wrong = await badly('changePassword', { current: wrongPassword, next: nextPassword }, token);
+    expect(wrong.error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'current' }] });
+    const short = await badly('changePassword', { current: password, next: 'short' }, token);
+    expect(short.error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'next' }] });
+  });
+});
+
+describe('me', () => {
+  it('is the signed-in user, and nobody without a token', async () => {
+    const { token, user, email } = await signUp();
+    expect(await well('me', {}, token)).toEqual({
+      ...user,
+      email,
+      isModerator: false,
+      avatarUrl: expect.stringMatching(/^\/avatars\//),
+      createdAt: expect.any(String),
+      lastSeenAt: null,
+    });
+    expect(await well('me')).toBeNull();
+  });
+
+  it('has a picture on this server, in which nothing can run', async () => {
+    const { token } = await signUp();
+    const { avatarUrl } = await well('me', {}, token);
+    const picture = await fetch(`${app.url}${avatarUrl}`);
+    expect(picture.status).toBe(200);
+    expect(picture.headers.get('content-type')).toBe('image/svg+xml');
+    expect(picture.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(await picture.text()).toMatch(/^<svg /);
+    expect((await fetch(`${app.url}/avatars/${randomUUID()}`)).status).toBe(404);
+  });
+});
+
+describe('user', () => {
+  it('is found by its id, and null when there is none', async () => {
+    const { token } = await signUp();
+    const { user } = await signUp();
+    expect(await well('user', { id: user.id }, token)).toMatchObject({ id: user.id, name: 'Ada' });
+    for (const id of [encodeId('User', randomUUID()), encodeId('Channel', randomUUID()), 'u_', ''])
+      expect(await well('user', { id }, token)).toBeNull();
+  });
+});
+
+describe('users', () => {
+  it('are found by the beginning of their name, page by page in both directions', async () => {
+    const { token } = await signUp();
+    const prefix = randomUUID().slice(0, 8);
+    for (const end of ['c', 'A', 'b']) await well('guest', { input: { name: `${prefix} ${end}` } });
+    const namesOf = ({ nodes }: Answer) => nodes.map(({ name }: Answer) => name.at(-1));
+    const search = (given: object) => well('users', { search: prefix.toUpperCase(), ...given }, token);
+
+    const first = await search({ first: 2 });
+    expect(namesOf(first)).toEqual(['A', 'b']);
+    expect(first.pageInfo).toMatchObject({ hasNextPage: true, endCursor: first.edges[1].cursor });
+    const rest = await search({ first: 2, after: first.pageInfo.endCursor });
+    expect(namesOf(rest)).toEqual(['c']);
+    expect(rest.pageInfo.hasNextPage).toBe(false);
+    const last = await search({ last: 1, before: rest.pageInfo.startCursor });
+    expect(namesOf(last)).toEqual(['b']);
+    expect(last.pageInfo.hasPreviousPage).toBe(true);
+    expect(namesOf(await search({}))).toEqual(['A', 'b', 'c']);
+  });
+
+  it.each<[string, object, string]>([
+    ['more than a page holds', { first: 101 }, 'first'],
+    ['less than none', { last: -1 }, 'last'],
+    ['both ends', { first: 1, last: 1 }, 'last'],
+    ['a cursor that is none', { after: 'none' }, 'after'],
+    ['a cursor that was tampered with', { before: cursorOf(`${'-'.repeat(36)}:Ada`) }, 'before'],
+    ['a cursor with a NUL character', { after: cursorOf(`${randomUUID()}:A\0`) }, 'after'],
+  ])('cannot be asked for by %s', async (_, given, path) => {
+    const { token } = await signUpGuest();
+    const { error } = await badly('users', { search: 'A', ...given }, token);
+    expect(error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path }] });
+  });
+});
+
+describe('sessions', () => {
+  it("are the viewer's, the newest first", async () => {
+    const { email, token } = await signUp();
+    await well('login', { input: { email, password, device: 'laptop' } });
+    const moment = expect.any(String);
+    const common = { id: expect.stringMatching(/^d_/), createdAt: moment, lastUsedAt: moment, revokedAt: null };
+    expect(await well('sessions', {}, token)).toEqual([
+      { ...common, device: 'laptop', current: false },
+      { ...common, device: 'phone', current: true },
+    ]);
+  });
+});
+
+describe('node', () => {
+  it("finds a user and one's own session, and nothing without a viewer", async () => {
+    const { token, user } = await signUp();
+    const stranger = await signUp();
+    const [own] = await well('sessions', {}, token);
+    const [others] = await well('sessions', {}, stranger.token);
+
+    expect(await well('node', { id: user.id }, token)).toMatchObject({ __typename: 'User', id: user.id });
+    expect(await well('node', { id: own.id }, token)).toEqual({
+      __typename: 'DeviceSession',
+      id: own.id,
+      device: 'phone',
+    });
+    expect(await well('node', { id: others.id }, token)).toBeNull();
+    for (const id of [user.id, own.id]) expect(await well('node', { id })).toBeNull();
+  });
+});
+
+describe('without a valid token', () => {
+  const needed: [Operation, object][] = [
+    ['user', { id: encodeId('User', randomUUID()) }],
+    ['users', { search: '' }],
+    ['sessions', {}],
+    ['logout', {}],
+    ['revokeSession', { id: encodeId('DeviceSession', randomUUID()) }],
+    ['updateProfile', { input: { name: 'Eve' } }],
+    ['changePassword', { current: password, next: nextPassword }],
+  ];
+
+  it.each(needed)('%s is refused', async (operation, variables) => {
+    expect(await badly(operation, variables)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await badly(operation, variables, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  it('me is refused when there was one, for it is to be refreshed', async () => {
+    expect(await badly('me', {}, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+});
+
+describe('secrets', () => {
+  it("never let out others' addresses and rights, wherever users are met", async () => {
+    const [ada, eve] = [await signUp(), await signUp()];
+    const hidden = { email: null, isModerator: null };
+    expect(await well('user', { id: ada.user.id }, eve.token)).toMatchObject(hidden);
+    expect(await well('node', { id: ada.user.id }, eve.token)).toMatchObject({ email: null });
+    const { nodes } = await well('users', { search: 'Ada', first: 100 }, eve.token);
+    expect(nodes.length).toBeGreaterThan(1);
+    for (const node of nodes) expect(node.email).toBe(node.id === eve.user.id ? eve.email : null);
+
+    const direct = `mutation ($id: ID!) { openDirect(userId: $id) {
+      peer { email isModerator } members { nodes { id email isModerator } }
+    } }`;
+    const { openDirect } = (await execute(direct, { id: ada.user.id }, eve.token)).data;
+    expect(openDirect.peer).toEqual(hidden);
+    expect(openDirect.members.nodes).toContainEqual({ id: ada.user.id, ...hidden });
+    expect(openDirect.members.nodes).toContainEqual({ id: eve.user.id, email: eve.email, isModerator: false });
+  });
+
+  it.each<[string, object]>([
+    ['a field is missing', { email: 'ada@example.org', password }],
+    ['a field is unknown', { email: 'ada@example.org', password, name: 'Ada', age: 7 }],
+    ['a field is of another kind', { email: 'ada@example.org', password: [password], name: { first: password } }],
+  ])('are not repeated to who gave them when %s', async (_, input) => {
+    const { errors } = await execute(queries.register, { input });
+    expect(errors.length).toBeGreaterThan(0);
+    for (const { extensions } of errors)
+      expect(extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: expect.stringMatching(/^input/) }] });
+    expectNone(JSON.stringify(errors), [password, 'ada@example.org']);
+  });
+
+  it('are neither in the answers nor in the log when the server fails', async () => {
+    const { email, token, refreshToken } = await signUp();
+    const { token: guestToken } = await signUpGuest();
+    const [{ id }] = await well('sessions', {}, token);
+    const input = { email: someAddress(), password, name: 'Ada' };
+    const failing: [Operation, object, string?][] = [
+      ['register', { input }],
+      ['register', { input }, guestToken],
+      ['guest', { input: { name: 'Ada', email: someAddress() } }],
+      ['login', { input: { email, password } }],
+      ['refresh', { refreshToken }],
+      ['changePassword', { current: password, next: nextPassword }, token],
+      ['updateProfile', { input: { name: 'Countess' } }, token],
+      ['revokeSession', { id }, token],
+      ['logout', {}, token],
+    ];
+
+    const failures = await withBrokenTables(async () => {
+      const errors = [];
+      for (const [operation, ...given] of failing) errors.push((await badly(operation, ...given)).error);
+      return errors;
+    });
+
+    const log = writtenLog();
+    for (const { message, extensions } of failures) {
+      expect(extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR', requestId: expect.any(String) });
+      expect(message).toBe('Something went wrong on the server. The request id finds it in its log.');
+      expect(log).toContain(extensions['requestId']);
+    }
+    expectNone(log, [password, nextPassword, '$argon2', email, ...addresses, ...tokens]);
+  });
+
+  it('were in no answer of all these, but for tokens as the answers to signing in', () => {
+    expect(answers.length).toBeGreaterThan(100);
+    const signIns = new Set(['register', 'login', 'guest', 'refresh', 'changePassword']);
+    for (const { operation, text } of answers) {
+      expectNone(text, [password, nextPassword, wrongPassword, '$argon2', 'passwordHash', 'password_hash']);
+      if (!signIns.has(operation)) expectNone(text, tokens);
+    }
+  });
+});
+
+/** What an operation came to; the answer is kept for the last test. */
+async function execute(query: string, variables: object, token?: string, operation = ''): Promise<GraphQLAnswer> {
+  const answer = await post(app.url, { query, variables }, token === undefined ? {} : { token });
+  answers.push({ operation, text: answer.text });
+  const { data = null, errors = [] } = answer.json() as Partial<GraphQLAnswer>;
+  return { status: answer.status, data, errors };
+}
+
+/** What the one field of an operation answers; throws for any error. */
+async function well(operation: Operation, variables: object = {}, token?: string): Promise<Answer> {
+  const { data, errors } = await execute(queries[operation], variables, token, operation);
+  if (errors.length > 0) throw new Error(`${operation} ${JSON.stringify(variables)}: ${JSON.stringify(errors)}`);
+  const value = data[operation];
+  if (value?.refreshToken) tokens.push(value.token, value.refreshToken);
+  return value;
+}
+
+/** The one error of an operation, whose field is null. */
+async function badly(operation: Operation, variables: object = {}, token?: string) {
+  const { data, errors } = await execute(queries[operation], variables, token, operation);
+  const [error, ...more] = errors;
+  if (error === undefined || more.length > 0) throw new Error(`${operation}: not one error: ${JSON.stringify(errors)}`);
+  expect(data?.[operation] ?? null).toBeNull();
+  return { error, code: error.extensions['code'] };
+}
+
+function someAddress(): string {
+  const address = `${randomUUID()}@example.org`;
+  addresses.push(address);
+  return address;
+}
+
+async function signUp(token?: string) {
+  const email = someAddress();
+  const signedIn = await well('register', { input: { email, password, name: 'Ada', device: 'phone' } }, token);
+  return { ...signedIn, email };
+}
+
+const signUpGuest = (): Promise<Answer> => well('guest', { input: { name: 'Guest', device: 'phone' } });
+
+const connect = (token: string) => openSocket(app.url, { authorization: `Bearer ${token}` });
+
+function cursorOf(text: string): string {
+  return Buffer.from(text).toString('base64url');
+}
+
+/** Runs some work while no user and no session can be written: PostgreSQL's error then quotes the whole row. */
+async function withBrokenTables<Result>(work: () => Promise<Result>): Promise<Result> {
+  const { database } = backstage;
+  if (database === undefined) throw new Error('the app has opened no database');
+  const tables = ['users', 'session'];
+  for (const table of tables)
+    await database.query(`ALTER TABLE ${table} ADD CONSTRAINT broken CHECK (false) NOT VALID`);
+  try {
+    return await work();
+  } finally {
+    for (const table of tables) await database.query(`ALTER TABLE ${table} DROP CONSTRAINT broken`);
+  }
+}
+
+/** All that the app has logged, as the logger of a server writes it. */
+function writtenLog(): string {
+  const logger = createLogger('debug');
+  for (const { level, facts, message } of app.logger.lines) logger[level](facts, String(message));
+  return backstage.log;
+}
+
+function expectNone(text: string, secrets: readonly string[]): void {
+  expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+}
