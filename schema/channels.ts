@@ -70,7 +70,8 @@ builder.node(Channel, {
         resolve: async (channel, args, context) => {
           if ((await viewerMembership(context, channel.id)) === null) return null;
           const request = readPage(args, parseTimeKey);
-          const page = await context.domain.channels.members(channel.id, request);
+          const page = await context.loaders.members.load({ channelId: channel.id, request });
+          if (page === null) return null;
           const connection = toConnection(page, request, ({ joinedAt, userId }) =>
             timeKey({ at: joinedAt, id: userId }),
           );

@@ -1,7 +1,11 @@
 import DataLoader from 'dataloader';
 import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Viewer } from '../api/domain/auth.ts';
+import type { PageRequest, TimeKey } from '../api/domain/pages.ts';
 import type { Context, Domain } from './context.ts';
+
+/** Stands for who is not signed in: a member of nothing. */
+const nobody = '00000000-0000-0000-0000-000000000000';
 
 /**
  * What resolvers look up by key, batched: however many objects an answer has, each loader asks the database once a
@@ -34,6 +38,16 @@ export function createLoaders({ accounts, channels, messages, presence, receipts
     membership: byKey(
       (keys) => channels.memberships(keys),
       ({ channelId, userId }) => `${channelId}:${userId}`,
+    ),
+    /** Pages of members. */
+    members: byRequest((channelIds, request: PageRequest<TimeKey>) => channels.members(channelIds, request)),
+    /** Pages of history; the error for who is no member. */
+    history: byRequest((channelIds, request: PageRequest<number>) =>
+      messages.pages(channelIds, viewer?.userId ?? nobody, request),
+    ),
+    /** What changed in each channel; the error for who is no member. */
+    changes: byRequest((channelIds, request: { after: number; limit: number }) =>
+      messages.changesOf(channelIds, viewer?.userId ?? nobody, request),
     ),
     /** By channel. */
     memberIds: byKey(
@@ -79,6 +93,28 @@ function byKey<Value>(load: (keys: readonly string[]) => Promise<readonly Value[
     const found = new Map((await load(keys)).map((value) => [keyOf(value), value]));
     return keys.map((key) => found.get(key) ?? null);
   });
+}
+
+/** One look-up for all channels of which the same is asked. */
+function byRequest<Request, Value>(
+  load: (channelIds: readonly string[], request: Request) => Promise<ReadonlyMap<string, Value | Error>>,
+) {
+  const batch = async (keys: readonly { channelId: string; request: Request }[]) => {
+    const groups = new Map<string, { request: Request; channelIds: string[] }>();
+    for (const { channelId, request } of keys) {
+      const text = JSON.stringify(request);
+      const group = groups.get(text) ?? { request, channelIds: [] };
+      groups.set(text, group);
+      group.channelIds.push(channelId);
+    }
+    const loaded = [...groups].map(
+      async ([text, { request, channelIds }]) => [text, await load(channelIds, request)] as const,
+    );
+    const found = new Map(await Promise.all(loaded));
+    return keys.map(({ channelId, request }) => found.get(JSON.stringify(request))?.get(channelId) ?? null);
+  };
+  const cacheKeyFn = (key: { channelId: string; request: Request }) => JSON.stringify(key);
+  return new DataLoader<{ channelId: string; request: Request }, Value | null, string>(batch, { cacheKeyFn });
 }
 
 function required<Value>(loader: DataLoader<string, Value | null>) {

@@ -94,10 +94,8 @@ builder.objectFields(Channel, (t) => ({
       description:
         'The history in order of `seq`; without arguments the newest page. Members read all of it, also from before they joined; null for who is not a member.',
       resolve: async (channel, args, context) => {
-        const membership = await viewerMembership(context, channel.id);
-        if (membership === null) return null;
         const request = readPage(args, parseSeq, true);
-        const page = await context.domain.messages.page(channel.id, membership.userId, request).catch(refusedAsNull);
+        const page = await context.loaders.history.load({ channelId: channel.id, request }).catch(refusedAsNull);
         return page && { ...toConnection(page, request, ({ seq }) => String(seq)), position: page.position };
       },
     },
@@ -123,12 +121,9 @@ builder.objectFields(Channel, (t) => ({
       first: t.arg.int({ description: 'At most so many; 50 unless asked, at most 100.' }),
     },
     resolve: async (channel, { after, first }, context) => {
-      const membership = await viewerMembership(context, channel.id);
-      if (membership === null) return null;
       const { limit } = readPage({ first }, () => null);
-      const changes = await context.domain.messages
-        .changes(channel.id, membership.userId, after, limit)
-        .catch(refusedAsNull);
+      const request = { after, limit };
+      const changes = await context.loaders.changes.load({ channelId: channel.id, request }).catch(refusedAsNull);
       return changes && { messages: changes.entries, position: changes.through, hasMore: changes.more };
     },
   }),

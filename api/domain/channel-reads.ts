@@ -65,14 +65,19 @@ export function createChannelReads({ query, prisma }: Database) {
       );
     },
 
-    /** Members of a channel, longest standing first. */
-    async members(channelId: string, request: PageRequest<TimeKey>): Promise<Page<Membership>> {
+    /** A page of the members of each channel, longest standing first. */
+    async members(
+      channelIds: readonly string[],
+      request: PageRequest<TimeKey>,
+    ): Promise<Map<string, Page<Membership>>> {
       const { where, order, parameters } = pageByTime(request, standing, 2);
       const rows = await query<Membership>(
-        `SELECT ${memberColumns} FROM ${memberTables} WHERE m.channel_id = $1 AND m.state = 'ACTIVE' AND ${where} ${order}`,
-        [channelId, ...parameters],
+        `SELECT found.* FROM unnest($1::uuid[]) AS w(id) CROSS JOIN LATERAL (SELECT ${memberColumns} FROM ${memberTables}
+           WHERE m.channel_id = w.id AND m.state = 'ACTIVE' AND ${where} ${order}) found`,
+        [channelIds, ...parameters],
       );
-      return toPage(rows, request);
+      const ofChannel = (id: string) => rows.filter(({ channelId }) => channelId === id);
+      return new Map(channelIds.map((id) => [id, toPage(ofChannel(id), request)]));
     },
 
     /** Open public rooms, newest activity first. */

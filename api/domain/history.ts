@@ -3,7 +3,7 @@ import type { Entry } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
 import { toError } from './outcomes.ts';
-import type { Page, PageRequest } from './pages.ts';
+import { type Page, type PageRequest, toPage } from './pages.ts';
 import { type ChannelFacts, type MemberFacts, mayRead } from './policies.ts';
 
 /** Entries that changed after a position, as one snapshot has them. */
@@ -21,8 +21,11 @@ export interface HistoryPage extends Page<Entry> {
   position: number;
 }
 
+type Readable = ChannelFacts & { position: number; trimmedPosition: number };
+
 interface Snapshot {
-  channel: (ChannelFacts & { position: number; trimmedPosition: number }) | null;
+  channelId: string;
+  channel: Readable | null;
   member: MemberFacts | null;
   entries: EntryRow[] | null;
   /** How many rows there are, counted up to a bound. */
@@ -32,9 +35,9 @@ interface Snapshot {
 /** What one statement reads beside the rows, so that they are complete up to the head and allowed to this reader. */
 const facts = `
   (SELECT jsonb_build_object('kind', c.kind, 'visibility', c.visibility, 'closedAt', c.closed_at, 'position', c.position,
-    'trimmedPosition', c.trimmed_position) FROM channel c WHERE c.id = $1) AS channel,
+    'trimmedPosition', c.trimmed_position) FROM channel c WHERE c.id = w.id) AS channel,
   (SELECT jsonb_build_object('role', m.role, 'state', m.state, 'revision', m.revision)
-    FROM member m WHERE m.channel_id = $1 AND m.user_id = $2) AS member`;
+    FROM member m WHERE m.channel_id = w.id AND m.user_id = $2) AS member`;
 /** Above every seq and position. */
 const beyond = 2_147_483_647;
 
@@ -45,35 +48,55 @@ const beyond = 2_147_483_647;
 export function createHistory({ database, maxReplay }: { database: Database; maxReplay: number }) {
   const { query } = database;
 
-  /** @param where SQL over `e`, with parameters from `$3` on */
-  async function read(channelId: string, userId: string, rows: string, parameters: readonly unknown[]) {
-    const [snapshot] = await query<Snapshot>(`SELECT ${facts}, ${rows}`, [channelId, userId, ...parameters]);
-    const refusal = mayRead(snapshot?.channel ?? null, snapshot?.member ?? null);
-    if (refusal) throw toError(refusal);
-    if (!snapshot?.channel) throw new Error('a channel that may be read is there');
-    return { channel: snapshot.channel, entries: (snapshot.entries ?? []).map(toEntry), count: snapshot.count };
+  /**
+   * One statement for all channels, each as one snapshot has it.
+   * @param rows SQL over the entries of channel `w.id`, with parameters from `$3` on
+   * @param take what is made of a channel that the user may read
+   * @returns by channel; an error for who is no member, or whatever `take` throws
+   */
+  async function read<Value>(
+    channelIds: readonly string[],
+    userId: string,
+    { rows, parameters }: { rows: string; parameters: readonly unknown[] },
+    take: (snapshot: { channel: Readable; entries: Entry[]; count: number }) => Value,
+  ): Promise<Map<string, Value | Error>> {
+    const snapshots = await query<Snapshot>(
+      `SELECT w.id AS "channelId", ${facts}, ${rows} FROM unnest($1::uuid[]) AS w(id)`,
+      [channelIds, userId, ...parameters],
+    );
+    return new Map(snapshots.map((snapshot) => [snapshot.channelId, settle(() => take(admit(snapshot)))] as const));
   }
 
   /**
    * What changed after a position, in order of position; null: nothing yet, from the head on.
-   * @throws ResyncRequiredError where that cannot be complete; NotFoundError or ForbiddenError for who is no member
+   * @returns by channel; ResyncRequiredError where that cannot be complete, NotFoundError or ForbiddenError for who is no
+   * member
    */
-  async function changes(channelId: string, userId: string, after: number | null, limit: number): Promise<Changes> {
+  async function changesOf(
+    channelIds: readonly string[],
+    userId: string,
+    { after, limit }: { after: number | null; limit: number },
+  ): Promise<Map<string, Changes | Error>> {
     if (after !== null && after < 0)
       throw new BadUserInputError([{ path: 'after', message: 'takes a position, 0 or above' }]);
-    const { channel, entries, count } = await read(channelId, userId, changedRows, [
-      after ?? beyond,
-      limit,
-      maxReplay + 1,
-    ]);
-    const { position: head } = channel;
-    if (after !== null) refuseGap(after, channel, count > maxReplay);
-    const more = count > entries.length;
-    return { entries, head, more, through: more ? (entries.at(-1)?.position ?? after ?? head) : head };
+    const rows = { rows: changedRows, parameters: [after ?? beyond, limit, maxReplay + 1] };
+    return read(channelIds, userId, rows, ({ channel, entries, count }) => {
+      const { position: head } = channel;
+      if (after !== null) refuseGap(after, channel, count > maxReplay);
+      const more = count > entries.length;
+      return { entries, head, more, through: more ? (entries.at(-1)?.position ?? after ?? head) : head };
+    });
   }
 
   return {
-    changes,
+    changesOf,
+
+    /** The same of one channel; it throws what `changesOf` returns. */
+    async changes(channelId: string, userId: string, after: number | null, limit: number): Promise<Changes> {
+      const changes = (await changesOf([channelId], userId, { after, limit })).get(channelId);
+      if (changes === undefined || changes instanceof Error) throw changes ?? new Error('a channel was not answered');
+      return changes;
+    },
 
     /** Entries by their ids, in no order. Who may read them is not asked here. */
     async byIds(ids: readonly string[]): Promise<Entry[]> {
@@ -91,27 +114,49 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     },
 
     /**
-     * A page in order of seq.
-     * @throws NotFoundError or ForbiddenError for who is no member
+     * A page of each channel, in order of seq.
+     * @returns by channel; NotFoundError or ForbiddenError for who is no member
      */
-    async page(channelId: string, userId: string, request: PageRequest<number>): Promise<HistoryPage> {
+    pages(
+      channelIds: readonly string[],
+      userId: string,
+      request: PageRequest<number>,
+    ): Promise<Map<string, HistoryPage | Error>> {
       const { limit, backward, after, before } = request;
       const rows = pageRows(backward ? 'DESC' : 'ASC');
-      const { channel, entries } = await read(channelId, userId, rows, [after ?? 0, limit + 1, before ?? beyond]);
-      const items = entries.slice(0, limit);
-      return { items: backward ? items.reverse() : items, hasMore: entries.length > limit, position: channel.position };
+      return read(
+        channelIds,
+        userId,
+        { rows, parameters: [after ?? 0, limit + 1, before ?? beyond] },
+        ({ channel, entries }) => ({ ...toPage(entries, request), position: channel.position }),
+      );
     },
   };
 }
 
 const changedRows = `
-  (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = $1 AND e.position > $3::int LIMIT $5) found) AS count,
-  (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns} FROM entry e WHERE e.channel_id = $1 AND e.position > $3::int
+  (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > $3::int LIMIT $5) found) AS count,
+  (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns} FROM entry e WHERE e.channel_id = w.id AND e.position > $3::int
     ORDER BY e.position LIMIT $4) found) AS entries`;
 
 function pageRows(direction: 'ASC' | 'DESC'): string {
   return `0 AS count, (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns} FROM entry e
-    WHERE e.channel_id = $1 AND e.seq > $3::int AND e.seq < $5::int ORDER BY e.seq ${direction} LIMIT $4) found) AS entries`;
+    WHERE e.channel_id = w.id AND e.seq > $3::int AND e.seq < $5::int ORDER BY e.seq ${direction} LIMIT $4) found) AS entries`;
+}
+
+function admit({ channel, member, entries, count }: Snapshot) {
+  const refusal = mayRead(channel, member);
+  if (refusal) throw toError(refusal);
+  if (channel === null) throw new Error('a channel that may be read is there');
+  return { channel, entries: (entries ?? []).map(toEntry), count };
+}
+
+function settle<Value>(make: () => Value): Value | Error {
+  try {
+    return make();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 function refuseGap(after: number, channel: { position: number; trimmedPosition: number }, tooFar: boolean): void {
