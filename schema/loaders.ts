@@ -27,6 +27,12 @@ export function createLoaders({ accounts, channels, messages, presence, receipts
 
   return {
     user,
+    author: required(
+      byKey(
+        (ids) => accounts.authors(ids),
+        ({ id }) => id,
+      ),
+    ),
     channel,
     /** What a row refers to: it is there. */
     present: { user: required(user), channel: required(channel) },

@@ -36,7 +36,7 @@ builder.node(Message, {
     author: t.field({
       type: User,
       description: 'Who wrote it; for the other kinds, whom it is about.',
-      resolve: ({ authorId }, _args, { loaders }) => loaders.present.user(authorId),
+      resolve: ({ authorId }, _args, { loaders }) => loaders.author(authorId),
     }),
     clientId: t.exposeString('clientId', {
       nullable: true,

@@ -82,6 +82,8 @@ export function createMemoryEventLog(options: {
     while (isMine()) {
       try {
         next ??= await begin(partition, handler);
+        // What has arrived on sockets meanwhile is appended first, and shares the batch.
+        await new Promise(setImmediate);
         const batch = take(partition, next);
         if (batch === null) await new Promise<void>((resolve) => (partition.wake = resolve));
         else {
