@@ -89,5 +89,6 @@ test.each([
   const many = await count(query, 50);
   expect(few.nodes).toBeGreaterThanOrEqual(5);
   expect(many.nodes).toBeGreaterThanOrEqual(50);
-  expect(many.statements).toBe(few.statements);
+  // Authors are kept for a moment: one look-up more or less.
+  expect(many.statements).toBeLessThanOrEqual(few.statements + 1);
 });

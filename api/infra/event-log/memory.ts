@@ -82,14 +82,14 @@ export function createMemoryEventLog(options: {
     while (isMine()) {
       try {
         next ??= await begin(partition, handler);
-        // What has arrived on sockets meanwhile is appended first, and shares the batch.
-        await new Promise(setImmediate);
         const batch = take(partition, next);
         if (batch === null) await new Promise<void>((resolve) => (partition.wake = resolve));
         else {
           next = await handler.handle(batch);
           settle(partition, next);
         }
+        // What has arrived on sockets meanwhile is appended first, and shares the next batch.
+        await new Promise(setImmediate);
       } catch (error) {
         logger.error({ error, partition: partition.index }, 'the log could not be handled; trying again');
         await delay(retryMs);
