@@ -89,6 +89,6 @@ test.each([
   const many = await count(query, 50);
   expect(few.nodes).toBeGreaterThanOrEqual(5);
   expect(many.nodes).toBeGreaterThanOrEqual(50);
-  // Authors are kept for a moment: one look-up more or less.
-  expect(many.statements).toBeLessThanOrEqual(few.statements + 1);
+  // What the server looks up for itself, now and then, may fall in between; one statement an item would be 45 more.
+  expect(many.statements - few.statements).toBeLessThan(5);
 });
