@@ -42,6 +42,14 @@ export function isUnavailable(error: unknown): boolean {
   return [DatabaseUnavailableError, FeedRestartedError, UnavailableError].some((kind) => error instanceof kind);
 }
 
+/**
+ * Whether a result is what it is because something was away. A subscription ends by it, before its client takes the event
+ * for one that it has got: the client comes back and resumes.
+ */
+export function saysUnavailable(errors: readonly { extensions?: object }[] | undefined): boolean {
+  return errors?.some(({ extensions }) => Reflect.get(extensions ?? {}, 'code') === 'UNAVAILABLE') ?? false;
+}
+
 /** Whether an error that was masked comes from a feed that ended. */
 export function isFeedRestart(error: unknown): boolean {
   return rootOf(error) instanceof FeedRestartedError;

@@ -4,6 +4,7 @@ import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Context, Domain } from '../../schema/context.ts';
 import type { Auth, Viewer } from '../domain/auth.ts';
 import { UnauthenticatedError } from '../errors.ts';
+import { saysUnavailable } from './mask.ts';
 import { watchSession } from './watch-session.ts';
 
 /** The context of an operation; one that came over HTTP knows its response. */
@@ -111,6 +112,10 @@ function createEndable(source: AsyncIterable<ExecutionResult>, onEnd: () => void
           iterator.next().then(resolve, reject);
         });
         if (result.done) end();
+        else if (saysUnavailable(result.value.errors)) {
+          end();
+          void iterator.return?.();
+        }
         return result;
       } catch (error) {
         failure = undefined;

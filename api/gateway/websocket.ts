@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { GraphQLError } from 'graphql';
+import { GraphQLError, getOperationAST } from 'graphql';
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Domain } from '../../schema/context.ts';
@@ -10,7 +10,7 @@ import type { Logger } from '../logger.ts';
 import { bearerToken, type Caller, createContext } from './context.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { maxSocketMessageBytes } from './limits.ts';
-import { createMask, isFeedRestart, isUnavailable } from './mask.ts';
+import { createMask, isFeedRestart, isUnavailable, saysUnavailable } from './mask.ts';
 import { createOperations } from './operations.ts';
 import { withRequestId } from './request-id.ts';
 import { watchSession } from './watch-session.ts';
@@ -93,6 +93,10 @@ export function createWebSockets(options: {
     subscribe: (args) => operations.subscribe(args),
     onOperation({ extra }, _id, payload, _args, result) {
       if (Symbol.asyncIterator in result) extra.running.set(payload, result);
+    },
+    onNext({ extra }, _id, _payload, { document, operationName }, { errors }) {
+      const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription';
+      if (isSubscription && saysUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
     },
     onComplete: ({ extra }, _id, payload) => void extra.running.delete(payload),
     onError({ extra }, _id, _payload, errors) {

@@ -39,6 +39,13 @@ it.each([
   await vi.waitFor(() => expect(running.backstage.open).toBe(0));
 });
 
+it('ends where an event cannot be made just now, so that its client resumes before it', async () => {
+  const stream = await openStream(url, 'subscription { shaky }');
+  expect(await stream.next()).toMatchObject({ data: { errors: [{ extensions: { code: 'UNAVAILABLE' } }] } });
+  expect(await stream.next()).toEqual({ event: 'complete', data: null });
+  await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+});
+
 it('says at once why a subscription is refused', async () => {
   const resync = await openStream(url, 'subscription { resync }');
   expect(await resync.next()).toMatchObject({ data: { errors: [{ extensions: { code: 'RESYNC_REQUIRED' } }] } });

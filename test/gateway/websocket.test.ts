@@ -268,6 +268,13 @@ describe('an operation over a WebSocket', () => {
     await expect(socket.next()).rejects.toThrow('1013');
   });
 
+  it('closes its socket with 1013 where an event cannot be made just now, and its client has not got it', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', 'subscription { shaky }');
+    await expect(socket.next()).rejects.toThrow('1013');
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+  });
+
   it('is ended by its client', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', 'subscription { forever }');

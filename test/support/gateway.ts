@@ -142,6 +142,7 @@ const typeDefs = /* GraphQL */ `
     numbers(upTo: Int!): Int!
     forever: Int!
     slow: Int!
+    shaky: Int!
     removed: Int!
     resync: Int!
     restarted: Int!
@@ -188,6 +189,7 @@ function createTestSchema(backstage: Backstage) {
       Subscription: {
         numbers: { resolve, subscribe: (_root: unknown, { upTo }: { upTo: number }) => numbers(upTo) },
         forever: { resolve, subscribe: () => numbers(1, aborted) },
+        shaky: { resolve: fail(new DatabaseUnavailableError('away')), subscribe: () => numbers(3) },
         slow: { resolve, subscribe: () => setTimeout(50, null).then(() => numbers(1, aborted)) },
         removed: { resolve, subscribe: () => numbers(1, fail(new ForbiddenError('You are no member any more.'))) },
         resync: { resolve, subscribe: async () => fail(new ResyncRequiredError('Load the newest page.'))() },
