@@ -46,8 +46,8 @@ export function isUnavailable(error: unknown): boolean {
  * Whether a result is what it is because something was away. A subscription ends by it, before its client takes the event
  * for one that it has got: the client comes back and resumes.
  */
-export function saysUnavailable(errors: readonly { extensions?: object }[] | undefined): boolean {
-  return errors?.some(({ extensions }) => Reflect.get(extensions ?? {}, 'code') === 'UNAVAILABLE') ?? false;
+export function saysUnavailable(errors: readonly unknown[] | undefined): boolean {
+  return errors?.some((error) => isUnavailable(rootOf(error))) ?? false;
 }
 
 /** Whether an error that was masked comes from a feed that ended. */
