@@ -8,10 +8,28 @@ const most = 2 ** 31 - 2;
 const count = (fallback: number) => z.coerce.number().int().positive().max(most).default(fallback);
 const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off']).default(fallback);
 
-const variables = z.object({
+const list = z.string().transform((value) => value.split(',').map((item) => item.trim()));
+const services = ['gateway', 'bridge'] as const;
+
+const shape = z.object({
   PORT: z.coerce.number().int().min(0).max(65535).default(4000),
   HOST: z.string().default('0.0.0.0'),
+  SERVICES: list.pipe(z.array(z.enum(services)).min(1)).default([...services]),
   DATA_DIR: z.string().min(1).default('./data'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_POOL: count(10),
+  DATABASE_STATEMENT_TIMEOUT_MS: count(10_000),
+  REDIS_URL: list.pipe(z.array(z.url({ protocol: /^rediss?$/ })).min(1)).optional(),
+  REDIS_PREFIX: z.string().min(1).default('parley'),
+  KAFKA_BROKERS: list.pipe(z.array(z.string().min(1)).min(1)).optional(),
+  KAFKA_TOPIC_PREFIX: z
+    .string()
+    .regex(/^[\w.-]{1,100}$/, 'takes letters, digits, dots and dashes')
+    .default('parley'),
+  KAFKA_PARTITIONS: count(12),
+  KAFKA_REPLICATION: count(1),
+  TLS_CERT_FILE: z.string().optional(),
+  TLS_KEY_FILE: z.string().optional(),
   PUBLIC_URL: z.url().optional(),
   LOG_LEVEL: z.enum(logLevels).default('warn'),
   JWT_SECRET: z.string().min(32, 'takes at least 32 characters').optional(),
@@ -30,6 +48,21 @@ const variables = z.object({
   RATE_LIMITS: onOff('on'),
 });
 
+/** Settings that exclude each other, each said of the variable that is to be changed. */
+const variables = shape.superRefine((given, { addIssue }) => {
+  const refuse = (path: keyof typeof given, message: string) => addIssue({ code: 'custom', path: [path], message });
+  const isShared = given.SERVICES.length < services.length;
+  for (const name of ['DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS'] as const) {
+    if (isShared && !given[name]) refuse(name, 'is needed where SERVICES names one of the two: they meet there');
+  }
+  if (given.DATABASE_URL && !given.KAFKA_BROKERS && !isShared)
+    refuse('KAFKA_BROKERS', 'is needed beside DATABASE_URL: the log within a process cannot be shared by several');
+  if (given.DATABASE_URL && !given.JWT_SECRET && given.SERVICES.includes('gateway'))
+    refuse('JWT_SECRET', 'is needed beside DATABASE_URL: every gateway signs with the same');
+  if ((given.TLS_CERT_FILE === undefined) !== (given.TLS_KEY_FILE === undefined))
+    refuse(given.TLS_CERT_FILE ? 'TLS_KEY_FILE' : 'TLS_CERT_FILE', 'is needed beside the other of the two');
+});
+
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '');
 const packageRoot = basename(root) === 'dist' ? dirname(root) : root;
 
@@ -45,7 +78,7 @@ export const paths = {
 };
 
 /** Every variable that is read, for `.env.example` and the docs. */
-export const variableNames = Object.keys(variables.shape);
+export const variableNames = Object.keys(shape.shape);
 
 /**
  * The process's settings. An empty variable counts as not set.

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { createApp } from './app.ts';
-import { ConfigError, readConfig } from './config.ts';
-import { DataInUseError } from './infra/database/database.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { DatabaseUnavailableError, DataInUseError } from './infra/database/database.ts';
 import { createLogger, type Logger } from './logger.ts';
 
 /** Runs the process: one line says where to go, SIGINT and SIGTERM end it cleanly, a second one at once. */
@@ -15,8 +15,15 @@ async function main(): Promise<void> {
   const starting = createApp(config, logger);
   stopOnSignal(() => starting.then((app) => app.stop()), logger);
   const { port } = await starting;
-  const url = config.PUBLIC_URL ?? `http://localhost:${port}`;
-  process.stdout.write(`Parley is ready at ${url} (GraphiQL at ${url}/graphql). Ctrl-C stops it.\n`);
+  process.stdout.write(`${welcome(config, port)} Ctrl-C stops it.\n`);
+}
+
+/** Where to go. */
+function welcome({ SERVICES, PUBLIC_URL, TLS_CERT_FILE }: Config, port: number): string {
+  if (!SERVICES.includes('gateway'))
+    return `Parley's bridge is ready; its probes are at http://localhost:${port}/ready.`;
+  const url = PUBLIC_URL ?? `${TLS_CERT_FILE ? 'https' : 'http'}://localhost:${port}`;
+  return `Parley is ready at ${url} (GraphiQL at ${url}/graphql).`;
 }
 
 /** Also while it starts: a first process of a container would not hear the signal otherwise. */
@@ -44,7 +51,11 @@ main().catch((error: unknown) => {
 
 /** What keeps the process from starting, in words where it is something that the reader can put right. */
 function explain(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof DataInUseError) return error.message;
+  if (
+    [ConfigError, DataInUseError, DatabaseUnavailableError].some((kind) => error instanceof kind) &&
+    error instanceof Error
+  )
+    return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return `${error.message}. Stop what listens there, or set PORT to another port (0: any that is free).`;
   }

@@ -21,3 +21,23 @@ test('every variable that is wrong is named in one message', () => {
   expect(() => readConfig(wrong)).toThrow(/PORT.*\n.*|JWT_SECRET/);
   for (const name of Object.keys(wrong)) expect(() => readConfig(wrong)).toThrow(name);
 });
+
+test.each([
+  [{ SERVICES: 'bridge' }, ['DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS']],
+  [{ DATABASE_URL: 'postgresql://localhost/parley' }, ['KAFKA_BROKERS', 'JWT_SECRET']],
+  [{ TLS_CERT_FILE: 'cert.pem' }, ['TLS_KEY_FILE']],
+  [{ SERVICES: 'gateway,cook' }, ['SERVICES']],
+  [{ REDIS_URL: 'redis://a, http://b' }, ['REDIS_URL']],
+])('settings that cannot be together are refused, and what is missing is named: %o', (wrong, names) => {
+  for (const name of names) expect(() => readConfig(wrong)).toThrow(name);
+});
+
+test('lists are separated by commas', () => {
+  const environment = { SERVICES: 'gateway', KAFKA_BROKERS: 'a:9092,b:9092', REDIS_URL: 'redis://a, redis://b' };
+  const shared = { DATABASE_URL: 'postgresql://localhost/parley', JWT_SECRET: 'x'.repeat(32) };
+  expect(readConfig({ ...environment, ...shared })).toMatchObject({
+    SERVICES: ['gateway'],
+    KAFKA_BROKERS: ['a:9092', 'b:9092'],
+    REDIS_URL: ['redis://a', 'redis://b'],
+  });
+});

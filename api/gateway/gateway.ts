@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import type { Domain } from '../../schema/context.ts';
@@ -8,7 +9,7 @@ import { createAvatarHandler } from './avatars.ts';
 import { readCaller } from './context.ts';
 import { createGraphiQL } from './graphiql.ts';
 import { createGraphQL } from './graphql.ts';
-import { createHealth, type ReadyCheck } from './health.ts';
+import type { createHealth } from './health.ts';
 import { withRequestId } from './request-id.ts';
 import { createStatic } from './static.ts';
 import { createStreams } from './streams.ts';
@@ -30,10 +31,10 @@ export interface GatewayOptions {
   maxConnections: number;
   maxSubscriptions: number;
   trustProxy: boolean;
-  /** What must answer for this process to be ready, by name. */
-  ready: Readonly<Record<string, ReadyCheck>>;
-  /** The text of `/metrics`. */
-  metrics(): Promise<{ type: string; text: string }>;
+  /** The probes. */
+  health: ReturnType<typeof createHealth>;
+  /** For HTTPS and WSS: a certificate and its key, as PEM. */
+  tls: { cert: string; key: string } | null;
   logger: Logger;
 }
 
@@ -44,27 +45,28 @@ const lingerMs = 1_000;
 
 /** All that clients reach, on one port: GraphQL, pictures, the web client, probes. */
 export function createGateway(options: GatewayOptions) {
-  const { domain, trustProxy, logger } = options;
+  const { domain, trustProxy, health, logger } = options;
   const streams = createStreams(options);
   const graphql = createGraphQL({ ...options, streams });
   const sockets = createWebSockets({ ...options, graphql });
-  const health = createHealth(options);
   const avatars = createAvatarHandler(domain.avatars);
   const client = createStatic(options.clientDir);
-  const server = createServer((request, response) => {
+  const server = options.tls === null ? createServer(receive) : createSecureServer(options.tls, receive);
+  let graphiql: ReturnType<typeof createGraphiQL> | undefined;
+
+  function receive(request: IncomingMessage, response: ServerResponse): void {
     withRequestId(headerOf(request, 'x-request-id'), (id) => {
       response.setHeader('x-request-id', id);
       endWithAnswer(request, response);
       answer(request, response).catch((error: unknown) => fail(response, error, id));
     });
-  });
-  let graphiql: ReturnType<typeof createGraphiQL> | undefined;
+  }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request);
     if (path === '/graphql') return answerGraphQL(request, response);
     if (path.startsWith('/avatars/')) return avatars(request, response);
-    return (health[path] ?? client)(request, response);
+    return (health.routes[path] ?? client)(request, response);
   }
 
   async function answerGraphQL(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -105,6 +107,7 @@ export function createGateway(options: GatewayOptions) {
     },
     /** Refuses what is new, drops streams, ends sockets with 1012, lets requests finish, then closes. */
     async stop(): Promise<void> {
+      health.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       streams.stop();
       await sockets.stop();

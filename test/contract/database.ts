@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Database } from '../../api/infra/database/database.ts';
+import { type Database, DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
 import { Prisma } from '../../prisma/generated/client.ts';
 
 /** What every database promises, wherever PostgreSQL runs. */
@@ -18,7 +18,7 @@ export function describeDatabase(name: string, create: () => Promise<Database>):
       const [row] = await database.query(
         `SELECT $1::uuid AS id, 7::int4 AS int4, 9007199254740993::int8::text AS int8, true AS bool, NULL::text AS nothing,
            '2026-01-02T03:04:05.678Z'::timestamptz AS time, '{"a": [1]}'::jsonb AS json, 'ROOM'::channel_kind AS kind,
-           ARRAY[$1::uuid] AS ids, '\\x00ff'::bytea AS bytes`,
+           ARRAY[$1::uuid] AS ids, ARRAY[1, 2]::int4[] AS numbers, '\\x00ff'::bytea AS bytes`,
         [id],
       );
 
@@ -32,6 +32,7 @@ export function describeDatabase(name: string, create: () => Promise<Database>):
         json: { a: [1] },
         kind: 'ROOM',
         ids: [id],
+        numbers: [1, 2],
       });
       expect([...(row as { bytes: Uint8Array }).bytes]).toEqual([0, 255]);
     });
@@ -69,6 +70,65 @@ export function describeDatabase(name: string, create: () => Promise<Database>):
 
       await expect(failing).rejects.toThrow(/foreign key/);
       expect(await database.query('SELECT * FROM late')).toEqual([]);
+    });
+
+    test('rejects, and keeps nothing, when the work went on after a statement that failed', async () => {
+      const id = randomUUID();
+      const failing = database.transaction(async (query) => {
+        await insertUser(query, id);
+        await query('SELECT 1 / 0').catch(() => {});
+      });
+
+      await expect(failing).rejects.toThrow();
+      expect(await usersAmong([id])).toEqual([]);
+    });
+
+    test('refuses a statement of a transaction that has ended', async () => {
+      let kept: Query | undefined;
+      await database.transaction(async (query) => {
+        kept = query;
+      });
+
+      await expect(kept?.('SELECT 1')).rejects.toThrow();
+    });
+
+    test.each([
+      ['57P01', 'the server is shutting down'],
+      ['53300', 'there are too many connections'],
+      ['40001', 'transactions went against each other'],
+      ['40P01', 'transactions waited for each other'],
+      ['55P03', 'a lock was not to be had'],
+      ['57014', 'a statement took too long'],
+      ['25006', 'the server is not the primary any more'],
+      ['25P03', 'a transaction did nothing for too long'],
+      ['42P01', 'a table is missing, as while a backup is restored'],
+    ])('says that it is not available where PostgreSQL answers %s: %s', async (code) => {
+      const statement = failingWith(code);
+      const attempts = [
+        database.query(statement),
+        database.transaction((query) => query(statement)),
+        database.prisma.$executeRawUnsafe(statement),
+      ];
+
+      for (const attempt of await Promise.allSettled(attempts)) {
+        expect(attempt).toMatchObject({ status: 'rejected', reason: expect.any(DatabaseUnavailableError) });
+      }
+    });
+
+    test.each(['22P05', '23505', '42601', '22003'])(
+      'hands on what PostgreSQL has against a statement: %s',
+      async (code) => {
+        const statement = failingWith(code);
+        await expect(database.query(statement)).rejects.toMatchObject({ code });
+        await expect(database.transaction((query) => query(statement))).rejects.toMatchObject({ code });
+        await expect(database.prisma.$executeRawUnsafe(statement)).rejects.not.toBeInstanceOf(DatabaseUnavailableError);
+      },
+    );
+
+    test('hands on what Prisma says of a record that is there already', async () => {
+      const data = { id: randomUUID(), name: 'ada', createdAt: new Date() };
+      await database.prisma.user.create({ data });
+      await expect(database.prisma.user.create({ data })).rejects.toMatchObject({ code: 'P2002' });
     });
 
     test('lets transactions that touch the same row go one after the other', async () => {
@@ -120,4 +180,8 @@ export function describeDatabase(name: string, create: () => Promise<Database>):
 
 async function insertUser(query: Database['query'], id: string): Promise<void> {
   await query(`INSERT INTO users (id, name, created_at) VALUES ($1, 'name', now())`, [id]);
+}
+
+function failingWith(code: string): string {
+  return `DO $$ BEGIN RAISE EXCEPTION 'as asked' USING ERRCODE = '${code}'; END $$`;
 }

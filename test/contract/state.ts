@@ -38,6 +38,21 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ticket({ userId: ada.userId }))).toMatchObject({ status: 'paired', partner: carol });
     });
 
+    test('forgets a pair by itself after a while, and settling it later does not touch a newer one', async () => {
+      const [ada, bob] = [ticket(), ticket()];
+      await enter(ada);
+      await enter(bob);
+      await under.advance(5_001);
+      expect(await under.state.tickets.find(ada.userId)).toBeNull();
+      const [newer, partner] = [ticket({ userId: ada.userId }), ticket({ userId: bob.userId })];
+      await enter(newer);
+      expect(await enter(partner)).toEqual({ status: 'paired', ticket: partner, partner: newer });
+
+      await under.state.tickets.settle([ada.id, bob.id]);
+
+      expect(await enter(newer)).toEqual({ status: 'paired', ticket: newer, partner });
+    });
+
     test('keeps one ticket a user: entering again renews it, keeps its id and takes the new wishes', async () => {
       const first = ticket({ tags: ['tea'], strict: true });
       await enter(first);
@@ -50,6 +65,42 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await under.state.tickets.find(first.userId)).toMatchObject({ status: 'waiting' });
       expect(await enter(ticket({ tags: ['tea'], strict: true }))).toMatchObject({ status: 'waiting' });
       expect(await enter(ticket({ tags: ['books'], strict: true }))).toMatchObject({ status: 'paired' });
+    });
+
+    test('keeps a place in the order when a ticket is renewed, and by the time of entry when its wishes change', async () => {
+      const [first, second] = [ticket({ tags: ['tea', 'cake'] }), ticket({ tags: ['tea', 'books'] })];
+      await enter(first);
+      await enter({ ...second, avoid: [first.userId] });
+      await enter(first);
+      expect(await enter(ticket({ tags: ['tea'] }))).toMatchObject({ status: 'paired', partner: { id: first.id } });
+      expect(await under.state.tickets.leave(second.userId)).toMatchObject({ id: second.id });
+
+      const [third, fourth] = [ticket({ tags: ['cake'], strict: true }), ticket()];
+      await enter(third);
+      await enter({ ...fourth, tags: ['books'], avoid: [third.userId] });
+      await enter({ ...third, tags: ['music', 'books'] });
+      expect(await enter(ticket({ tags: ['books'] }))).toMatchObject({ status: 'paired', partner: { id: third.id } });
+    });
+
+    test('takes those without tags in the order of their entry, also when they had some before', async () => {
+      const [first, second] = [ticket({ tags: ['tea'] }), ticket()];
+      await enter(first);
+      await enter({ ...second, avoid: [first.userId] });
+      await enter({ ...first, tags: [] });
+
+      expect(await enter(ticket())).toMatchObject({ status: 'paired', partner: { id: first.id } });
+      expect(await enter(ticket())).toMatchObject({ status: 'paired', partner: { id: second.id } });
+    });
+
+    test('puts a ticket that ran out at the end of the order when it enters anew', async () => {
+      const [first, second] = [ticket({ tags: ['tea'] }), ticket({ tags: ['tea'] })];
+      await enter(first);
+      await under.advance(800);
+      await enter({ ...second, avoid: [first.userId] });
+      await under.advance(201);
+      expect(await enter(first)).toMatchObject({ status: 'waiting', ticket: { id: first.id } });
+
+      expect(await enter(ticket({ tags: ['tea'] }))).toMatchObject({ status: 'paired', partner: { id: second.id } });
     });
 
     test('never pairs with a ticket that was not renewed', async () => {

@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { filesLeftOut } from '../support/services/left-out.ts';
 
 export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     root: '.',
     include: ['test/faults/**/*.test.ts'],
+    exclude: filesLeftOut(),
     setupFiles: ['test/support/setup.ts'],
     testTimeout: 300_000,
     hookTimeout: 60_000,

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { createMessages } from '../../api/domain/messages.ts';
 import { unlimited } from '../../api/domain/rates.ts';
@@ -16,10 +16,9 @@ import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
 
 let stormy: TestDatabase;
 let calm: TestDatabase;
-
 beforeAll(async () => {
-  [stormy, calm] = await Promise.all([openDatabase(), openDatabase()]);
-  return () => Promise.all([stormy.stop(), calm.stop()]);
+  calm = await openDatabase('PGlite');
+  return () => calm.stop();
 });
 
 const viewer = {
@@ -61,20 +60,30 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('check' as const) }) },
 );
 
-test('whatever is lost, doubled, reordered or crashes, every subscriber gets every change once and in order, and the database is as if every event had been applied once', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 50 }), fates, async (steps, fate) => {
-      const storm = await createStorm(() => fate.next().value);
-      for (const one of steps) await storm.take(one);
-      await storm.settle();
-      const truth = await replay(storm.events);
-      expect(await contents(stormy)).toEqual(await contents(calm));
-      for (const follower of storm.followers) expectWhole(follower, truth);
-      await storm.stop();
-    }),
-    { numRuns: 100 },
-  );
-}, 120_000);
+describe.each([
+  { kind: 'PGlite', numRuns: 100 },
+  { kind: 'PostgreSQL', numRuns: 40 },
+] as const)('over $kind', ({ kind, numRuns }) => {
+  beforeAll(async () => {
+    stormy = await openDatabase(kind);
+    return () => stormy.stop();
+  });
+
+  test('whatever is lost, doubled, reordered or crashes, every subscriber gets every change once and in order, and the database is as if every event had been applied once', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 50 }), fates, async (steps, fate) => {
+        const storm = await createStorm(() => fate.next().value);
+        for (const one of steps) await storm.take(one);
+        await storm.settle();
+        const truth = await replay(storm.events);
+        expect(await contents(stormy)).toEqual(await contents(calm));
+        for (const follower of storm.followers) expectWhole(follower, truth);
+        await storm.stop();
+      }),
+      { numRuns },
+    );
+  }, 120_000);
+});
 
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 

@@ -63,8 +63,12 @@ function person(url: string, session: { token: string; refreshToken: string; use
   };
 }
 
-/** A graphql-ws client as an application would make it, which comes back by itself. */
-export function socket(url: string, token: string): Client & { drop(): void } {
+/**
+ * A graphql-ws client as an application would make it, which comes back by itself.
+ * @param address of the server, or where to find one at each connection
+ */
+export function socket(address: string | (() => string), token: string): Client & { drop(): void } {
+  const url = () => `${(typeof address === 'string' ? address : address()).replace('http', 'ws')}/graphql`;
   const open = new Set<WebSocket>();
   class TrackedSocket extends WebSocket {
     constructor(address: string, protocols?: string | string[]) {
@@ -74,7 +78,7 @@ export function socket(url: string, token: string): Client & { drop(): void } {
     }
   }
   const client = createClient({
-    url: `${url.replace('http', 'ws')}/graphql`,
+    url,
     webSocketImpl: TrackedSocket,
     connectionParams: { authorization: `Bearer ${token}` },
     retryAttempts: Number.POSITIVE_INFINITY,

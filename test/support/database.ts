@@ -1,19 +1,51 @@
 import { paths } from '../../api/config.ts';
+import type { Database } from '../../api/infra/database/database.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
+import { createPostgresDatabase } from '../../api/infra/database/postgres.ts';
+import { type PostgresService, startPostgres } from './services/postgres.ts';
 
-/** A database in memory with all migrations, and a way to empty it. */
-export async function openDatabase() {
-  const database = await createPgliteDatabase({ migrations: paths.migrations });
+/** Where the database of a test may run. */
+export const databaseKinds = ['PGlite', 'PostgreSQL'] as const;
+export type DatabaseKind = (typeof databaseKinds)[number];
+
+/** A database of one's own with all migrations, in memory unless told otherwise, and a way to empty it. */
+export async function openDatabase(kind: DatabaseKind = 'PGlite') {
+  const database = await open(kind);
   const tables = await database.query<{ name: string }>(
     `SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_prisma_migrations'`,
   );
+  const deletions = tables.map(({ name }) => `_${name} AS (DELETE FROM ${name})`);
   return {
     ...database,
     /** Deletes every row. */
     async empty(): Promise<void> {
-      await database.query(`TRUNCATE ${tables.map(({ name }) => name).join(', ')} CASCADE`);
+      await database.query(`WITH ${deletions.join(', ')} SELECT`);
     },
   };
 }
 
 export type TestDatabase = Awaited<ReturnType<typeof openDatabase>>;
+
+function open(kind: DatabaseKind): Promise<Database> {
+  const { migrations } = paths;
+  return kind === 'PGlite' ? createPgliteDatabase({ migrations }) : openPostgres(migrations);
+}
+
+/** One server a file, for as long as one of its databases is open. */
+let server: Promise<PostgresService> | undefined;
+let users = 0;
+
+async function openPostgres(migrations: string): Promise<Database> {
+  users++;
+  server ??= startPostgres();
+  const url = await (await server).createDatabase();
+  const database = await createPostgresDatabase({ url, pool: 5, statementTimeoutMs: 10_000, migrations });
+  const stop = async () => {
+    await database.stop();
+    if (--users > 0) return;
+    const unused = server;
+    server = undefined;
+    await (await unused)?.stop();
+  };
+  return { ...database, stop };
+}

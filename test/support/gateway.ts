@@ -10,6 +10,7 @@ import {
   UnauthenticatedError,
 } from '../../api/errors.ts';
 import { createGateway, type GatewayOptions } from '../../api/gateway/gateway.ts';
+import { createHealth } from '../../api/gateway/health.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { FeedRestartedError } from '../../api/live/channel-feed.ts';
 import { createStream } from '../../api/live/stream.ts';
@@ -50,8 +51,8 @@ export async function startGateway(options: Partial<GatewayOptions> = {}) {
     maxConnections: 1_000,
     maxSubscriptions: 100,
     trustProxy: false,
-    ready: {},
-    metrics: async () => ({ type: 'text/plain', text: '' }),
+    health: createHealth({ ready: {}, metrics: async () => ({ type: 'text/plain', text: '' }) }),
+    tls: null,
     logger: backstage.logger,
     ...options,
   });

@@ -36,7 +36,7 @@ function readyAt(child: ChildProcess): Promise<string> {
     let printed = '';
     const read = (chunk: Buffer) => {
       printed += String(chunk);
-      const url = /ready at (http:\S+)/.exec(printed)?.[1];
+      const url = /ready.*? at (https?:\/\/\w+:\d+)/.exec(printed)?.[1];
       if (url) resolve(url);
     };
     child.stdout?.on('data', read);

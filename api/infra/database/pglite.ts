@@ -2,12 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import { PGlite, types } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { PrismaClient } from '../../../prisma/generated/client.ts';
-import { type Database, DatabaseUnavailableError, type Query } from './database.ts';
+import type { Database, Query } from './database.ts';
 import { lockDirectory } from './lock.ts';
 import { migrate } from './migrate.ts';
-
-/** PostgreSQL's classes of errors after which the same work may succeed: connection, resources, operator, rollback. */
-const transientClasses = new Set(['08', '53', '57', '40', '58']);
+import { translateErrors } from './prisma-driver.ts';
+import { translate, unavailable } from './unavailable.ts';
 
 /**
  * PostgreSQL in this process, over files in a directory that no other process may use meanwhile; or, without one, in
@@ -28,12 +27,12 @@ export async function createPgliteDatabase(options: { dataDir?: string; migratio
     (work) => client.transaction((tx) => work({ execute: (script) => tx.exec(script), query: queryOf(tx) })),
     migrations,
   );
-  const prisma = new PrismaClient({ adapter: new PrismaPGlite(client) });
+  const prisma = new PrismaClient({ adapter: translateErrors(new PrismaPGlite(client), translateClosed) });
 
   return {
     prisma,
     query: queryOf(client),
-    transaction: (work) => client.transaction((tx) => work(queryOf(tx))).catch(translate),
+    transaction: (work) => client.transaction((tx) => work(queryOf(tx))).catch(translateClosed),
     async ready() {
       await client.query('SELECT 1');
     },
@@ -52,17 +51,14 @@ async function openDirectory(directory: string): Promise<() => Promise<void>> {
 
 function queryOf(client: Pick<PGlite, 'query'>): Query {
   return async <Row>(sql: string, parameters: readonly unknown[] = []) => {
-    const { rows } = await client.query<Row>(sql, [...parameters]).catch(translate);
+    const { rows } = await client.query<Row>(sql, [...parameters]).catch(translateClosed);
     return rows;
   };
 }
 
-function translate(error: unknown): never {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (transientClasses.has(code.slice(0, 2)) || isClosed(error)) {
-    throw new DatabaseUnavailableError('The database is not available now.', { cause: error });
-  }
-  throw error;
+function translateClosed(error: unknown): never {
+  if (isClosed(error)) throw unavailable(error);
+  return translate(error);
 }
 
 function isClosed(error: unknown): boolean {

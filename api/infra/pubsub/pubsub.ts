@@ -19,7 +19,10 @@ export class SubscriberOverflowError extends Error {
 export interface PubSub {
   /** Resolves when the message was handed over; rejects when it could not be, within a bounded time. */
   publish<T extends Topic>(topic: T, message: Signals[T]): Promise<void>;
-  /** Resolves only once live: every message published after that reaches `listener` unless the connection is lost. */
+  /**
+   * Resolves only once live: every message published after that reaches `listener` unless the connection is lost. While it
+   * is lost (`connected` is false) this resolves as well, and the topic is subscribed with all others when it is back.
+   */
   subscribe<T extends Topic>(topic: T, listener: (message: Signals[T]) => void): Promise<Unsubscribe>;
   /**
    * The messages of a topic for one reader, live when this resolves. Ends when `signal` aborts; throws
@@ -31,7 +34,7 @@ export interface PubSub {
   ): Promise<AsyncIterable<Signals[T]>>;
   /** False while messages may be getting lost. */
   connected(): boolean;
-  /** Tells each time everything is subscribed again after a loss: what was missed is to be looked up. */
+  /** Calls `listener` each time everything is subscribed again after a loss: what was missed is to be looked up. */
   onReconnected(listener: () => void): () => void;
   /** Rejects when the service cannot be reached. */
   ready(): Promise<void>;

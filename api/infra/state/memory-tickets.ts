@@ -2,6 +2,8 @@ import type { Ticket, TicketState, Tickets } from './state.ts';
 
 interface Waiting {
   ticket: Ticket;
+  /** Raised with every entry: who has the lowest has waited longest. */
+  order: number;
   enteredAt: number;
   expiresAt: number;
 }
@@ -21,35 +23,36 @@ const leftMs = 60_000;
 export function createMemoryTickets(now: () => number): Tickets {
   /** By user, in order of entry. */
   const queue = new Map<string, Waiting>();
-  const byTag = new Map<string, Set<string>>();
-  const untagged = new Set<string>();
+  /** Users in order of entry; those without a tag are under null. */
+  const byTag = new Map<string | null, Set<string>>();
   const paired = new Map<string, Paired>();
   /** By ticket: until when it is remembered that it was given up. */
   const left = new Map<string, number>();
   let operations = 0;
+  let entries = 0;
 
   function place(ticket: Ticket, leaseMs: number): Waiting {
     const present = valid(queue.get(ticket.userId));
-    if (present) unindex(present.ticket);
-    else remove(ticket.userId);
+    if (present === undefined) remove(ticket.userId);
     const placed = {
       ticket: { ...ticket, id: present?.ticket.id ?? ticket.id },
+      order: present?.order ?? ++entries,
       enteredAt: present?.enteredAt ?? now(),
       expiresAt: now() + leaseMs,
     };
     queue.set(ticket.userId, placed);
-    index(placed.ticket);
+    reindex(ticket.userId, present ? indexKeys(present.ticket) : [], indexKeys(ticket));
     return placed;
   }
 
   /** Who the ticket is to meet: somebody with a shared tag, else whoever may be taken without. */
   function findPartner(own: Waiting, relaxMs: number): Waiting | undefined {
     const sharing = own.ticket.tags.map((tag) => firstFitting(byTag.get(tag) ?? [], own));
-    const shared = sharing.filter((one) => one !== undefined).sort((a, b) => a.enteredAt - b.enteredAt)[0];
+    const shared = sharing.filter((one) => one !== undefined).sort((a, b) => a.order - b.order)[0];
     if (shared || own.ticket.strict) return shared;
     const relaxed = (one: Waiting) => one.enteredAt <= now() - relaxMs;
     const anyone = firstFitting(queue.keys(), own, relaxed(own) ? () => true : relaxed);
-    return anyone ?? (own.ticket.tags.length === 0 ? firstFitting(untagged, own, () => true) : undefined);
+    return anyone ?? (own.ticket.tags.length === 0 ? firstFitting(byTag.get(null) ?? [], own, () => true) : undefined);
   }
 
   /**
@@ -84,21 +87,25 @@ export function createMemoryTickets(now: () => number): Tickets {
 
   function remove(userId: string): void {
     const present = queue.get(userId);
-    if (present) unindex(present.ticket);
+    if (present) reindex(userId, indexKeys(present.ticket), []);
     queue.delete(userId);
   }
 
-  function index({ userId, tags }: Ticket): void {
-    if (tags.length === 0) untagged.add(userId);
-    for (const tag of tags) byTag.set(tag, (byTag.get(tag) ?? new Set()).add(userId));
+  /** Moves a user from some tags to others. Where a tag stays the user keeps the place in its order. */
+  function reindex(userId: string, from: readonly (string | null)[], to: readonly (string | null)[]): void {
+    for (const key of from) {
+      if (to.includes(key)) continue;
+      byTag.get(key)?.delete(userId);
+      if (byTag.get(key)?.size === 0) byTag.delete(key);
+    }
+    for (const key of to) if (!from.includes(key)) index(userId, key);
   }
 
-  function unindex({ userId, tags }: Ticket): void {
-    untagged.delete(userId);
-    for (const tag of tags) {
-      byTag.get(tag)?.delete(userId);
-      if (byTag.get(tag)?.size === 0) byTag.delete(tag);
-    }
+  function index(userId: string, key: string | null): void {
+    const order = (one: string) => queue.get(one)?.order ?? 0;
+    const present = (byTag.get(key) ?? new Set()).add(userId);
+    const isLast = order(userId) === entries;
+    byTag.set(key, isLast ? present : new Set([...present].sort((a, b) => order(a) - order(b))));
   }
 
   function valid(one: Waiting | undefined): Waiting | undefined {
@@ -145,6 +152,11 @@ export function createMemoryTickets(now: () => number): Tickets {
       for (const [userId, { ticket }] of paired) if (ids.has(ticket.id)) paired.delete(userId);
     },
   };
+}
+
+/** The tags that a ticket is found by. */
+function indexKeys({ tags }: Ticket): readonly (string | null)[] {
+  return tags.length === 0 ? [null] : tags;
 }
 
 function fits(a: Ticket, b: Ticket): boolean {

@@ -58,7 +58,7 @@ export interface Presence {
   away(userIds: readonly string[]): Promise<Map<string, number>>;
 }
 
-/** Rates, counted over all processes. */
+/** Rates, counted over all processes; while the service is away, in this process alone. */
 export interface Limits {
   /**
    * Takes one of `points` that `key` has for each `windowMs`.
@@ -67,7 +67,15 @@ export interface Limits {
   take(key: string, rate: { points: number; windowMs: number }): Promise<number>;
 }
 
-/** What is shared between processes but not kept. It may be emptied at any time: the database is the truth. */
+/** The service that holds the state is away or slow. What was asked may have been done; asking again is harmless. */
+export class StateUnavailableError extends Error {
+  override readonly name = 'StateUnavailableError';
+}
+
+/**
+ * What is shared between processes but not kept. It may be emptied at any time: the database is the truth. While it cannot
+ * be reached all of it but `limits` rejects with `StateUnavailableError`, within a bounded time.
+ */
 export interface State {
   tickets: Tickets;
   presence: Presence;

@@ -1,0 +1,135 @@
+import pg from 'pg';
+import { DatabaseUnavailableError, type Query } from './database.ts';
+import { translateLost } from './unavailable.ts';
+
+/** How PostgreSQL is reached. Times are in milliseconds. */
+export interface ConnectionOptions {
+  url: string;
+  /** After which a connection that was not made, or not free, counts as not to be had. */
+  connectTimeoutMs: number;
+  /** After which the server gives a statement up. */
+  statementTimeoutMs: number;
+  /** After which the server ends a transaction in which nothing happens, and frees what it locked. */
+  idleInTransactionMs: number;
+}
+
+/** What an answer may take beyond the server's own bound on a statement: the server itself does not answer then. */
+const graceMs = 2_000;
+/** When a connection that nobody uses is closed, and when one is first asked whether its other end is there. */
+const idleMs = 60_000;
+const keepAliveMs = 10_000;
+
+/** Settings of one connection. What the URL says of the same goes first. */
+export function connectionConfig(options: ConnectionOptions): pg.ClientConfig {
+  return {
+    connectionString: options.url,
+    fallback_application_name: 'parley',
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    statement_timeout: options.statementTimeoutMs,
+    query_timeout: options.statementTimeoutMs + graceMs,
+    idle_in_transaction_session_timeout: options.idleInTransactionMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMs,
+  };
+}
+
+/**
+ * At most `size` connections, opened when they are needed. One that is lost while nobody uses it is replaced when
+ * somebody does.
+ */
+export function createPool({ size, ...options }: ConnectionOptions & { size: number }): pg.Pool {
+  const pool = new pg.Pool({ ...connectionConfig(options), max: size, idleTimeoutMillis: idleMs, onConnect: prepare });
+  pool.on('error', ignore);
+  return pool;
+}
+
+/** Runs statements, one round trip each. */
+export function queryOf(runner: Pick<pg.ClientBase | pg.Pool, 'query'>): Query {
+  return async <Row>(text: string, parameters: readonly unknown[] = []) => {
+    const statement = { text, values: [...parameters], ...nameOf(text) };
+    const result = await runner.query<Row & pg.QueryResultRow>(statement).catch(translateLost);
+    return result.rows;
+  };
+}
+
+/** The first statements to come are prepared once a connection: planning takes longer than running most of them. */
+const mostNames = 500;
+const names = new Map<string, string>();
+
+function nameOf(text: string): { name?: string } {
+  const name = names.get(text) ?? `parley${names.size}`;
+  if (!names.has(text) && names.size >= mostNames) return {};
+  names.set(text, name);
+  return { name };
+}
+
+/**
+ * Runs work in one transaction of its own connection. A connection that an error left in doubt is not used again.
+ * @throws DatabaseUnavailableError when the connection is lost, or not to be had
+ */
+export async function transact<Result>(pool: pg.Pool, work: (query: Query) => Promise<Result>): Promise<Result> {
+  const client = await pool.connect().catch(translateLost);
+  // The server may end the connection at any time: that becomes an error of the statement that comes next.
+  client.on('error', ignore);
+  try {
+    const result = await runTransaction(client, work);
+    client.release();
+    return result;
+  } catch (error) {
+    // The server undoes what it hears no more of; to ask it for that may take as long as what failed.
+    client.release(error instanceof DatabaseUnavailableError || (await isStuck(client)));
+    throw error;
+  } finally {
+    client.off('error', ignore);
+  }
+}
+
+async function runTransaction<Result>(client: pg.ClientBase, work: (query: Query) => Promise<Result>): Promise<Result> {
+  const query = queryOf(client);
+  let isOpen = true;
+  const queryWithin: Query = (sql, parameters) => {
+    if (!isOpen) return Promise.reject(new Error('This transaction has ended: use no query of it any more.'));
+    return query(sql, parameters);
+  };
+  try {
+    await query('BEGIN ISOLATION LEVEL READ COMMITTED');
+    const result = await work(queryWithin);
+    isOpen = false;
+    await commit(client);
+    return result;
+  } finally {
+    isOpen = false;
+  }
+}
+
+/** PostgreSQL answers COMMIT without an error, and undoes everything, where a statement had failed. */
+async function commit(client: pg.ClientBase): Promise<void> {
+  const { command } = await client.query('COMMIT').catch(translateLost);
+  if (command !== 'COMMIT') throw new Error('A statement of this transaction failed, so it was undone.');
+}
+
+/** Undoes the transaction; whether that failed. */
+function isStuck(client: pg.ClientBase): Promise<boolean> {
+  return client.query('ROLLBACK').then(
+    () => false,
+    () => true,
+  );
+}
+
+/**
+ * Every statement looks rows up by an index. A plan is kept, so one that is made while tables are small is to be right
+ * for large ones. And Prisma's driver writes and reads times without their zone.
+ */
+const settings = `
+SET TIME ZONE 'UTC';
+SET enable_seqscan = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET jit = off`;
+
+async function prepare(client: pg.ClientBase): Promise<void> {
+  await client.query(settings);
+}
+
+/** For errors of connections that nobody waits for. */
+function ignore(): void {}

@@ -1,0 +1,165 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import kafkajs, { type Admin } from 'kafkajs';
+import type { Logger } from '../../logger.ts';
+import type { Bounds } from './event-log.ts';
+import { type ClusterOptions, type KafkaClient, openKafka, within } from './kafka-client.ts';
+
+/** The topics of one log, and how they are made where they are not there yet. */
+interface TopicsOptions extends ClusterOptions {
+  /** Of the events. */
+  topic: string;
+  /** Of the records that were set aside; it has one partition. */
+  asideTopic: string;
+  partitions: number;
+  /** On how many brokers each record is kept. */
+  replication: number;
+  /** How long a failed attempt is left alone, in milliseconds. */
+  retryMs: number;
+}
+
+interface Link {
+  client: KafkaClient;
+  admin: Admin;
+}
+
+const retries = 2;
+/** What the promises need to survive the loss of a machine. */
+const needed = { replication: 3, inSync: 2 };
+/** A record that is set aside gets headers on top of what the log itself let pass. */
+const asideMaxBytes = 16 * 1024 * 1024;
+
+/** Makes the topics, and answers what is to be known of them. Nothing here waits for a broker longer than its time. */
+export function createTopics(options: TopicsOptions) {
+  const { topic, timeoutMs, retryMs, logger } = options;
+  const stopping = new AbortController();
+  let link: Promise<Link> | undefined;
+  let reading: Promise<Map<number, Bounds>> | undefined;
+  const prepared = prepare();
+
+  /** Resolves with the number of partitions, however long it takes until a broker answers. */
+  async function prepare(): Promise<number> {
+    let reported: string | undefined;
+    while (!stopping.signal.aborted) {
+      try {
+        return await ask((admin) => makeTopics(admin, options));
+      } catch (error) {
+        if (reported !== String(error)) logger.warn({ error, topic }, 'the topic is not ready: trying until it is');
+        reported = String(error);
+        await delay(retryMs, undefined, { signal: stopping.signal }).catch(() => {});
+      }
+    }
+    throw new Error('the log was stopped');
+  }
+
+  async function ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+    link ??= openLink(options);
+    const mine = link;
+    try {
+      return await within(
+        timeoutMs,
+        mine.then(({ admin }) => question(admin)),
+      );
+    } catch (error) {
+      if (link === mine) link = undefined;
+      close(mine);
+      throw error;
+    }
+  }
+
+  prepared.catch(() => {});
+  return {
+    /** The number of partitions of the events' topic, once it is there. */
+    prepared,
+    /** What the log holds, partition by partition; those who ask at once share an answer. */
+    bounds(): Promise<Map<number, Bounds>> {
+      reading ??= ask((admin) => readBounds(admin, topic)).finally(() => {
+        reading = undefined;
+      });
+      return reading;
+    },
+    /** Rejects unless the topic is there and each of its partitions can be written to. */
+    async ready(): Promise<void> {
+      await within(timeoutMs, prepared);
+      const partitions = await ask((admin) => describePartitions(admin, topic));
+      const headless = partitions.filter(({ leader }) => leader < 0);
+      if (headless.length > 0) throw new Error(`${headless.length} partitions of ${topic} have no leader`);
+    },
+    stop(): void {
+      stopping.abort();
+      if (link) close(link);
+    },
+  };
+}
+
+async function openLink(options: ClusterOptions): Promise<Link> {
+  const client = openKafka(options, retries);
+  const admin = client.kafka.admin();
+  try {
+    await within(options.timeoutMs, admin.connect());
+    return { client, admin };
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+function close(link: Promise<Link>): void {
+  link.then(({ client }) => client.close()).catch(() => {});
+}
+
+async function makeTopics(admin: Admin, options: TopicsOptions): Promise<number> {
+  const { topic, asideTopic, partitions, replication, logger } = options;
+  const inSync = { name: 'min.insync.replicas', value: String(Math.min(needed.inSync, Math.max(replication - 1, 1))) };
+  const forever = { name: 'retention.ms', value: '-1' };
+  const large = { name: 'max.message.bytes', value: String(asideMaxBytes) };
+  await admin.createTopics({
+    topics: [
+      { topic, numPartitions: partitions, replicationFactor: replication, configEntries: [inSync] },
+      {
+        topic: asideTopic,
+        numPartitions: 1,
+        replicationFactor: replication,
+        configEntries: [inSync, forever, large],
+      },
+    ],
+  });
+  const found = await describePartitions(admin, topic);
+  if (found.length !== partitions) {
+    logger.warn({ topic, found: found.length, partitions }, 'the topic keeps the number of partitions that it has');
+  }
+  await checkReplication(admin, topic, found, logger);
+  return found.length;
+}
+
+async function readBounds(admin: Admin, topic: string): Promise<Map<number, Bounds>> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  return new Map(offsets.map(({ partition, low, high }) => [partition, { begin: BigInt(low), end: BigInt(high) }]));
+}
+
+async function describePartitions(admin: Admin, topic: string) {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions ?? [];
+}
+
+async function checkReplication(
+  admin: Admin,
+  topic: string,
+  partitions: readonly { replicas: number[] }[],
+  logger: Logger,
+): Promise<void> {
+  const replication = Math.min(...partitions.map(({ replicas }) => replicas.length));
+  const inSync = Number(await readSetting(admin, topic, 'min.insync.replicas'));
+  if (replication >= needed.replication && inSync >= needed.inSync) return;
+  logger.warn(
+    { topic, replication, 'min.insync.replicas': inSync, needed },
+    'the loss of one machine may lose acknowledged messages: give the topic more replicas',
+  );
+}
+
+async function readSetting(admin: Admin, topic: string, name: string): Promise<string | undefined> {
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: [name] }],
+  });
+  return resources[0]?.configEntries.find(({ configName }) => configName === name)?.configValue;
+}

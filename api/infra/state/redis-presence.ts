@@ -1,0 +1,125 @@
+import { defineScript, type RunScript } from './redis-script.ts';
+import type { Presence } from './state.ts';
+
+/** How many users one script is about: a script holds up everything else in Redis. */
+const batch = 500;
+
+/**
+ * Keys: `leases:<user>` sorts nodes by the end of their lease, `ends` every lease by its end, `away:<user>` is since when
+ * somebody has been away. All are forgotten after a day, leases long before that by renewals anywhere.
+ */
+const presence = `
+local memoryMs = 86400000
+
+local function leases(user) return key('leases', user) end
+local function entry(user, node) return user .. '\\n' .. node end
+local function isOnline(user) return redis.call('ZCOUNT', leases(user), '(' .. now, '+inf') > 0 end
+
+local function goOffline(user)
+  for _, node in ipairs(redis.call('ZRANGE', leases(user), 0, -1)) do
+    redis.call('ZREM', key('ends'), entry(user, node))
+  end
+  redis.call('DEL', leases(user))
+  redis.call('SET', key('away', user), now, 'PX', memoryMs)
+end
+`;
+
+/** Arguments: node, lease in ms, users. Answers those who came online. */
+const renewScript = defineScript(`${presence}
+local node, leaseMs, online = args[1], args[2], {}
+for i = 3, #args do
+  local user = args[i]
+  if not isOnline(user) then table.insert(online, user) end
+  redis.call('ZADD', leases(user), now + leaseMs, node)
+  redis.call('ZADD', key('ends'), now + leaseMs, entry(user, node))
+  keep(leases(user), memoryMs)
+  redis.call('DEL', key('away', user))
+end
+keep(key('ends'), memoryMs)
+return online
+`);
+
+/** Arguments: the most to end. Ends leases that ran out; answers how many, then the users who have none left. */
+const expireScript = defineScript(`${presence}
+local ended = redis.call('ZRANGEBYSCORE', key('ends'), '-inf', now, 'LIMIT', 0, args[1])
+local answer = { #ended }
+for _, one in ipairs(ended) do
+  local user, node = one:match('^(.*)\\n(.*)$')
+  redis.call('ZREM', key('ends'), one)
+  if redis.call('ZREM', leases(user), node) == 1 and redis.call('ZCARD', leases(user)) == 0 then
+    goOffline(user)
+    table.insert(answer, user)
+  end
+end
+return answer
+`);
+
+/** Arguments: node, user. Answers 1 when the user has no other lease. */
+const endScript = defineScript(`${presence}
+local node, user = args[1], args[2]
+if redis.call('EXISTS', leases(user)) == 0 then return 1 end
+redis.call('ZREM', key('ends'), entry(user, node))
+redis.call('ZREM', leases(user), node)
+if isOnline(user) then return 0 end
+goOffline(user)
+return 1
+`);
+
+/** Arguments: users. Answers those who are online. */
+const onlineScript = defineScript(`${presence}
+local online = {}
+for _, user in ipairs(args) do
+  if isOnline(user) then table.insert(online, user) end
+end
+return online
+`);
+
+/** Arguments: users. Answers for each how long in ms they have been away. */
+const awayScript = defineScript(`${presence}
+local answer = {}
+for i, user in ipairs(args) do
+  answer[i] = 0
+  if not isOnline(user) then
+    redis.call('SET', key('away', user), now, 'PX', memoryMs, 'NX')
+    answer[i] = now - redis.call('GET', key('away', user))
+  end
+end
+return answer
+`);
+
+/** Presence leases in Redis. */
+export function createRedisPresence(run: RunScript): Presence {
+  async function inBatches<T>(userIds: readonly string[], work: (batch: readonly string[]) => Promise<T[]>) {
+    const starts = Array.from({ length: Math.ceil(userIds.length / batch) }, (_, n) => n * batch);
+    return (await Promise.all(starts.map((start) => work(userIds.slice(start, start + batch))))).flat();
+  }
+
+  async function expire(): Promise<string[]> {
+    const offline: string[] = [];
+    for (let ended = batch; ended === batch; ) {
+      const [count, ...userIds] = (await run(expireScript, [batch])) as [number, ...string[]];
+      offline.push(...userIds);
+      ended = count;
+    }
+    return offline;
+  }
+
+  const ask = (userIds: readonly string[]) => run(onlineScript, userIds) as Promise<string[]>;
+  return {
+    async renew(nodeId, userIds, leaseMs) {
+      const renewOnes = (some: readonly string[]) => run(renewScript, [nodeId, leaseMs, ...some]) as Promise<string[]>;
+      const online = await inBatches(userIds, renewOnes);
+      return { online, offline: await expire() };
+    },
+    async end(nodeId, userId) {
+      return (await run(endScript, [nodeId, userId])) === 1;
+    },
+    async online(userIds) {
+      return new Set(await inBatches(userIds, ask));
+    },
+    async away(userIds) {
+      const times = await inBatches(userIds, (some) => run(awayScript, some) as Promise<number[]>);
+      return new Map(userIds.map((userId, n) => [userId, times[n] ?? 0]));
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
+import type { Logger } from '../../logger.ts';
+import { connectRedis, type RedisConnection } from '../redis-connection.ts';
+import { createLimits } from './limits.ts';
+import { createRedisPresence } from './redis-presence.ts';
+import { createScriptRunner } from './redis-script.ts';
+import { createRedisTickets } from './redis-tickets.ts';
+import type { Limits, State } from './state.ts';
+
+/**
+ * State in Redis, on its clock: one script an operation, every key with an expiry.
+ * @param options.url of one server, `redis://…` or `rediss://…`
+ * @param options.prefix what all keys begin with: processes that share their state have the same
+ * @param options.timeoutMs after which an attempt to connect or an operation has failed
+ * @param options.pingMs how often the connection is asked for a sign of life: a dead one is found within
+ *   `pingMs` and `timeoutMs`
+ * @param options.now epoch milliseconds in place of Redis's clock, for tests
+ */
+export function createRedisState(options: {
+  url: string;
+  prefix: string;
+  timeoutMs?: number;
+  pingMs?: number;
+  now?: () => number;
+  logger: Logger;
+}): State {
+  const { url, prefix, timeoutMs = 2_000, pingMs = 1_000, now, logger } = options;
+  const connection = connectRedis({ url, timeoutMs, pingMs, logger });
+  const runner = createScriptRunner({ connection, timeoutMs, now });
+  return {
+    tickets: createRedisTickets(runner(`${prefix}:tickets`)),
+    presence: createRedisPresence(runner(`${prefix}:presence`)),
+    limits: createRedisLimits(connection, prefix),
+    async ready() {
+      await connection.tried;
+      await connection.client.ping();
+    },
+    async stop() {
+      connection.stop();
+    },
+  };
+}
+
+/** While Redis is away each process counts by itself. */
+function createRedisLimits({ client, tried }: RedisConnection, prefix: string): Limits {
+  const limits = createLimits(
+    (rate) =>
+      new RateLimiterRedis({
+        ...rate,
+        storeClient: client,
+        keyPrefix: `${prefix}:limits:${rate.keyPrefix}`,
+        rejectIfRedisNotReady: true,
+        insuranceLimiter: new RateLimiterMemory(rate),
+      }),
+  );
+  return {
+    async take(key, rate) {
+      await tried;
+      return limits.take(key, rate);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { readConfig, variableNames } from '../api/config.ts';
+
+interface Service {
+  image?: string;
+  build?: string;
+  environment?: Record<string, string | number>;
+  healthcheck?: object;
+  volumes?: string[];
+  depends_on?: object;
+}
+
+const text = await readFile('docker-compose.yml', 'utf8');
+const compose = parse(text, { merge: true }) as { services: Record<string, Service>; volumes: object };
+const own = Object.entries(compose.services).filter(([, { build }]) => build !== undefined);
+
+/** As Compose puts variables in. */
+function interpolate(value: string | number): string {
+  return String(value)
+    .replace(/\$\{JWT_SECRET:\?[^}]*\}/g, 'x'.repeat(32))
+    .replace(/\$\{POSTGRES_PASSWORD:\?[^}]*\}/g, 'secret');
+}
+
+test('the compose file is one by the specification', async () => {
+  const schema = JSON.parse(await readFile('test/support/compose-spec.json', 'utf8'));
+  const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(schema);
+  validate(compose);
+  expect(validate.errors ?? []).toEqual([]);
+});
+
+test('every process of it would start with its variables: two gateways and two bridges', () => {
+  const processes = own.map(([name, { environment = {} }]) => {
+    for (const variable of Object.keys(environment)) expect(variableNames, `${name} names it`).toContain(variable);
+    const given = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, interpolate(value)]));
+    return readConfig(given).SERVICES.join();
+  });
+  expect(processes.sort()).toEqual(['bridge', 'bridge', 'gateway', 'gateway']);
+});
+
+test('it holds no secret, and asks for those that it needs', () => {
+  expect(text).toMatch(/\$\{JWT_SECRET:\?/);
+  for (const { environment = {} } of Object.values(compose.services))
+    for (const [name, value] of Object.entries(environment))
+      if (/SECRET|PASSWORD/.test(name)) expect(String(value)).toMatch(/^\$\{\w+:\?/);
+});
+
+test('what it stands on says when it is healthy, and keeps what must be kept', () => {
+  const { postgres, kafka, redis } = compose.services;
+  for (const service of [postgres, kafka, redis]) expect(service?.healthcheck).toBeDefined();
+  for (const service of [postgres, kafka]) expect(service?.volumes).toHaveLength(1);
+  expect(Object.keys(compose.volumes).sort()).toEqual(['kafka', 'postgres']);
+});
+
+test('the image ends small: not as root, with an init that passes signals on', async () => {
+  const dockerfile = await readFile('Dockerfile', 'utf8');
+  expect(dockerfile).toMatch(/^USER node$/m);
+  expect(dockerfile).toContain('ENTRYPOINT ["tini", "--", "node", "dist/api/main.js"]');
+});

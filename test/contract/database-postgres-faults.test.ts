@@ -1,0 +1,114 @@
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { paths } from '../../api/config.ts';
+import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { createPostgresDatabase, type PostgresOptions } from '../../api/infra/database/postgres.ts';
+import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
+import { type PostgresService, startOwnPostgres } from '../support/services/postgres.ts';
+
+const away = expect.any(DatabaseUnavailableError);
+
+const opened: Database[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.stop();
+});
+
+function opening(database: Database): Database {
+  opened.push(database);
+  return database;
+}
+
+function create(url: string, options: Partial<PostgresOptions> = {}): Promise<Database> {
+  return createPostgresDatabase({ url, pool: 5, statementTimeoutMs: 5_000, migrations: paths.migrations, ...options });
+}
+
+describe('PostgreSQL that goes away', () => {
+  let server: PostgresService;
+  beforeAll(async () => {
+    server = await startOwnPostgres();
+    return () => server.stop();
+  });
+
+  test('is not available while it is killed, keeps what was committed alone, and is there again by itself', async () => {
+    const database = opening(await withRow(await create(await server.createDatabase())));
+    const [begun, killed] = [gate(), gate()];
+    await database.transaction((query) => move(query, 1));
+    const cut = database.transaction(async (query) => {
+      await move(query, 10);
+      begun.pass();
+      await killed.passed;
+      await move(query, 100);
+    });
+    await begun.passed;
+
+    await server.kill('SIGKILL');
+    killed.pass();
+    const attempts = [
+      cut,
+      database.query('SELECT 1'),
+      database.transaction(lock),
+      database.prisma.user.findFirst(),
+      database.ready(),
+    ];
+    for (const attempt of await Promise.allSettled(attempts)) {
+      expect(attempt).toMatchObject({ status: 'rejected', reason: away });
+    }
+
+    await server.restart();
+    await database.ready();
+    expect(await position(database)).toBe('1');
+    expect(await database.prisma.user.findFirst()).toBe(null);
+  });
+
+  test('rejects within its bounds while the server hangs, and goes on when it goes on', async () => {
+    const bounds = { statementTimeoutMs: 500, connectTimeoutMs: 500, pool: 3 };
+    const database = opening(await withRow(await create(await server.createDatabase(), bounds)));
+    const begun = gate();
+    const stopped = gate();
+    const cut = database.transaction(async (query) => {
+      await lock(query);
+      begun.pass();
+      await stopped.passed;
+      await move(query, 1);
+    });
+    await begun.passed;
+
+    await server.kill('SIGSTOP');
+    stopped.pass();
+    const attempts = [
+      cut,
+      ...Array.from({ length: 10 }, () => database.query('SELECT 1')),
+      database.prisma.user.count(),
+    ];
+    for (const attempt of await Promise.allSettled(attempts)) {
+      expect(attempt).toMatchObject({ status: 'rejected', reason: away });
+    }
+
+    await server.kill('SIGCONT');
+    await database.transaction((query) => move(query, 10));
+    expect(['10', '11']).toContain(await position(database));
+    await Promise.all(Array.from({ length: 10 }, () => database.query('SELECT 1')));
+  });
+
+  test('is waited for at the start, and a server that lets nobody in is named without the password', async () => {
+    const url = await server.createDatabase();
+    await server.kill('SIGKILL');
+    const starting = create(url);
+    await server.restart();
+    await opening(await starting).ready();
+
+    const withPassword = url.replace('parley@', 'parley:secret@');
+    for (const wrong of [withPassword.replace(/test_\w+$/, 'nowhere'), withPassword.replace('parley:', 'stranger:')]) {
+      const refused = create(wrong);
+      await expect(refused).rejects.toEqual(away);
+      await expect(refused).rejects.toThrow(/(nowhere|stranger).*DATABASE_URL/);
+      await expect(refused).rejects.not.toThrow(/secret/);
+    }
+  });
+  test('is spoken to by TLS and is to prove who it is, where the URL says so', async () => {
+    const url = (await server.createDatabase()).replace('127.0.0.1', 'localhost');
+    const database = opening(await create(`${url}?sslmode=verify-full&sslrootcert=${server.certificate}`));
+
+    expect(await database.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).toEqual([{ ssl: true }]);
+    await expect(create(`${url}?sslmode=verify-full`, { startTimeoutMs: 0 })).rejects.toThrow(/certificate/);
+  });
+});

@@ -1,0 +1,198 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { paths } from '../../api/config.ts';
+import { type Database, DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
+import { createPostgresDatabase, type PostgresOptions } from '../../api/infra/database/postgres.ts';
+import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
+import { type PostgresService, startPostgres } from '../support/services/postgres.ts';
+import { describeDatabase } from './database.ts';
+
+const run = promisify(execFile);
+const away = expect.any(DatabaseUnavailableError);
+
+let shared: PostgresService;
+beforeAll(async () => {
+  shared = await startPostgres();
+});
+afterAll(() => shared.stop());
+
+const opened: Database[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.stop();
+});
+
+function opening(database: Database): Database {
+  opened.push(database);
+  return database;
+}
+
+function create(url: string, options: Partial<PostgresOptions> = {}): Promise<Database> {
+  return createPostgresDatabase({ url, pool: 5, statementTimeoutMs: 5_000, migrations: paths.migrations, ...options });
+}
+
+async function open(options: Partial<PostgresOptions> = {}): Promise<Database> {
+  return opening(await create(await shared.createDatabase(), options));
+}
+
+/** A database, and the same as an operator sees it. */
+async function openWatched(options: Partial<PostgresOptions> = {}) {
+  const url = await shared.createDatabase();
+  return { database: opening(await create(url, options)), operator: opening(await create(url)) };
+}
+
+const others = `pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`;
+
+describeDatabase('over PostgreSQL', async () => create(await shared.createDatabase()));
+
+describe('the connections to PostgreSQL', () => {
+  test('are at most as many as the pool may have, for Prisma and statements together', async () => {
+    const { database, operator } = await openWatched({ pool: 2 });
+    const [held, done] = [gate(), gate()];
+    const holding = database.transaction(async (query) => {
+      await query('SELECT 1');
+      held.pass();
+      await done.passed;
+    });
+    await held.passed;
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) => (n % 2 ? database.query('SELECT 1') : database.prisma.user.findFirst())),
+    );
+
+    await expect.poll(() => count(operator)).toBe(2);
+    done.pass();
+    await holding;
+  });
+
+  test('that are all in use make the next wait for a bounded time', async () => {
+    const database = await open({ pool: 1, connectTimeoutMs: 100 });
+    await database.transaction(async (query) => {
+      await query('SELECT 1');
+      await expect(database.query('SELECT 1')).rejects.toEqual(away);
+      await expect(database.prisma.user.findFirst()).rejects.toEqual(away);
+    });
+    await database.ready();
+  });
+
+  test('that the server ends are replaced', async () => {
+    const { database, operator } = await openWatched({ pool: 2 });
+    await database.prisma.user.findFirst();
+    await operator.query(`SELECT pg_terminate_backend(pid) FROM ${others}`);
+
+    await expect
+      .poll(() =>
+        database.ready().then(
+          () => 'ready',
+          () => 'away',
+        ),
+      )
+      .toBe('ready');
+  });
+});
+
+describe('transactions over PostgreSQL', () => {
+  test('that a stopped process left open lose their locks, and the process that goes on learns of it', async () => {
+    const database = await withRow(await open());
+    const [locked, moved] = [gate(), gate()];
+    const zombie = database.transaction(async (query) => {
+      await query(`SELECT set_config('idle_in_transaction_session_timeout', '300', true)`);
+      await lock(query);
+      await move(query, 1);
+      locked.pass();
+      await moved.passed;
+      await move(query, 10);
+    });
+    await locked.passed;
+
+    await database.transaction(async (query) => {
+      await lock(query);
+      await move(query, 100);
+    });
+    moved.pass();
+
+    await expect(zombie).rejects.toEqual(away);
+    expect(await position(database)).toBe('100');
+  });
+
+  test('are ended by the server when nothing happens in them for as long as the options say', async () => {
+    const { database, operator } = await openWatched({ idleInTransactionMs: 200 });
+    const left = database.transaction(async (query) => {
+      await query('SELECT 1');
+      await expect.poll(() => count(operator, 'idle in transaction'), { timeout: 10_000 }).toBe(0);
+      await query('SELECT 2');
+    });
+
+    await expect(left).rejects.toEqual(away);
+    await database.ready();
+  });
+
+  test('that wait for each other: one goes on, the other may be tried again', async () => {
+    const database = await withRow(await open());
+    await database.query(`INSERT INTO log_position VALUES ('other', 0, 0)`);
+    const locked = [gate(), gate()] as const;
+    const take = (query: Query, log: string) => query('SELECT FROM log_position WHERE log = $1 FOR UPDATE', [log]);
+    const results = await Promise.allSettled([
+      database.transaction(async (query) => {
+        await take(query, 'log');
+        locked[0].pass();
+        await locked[1].passed;
+        await take(query, 'other');
+      }),
+      database.transaction(async (query) => {
+        await take(query, 'other');
+        locked[1].pass();
+        await locked[0].passed;
+        await take(query, 'log');
+      }),
+    ]);
+
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(results).toContainEqual({ status: 'rejected', reason: away });
+  });
+
+  test('give a lock up that is not to be had in time, as everything that takes too long', async () => {
+    const database = await withRow(await open({ statementTimeoutMs: 300 }));
+    await database.transaction(async (query) => {
+      await lock(query);
+      await expect(database.transaction(lock)).rejects.toEqual(away);
+    });
+    await expect(database.query('SELECT pg_sleep(60)')).rejects.toEqual(away);
+    await database.ready();
+  });
+
+  test('may be tried again when a migration changed a table under a statement that was prepared', async () => {
+    const database = await open({ pool: 1 });
+    await database.query('CREATE TABLE changing (id int)');
+    await database.query('SELECT * FROM changing');
+    await database.query('ALTER TABLE changing ADD COLUMN name text');
+
+    await expect(database.query('SELECT * FROM changing')).rejects.toEqual(away);
+    expect(await database.query('SELECT * FROM changing')).toEqual([]);
+  });
+});
+
+describe('migrations over PostgreSQL', () => {
+  test('are applied once when several processes start at the same time', async () => {
+    const url = await shared.createDatabase();
+    const script = `
+      const { createPostgresDatabase } = await import('./api/infra/database/postgres.ts');
+      const options = { url: process.argv[1], pool: 1, statementTimeoutMs: 5000, migrations: './prisma/migrations' };
+      await (await createPostgresDatabase(options)).stop();`;
+    const start = () =>
+      run(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, url], { timeout: 60_000 });
+
+    await Promise.all([start(), start(), start()]);
+
+    const database = opening(await create(url));
+    expect(await database.query('SELECT migration_name, applied_steps_count FROM _prisma_migrations')).toEqual([
+      { migration_name: '0001_initial', applied_steps_count: 1 },
+    ]);
+  });
+});
+
+/** How many connections others have, of all states or one. */
+async function count({ query }: Database, state: string | null = null): Promise<number | undefined> {
+  const counted = `SELECT count(*)::int AS n FROM ${others} AND ($1::text IS NULL OR state = $1)`;
+  const [row] = await query<{ n: number }>(counted, [state]);
+  return row?.n;
+}

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { UnavailableError } from '../../api/errors.ts';
+import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
+import { createAppender, createLogDatabase, type LogDatabase, ofKey } from '../support/log-database.ts';
+import { createTestLogger } from '../support/logger.ts';
+import { type KafkaService, startOwnKafka } from '../support/services/kafka.ts';
+import { patience, record } from './event-log.ts';
+
+const partitions = 4;
+const sessionTimeoutMs = 1_500;
+
+let broker: KafkaService;
+beforeAll(async () => {
+  broker = await startOwnKafka();
+});
+afterAll(() => broker.stop());
+
+const opened: { stop(): Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.stop();
+});
+const opening = <T extends { stop(): Promise<unknown> }>(one: T): T => {
+  opened.push(one);
+  return one;
+};
+
+function openLog(timeoutMs = 10_000) {
+  const options = { brokers: [broker.brokers], topicPrefix: `test-${randomUUID()}`, partitions, replication: 1 };
+  const times = { timeoutMs, retryMs: 20, sessionTimeoutMs };
+  return opening(createKafkaEventLog({ ...options, ...times, logger: createTestLogger() }));
+}
+
+test('has every acknowledged record once and in order after the broker was killed while appending', async () => {
+  const log = openLog();
+  const database = createLogDatabase();
+  opening(await log.consume(database.handler()));
+  const appender = opening(createAppender(log));
+  await waitForMore(appender.acknowledged);
+
+  for (let n = 0; n < 2; n++) {
+    await broker.kill('SIGKILL');
+    await broker.restart();
+    await waitForMore(appender.acknowledged);
+  }
+
+  const { texts, acknowledged } = await appender.stop();
+  await expectAll(database, acknowledged);
+  for (let key = 0; key < 7; key++) expect(ofKey(key, texts)).toEqual(expect.arrayContaining(ofKey(key, taken())));
+  for (let key = 0; key < 7; key++) expect(ofKey(key, taken())).toEqual([...ofKey(key, taken())].sort(byNumber));
+  function taken(): string[] {
+    return database.texts();
+  }
+});
+
+test('refuses appends in time while the broker is away, and has what it acknowledged afterwards', async () => {
+  const log = openLog(1_000);
+  const database = createLogDatabase();
+  opening(await log.consume(database.handler()));
+  const appender = opening(createAppender(log));
+  await waitForMore(appender.acknowledged);
+
+  await broker.kill('SIGKILL');
+  await vi.waitFor(() => expect(log.append(record('k', '0 x'))).rejects.toBeInstanceOf(UnavailableError), patience);
+  await expect(log.ready()).rejects.toBeInstanceOf(UnavailableError);
+  await broker.restart();
+  await waitForMore(appender.acknowledged);
+  await vi.waitFor(() => log.ready(), patience);
+
+  const { acknowledged } = await appender.stop();
+  await expectAll(database, acknowledged);
+});
+
+test('refuses appends in time while the broker is frozen, and goes on when it thaws', async () => {
+  const log = openLog(1_000);
+  const database = createLogDatabase();
+  opening(await log.consume(database.handler()));
+  const appender = opening(createAppender(log));
+  await waitForMore(appender.acknowledged);
+
+  await broker.kill('SIGSTOP');
+  await vi.waitFor(() => expect(log.append(record('k', '0 x'))).rejects.toBeInstanceOf(UnavailableError), patience);
+  await broker.kill('SIGCONT');
+  await waitForMore(appender.acknowledged);
+
+  const { acknowledged } = await appender.stop();
+  await expectAll(database, acknowledged);
+});
+
+test('waits for a broker that is away at the start', async () => {
+  await broker.kill('SIGKILL');
+  const log = openLog(500);
+  const database = createLogDatabase();
+  opening(await log.consume(database.handler()));
+  await expect(log.append(record('k', '0 early'))).rejects.toBeInstanceOf(UnavailableError);
+  await expect(log.ready()).rejects.toBeInstanceOf(UnavailableError);
+
+  await broker.restart();
+
+  await vi.waitFor(() => log.append(record('k', '0 late')), patience);
+  await vi.waitFor(() => expect(database.texts()).toContain('0 late'), patience);
+  expect(database.texts()).not.toContain('0 early');
+});
+
+test('ends while the broker is away', async () => {
+  const log = openLog(500);
+  const database = createLogDatabase();
+  await log.consume(database.handler());
+  await log.append(record('k', '0 a'));
+  await vi.waitFor(() => expect(database.texts()).toEqual(['0 a']), patience);
+
+  await broker.kill('SIGKILL');
+  await log.stop();
+  const early = openLog(500);
+  await early.consume(database.handler());
+  await early.stop();
+
+  await broker.restart();
+});
+
+test('keeps its partitions while a handler takes longer than the session', async () => {
+  const log = openLog();
+  const database = createLogDatabase();
+  const held: number[] = [];
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const handler = database.handler(async ({ partition }) => {
+    if (held.length === 0) held.push(partition);
+    if (held[0] === partition) await released;
+  });
+  opening(await log.consume(handler));
+  const appender = opening(createAppender(log));
+  await vi.waitFor(() => expect(held).toHaveLength(1), patience);
+  const since = Date.now();
+
+  await vi.waitFor(() => expect(Date.now() - since).toBeGreaterThan(3 * sessionTimeoutMs), patience);
+  expect(database.assignments).toHaveLength(partitions);
+  release();
+
+  const { texts } = await appender.stop();
+  await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length), patience);
+  for (let key = 0; key < 7; key++) expect(ofKey(key, database.texts())).toEqual(ofKey(key, texts));
+  expect(database.assignments).toHaveLength(partitions);
+});
+
+async function waitForMore(acknowledged: readonly string[]): Promise<void> {
+  const before = acknowledged.length;
+  await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(before + 500), patience);
+}
+
+/** Each acknowledged record is there, and nothing is there twice. */
+async function expectAll(database: LogDatabase, acknowledged: readonly string[]): Promise<void> {
+  const missing = () => {
+    const there = new Set(database.texts());
+    return acknowledged.filter((text) => !there.has(text));
+  };
+  await vi.waitFor(() => expect(missing()).toEqual([]), patience);
+  expect(new Set(database.texts()).size).toBe(database.texts().length);
+}
+
+function byNumber(one: string, other: string): number {
+  return Number(one.split(' ')[1]) - Number(other.split(' ')[1]);
+}

@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import kafkajs from 'kafkajs';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { TooLargeError } from '../../api/errors.ts';
+import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
+import { createAppender, createLogDatabase, ofKey } from '../support/log-database.ts';
+import { createTestLogger } from '../support/logger.ts';
+import { type KafkaService, startKafka } from '../support/services/kafka.ts';
+import { describeEventLog, patience, record } from './event-log.ts';
+
+const partitions = 4;
+
+let shared: KafkaService;
+beforeAll(async () => {
+  shared = await startKafka();
+});
+afterAll(() => shared.stop());
+
+function createLog(topicPrefix = `test-${randomUUID()}`) {
+  const logger = createTestLogger();
+  const brokers = shared.brokers.split(',');
+  const times = { timeoutMs: 10_000, retryMs: 10, commitMs: 50 };
+  const log = createKafkaEventLog({ brokers, topicPrefix, partitions, replication: 1, ...times, logger });
+  return { ...log, logger, topicPrefix };
+}
+
+describeEventLog('over Kafka', async () => {
+  const log = createLog();
+  return { log, dispose: () => log.stop() };
+});
+
+describe('the event log over Kafka', () => {
+  const opened: { stop(): Promise<unknown> }[] = [];
+  afterEach(async () => {
+    for (const one of opened.splice(0).reverse()) await one.stop();
+  });
+  const opening = <T extends { stop(): Promise<unknown> }>(one: T): T => {
+    opened.push(one);
+    return one;
+  };
+  const openLog = (topicPrefix?: string) => opening(createLog(topicPrefix));
+  const openAdmin = async () => {
+    const admin = createClient().admin();
+    await admin.connect();
+    opening({ stop: () => admin.disconnect() });
+    return admin;
+  };
+
+  test('warns where acknowledged records would not survive the loss of a broker', async () => {
+    const log = openLog();
+    await log.ready();
+
+    const warnings = log.logger.lines.filter(({ level }) => level === 'warn');
+    expect(warnings).toEqual([
+      expect.objectContaining({ facts: expect.objectContaining({ replication: 1, 'min.insync.replicas': 1 }) }),
+    ]);
+  });
+
+  test('keeps the order of a key and every record when thousands are appended at once', async () => {
+    const log = openLog();
+    const database = createLogDatabase();
+    opening(await log.consume(database.handler()));
+    const texts = Array.from({ length: 5_000 }, (_, n) => `${n % 7} ${n}`);
+
+    await Promise.all(texts.map((text) => log.append(record(`key ${text[0]}`, text))));
+
+    await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length), patience);
+    for (let key = 0; key < 7; key++) expect(ofKey(key, database.texts())).toEqual(ofKey(key, texts));
+  });
+
+  test('refuses a record that no broker would take, and takes its neighbours', async () => {
+    const log = openLog();
+    const large = log.append(record('k', 'x'.repeat(2_000_000)));
+
+    await Promise.all([expect(large).rejects.toBeInstanceOf(TooLargeError), log.append(record('k', 'a'))]);
+  });
+
+  test('loses, repeats and reorders nothing when a consumer joins and another leaves meanwhile', async () => {
+    const log = openLog();
+    const database = createLogDatabase();
+    const appended = opening(createAppender(log));
+    const first = opening(await log.consume(database.handler()));
+    await vi.waitFor(() => expect(database.texts().length).toBeGreaterThan(200), patience);
+
+    opening(await log.consume(database.handler()));
+    await vi.waitFor(() => expect(database.assignments.length).toBeGreaterThan(partitions), patience);
+    const before = database.assignments.length;
+    await first.stop();
+    await vi.waitFor(() => expect(database.assignments.length).toBeGreaterThanOrEqual(before + partitions), patience);
+
+    const { texts } = await appended.stop();
+    await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length), patience);
+    for (let key = 0; key < 7; key++) expect(ofKey(key, database.texts())).toEqual(ofKey(key, texts));
+  });
+
+  test('goes on with the other partitions while the handler of one is stuck', async () => {
+    const log = openLog();
+    const database = createLogDatabase();
+    const stuck = new Set<number>();
+    const handler = database.handler(async ({ partition, records }) => {
+      if (stuck.size === 0 || stuck.has(partition)) {
+        stuck.add(partition);
+        throw new Error(`${records.length} records are not for now`);
+      }
+    });
+    const appendAll = (text: string) =>
+      Promise.all(Array.from({ length: 40 }, (_, key) => log.append(record(`key ${key}`, text))));
+    opening(await log.consume(handler));
+    await appendAll('before');
+    await vi.waitFor(() => expect(stuck.size).toBe(1), patience);
+
+    await appendAll('after');
+
+    const goingOn = () => [...database.taken.values()].filter((texts) => texts.includes('after'));
+    await vi.waitFor(() => expect(goingOn()).toHaveLength(partitions - 1), patience);
+    expect(database.taken.has([...stuck][0] ?? -1)).toBe(false);
+  });
+
+  test('keeps a record that cannot be applied in a topic of its own, with headers that say why', async () => {
+    const log = openLog();
+    await log.ready();
+    const producer = createClient().producer();
+    await producer.connect();
+    opening({ stop: () => producer.disconnect() });
+    await producer.send({ topic: log.name, messages: [{ partition: 2, key: null, value: null }] });
+    await log.append({ ...record('k', 'x'), headers: {} });
+    const database = createLogDatabase();
+    const handler = database.handler(async ({ partition, records }) => {
+      for (const poison of records.filter(({ value }) => value.length === 0)) {
+        await log.setAside(partition, { ...poison, headers: { 'parley-wire': '1' } }, 'it says nothing');
+      }
+    });
+    opening(await log.consume(handler));
+
+    const [message] = await readMessages(`${log.topicPrefix}.dead-letters`, 1);
+
+    expect(Object.entries(message?.headers ?? {}).map(([name, value]) => [name, String(value)])).toEqual([
+      ['parley-wire', '1'],
+      ['parley-topic', log.name],
+      ['parley-partition', '2'],
+      ['parley-offset', '0'],
+      ['parley-reason', 'it says nothing'],
+    ]);
+    await vi.waitFor(() => expect(database.texts().sort()).toEqual(['', 'x']), patience);
+  });
+
+  test('keeps a record that is set aside although it is as large as a broker takes', async () => {
+    const log = openLog();
+    const large = { ...record('k', 'x'.repeat(1_048_000)), offset: 7n };
+    await expect(log.setAside(0, large, 'r'.repeat(100_000))).resolves.toBeUndefined();
+  });
+
+  test('hands over nothing from a log that begins above the wanted offset, and asks again', async () => {
+    const log = openLog();
+    for (const text of ['a', 'b', 'c', 'd']) await log.append(record('k', text));
+    const admin = await openAdmin();
+    const ends = await admin.fetchTopicOffsets(log.name);
+    const partition = ends.find(({ high }) => high === '4')?.partition ?? -1;
+    await admin.deleteTopicRecords({ topic: log.name, partitions: [{ partition, offset: '2' }] });
+    const asked: unknown[] = [];
+    const offsets: bigint[] = [];
+    let wanted = 1n;
+    opening(
+      await log.consume({
+        async assigned(of, bounds) {
+          if (of === partition) asked.push(bounds);
+          return of === partition ? wanted : 0n;
+        },
+        async handle({ records }) {
+          offsets.push(...records.map(({ offset }) => offset));
+          return (records.at(-1)?.offset ?? 0n) + 1n;
+        },
+      }),
+    );
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2), patience);
+    expect(asked[0]).toEqual({ begin: 2n, end: 4n });
+    expect(offsets).toEqual([]);
+
+    wanted = 2n;
+    await vi.waitFor(() => expect(offsets).toEqual([2n, 3n]), patience);
+  });
+
+  test('tells Kafka how far the log was handled', async () => {
+    const log = openLog();
+    const database = createLogDatabase();
+    opening(await log.consume(database.handler()));
+    for (let n = 0; n < 5; n++) await log.append(record('k', String(n)));
+    const admin = await openAdmin();
+
+    await vi.waitFor(async () => {
+      const [topic] = await admin.fetchOffsets({ groupId: `${log.topicPrefix}.bridge`, topics: [log.name] });
+      expect(topic?.partitions.map(({ offset }) => offset).sort()).toEqual(['0', '0', '0', '5']);
+    }, patience);
+  });
+
+  test('refuses what is appended after the end, and begins where it was when it is opened again', async () => {
+    const log = createLog();
+    const database = createLogDatabase();
+    await log.append(record('k', 'a'));
+    await log.stop();
+    await expect(log.append(record('k', 'b'))).rejects.toThrow('stopping');
+
+    const again = openLog(log.topicPrefix);
+    await again.append(record('k', 'c'));
+    opening(await again.consume(database.handler()));
+    await vi.waitFor(() => expect(database.texts()).toEqual(['a', 'c']), patience);
+  });
+
+  function createClient() {
+    return new kafkajs.Kafka({ brokers: shared.brokers.split(','), logLevel: kafkajs.logLevel.NOTHING });
+  }
+
+  async function readMessages(topic: string, count: number) {
+    const messages: kafkajs.KafkaMessage[] = [];
+    const consumer = createClient().consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100 });
+    opening({ stop: () => consumer.disconnect() });
+    await vi.waitFor(() => consumer.connect(), patience);
+    await vi.waitFor(() => consumer.subscribe({ topic, fromBeginning: true }), patience);
+    await consumer.run({ eachMessage: async ({ message }) => void messages.push(message) });
+    await vi.waitFor(() => expect(messages).toHaveLength(count), patience);
+    return messages;
+  }
+});

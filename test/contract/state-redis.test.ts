@@ -1,0 +1,307 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { createMemoryState } from '../../api/infra/state/memory.ts';
+import { createRedisState } from '../../api/infra/state/redis.ts';
+import { type State, StateUnavailableError, type Ticket } from '../../api/infra/state/state.ts';
+import { createTestLogger } from '../support/logger.ts';
+import { type RedisService, startOwnRedis, startRedis } from '../support/services/redis.ts';
+import { describeState } from './state.ts';
+
+const patience = { timeout: 20_000, interval: 10 };
+const times = { leaseMs: 30_000, relaxMs: 10_000 };
+
+let shared: RedisService;
+beforeAll(async () => {
+  shared = await startRedis();
+});
+afterAll(() => shared.stop());
+
+type Options = Partial<Pick<Parameters<typeof createRedisState>[0], 'prefix' | 'timeoutMs' | 'now'>>;
+
+describeState('over Redis', async () => {
+  let now = Date.now();
+  const state = create(shared.url, { now: () => now });
+  const advance = async (ms: number) => {
+    now += ms;
+  };
+  return { state, advance, dispose: () => state.stop() };
+});
+
+describe('state over Redis', () => {
+  const opened: { stop(): Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const one of opened.splice(0).reverse()) await one.stop();
+  });
+  const opening = <T extends { stop(): Promise<void> }>(one: T): T => {
+    opened.push(one);
+    return one;
+  };
+  const startServer = async () => opening(await startOwnRedis());
+  const stateOver = (url: string, options: Options = {}) => opening(create(url, options));
+
+  test('ends leases by the clock of Redis', async () => {
+    const state = stateOver(shared.url);
+    const ghost = ticket();
+    await state.tickets.enter(ghost, { leaseMs: 50, relaxMs: 10 });
+    const { offline: gone } = await state.presence.renew('one', ['ada'], 50);
+    await vi.waitFor(async () => expect(await state.tickets.find(ghost.userId)).toBeNull(), patience);
+    await vi.waitFor(async () => expect(await state.presence.online(['ada'])).toEqual(new Set()), patience);
+
+    expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'waiting' });
+    for (let n = 0; n < 2; n++) gone.push(...(await state.presence.renew('two', [], 1_000)).offline);
+    expect(gone).toEqual(['ada']);
+  });
+
+  test('says by the clock of Redis when a lease ends and how long somebody has been away', async () => {
+    const state = stateOver(shared.url);
+    const before = Date.now();
+    const entered = await state.tickets.enter(ticket(), times);
+    expect(entered).toMatchObject({ status: 'waiting' });
+    const expiresAt = entered.status === 'waiting' ? entered.expiresAt : 0;
+    expect(expiresAt).toBeGreaterThanOrEqual(before + times.leaseMs - 1);
+    expect(expiresAt).toBeLessThanOrEqual(Date.now() + times.leaseMs + 1);
+
+    expect(await state.presence.away(['ada'])).toEqual(new Map([['ada', 0]]));
+    await vi.waitFor(async () => expect((await state.presence.away(['ada'])).get('ada')).toBeGreaterThan(20), patience);
+  });
+
+  test('gives every key an expiry, whatever was done', async () => {
+    const redis = await startServer();
+    const state = stateOver(redis.url);
+    const [ada, bob, carol] = [ticket({ tags: ['tea'] }), ticket({ tags: ['tea'] }), ticket({ strict: true })];
+    for (const one of [ada, ticket(), carol, { ...ada, tags: ['cake'] }, ada, bob])
+      await state.tickets.enter(one, times);
+    await state.tickets.leave(carol.userId);
+    await state.presence.renew('one', ['ada', 'bob'], 1_000);
+    await state.presence.end('one', 'bob');
+    await state.presence.away(['carol']);
+    await state.limits.take('ada', { points: 1, windowMs: 60_000 });
+
+    const client = new Redis(redis.url);
+    const keys = await client.keys('*');
+    const lives = await Promise.all(keys.map(async (key) => [key, await client.pttl(key)] as const));
+    client.disconnect();
+
+    expect(keys.length).toBeGreaterThan(12);
+    expect(lives.filter(([, ms]) => ms <= 0)).toEqual([]);
+    expect(keys.filter((key) => !key.startsWith('test-'))).toEqual([]);
+  });
+
+  test('shares tickets, presence and limits between processes of one prefix, and with no other', async () => {
+    const [here, there, elsewhere] = ['same', 'same', 'other'].map((part) =>
+      stateOver(shared.url, { prefix: `${own}:${part}` }),
+    );
+    const [ada, bob, carol] = [ticket(), ticket(), ticket()];
+    await here?.tickets.enter(ada, times);
+    await here?.presence.renew('one', ['ada'], 10_000);
+    const rate = { points: 1, windowMs: 60_000 };
+    expect(await here?.limits.take('ada', rate)).toBe(0);
+
+    expect(await elsewhere?.tickets.enter(carol, times)).toMatchObject({ status: 'waiting' });
+    expect(await there?.tickets.enter(bob, times)).toEqual({ status: 'paired', ticket: bob, partner: ada });
+    expect(await there?.presence.online(['ada'])).toEqual(new Set(['ada']));
+    expect(await elsewhere?.presence.online(['ada'])).toEqual(new Set());
+    expect(await there?.limits.take('ada', rate)).toBeGreaterThan(0);
+    expect(await elsewhere?.limits.take('ada', rate)).toBe(0);
+  });
+
+  test('puts each of a thousand who enter at once by two processes into at most one pair', async () => {
+    const options = { prefix: `${own}:crowd` };
+    const [one, other] = [stateOver(shared.url, options), stateOver(shared.url, options)];
+    const all = Array.from({ length: 1_000 }, (_, n) => ticket({ tags: n % 3 === 0 ? [] : [`tag ${n % 7}`] }));
+
+    const entered = await Promise.all(
+      all.flatMap((each) => [one.tickets.enter(each, times), other.tickets.enter(each, times)]),
+    );
+
+    const partners = new Map<string, Set<string>>();
+    for (const state of entered) {
+      if (state.status !== 'paired') continue;
+      const { ticket: own, partner } = state;
+      partners.set(own.id, (partners.get(own.id) ?? new Set()).add(partner.id));
+      partners.set(partner.id, (partners.get(partner.id) ?? new Set()).add(own.id));
+    }
+    expect(partners.size).toBeGreaterThanOrEqual(990);
+    for (const [id, others] of partners) {
+      expect(others.size).toBe(1);
+      expect(others.has(id)).toBe(false);
+    }
+  });
+
+  test('answers whatever is asked of it as state in memory does', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { minLength: 10, maxLength: 60 }), async (operations) => {
+        let now = Date.now();
+        const clock = { now: () => now };
+        const [memory, redis] = [createMemoryState(clock), stateOver(shared.url, clock)];
+        for (const one of operations) {
+          if (one.name === 'advance') now += one.ms;
+          else expect(await perform(redis, one), JSON.stringify(one)).toEqual(await perform(memory, one));
+        }
+        await redis.stop();
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('renews many more users than fit in one script, and tells of all who went', async () => {
+    let now = Date.now();
+    const state = stateOver(shared.url, { now: () => now });
+    const users = Array.from({ length: 1_700 }, (_, n) => `user ${n}`);
+
+    const { online } = await state.presence.renew('one', users, 1_000);
+    expect(new Set(online)).toEqual(new Set(users));
+    now += 1_000;
+
+    const { offline } = await state.presence.renew('two', [], 1_000);
+    expect(offline).toHaveLength(users.length);
+    expect(new Set(offline)).toEqual(new Set(users));
+    expect((await state.presence.away(users)).size).toBe(users.length);
+  });
+
+  test('rejects with a typed error while Redis is away, goes on with limits, and works again, empty, when it is back', async () => {
+    const redis = await startServer();
+    const state = stateOver(redis.url);
+    const ada = ticket();
+    await state.tickets.enter(ada, times);
+    await state.presence.renew('one', ['ada'], 10_000);
+
+    await redis.kill('SIGKILL');
+    await expectAway(state);
+    await redis.restart();
+    await vi.waitFor(() => state.ready(), patience);
+
+    expect(await state.tickets.find(ada.userId)).toBeNull();
+    expect(await state.tickets.leave(ada.userId)).toBeNull();
+    await state.tickets.settle([ada.id]);
+    expect(await state.presence.online(['ada'])).toEqual(new Set());
+    expect(await state.presence.away(['ada'])).toEqual(new Map([['ada', 0]]));
+    expect(await state.presence.end('one', 'ada')).toBe(true);
+    expect(await state.tickets.enter(ada, times)).toMatchObject({ status: 'waiting', ticket: ada });
+    expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'paired', partner: ada });
+    expect(await state.limits.take('new', { points: 1, windowMs: 60_000 })).toBe(0);
+  });
+
+  test('works on when its keys and scripts are flushed under it', async () => {
+    const redis = await startServer();
+    const state = stateOver(redis.url);
+    const ada = ticket();
+    await state.tickets.enter(ada, times);
+    const client = new Redis(redis.url);
+    await client.flushall();
+    await client.script('FLUSH');
+    client.disconnect();
+
+    expect(await state.tickets.find(ada.userId)).toBeNull();
+    expect(await state.tickets.enter(ada, times)).toMatchObject({ status: 'waiting', ticket: ada });
+    expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'paired', partner: ada });
+  });
+
+  test('finds out that Redis hangs, says so, does nothing late, and goes on with what was there when Redis does', async () => {
+    const redis = await startServer();
+    const state = stateOver(redis.url, { timeoutMs: 1_000 });
+    const ada = ticket();
+    await state.tickets.enter(ada, times);
+
+    await redis.kill('SIGSTOP');
+    await expectAway(state);
+    await redis.kill('SIGCONT');
+    await vi.waitFor(() => state.ready(), patience);
+
+    expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'paired', partner: ada });
+  });
+
+  test('starts while Redis is away, and works when it comes', async () => {
+    const redis = await startServer();
+    await redis.kill('SIGKILL');
+    const state = stateOver(redis.url);
+
+    await expectAway(state);
+    await redis.restart();
+    await vi.waitFor(() => state.ready(), patience);
+
+    expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'waiting' });
+  });
+});
+
+const own = `test-${randomUUID()}`;
+
+function create(url: string, options: Options = {}): State {
+  const prefix = `test-${randomUUID()}`;
+  return createRedisState({ url, prefix, timeoutMs: 5_000, pingMs: 100, logger: createTestLogger(), ...options });
+}
+
+const user = fc.constantFrom('ada', 'bob', 'carol', 'dan', 'eve', 'fay');
+const node = fc.constantFrom('one', 'two');
+const tag = fc.constantFrom('tea', 'cake', 'books');
+/** Two tickets a user, so that some are given up and come back. */
+const anyTicket = fc
+  .record({
+    userId: user,
+    number: fc.nat(1),
+    tags: fc.uniqueArray(tag, { maxLength: 2 }),
+    strict: fc.nat(3).map((n) => n === 0),
+    avoid: fc.uniqueArray(user, { maxLength: 2 }),
+  })
+  .map(({ number, ...rest }): Ticket => ({ ...rest, id: `${rest.userId} ${number}` }));
+const operation = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ name: fc.constant('enter'), ticket: anyTicket }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('find'), user }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('leave'), user }) },
+  { weight: 2, arbitrary: fc.record({ name: fc.constant('settle'), tickets: fc.array(anyTicket, { maxLength: 4 }) }) },
+  { weight: 3, arbitrary: fc.record({ name: fc.constant('advance'), ms: fc.constantFrom(1, 150, 300, 700, 5_000) }) },
+  { weight: 2, arbitrary: fc.record({ name: fc.constant('renew'), node, users: fc.uniqueArray(user) }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('end'), node, user }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('online'), users: fc.uniqueArray(user) }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('away'), users: fc.uniqueArray(user) }) },
+);
+type Operation = typeof operation extends fc.Arbitrary<infer O> ? O : never;
+
+async function perform({ tickets, presence }: State, one: Exclude<Operation, { name: 'advance' }>): Promise<unknown> {
+  switch (one.name) {
+    case 'enter':
+      return tickets.enter(one.ticket, { leaseMs: 1_000, relaxMs: 300 });
+    case 'find':
+      return tickets.find(one.user);
+    case 'leave':
+      return tickets.leave(one.user);
+    case 'settle':
+      return tickets.settle(one.tickets.map(({ id }) => id));
+    case 'renew': {
+      const { online, offline } = await presence.renew(one.node, one.users, 1_000);
+      return { online, offline: offline.toSorted() };
+    }
+    case 'end':
+      return presence.end(one.node, one.user);
+    case 'online':
+      return presence.online(one.users);
+    case 'away':
+      return presence.away(one.users);
+    default:
+      throw new Error(`unknown operation ${JSON.stringify(one satisfies never)}`);
+  }
+}
+
+async function expectAway({ tickets, presence, limits, ready }: State): Promise<void> {
+  const asked: (() => Promise<unknown>)[] = [
+    () => tickets.enter(ticket(), times),
+    () => tickets.find('ada'),
+    () => tickets.leave('ada'),
+    () => tickets.settle(['a']),
+    () => presence.renew('one', ['ada'], 1_000),
+    () => presence.end('one', 'ada'),
+    () => presence.online(['ada']),
+    () => presence.away(['ada']),
+  ];
+  await Promise.all(asked.map((ask) => expect(ask()).rejects.toBeInstanceOf(StateUnavailableError)));
+  await expect(ready()).rejects.toThrow();
+  const rate = { points: 2, windowMs: 60_000 };
+  const taken = await Promise.all(['a', 'a', 'a', 'b'].map((key) => limits.take(key, rate)));
+  expect(taken.map((ms) => ms === 0)).toEqual([true, true, false, true]);
+}
+
+function ticket(wishes: Partial<Ticket> = {}): Ticket {
+  return { id: randomUUID(), userId: randomUUID(), tags: [], strict: false, avoid: [], ...wishes };
+}

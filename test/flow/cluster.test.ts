@@ -1,0 +1,140 @@
+import { spawn } from 'node:child_process';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { follow, followMessages, guest, socket } from '../support/client.ts';
+import { type Cluster, createCluster } from '../support/cluster.ts';
+import { freePort } from '../support/free-port.ts';
+import type { ServerProcess } from '../support/process.ts';
+import { startKafka } from '../support/services/kafka.ts';
+import { startPostgres } from '../support/services/postgres.ts';
+import { startRedis } from '../support/services/redis.ts';
+
+const services: { stop(): Promise<void> }[] = [];
+let databaseUrl: string;
+let cluster: Cluster;
+let [here, there]: ServerProcess[] = [];
+
+beforeAll(async () => {
+  const [postgres, redis, kafka] = await Promise.all([startPostgres(), startRedis(), startKafka()]);
+  services.push(postgres, redis, kafka);
+  databaseUrl = await postgres.createDatabase();
+  cluster = createCluster({ databaseUrl, redisUrl: redis.url, brokers: kafka.brokers });
+  [here, there] = await Promise.all([cluster.gateway(), cluster.gateway(), cluster.bridge(), cluster.bridge()]);
+}, 120_000);
+afterAll(async () => {
+  await cluster?.stop();
+  await Promise.all(services.map((one) => one.stop()));
+});
+
+const send =
+  'mutation ($id: ID!, $text: String!) { send(input: { channelId: $id, text: $text }) { message { id seq } } }';
+const url = (gateway: ServerProcess | undefined): string => gateway?.url ?? '';
+
+test('strangers on different gateways match and talk, and each is told when the other goes', async () => {
+  const [ada, bob] = [await guest(url(here), 'Ada'), await guest(url(there), 'Bob')];
+  const sockets = [socket(url(here), ada.token), socket(url(there), bob.token)] as const;
+  const state = 'subscription { match { status endReason partner { name } channel { id } } }';
+  const [adas, bobs] = [follow(sockets[0], state), follow(sockets[1], state)];
+  await ada.ask('mutation { match { id } }');
+  await vi.waitFor(() => expect(adas.received.at(-1)).toMatchObject({ status: 'WAITING' }), { timeout: 20_000 });
+  await bob.ask('mutation { match { id } }');
+  await vi.waitFor(() => expect(adas.received.at(-1)).toMatchObject({ status: 'MATCHED', partner: { name: 'Bob' } }), {
+    timeout: 20_000,
+  });
+  const { id } = adas.received.at(-1).channel;
+
+  const talks = [followMessages(sockets[0], id, 0), followMessages(sockets[1], id, 0)];
+  for (let n = 0; n < 10; n++) await (n % 2 ? ada : bob).ask(send, { id, text: `${n}` });
+  for (const { received } of talks)
+    await vi.waitFor(() => expect(received.map(({ text }) => text)).toEqual([...'0123456789']), { timeout: 10_000 });
+
+  await bob.ask('mutation { unmatch { id } }');
+  await vi.waitFor(() => expect(adas.received.at(-1)).toMatchObject({ status: 'ENDED', endReason: 'PARTNER_LEFT' }), {
+    timeout: 10_000,
+  });
+  await vi.waitFor(() => expect(bobs.received.at(-1)).toMatchObject({ status: 'ENDED', endReason: 'LEFT' }), {
+    timeout: 10_000,
+  });
+  for (const one of sockets) await one.dispose();
+});
+
+test('who leaves a room on one gateway loses its messages on the other', async () => {
+  const [ada, bob] = [await guest(url(here), 'Ada'), await guest(url(here), 'Bob')];
+  const { createRoom } = await ada.ask('mutation { createRoom(input: { name: "Room" }) { id } }');
+  const { id } = createRoom;
+  await bob.ask('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id });
+  const client = socket(url(there), bob.token);
+  const followed = followMessages(client, id, 0);
+  await vi.waitFor(() => expect(followed.received).toHaveLength(2), { timeout: 10_000 });
+  await bob.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id });
+  await vi.waitFor(() => expect(followed.ended?.errors[0]?.extensions?.['code']).toBe('FORBIDDEN'), {
+    timeout: 10_000,
+  });
+  await ada.ask(send, { id, text: 'not for Bob' });
+  expect(followed.received.map(({ text }) => text)).not.toContain('not for Bob');
+  await client.dispose();
+});
+
+test('a session that is revoked on one gateway closes sockets on the other with 4403, also when nobody signals it', async () => {
+  for (const how of ['signalled', 'lost']) {
+    const ada = await guest(url(here), 'Ada');
+    const client = socket(url(there), ada.token);
+    const codes: unknown[] = [];
+    client.on('closed', (event) => codes.push(Reflect.get(Object(event), 'code')));
+    const followed = follow(client, 'subscription { match { id } }');
+    await vi.waitFor(() => expect(followed.received).toEqual([null]), { timeout: 10_000 });
+    if (how === 'signalled') await ada.ask('mutation { logout }');
+    else await revokeBehind(ada.id);
+    await vi.waitFor(() => expect(codes).toContain(4403), { timeout: 25_000 });
+    followed.stop();
+  }
+}, 60_000);
+
+/** As another process would that dies before it can tell. */
+async function revokeBehind(userId: string): Promise<void> {
+  const uuid = Buffer.from(userId.slice(2), 'base64url').toString('hex');
+  const client = new pg.Client(databaseUrl);
+  await client.connect();
+  await client.query('UPDATE session SET revoked_at = now() WHERE user_id = $1::uuid', [uuid]);
+  await client.end();
+}
+
+test('the balancer passes requests and sockets on, and goes by a gateway that stops', async () => {
+  const port = await freePort();
+  const [first, second] = await Promise.all([cluster.gateway(), cluster.gateway()]);
+  const balancer = spawn('/usr/sbin/haproxy', ['-db', '-f', 'docs/haproxy.cfg'], {
+    env: { BIND: `127.0.0.1:${port}`, GATEWAY1: addressOf(first), GATEWAY2: addressOf(second) },
+    stdio: 'ignore',
+  });
+  const at = `http://127.0.0.1:${port}`;
+  await vi.waitFor(async () => expect((await fetch(`${at}/ready`)).status).toBe(200), { timeout: 10_000 });
+
+  const ada = await guest(at, 'Ada');
+  const { createRoom } = await ada.ask('mutation { createRoom(input: { name: "Balanced" }) { id } }');
+  const { id } = createRoom;
+  const client = socket(at, ada.token);
+  const followed = followMessages(client, id, 0);
+  await vi.waitFor(() => expect(followed.received).toHaveLength(1), { timeout: 10_000 });
+  expect(await first.kill('SIGTERM')).toBe(0);
+  for (const text of ['one', 'two', 'three']) await vi.waitFor(() => ada.ask(send, { id, text }), { timeout: 10_000 });
+  await vi.waitFor(() => expect(followed.received.map(({ text }) => text)).toEqual(['', 'one', 'two', 'three']), {
+    timeout: 10_000,
+  });
+  await client.dispose();
+  balancer.kill();
+});
+
+const addressOf = (gateway: ServerProcess): string => new URL(gateway.url).host.replace('localhost', '127.0.0.1');
+
+test('each process says that it is alive and ready, and stops cleanly', async () => {
+  const bridge = await cluster.bridge();
+  for (const one of [here, there, bridge]) {
+    const ready = await fetch(`${url(one)}/ready`);
+    expect(await ready.json()).toEqual({
+      status: 'ok',
+      ports: { database: 'ok', pubsub: 'ok', state: 'ok', log: 'ok' },
+    });
+    expect((await fetch(`${url(one)}/health`)).status).toBe(200);
+  }
+  expect(await bridge.kill('SIGTERM')).toBe(0);
+});

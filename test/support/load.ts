@@ -1,0 +1,130 @@
+import { setTimeout } from 'node:timers/promises';
+import { expect, vi } from 'vitest';
+import { type Answer, ask, type Followed, followMessages, guest, type Person, socket } from './client.ts';
+
+const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
+  send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } }
+}`;
+const page = `query ($id: ID!, $after: String) { channel(id: $id) { messages(first: 100, after: $after) {
+  nodes { id seq kind clientId } pageInfo { hasNextPage endCursor } } } }`;
+
+/** A subscriber, and when each entry reached it. */
+interface Subscriber {
+  followed: Followed;
+  end(): void;
+}
+
+/** People who talk in one room as fast as they can, and people who follow it over whatever happens. */
+export interface Load {
+  /** How many sends were acknowledged so far. */
+  acknowledged(): number;
+  /** Resolves once so many more were acknowledged. */
+  progress(more: number, timeoutMs?: number): Promise<void>;
+  /** Milliseconds until the next entry reaches a subscriber. */
+  nextDelivery(): Promise<number>;
+  /**
+   * Ends the senders, then compares what each subscriber got with the history: every acknowledged message once, one order,
+   * positions that rise, and nothing that is not in history.
+   */
+  verify(): Promise<void>;
+}
+
+/**
+ * Starts a load over several gateways.
+ * @param urls of the gateways, wherever they are at the moment: everybody goes to the next one when one does not answer
+ */
+export async function startLoad(urls: () => readonly string[], { senders = 20, subscribers = 20 } = {}): Promise<Load> {
+  let turn = 0;
+  const anyUrl = () => urls()[turn++ % urls().length] ?? '';
+  const people = await Promise.all(Array.from({ length: senders }, (_, n) => guest(anyUrl(), `Sender ${n}`)));
+  const channelId = await openRoom(people, anyUrl);
+  const acknowledged = new Map<string, string>();
+  let isOver = false;
+
+  const following = Array.from({ length: subscribers }, (_, n): Subscriber => {
+    const client = socket(anyUrl, people[n % people.length]?.token ?? '');
+    const followed = followMessages(client, channelId, 0);
+    return { followed, end: () => void client.dispose() };
+  });
+  const talking = people.map(async ({ token }, n) => {
+    for (let k = 0; !isOver; k++) {
+      const clientId = `${n}-${k}`;
+      const id = await untilAcknowledged({ channelId, text: clientId, clientId }, token);
+      if (id !== null) acknowledged.set(clientId, id);
+    }
+  });
+
+  /** Tries until there is an answer; null when the load ended before. */
+  async function untilAcknowledged(variables: object, token: string): Promise<string | null> {
+    while (!isOver) {
+      const answer = await ask(anyUrl(), send, variables, token).catch(() => null);
+      const code = answer?.errors[0]?.extensions['code'] ?? null;
+      if (answer?.data?.send) return answer.data.send.message.id;
+      if (code !== null && code !== 'UNAVAILABLE') throw new Error(`a send was refused: ${JSON.stringify(answer)}`);
+      await setTimeout(50);
+    }
+    return null;
+  }
+
+  const countDelivered = () => following.reduce((sum, { followed }) => sum + followed.received.length, 0);
+
+  return {
+    acknowledged: () => acknowledged.size,
+    async progress(more, timeoutMs = 60_000) {
+      const goal = acknowledged.size + more;
+      await vi.waitFor(() => expect(acknowledged.size).toBeGreaterThanOrEqual(goal), {
+        timeout: timeoutMs,
+        interval: 20,
+      });
+    },
+    async nextDelivery() {
+      const [before, from] = [countDelivered(), Date.now()];
+      await vi.waitFor(() => expect(countDelivered()).toBeGreaterThan(before), { timeout: 60_000, interval: 5 });
+      return Date.now() - from;
+    },
+    async verify() {
+      isOver = true;
+      await Promise.all(talking);
+      const history = await readAll(anyUrl(), people[0] as Person, channelId);
+      checkHistory(history, acknowledged);
+      for (const { followed, end } of following) {
+        await vi.waitFor(() => expect(followed.received.at(-1)?.seq).toBe(history.at(-1)?.seq), { timeout: 60_000 });
+        checkFollowed(followed, history);
+        end();
+      }
+    },
+  };
+}
+
+function checkHistory(history: Answer[], acknowledged: ReadonlyMap<string, string>): void {
+  expect(history.map(({ seq }) => seq)).toEqual(history.map((_, n) => n + 1));
+  const idOf = new Map(history.map(({ clientId, id }) => [clientId, id]));
+  expect(new Set(history.map(({ id }) => id)).size).toBe(history.length);
+  expect([...acknowledged].filter(([clientId, id]) => idOf.get(clientId) !== id)).toEqual([]);
+}
+
+function checkFollowed({ received, ended }: Followed, history: Answer[]): void {
+  expect(ended).toBeNull();
+  expect(received.map(({ id }) => id)).toEqual(history.map(({ id }) => id));
+  const positions = received.map(({ position }) => position);
+  expect(positions.filter((position, n) => n > 0 && position <= positions[n - 1])).toEqual([]);
+}
+
+async function openRoom([host, ...others]: Person[], anyUrl: () => string): Promise<string> {
+  const { data } = await ask(anyUrl(), 'mutation { createRoom(input: { name: "Load" }) { id } }', {}, host?.token);
+  const { id } = data.createRoom;
+  const join = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
+  await Promise.all(others.map(({ token }) => ask(anyUrl(), join, { id }, token)));
+  return id;
+}
+
+async function readAll(url: string, { token }: Person, channelId: string): Promise<Answer[]> {
+  const entries: Answer[] = [];
+  for (let after: string | null = null; ; ) {
+    const { data, errors }: Awaited<ReturnType<typeof ask>> = await ask(url, page, { id: channelId, after }, token);
+    if (errors.length > 0) throw new Error(JSON.stringify(errors));
+    entries.push(...data.channel.messages.nodes);
+    if (!data.channel.messages.pageInfo.hasNextPage) return entries;
+    after = data.channel.messages.pageInfo.endCursor;
+  }
+}
