@@ -38,7 +38,9 @@ export function decodeId(id: string): { type: NodeType; uuids: string } | null {
   if (type === undefined || body === undefined) return null;
   if ((type === 'Membership') !== body.length > uuidLength) return null;
   try {
-    return { type, uuids: (body.match(/.{22}/g) ?? []).map(toUuid).join(':') };
+    const uuids = (body.match(/.{22}/g) ?? []).map(toUuid).join(':');
+    // The last digit has bits to spare: of the spellings of one UUID, only one is its id.
+    return encodeId(type, uuids) === id ? { type, uuids } : null;
   } catch {
     return null;
   }

@@ -30,7 +30,8 @@ export function readPage<Key>(
       problems.push({ path, message: `takes 0 to ${maxPageSize}` });
   };
   const key = (path: string, cursor: string | null | undefined) => {
-    const parsed = cursor == null ? null : parseKey(Buffer.from(cursor, 'base64url').toString());
+    const text = cursor == null ? null : decodeCursor(cursor);
+    const parsed = text === null ? null : parseKey(text);
     if (cursor != null && parsed === null) problems.push({ path, message: 'is not a cursor of this connection' });
     return parsed;
   };
@@ -53,7 +54,7 @@ export function toConnection<Item, Key>(
   { backward, after, before }: PageRequest<Key>,
   keyOf: (item: Item) => string,
 ) {
-  const edges = items.map((node) => ({ node, cursor: Buffer.from(keyOf(node)).toString('base64url') }));
+  const edges = items.map((node) => ({ node, cursor: encodeCursor(keyOf(node)) }));
   return {
     edges,
     pageInfo: {
@@ -63,4 +64,14 @@ export function toConnection<Item, Key>(
       endCursor: edges.at(-1)?.cursor ?? null,
     },
   };
+}
+
+function encodeCursor(text: string): string {
+  return Buffer.from(text).toString('base64url');
+}
+
+/** The text of a cursor; null when it was not encoded so, though it might be read leniently. */
+function decodeCursor(cursor: string): string | null {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  return encodeCursor(text) === cursor ? text : null;
 }

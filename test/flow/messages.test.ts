@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { type Answer, follow, followMessages, guest, type Person, socket } from '../support/client.ts';
+import { type Answer, ask, followMessages, guest, type Person, socket } from '../support/client.ts';
 
 let url: string;
 let ada: Person;
@@ -40,6 +41,18 @@ async function say(text: string, more: object = {}, who = ada): Promise<Answer> 
   return (await who.ask(send, { input: { channelId, text, ...more } })).send.message;
 }
 
+/** A public room of Ada's where Bob is a member too: two entries so far. */
+async function room(): Promise<string> {
+  const { id } = (await ada.ask('mutation { createRoom(input: { name: "Talk" }) { id } }')).createRoom;
+  await bob.ask('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id });
+  return id;
+}
+
+/** An id of the right form that names nothing. */
+function foreignId(prefix: string): string {
+  return `${prefix}_${Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')}`;
+}
+
 describe('a message', () => {
   it('has its place and what was given with it', async () => {
     const first = await say('First');
@@ -57,6 +70,35 @@ describe('a message', () => {
     const first = await say('Once', { clientId: 'once' });
     expect(await say('Once', { clientId: 'once' })).toEqual(first);
     expect(await say('Something else', { clientId: 'once' })).toEqual(first);
+    for (const more of [{ text: '' }, { text: 'x'.repeat(5_000) }, { replyToId: foreignId('m') }])
+      expect(await say('Once', { clientId: 'once', ...more })).toEqual(first);
+  });
+
+  it('is sent once when it is sent many times at once', async () => {
+    const id = await room();
+    const input = { channelId: id, text: 'At once', clientId: 'at-once' };
+    const sent = await Promise.all(Array.from({ length: 10 }, () => ada.ask(send, { input })));
+    expect(new Set(sent.map((one) => one.send.message.id)).size).toBe(1);
+    expect((await ada.ask(page, { id })).channel.messages.nodes).toHaveLength(3);
+  });
+
+  it('is another one with the clientId of somebody else, or in another channel, or without any', async () => {
+    const [here, there] = [await room(), await room()];
+    const input = { channelId: here, text: 'Same key', clientId: 'key' };
+    const sent = [
+      await ada.ask(send, { input }),
+      await bob.ask(send, { input }),
+      await ada.ask(send, { input: { ...input, channelId: there } }),
+      await ada.ask(send, { input: { channelId: here, text: 'Same key' } }),
+      await ada.ask(send, { input: { channelId: here, text: 'Same key' } }),
+    ];
+    expect(new Set(sent.map((one) => one.send.message.id)).size).toBe(5);
+  });
+
+  it('keeps the newest state for who sends it again', async () => {
+    const sent = await say('First thought', { clientId: 'thought' });
+    await ada.ask(edit, { id: sent.id, text: 'Second thought' });
+    expect(await say('First thought', { clientId: 'thought' })).toMatchObject({ id: sent.id, text: 'Second thought' });
   });
 
   it('keeps text of any script as it was written', async () => {
@@ -70,8 +112,21 @@ describe('a message', () => {
     ['with NUL', 'a\0b', 'BAD_USER_INPUT'],
     ['half a surrogate pair', '\ud83d', 'BAD_USER_INPUT'],
     ['too long by a byte', `${'é'.repeat(2_048)}x`, 'TOO_LARGE'],
-  ])('is refused: %s', async (_how, text, code) => {
+  ])('is neither sent nor changed when its text is refused: %s', async (_how, text, code) => {
+    const sent = await say('As it was');
     expect(await ada.codeOf(send, { input: { channelId, text } })).toBe(code);
+    expect(await ada.codeOf(edit, { id: sent.id, text })).toBe(code);
+    const { channel } = await ada.ask(page, { id: channelId, last: 1 });
+    expect(channel.messages.nodes).toEqual([{ id: sent.id, seq: sent.seq, text: 'As it was' }]);
+  });
+
+  it('may be as long as the limit says, in bytes', async () => {
+    const { limits } = await ada.ask('{ limits { messageBytes pageSize replay } }');
+    expect(limits).toEqual({ messageBytes: 4_096, pageSize: 100, replay: 20 });
+    const longest = 'é'.repeat(limits.messageBytes / 2);
+    expect((await say(longest)).text).toBe(longest);
+    const { errors } = await ask(url, send, { input: { channelId, text: `${longest}x` } }, ada.token);
+    expect(errors[0]).toMatchObject({ message: expect.stringContaining('4096'), extensions: { limit: 4_096 } });
   });
 
   it('is refused with a foreign, forged or missing id', async () => {
@@ -81,8 +136,67 @@ describe('a message', () => {
     expect(await ada.codeOf(send, { input: { ...input, replyToId: other.id } })).toBe('BAD_USER_INPUT');
     expect(await ada.codeOf(send, { input: { ...input, channelId: ada.id } })).toBe('NOT_FOUND');
     expect(await ada.codeOf(send, { input: { ...input, channelId: "c_'" } })).toBe('NOT_FOUND');
-    expect(await ada.codeOf(send, { input: { ...input, clientId: 'x'.repeat(129) } })).toBe('BAD_USER_INPUT');
+    for (const clientId of ['', 'x'.repeat(129), 'a\0b'])
+      expect(await ada.codeOf(send, { input: { ...input, clientId } })).toBe('BAD_USER_INPUT');
     expect(await bob.codeOf(send, { input })).toBe('NOT_FOUND');
+    expect(await ada.codeOf(send, { input: { ...input, replyToId: foreignId('m') } })).toBe('BAD_USER_INPUT');
+    for (const replyToId of ['', 'm_', channelId, ada.id])
+      expect(await ada.codeOf(send, { input: { ...input, replyToId } })).toBe('NOT_FOUND');
+    for (const id of ['', 'm_x', channelId, foreignId('m')]) {
+      expect(await ada.codeOf(edit, { id, text: 'x' })).toBe('NOT_FOUND');
+      expect(await ada.codeOf(remove, { id })).toBe('NOT_FOUND');
+    }
+  });
+
+  it('is answered also when it was deleted, but nobody answers that somebody came', async () => {
+    const id = await room();
+    const first = (await ada.ask(send, { input: { channelId: id, text: 'Gone' } })).send.message;
+    await ada.ask(remove, { id: first.id });
+    const answer = (await bob.ask(send, { input: { channelId: id, text: 'What?', replyToId: first.id } })).send.message;
+    expect(answer.replyTo).toEqual({ id: first.id });
+    const [joined] = (await ada.ask(page, { id })).channel.messages.nodes;
+    expect(await bob.codeOf(send, { input: { channelId: id, text: 'Hi', replyToId: joined.id } })).toBe(
+      'BAD_USER_INPUT',
+    );
+    expect(await ada.codeOf(edit, { id: joined.id, text: 'Not me' })).toBe('FORBIDDEN');
+    expect(await ada.codeOf(remove, { id: joined.id })).toBe('FORBIDDEN');
+  });
+
+  it('is not changed by others who may read it, nor by its author once that is no member', async () => {
+    const id = await room();
+    const sent = (await bob.ask(send, { input: { channelId: id, text: 'Mine' } })).send.message;
+    expect(await ada.codeOf(edit, { id: sent.id, text: 'Ours' })).toBe('FORBIDDEN');
+    expect(await ada.codeOf(remove, { id: sent.id })).toBe('FORBIDDEN');
+    await bob.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id });
+    expect(await bob.codeOf(edit, { id: sent.id, text: 'Still mine' })).toBe('NOT_FOUND');
+    expect(await bob.codeOf(remove, { id: sent.id })).toBe('NOT_FOUND');
+    expect((await bob.ask('query ($id: ID!) { node(id: $id) { id } }', { id: sent.id })).node).toBeNull();
+    expect(
+      (await ada.ask('query ($id: ID!) { node(id: $id) { ... on Message { text } } }', { id: sent.id })).node,
+    ).toEqual({
+      text: 'Mine',
+    });
+  });
+
+  it('that is refused leaves the rest of the answer intact', async () => {
+    const both = `mutation ($good: SendInput!, $bad: SendInput!) {
+      bad: send(input: $bad) { message { text } } good: send(input: $good) { message { text } }
+    }`;
+    const [good, bad] = [
+      { channelId, text: 'Good' },
+      { channelId, text: '' },
+    ];
+    const { data, errors } = await ask(url, both, { good, bad }, ada.token);
+    expect(data).toEqual({ bad: null, good: { message: { text: 'Good' } } });
+    expect(errors).toEqual([
+      expect.objectContaining({
+        path: ['bad'],
+        extensions: expect.objectContaining({
+          code: 'BAD_USER_INPUT',
+          fields: [{ path: 'input.text', message: expect.any(String) }],
+        }),
+      }),
+    ]);
   });
 
   it('is changed and deleted by its author alone, and keeps its place', async () => {
@@ -127,7 +241,60 @@ describe('a history', () => {
     expect(texts(await read({}))).toEqual(numbers);
     expect(texts(await read({ first: 0 }))).toEqual([]);
   });
+
+  it('leads on and back from every cursor, and between any two', async () => {
+    const id = await direct();
+    for (let n = 0; n < 6; n++) await ada.ask(send, { input: { channelId: id, text: `${n}` } });
+    const read = async (variables: object) => (await ada.ask(page, { id, ...variables })).channel.messages;
+    const { nodes, edges } = await read({});
+    const cursors: string[] = edges.map(({ cursor }: Answer) => cursor);
+    expect(new Set(cursors).size).toBe(6);
+    for (const [n, cursor] of cursors.entries()) {
+      const [after, before] = [await read({ first: 2, after: cursor }), await read({ last: 2, before: cursor })];
+      expect(after.nodes).toEqual(nodes.slice(n + 1, n + 3));
+      expect(after.pageInfo).toMatchObject({ hasNextPage: n + 3 < 6, hasPreviousPage: true });
+      expect(before.nodes).toEqual(nodes.slice(Math.max(0, n - 2), n));
+      expect(before.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: n > 2 });
+      expect((await read({ after: cursor, before: cursors[4] })).nodes).toEqual(nodes.slice(n + 1, 4));
+    }
+  });
+
+  it.each([
+    { first: 101 },
+    { last: -1 },
+    { first: 1, last: 1 },
+    { after: '' },
+    { after: `${cursorOf('2')}==` },
+    { after: `!${cursorOf('2')}` },
+    { before: cursorOf('-1') },
+    { after: cursorOf('1e3') },
+    { after: cursorOf(`1:${randomUUID()}`) },
+  ])('is not read with %o', async (variables) => {
+    const { data, errors } = await ask(url, page, { id: channelId, ...variables }, ada.token);
+    expect(data).toEqual({ channel: { messages: null } });
+    expect(errors[0]?.extensions).toMatchObject({
+      code: 'BAD_USER_INPUT',
+      fields: [{ path: Object.keys(variables).at(-1), message: expect.any(String) }],
+    });
+  });
+
+  it('ends with its last message, also when that was deleted or tells that somebody came', async () => {
+    const last = async (who: Person, id: string) =>
+      (await who.ask('query ($id: ID!) { channel(id: $id) { lastMessage { kind text } position } }', { id })).channel;
+    expect(await last(ada, await direct())).toEqual({ lastMessage: null, position: 0 });
+    const id = await room();
+    expect(await last(ada, id)).toEqual({ lastMessage: { kind: 'JOINED', text: '' }, position: 2 });
+    const sent = (await bob.ask(send, { input: { channelId: id, text: 'Last' } })).send.message;
+    expect(await last(ada, id)).toEqual({ lastMessage: { kind: 'TEXT', text: 'Last' }, position: 3 });
+    await bob.ask(remove, { id: sent.id });
+    expect(await last(ada, id)).toEqual({ lastMessage: { kind: 'TEXT', text: '' }, position: 4 });
+    expect(await last(await guest(url, 'Eve'), id)).toEqual({ lastMessage: null, position: null });
+  });
 });
+
+function cursorOf(text: string): string {
+  return Buffer.from(text).toString('base64url');
+}
 
 describe('changes', () => {
   it('are every newest state after a position, in order of position', async () => {
@@ -148,6 +315,33 @@ describe('changes', () => {
     expect(await ada.codeOf(changes, { id, after: 4 })).toBe('RESYNC_REQUIRED');
   });
 
+  it('are for members alone, and at most a hundred', async () => {
+    const id = await room();
+    const eve = await guest(url, 'Eve');
+    expect((await eve.ask(changes, { id, after: 0 })).channel.changes).toBeNull();
+    expect((await eve.ask(changes, { id, after: 1_000 })).channel.changes).toBeNull();
+    for (const first of [-1, 101]) expect(await ada.codeOf(changes, { id, after: 0, first })).toBe('BAD_USER_INPUT');
+  });
+
+  it('lead from any position to the same end, whatever the size of a step', async () => {
+    const id = await room();
+    const sent: Answer[] = [];
+    for (let n = 0; n < 4; n++)
+      sent.push((await ada.ask(send, { input: { channelId: id, text: `${n}` } })).send.message);
+    await ada.ask(edit, { id: sent[1].id, text: 'edited' });
+    await ada.ask(remove, { id: sent[0].id });
+    for (const first of [1, 2, 3, 100]) {
+      const found: Answer[] = [];
+      for (let after = 0, hasMore = true; hasMore; ) {
+        const step = (await bob.ask(changes, { id, after, first })).channel.changes;
+        found.push(...step.messages);
+        ({ hasMore, position: after } = step);
+      }
+      expect(found.map(({ text }) => text)).toEqual(['', '', '2', '3', 'edited', '']);
+      expect(found.map(({ position }) => position)).toEqual([1, 2, 5, 6, 7, 8]);
+    }
+  });
+
   it('that are too many have to be loaded anew', async () => {
     const id = await direct();
     for (let n = 0; n < 21; n++) await ada.ask(send, { input: { channelId: id, text: `${n}` } });
@@ -161,26 +355,60 @@ describe('changes', () => {
     await client.dispose();
   });
 
-  it('are followed by members alone', async () => {
+  it('are followed live: each message, and again in each newer state', async () => {
+    const id = await room();
     const client = socket(url, bob.token);
-    const followed = follow(client, 'subscription ($id: ID!) { messages(channelId: $id) { id } }', { id: channelId });
-    await vi.waitFor(() => expect(followed.ended?.errors[0]?.extensions?.['code']).toBe('NOT_FOUND'));
+    const followed = followMessages(client, id, 0);
+    const told = async (position: number) => {
+      await vi.waitFor(() => expect(followed.received.at(-1)?.position).toBe(position));
+    };
+    await told(2);
+    const sent = (await ada.ask(send, { input: { channelId: id, text: 'Hello' } })).send.message;
+    await told(3);
+    await ada.ask(edit, { id: sent.id, text: 'Hello!' });
+    await told(4);
+    await ada.ask(remove, { id: sent.id });
+    await told(5);
+    expect(followed.received.slice(2)).toEqual(
+      ['Hello', 'Hello!', ''].map((text, n) => expect.objectContaining({ id: sent.id, seq: 3, position: 3 + n, text })),
+    );
     await client.dispose();
+  });
+
+  it('are followed by members alone, from a position that can be', async () => {
+    const eve = await guest(url, 'Eve');
+    const open = await room();
+    const client = socket(url, eve.token);
+    const adas = socket(url, ada.token);
+    const codeOf = async (one: typeof client, id: string, after: number | null) => {
+      const followed = followMessages(one, id, after);
+      await vi.waitFor(() => expect(followed.ended).not.toBeNull());
+      return followed.ended?.errors[0]?.extensions?.['code'];
+    };
+    for (const after of [null, 0, 1_000]) {
+      expect(await codeOf(client, open, after)).toBe('FORBIDDEN');
+      expect(await codeOf(client, channelId, after)).toBe('NOT_FOUND');
+      expect(await codeOf(client, foreignId('c'), after)).toBe('NOT_FOUND');
+      expect(await codeOf(client, 'nonsense', after)).toBe('NOT_FOUND');
+    }
+    expect(await codeOf(adas, open, -1)).toBe('BAD_USER_INPUT');
+    await Promise.all([client.dispose(), adas.dispose()]);
   });
 });
 
 describe('what was seen', () => {
   it('is counted up to the mark, which goes forward alone', async () => {
-    const { id } = (await bob.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: ada.id })).openDirect;
+    const kim = await guest(url, 'Kim');
+    const { id } = (await kim.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: ada.id })).openDirect;
     for (const text of ['a', 'b', 'c']) await ada.ask(send, { input: { channelId: id, text } });
-    await bob.ask(send, { input: { channelId: id, text: 'own' } });
+    await kim.ask(send, { input: { channelId: id, text: 'own' } });
     const state = async () =>
-      await bob.ask(
+      await kim.ask(
         'query ($id: ID!) { me { unreadCount } channel(id: $id) { viewerMembership { seenSeq unreadCount firstUnseen { text } } } }',
         { id },
       );
     const mark = (seq: number) =>
-      bob.ask('mutation ($id: ID!, $seq: Int!) { markSeen(channelId: $id, seq: $seq) { seenSeq } }', { id, seq });
+      kim.ask('mutation ($id: ID!, $seq: Int!) { markSeen(channelId: $id, seq: $seq) { seenSeq } }', { id, seq });
 
     expect(await state()).toEqual({
       me: { unreadCount: 3 },
@@ -198,27 +426,59 @@ describe('what was seen', () => {
       me: { unreadCount: 0 },
       channel: { viewerMembership: { firstUnseen: null } },
     });
-    expect(await bob.codeOf('mutation ($id: ID!) { markSeen(channelId: $id, seq: -1) { seenSeq } }', { id })).toBe(
+    expect(await kim.codeOf('mutation ($id: ID!) { markSeen(channelId: $id, seq: -1) { seenSeq } }', { id })).toBe(
       'BAD_USER_INPUT',
     );
     expect(
-      await bob.codeOf('mutation ($id: ID!) { markSeen(channelId: $id, seq: 1) { seenSeq } }', { id: channelId }),
+      await kim.codeOf('mutation ($id: ID!) { markSeen(channelId: $id, seq: 1) { seenSeq } }', { id: channelId }),
     ).toBe('NOT_FOUND');
   });
-});
 
-describe('who is there', () => {
-  it('is who has a socket, and was there last when it ended', async () => {
-    const eve = await guest(url, 'Eve');
-    const look = async () =>
-      (await ada.ask('query ($id: ID!) { user(id: $id) { online lastSeenAt } }', { id: eve.id })).user;
-    expect(await look()).toEqual({ online: false, lastSeenAt: null });
-    const client = socket(url, eve.token);
-    follow(client, 'subscription { match { id } }');
-    await vi.waitFor(async () => expect((await look()).online).toBe(true));
-    await client.dispose();
-    await vi.waitFor(async () => expect(await look()).toEqual({ online: false, lastSeenAt: expect.any(String) }), {
-      timeout: 10_000,
+  it("begins at one's own joining, counts who came and what was deleted, and is told to nobody else", async () => {
+    const id = await room();
+    const [eve, kim] = await Promise.all([guest(url, 'Eve'), guest(url, 'Kim')]);
+    await ada.ask(send, { input: { channelId: id, text: 'Before' } });
+    const join = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
+    const leave = 'mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }';
+    const own = `query ($id: ID!) { me { unreadCount } channel(id: $id) {
+      viewerMembership { seenSeq unreadCount firstUnseen { kind author { name } text } }
+    } }`;
+    await eve.ask(join, { id });
+    expect(await eve.ask(own, { id })).toEqual({
+      me: { unreadCount: 0 },
+      channel: { viewerMembership: { seenSeq: 4, unreadCount: 0, firstUnseen: null } },
     });
+
+    await kim.ask(join, { id });
+    const sent = (await ada.ask(send, { input: { channelId: id, text: 'Taken back' } })).send.message;
+    await ada.ask(remove, { id: sent.id });
+    expect(await eve.ask(own, { id })).toEqual({
+      me: { unreadCount: 2 },
+      channel: {
+        viewerMembership: {
+          seenSeq: 4,
+          unreadCount: 2,
+          firstUnseen: { kind: 'JOINED', author: { name: 'Kim' }, text: '' },
+        },
+      },
+    });
+    const members = `query ($id: ID!) { channel(id: $id) {
+      members { edges { membership { unreadCount firstUnseen { id } } node { id unreadCount } } }
+    } }`;
+    const { edges } = (await eve.ask(members, { id })).channel.members;
+    expect(edges.filter(({ node }: Answer) => node.id !== eve.id)).toEqual(
+      [ada, bob, kim].map((one) => ({
+        membership: { unreadCount: null, firstUnseen: null },
+        node: { id: one.id, unreadCount: null },
+      })),
+    );
+
+    await eve.ask(leave, { id });
+    expect(await eve.ask(own, { id })).toEqual({ me: { unreadCount: 0 }, channel: { viewerMembership: null } });
+    expect(await eve.codeOf('mutation ($id: ID!) { markSeen(channelId: $id, seq: 1) { seenSeq } }', { id })).toBe(
+      'FORBIDDEN',
+    );
+    await eve.ask(join, { id });
+    expect((await eve.ask(own, { id })).channel.viewerMembership).toMatchObject({ seenSeq: 8, unreadCount: 0 });
   });
 });

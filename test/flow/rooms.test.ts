@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { follow, guest, type Person, socket } from '../support/client.ts';
+import { type Answer, ask, follow, guest, type Person, socket } from '../support/client.ts';
 
 let url: string;
 let ada: Person;
@@ -32,6 +33,48 @@ const rooms = `query ($search: String, $first: Int, $after: String, $last: Int, 
   }
 }`;
 const history = 'query ($id: ID!) { channel(id: $id) { messages(last: 50) { nodes { kind author { name } text } } } }';
+const look = `query ($id: ID!) { channel(id: $id) {
+  id name closedAt memberCount peer { id } members { nodes { id } } messages { position } changes(after: 0) { position }
+  lastMessage { id } position online { id } onlineCount viewerMembership { id role }
+} }`;
+const openDirect = 'mutation ($userId: ID!) { openDirect(userId: $userId) { id kind peer { name } memberCount } }';
+/** What is done to a channel; each answers with its id where it is allowed. */
+const deeds = {
+  joinRoom: 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }',
+  leaveChannel: 'mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }',
+  updateRoom: 'mutation ($id: ID!) { updateRoom(channelId: $id, name: "Taken over") { id } }',
+  closeRoom: 'mutation ($id: ID!) { closeRoom(channelId: $id) { id } }',
+  invite: 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }',
+  send: 'mutation ($id: ID!) { send(input: { channelId: $id, text: "Hello" }) { message { id } } }',
+  markSeen: 'mutation ($id: ID!) { markSeen(channelId: $id, seq: 1) { id } }',
+};
+
+/** The code that each deed is refused with. */
+async function refusals(
+  who: Person,
+  variables: { id: string; userId?: string },
+): Promise<Record<string, string | null>> {
+  const codes: Record<string, string | null> = {};
+  for (const [name, deed] of Object.entries(deeds)) {
+    codes[name] = await who.codeOf(deed, name === 'invite' ? { userId: bob.id, ...variables } : { id: variables.id });
+  }
+  return codes;
+}
+
+/** An id of the right form that names nothing. */
+function foreignId(prefix: string): string {
+  return `${prefix}_${Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')}`;
+}
+
+/** Another spelling of an id, which decodes to the same bytes: its last character has bits to spare. */
+function respelled(id: string): string {
+  return id.slice(0, -1) + String.fromCharCode(id.charCodeAt(id.length - 1) + 1);
+}
+
+/** The codes of all deeds: one for all, but for some. */
+function all(code: string, others: Record<string, string | null> = {}): Record<string, string | null> {
+  return { ...Object.fromEntries(Object.keys(deeds).map((name) => [name, code])), ...others };
+}
 
 async function openRoom(name: string, visibility = 'PUBLIC', host = ada): Promise<string> {
   return (await host.ask(create, { name, visibility })).createRoom.id;
@@ -78,12 +121,12 @@ describe('a room', () => {
     expect((await bob.ask(history, { id })).channel.messages).toBeNull();
 
     await bob.ask(join, { id });
-    expect((await bob.ask(history, { id })).channel.messages.nodes.map((one: { kind: string }) => one.kind)).toEqual([
-      'JOINED',
-      'JOINED',
-      'TEXT',
-      'LEFT',
-      'JOINED',
+    expect((await bob.ask(history, { id })).channel.messages.nodes).toEqual([
+      { kind: 'JOINED', author: { name: 'Ada' }, text: '' },
+      { kind: 'JOINED', author: { name: 'Bob' }, text: '' },
+      { kind: 'TEXT', author: { name: 'Bob' }, text: 'Hello' },
+      { kind: 'LEFT', author: { name: 'Bob' }, text: '' },
+      { kind: 'JOINED', author: { name: 'Bob' }, text: '' },
     ]);
   });
 
@@ -94,7 +137,71 @@ describe('a room', () => {
     expect(await bob.codeOf(join, { id })).toBe('NOT_FOUND');
     expect((await ada.ask(invite, { id, userId: bob.id })).invite.memberCount).toBe(2);
     expect((await bob.ask(history, { id })).channel.messages.nodes).toHaveLength(2);
+  });
+
+  it('takes whom any member invites, once, and tells whom it was', async () => {
+    const [eve, id] = [await guest(url, 'Eve'), await openRoom('Invited', 'PRIVATE')];
+    await ada.ask(invite, { id, userId: bob.id });
+    expect((await bob.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(3);
+    expect((await ada.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(3);
+    expect((await eve.ask(history, { id })).channel.messages.nodes).toEqual(
+      ['Ada', 'Bob', 'Eve'].map((name) => ({ kind: 'JOINED', author: { name }, text: '' })),
+    );
+    await eve.ask(leave, { id });
+    expect(await eve.codeOf(join, { id })).toBe('NOT_FOUND');
+    expect((await bob.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(3);
+  });
+
+  it('takes nobody who is not there, and not who invites', async () => {
+    const id = await openRoom('Careful');
+    for (const userId of ['', 'nobody', id, foreignId('u')])
+      expect(await ada.codeOf(invite, { id, userId })).toBe('NOT_FOUND');
     expect(await ada.codeOf(invite, { id, userId: ada.id })).toBe('BAD_USER_INPUT');
+  });
+
+  it('that is private is not there for who is outside, whatever is done', async () => {
+    const id = await openRoom('Hidden', 'PRIVATE');
+    const eve = await guest(url, 'Eve');
+    expect(await refusals(eve, { id })).toEqual(all('NOT_FOUND'));
+    expect((await eve.ask(look, { id })).channel).toBeNull();
+    const { channel } = await ada.ask(look, { id });
+    for (const hidden of [id, channel.viewerMembership.id, channel.lastMessage.id])
+      expect((await eve.ask('query ($id: ID!) { node(id: $id) { id } }', { id: hidden })).node).toBeNull();
+    expect(channel).toMatchObject({ name: 'Hidden', memberCount: 1, position: 1 });
+  });
+
+  it('that is public is there for who is outside, but closed to what members do', async () => {
+    const id = await openRoom('Shown');
+    const eve = await guest(url, 'Eve');
+    expect(await eve.codeOf(leave, { id })).toBe('FORBIDDEN');
+    expect(await refusals(eve, { id })).toEqual(all('FORBIDDEN', { joinRoom: null, leaveChannel: null }));
+  });
+
+  it('is no channel by another id, forged or of something else', async () => {
+    for (const id of [
+      '',
+      'room',
+      'c_',
+      `c_${'!'.repeat(22)}`,
+      foreignId('c'),
+      foreignId('z'),
+      ada.id,
+      `${await openRoom('Longer')}A`,
+      respelled(await openRoom('Respelled')),
+    ]) {
+      expect(await refusals(ada, { id })).toEqual(all('NOT_FOUND'));
+      expect((await ada.ask(look, { id })).channel).toBeNull();
+    }
+  });
+
+  it('is for who signed in', async () => {
+    const id = await openRoom('Signed in');
+    for (const deed of [create, ...Object.values(deeds), openDirect, rooms]) {
+      const { data, errors } = await ask(url, deed, { id, name: 'x', userId: bob.id });
+      expect(errors.map(({ extensions }) => extensions['code'])).toEqual(['UNAUTHENTICATED']);
+      expect(Object.values(data)).toEqual([null]);
+    }
+    expect((await ask(url, look, { id })).data).toEqual({ channel: null });
   });
 
   it('is changed and closed by its owner alone, and then takes nothing more but can be read', async () => {
@@ -110,6 +217,37 @@ describe('a room', () => {
     expect((await ada.ask(close, { id })).closeRoom.closedAt).not.toBeNull();
     expect(await bob.codeOf(send, { id, text: 'Too late' })).toBe('CONFLICT');
     expect((await bob.ask(history, { id })).channel.messages.nodes).toHaveLength(2);
+  });
+
+  it('that is closed takes nobody in and changes no more, and can be left', async () => {
+    const eve = await guest(url, 'Eve');
+    const id = await openRoom('Over');
+    await bob.ask(join, { id });
+    const { closedAt } = (await ada.ask(close, { id })).closeRoom;
+    expect((await ada.ask(close, { id })).closeRoom.closedAt).toBe(closedAt);
+    expect(await eve.codeOf(join, { id })).toBe('CONFLICT');
+    expect(await bob.codeOf(invite, { id, userId: eve.id })).toBe('CONFLICT');
+    expect(await ada.codeOf(update, { id, name: 'Again' })).toBe('CONFLICT');
+    expect((await eve.ask(rooms, { search: 'over' })).rooms.nodes).toEqual([]);
+    expect((await bob.ask(leave, { id })).leaveChannel).toMatchObject({ memberCount: 1, viewerMembership: null });
+    expect((await ada.ask(history, { id })).channel.messages.nodes.at(-1)).toMatchObject({ kind: 'LEFT' });
+  });
+
+  it('that becomes private keeps its members and is found by nobody else', async () => {
+    const eve = await guest(url, 'Eve');
+    const id = await openRoom('Withdrawn');
+    await bob.ask(join, { id });
+    expect((await eve.ask(rooms, { search: 'withdrawn' })).rooms.nodes).toHaveLength(1);
+    await ada.ask(update, { id, visibility: 'PRIVATE' });
+    expect((await eve.ask(rooms, { search: 'withdrawn' })).rooms.nodes).toEqual([]);
+    expect(await eve.codeOf(join, { id })).toBe('NOT_FOUND');
+    expect((await bob.ask(look, { id })).channel).toMatchObject({ name: 'Withdrawn', memberCount: 2 });
+  });
+
+  it.each(['', '   ', 'x'.repeat(81), 'line\nbreak'])('is not renamed %o, and its name stays', async (name) => {
+    const id = await openRoom('x'.repeat(80));
+    expect(await ada.codeOf(update, { id, name })).toBe('BAD_USER_INPUT');
+    expect((await ada.ask(look, { id })).channel.name).toBe('x'.repeat(80));
   });
 
   it('passes to who has been there longest when its owner leaves, and closes when the last one does', async () => {
@@ -143,6 +281,21 @@ describe('the list of rooms', () => {
     expect(back.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: true });
   });
 
+  it('has who is active before who is not, takes a search as it is, and leaves out what is closed', async () => {
+    const [percent, other, closed] = [
+      await openRoom('100% lists'),
+      await openRoom('100 lists'),
+      await openRoom('1_% lists'),
+    ];
+    await ada.ask(close, { id: closed });
+    const found = async (search: string) => (await bob.ask(rooms, { search })).rooms.nodes.map(({ id }: Answer) => id);
+    expect(await found(' LISTS')).toEqual([other, percent]);
+    await ada.ask(send, { id: percent, text: 'Anybody?' });
+    expect(await found(' LISTS')).toEqual([percent, other]);
+    expect(await found('0% L')).toEqual([percent]);
+    expect(await found('_')).toEqual([]);
+  });
+
   it.each([{ first: 101 }, { first: -1 }, { first: 1, last: 1 }, { after: 'nonsense' }])(
     'refuses %o',
     async (variables) => {
@@ -151,8 +304,66 @@ describe('the list of rooms', () => {
   );
 });
 
+describe('every cursor of a connection', () => {
+  const page =
+    'edges { cursor node { id } } nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }';
+  const given = '$first: Int, $after: String, $last: Int, $before: String';
+  const pass = 'first: $first, after: $after, last: $last, before: $before';
+  const names = Array.from({ length: 7 }, (_, n) => `Walked ${n}`);
+
+  it('leads on and back: rooms', async () => {
+    for (const name of names) await openRoom(name);
+    const query = `query (${given}) { rooms(search: "walked", ${pass}) { ${page} } }`;
+    await walk(async (variables) => (await bob.ask(query, variables)).rooms);
+  });
+
+  it("leads on and back: the viewer's channels", async () => {
+    const eve = await guest(url, 'Eve');
+    for (const name of names) await openRoom(name, 'PRIVATE', eve);
+    const query = `query (${given}) { me { channels(${pass}) { ${page} } } }`;
+    await walk(async (variables) => (await eve.ask(query, variables)).me.channels);
+    const others = await bob.ask('query ($id: ID!) { user(id: $id) { channels { nodes { id } } } }', { id: eve.id });
+    expect(others.user.channels).toBeNull();
+  });
+
+  it('leads on and back: members', async () => {
+    const id = await openRoom('Full house');
+    for (const name of names.slice(1)) await (await guest(url, name)).ask(join, { id });
+    const query = `query ($id: ID!, ${given}) { channel(id: $id) { members(${pass}) { ${page} } } }`;
+    const read = async (variables: object) => (await ada.ask(query, { id, ...variables })).channel.members;
+    await walk(read);
+    expect((await read({ first: 1 })).nodes).toEqual([{ id: ada.id }]);
+    const ofAnother = Buffer.from('3').toString('base64url');
+    expect(await ada.codeOf(query, { id, after: ofAnother })).toBe('BAD_USER_INPUT');
+    expect((await bob.ask(query, { id })).channel.members).toBeNull();
+  });
+
+  /** Goes from every cursor of a connection of seven in both directions: each page is the right part of the whole. */
+  async function walk(read: (variables: object) => Promise<Answer>): Promise<void> {
+    const { edges } = await read({});
+    const cursors: string[] = edges.map(({ cursor }: Answer) => cursor);
+    expect(new Set(cursors).size).toBe(7);
+    for (const [n, cursor] of cursors.entries()) {
+      const [after, before] = [await read({ first: 2, after: cursor }), await read({ last: 2, before: cursor })];
+      expect(after.edges).toEqual(edges.slice(n + 1, n + 3));
+      expect(after.nodes).toEqual(after.edges.map(({ node }: Answer) => node));
+      expect(before.edges).toEqual(edges.slice(Math.max(0, n - 2), n));
+      expect(after.pageInfo).toEqual({
+        hasNextPage: n + 3 < 7,
+        hasPreviousPage: true,
+        startCursor: cursors[n + 1] ?? null,
+        endCursor: cursors.slice(n + 1, n + 3).at(-1) ?? null,
+      });
+      expect(before.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: n > 2 });
+    }
+    expect((await read({ after: cursors[1], before: cursors[5] })).edges).toEqual(edges.slice(2, 5));
+    expect((await read({ last: 2 })).edges).toEqual(edges.slice(5));
+    expect((await read({ first: 0 })).edges).toEqual([]);
+  }
+});
+
 describe('a direct channel', () => {
-  const open = 'mutation ($userId: ID!) { openDirect(userId: $userId) { id kind peer { name } memberCount } }';
+  const open = openDirect;
 
   it('is one, whoever opens it and however often', async () => {
     const [first, again, other] = await Promise.all([
@@ -163,14 +374,23 @@ describe('a direct channel', () => {
     expect(first.openDirect).toMatchObject({ kind: 'DIRECT', peer: { name: 'Bob' }, memberCount: 2 });
     expect([again.openDirect.id, other.openDirect.id]).toEqual([first.openDirect.id, first.openDirect.id]);
     expect(other.openDirect.peer.name).toBe('Ada');
+    expect((await bob.ask(history, { id: first.openDirect.id })).channel.messages.nodes).toEqual([]);
+    for (const who of [ada, bob]) {
+      const { me } = await who.ask('{ me { channels(first: 100) { nodes { id kind } } } }');
+      expect(me.channels.nodes.filter(({ kind }: Answer) => kind === 'DIRECT')).toEqual([
+        { id: first.openDirect.id, kind: 'DIRECT' },
+      ]);
+    }
   });
 
   it('takes nobody else, is not left, and needs another', async () => {
     const eve = await guest(url, 'Eve');
     const { id } = (await ada.ask(open, { userId: bob.id })).openDirect;
-    expect(await ada.codeOf(invite, { id, userId: eve.id })).toBe('FORBIDDEN');
-    expect(await ada.codeOf(leave, { id })).toBe('FORBIDDEN');
-    expect(await eve.codeOf(send, { id, text: 'Hello' })).toBe('NOT_FOUND');
+    expect(await refusals(ada, { id, userId: eve.id })).toEqual(
+      all('FORBIDDEN', { joinRoom: null, send: null, markSeen: null }),
+    );
+    expect(await refusals(eve, { id })).toEqual(all('NOT_FOUND'));
+    expect((await eve.ask(look, { id })).channel).toBeNull();
     expect(await ada.codeOf(open, { userId: ada.id })).toBe('BAD_USER_INPUT');
     expect(await ada.codeOf(open, { userId: id })).toBe('NOT_FOUND');
   });

@@ -1,94 +1,194 @@
-import { PGlite } from '@electric-sql/pglite';
+import {
+  type GraphQLOutputType,
+  getNamedType,
+  getNullableType,
+  isListType,
+  isObjectType,
+  parse,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
 import { beforeAll, expect, test, vi } from 'vitest';
+import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
-import { guest, type Person } from '../support/client.ts';
+import { type Answer, ask, follow, guest, type Person, socket } from '../support/client.ts';
+import { countStatements } from '../support/counting.ts';
 
+const statements = countStatements();
+let url: string;
 let ada: Person;
-let room: string;
-const statements: string[] = [];
+/** A room of everybody, and one of few. */
+let rooms: { many: string; few: string };
 
 beforeAll(async () => {
-  const { query } = PGlite.prototype;
-  vi.spyOn(PGlite.prototype, 'query').mockImplementation(function (this: PGlite, sql, ...rest) {
-    statements.push(sql);
-    return query.call(this, sql, ...rest) as never;
-  });
   const app = await startApp();
-  const people = await Promise.all(Array.from({ length: 55 }, (_, n) => guest(app.url, `Person ${n}`)));
-  ada = people[0] as Person;
-  room = await openRoom('Everybody');
-  await Promise.all(people.slice(1).map((one) => one.ask(joinRoom, { id: room })));
-  const first = await say(ada, 'the first', null);
-  await Promise.all(people.map((one, n) => say(one, `message ${n}`, first)));
-  for (const one of people.slice(1, 53)) await ada.ask(openDirect, { id: one.id });
-  for (let n = 0; n < 52; n++) await openRoom(`Room ${n}`);
+  ({ url } = app);
+  const people = await Promise.all(Array.from({ length: 55 }, (_, n) => guest(url, `Person ${n}`)));
+  const [first, ...others] = people as [Person, ...Person[]];
+  ada = first;
+  rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), []) };
+  // Rooms and direct channels in turn, so that a page of any size has both.
+  for (const [n, one] of others.entries()) {
+    await fill(`Room ${n}`, [one], [one]);
+    if (n % 2 === 0) await say(one, (await one.ask(openDirect, { id: ada.id })).openDirect.id, null);
+  }
+  await goOnline(people);
   return app.stop;
 }, 120_000);
 
+const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name }) { id } }';
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
 const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
+const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
-async function openRoom(name: string): Promise<string> {
-  const { createRoom } = await ada.ask('mutation ($name: String!) { createRoom(input: { name: $name }) { id } }', {
-    name,
-  });
-  return createRoom.id;
+/** A room of Ada's with members, some of whom answer what was said there first. */
+async function fill(name: string, members: Person[], speakers: Person[]): Promise<string> {
+  const { id } = (await ada.ask(createRoom, { name })).createRoom;
+  await Promise.all(members.map((one) => one.ask(joinRoom, { id })));
+  const opening = await say(ada, id, null);
+  await Promise.all(speakers.map((one) => say(one, id, opening)));
+  return id;
 }
 
-async function say(who: Person, text: string, replyToId: string | null): Promise<string> {
-  const { send } = await who.ask('mutation ($input: SendInput!) { send(input: $input) { message { id } } }', {
-    input: { channelId: room, text, replyToId },
-  });
-  return send.message.id;
+async function say(who: Person, channelId: string, replyToId: string | null): Promise<string> {
+  return (await who.ask(send, { input: { channelId, text: 'Hello', replyToId } })).send.message.id;
 }
 
-/** How many statements an operation sends to the database, and how many nodes it answers with. */
-async function count(query: string, size: number): Promise<{ statements: number; nodes: number }> {
-  statements.length = 0;
-  const answer = await ada.ask(query, { size, room });
-  const nodes = JSON.stringify(answer).split('"node"').length - 1 + JSON.stringify(answer).split('"marker"').length - 1;
-  return { statements: statements.length, nodes };
+/** Everybody is online at the end of this, and until the server stops. */
+async function goOnline(people: Person[]): Promise<void> {
+  for (const { token } of people) follow(socket(url, token), 'subscription { channels { id } }');
+  await vi.waitFor(
+    async () => {
+      const { channel } = await ada.ask('query ($id: ID!) { channel(id: $id) { onlineCount } }', { id: rooms.many });
+      expect(channel.onlineCount).toBe(people.length);
+    },
+    { timeout: 20_000 },
+  );
 }
 
-const user = '{ marker: id name avatarUrl isGuest online lastSeenAt }';
-const message = `{ marker: id seq text author ${user} replyTo { id text author { id name } channel { id name } } channel { id name } }`;
-const channel = `{
-  marker: id name kind memberCount onlineCount closedAt
-  peer ${user}
-  lastMessage ${message}
-  viewerMembership { id role seenSeq unreadCount firstUnseen { id author { id } } user { id name } channel { id } }
-}`;
+const user = `
+  id name avatarUrl isGuest createdAt email isModerator online lastSeenAt unreadCount channels(first: 2) { nodes { id } }
+`;
+const message = `
+  id kind seq position text clientId sentAt editedAt deletedAt
+  author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
+`;
+const membership = `
+  id role joinedAt seenSeq unreadCount user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
+`;
+const channel = `
+  id kind name visibility createdAt closedAt memberCount position onlineCount
+  peer { id name online } lastMessage { ${message} } viewerMembership { ${membership} }
+`;
 
-test.each([
-  ['rooms', `query ($size: Int) { rooms(first: $size) { edges { cursor node ${channel} } } }`],
+/** Queries of `$size` items: those who take a room have the room of few when few are asked for. */
+const lists: [what: string, query: string][] = [
+  ['rooms', `query ($size: Int) { rooms(first: $size) { edges { cursor node { at: id ${channel} } } } }`],
+  ['rooms from the end', `query ($size: Int) { rooms(last: $size) { nodes { at: id ${channel} } } }`],
   [
-    'rooms, each with its newest messages',
-    `query ($size: Int) { rooms(first: $size) { nodes { marker: id messages(last: 3) { nodes { id } } } } }`,
+    'rooms, each with its messages',
+    `query ($size: Int) { rooms(first: $size) { nodes { at: id messages(last: 2) { position nodes { id author { id } } } } } }`,
   ],
   [
-    'rooms, each with its first members',
-    `query ($size: Int) { rooms(first: $size) { nodes { marker: id members(first: 3) { nodes { id } } } } }`,
+    'rooms, each with its members',
+    `query ($size: Int) { rooms(first: $size) { nodes { at: id members(first: 2) { edges { membership { id role } node { id name } } } } } }`,
   ],
-  ['own channels', `query ($size: Int) { me { channels(first: $size) { nodes ${channel} } } }`],
+  [
+    'rooms, each with its changes',
+    `query ($size: Int) { rooms(first: $size) { nodes { at: id changes(after: 0, first: 2) { messages { id author { id } } } } } }`,
+  ],
+  [
+    'rooms, each with who is online',
+    `query ($size: Int) { rooms(search: "Room", first: $size) { nodes { at: id online { id name } } } }`,
+  ],
+  ["the viewer's channels", `query ($size: Int) { me { channels(first: $size) { nodes { at: id ${channel} } } } }`],
   [
     'members',
-    `query ($size: Int, $room: ID!) { channel(id: $room) { members(first: $size) { edges { membership { id role unreadCount } node ${user} } } } }`,
+    `query ($size: Int, $room: ID!) { channel(id: $room) { members(first: $size) { edges { membership { ${membership} } node { at: id ${user} } } } } }`,
   ],
   [
     'messages',
-    `query ($size: Int, $room: ID!) { channel(id: $room) { messages(last: $size) { position nodes ${message} } } }`,
+    `query ($size: Int) { channel(id: "$many") { messages(last: $size) { position edges { cursor node { at: id ${message} } } } } }`,
   ],
   [
     'changes',
-    `query ($size: Int, $room: ID!) { channel(id: $room) { changes(after: 0, first: $size) { messages ${message} } } }`,
+    `query ($size: Int) { channel(id: "$many") { changes(after: 0, first: $size) { messages { at: id ${message} } } } }`,
   ],
-  ['users', `query ($size: Int) { users(search: "person", first: $size) { nodes ${user} } }`],
-])('%s take as many statements for fifty as for five', async (_what, query) => {
-  await count(query, 5);
-  const few = await count(query, 5);
-  const many = await count(query, 50);
-  expect(few.nodes).toBeGreaterThanOrEqual(5);
-  expect(many.nodes).toBeGreaterThanOrEqual(50);
-  // What the server looks up for itself, now and then, may fall in between; one statement an item would be 45 more.
-  expect(many.statements - few.statements).toBeLessThan(5);
+  ['members who are online', `query ($room: ID!) { channel(id: $room) { online { at: id ${user} } } }`],
+  ['users', `query ($size: Int) { users(search: "person", first: $size) { nodes { at: id ${user} } } }`],
+];
+
+test.each(lists)('%s take as many statements for fifty as for five', async (_what, query) => {
+  const few = await measure(query, 5, rooms.few);
+  const many = await measure(query, 50, rooms.many);
+  expect(few.items).toBe(5);
+  expect(many.items).toBeGreaterThanOrEqual(50);
+  expect(few.statements).toBeGreaterThan(0);
+  expect(many.statements).toBe(few.statements);
 });
+
+async function measure(query: string, size: number, room: string) {
+  const text = query.replace('$many', rooms.many);
+  let answer: Answer;
+  const taken = await statements.taken(async () => {
+    answer = await ada.ask(text, { size, room });
+  });
+  return { statements: taken, items: JSON.stringify(answer).split('"at":').length - 1 };
+}
+
+const sessionsQuery = '{ sessions { id device createdAt lastUsedAt current revokedAt } }';
+
+test('sessions take as many statements for fifty as for five', async () => {
+  const [few, many] = await Promise.all([signedIn('few', 5), signedIn('many', 50)]);
+  const listed = (token: string) => ask(url, sessionsQuery, {}, token);
+  expect((await listed(few)).data.sessions).toHaveLength(5);
+  expect((await listed(many)).data.sessions).toHaveLength(50);
+  expect(await statements.taken(() => listed(many))).toBe(await statements.taken(() => listed(few)));
+});
+
+/** The token of somebody who signed in so often. */
+async function signedIn(name: string, times: number): Promise<string> {
+  const who = { email: `${name}@example.org`, password: 'correct horse' };
+  const register = 'mutation ($input: RegisterInput!) { register(input: $input) { token } }';
+  const { data } = await ask(url, register, { input: { ...who, name } });
+  const login = 'mutation ($input: LoginInput!) { login(input: $input) { token } }';
+  for (let n = 1; n < times; n++) await ask(url, login, { input: who });
+  return data.register.token;
+}
+
+test('every list of the schema is among those above, and every field of what they hold', () => {
+  const asked = new Set([...lists.map(([, query]) => query), sessionsQuery].flatMap(fieldsOf));
+  const objects = Object.values(schema.getTypeMap()).filter(isObjectType);
+  const fields = objects
+    .filter(({ name }) => !name.startsWith('__') && !name.endsWith('Connection'))
+    .flatMap((parent) =>
+      Object.values(parent.getFields()).map(({ name, type }) => ({ parent: parent.name, name, type })),
+    );
+  const held = new Set(fields.filter(({ type }) => isList(type)).map(({ type }) => itemOf(type)));
+  const expected = fields.filter(({ parent, type }) => held.has(parent) || isList(type));
+
+  expect(held).toEqual(new Set(['User', 'Channel', 'Message', 'DeviceSession']));
+  expect(expected.map(({ parent, name }) => `${parent}.${name}`).filter((field) => !asked.has(field))).toEqual([]);
+});
+
+/** The fields that a document asks for, as `Type.field`. */
+function fieldsOf(query: string): string[] {
+  const info = new TypeInfo(schema);
+  const found: string[] = [];
+  const enter = () => void found.push(`${info.getParentType()?.name}.${info.getFieldDef()?.name}`);
+  visit(parse(query), visitWithTypeInfo(info, { Field: { enter } }));
+  return found;
+}
+
+/** Whether a field leads to many objects. */
+function isList(type: GraphQLOutputType): boolean {
+  const named = getNamedType(type);
+  return isObjectType(named) && (isListType(getNullableType(type)) || named.name.endsWith('Connection'));
+}
+
+function itemOf(type: GraphQLOutputType): string {
+  const named = getNamedType(type);
+  const nodes = isObjectType(named) ? named.getFields()['nodes'] : undefined;
+  return nodes && named.name.endsWith('Connection') ? getNamedType(nodes.type).name : named.name;
+}

@@ -1,0 +1,129 @@
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { startApp } from '../support/app.ts';
+import { type Answer, ask, follow, guest, type Person, socket } from '../support/client.ts';
+import { openStream } from '../support/wire.ts';
+
+let url: string;
+let ada: Person;
+
+beforeAll(async () => {
+  const app = await startApp();
+  ({ url } = app);
+  ada = await guest(url, 'Ada');
+  return app.stop;
+});
+
+const presence = 'query ($id: ID!) { user(id: $id) { online lastSeenAt } }';
+const channelPresence = 'query ($id: ID!) { channel(id: $id) { onlineCount online { name } } }';
+const following = 'subscription { channels { id } }';
+/** A user counts as online for a while after the last connection. */
+const patience = { timeout: 15_000 };
+
+async function look(who: Person): Promise<Answer> {
+  return (await ada.ask(presence, { id: who.id })).user;
+}
+
+async function becomes(who: Person, online: boolean): Promise<void> {
+  await vi.waitFor(async () => expect((await look(who)).online).toBe(online), patience);
+}
+
+/** Somebody new with a live socket. */
+async function present(name: string) {
+  const who = await guest(url, name);
+  const client = socket(url, who.token);
+  follow(client, following);
+  await becomes(who, true);
+  return { ...who, client };
+}
+
+describe('somebody', () => {
+  it('who only asks is not online and was never seen', async () => {
+    const eve = await guest(url, 'Eve');
+    expect((await eve.ask('{ me { online lastSeenAt } }')).me).toEqual({ online: false, lastSeenAt: null });
+    expect(await look(eve)).toEqual({ online: false, lastSeenAt: null });
+  });
+
+  it('is online while a socket is open, and was seen last when it ended', async () => {
+    const eve = await present('Eve');
+    expect(await look(eve)).toEqual({ online: true, lastSeenAt: null });
+    expect((await eve.ask('{ me { online } }')).me.online).toBe(true);
+    const { createRoom } = await eve.ask('mutation { createRoom(input: { name: "Before" }) { createdAt } }');
+    await eve.client.dispose();
+    await becomes(eve, false);
+    const { lastSeenAt } = await look(eve);
+    expect(lastSeenAt > createRoom.createdAt).toBe(true);
+
+    const again = socket(url, eve.token);
+    follow(again, following);
+    await becomes(eve, true);
+    expect((await look(eve)).lastSeenAt).toBe(lastSeenAt);
+    await again.dispose();
+  });
+
+  it('is online while a stream of server-sent events is open', async () => {
+    const eve = await guest(url, 'Eve');
+    const stream = await openStream(url, following, { token: eve.token });
+    await becomes(eve, true);
+    stream.abort();
+    await becomes(eve, false);
+    expect((await look(eve)).lastSeenAt).not.toBeNull();
+  });
+
+  it('stays online with a second window, or with a connection that comes back at once', async () => {
+    const [two, back, gone] = [await present('Two windows'), await present('Back'), await present('Gone')];
+    const second = socket(url, two.token);
+    const list = follow(second, following);
+    // It is open when it brings something.
+    await vi.waitFor(async () => {
+      await two.ask('mutation { createRoom(input: { name: "Second window" }) { id } }');
+      expect(list.received.length).toBeGreaterThan(0);
+    }, patience);
+
+    await two.client.dispose();
+    back.client.drop();
+    await gone.client.dispose();
+    await becomes(gone, false);
+
+    expect(await look(two)).toEqual({ online: true, lastSeenAt: null });
+    expect(await look(back)).toEqual({ online: true, lastSeenAt: null });
+    await Promise.all([second.dispose(), back.client.dispose()]);
+  });
+
+  it('is no longer online when the session is ended', async () => {
+    const eve = await present('Eve');
+    await eve.ask('mutation { logout }');
+    await becomes(eve, false);
+    expect((await look(eve)).lastSeenAt).not.toBeNull();
+  });
+
+  it('is looked up by who signed in alone', async () => {
+    const { data, errors } = await ask(url, presence, { id: ada.id });
+    expect(data).toEqual({ user: null });
+    expect(errors[0]?.extensions['code']).toBe('UNAUTHENTICATED');
+  });
+});
+
+describe('a channel', () => {
+  it('tells its members who of them is online', async () => {
+    const [eve, kim, outside] = [await present('Eve'), await present('Kim'), await present('Outside')];
+    const away = await guest(url, 'Away');
+    const { id } = (await ada.ask('mutation { createRoom(input: { name: "Who is here" }) { id } }')).createRoom;
+    const join = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
+    for (const one of [eve, kim, away]) await one.ask(join, { id });
+    const told = async (who: Person) => (await who.ask(channelPresence, { id })).channel;
+
+    // Longest standing first; who asks is not online by asking.
+    const both = { onlineCount: 2, online: [{ name: 'Eve' }, { name: 'Kim' }] };
+    expect(await told(ada)).toEqual(both);
+    expect(await told(eve)).toEqual(both);
+    expect(await told(outside)).toEqual({ onlineCount: null, online: null });
+
+    await kim.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id });
+    expect(await told(ada)).toEqual({ onlineCount: 1, online: [{ name: 'Eve' }] });
+    expect(await told(kim)).toEqual({ onlineCount: null, online: null });
+    await eve.client.dispose();
+    await becomes(eve, false);
+    expect(await told(ada)).toEqual({ onlineCount: 0, online: [] });
+    await Promise.all([kim.client.dispose(), outside.client.dispose()]);
+  });
+});
