@@ -13,6 +13,8 @@ import { createMemoryPubSub } from './infra/pubsub/memory.ts';
 import { createRedisPubSub } from './infra/pubsub/redis.ts';
 import { createMemoryState } from './infra/state/memory.ts';
 import { createRedisState } from './infra/state/redis.ts';
+import { createAudiences } from './live/audiences.ts';
+import { createOutboxes } from './live/outbox.ts';
 import type { Logger } from './logger.ts';
 import { createMetrics } from './metrics.ts';
 import { type Open, openDomain, type Part, type Ports } from './open-domain.ts';
@@ -111,12 +113,23 @@ async function makeGateway(given: {
 }) {
   const { config, logger, metrics, health } = given;
   const { domain, auth } = await openDomain(given);
+  const audiences = createAudiences({ metrics: metrics.audiences });
+  const outboxes = createOutboxes({
+    windowMs: config.FLUSH_WINDOW_MS,
+    socketBytes: config.MAX_SOCKET_BUFFER_BYTES,
+    nodeBytes: config.MAX_NODE_BUFFER_BYTES,
+    onOverflow: metrics.onSlowClose,
+  });
+  metrics.gauge('audiences', 'Groups of subscribers that share an execution.', audiences.size);
+  metrics.gauge('outbox_bytes', 'Bytes that wait for their clients to read.', outboxes.queuedBytes);
   const gateway = createGateway({
     host: config.HOST,
     port: config.PORT,
     schema,
     domain,
     auth,
+    audiences,
+    outboxes,
     clientDir: paths.client,
     maxConnections: config.RATE_LIMITS === 'on' ? config.MAX_CONNECTIONS : Number.POSITIVE_INFINITY,
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,

@@ -15,6 +15,9 @@ export function createMetrics() {
     'Signals that could not be published; gateways look them up.',
   );
   const gapsFilled = counter('feed_gaps_filled_total', 'Gaps in feeds that were filled from the database.');
+  const executed = counter('executions_total', 'Selections that were executed over an event for subscribers.');
+  const delivered = counter('deliveries_total', 'Results of live subscriptions that were given to a socket.');
+  const slowCloses = counter('slow_closes_total', 'Sockets that were closed because their client read too slowly.');
 
   return {
     bridge: {
@@ -22,6 +25,11 @@ export function createMetrics() {
       setAside: () => setAside.inc(),
       publishFailed: () => publishFailed.inc(),
     },
+    audiences: {
+      executed: (items: number) => executed.inc(items),
+      delivered: (items: number) => delivered.inc(items),
+    },
+    onSlowClose: () => slowCloses.inc(),
     onGapFilled: () => gapsFilled.inc(),
     /** Reads a value whenever it is asked for. */
     gauge(name: string, help: string, read: () => number): void {

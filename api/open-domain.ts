@@ -70,9 +70,16 @@ export async function openDomain(given: {
     }),
   );
   metrics.gauge('feeds', 'Channels that somebody here follows.', feeds.size);
+  metrics.gauge(
+    'feed_lag',
+    'The most changes that one channel has had and that are not delivered here yet.',
+    feeds.lag,
+  );
   const presence = await open(
     createPresence({ presence: state.presence, database, nodeId, leaseMs: config.PRESENCE_LEASE_MS, logger }),
   );
+  const channelList = await open(createChannelList({ database, pubsub, heads, logger }));
+  metrics.gauge('channel_lists', 'Users whose list of channels somebody here follows.', channelList.size);
   const accounts = createAccounts({ database, auth, limits: state.limits, rateLimits, logger });
   const domain: Domain = {
     accounts,
@@ -88,7 +95,7 @@ export async function openDomain(given: {
       accounts,
       changeRate: rateLimits ? createRate({ burst: 60, perSecond: 1 }) : unlimited,
     }),
-    channelList: await open(createChannelList({ database, pubsub, heads, logger })),
+    channelList,
     limits: { messageBytes: config.MAX_MESSAGE_BYTES, replay: config.MAX_REPLAY },
     matching: createMatching({
       database,

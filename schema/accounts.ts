@@ -2,7 +2,7 @@ import type { NameKey } from '../api/domain/accounts.ts';
 import type { SignedIn } from '../api/domain/sessions.ts';
 import { storable } from '../api/domain/text.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
-import { builder } from './builder.ts';
+import { builder, shareable } from './builder.ts';
 import type { Context } from './context.ts';
 import { requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
@@ -19,19 +19,29 @@ builder.node(User, {
   id: { resolve: ({ id }) => id },
   loadOne: (id, { viewer, loaders }) => (viewer === null ? null : loaders.user.load(id)),
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What the user is called; not unique.' }),
+    name: t.exposeString('name', { extensions: shareable, description: 'What the user is called; not unique.' }),
     avatarUrl: t.string({
+      extensions: shareable,
       description:
         "The user's picture, on this server always: Gravatar's where the server is set to fetch it, else one drawn from the id.",
       resolve: ({ id }, _args, { domain }) => domain.avatars.url(id),
     }),
-    isGuest: t.boolean({ description: 'Has no password yet.', resolve: ({ passwordHash }) => passwordHash === null }),
+    isGuest: t.boolean({
+      extensions: shareable,
+      description: 'Has no password yet.',
+      resolve: ({ passwordHash }) => passwordHash === null,
+    }),
     lastSeenAt: t.expose('lastSeenAt', {
       type: 'DateTime',
       nullable: true,
+      extensions: shareable,
       description: 'When the last connection ended; null when there never was one.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the user came to be.' }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      extensions: shareable,
+      description: 'When the user came to be.',
+    }),
     email: t.string({
       nullable: true,
       description: 'The e-mail address. Null unless it is the viewer.',

@@ -3,6 +3,12 @@ import RelayPlugin from '@pothos/plugin-relay';
 import type { Context } from './context.ts';
 import { decodeId, encodeId, type NodeType } from './ids.ts';
 
+/**
+ * For the `extensions` of a field whose value is the same for every member of the channel in which it is met: then those who
+ * follow the channel share it. Without it a selection is executed for each of them.
+ */
+export const shareable = { isShareable: true };
+
 /** What every file of `schema/` adds its types and fields to. Fields are non-null unless they say otherwise. */
 export const builder = new SchemaBuilder<{
   Context: Context;
@@ -18,7 +24,10 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   relay: {
     cursorType: 'String',
-    idFieldOptions: { description: 'Opaque and globally unique; ask for it again through `node`.' },
+    idFieldOptions: {
+      description: 'Opaque and globally unique; ask for it again through `node`.',
+      extensions: shareable,
+    },
     encodeGlobalID: (type, uuids) => encodeId(type as NodeType, String(uuids)),
     decodeGlobalID: (id) => {
       const { type, uuids } = decodeId(id) ?? { type: 'Unknown', uuids: '' };

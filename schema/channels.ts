@@ -3,7 +3,7 @@ import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { User } from './accounts.ts';
-import { builder } from './builder.ts';
+import { builder, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
@@ -44,21 +44,34 @@ builder.node(Channel, {
   id: { resolve: ({ id }) => id },
   loadOne: (id, context) => visibleChannel(context, id),
   fields: (t) => ({
-    kind: t.field({ type: ChannelKind, description: 'Room, direct channel or match.', resolve: ({ kind }) => kind }),
-    visibility: t.field({ type: Visibility, description: 'Who may find it.', resolve: ({ visibility }) => visibility }),
+    kind: t.field({
+      type: ChannelKind,
+      extensions: shareable,
+      description: 'Room, direct channel or match.',
+      resolve: ({ kind }) => kind,
+    }),
+    visibility: t.field({
+      type: Visibility,
+      extensions: shareable,
+      description: 'Who may find it.',
+      resolve: ({ visibility }) => visibility,
+    }),
     name: t.string({
       nullable: true,
+      extensions: shareable,
       description: 'Of a room; null for the other kinds, and where the viewer may not know of it any more.',
       resolve: async (channel, _args, context) => ((await isVisible(context, channel)) ? channel.name : null),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was opened.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', extensions: shareable, description: 'When it was opened.' }),
     closedAt: t.expose('closedAt', {
       type: 'DateTime',
       nullable: true,
+      extensions: shareable,
       description:
         'Since when nobody can write here any more: the match was left, or the room closed. Its history stays.',
     }),
     memberCount: t.int({
+      extensions: shareable,
       description: 'How many members it has; 0 where the viewer may not know of it any more.',
       resolve: async (channel, _args, context) => ((await isVisible(context, channel)) ? channel.memberCount : 0),
     }),
@@ -125,12 +138,12 @@ builder.node(Membership, {
     user: t.field({
       type: User,
       description: 'Whose membership it is.',
-      resolve: ({ userId }, _args, { loaders }) => loaders.present.user(userId),
+      resolve: ({ userId }, _args, { loaders }) => loaders.presentUser(userId),
     }),
     channel: t.field({
       type: Channel,
       description: 'Where.',
-      resolve: ({ channelId }, _args, { loaders }) => loaders.present.channel(channelId),
+      resolve: ({ channelId }, _args, { loaders }) => loaders.presentChannel(channelId),
     }),
     role: t.field({ type: MemberRole, description: 'What the member may do.', resolve: ({ role }) => role }),
     joinedAt: t.expose('joinedAt', { type: 'DateTime', description: 'Since when; a return counts anew.' }),
@@ -271,7 +284,7 @@ builder.subscriptionField('channels', (t) =>
     description:
       "One of the viewer's channels whenever it was joined or left (then `viewerMembership` is null), or its last message, unread count or state changed; at most about once a second each.",
     subscribe: (_root, _args, context) => context.domain.channelList.follow(requireViewer(context)),
-    resolve: (channelId, _args, { loaders }) => loaders.present.channel(channelId),
+    resolve: (channelId, _args, { loaders }) => loaders.presentChannel(channelId),
   }),
 );
 
@@ -285,8 +298,13 @@ async function visibleChannel(context: Context, id: string | null): Promise<Chan
   return channel && (await isVisible(context, channel)) ? channel : null;
 }
 
+/** Whether a channel's history is for this viewer, or for those for whom the answer is made. */
+export async function isMember(context: Context, channelId: string): Promise<boolean> {
+  return context.memberOf === channelId || (await viewerMembership(context, channelId)) !== null;
+}
+
 async function isVisible(context: Context, { id, kind, visibility }: ChannelRow): Promise<boolean> {
-  return (kind === 'ROOM' && visibility === 'PUBLIC') || (await viewerMembership(context, id)) !== null;
+  return (kind === 'ROOM' && visibility === 'PUBLIC') || isMember(context, id);
 }
 
 function timeKey({ at, id }: TimeKey): string {

@@ -30,6 +30,8 @@ export interface Context {
   viewer: Viewer | null;
   /** Why there is no viewer although a token was given: what the refusal says. */
   refusal?: UnauthenticatedError;
+  /** The channel for whose members, all of them, a result is made; then there is no viewer. */
+  memberOf?: string;
   domain: Domain;
   loaders: Loaders;
   /** The client's IP address. */

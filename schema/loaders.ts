@@ -2,94 +2,134 @@ import DataLoader from 'dataloader';
 import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Viewer } from '../api/domain/auth.ts';
 import type { PageRequest, TimeKey } from '../api/domain/pages.ts';
+import type { Channel as ChannelRow, User as UserRow } from '../prisma/generated/client.ts';
 import type { Context, Domain } from './context.ts';
 
 /** Stands for who is not signed in: a member of nothing. */
 const nobody = '00000000-0000-0000-0000-000000000000';
 
-/**
- * What resolvers look up by key, batched: however many objects an answer has, each loader asks the database once a
- * level. Made anew for each execution, so that nothing outlives the answer.
- * @param viewer whose unread counts and seen marks are loaded; without one they are null
- */
-export function createLoaders({ accounts, channels, messages, presence, receipts }: Domain, viewer: Viewer | null) {
-  const own = <Value>(load: (userId: string, keys: readonly string[]) => Promise<readonly Value[]>) => {
-    return async (keys: readonly string[]) => (viewer === null ? [] : load(viewer.userId, keys));
-  };
-  const user = byKey(
-    (ids) => accounts.byIds(ids),
-    ({ id }) => id,
-  );
-  const channel = byKey(
-    (ids) => channels.byIds(ids),
-    ({ id }) => id,
-  );
+/** Of whom and what loaders are made. */
+interface Owner {
+  domain: Domain;
+  /** Whose unread counts and seen marks are loaded; without one they are null. */
+  viewer: Viewer | null;
+}
 
-  return {
-    user,
-    author: required(
+const makers = {
+  user: ({ domain }: Owner) =>
+    byKey(
+      (ids) => domain.accounts.byIds(ids),
+      ({ id }) => id,
+    ),
+  author: ({ domain }: Owner) =>
+    required(
       byKey(
-        (ids) => accounts.authors(ids),
+        (ids) => domain.accounts.authors(ids),
         ({ id }) => id,
       ),
     ),
-    channel,
-    /** What a row refers to: it is there. */
-    present: { user: required(user), channel: required(channel) },
-    online: byKey(
-      async (ids) => [...(await presence.online(ids))],
-      (id) => id,
-    ),
-    /** Keyed `channel:user`; active memberships alone. */
-    membership: byKey(
-      (keys) => channels.memberships(keys),
-      ({ channelId, userId }) => `${channelId}:${userId}`,
-    ),
-    /** Pages of members. */
-    members: byRequest((channelIds, request: PageRequest<TimeKey>) => channels.members(channelIds, request)),
-    /** Pages of history; the error for who is no member. */
-    history: byRequest((channelIds, request: PageRequest<number>) =>
-      messages.pages(channelIds, viewer?.userId ?? nobody, request),
-    ),
-    /** What changed in each channel; the error for who is no member. */
-    changes: byRequest((channelIds, request: { after: number; limit: number }) =>
-      messages.changesOf(channelIds, viewer?.userId ?? nobody, request),
-    ),
-    /** By channel. */
-    memberIds: byKey(
-      (channelIds) => channels.memberIds(channelIds),
-      ({ channelId }) => channelId,
-    ),
-    entry: byKey(
-      (ids) => messages.byIds(ids),
+  channel: ({ domain }: Owner) =>
+    byKey(
+      (ids) => domain.channels.byIds(ids),
       ({ id }) => id,
     ),
-    lastEntry: byKey(
-      (channelIds) => messages.lastOf(channelIds),
+  online: ({ domain }: Owner) =>
+    byKey(
+      async (ids) => [...(await domain.presence.online(ids))],
+      (id) => id,
+    ),
+  /** Keyed `channel:user`; active memberships alone. */
+  membership: ({ domain }: Owner) =>
+    byKey(
+      (keys) => domain.channels.memberships(keys),
+      ({ channelId, userId }) => `${channelId}:${userId}`,
+    ),
+  /** Pages of members. */
+  members: ({ domain }: Owner) =>
+    byRequest((channelIds, request: PageRequest<TimeKey>) => domain.channels.members(channelIds, request)),
+  /** Pages of history; the error for who is no member. */
+  history: ({ domain, viewer }: Owner) =>
+    byRequest((channelIds, request: PageRequest<number>) =>
+      domain.messages.pages(channelIds, viewer?.userId ?? nobody, request),
+    ),
+  /** What changed in each channel; the error for who is no member. */
+  changes: ({ domain, viewer }: Owner) =>
+    byRequest((channelIds, request: { after: number; limit: number }) =>
+      domain.messages.changesOf(channelIds, viewer?.userId ?? nobody, request),
+    ),
+  /** By channel. */
+  memberIds: ({ domain }: Owner) =>
+    byKey(
+      (channelIds) => domain.channels.memberIds(channelIds),
       ({ channelId }) => channelId,
     ),
-    /** The viewer's counterpart, by direct channel or match. */
-    peer: byKey(own(channels.peers), ({ channelId }) => channelId),
-    /** What the viewer has not seen, by channel. */
-    unread: byKey(own(receipts.unread), ({ channelId }) => channelId),
-  };
+  entry: ({ domain }: Owner) =>
+    byKey(
+      (ids) => domain.messages.byIds(ids),
+      ({ id }) => id,
+    ),
+  lastEntry: ({ domain }: Owner) =>
+    byKey(
+      (channelIds) => domain.messages.lastOf(channelIds),
+      ({ channelId }) => channelId,
+    ),
+  /** The viewer's counterpart, by direct channel or match. */
+  peer: ({ domain, viewer }: Owner) =>
+    byKey(
+      async (ids) => (viewer === null ? [] : domain.channels.peers(viewer.userId, ids)),
+      ({ channelId }) => channelId,
+    ),
+  /** What the viewer has not seen, by channel. */
+  unread: ({ domain, viewer }: Owner) =>
+    byKey(
+      async (ids) => (viewer === null ? [] : domain.receipts.unread(viewer.userId, ids)),
+      ({ channelId }) => channelId,
+    ),
+};
+
+type Made = { readonly [Name in keyof typeof makers]: ReturnType<(typeof makers)[Name]> };
+
+/** What resolvers look up by key, batched: however many objects an answer has, each loader asks the database once a level. */
+export interface Loaders extends Made {
+  /** What a row refers to: it is there. */
+  presentUser(id: string): Promise<UserRow>;
+  presentChannel(id: string): Promise<ChannelRow>;
 }
 
-export type Loaders = ReturnType<typeof createLoaders>;
-
 /**
- * Gives each event of a subscription and each field of a mutation loaders of their own: what the one before has loaded may
- * have changed since.
+ * Made anew for each execution, so that nothing outlives the answer; each loader when it is first used, since most
+ * operations need one or none.
  */
+export function createLoaders(domain: Domain, viewer: Viewer | null): Loaders {
+  return Object.create(lazily, { owner: { value: { domain, viewer } } }) as Loaders;
+}
+
+const lazily = {
+  presentUser(this: Loaders, id: string) {
+    return required(this.user)(id);
+  },
+  presentChannel(this: Loaders, id: string) {
+    return required(this.channel)(id);
+  },
+};
+for (const [name, make] of Object.entries(makers)) {
+  Object.defineProperty(lazily, name, {
+    get(this: { owner: Owner }) {
+      const value = make(this.owner);
+      Object.defineProperty(this, name, { value });
+      return value;
+    },
+  });
+}
+
+/** Gives each field of a mutation loaders of its own: what the one before has loaded may have changed since. */
 export function renewLoaders(schema: GraphQLSchema): GraphQLSchema {
-  for (const type of [schema.getMutationType(), schema.getSubscriptionType()]) {
-    for (const field of Object.values(type?.getFields() ?? {})) {
-      const { resolve = defaultFieldResolver } = field;
-      field.resolve = (source, args, context: Context, info) => {
-        context.loaders = createLoaders(context.domain, context.viewer);
-        return resolve(source, args, context, info);
-      };
-    }
+  for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
+    const { resolve = defaultFieldResolver } = field;
+    field.resolve = (source, args, context: Context, info) => {
+      context.loaders = createLoaders(context.domain, context.viewer);
+      return resolve(source, args, context, info);
+    };
   }
   return schema;
 }

@@ -2,8 +2,8 @@ import type { HistoryPage } from '../api/domain/history.ts';
 import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
-import { builder } from './builder.ts';
-import { Channel, viewerMembership } from './channels.ts';
+import { builder, shareable } from './builder.ts';
+import { Channel, isMember } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
@@ -27,44 +27,60 @@ builder.node(Message, {
   id: { resolve: ({ id }) => id },
   loadOne: (id, context) => readableMessage(context, id),
   fields: (t) => ({
-    kind: t.field({ type: MessageKind, description: 'What it tells.', resolve: ({ kind }) => kind }),
+    kind: t.field({
+      type: MessageKind,
+      extensions: shareable,
+      description: 'What it tells.',
+      resolve: ({ kind }) => kind,
+    }),
     channel: t.field({
       type: Channel,
+      extensions: shareable,
       description: 'Where it belongs.',
-      resolve: ({ channelId }, _args, { loaders }) => loaders.present.channel(channelId),
+      resolve: ({ channelId }, _args, { loaders }) => loaders.presentChannel(channelId),
     }),
     author: t.field({
       type: User,
+      extensions: shareable,
       description: 'Who wrote it; for the other kinds, whom it is about.',
       resolve: ({ authorId }, _args, { loaders }) => loaders.author(authorId),
     }),
     clientId: t.exposeString('clientId', {
       nullable: true,
+      extensions: shareable,
       description: "The idempotency key that the author's device gave; null for what nobody wrote.",
     }),
     seq: t.exposeInt('seq', {
+      extensions: shareable,
       description: 'Its place in the channel: dense, and never changes. Show messages in this order.',
     }),
     position: t.exposeInt('position', {
+      extensions: shareable,
       description:
         'The position of its latest change in the channel. Of two states of a message the higher one is newer, and a cache keeps that one. Pass the highest one received as `after` to resume.',
     }),
-    text: t.exposeString('text', { description: 'What was written; empty once deleted, and for the other kinds.' }),
+    text: t.exposeString('text', {
+      extensions: shareable,
+      description: 'What was written; empty once deleted, and for the other kinds.',
+    }),
     replyTo: t.field({
       type: Message,
       nullable: true,
+      extensions: shareable,
       description: 'The message that it answers.',
       resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : readableMessage(context, replyToId)),
     }),
-    sentAt: t.expose('sentAt', { type: 'DateTime', description: 'When it was sent.' }),
+    sentAt: t.expose('sentAt', { type: 'DateTime', extensions: shareable, description: 'When it was sent.' }),
     editedAt: t.expose('editedAt', {
       type: 'DateTime',
       nullable: true,
+      extensions: shareable,
       description: 'When its text was changed last.',
     }),
     deletedAt: t.expose('deletedAt', {
       type: 'DateTime',
       nullable: true,
+      extensions: shareable,
       description: 'When it was deleted; then `text` is empty.',
     }),
   }),
@@ -132,12 +148,12 @@ builder.objectFields(Channel, (t) => ({
     nullable: true,
     description: 'The newest entry; null when there is none, and for who is not a member.',
     resolve: async ({ id }, _args, context) =>
-      (await viewerMembership(context, id)) && context.loaders.lastEntry.load(id),
+      (await isMember(context, id)) ? context.loaders.lastEntry.load(id) : null,
   }),
   position: t.int({
     nullable: true,
     description: 'The position of the newest change of an entry, 0 when there is none; null for who is not a member.',
-    resolve: async ({ id, position }, _args, context) => ((await viewerMembership(context, id)) ? position : null),
+    resolve: async ({ id, position }, _args, context) => ((await isMember(context, id)) ? position : null),
   }),
 }));
 
@@ -221,8 +237,9 @@ builder.subscriptionField('messages', (t) =>
 );
 
 async function readableMessage(context: Context, id: string): Promise<Entry | null> {
-  const entry = context.viewer === null ? null : await context.loaders.entry.load(id);
-  return entry && (await viewerMembership(context, entry.channelId)) && entry;
+  const isNobody = context.viewer === null && context.memberOf === undefined;
+  const entry = isNobody ? null : await context.loaders.entry.load(id);
+  return entry && (await isMember(context, entry.channelId)) ? entry : null;
 }
 
 /** Who stopped being a member while the answer was made is refused as who never was one. */

@@ -1,5 +1,5 @@
 import { User } from './accounts.ts';
-import { builder } from './builder.ts';
+import { builder, shareable } from './builder.ts';
 import { Channel, viewerMembership } from './channels.ts';
 import type { Context } from './context.ts';
 
@@ -8,6 +8,7 @@ const maxOnline = 100;
 
 builder.objectField(User, 'online', (t) =>
   t.boolean({
+    extensions: shareable,
     description: 'True while at least one connection of the user is live, on any node.',
     resolve: async ({ id }, _args, { loaders }) => (await loaders.online.load(id)) !== null,
   }),
@@ -20,7 +21,7 @@ builder.objectFields(Channel, (t) => ({
     description: 'Members with a live connection, at most 100 of them; null for who is not a member.',
     resolve: async ({ id }, _args, context) => {
       const userIds = await onlineMembers(context, id);
-      return userIds && Promise.all(userIds.slice(0, maxOnline).map(context.loaders.present.user));
+      return userIds && Promise.all(userIds.slice(0, maxOnline).map((id) => context.loaders.presentUser(id)));
     },
   }),
   onlineCount: t.int({

@@ -1,3 +1,4 @@
+import DataLoader from 'dataloader';
 import { BadUserInputError, ResyncRequiredError } from '../errors.ts';
 import type { Entry } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
@@ -21,11 +22,12 @@ export interface HistoryPage extends Page<Entry> {
   position: number;
 }
 
-type Readable = ChannelFacts & { position: number; trimmedPosition: number };
+/** A channel that somebody may read, as one snapshot has it. */
+export type Admission = ChannelFacts & { position: number; trimmedPosition: number };
 
 interface Snapshot {
   channelId: string;
-  channel: Readable | null;
+  channel: Admission | null;
   member: MemberFacts | null;
   entries: EntryRow[] | null;
   /** How many rows there are, counted up to a bound. */
@@ -33,11 +35,11 @@ interface Snapshot {
 }
 
 /** What one statement reads beside the rows, so that they are complete up to the head and allowed to this reader. */
-const facts = `
+const facts = (userId: string) => `
   (SELECT jsonb_build_object('kind', c.kind, 'visibility', c.visibility, 'closedAt', c.closed_at, 'position', c.position,
     'trimmedPosition', c.trimmed_position) FROM channel c WHERE c.id = w.id) AS channel,
   (SELECT jsonb_build_object('role', m.role, 'state', m.state, 'revision', m.revision)
-    FROM member m WHERE m.channel_id = w.id AND m.user_id = $2) AS member`;
+    FROM member m WHERE m.channel_id = w.id AND m.user_id = ${userId}) AS member`;
 /** Above every seq and position. */
 const beyond = 2_147_483_647;
 
@@ -58,13 +60,15 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     channelIds: readonly string[],
     userId: string,
     { rows, parameters }: { rows: string; parameters: readonly unknown[] },
-    take: (snapshot: { channel: Readable; entries: Entry[]; count: number }) => Value,
+    take: (snapshot: { channel: Admission; entries: Entry[]; count: number }) => Value,
   ): Promise<Map<string, Value | Error>> {
     const snapshots = await query<Snapshot>(
-      `SELECT w.id AS "channelId", ${facts}, ${rows} FROM unnest($1::uuid[]) AS w(id)`,
+      `SELECT w.id AS "channelId", ${facts('$2')}, ${rows} FROM unnest($1::uuid[]) AS w(id)`,
       [channelIds, userId, ...parameters],
     );
-    return new Map(snapshots.map((snapshot) => [snapshot.channelId, settle(() => take(admit(snapshot)))] as const));
+    return new Map(
+      snapshots.map((snapshot) => [snapshot.channelId, settle(() => take(toReadable(snapshot)))] as const),
+    );
   }
 
   /**
@@ -77,8 +81,7 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     userId: string,
     { after, limit }: { after: number | null; limit: number },
   ): Promise<Map<string, Changes | Error>> {
-    if (after !== null && after < 0)
-      throw new BadUserInputError([{ path: 'after', message: 'takes a position, 0 or above' }]);
+    refuseNegative(after);
     const rows = { rows: changedRows, parameters: [after ?? beyond, limit, maxReplay + 1] };
     return read(channelIds, userId, rows, ({ channel, entries, count }) => {
       const { position: head } = channel;
@@ -88,14 +91,42 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     });
   }
 
+  const admissions = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) => {
+    const rows = await query<Omit<Snapshot, 'entries' | 'count'>>(
+      `SELECT w.id AS "channelId", ${facts('w.user_id')} FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w(id, user_id, n)
+       ORDER BY n`,
+      unzip(pairs),
+    );
+    return rows.map((row) => settle(() => admit(row)));
+  });
+
+  const counts = batched(async (pairs: readonly (readonly [channelId: string, after: number])[]) => {
+    const rows = await query<{ count: number }>(
+      `SELECT (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > w.after LIMIT $3) found)
+       FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS w(id, after, n) ORDER BY n`,
+      [...unzip(pairs), maxReplay + 1],
+    );
+    return rows.map(({ count }) => count);
+  });
+
   return {
     changesOf,
 
-    /** The same of one channel; it throws what `changesOf` returns. */
-    async changes(channelId: string, userId: string, after: number | null, limit: number): Promise<Changes> {
-      const changes = (await changesOf([channelId], userId, { after, limit })).get(channelId);
-      if (changes === undefined || changes instanceof Error) throw changes ?? new Error('a channel was not answered');
-      return changes;
+    /**
+     * Whether somebody may follow a channel, asked for all who ask at the same moment in one statement.
+     * @throws NotFoundError or ForbiddenError for who is no member
+     */
+    async admit(channelId: string, userId: string): Promise<Admission> {
+      const admission = await admissions.load([channelId, userId]);
+      if (admission instanceof Error) throw admission;
+      return admission;
+    },
+
+    /**
+     * Whether more changed after a position than is replayed.
+     */
+    async isTooFar(channelId: string, after: number): Promise<boolean> {
+      return (await counts.load([channelId, after])) > maxReplay;
     },
 
     /** Entries by their ids, in no order. Who may read them is not asked here. */
@@ -144,11 +175,26 @@ function pageRows(direction: 'ASC' | 'DESC'): string {
     WHERE e.channel_id = w.id AND e.seq > $3::int AND e.seq < $5::int ORDER BY e.seq ${direction} LIMIT $4) found) AS entries`;
 }
 
-function admit({ channel, member, entries, count }: Snapshot) {
+/** @throws NotFoundError or ForbiddenError for who is no member */
+function admit({ channel, member }: Pick<Snapshot, 'channel' | 'member'>): Admission {
   const refusal = mayRead(channel, member);
   if (refusal) throw toError(refusal);
   if (channel === null) throw new Error('a channel that may be read is there');
-  return { channel, entries: (entries ?? []).map(toEntry), count };
+  return channel;
+}
+
+function toReadable(snapshot: Snapshot) {
+  const { entries, count } = snapshot;
+  return { channel: admit(snapshot), entries: (entries ?? []).map(toEntry), count };
+}
+
+/** Asks for all keys of one moment together; nothing is kept. */
+function batched<Key, Value>(load: (keys: readonly Key[]) => Promise<(Value | Error)[]>) {
+  return new DataLoader<Key, Value>(load, { cache: false, maxBatchSize: 1_000 });
+}
+
+function unzip<First, Second>(pairs: readonly (readonly [First, Second])[]): [First[], Second[]] {
+  return [pairs.map(([first]) => first), pairs.map(([, second]) => second)];
 }
 
 function settle<Value>(make: () => Value): Value | Error {
@@ -159,7 +205,18 @@ function settle<Value>(make: () => Value): Value | Error {
   }
 }
 
-function refuseGap(after: number, channel: { position: number; trimmedPosition: number }, tooFar: boolean): void {
+/** @throws BadUserInputError */
+export function refuseNegative(after: number | null): void {
+  if (after !== null && after < 0)
+    throw new BadUserInputError([{ path: 'after', message: 'takes a position, 0 or above' }]);
+}
+
+/** @throws ResyncRequiredError where what changed after a position cannot be had whole */
+export function refuseGap(
+  after: number,
+  channel: Pick<Admission, 'position' | 'trimmedPosition'>,
+  tooFar: boolean,
+): void {
   const why =
     after > channel.position
       ? 'lies beyond the newest change'

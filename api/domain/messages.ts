@@ -6,9 +6,10 @@ import type { Entry } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import type { ChannelFeed } from '../live/channel-feed.ts';
 import type { Feeds } from '../live/feeds.ts';
-import { createStream } from '../live/stream.ts';
+import type { Reader } from '../live/live-source.ts';
+import { createLiveStream, type LiveStream } from '../live/live-stream.ts';
 import type { Viewer } from './auth.ts';
-import { type Changes, createHistory } from './history.ts';
+import { createHistory, refuseGap, refuseNegative } from './history.ts';
 import { type Submit, toError } from './outcomes.ts';
 import { mayDelete, mayEdit, maySend } from './policies.ts';
 import type { Rate } from './rates.ts';
@@ -25,7 +26,6 @@ export interface SendInput {
 
 /** For how long it is remembered that somebody may write in a channel: a courtesy, since the bridge has the last word. */
 const accessTtlMs = 10_000;
-const replayPage = 200;
 
 /** What people write: sending, changing, reading and following it. */
 export function createMessages(options: {
@@ -37,7 +37,7 @@ export function createMessages(options: {
   maxMessageBytes: number;
   maxReplay: number;
 }) {
-  const { database, submit, feeds, sendRate, maxMessageBytes } = options;
+  const { database, submit, feeds, sendRate, maxMessageBytes, maxReplay } = options;
   const history = createHistory(options);
   const writers = new LRUCache<string, true>({ max: 50_000, ttl: accessTtlMs });
 
@@ -126,12 +126,13 @@ export function createMessages(options: {
      * @returns the stream, live when this resolves; it throws ForbiddenError when the viewer is no member any more
      * @throws NotFoundError, ForbiddenError or ResyncRequiredError at once
      */
-    async follow(viewer: Viewer, channelId: string, after: number | null): Promise<AsyncIterableIterator<Entry>> {
-      await history.changes(channelId, viewer.userId, null, 0);
+    async follow({ userId }: Viewer, channelId: string, after: number | null): Promise<LiveStream<Entry>> {
+      refuseNegative(after);
+      const channel = await history.admit(channelId, userId);
       const { feed, release } = await feeds.hold(channelId);
       try {
-        const start = await history.changes(channelId, viewer.userId, after, replayPage);
-        return createStream((signal) => deliver(feed, viewer.userId, start, signal), release);
+        if (after !== null) refuseGap(after, channel, await isTooFar(feed, after));
+        return createLiveStream(feed, createReader(userId, after ?? channel.position, channel.position), release);
       } catch (error) {
         release();
         throw error;
@@ -139,30 +140,26 @@ export function createMessages(options: {
     },
   };
 
-  async function* deliver(feed: ChannelFeed, userId: string, start: Changes, signal: AbortSignal) {
-    let { entries, through } = start;
-    for (;;) {
-      for (const entry of entries) {
-        if (signal.aborted) return;
-        if (entry.position > start.head && endsMembership(entry, userId)) throw new ForbiddenError(noMemberAnyMore);
-        yield entry;
-      }
-      await feed.changed(through, signal);
-      if (signal.aborted) return;
-      ({ entries, through } = await next(feed, through));
-    }
-  }
-
-  /** What comes after a position: from the feed's ring, or from the database for who is further back. */
-  async function next(feed: ChannelFeed, after: number): Promise<{ entries: readonly Entry[]; through: number }> {
-    const entries = feed.since(after);
-    return entries ? { entries, through: feed.last() } : feeds.entriesAfter(feed.channelId, after);
+  /** What the feed holds is not counted in the database. */
+  async function isTooFar(feed: ChannelFeed, after: number): Promise<boolean> {
+    const held = feed.since(after);
+    if (held && held.entries.length <= maxReplay) return false;
+    return history.isTooFar(feed.channelId, after);
   }
 }
 
 export type Messages = ReturnType<typeof createMessages>;
 
 const noMemberAnyMore = 'You are no member of this channel any more.';
+
+/** @param head where the channel stood when permission was read: it ends by what comes later alone */
+function createReader(userId: string, position: number, head: number): Reader<Entry> {
+  return {
+    position,
+    judge: (entry) =>
+      entry.position > head && endsMembership(entry, userId) ? new ForbiddenError(noMemberAnyMore) : null,
+  };
+}
 
 function endsMembership({ kind, authorId }: Entry, userId: string): boolean {
   return (kind === 'LEFT' || kind === 'REMOVED') && authorId === userId;

@@ -34,6 +34,11 @@ export function createContext(
   return refusal ? { ...context, refusal } : context;
 }
 
+/** The context of results that are made for members of a channel together: there is no viewer. */
+export function createMemberContext(domain: Domain, channelId: string): Context {
+  return { ...createContext(domain, { address: '', userAgent: '' }, null), memberOf: channelId };
+}
+
 /**
  * The viewer of a request. A token that is refused leaves it without one, and says why: signing in needs none.
  * @param authorization the header

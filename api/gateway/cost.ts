@@ -16,7 +16,8 @@ export const costPlugin: Plugin = {
 type Operation = Partial<Pick<ExecutionArgs, 'operationName' | 'variableValues'>> &
   Pick<ExecutionArgs, 'schema' | 'document'>;
 
-function refuseCostly({ schema, document, operationName, variableValues }: Operation): void {
+/** @throws GraphQLError for an operation that could answer with too many objects */
+export function refuseCostly({ schema, document, operationName, variableValues }: Operation): void {
   const cost = costOf({ schema, document, operationName, variableValues });
   if (cost <= maxObjects) return;
   const message = `The operation could answer with ${cost} objects; the most is ${maxObjects}. Ask for smaller pages, or for fewer of them within each other.`;

@@ -4,13 +4,15 @@ import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import type { Domain } from '../../schema/context.ts';
 import type { Auth } from '../domain/auth.ts';
+import type { Audiences } from '../live/audiences.ts';
+import type { Outboxes } from '../live/outbox.ts';
 import type { Logger } from '../logger.ts';
 import { createAvatarHandler } from './avatars.ts';
 import { readCaller } from './context.ts';
 import { createGraphiQL } from './graphiql.ts';
 import { createGraphQL } from './graphql.ts';
 import type { createHealth } from './health.ts';
-import { withRequestId } from './request-id.ts';
+import { requestId, withRequestId } from './request-id.ts';
 import { createStatic } from './static.ts';
 import { createStreams } from './streams.ts';
 import { createWebSockets } from './websocket.ts';
@@ -26,6 +28,8 @@ export interface GatewayOptions {
   schema: GraphQLSchema;
   domain: Domain;
   auth: Auth;
+  audiences: Audiences;
+  outboxes: Outboxes;
   /** The built web client. */
   clientDir: string;
   maxConnections: number;
@@ -55,7 +59,8 @@ export function createGateway(options: GatewayOptions) {
   let graphiql: ReturnType<typeof createGraphiQL> | undefined;
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
-    withRequestId(headerOf(request, 'x-request-id'), (id) => {
+    withRequestId(headerOf(request, 'x-request-id'), () => {
+      const id = requestId();
       response.setHeader('x-request-id', id);
       endWithAnswer(request, response);
       answer(request, response).catch((error: unknown) => fail(response, error, id));

@@ -23,6 +23,7 @@ import {
 } from './limits.ts';
 import { createMask } from './mask.ts';
 import type { Streams } from './streams.ts';
+import { subscribe } from './subscribe.ts';
 
 /** What Yoga is given with each operation: the request that it came by, or the context that is made already. */
 export type ServerContext = { req: IncomingMessage; res: ServerResponse; caller: Caller } | { context: Context };
@@ -61,6 +62,7 @@ export function createGraphQL(options: {
       maxAliasesPlugin({ n: maxAliases }),
       costPlugin,
       persistedQueries({ store: createTextCache(maxStoredLetters) }),
+      subscribeAnew,
       streams.plugin,
       refuseUnreadable,
     ],
@@ -84,6 +86,9 @@ function createTextCache<Value extends object | string>(maxSize: number) {
     set: (key: string, value: Value) => void cache.set(key, value),
   };
 }
+
+/** Each event of a stream over HTTP is executed as those over WebSockets are. */
+const subscribeAnew: Plugin = { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };
 
 /** Refuses a text that is too long before it is parsed or kept. */
 const refuseLong: Plugin = {

@@ -1,21 +1,40 @@
-import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, type GraphQLError, getOperationAST } from 'graphql';
+import { getVariableValues } from 'graphql/execution/values.js';
 import type { SubscribePayload } from 'graphql-ws';
+import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../schema/context.ts';
+import type { MakePayloads, Sink } from '../live/audience.ts';
+import type { Audiences, Selection } from '../live/audiences.ts';
+import type { Positioned } from '../live/live-source.ts';
+import { isLiveStream, type LiveStream } from '../live/live-stream.ts';
+import { analyse, selectionKey } from '../live/selection.ts';
+import { createMemberContext } from './context.ts';
+import { refuseCostly } from './cost.ts';
 import type { GraphQLServer } from './graphql.ts';
+import { saysUnavailable } from './mask.ts';
+import { executeEvent, mapEvents, openSource, renewed } from './subscribe.ts';
 
 type Enveloped = ReturnType<GraphQLServer['getEnveloped']>;
 
-/** Execution arguments that know by which plugins they are to run. */
+/** Execution arguments that know by which plugins they are to run, and where live results go. */
 interface Prepared extends ExecutionArgs {
   enveloped: Enveloped;
+  sink: Sink;
 }
 
 /**
- * Operations that come over a WebSocket, with the same plugins as those over HTTP.
- * @param mask what a client sees of an error
+ * Operations that come over a WebSocket, with the same plugins as those over HTTP. Subscriptions that follow a live source
+ * are served by audiences.
+ * @param options.mask what a client sees of an error
  */
-export function createOperations(graphql: GraphQLServer, mask: (error: unknown) => GraphQLError) {
-  async function prepare(payload: SubscribePayload, context: Context): Promise<readonly GraphQLError[] | Prepared> {
+export function createOperations(options: {
+  graphql: GraphQLServer;
+  audiences: Audiences;
+  mask: (error: unknown) => GraphQLError;
+}) {
+  const { graphql, audiences, mask } = options;
+
+  async function prepare(payload: SubscribePayload, context: Context, sink: Sink) {
     const enveloped: Enveloped = graphql.getEnveloped({ context });
     const { schema, parse, validate, contextFactory } = enveloped;
     const document = parse(payload.query);
@@ -23,25 +42,76 @@ export function createOperations(graphql: GraphQLServer, mask: (error: unknown) 
     if (errors.length > 0) return errors.map(mask);
     return {
       enveloped,
+      sink,
       schema,
       document,
       operationName: payload.operationName ?? null,
       variableValues: payload.variables ?? {},
       contextValue: await contextFactory(),
+    } satisfies Prepared;
+  }
+
+  async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+    refuseCostly(args);
+    const source = await openSource(args);
+    if (!isAsyncIterable(source)) return masked(source);
+    if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
+    const kept = { ...args };
+    return mapEvents(source, async (event) => masked(await executeEvent(renewed(kept), event)));
+  }
+
+  /** What subscribers have in common that an audience makes its results of; nothing of the one who asks is kept. */
+  function select({ source }: LiveStream<Positioned>, args: Prepared): Selection {
+    const { schema, document, operationName = null } = args;
+    const { domain, viewer } = args.contextValue as Context;
+    const sharing = analyse(schema, document, operationName);
+    const variableValues = coerce(args);
+    const contextValue = sharing.isShareable ? createMemberContext(domain, source.channelId) : args.contextValue;
+    const event = { schema, document, operationName, variableValues, contextValue };
+    return { key: selectionKey(sharing, variableValues, viewer?.sessionId ?? ''), make: () => makeWith(event) };
+  }
+
+  function makeWith(args: ExecutionArgs): MakePayloads<unknown> {
+    return async (items) => {
+      const own = renewed(args);
+      const results = await Promise.all(items.map((item) => executeEvent(own, item)));
+      if (results.some(({ errors }) => saysUnavailable(errors))) return null;
+      return results.map((result) => Buffer.from(JSON.stringify(masked(result))));
     };
   }
 
+  function masked(result: ExecutionResult): ExecutionResult {
+    return result.errors ? { ...result, errors: result.errors.map(mask) } : result;
+  }
+
   return {
-    /** Parses and validates an operation; answers its errors, or what `execute` and `subscribe` take. */
-    prepare: (payload: SubscribePayload, context: Context) =>
-      prepare(payload, context).catch((error: unknown) => [mask(error)]),
-    execute: (args: ExecutionArgs): Promise<ExecutionResult> => envelopedOf(args).execute(args),
-    subscribe: (args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> =>
-      envelopedOf(args).subscribe(args),
+    /**
+     * Parses and validates an operation.
+     * @param sink where live results go
+     * @returns its errors, or what `execute` and `subscribe` take
+     */
+    prepare: (payload: SubscribePayload, context: Context, sink: Sink) =>
+      prepare(payload, context, sink).catch((error: unknown) => [mask(error)]),
+    execute: (args: ExecutionArgs): Promise<ExecutionResult> => (args as Prepared).enveloped.execute(args),
+    async subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+      try {
+        return await subscribe(args as Prepared);
+      } catch (error) {
+        return { errors: [mask(error)] };
+      } finally {
+        forget(args);
+      }
+    },
   };
 }
 
-function envelopedOf(args: ExecutionArgs): Enveloped {
-  if ('enveloped' in args) return args.enveloped as Enveloped;
-  throw new GraphQLError('an operation was not prepared');
+/** What graphql-ws holds on to for as long as a subscription lasts is to be no more than it needs. */
+function forget(args: ExecutionArgs): void {
+  Object.assign(args, { enveloped: null, sink: null, contextValue: null, variableValues: null });
+}
+
+/** Those that the operation declares, with their defaults. */
+function coerce({ schema, document, operationName, variableValues }: ExecutionArgs): Record<string, unknown> {
+  const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
+  return getVariableValues(schema, definitions, variableValues ?? {}).coerced ?? {};
 }

@@ -1,48 +1,29 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { GraphQLError, getOperationAST } from 'graphql';
-import { GRAPHQL_TRANSPORT_WS_PROTOCOL, makeServer } from 'graphql-ws';
+import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Domain } from '../../schema/context.ts';
-import type { Auth, Viewer } from '../domain/auth.ts';
-import { UnauthenticatedError } from '../errors.ts';
+import type { Auth } from '../domain/auth.ts';
+import type { Audiences } from '../live/audiences.ts';
+import { encodePong } from '../live/frames.ts';
+import type { Outboxes } from '../live/outbox.ts';
 import type { Logger } from '../logger.ts';
-import { bearerToken, type Caller, createContext } from './context.ts';
+import { type Connection, close, closeCodes, closeStalled, end, send } from './connection.ts';
+import type { Caller } from './context.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { maxSocketMessageBytes } from './limits.ts';
-import { createMask, isFeedRestart, isUnavailable, saysUnavailable } from './mask.ts';
-import { createOperations } from './operations.ts';
+import { isUnavailable } from './mask.ts';
+import { createProtocol } from './protocol.ts';
 import { withRequestId } from './request-id.ts';
-import { watchSession } from './watch-session.ts';
 
-/** What is kept of a socket. */
-interface Connection {
-  socket: WebSocket;
-  caller: Caller;
-  viewer: Viewer | null;
-  /** What is to be done once it has ended; also where the peer stalls and does not hear of the end. */
-  cleanups: (() => void)[];
-  /**
-   * Its operations by their payload, with what subscriptions bring. graphql-ws knows one a message id, and forgets a first
-   * that was completed before it began when its id is used again.
-   */
-  running: Map<object, AsyncIterable<unknown> | null>;
-  isAlive: boolean;
-}
-
-/** Close codes of graphql-transport-ws and of the contract. */
-const closeCodes = { tryAgainLater: 1013, restarting: 1012, badToken: 4403, internal: 4500 };
-/** A close frame has room for 123 bytes of reason, and a letter takes up to three. */
-const maxReasonLength = 41;
-/** A reader that leaves more than this unread is closed, in bytes. */
-const maxBuffered = 1_048_576;
+/** A peer without a sign of life for two of these is dead, in milliseconds. */
 const pingMs = 12_000;
-/** How long a peer has to answer a close, in milliseconds. */
-const closeTimeoutMs = 2_000;
+/** How long a peer has to take what it was sent and answer a close, in milliseconds. */
+const closeTimeoutMs = 30_000;
 const shutdownSpreadMs = 500;
 
 /**
- * GraphQL over WebSocket: the protocol by graphql-ws, over our own sockets.
+ * GraphQL over WebSocket: the protocol by graphql-ws, over our own sockets and outboxes.
  * @param options.maxConnections how many sockets this node holds; further ones are closed with 1013
  * @param options.maxSubscriptions how many operations one socket runs at once; further ones are refused
  */
@@ -50,19 +31,21 @@ export function createWebSockets(options: {
   graphql: GraphQLServer;
   domain: Domain;
   auth: Auth;
+  audiences: Audiences;
+  outboxes: Outboxes;
   maxConnections: number;
   maxSubscriptions: number;
   logger: Logger;
 }) {
-  const { graphql, domain, auth, maxConnections, maxSubscriptions, logger } = options;
-  const mask = createMask({ logger });
-  const operations = createOperations(graphql, mask);
+  const { outboxes, maxConnections, logger } = options;
   const connections = new Set<Connection>();
+  const protocol = createProtocol(options);
   const settings = {
     noServer: true,
     maxPayload: maxSocketMessageBytes,
     closeTimeout: closeTimeoutMs,
     perMessageDeflate: false,
+    autoPong: false,
     handleProtocols: (protocols: Set<string>) =>
       protocols.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) ? GRAPHQL_TRANSPORT_WS_PROTOCOL : false,
   } as const;
@@ -70,65 +53,22 @@ export function createWebSockets(options: {
   let stopping = false;
   let pings: NodeJS.Timeout | undefined;
 
-  const protocol = makeServer<Record<string, unknown>, Connection>({
-    async onConnect({ connectionParams, extra }) {
-      const token = tokenOf(connectionParams);
-      if (token === null) return true;
-      try {
-        admit(extra, await auth.authenticate(token));
-        return true;
-      } catch (error) {
-        if (error instanceof UnauthenticatedError) return false;
-        throw error;
-      }
-    },
-    async onSubscribe({ extra }, _id, payload) {
-      const prepared = await operations.prepare(payload, createContext(domain, extra.caller, extra.viewer));
-      if (!('document' in prepared)) return prepared;
-      if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
-      extra.running.set(payload, null);
-      return prepared;
-    },
-    execute: (args) => operations.execute(args),
-    subscribe: (args) => operations.subscribe(args),
-    onOperation({ extra }, _id, payload, _args, result) {
-      if (Symbol.asyncIterator in result) extra.running.set(payload, result);
-    },
-    onNext({ extra }, _id, _payload, { document, operationName }, { errors }) {
-      const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription';
-      if (isSubscription && saysUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
-    },
-    onComplete: ({ extra }, _id, payload) => void extra.running.delete(payload),
-    onError({ extra }, _id, _payload, errors) {
-      if (errors.some(isFeedRestart)) close(extra, closeCodes.tryAgainLater, 'Try again later');
-      return errors.map((error) => mask(error).toJSON());
-    },
-  });
-
-  /** Lets a viewer in, until the session ends. */
-  function admit(connection: Connection, viewer: Viewer): void {
-    if (connection.socket.readyState !== connection.socket.OPEN) return;
-    connection.viewer = viewer;
-    const refuse = () => close(connection, closeCodes.badToken, 'Forbidden');
-    connection.cleanups.push(watchSession(auth, viewer, refuse), domain.presence.connected(viewer.userId));
-  }
-
-  function open(socket: WebSocket, caller: Caller): void {
+  function open(socket: WebSocket, duplex: Duplex, caller: Caller): void {
     socket.on('error', (error) => logger.debug({ error }, 'a socket failed'));
     if (stopping || connections.size >= maxConnections) {
       socket.close(closeCodes.tryAgainLater, 'Try again later');
       return;
     }
-    const connection: Connection = { socket, caller, viewer: null, cleanups: [], running: new Map(), isAlive: true };
+    const connection = createConnection(socket, duplex, caller);
     connections.add(connection);
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        send: (data) => send(connection, data),
+        send: (message) => send(connection, message),
         close: (code, reason) => close(connection, code ?? closeCodes.internal, reason ?? ''),
         onMessage: (handle) =>
-          socket.on('message', (data) => {
-            if (socket.readyState === socket.OPEN) void receive(connection, handle, String(data));
+          socket.on('message', (message) => {
+            if (socket.readyState === socket.OPEN) void receive(connection, handle, String(message));
           }),
       },
       connection,
@@ -136,6 +76,7 @@ export function createWebSockets(options: {
     connection.cleanups.push(() =>
       closed().catch((error: unknown) => logger.error({ error }, 'a socket did not end cleanly')),
     );
+    socket.on('ping', (data) => void connection.outbox.send(encodePong(data), 'answer'));
     socket.on('pong', () => {
       connection.isAlive = true;
     });
@@ -145,23 +86,23 @@ export function createWebSockets(options: {
     });
   }
 
-  function close(connection: Connection, code: number, reason: string): void {
-    connection.socket.close(code, reason.slice(0, maxReasonLength));
-    end(connection);
-  }
-
-  function end({ cleanups, running }: Connection): void {
-    for (const cleanup of cleanups.splice(0)) cleanup();
-    for (const stream of running.values()) void stream?.[Symbol.asyncIterator]().return?.();
-  }
-
-  /** Resolves when the bytes have left, so that a subscription goes on at the pace of its reader. */
-  function send(connection: Connection, data: string): Promise<void> {
-    const { socket } = connection;
-    if (socket.bufferedAmount > maxBuffered) close(connection, closeCodes.tryAgainLater, 'Read faster');
-    // A stream with much to say must not keep the event loop from hearing that its socket has closed.
-    if (socket.readyState !== socket.OPEN) return new Promise(setImmediate);
-    return new Promise((resolve) => socket.send(data, () => resolve()));
+  function createConnection(socket: WebSocket, duplex: Duplex, caller: Caller): Connection {
+    const outbox = outboxes.open(duplex, {
+      onDrained() {
+        connection.isAlive = true;
+      },
+      onOverflow: () => closeStalled(connection),
+    });
+    const connection: Connection = {
+      socket,
+      outbox,
+      caller,
+      viewer: null,
+      cleanups: [],
+      running: new Map(),
+      isAlive: true,
+    };
+    return connection;
   }
 
   async function receive(connection: Connection, handle: (data: string) => Promise<void>, data: string): Promise<void> {
@@ -187,7 +128,7 @@ export function createWebSockets(options: {
     size: () => connections.size,
     /** Takes an HTTP upgrade. */
     upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer, caller: Caller): void {
-      server.handleUpgrade(request, duplex, head, (socket) => open(socket, caller));
+      server.handleUpgrade(request, duplex, head, (socket) => open(socket, duplex, caller));
     },
     start(): void {
       pings = setInterval(ping, pingMs);
@@ -197,32 +138,20 @@ export function createWebSockets(options: {
       stopping = true;
       clearInterval(pings);
       await Promise.all(
-        [...connections].map(({ socket }, n, all) => closeSoon(socket, (n / all.length) * shutdownSpreadMs)),
+        [...connections].map((connection, n, all) => closeSoon(connection, (n / all.length) * shutdownSpreadMs)),
       );
+      // Those that were turned away and keep the line open.
+      for (const socket of server.clients) socket.terminate();
       server.close();
     },
   };
 }
 
-/** The token of a connection_init payload: `authorization: "Bearer …"`, the key in any case, or `token`. */
-function tokenOf(parameters: Record<string, unknown> | undefined): string | null {
-  for (const [key, value] of Object.entries(parameters ?? {})) {
-    if (value === null) continue;
-    if (key.toLowerCase() === 'authorization') return bearerToken(value) ?? String(value);
-    if (key === 'token') return String(value);
-  }
-  return null;
-}
-
-function tooManySubscriptions(limit: number): GraphQLError {
-  const message = `One connection runs at most ${limit} operations at once: complete some first.`;
-  return new GraphQLError(message, { extensions: { code: 'RATE_LIMITED', retryAfterMs: 1_000 } });
-}
-
-function closeSoon(socket: WebSocket, delayMs: number): Promise<void> {
+function closeSoon(connection: Connection, delayMs: number): Promise<void> {
+  const { socket } = connection;
   return new Promise((resolve) => {
     socket.once('close', () => resolve());
-    setTimeout(() => socket.close(closeCodes.restarting, 'Service restart'), delayMs);
+    setTimeout(() => close(connection, closeCodes.restarting, 'Service restart'), delayMs);
     setTimeout(() => socket.terminate(), delayMs + shutdownSpreadMs * 2);
   });
 }

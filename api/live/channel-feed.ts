@@ -1,6 +1,7 @@
 import type { Entry } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
+import type { Backlog } from './live-source.ts';
 import { createRing } from './ring.ts';
 
 /** The feed began anew, below what it had delivered: its readers are to come back and resume (close code 1013). */
@@ -16,15 +17,7 @@ export interface FeedSource {
    * The newest states of what changed after a position, in order of position, a bounded number of them; complete up to
    * `through`, which is the channel's head or the last of them where there are more.
    */
-  entriesAfter(channelId: string, position: number): Promise<Backlog>;
-}
-
-/** What changed after a position. */
-export interface Backlog {
-  entries: readonly Entry[];
-  through: number;
-  /** There is more after `through`. */
-  more: boolean;
+  entriesAfter(channelId: string, position: number): Promise<Backlog<Entry>>;
 }
 
 /** What a feed is made of. */
@@ -51,7 +44,8 @@ const retryMs = 500;
 export function createChannelFeed(options: FeedOptions) {
   const { channelId, pubsub, source, graceMs, logger } = options;
   const ahead = new Map<number, Entry>();
-  const waiters = new Set<() => void>();
+  const listeners = new Set<() => void>();
+  const reading = new Map<number, Promise<Backlog<Entry>>>();
   let ring = createRing(options.ringBytes, 0);
   /** Complete up to here; -1 until the feed has begun. */
   let last = -1;
@@ -115,7 +109,7 @@ export function createChannelFeed(options: FeedOptions) {
    * What was heard of before the database was asked, and lies above what it answered, is not in the database: it is
    * forgotten, since nothing may be delivered that is not persisted.
    */
-  function takeIn({ entries, through, more }: Backlog, heardBefore: readonly number[]): void {
+  function takeIn({ entries, through, more }: Backlog<Entry>, heardBefore: readonly number[]): void {
     if (failure) return;
     const before = last;
     for (const entry of entries) if (entry.position > last) push(entry);
@@ -126,8 +120,7 @@ export function createChannelFeed(options: FeedOptions) {
   }
 
   function wake(): void {
-    for (const waiter of waiters) waiter();
-    waiters.clear();
+    for (const listener of [...listeners]) listener();
   }
 
   function fail(error: Error): void {
@@ -135,10 +128,16 @@ export function createChannelFeed(options: FeedOptions) {
     wake();
   }
 
+  function raise(position: number): void {
+    wanted = Math.max(wanted, position);
+    advance();
+  }
+
   let unsubscribe = async () => {};
 
   return {
     channelId,
+    kind: 'entry' as const,
     /** Live and complete from here on, when this resolves. */
     async start(): Promise<void> {
       unsubscribe = await pubsub.subscribe(`channel:${channelId}`, accept);
@@ -151,42 +150,38 @@ export function createChannelFeed(options: FeedOptions) {
     },
     /** The position up to which the feed is complete. */
     last: () => last,
+    /** How many positions it has heard of that it does not hold yet. */
+    lag: () => Math.max(0, wanted - last),
     /** A head that was published: it only raises. */
-    raise(position: number): void {
-      wanted = Math.max(wanted, position);
-      advance();
-    },
+    raise,
     /**
      * A head that was read from the database by a query sent when the feed's last position was `sent`: below that, the
      * database is not the one that was, and the feed ends.
      */
     verify(head: number, sent: number): void {
       if (head < sent) fail(new FeedRestartedError(`channel ${channelId} stands at ${head}, below ${sent}`));
-      else this.raise(head);
+      else raise(head);
     },
     /**
-     * The entries above a position that are held here, complete up to `last()`; null where the database must be asked.
+     * The entries above a position that are held here; null where the database must be asked.
      * @throws FeedRestartedError once the feed has ended
      */
-    since(position: number): readonly Entry[] | null {
+    since(position: number): Backlog<Entry> | null {
       if (failure) throw failure;
-      return ring.since(position);
+      const entries = ring.since(position);
+      return entries && { entries, through: Math.max(last, position), more: false };
     },
-    /** Resolves when there is something above a position, the feed has ended, or the signal aborts. */
-    async changed(position: number, signal: AbortSignal): Promise<void> {
-      if (last > position || failure || signal.aborted) return;
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          signal.removeEventListener('abort', abort);
-          resolve();
-        };
-        const abort = () => {
-          waiters.delete(done);
-          resolve();
-        };
-        waiters.add(done);
-        signal.addEventListener('abort', abort, { once: true });
-      });
+    /** The same from the database, asked once for all who want it at the same time. */
+    read(position: number): Promise<Backlog<Entry>> {
+      const present = reading.get(position);
+      if (present) return present;
+      const answer = source.entriesAfter(channelId, position).finally(() => reading.delete(position));
+      reading.set(position, answer);
+      return answer;
+    },
+    listen(listener: () => void): () => void {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     /** True once it has ended. */
     failed: () => failure !== undefined,

@@ -1,3 +1,4 @@
+import { limitFunction } from 'p-limit';
 import type { Head } from '../events.ts';
 import { type ChannelFeed, createChannelFeed, type FeedOptions, type FeedSource } from './channel-feed.ts';
 import type { Heads } from './heads.ts';
@@ -15,6 +16,9 @@ interface Open {
   linger: NodeJS.Timeout | undefined;
 }
 
+/** How many reads of entries run at once: when many come back together, the database has other work as well. */
+const maxReads = 4;
+
 /** A reader's hold on a feed. */
 export interface FeedHold {
   feed: ChannelFeed;
@@ -29,14 +33,18 @@ export interface FeedHold {
 export function createFeeds(
   options: Omit<FeedOptions, 'channelId'> & { source: FeedsSource; heads: Heads; lingerMs: number },
 ) {
-  const { source, heads, lingerMs, logger } = options;
+  const { heads, lingerMs, logger } = options;
+  const source = {
+    ...options.source,
+    entriesAfter: limitFunction(options.source.entriesAfter, { concurrency: maxReads }),
+  };
   const opened = new Map<string, Open>();
 
   function open(channelId: string): Open {
     const present = opened.get(channelId);
     if (present && !present.feed.failed()) return present;
     if (present) close(present);
-    const feed = createChannelFeed({ ...options, channelId });
+    const feed = createChannelFeed({ ...options, source, channelId });
     const created: Open = { feed, started: feed.start(), readers: 0, linger: undefined };
     opened.set(channelId, created);
     return created;
@@ -91,10 +99,10 @@ export function createFeeds(
         },
       };
     },
-    /** What changed after a position, from the database: for readers whom the feed's ring does not reach back to. */
-    entriesAfter: source.entriesAfter,
     /** How many feeds there are, for metrics and tests. */
     size: () => opened.size,
+    /** The most positions that one of them has heard of and does not hold yet. */
+    lag: () => Math.max(0, ...[...opened.values()].map(({ feed }) => feed.lag())),
     start(): void {
       unlisten = heads.listen({
         heads: (published: readonly Head[]) => {

@@ -1,6 +1,9 @@
 import type { Head } from '../events.ts';
 import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
 
+/** When pubsub is back, the gateways look up what they missed one after another, within so many milliseconds. */
+const reconnectJitterMs = 250;
+
 /** Somebody here who follows channels by their heads. */
 export interface HeadListener {
   /** Heads that were published. */
@@ -11,7 +14,7 @@ export interface HeadListener {
 
 /**
  * The heads that bridges publish, for all parts of this gateway, and the look-ups behind them.
- * @param options.checkMs how often listeners look up what they may have missed, in milliseconds, within a quarter at random
+ * @param options.checkMs how often listeners look up what they may have missed, in milliseconds, an eighth more or less at random
  * @param options.awayCheckMs the same while pubsub is away
  */
 export function createHeads(options: { pubsub: PubSub; checkMs: number; awayCheckMs: number }) {
@@ -20,6 +23,7 @@ export function createHeads(options: { pubsub: PubSub; checkMs: number; awayChec
   let unsubscribe: Unsubscribe | undefined;
   let removeListener: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let reconnected: NodeJS.Timeout | undefined;
   let stopped = false;
 
   function checkAll(): Promise<unknown> {
@@ -44,12 +48,16 @@ export function createHeads(options: { pubsub: PubSub; checkMs: number; awayChec
       unsubscribe = await pubsub.subscribe('heads', (heads) => {
         for (const listener of listeners) listener.heads(heads);
       });
-      removeListener = pubsub.onReconnected(() => void checkAll());
+      removeListener = pubsub.onReconnected(() => {
+        clearTimeout(reconnected);
+        reconnected = setTimeout(checkAll, Math.random() * reconnectJitterMs);
+      });
       schedule();
     },
     async stop(): Promise<void> {
       stopped = true;
       clearTimeout(timer);
+      clearTimeout(reconnected);
       removeListener?.();
       await unsubscribe?.();
     },

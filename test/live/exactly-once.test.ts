@@ -6,11 +6,16 @@ import { unlimited } from '../../api/domain/rates.ts';
 import { type ChannelEvent, type Entry, encodeEvent } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import type { EventLog, StoredRecord } from '../../api/infra/event-log/event-log.ts';
+import { createAudiences, type Selection } from '../../api/live/audiences.ts';
 import { createFeedSource } from '../../api/live/feed-source.ts';
 import { createFeeds } from '../../api/live/feeds.ts';
 import { createHeads } from '../../api/live/heads.ts';
+import type { Positioned } from '../../api/live/live-source.ts';
+import type { LiveStream } from '../../api/live/live-stream.ts';
+import type { Outbox } from '../../api/live/outbox.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { eventMaker, factsOf, idOf, opened, room } from '../support/events.ts';
+import { readFrames } from '../support/frames.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
 
@@ -55,7 +60,11 @@ const step = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('follow' as const), after: fc.option(fc.integer({ min: 0, max: 30 })) }),
+    arbitrary: fc.record({
+      kind: fc.constant('follow' as const),
+      after: fc.option(fc.integer({ min: 0, max: 30 })),
+      alone: fc.boolean(),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('check' as const) }) },
 );
@@ -90,7 +99,7 @@ type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 interface Follower {
   after: number;
   received: Entry[];
-  stream: AsyncIterableIterator<Entry>;
+  stop(): unknown;
 }
 
 async function createStorm(fateOf: () => Fate) {
@@ -119,6 +128,7 @@ async function createStorm(fateOf: () => Fate) {
     maxMessageBytes: 4096,
     maxReplay: 1_000,
   });
+  const audiences = createAudiences({ metrics: { executed: () => {}, delivered: () => {} } });
   const events: ChannelEvent[] = [];
   const followers: Follower[] = [];
   let crashing = false;
@@ -152,14 +162,17 @@ async function createStorm(fateOf: () => Fate) {
     if (records.length > 0) positions[n] = (await bridges[n]?.handle({ partition: 0, records })) ?? 0n;
   }
 
-  async function follow(after: number | null): Promise<void> {
+  /** @param alone by an iterator, as over HTTP, or else among an audience, as over a WebSocket */
+  async function follow(after: number | null, alone: boolean): Promise<void> {
     const stream = await messages.follow(viewer, room, after).catch(() => null);
     if (stream === null) return;
     const head = await source.head(room);
-    const follower: Follower = { after: after ?? head, received: [], stream };
-    followers.push(follower);
+    const received: Entry[] = [];
+    const sink = { outbox: createReadingOutbox(received), idJson: '"1"' };
+    const served = alone ? stream : audiences.serve(stream as LiveStream<Positioned>, selection, sink);
+    followers.push({ after: after ?? head, received, stop: () => served.return?.() });
     void (async () => {
-      for await (const entry of stream) follower.received.push(entry);
+      for await (const entry of served) received.push(entry);
     })();
   }
 
@@ -181,7 +194,7 @@ async function createStorm(fateOf: () => Fate) {
         positions[one.bridge] = BigInt(Math.min(events.length, Number(positions[one.bridge]) + one.by));
         return;
       case 'follow':
-        return follow(one.after);
+        return follow(one.after, one.alone);
       case 'check':
         await heads.check();
         return;
@@ -193,7 +206,8 @@ async function createStorm(fateOf: () => Fate) {
   await bridges[0]?.assigned(0, null);
   append(opened());
   await handle(0, 1);
-  await follow(0);
+  await follow(0, true);
+  await follow(0, false);
 
   return {
     events,
@@ -211,11 +225,25 @@ async function createStorm(fateOf: () => Fate) {
       });
     },
     async stop(): Promise<void> {
-      for (const { stream } of followers) await stream.return?.();
+      for (const { stop } of followers) await stop();
       await feeds.stop();
       await heads.stop();
     },
   };
+}
+
+/** What everybody in an audience gets: entries as JSON. */
+const selection: Selection = {
+  key: 'all',
+  make: () => async (items) => items.map((item) => Buffer.from(JSON.stringify(item))),
+};
+
+/** An outbox whose peer reads entries. */
+function createReadingOutbox(received: Entry[]): Outbox {
+  const take = (frames: Buffer) => {
+    for (const text of readFrames(frames)) received.push(JSON.parse(text).payload);
+  };
+  return { add: take, send: async (frames) => take(frames), end: () => {}, discard: () => {} };
 }
 
 /** Applies the events one after another, and keeps every state that an entry was in. */

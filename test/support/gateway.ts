@@ -12,7 +12,9 @@ import {
 import { createGateway, type GatewayOptions } from '../../api/gateway/gateway.ts';
 import { createHealth } from '../../api/gateway/health.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { createAudiences } from '../../api/live/audiences.ts';
 import { FeedRestartedError } from '../../api/live/channel-feed.ts';
+import { createOutboxes } from '../../api/live/outbox.ts';
 import { createStream } from '../../api/live/stream.ts';
 import { type Context, type Domain, requireViewer } from '../../schema/context.ts';
 import { createTestLogger } from './logger.ts';
@@ -47,6 +49,8 @@ export async function startGateway(options: Partial<GatewayOptions> = {}) {
     schema: createTestSchema(backstage),
     domain: createDomain(backstage),
     auth: backstage.auth,
+    audiences: createAudiences({ metrics: { executed: () => {}, delivered: () => {} } }),
+    outboxes: createOutboxes({ windowMs: 2, socketBytes: 1_048_576, nodeBytes: 67_108_864, onOverflow: () => {} }),
     clientDir: '/nowhere',
     maxConnections: 1_000,
     maxSubscriptions: 100,

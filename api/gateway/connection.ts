@@ -1,0 +1,53 @@
+import type { WebSocket } from 'ws';
+import type { Viewer } from '../domain/auth.ts';
+import { encodeText } from '../live/frames.ts';
+import type { Outbox } from '../live/outbox.ts';
+import type { Caller } from './context.ts';
+
+/** What is kept of a socket. */
+export interface Connection {
+  socket: WebSocket;
+  /** All that leaves the socket, but for pings and the close. */
+  outbox: Outbox;
+  caller: Caller;
+  viewer: Viewer | null;
+  /** What is to be done once it has ended; also where the peer stalls and does not hear of the end. */
+  cleanups: (() => void)[];
+  /**
+   * Its operations by their payload, with what subscriptions bring. graphql-ws knows one a message id, and forgets a first
+   * that was completed before it began when its id is used again.
+   */
+  running: Map<object, AsyncIterable<unknown> | null>;
+  /** The peer gave a sign of life since the last ping. */
+  isAlive: boolean;
+}
+
+/** Close codes of graphql-transport-ws and of the contract. */
+export const closeCodes = { tryAgainLater: 1013, restarting: 1012, badToken: 4403, internal: 4500 };
+/** A close frame has room for 123 bytes of reason, and a letter takes up to three. */
+const maxReasonLength = 41;
+
+/** Sends a message. Resolves when its bytes have left, so that what sends goes on at the pace of its reader. */
+export function send({ outbox }: Connection, message: string): Promise<void> {
+  return outbox.send(encodeText(message), 'answer');
+}
+
+/** Closes a socket after all that it is still to send. */
+export function close(connection: Connection, code: number, reason: string): void {
+  connection.outbox.end();
+  connection.socket.close(code, reason.slice(0, maxReasonLength));
+  end(connection);
+}
+
+/** Closes a socket whose peer does not read: what it has not taken by now it will ask for again. */
+export function closeStalled(connection: Connection): void {
+  connection.outbox.discard();
+  close(connection, closeCodes.tryAgainLater, 'Read faster');
+}
+
+/** Ends all that runs on a connection. */
+export function end({ outbox, cleanups, running }: Connection): void {
+  outbox.discard();
+  for (const cleanup of cleanups.splice(0)) cleanup();
+  for (const stream of running.values()) void stream?.[Symbol.asyncIterator]().return?.();
+}

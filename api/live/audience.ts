@@ -1,0 +1,206 @@
+import type { LRUCache } from 'lru-cache';
+import { createFrames, type Frames } from './frames.ts';
+import type { LiveSource, Positioned, Reader } from './live-source.ts';
+import type { Outbox } from './outbox.ts';
+
+/**
+ * Makes the payloads of `next` messages, as JSON.
+ * @returns one for each item; null where something that is needed is away just now
+ */
+export type MakePayloads<Item> = (items: readonly Item[]) => Promise<readonly Buffer[] | null>;
+
+/** Where what a reader gets is to go. */
+export interface Sink {
+  outbox: Outbox;
+  /** The operation's id, as JSON. */
+  idJson: string;
+}
+
+interface Seat<Item extends Positioned> extends Sink {
+  reader: Reader<Item>;
+  /** It has got all up to here. */
+  position: number;
+  /** Calls back when it ends: with an error, or because the peer wants no more. */
+  onEnd: ((error?: Error) => void) | null;
+}
+
+/** What an audience counts. */
+export interface AudienceMetrics {
+  executed(items: number): void;
+  delivered(items: number): void;
+}
+
+/** Payloads that were made for backlogs, of all audiences of this node, by audience and position. */
+export type Kept = LRUCache<string, Promise<readonly Buffer[]>>;
+
+/** How many items are made together. */
+const pageSize = 100;
+const retryMs = 500;
+let audienceCount = 0;
+
+/**
+ * Those who follow the same source by the same selection: each item is executed and framed once, for all of them. Whoever
+ * joins gets a backlog first, and then, between two items, takes a seat among those who are up to date.
+ * @param options.onEmpty called when the last one has left
+ */
+export function createAudience<Item extends Positioned>(options: {
+  source: LiveSource<Item>;
+  make: MakePayloads<Item>;
+  kept: Kept;
+  metrics: AudienceMetrics;
+  onEmpty(): void;
+}) {
+  const { source, make, kept, metrics, onEmpty } = options;
+  const name = `${audienceCount++}:`;
+  /** Those who are up to date. */
+  const seats = new Set<Seat<Item>>();
+  let size = 0;
+  /** All seats have got, or are above, all up to here. */
+  let position = 0;
+  let isAdvancing = false;
+  const unlisten = source.listen(() => void advance());
+
+  async function advance(): Promise<void> {
+    if (isAdvancing) return;
+    isAdvancing = true;
+    try {
+      while (seats.size > 0 && source.last() > position) await deliver(await after(position));
+      if (seats.size > 0) source.since(position);
+    } catch (error) {
+      for (const seat of [...seats]) leave(seat, toError(error));
+    } finally {
+      isAdvancing = false;
+    }
+  }
+
+  async function deliver({ items, through }: Page<Item>): Promise<void> {
+    const payloads = items.length > 0 ? await makeUntilDone(items) : [];
+    const frames = createFrames(payloads);
+    for (const seat of seats) {
+      if (seat.position < through) give(seat, items, payloads, frames);
+      seat.position = Math.max(seat.position, through);
+    }
+    position = through;
+  }
+
+  function give(seat: Seat<Item>, items: readonly Item[], payloads: readonly Buffer[], frames: Frames): void {
+    const { chosen, error } = choose(seat, items, payloads);
+    if (chosen.length > 0) {
+      const make = chosen.length === items.length ? frames : createFrames(chosen);
+      seat.outbox.add(make(seat.idJson), source.kind);
+      metrics.delivered(chosen.length);
+    }
+    if (error) leave(seat, error);
+  }
+
+  /** What comes after a position, in portions. */
+  async function after(from: number): Promise<Page<Item>> {
+    const { entries, through, more } = source.since(from) ?? (await source.read(from));
+    const items = entries.length > pageSize ? entries.slice(0, pageSize) : entries;
+    const isAll = items === entries;
+    return { items, through: isAll ? through : (items.at(-1)?.position ?? through), more: more || !isAll };
+  }
+
+  async function makeUntilDone(items: readonly Item[]): Promise<readonly Buffer[]> {
+    for (;;) {
+      const payloads = await make(items);
+      metrics.executed(items.length);
+      if (payloads) return payloads;
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      if (size === 0) return [];
+    }
+  }
+
+  /** The same for a backlog, of which others may want the same. */
+  function makeOrRecall(items: readonly Item[]): Promise<readonly Buffer[]> {
+    const key = `${name}${items[0]?.position}-${items.at(-1)?.position}`;
+    const present = kept.get(key);
+    if (present) return present;
+    const making = makeUntilDone(items);
+    kept.set(key, making, { size: items.length });
+    making.catch(() => kept.delete(key));
+    return making;
+  }
+
+  /** Sends what a seat has not got yet, at the pace of its peer, and lets it take its place when that is all. */
+  async function catchUp(seat: Seat<Item>): Promise<void> {
+    try {
+      while (seat.onEnd) {
+        const { items, through, more } = await after(seat.position);
+        if (items.length > 0) await sendBacklog(seat, items);
+        seat.position = Math.max(seat.position, through);
+        if (!more && source.last() <= seat.position) return sit(seat);
+      }
+    } catch (error) {
+      leave(seat, toError(error));
+    }
+  }
+
+  async function sendBacklog(seat: Seat<Item>, items: readonly Item[]): Promise<void> {
+    const payloads = await makeOrRecall(items);
+    const { chosen, error } = choose(seat, items, payloads);
+    if (!seat.onEnd) return;
+    metrics.delivered(chosen.length);
+    if (chosen.length > 0) await seat.outbox.send(createFrames(chosen)(seat.idJson), 'backlog');
+    if (error) throw error;
+  }
+
+  function sit(seat: Seat<Item>): void {
+    if (!seat.onEnd) return;
+    if (seats.size === 0 && !isAdvancing) position = seat.position;
+    seats.add(seat);
+  }
+
+  function leave(seat: Seat<Item>, error?: Error): void {
+    const { onEnd } = seat;
+    if (onEnd === null) return;
+    seat.onEnd = null;
+    seats.delete(seat);
+    size--;
+    if (size === 0) {
+      unlisten();
+      onEmpty();
+    }
+    onEnd(error);
+  }
+
+  return {
+    size: () => size,
+    /**
+     * @param onEnd called once: with an error where that is how it ends
+     * @returns ends it, when the peer wants no more
+     */
+    join(reader: Reader<Item>, sink: Sink, onEnd: (error?: Error) => void): () => void {
+      const seat: Seat<Item> = { ...sink, reader, position: reader.position, onEnd };
+      size++;
+      void catchUp(seat);
+      return () => leave(seat);
+    },
+  };
+}
+
+export type Audience<Item extends Positioned> = ReturnType<typeof createAudience<Item>>;
+
+interface Page<Item> {
+  items: readonly Item[];
+  through: number;
+  more: boolean;
+}
+
+/** What of some items a reader gets: those up to an error that ends it. */
+function choose<Item extends Positioned>(
+  { reader, position }: Seat<Item>,
+  items: readonly Item[],
+  payloads: readonly Buffer[],
+): { chosen: readonly Buffer[]; error?: Error } {
+  const verdicts = items.map((item) => (item.position <= position ? 'skip' : reader.judge(item)));
+  if (verdicts.every((verdict) => verdict === null)) return { chosen: payloads };
+  const end = verdicts.findIndex((verdict) => verdict instanceof Error);
+  const error = verdicts[end];
+  const chosen = payloads.filter((_, n) => verdicts[n] === null && (end < 0 || n < end));
+  return error instanceof Error ? { chosen, error } : { chosen };
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,58 @@
+/** Something with a place in the order of its source. */
+export interface Positioned {
+  position: number;
+}
+
+/** What comes after a position. */
+export interface Backlog<Item extends Positioned> {
+  /** In order of position. */
+  entries: readonly Item[];
+  /** Complete up to here. */
+  through: number;
+  /** There is more after `through`. */
+  more: boolean;
+}
+
+/** An ordered stream that members of a channel follow on this node. */
+export interface LiveSource<Item extends Positioned> {
+  readonly channelId: string;
+  /** Entries reach every reader or end it; signals are dropped for who does not keep up. */
+  readonly kind: 'entry' | 'signal';
+  /** The position up to which it is complete. */
+  last(): number;
+  /**
+   * What comes after a position and is held here; null where it must be read.
+   * @throws whatever ended the source
+   */
+  since(position: number): Backlog<Item> | null;
+  /** The same, from further back. */
+  read(position: number): Promise<Backlog<Item>>;
+  /** Calls whenever there is more, and when the source ends, until the answer is called. */
+  listen(listener: () => void): () => void;
+}
+
+/** One of those who follow a source. */
+export interface Reader<Item extends Positioned> {
+  /** Only what is above is for this reader. */
+  readonly position: number;
+  /** Null: this reader gets it; `skip`: it is left out for this one; an error: that is how this one's stream ends. */
+  judge(item: Item): 'skip' | Error | null;
+}
+
+/** Resolves when a source has something above a position or has ended, or the signal aborts. */
+export function changed<Item extends Positioned>(
+  source: LiveSource<Item>,
+  position: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (source.last() > position || signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      unlisten();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const unlisten = source.listen(done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

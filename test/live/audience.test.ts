@@ -1,0 +1,233 @@
+import { describe, expect, test, vi } from 'vitest';
+import type { MakePayloads } from '../../api/live/audience.ts';
+import { createAudiences } from '../../api/live/audiences.ts';
+import type { Backlog, LiveSource, Positioned, Reader } from '../../api/live/live-source.ts';
+import { createLiveStream } from '../../api/live/live-stream.ts';
+import type { Outbox } from '../../api/live/outbox.ts';
+
+/** A source that holds the newest items, and reads those before. */
+function createSource(held: number) {
+  const items: Positioned[] = [];
+  const listeners = new Set<() => void>();
+  let failure: Error | undefined;
+  const wake = () => {
+    for (const listener of [...listeners]) listener();
+  };
+  const after = (position: number): Backlog<Positioned> => ({
+    entries: items.filter((item) => item.position > position),
+    through: items.length,
+    more: false,
+  });
+  const source: LiveSource<Positioned> = {
+    channelId: 'room',
+    kind: 'entry',
+    last: () => items.length,
+    since(position) {
+      if (failure) throw failure;
+      return position < items.length - held ? null : after(position);
+    },
+    read: vi.fn(async (position) => after(position)),
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  return {
+    source,
+    listeners,
+    push(count: number) {
+      for (let n = 0; n < count; n++) items.push({ position: items.length + 1 });
+      wake();
+    },
+    fail(error: Error) {
+      failure = error;
+      wake();
+    },
+  };
+}
+
+/** What a subscription got, as positions, and how it ended. */
+function createSubscriber() {
+  const got: number[] = [];
+  const take = (frames: Buffer) => {
+    for (const [, position] of String(frames).matchAll(/"payload":(\d+)/g)) got.push(Number(position));
+  };
+  const outbox: Outbox = { add: take, send: async (frames) => take(frames), end: () => {}, discard: () => {} };
+  return { got, sink: { outbox, idJson: '"1"' } };
+}
+
+function createWorld({ held = 1_000 } = {}) {
+  const world = createSource(held);
+  const counts = { executed: 0, delivered: 0 };
+  const audiences = createAudiences({
+    metrics: {
+      executed(items) {
+        counts.executed += items;
+      },
+      delivered(items) {
+        counts.delivered += items;
+      },
+    },
+  });
+  const make = vi.fn<MakePayloads<unknown>>(async (items) =>
+    (items as Positioned[]).map(({ position }) => Buffer.from(String(position))),
+  );
+  const ended = vi.fn();
+
+  function follow(reader: Partial<Reader<Positioned>> = {}, key = 'all') {
+    const { got, sink } = createSubscriber();
+    const stream = createLiveStream(world.source, { position: 0, judge: () => null, ...reader }, ended);
+    const iterator = audiences.serve(stream, { key, make: () => make }, sink);
+    const end = iterator.next().then(
+      () => 'done',
+      (error: unknown) => error,
+    );
+    return { got, end, leave: () => iterator.return?.() };
+  }
+
+  return { ...world, audiences, counts, make, ended, follow };
+}
+
+const positions = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
+const settled = () => new Promise(setImmediate);
+
+describe('an audience', () => {
+  test('executes once for all who follow, however many they are', async () => {
+    const { push, follow, counts, make } = createWorld();
+    const followers = Array.from({ length: 200 }, () => follow());
+    await settled();
+    push(1);
+    await settled();
+    push(2);
+    await settled();
+    for (const { got } of followers) expect(got).toEqual([1, 2, 3]);
+    expect(counts).toEqual({ executed: 3, delivered: 600 });
+    expect(make).toHaveBeenCalledTimes(2);
+  });
+
+  test('is one a selection', async () => {
+    const { push, follow, counts, audiences } = createWorld();
+    const followers = [follow({}, 'a'), follow({}, 'b'), follow({}, 'b')];
+    await settled();
+    expect(audiences.size()).toBe(2);
+    push(1);
+    await settled();
+    for (const { got } of followers) expect(got).toEqual([1]);
+    expect(counts.executed).toBe(2);
+  });
+
+  test('gives whoever comes later all that came before, made once for all who come together', async () => {
+    const { push, follow, counts } = createWorld();
+    push(250);
+    const followers = Array.from({ length: 50 }, () => follow({ position: 20 }));
+    await vi.waitFor(() => expect(followers.at(-1)?.got).toHaveLength(230));
+    push(1);
+    await settled();
+    for (const { got } of followers) expect(got).toEqual(positions(21, 251));
+    expect(counts.executed).toBe(231);
+  });
+
+  test('reads what the source does not hold any more', async () => {
+    const { push, follow, source } = createWorld({ held: 10 });
+    push(50);
+    const follower = follow({ position: 5 });
+    await vi.waitFor(() => expect(follower.got).toEqual(positions(6, 50)));
+    expect(source.read).toHaveBeenCalledWith(5);
+  });
+
+  test('goes on without a gap for who joins while it executes', async () => {
+    const { push, follow, make } = createWorld();
+    const first = follow();
+    await settled();
+    let finish = () => {};
+    make.mockImplementationOnce(async (items) => {
+      await new Promise<void>((resolve) => (finish = resolve));
+      return (items as Positioned[]).map(({ position }) => Buffer.from(String(position)));
+    });
+    push(1);
+    await settled();
+    const second = follow();
+    const third = follow({ position: 1 });
+    await settled();
+    push(1);
+    finish();
+    await vi.waitFor(() => expect(first.got).toEqual([1, 2]));
+    await vi.waitFor(() => expect(second.got).toEqual([1, 2]));
+    expect(third.got).toEqual([2]);
+  });
+
+  test('leaves out for each what is not for that one', async () => {
+    const { push, follow } = createWorld();
+    const odd = follow({ judge: ({ position }) => (position % 2 === 0 ? 'skip' : null) });
+    const all = follow();
+    const late = follow({ position: 2 });
+    await settled();
+    push(5);
+    await settled();
+    expect(odd.got).toEqual([1, 3, 5]);
+    expect(all.got).toEqual([1, 2, 3, 4, 5]);
+    expect(late.got).toEqual([3, 4, 5]);
+  });
+
+  test.each(['live', 'in the backlog'])(
+    'ends a subscription by what ends it, %s, after what came before',
+    async (when) => {
+      const { push, follow, ended } = createWorld();
+      const error = new Error('removed');
+      const isLive = when === 'live';
+      if (!isLive) push(5);
+      const removed = follow({ judge: ({ position }) => (position === 3 ? error : null) });
+      const other = follow();
+      await settled();
+      if (isLive) push(5);
+      expect(await removed.end).toBe(error);
+      expect(removed.got).toEqual([1, 2]);
+      await vi.waitFor(() => expect(other.got).toEqual([1, 2, 3, 4, 5]));
+      expect(ended).toHaveBeenCalledOnce();
+    },
+  );
+
+  test('waits while what it needs is away, and then goes on with everything', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const { push, follow, make } = createWorld();
+    const follower = follow();
+    await settled();
+    make.mockResolvedValueOnce(null).mockResolvedValueOnce(null);
+    push(2);
+    await settled();
+    expect(follower.got).toEqual([]);
+    push(1);
+    for (let n = 0; n < 2; n++) {
+      await vi.advanceTimersByTimeAsync(500);
+      await settled();
+    }
+    vi.useRealTimers();
+    await vi.waitFor(() => expect(follower.got).toEqual([1, 2, 3]));
+  });
+
+  test('ends everybody with what ended its source', async () => {
+    const { push, fail, follow, audiences, listeners } = createWorld();
+    const followers = [follow(), follow(), follow({}, 'other')];
+    await settled();
+    push(1);
+    await settled();
+    const error = new Error('the feed was stopped');
+    fail(error);
+    for (const { end } of followers) expect(await end).toBe(error);
+    expect([audiences.size(), listeners.size]).toEqual([0, 0]);
+  });
+
+  test('is gone with the last who leaves, and makes nothing for nobody', async () => {
+    const { push, follow, audiences, listeners, counts, ended } = createWorld();
+    const followers = [follow(), follow()];
+    await settled();
+    for (const { leave, end } of followers) {
+      await leave();
+      expect(await end).toBe('done');
+    }
+    push(3);
+    await settled();
+    expect([audiences.size(), listeners.size, counts.executed]).toEqual([0, 0, 0]);
+    expect(ended).toHaveBeenCalledTimes(2);
+  });
+});

@@ -1,0 +1,135 @@
+import {
+  type GraphQLField,
+  type GraphQLObjectType,
+  getNamedType,
+  isInterfaceType,
+  isLeafType,
+  isObjectType,
+  isUnionType,
+} from 'graphql';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { schema } from '../../schema/index.ts';
+import { startApp } from '../support/app.ts';
+import { type Answer, follow, guest, type Person, socket } from '../support/client.ts';
+import { openStream } from '../support/wire.ts';
+
+let url: string;
+let ada: Person;
+let bob: Person;
+let channelId: string;
+
+beforeAll(async () => {
+  const app = await startApp();
+  ({ url } = app);
+  [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
+  const room = 'mutation { createRoom(input: { name: "Talk", visibility: PRIVATE }) { id } }';
+  channelId = (await ada.ask(room)).createRoom.id;
+  const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
+  await ada.ask(invite, { id: channelId, userId: bob.id });
+  return app.stop;
+});
+
+const isShareable = ({ extensions }: GraphQLField<unknown, unknown>) => extensions['isShareable'] === true;
+
+/** Every field below a type that is declared shareable, each object type once. */
+function selectShareable(type: GraphQLObjectType, seen: Set<string>): string {
+  const all = Object.values(type.getFields()).filter(isShareable);
+  const leads = (field: GraphQLField<unknown, unknown>) => Number(!isLeafType(getNamedType(field.type)));
+  const fields = all.sort((a, b) => leads(a) - leads(b));
+  const parts = fields.flatMap((field) => {
+    const name = `${type.name}.${field.name}`;
+    const inner = getNamedType(field.type);
+    if (seen.has(name)) return [];
+    seen.add(name);
+    if (isLeafType(inner)) return [field.name];
+    if (!isObjectType(inner)) throw new Error(`${name} is declared shareable: teach this test to select from ${inner}`);
+    const below = selectShareable(inner, seen);
+    return below === '' ? [] : [`${field.name} { ${below} }`];
+  });
+  return parts.join(' ');
+}
+
+/** Types that what members follow can lead to. */
+function reachable(type: GraphQLObjectType, found = new Set<GraphQLObjectType>()): Set<GraphQLObjectType> {
+  if (found.has(type)) return found;
+  found.add(type);
+  for (const field of Object.values(type.getFields())) {
+    const inner = getNamedType(field.type);
+    const types = isUnionType(inner) || isInterfaceType(inner) ? schema.getPossibleTypes(inner) : [inner];
+    for (const one of types) if (isObjectType(one)) reachable(one, found);
+  }
+  return found;
+}
+
+async function say(text: string, replyToId: string | null = null): Promise<string> {
+  const send = `mutation ($input: SendInput!) { send(input: $input) { message { id } } }`;
+  return (await ada.ask(send, { input: { channelId, text, replyToId } })).send.message.id;
+}
+
+/** What the next message brings each viewer over a WebSocket, where results are shared, and over HTTP, where they are not. */
+async function bringEverybody(selection: string, replyToId: string | null = null, fragments = '') {
+  const query = `subscription ($id: ID!, $after: Int) { messages(channelId: $id, after: $after) { ${selection} } } ${fragments}`;
+  const after = (await ada.ask('query ($id: ID!) { channel(id: $id) { position } }', { id: channelId })).channel
+    .position;
+  const variables = { id: channelId, after };
+  const clients = [socket(url, ada.token), socket(url, bob.token)];
+  const followed = clients.map((client) => follow(client, query, variables));
+  const streams = await Promise.all([ada, bob].map(({ token }) => openStream(url, query, { token, variables })));
+  await say('Something', replyToId);
+  await vi.waitFor(() => expect(followed.map(({ received }) => received.length)).toEqual([1, 1]));
+  const events = await Promise.all(streams.map((stream) => stream.next()));
+  for (const stream of streams) stream.abort();
+  await Promise.all(clients.map((client) => client.dispose()));
+  return {
+    shared: followed.map(({ received }) => received[0] as Answer),
+    alone: events.map((event) => event?.data?.data?.['messages'] as Answer),
+  };
+}
+
+describe('a field that is declared shareable', () => {
+  const seen = new Set<string>();
+  const message = schema.getType('Message') as GraphQLObjectType;
+  const below = selectShareable(message, seen);
+
+  it('is one that the test below selects', () => {
+    const declared = [...reachable(message)]
+      .flatMap((type) =>
+        Object.values(type.getFields())
+          .filter(isShareable)
+          .map(({ name }) => `${type.name}.${name}`),
+      )
+      .filter((name) => /^(Message|User|Channel)\./.test(name));
+    expect([...seen].sort()).toEqual(declared.sort());
+    expect(seen.size).toBeGreaterThan(20);
+  });
+
+  it('says the same to every member, executed for each and for all together', async () => {
+    const first = await say('First');
+    const { shared, alone } = await bringEverybody(`${below} replyTo { id text author { id name } }`, first);
+    const [one] = alone;
+    for (const other of [...alone, ...shared]) expect(other).toEqual(one);
+    expect(one).toMatchObject({ text: 'Something', replyTo: { id: first, text: 'First' }, channel: { name: 'Talk' } });
+  });
+});
+
+describe('a field that is not', () => {
+  it.each([
+    ['author { isModerator }', '', { author: { isModerator: false } }, { author: { isModerator: null } }],
+    [
+      'author { ...Own }',
+      'fragment Own on User { unreadCount }',
+      { author: { unreadCount: expect.any(Number) } },
+      { author: { unreadCount: null } },
+    ],
+    [
+      'channel { viewerMembership { role } }',
+      '',
+      { channel: { viewerMembership: { role: 'OWNER' } } },
+      { channel: { viewerMembership: { role: 'MEMBER' } } },
+    ],
+  ])('is executed for each viewer: %s %s', async (selection, fragments, forAda, forBob) => {
+    const { shared } = await bringEverybody(selection, null, fragments);
+    expect(shared[0]).toEqual(forAda);
+    expect(shared[1]).toEqual(forBob);
+  });
+});
