@@ -16,43 +16,44 @@ type SendRow = (EntryRow | { id: null }) & {
 
 /**
  * A run of sends in one statement. An id that is known has the row that is there, before any other rule; new ones take
- * the next dense places where the channel is open and the author a member.
+ * the next dense places where the channel is open and the author a member. Places are counted from the channel as it was
+ * before the statement: under the lock of the log's position nobody else moves it. Rows that are referred to are found by
+ * arrays of their ids, and nothing is joined with what was just written, of which the planner knows no number of rows.
  */
 const statement = `
 WITH input AS (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS i(
     n int, id uuid, channel_id uuid, author_id uuid, client_id text, text text, reply_to_id uuid, sent_at timestamptz)
 ), known AS (
-  SELECT e.* FROM entry e WHERE e.id IN (SELECT id FROM input)
+  SELECT e.* FROM entry e WHERE e.id = ANY($2::uuid[])
+), answered AS (
+  SELECT e.id, e.channel_id FROM entry e WHERE e.id = ANY($3::uuid[]) AND e.kind = 'TEXT'
 ), allowed AS (
-  SELECT i.*, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
+  SELECT i.*, c.seq, c.position, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
   FROM input i
   JOIN channel c ON c.id = i.channel_id AND c.closed_at IS NULL
   JOIN member m ON m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE'
   WHERE NOT EXISTS (SELECT FROM known k WHERE k.id = i.id)
     AND (i.reply_to_id IS NULL OR EXISTS (
-      SELECT FROM entry r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id AND r.kind = 'TEXT'))
+      SELECT FROM answered r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id))
 ), raised AS (
   UPDATE channel c SET seq = c.seq + a.count, position = c.position + a.count, version = c.version + 1,
     last_activity_at = greatest(c.last_activity_at, a.at)
   FROM (SELECT channel_id, count(*)::int AS count, max(sent_at) AS at FROM allowed GROUP BY channel_id) a
   WHERE c.id = a.channel_id
-  RETURNING c.id, c.seq - a.count AS seq, c.position - a.count AS position, c.version
 ), added AS (
   INSERT INTO entry (id, channel_id, author_id, kind, client_id, seq, position, text, reply_to_id, sent_at)
-  SELECT a.id, a.channel_id, a.author_id, 'TEXT', a.client_id, r.seq + a.place, r.position + a.place, a.text,
-    a.reply_to_id, a.sent_at
-  FROM allowed a JOIN raised r ON r.id = a.channel_id
+  SELECT id, channel_id, author_id, 'TEXT', client_id, seq + place, position + place, text, reply_to_id, sent_at
+  FROM allowed
   RETURNING *
 )
-SELECT ${entryColumns}, r.version,
+SELECT ${entryColumns}, CASE WHEN e.is_new THEN c.version + 1 END AS version,
   CASE WHEN e.id IS NULL AND c.id IS NOT NULL THEN
     jsonb_build_object('kind', c.kind, 'visibility', c.visibility, 'closedAt', c.closed_at) END AS channel,
   CASE WHEN e.id IS NULL AND m.user_id IS NOT NULL THEN
     jsonb_build_object('role', m.role, 'state', m.state, 'revision', m.revision) END AS member
 FROM input i
-LEFT JOIN (SELECT * FROM known UNION ALL SELECT * FROM added) e ON e.id = i.id
-LEFT JOIN raised r ON r.id = e.channel_id AND e.seq > r.seq
+LEFT JOIN (SELECT *, false AS is_new FROM known UNION ALL SELECT *, true FROM added) e ON e.id = i.id
 LEFT JOIN channel c ON c.id = i.channel_id
 LEFT JOIN member m ON m.channel_id = i.channel_id AND m.user_id = i.author_id
 ORDER BY i.n`;
@@ -62,7 +63,9 @@ ORDER BY i.n`;
  * @param query of the transaction that holds the log's position
  */
 export async function applySends(query: Query, events: readonly MessageSent[], applied: Applied): Promise<void> {
-  const rows = await query<SendRow>(statement, [JSON.stringify(events.map(toInput))]);
+  const ids = events.map(({ messageId }) => messageId);
+  const answered = events.flatMap(({ replyToId }) => replyToId ?? []);
+  const rows = await query<SendRow>(statement, [JSON.stringify(events.map(toInput)), ids, answered]);
   events.forEach((event, n) => {
     const row = rows[n];
     if (row === undefined) throw new Error('the statement for sends answered fewer rows than it was given');

@@ -25,10 +25,14 @@ export interface HistoryPage extends Page<Entry> {
 /** A channel that somebody may read, as one snapshot has it. */
 export type Admission = ChannelFacts & { position: number; trimmedPosition: number };
 
-interface Snapshot {
-  channelId: string;
+/** What the rules need to know of a channel and of somebody in it, in one snapshot. */
+export interface Standing {
   channel: Admission | null;
   member: MemberFacts | null;
+}
+
+interface Snapshot extends Standing {
+  channelId: string;
   entries: EntryRow[] | null;
   /** How many rows there are, counted up to a bound. */
   count: number;
@@ -91,14 +95,12 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     });
   }
 
-  const admissions = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) => {
-    const rows = await query<Omit<Snapshot, 'entries' | 'count'>>(
-      `SELECT w.id AS "channelId", ${facts('w.user_id')} FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w(id, user_id, n)
-       ORDER BY n`,
+  const standings = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) =>
+    query<Standing>(
+      `SELECT ${facts('w.user_id')} FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w(id, user_id, n) ORDER BY n`,
       unzip(pairs),
-    );
-    return rows.map((row) => settle(() => admit(row)));
-  });
+    ),
+  );
 
   const counts = batched(async (pairs: readonly (readonly [channelId: string, after: number])[]) => {
     const rows = await query<{ count: number }>(
@@ -112,15 +114,8 @@ export function createHistory({ database, maxReplay }: { database: Database; max
   return {
     changesOf,
 
-    /**
-     * Whether somebody may follow a channel, asked for all who ask at the same moment in one statement.
-     * @throws NotFoundError or ForbiddenError for who is no member
-     */
-    async admit(channelId: string, userId: string): Promise<Admission> {
-      const admission = await admissions.load([channelId, userId]);
-      if (admission instanceof Error) throw admission;
-      return admission;
-    },
+    /** A channel, and what somebody is in it, asked for all who ask at the same moment in one statement. */
+    standing: (channelId: string, userId: string): Promise<Standing> => standings.load([channelId, userId]),
 
     /**
      * Whether more changed after a position than is replayed.
@@ -175,8 +170,11 @@ function pageRows(direction: 'ASC' | 'DESC'): string {
     WHERE e.channel_id = w.id AND e.seq > $3::int AND e.seq < $5::int ORDER BY e.seq ${direction} LIMIT $4) found) AS entries`;
 }
 
-/** @throws NotFoundError or ForbiddenError for who is no member */
-function admit({ channel, member }: Pick<Snapshot, 'channel' | 'member'>): Admission {
+/**
+ * The channel, for a member.
+ * @throws NotFoundError or ForbiddenError for who is none
+ */
+export function admit({ channel, member }: Standing): Admission {
   const refusal = mayRead(channel, member);
   if (refusal) throw toError(refusal);
   if (channel === null) throw new Error('a channel that may be read is there');

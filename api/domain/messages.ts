@@ -9,7 +9,7 @@ import type { Feeds } from '../live/feeds.ts';
 import type { Reader } from '../live/live-source.ts';
 import { createLiveStream, type LiveStream } from '../live/live-stream.ts';
 import type { Viewer } from './auth.ts';
-import { createHistory, refuseGap, refuseNegative } from './history.ts';
+import { admit, createHistory, refuseGap, refuseNegative } from './history.ts';
 import { type Submit, toError } from './outcomes.ts';
 import { mayDelete, mayEdit, maySend } from './policies.ts';
 import type { Rate } from './rates.ts';
@@ -37,17 +37,9 @@ export function createMessages(options: {
   maxMessageBytes: number;
   maxReplay: number;
 }) {
-  const { database, submit, feeds, sendRate, maxMessageBytes, maxReplay } = options;
+  const { submit, feeds, sendRate, maxMessageBytes, maxReplay } = options;
   const history = createHistory(options);
   const writers = new LRUCache<string, true>({ max: 50_000, ttl: accessTtlMs });
-
-  async function access(channelId: string, userId: string) {
-    const [channel, member] = await Promise.all([
-      database.prisma.channel.findUnique({ where: { id: channelId } }),
-      database.prisma.member.findUnique({ where: { channelId_userId: { channelId, userId } } }),
-    ]);
-    return { channel, member };
-  }
 
   /** Why a send is refused here already, as an error; null when it may go to the log. */
   async function refusalOf({ channelId, text }: SendInput, userId: string): Promise<unknown> {
@@ -58,7 +50,7 @@ export function createMessages(options: {
     }
     const key = `${channelId}:${userId}`;
     if (writers.has(key)) return null;
-    const { channel, member } = await access(channelId, userId);
+    const { channel, member } = await history.standing(channelId, userId);
     const refusal = maySend(channel, member);
     if (refusal) return toError(refusal);
     writers.set(key, true);
@@ -69,7 +61,7 @@ export function createMessages(options: {
   async function target(messageId: string, userId: string) {
     const [entry] = await history.byIds([messageId]);
     if (entry === undefined) throw new NotFoundError('There is no such message, or you may not know of it.');
-    return { entry, ...(await access(entry.channelId, userId)) };
+    return { entry, ...(await history.standing(entry.channelId, userId)) };
   }
 
   return {
@@ -128,7 +120,7 @@ export function createMessages(options: {
      */
     async follow({ userId }: Viewer, channelId: string, after: number | null): Promise<LiveStream<Entry>> {
       refuseNegative(after);
-      const channel = await history.admit(channelId, userId);
+      const channel = admit(await history.standing(channelId, userId));
       const { feed, release } = await feeds.hold(channelId);
       try {
         if (after !== null) refuseGap(after, channel, await isTooFar(feed, after));

@@ -1,4 +1,4 @@
-import { type ExecutionArgs, type ExecutionResult, type GraphQLError, getOperationAST } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, execute, type GraphQLError, getOperationAST } from 'graphql';
 import { getVariableValues } from 'graphql/execution/values.js';
 import type { SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
@@ -14,17 +14,14 @@ import type { GraphQLServer } from './graphql.ts';
 import { saysUnavailable } from './mask.ts';
 import { executeEvent, mapEvents, openSource, renewed } from './subscribe.ts';
 
-type Enveloped = ReturnType<GraphQLServer['getEnveloped']>;
-
-/** Execution arguments that know by which plugins they are to run, and where live results go. */
+/** Execution arguments that know where live results go. */
 interface Prepared extends ExecutionArgs {
-  enveloped: Enveloped;
   sink: Sink;
 }
 
 /**
- * Operations that come over a WebSocket, with the same plugins as those over HTTP. Subscriptions that follow a live source
- * are served by audiences.
+ * Operations that come over a WebSocket: parsed and validated by the same plugins as those over HTTP, with the same bounds,
+ * and executed without what a request needs besides. Subscriptions that follow a live source are served by audiences.
  * @param options.mask what a client sees of an error
  */
 export function createOperations(options: {
@@ -35,13 +32,11 @@ export function createOperations(options: {
   const { graphql, audiences, mask } = options;
 
   async function prepare(payload: SubscribePayload, context: Context, sink: Sink) {
-    const enveloped: Enveloped = graphql.getEnveloped({ context });
-    const { schema, parse, validate, contextFactory } = enveloped;
+    const { schema, parse, validate, contextFactory } = graphql.getEnveloped({ context });
     const document = parse(payload.query);
     const errors = validate(schema, document);
     if (errors.length > 0) return errors.map(mask);
     return {
-      enveloped,
       sink,
       schema,
       document,
@@ -92,7 +87,14 @@ export function createOperations(options: {
      */
     prepare: (payload: SubscribePayload, context: Context, sink: Sink) =>
       prepare(payload, context, sink).catch((error: unknown) => [mask(error)]),
-    execute: (args: ExecutionArgs): Promise<ExecutionResult> => (args as Prepared).enveloped.execute(args),
+    async execute(args: ExecutionArgs): Promise<ExecutionResult> {
+      try {
+        refuseCostly(args);
+        return masked(await execute(args));
+      } catch (error) {
+        return { errors: [mask(error)] };
+      }
+    },
     async subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
       try {
         return await subscribe(args as Prepared);
@@ -107,7 +109,7 @@ export function createOperations(options: {
 
 /** What graphql-ws holds on to for as long as a subscription lasts is to be no more than it needs. */
 function forget(args: ExecutionArgs): void {
-  Object.assign(args, { enveloped: null, sink: null, contextValue: null, variableValues: null });
+  Object.assign(args, { sink: null, contextValue: null, variableValues: null });
 }
 
 /** Those that the operation declares, with their defaults. */

@@ -1,0 +1,152 @@
+import { writeFile } from 'node:fs/promises';
+import { drawBars } from './fanout/chart.ts';
+import { type Figures, gather, measure, measureMemory } from './fanout/measure.ts';
+import { startParley } from './fanout/parley.ts';
+import { hasGo, peers, startPeer } from './fanout/peers.ts';
+import { oneRoom, type Profile, profiles } from './fanout/profiles.ts';
+import type { Target } from './fanout/target.ts';
+import { type Services, startServices } from './parley.ts';
+import { circumstances, median, page, round, table, write } from './report.ts';
+import type { BenchOptions } from './run.ts';
+
+/** What one target came to in one profile: at full speed, and at a fixed rate. */
+interface Row {
+  full: Figures[];
+  paced: Figures[];
+}
+
+const own = ['Parley', 'Parley embedded'];
+
+/** Parley beside its peers: what it costs to deliver a message to many. */
+export async function run(options: BenchOptions): Promise<void> {
+  const services = await startServices();
+  try {
+    const body = [circumstances(), ...(await measureAll(options, services))].join('\n\n');
+    say(body);
+    if (options.only.length + options.parts.length === 0) await write('fanout', body);
+  } finally {
+    await services.stop();
+  }
+}
+
+async function measureAll({ seconds, rounds, only, parts }: BenchOptions, services: Services): Promise<string[]> {
+  const names = [...own, ...Object.keys(peers)].filter((name) => only.length === 0 || only.includes(name));
+  const able = names.filter((name) => name !== 'Centrifuge' || hasGo());
+  if (able.length < names.length) say('Centrifuge is left out: there is no Go compiler.');
+  const has = (part: string) => parts.length === 0 || parts.includes(part);
+  const sections = [];
+  for (const profile of profiles.filter(({ name }) => has(name))) {
+    sections.push(await compare(able, profile, services, { seconds, rounds }));
+  }
+  if (has('memory')) sections.push(await compareMemory(able, services));
+  if (has('scale')) sections.push(await scale(services, seconds));
+  return sections;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function startTarget(name: string, profile: Profile, services: Services): Promise<Target> {
+  if (name === own[0]) return startParley(profile, services);
+  return name === own[1] ? startParley(profile, null) : startPeer(name, profile);
+}
+
+/** Runs a piece of work over a target that is there for it alone. */
+async function over<Result>(
+  name: string,
+  profile: Profile,
+  services: Services,
+  work: (target: Target) => Promise<Result>,
+): Promise<Result> {
+  const target = await startTarget(name, profile, services);
+  try {
+    return await work(target);
+  } finally {
+    await target.stop();
+  }
+}
+
+async function compare(
+  names: readonly string[],
+  profile: Profile,
+  services: Services,
+  { seconds, rounds }: { seconds: number; rounds: number },
+): Promise<string> {
+  const rows = new Map(names.map((name): [string, Row] => [name, { full: [], paced: [] }]));
+  for (let n = 0; n < rounds; n++) {
+    for (const [name, row] of rows) {
+      await over(name, profile, services, async (target) => {
+        const crowd = await gather(target, profile);
+        await measure(target, profile, crowd, { seconds: seconds / 2, rate: null });
+        row.full.push(await measure(target, profile, crowd, { seconds, rate: null }));
+        row.paced.push(await measure(target, profile, crowd, { seconds, rate: profile.rate }));
+        crowd.close();
+      });
+      say(`${profile.name} ${n + 1}/${rounds} ${name}: ${JSON.stringify([row.full.at(-1), row.paced.at(-1)])}`);
+    }
+  }
+  if (profile.name === 'room' && names.length > 2) await draw(rows);
+  return section(profile, rows);
+}
+
+function section({ title, rate, followers }: Profile, rows: ReadonlyMap<string, Row>): string {
+  const of = (figures: readonly Figures[], key: keyof Figures) => round(median(figures.map((one) => one[key])));
+  const head = [
+    '',
+    'deliveries/s',
+    'CPU, µs each',
+    `at ${rate * followers}/s: CPU, µs`,
+    'p50, ms',
+    'p99, ms',
+    'worst, ms',
+  ];
+  const lines = [...rows].map(([name, { full, paced }]) => [
+    name,
+    of(full, 'rate'),
+    of(full, 'cpu'),
+    of(paced, 'cpu'),
+    of(paced, 'p50'),
+    of(paced, 'p99'),
+    of(paced, 'worst'),
+  ]);
+  return `**${title[0]?.toUpperCase()}${title.slice(1)}**\n\n${table(head, lines)}`;
+}
+
+async function draw(rows: ReadonlyMap<string, Row>): Promise<void> {
+  const bars = [...rows].map(([name, { full }]) => ({ name, value: median(full.map(({ cpu }) => cpu)) }));
+  const title = 'CPU time of the server for each delivery, one room of 1,000';
+  await writeFile(page.replace(/performance\.md$/, 'fanout.svg'), drawBars(title, 'µs', bars));
+}
+
+async function compareMemory(names: readonly string[], services: Services): Promise<string> {
+  const sizes = [1_000, 10_000];
+  const rows = [];
+  for (const name of names) {
+    const kilobytes = [];
+    for (const size of sizes) {
+      const profile = oneRoom(size, 1, 1);
+      kilobytes.push(round(await over(name, profile, services, (target) => measureMemory(target, profile))));
+    }
+    say(`memory ${name}: ${kilobytes.join(', ')}`);
+    rows.push([name, ...kilobytes]);
+  }
+  return `**Memory**: kilobytes resident a connection, each with one subscription\n\n${table(['', 'of 1,000', 'of 10,000'], rows)}`;
+}
+
+/** What a delivery costs Parley as a room grows. */
+async function scale(services: Services, seconds: number): Promise<string> {
+  const rows = [];
+  for (const size of [100, 1_000, 10_000]) {
+    const profile = oneRoom(size, 64, 20);
+    const { cpu, rate } = await over(own[0] ?? '', profile, services, async (target) => {
+      const crowd = await gather(target, profile);
+      await measure(target, profile, crowd, { seconds, rate: null });
+      const figures = await measure(target, profile, crowd, { seconds, rate: null });
+      crowd.close();
+      return figures;
+    });
+    rows.push([size, round(rate), round(cpu)]);
+  }
+  return `**A room that grows**\n\n${table(['followers', 'deliveries/s', 'CPU, µs each'], rows)}`;
+}

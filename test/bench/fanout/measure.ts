@@ -1,0 +1,134 @@
+import { setTimeout } from 'node:timers/promises';
+import { cpuOf, percentile, residentKb } from '../processes.ts';
+import type { Wire } from '../wire.ts';
+import type { Profile } from './profiles.ts';
+import type { Target } from './target.ts';
+
+/** What one measurement came to. */
+export interface Figures {
+  /** Deliveries a second. */
+  rate: number;
+  /** CPU time of the server a delivery, in microseconds. */
+  cpu: number;
+  /** From sending to delivery, in milliseconds. */
+  p50: number;
+  p99: number;
+  worst: number;
+}
+
+/** All who follow a target by a profile, and what reaches them. */
+export interface Crowd {
+  delivered(): number;
+  delays(): number[];
+  clear(): void;
+  close(): void;
+  size: number;
+}
+
+const mark = Buffer.from('T=');
+const stampLength = 14;
+/** Of so many deliveries one is looked at. */
+const sampled = 17;
+
+/** Connects everybody, and waits until a message in each room has reached all who follow it. */
+export async function gather(target: Target, profile: Profile): Promise<Crowd> {
+  const wires: Wire[] = [];
+  let delivered = 0;
+  let delays: number[] = [];
+  const take = (count: number, text: Buffer) => {
+    const before = delivered;
+    delivered += count;
+    if (Math.floor(before / sampled) !== Math.floor(delivered / sampled)) {
+      const at = text.indexOf(mark);
+      if (at >= 0) delays.push(performance.now() - Number(text.toString('latin1', at + 2, at + 2 + stampLength)));
+    }
+  };
+  const together = 50;
+  for (let n = 0; n < profile.connections; n += together) {
+    const some = Array.from({ length: Math.min(together, profile.connections - n) }, (_, k) =>
+      target.follow(n + k, take),
+    );
+    wires.push(...(await Promise.all(some)));
+  }
+  const crowd: Crowd = {
+    delivered: () => delivered,
+    delays: () => delays,
+    clear() {
+      delivered = 0;
+      delays = [];
+    },
+    close() {
+      for (const wire of wires) wire.close();
+    },
+    size: wires.length,
+  };
+  await settle(target, profile, crowd);
+  return crowd;
+}
+
+/** Until everybody's subscription is live: what is sent before that reaches some alone. */
+async function settle(target: Target, profile: Profile, crowd: Crowd): Promise<void> {
+  const all = profile.rooms * profile.followers;
+  for (let attempt = 0; attempt < 20; attempt++) {
+    await setTimeout(500);
+    crowd.clear();
+    for (let room = 0; room < profile.rooms; room++) target.publish(room, stamp());
+    for (let wait = 0; wait < 40 && crowd.delivered() < all; wait++) await setTimeout(50);
+    if (crowd.delivered() >= all) return;
+  }
+  throw new Error(`${target.name}: ${crowd.delivered()} of ${all} subscriptions are live`);
+}
+
+/** A text with the time in it. */
+function stamp(): string {
+  return `T=${performance.now().toFixed(3).padStart(stampLength, '0')} and what else one has to say`;
+}
+
+/**
+ * Sends for so long, waits until all of it has been delivered, and says what it took.
+ * @param rate messages a second; null: as many as can be, with a bound on those under way
+ * @throws when something is not delivered
+ */
+export async function measure(
+  target: Target,
+  profile: Profile,
+  crowd: Crowd,
+  { seconds, rate }: { seconds: number; rate: number | null },
+): Promise<Figures> {
+  crowd.clear();
+  const [cpu, begin] = [cpuOf(target.pid), performance.now()];
+  const end = begin + seconds * 1_000;
+  const most = profile.window * profile.followers;
+  let sent = 0;
+  const maySend = () =>
+    rate === null
+      ? sent * profile.followers - crowd.delivered() < most
+      : sent < ((performance.now() - begin) / 1_000) * rate;
+  while (performance.now() < end) {
+    while (maySend()) target.publish(sent++ % profile.rooms, stamp());
+    await (rate === null ? new Promise(setImmediate) : setTimeout(1));
+  }
+  const wanted = sent * profile.followers;
+  for (let wait = 0; wait < 2_000 && crowd.delivered() < wanted; wait++) await setTimeout(5);
+  if (crowd.delivered() !== wanted) throw new Error(`${target.name}: ${crowd.delivered()} of ${wanted} were delivered`);
+  const took = (performance.now() - begin) / 1_000;
+  const delays = crowd.delays();
+  return {
+    rate: wanted / took,
+    cpu: (cpuOf(target.pid) - cpu) / wanted,
+    p50: percentile(delays, 0.5),
+    p99: percentile(delays, 0.99),
+    worst: percentile(delays, 1),
+  };
+}
+
+/** Kilobytes resident a connection, with everybody connected and calm. */
+export async function measureMemory(target: Target, profile: Profile): Promise<number> {
+  await setTimeout(1_000);
+  const before = residentKb(target.pid);
+  const crowd = await gather(target, profile);
+  await setTimeout(15_000);
+  const after = residentKb(target.pid);
+  crowd.close();
+  return (after - before) / profile.connections;
+}

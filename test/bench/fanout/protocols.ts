@@ -1,0 +1,90 @@
+import type { Wire } from '../wire.ts';
+
+/** How clients of one kind of server talk. */
+export interface Protocol {
+  path: string;
+  protocol?: string;
+  /** What the client says as soon as it is connected. */
+  hello(wire: Wire): void;
+  /**
+   * Takes a message of the server's, and answers it where that is needed.
+   * @param join says which rooms this client follows; to be called once
+   * @returns how many messages of rooms it holds
+   */
+  take(text: Buffer, wire: Wire, join: () => void): number;
+  join(wire: Wire, rooms: readonly string[]): void;
+}
+
+const query =
+  'subscription Messages($channelId: ID!) { messages(channelId: $channelId) { id seq position text author { id name } } }';
+const acknowledged = Buffer.from('connection_ack');
+const next = Buffer.from('"next"');
+
+/** graphql-transport-ws. */
+export function graphqlTransport(token: string | null): Protocol {
+  return {
+    path: '/graphql',
+    protocol: 'graphql-transport-ws',
+    hello: (wire) => wire.send(JSON.stringify({ type: 'connection_init', payload: token === null ? {} : { token } })),
+    take(text, _wire, join) {
+      if (text.includes(next)) return 1;
+      if (text.includes(acknowledged)) join();
+      else if (text.includes('"error"')) throw new Error(String(text));
+      return 0;
+    },
+    join(wire, rooms) {
+      for (const [n, channelId] of rooms.entries()) {
+        const payload = { query, variables: { channelId } };
+        wire.send(JSON.stringify({ id: `${subscriptionId}${n}`, type: 'subscribe', payload }));
+      }
+    },
+  };
+}
+/** As long as the ids that graphql-ws makes. */
+const subscriptionId = '0b5fd1c8-3a64-4f35-8a3c-1d2e3f4a5b6';
+
+/** The raw broadcast. */
+export const raw: Protocol = {
+  path: '/',
+  hello: () => {},
+  take: () => 1,
+  join(wire, rooms) {
+    for (const room of rooms) wire.send(room);
+  },
+};
+
+/** Engine.IO 4 and Socket.IO 5: https://socket.io/docs/v4/socket-io-protocol */
+export const socketIo: Protocol = {
+  path: '/socket.io/?EIO=4&transport=websocket',
+  hello: () => {},
+  take(text, wire, join) {
+    const kind = String.fromCharCode(text[0] ?? 0, text[1] ?? 0);
+    if (kind === '42') return 1;
+    if (kind[0] === '0') wire.send('40');
+    else if (kind === '40') join();
+    else if (kind[0] === '2') wire.send('3');
+    return 0;
+  },
+  join(wire, rooms) {
+    for (const room of rooms) wire.send(`42${JSON.stringify(['join', room])}`);
+  },
+};
+
+const pushed = Buffer.from('"push"');
+
+/** Centrifuge's protocol in JSON: several messages, one a line, may share a frame. */
+export const centrifuge: Protocol = {
+  path: '/connection/websocket',
+  hello: (wire) => wire.send('{"id":1,"connect":{}}'),
+  take(text, wire, join) {
+    if (text.length < 4) wire.send('{}');
+    if (text.includes('"connect"')) join();
+    if (!text.includes(pushed)) return 0;
+    let lines = 1;
+    for (let at = text.indexOf(10); at >= 0 && at < text.length - 1; at = text.indexOf(10, at + 1)) lines++;
+    return lines;
+  },
+  join(wire, rooms) {
+    for (const [n, room] of rooms.entries()) wire.send(JSON.stringify({ id: n + 2, subscribe: { channel: room } }));
+  },
+};

@@ -1,0 +1,102 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startOwnKafka } from '../support/services/kafka.ts';
+import { startOwnPostgres } from '../support/services/postgres.ts';
+import { startOwnRedis } from '../support/services/redis.ts';
+import { type Measured, start } from './processes.ts';
+
+/** Parley as it is built, in one process or in several. */
+export interface Parley {
+  mode: 'embedded' | 'distributed';
+  /** Where clients connect that are measured. */
+  gateway: Measured & { url: URL };
+  /** Where everything else happens: another gateway, or the same process. */
+  backstage: URL;
+  /** Processes by what they are; children belong to them. */
+  pids: Record<string, number>;
+  stop(): Promise<void>;
+}
+
+/** The services of a distributed Parley. */
+export interface Services {
+  kafka: Awaited<ReturnType<typeof startOwnKafka>>;
+  redis: Awaited<ReturnType<typeof startOwnRedis>>;
+  postgres: Awaited<ReturnType<typeof startOwnPostgres>>;
+  stop(): Promise<void>;
+}
+
+export async function startServices(): Promise<Services> {
+  const [kafka, redis, postgres] = await Promise.all([startOwnKafka(), startOwnRedis(), startOwnPostgres()]);
+  const stop = async () => {
+    await Promise.all([kafka, redis, postgres].map((service) => service.stop()));
+  };
+  return { kafka, redis, postgres, stop };
+}
+
+const limits = { RATE_LIMITS: 'off', MAX_SUBSCRIPTIONS: '1000', HOST: '127.0.0.1', PORT: '0' };
+
+/** One process with everything in it. */
+export async function startEmbedded(): Promise<Parley> {
+  const directory = await mkdtemp(join(tmpdir(), 'parley-bench-'));
+  const gateway = await startServer({ DATA_DIR: directory });
+  const stop = async () => {
+    await gateway.stop();
+    await rm(directory, { recursive: true });
+  };
+  const pids = { parley: gateway.child.pid ?? 0 };
+  return { mode: 'embedded', gateway, backstage: gateway.url, pids, stop };
+}
+
+/** A gateway, a bridge, and another gateway behind the scenes, over services. */
+export async function startDistributed({ kafka, redis, postgres }: Services): Promise<Parley> {
+  const prefix = `bench-${randomUUID()}`;
+  const shared = {
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+    KAFKA_BROKERS: kafka.brokers,
+    REDIS_PREFIX: prefix,
+    KAFKA_TOPIC_PREFIX: prefix,
+    JWT_SECRET: randomBytes(32).toString('hex'),
+  };
+  const run = (SERVICES: string) => startServer({ ...shared, SERVICES });
+  const gateway = await run('gateway');
+  const [bridge, backstage] = await Promise.all([run('bridge'), run('gateway')]);
+  const pids = { gateway: gateway.child.pid ?? 0, bridge: bridge.child.pid ?? 0 };
+  const stop = async () => {
+    await Promise.all([gateway, backstage, bridge].map((one) => one.stop()));
+  };
+  return { mode: 'distributed', gateway, backstage: backstage.url, pids, stop };
+}
+
+async function startServer(environment: Record<string, string>): Promise<Measured & { url: URL }> {
+  const server = await start([process.execPath, 'dist/api/main.js'], /ready.*? at (https?:\/\/\w+:\d+)/, {
+    ...limits,
+    ...environment,
+  });
+  return { ...server, url: new URL(server.ready[1]?.replace('localhost', '127.0.0.1') ?? '') };
+}
+
+/** Asks many things over HTTP, ten in a request and so many requests at once; throws for any error. */
+export async function askAll<Data>(
+  url: URL,
+  asked: readonly { query: string; variables: object; token?: string }[],
+): Promise<Data[]> {
+  const answers: Data[] = [];
+  const size = 40;
+  for (let at = 0; at < asked.length; at += size) {
+    const some = asked.slice(at, at + size).map(async ({ token, ...body }) => {
+      const response = await fetch(`${url.origin}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+        body: JSON.stringify(body),
+      });
+      const { data, errors } = (await response.json()) as { data: Data; errors?: unknown };
+      if (errors) throw new Error(JSON.stringify(errors));
+      return data;
+    });
+    answers.push(...(await Promise.all(some)));
+  }
+  return answers;
+}

@@ -1,0 +1,123 @@
+import { type Parley, type Services, startDistributed, startEmbedded, startServices } from './parley.ts';
+import { openPairs, type Pairs } from './pipeline/pairs.ts';
+import { measureKafka, measurePgbench } from './pipeline/yardsticks.ts';
+import { cpuOfTree, percentile } from './processes.ts';
+import { circumstances, median, round, table, write } from './report.ts';
+import type { BenchOptions } from './run.ts';
+
+/** What one way of running Parley came to. */
+interface Figures {
+  rate: number;
+  /** CPU time of each process a message, in microseconds. */
+  cpu: Record<string, number>;
+  full: Delays;
+  paced: Delays;
+}
+
+/** From sending, in milliseconds. */
+interface Delays {
+  acknowledged: [p50: number, p99: number];
+  delivered: [p50: number, p99: number];
+}
+
+const pairCount = 200;
+const pacedRate = 100;
+
+/** The way of a message, from its sender to the acknowledgement and to its reader. */
+export async function run({ seconds, rounds, only }: BenchOptions): Promise<void> {
+  const services = await startServices();
+  try {
+    const has = (mode: string) => only.length === 0 || only.includes(mode);
+    const [embedded, distributed, rows, kafka]: [Figures[], Figures[], number[], number[]] = [[], [], [], []];
+    for (let n = 0; n < rounds; n++) {
+      rows.push(await measurePgbench(services, seconds));
+      kafka.push(await measureKafka(services, pacedRate, seconds / 2));
+      if (has('embedded')) embedded.push(await over(await startEmbedded(), {}, seconds));
+      if (has('distributed')) distributed.push(await over(await startDistributed(services), pidsOf(services), seconds));
+      say(JSON.stringify([embedded.at(-1), distributed.at(-1), rows.at(-1), kafka.at(-1)]));
+    }
+    const body = [circumstances(), ...report({ embedded, distributed }, median(rows), median(kafka))].join('\n\n');
+    say(body);
+    if (only.length === 0) await write('pipeline', body);
+  } finally {
+    await services.stop();
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function pidsOf({ kafka, redis, postgres }: Services): Record<string, number> {
+  return { kafka: kafka.pid, redis: redis.pid, postgres: postgres.pid };
+}
+
+async function over(parley: Parley, others: Record<string, number>, seconds: number): Promise<Figures> {
+  try {
+    const pairs = await openPairs(parley, pairCount);
+    await pairs.talk(seconds / 2);
+    const figures = await measure(pairs, { ...parley.pids, ...others }, seconds);
+    await pairs.verify();
+    pairs.close();
+    return figures;
+  } finally {
+    await parley.stop();
+  }
+}
+
+async function measure(pairs: Pairs, pids: Record<string, number>, seconds: number): Promise<Figures> {
+  pairs.clear();
+  const before = cpuOfAll(pids);
+  const begin = performance.now();
+  const count = await pairs.talk(seconds);
+  const took = (performance.now() - begin) / 1_000;
+  const after = cpuOfAll(pids);
+  const cpu = Object.fromEntries(
+    Object.keys(pids).map((name) => [name, ((after[name] ?? 0) - (before[name] ?? 0)) / count]),
+  );
+  const full = delaysOf(pairs);
+  pairs.clear();
+  await pairs.talkAt(pacedRate, seconds);
+  await pairs.verify();
+  return { rate: count / took, cpu, full, paced: delaysOf(pairs) };
+}
+
+function cpuOfAll(pids: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuOfTree(pid)]));
+}
+
+function delaysOf({ delays }: Pairs): Delays {
+  const of = (values: readonly number[]): [number, number] => [percentile(values, 0.5), percentile(values, 0.99)];
+  return { acknowledged: of(delays.acknowledged), delivered: of(delays.delivered) };
+}
+
+function report(measured: Record<string, Figures[]>, rows: number, kafka: number): string[] {
+  const modes = Object.entries(measured).filter(([, figures]) => figures.length > 0);
+  const of = (figures: readonly Figures[], read: (one: Figures) => number) => round(median(figures.map(read)));
+  const total = ({ cpu }: Figures) => Object.values(cpu).reduce((sum, one) => sum + one, 0);
+  const head = ['', 'acknowledged/s', 'of pgbench', 'CPU, µs a message', 'to acknowledgement, ms', 'to delivery, ms'];
+  const latency = (figures: readonly Figures[], of: (one: Figures) => [number, number]) =>
+    `${round(median(figures.map((one) => of(one)[0])))} / ${round(median(figures.map((one) => of(one)[1])))}`;
+  const lines = modes.map(([mode, figures]) => [
+    mode,
+    of(figures, ({ rate }) => rate),
+    of(figures, ({ rate }) => rate / rows),
+    of(figures, total),
+    latency(figures, ({ full }) => full.acknowledged),
+    latency(figures, ({ full }) => full.delivered),
+  ]);
+  const paced = modes.map(([mode, figures]) => [
+    mode,
+    latency(figures, (one) => one.paced.acknowledged),
+    latency(figures, (one) => one.paced.delivered),
+  ]);
+  const processes = modes.flatMap(([mode, figures]) =>
+    Object.keys(figures[0]?.cpu ?? {}).map((name) => [`${mode}: ${name}`, of(figures, ({ cpu }) => cpu[name] ?? 0)]),
+  );
+  return [
+    `pgbench alone, 16 clients, one row a transaction: ${round(rows)} a second. Kafka alone, from append to consumption at ${pacedRate} a second: ${round(kafka)} ms at the median. Times are p50 / p99.`,
+    `**At full speed**\n\n${table(head, lines)}`,
+    `**At ${pacedRate} a second**\n\n${table(['', 'to acknowledgement, ms', 'to delivery, ms'], paced)}`,
+    `**CPU time of each process**, microseconds a message\n\n${table(['', ''], processes)}`,
+  ];
+}

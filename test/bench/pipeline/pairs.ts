@@ -1,0 +1,151 @@
+import { setTimeout } from 'node:timers/promises';
+import { graphqlTransport } from '../fanout/protocols.ts';
+import { askAll, type Parley } from '../parley.ts';
+import { openWire, type Wire } from '../wire.ts';
+
+/** Two people: one sends, the other follows. */
+interface Pair {
+  channelId: string;
+  sender: Wire;
+  /** Calls back with the seq of each message that is acknowledged. */
+  onAcknowledged: (seq: number) => void;
+  acknowledged: Set<number>;
+  delivered: number[];
+}
+
+/** Pairs who talk, and what reaches whom when. */
+export interface Pairs {
+  /** Each sender with one message under way at all times; resolves with how many were acknowledged. */
+  talk(seconds: number): Promise<number>;
+  /** So many messages a second, by one sender after another; resolves when all are acknowledged. */
+  talkAt(rate: number, seconds: number): Promise<number>;
+  /** Waits until everything acknowledged is delivered, and throws unless it is, once each and in order. */
+  verify(): Promise<void>;
+  /** From sending, in milliseconds, since `clear`. */
+  delays: { acknowledged: number[]; delivered: number[] };
+  clear(): void;
+  close(): void;
+}
+
+const send =
+  'mutation Send($channelId: ID!, $text: String!, $clientId: String!) { send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } } }';
+const stampLength = 14;
+
+/** Signs people in, opens a direct channel for each two, and connects them. */
+export async function openPairs({ gateway, backstage }: Parley, count: number): Promise<Pairs> {
+  const delays = { acknowledged: [] as number[], delivered: [] as number[] };
+  const people = await signIn(backstage, count * 2);
+  const address = { port: Number(gateway.url.port), path: '/graphql', protocol: 'graphql-transport-ws' };
+  const pairs = await Promise.all(Array.from({ length: count }, (_, n) => openPair(n)));
+  await setTimeout(1_000);
+  let sent = 0;
+
+  async function openPair(n: number): Promise<Pair> {
+    const [from, to] = [people[2 * n], people[2 * n + 1]];
+    if (!from || !to) throw new Error('everybody has a partner');
+    const query = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
+    const asked = [{ query, variables: { id: to.user.id }, token: from.token }];
+    const [opened] = await askAll<{ openDirect: { id: string } }>(backstage, asked);
+    const channelId = opened?.openDirect.id ?? '';
+    const partial = { channelId, acknowledged: new Set<number>(), delivered: [], onAcknowledged: () => {} };
+    const pair: Pair = { ...partial, sender: await openSender(from.token, () => pair) };
+    await openFollower(to.token, pair);
+    return pair;
+  }
+
+  function openSender(token: string, pairOf: () => Pair): Promise<Wire> {
+    const protocol = graphqlTransport(token);
+    return new Promise((resolve, reject) => {
+      openWire(address, (text, own) => {
+        if (protocol.take(text, own, () => resolve(own)) > 0) pairOf().onAcknowledged(seqOf(text));
+      }).then(protocol.hello, reject);
+    });
+  }
+
+  async function openFollower(token: string, { channelId, delivered }: Pair): Promise<void> {
+    const protocol = graphqlTransport(token);
+    const wire = await openWire(address, (text, own) => {
+      if (protocol.take(text, own, () => protocol.join(own, [channelId])) === 0) return;
+      delivered.push(seqOf(text));
+      const at = text.indexOf('T=');
+      delays.delivered.push(performance.now() - Number(text.toString('latin1', at + 2, at + 2 + stampLength)));
+    });
+    protocol.hello(wire);
+  }
+
+  function sendOne(pair: Pair): Promise<void> {
+    const begin = performance.now();
+    const text = `T=${begin.toFixed(3).padStart(stampLength, '0')} and what else one has to say`;
+    const id = String(sent++);
+    const variables = { channelId: pair.channelId, text, clientId: id };
+    pair.sender.send(JSON.stringify({ id, type: 'subscribe', payload: { query: send, variables } }));
+    return new Promise((resolve) => {
+      pair.onAcknowledged = (seq) => {
+        delays.acknowledged.push(performance.now() - begin);
+        pair.acknowledged.add(seq);
+        resolve();
+      };
+    });
+  }
+
+  return {
+    delays,
+    async talk(seconds) {
+      const end = performance.now() + seconds * 1_000;
+      const counts = pairs.map(async (pair) => {
+        let count = 0;
+        for (; performance.now() < end; count++) await sendOne(pair);
+        return count;
+      });
+      return (await Promise.all(counts)).reduce((sum, one) => sum + one, 0);
+    },
+    async talkAt(rate, seconds) {
+      const begin = performance.now();
+      const sends: Promise<void>[] = [];
+      while (sends.length < rate * seconds) {
+        const due = begin + (sends.length * 1_000) / rate;
+        if (performance.now() < due) await setTimeout(due - performance.now());
+        const pair = pairs[sends.length % pairs.length];
+        if (pair) sends.push(sendOne(pair));
+      }
+      await Promise.all(sends);
+      return sends.length;
+    },
+    async verify() {
+      const isWhole = ({ acknowledged, delivered }: Pair) => delivered.length >= acknowledged.size;
+      for (let wait = 0; wait < 1_000 && !pairs.every(isWhole); wait++) await setTimeout(10);
+      for (const { acknowledged, delivered } of pairs) {
+        const wanted = [...acknowledged].sort((a, b) => a - b);
+        if (String(wanted) !== String(delivered)) throw new Error('what was acknowledged is not what was delivered');
+      }
+    },
+    clear() {
+      delays.acknowledged.length = 0;
+      delays.delivered.length = 0;
+    },
+    close() {
+      for (const { sender } of pairs) sender.close();
+    },
+  };
+}
+
+interface Session {
+  token: string;
+  user: { id: string };
+}
+
+async function signIn(url: URL, people: number): Promise<Session[]> {
+  const query = 'mutation ($name: String!) { guest(input: { name: $name }) { token user { id } } }';
+  const asked = Array.from({ length: people }, (_, n) => ({ query, variables: { name: `Guest ${n}` } }));
+  const sessions = await askAll<{ guest: Session }>(url, asked);
+  return sessions.map(({ guest }) => guest);
+}
+
+const seqKey = Buffer.from('"seq":');
+
+/** Without parsing all of it. */
+function seqOf(text: Buffer): number {
+  const at = text.indexOf(seqKey);
+  if (at < 0) throw new Error(`no seq in ${text}`);
+  return Number.parseInt(text.toString('latin1', at + seqKey.length, at + seqKey.length + 10), 10);
+}

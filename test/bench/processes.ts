@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** A process to measure. */
+export interface Measured {
+  child: ChildProcess;
+  /** What it printed when it was ready. */
+  ready: RegExpExecArray;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a process and waits until it prints what matches.
+ * @throws with what it printed when it ends before
+ */
+export async function start(
+  command: readonly [program: string, ...args: string[]],
+  ready: RegExp,
+  environment: Record<string, string> = {},
+): Promise<Measured> {
+  const [program, ...args] = command;
+  const child = spawn(program, args, {
+    env: { ...process.env, NODE_ENV: 'production', ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const found = await new Promise<RegExpExecArray>((resolve, reject) => {
+    let printed = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      printed += String(chunk);
+      const match = ready.exec(printed);
+      if (match) resolve(match);
+    });
+    child.once('exit', (code) => reject(new Error(`${command.join(' ')} ended with ${code}:\n${printed}`)));
+  });
+  return {
+    child,
+    ready: found,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+/** CPU time that a process has had, all its threads together, in microseconds. */
+export function cpuOf(pid: number): number {
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  return tasks.reduce((sum, task) => sum + nanoseconds(`/proc/${pid}/task/${task}/schedstat`) / 1_000, 0);
+}
+
+/** The same with all processes below it. */
+export function cpuOfTree(pid: number): number {
+  return [pid, ...descendants(pid)].reduce((sum, one) => sum + cpuOf(one), 0);
+}
+
+/** What a process holds in memory, in kilobytes. */
+export function residentKb(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
+/** A thread may end while it is looked at. */
+function nanoseconds(path: string): number {
+  try {
+    return Number(readFileSync(path, 'utf8').split(' ')[0]);
+  } catch {
+    return 0;
+  }
+}
+
+function descendants(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
+  return children.flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** The value below which a part of all lies; 0 of none. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
+}

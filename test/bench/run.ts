@@ -1,0 +1,44 @@
+import { parseArgs } from 'node:util';
+
+/** What every benchmark may be told. */
+export interface BenchOptions {
+  /** How long each measurement takes. */
+  seconds: number;
+  /** How often all are measured, side by side; the medians are reported. */
+  rounds: number;
+  /** Only these, by their names; all when empty. Then nothing is written. */
+  only: readonly string[];
+  /** Only these parts of it, likewise. */
+  parts: readonly string[];
+}
+
+const benches = {
+  fanout: () => import('./fanout.ts'),
+  pipeline: () => import('./pipeline.ts'),
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: '' },
+    parts: { type: 'string', default: '' },
+  },
+});
+const [name = ''] = positionals;
+if (!(name in benches)) {
+  process.stderr.write(
+    `npm run bench -- ${Object.keys(benches).join('|')} [--seconds 5] [--rounds 3] [--only name,name] [--parts name,name]\n`,
+  );
+  process.exit(2);
+}
+const { run } = await benches[name as keyof typeof benches]();
+const list = (text: string) => text.split(',').filter(Boolean);
+await run({
+  seconds: Number(values.seconds),
+  rounds: Number(values.rounds),
+  only: list(values.only),
+  parts: list(values.parts),
+});
+process.exit(0);
