@@ -24,6 +24,13 @@ interface SessionFacts {
   expiresAt: number;
 }
 
+/** What a token says: whose it is, of which session, and until when, in seconds since 1970. */
+interface Claims {
+  sub: string;
+  sid: string;
+  exp: number;
+}
+
 const issuer = 'parley';
 const algorithm = 'HS256';
 /** For how long a session that was looked up is believed, unless a signal says otherwise. */
@@ -47,6 +54,8 @@ export function createAuth(options: {
   const { database, pubsub, ttlSeconds, logger } = options;
   const key = new TextEncoder().encode(options.secret);
   const cache = new LRUCache<string, SessionFacts>({ max: 50_000, ttl: cacheMs });
+  /** Tokens whose signature was found good. */
+  const verified = new LRUCache<string, Claims>({ max: 20_000 });
   const watchers = new Map<string, Set<() => void>>();
   /** Raised whenever something cached may be wrong: what was being read meanwhile may be wrong too, and is not cached. */
   let changes = 0;
@@ -54,7 +63,15 @@ export function createAuth(options: {
   let unhook: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  async function verify(token: string) {
+  async function verify(token: string): Promise<Claims> {
+    const known = verified.get(token);
+    if (known && known.exp * 1_000 > Date.now()) return known;
+    const claims = await readToken(token);
+    verified.set(token, claims);
+    return claims;
+  }
+
+  async function readToken(token: string): Promise<Claims> {
     try {
       const { payload } = await jwtVerify(token, key, { issuer, audience: issuer, algorithms: [algorithm] });
       const { sub, sid, exp } = payload;

@@ -186,9 +186,18 @@ function toReadable(snapshot: Snapshot) {
   return { channel: admit(snapshot), entries: (entries ?? []).map(toEntry), count };
 }
 
-/** Asks for all keys of one moment together; nothing is kept. */
+/** Asks for all keys together that came while the question before was being answered; nothing is kept. */
 function batched<Key, Value>(load: (keys: readonly Key[]) => Promise<(Value | Error)[]>) {
-  return new DataLoader<Key, Value>(load, { cache: false, maxBatchSize: 1_000 });
+  let before: Promise<unknown> = Promise.resolve();
+  const batchScheduleFn = (run: () => void) => void before.then(() => setImmediate(run));
+  return new DataLoader<Key, Value>(
+    (keys) => {
+      const answer = load(keys);
+      before = answer.catch(() => {});
+      return answer;
+    },
+    { cache: false, maxBatchSize: 1_000, batchScheduleFn },
+  );
 }
 
 function unzip<First, Second>(pairs: readonly (readonly [First, Second])[]): [First[], Second[]] {

@@ -42,6 +42,8 @@ export interface GatewayOptions {
   logger: Logger;
 }
 
+/** How many connections may wait to be taken when all clients come back at once, as far as the kernel allows. */
+const backlog = 65_535;
 /** How long requests may take to finish once the gateway is stopping, in milliseconds. */
 const drainMs = 5_000;
 /** How long a client that was answered in the middle of its request has to read the answer, in milliseconds. */
@@ -107,7 +109,7 @@ export function createGateway(options: GatewayOptions) {
       sockets.start();
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen(options.port, options.host, resolve);
+        server.listen({ port: options.port, host: options.host, backlog }, resolve);
       });
     },
     /** Refuses what is new, drops streams, ends sockets with 1012, lets requests finish, then closes. */

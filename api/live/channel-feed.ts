@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Entry } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
@@ -36,6 +37,8 @@ export interface FeedOptions {
 /** Entries beyond a gap that are kept until it closes; further ones come from the database. */
 const maxAhead = 1_000;
 const retryMs = 500;
+/** Answers of the database that are kept for those who come back together. */
+const keptReads = { max: 4, ttl: 1_000 };
 
 /**
  * The ordered stream of one channel on this node. It subscribes first, then reads the head, and from there on holds every
@@ -45,7 +48,7 @@ export function createChannelFeed(options: FeedOptions) {
   const { channelId, pubsub, source, graceMs, logger } = options;
   const ahead = new Map<number, Entry>();
   const listeners = new Set<() => void>();
-  const reading = new Map<number, Promise<Backlog<Entry>>>();
+  const reads = new LRUCache<number, Promise<Backlog<Entry>>>(keptReads);
   let ring = createRing(options.ringBytes, 0);
   /** Complete up to here; -1 until the feed has begun. */
   let last = -1;
@@ -171,12 +174,16 @@ export function createChannelFeed(options: FeedOptions) {
       const entries = ring.since(position);
       return entries && { entries, through: Math.max(last, position), more: false };
     },
-    /** The same from the database, asked once for all who want it at the same time. */
+    /**
+     * The same from the database, asked once for all who want it within a second: what changed meanwhile is in the ring,
+     * which reaches back to where the answer ends.
+     */
     read(position: number): Promise<Backlog<Entry>> {
-      const present = reading.get(position);
+      const present = reads.get(position);
       if (present) return present;
-      const answer = source.entriesAfter(channelId, position).finally(() => reading.delete(position));
-      reading.set(position, answer);
+      const answer = source.entriesAfter(channelId, position);
+      reads.set(position, answer);
+      answer.catch(() => reads.delete(position));
       return answer;
     },
     listen(listener: () => void): () => void {
