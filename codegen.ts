@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { preset } from '@graphql-codegen/client-preset';
 import { codegen } from '@graphql-codegen/core';
 import { type DocumentNode, lexicographicSortSchema, parse, printSchema } from 'graphql';
+import { listSettings } from './api/settings.ts';
 import { schema } from './schema/index.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
@@ -11,6 +12,8 @@ const printed = `${printSchema(lexicographicSortSchema(schema))}\n`;
 
 await writeFile(path('schema/schema.graphql'), printed);
 await writeOperations(parse(printed));
+await writeFile(path('.env.example'), describeEnvironment());
+await writeTable(path('docs/operations.md'));
 
 /** Writes the types and documents of every `.graphql` file of the client to `client/src/gql/graphql.ts`. */
 async function writeOperations(schemaDocument: DocumentNode): Promise<void> {
@@ -39,4 +42,24 @@ async function readOperations() {
       return { location: name, rawSDL, document: parse(rawSDL) };
     }),
   );
+}
+
+/** `.env.example`: every variable with its default, and what it is for. */
+function describeEnvironment(): string {
+  const head =
+    '# Every setting, with its default. Nothing needs to be set on a laptop. Made by npm run codegen from api/settings.ts.';
+  const blocks = listSettings().map(({ name, fallback, description }) => `# ${description}\n${name}=${fallback}`);
+  return `${[head, ...blocks].join('\n\n')}\n`;
+}
+
+/** Writes the table of settings between its two marks in a page. */
+async function writeTable(file: string): Promise<void> {
+  const rows = listSettings().map(({ name, fallback, description }) => {
+    return `| \`${name}\` | ${fallback && `\`${fallback}\``} | ${description} |`;
+  });
+  const table = ['| variable | default | |', '|---|---|---|', ...rows].join('\n');
+  const page = await readFile(file, 'utf8');
+  const written = page.replace(/(?<=<!-- settings.*-->\n).*(?=<!-- \/settings -->)/s, () => `${table}\n`);
+  if (!written.includes(table)) throw new Error(`${file} has no place for the settings`);
+  await writeFile(file, written);
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { ConfigError, readConfig, variableNames } from '../api/config.ts';
+import { ConfigError, readConfig } from '../api/config.ts';
+import { listSettings } from '../api/settings.ts';
 
 async function readExample(): Promise<Map<string, string>> {
   const lines = (await readFile('.env.example', 'utf8')).split('\n').filter((line) => /^[A-Z]/.test(line));
@@ -10,8 +11,19 @@ async function readExample(): Promise<Map<string, string>> {
 test('.env.example names every variable that is read, and its default', async () => {
   const example = await readExample();
 
-  expect([...example.keys()].sort()).toEqual([...variableNames].sort());
+  expect([...example.keys()]).toEqual(listSettings().map(({ name }) => name));
   expect(readConfig(Object.fromEntries(example))).toEqual(readConfig({}));
+});
+
+test('every variable says what it is for, in .env.example and in the docs', async () => {
+  const [example, page] = await Promise.all([readFile('.env.example', 'utf8'), readFile('docs/operations.md', 'utf8')]);
+
+  for (const { name, fallback, description } of listSettings()) {
+    expect(description, name).toMatch(/^\S.*\S$/);
+    expect(example).toContain(`# ${description}\n${name}=${fallback}\n`);
+    expect(page).toMatch(new RegExp(`^\\| \`${name}\` \\|`, 'm'));
+    expect(page).toContain(description);
+  }
 });
 
 test('every variable that is wrong is named in one message', () => {

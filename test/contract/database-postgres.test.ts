@@ -1,21 +1,15 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { paths } from '../../api/config.ts';
 import { type Database, DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
 import { createPostgresDatabase, type PostgresOptions } from '../../api/infra/database/postgres.ts';
 import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
-import { type PostgresService, startPostgres } from '../support/services/postgres.ts';
+import { createSharedDatabase } from '../support/services/shared.ts';
 import { describeDatabase } from './database.ts';
 
 const run = promisify(execFile);
 const away = expect.any(DatabaseUnavailableError);
-
-let shared: PostgresService;
-beforeAll(async () => {
-  shared = await startPostgres();
-});
-afterAll(() => shared.stop());
 
 const opened: Database[] = [];
 afterEach(async () => {
@@ -32,18 +26,18 @@ function create(url: string, options: Partial<PostgresOptions> = {}): Promise<Da
 }
 
 async function open(options: Partial<PostgresOptions> = {}): Promise<Database> {
-  return opening(await create(await shared.createDatabase(), options));
+  return opening(await create(await createSharedDatabase(), options));
 }
 
 /** A database, and the same as an operator sees it. */
 async function openWatched(options: Partial<PostgresOptions> = {}) {
-  const url = await shared.createDatabase();
+  const url = await createSharedDatabase();
   return { database: opening(await create(url, options)), operator: opening(await create(url)) };
 }
 
 const others = `pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`;
 
-describeDatabase('over PostgreSQL', async () => create(await shared.createDatabase()));
+describeDatabase('over PostgreSQL', async () => create(await createSharedDatabase()));
 
 describe('the connections to PostgreSQL', () => {
   test('are at most as many as the pool may have, for Prisma and statements together', async () => {
@@ -173,7 +167,7 @@ describe('transactions over PostgreSQL', () => {
 
 describe('migrations over PostgreSQL', () => {
   test('are applied once when several processes start at the same time', async () => {
-    const url = await shared.createDatabase();
+    const url = await createSharedDatabase();
     const script = `
       const { createPostgresDatabase } = await import('./api/infra/database/postgres.ts');
       const options = { url: process.argv[1], pool: 1, statementTimeoutMs: 5000, migrations: './prisma/migrations' };

@@ -1,24 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { TooLargeError } from '../../api/errors.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createAppender, createLogDatabase, ofKey } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
-import { type KafkaService, startKafka } from '../support/services/kafka.ts';
+import { sharedKafka } from '../support/services/shared.ts';
 import { describeEventLog, patience, record } from './event-log.ts';
 
 const partitions = 4;
 
-let shared: KafkaService;
+let brokers: string[];
 beforeAll(async () => {
-  shared = await startKafka();
+  brokers = (await sharedKafka()).split(',');
 });
-afterAll(() => shared.stop());
 
 function createLog(topicPrefix = `test-${randomUUID()}`) {
   const logger = createTestLogger();
-  const brokers = shared.brokers.split(',');
   const times = { timeoutMs: 10_000, retryMs: 10, commitMs: 50 };
   const log = createKafkaEventLog({ brokers, topicPrefix, partitions, replication: 1, ...times, logger });
   return { ...log, logger, topicPrefix };
@@ -207,7 +205,7 @@ describe('the event log over Kafka', () => {
   });
 
   function createClient() {
-    return new kafkajs.Kafka({ brokers: shared.brokers.split(','), logLevel: kafkajs.logLevel.NOTHING });
+    return new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING });
   }
 
   async function readMessages(topic: string, count: number) {

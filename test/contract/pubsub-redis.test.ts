@@ -1,29 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { matchTopic } from '../../api/events.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createRedisPubSub } from '../../api/infra/pubsub/redis.ts';
 import { createTestLogger } from '../support/logger.ts';
-import { type RedisService, startOwnRedis, startRedis } from '../support/services/redis.ts';
+import { startOwnRedis } from '../support/services/redis.ts';
+import { sharedRedis } from '../support/services/shared.ts';
 import { describePubSub } from './pubsub.ts';
 
 const patience = { timeout: 20_000, interval: 10 };
 
-let shared: RedisService;
+let sharedUrl: string;
 beforeAll(async () => {
-  shared = await startRedis();
+  sharedUrl = await sharedRedis();
 });
-afterAll(() => shared.stop());
 
 describePubSub('over Redis', async () => {
-  const pubsub = create([shared.url]);
+  const pubsub = create([sharedUrl]);
   return { pubsub, dispose: () => pubsub.stop() };
 });
 
 describePubSub('over several Redis servers', async () => {
   const second = await startOwnRedis();
-  const pubsub = create([shared.url, second.url]);
+  const pubsub = create([sharedUrl, second.url]);
   const dispose = async () => {
     await pubsub.stop();
     await second.stop();

@@ -1,28 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { createRedisState } from '../../api/infra/state/redis.ts';
 import { type State, StateUnavailableError, type Ticket } from '../../api/infra/state/state.ts';
 import { createTestLogger } from '../support/logger.ts';
-import { type RedisService, startOwnRedis, startRedis } from '../support/services/redis.ts';
+import { startOwnRedis } from '../support/services/redis.ts';
+import { sharedRedis } from '../support/services/shared.ts';
 import { describeState } from './state.ts';
 
 const patience = { timeout: 20_000, interval: 10 };
 const times = { leaseMs: 30_000, relaxMs: 10_000 };
 
-let shared: RedisService;
+let sharedUrl: string;
 beforeAll(async () => {
-  shared = await startRedis();
+  sharedUrl = await sharedRedis();
 });
-afterAll(() => shared.stop());
 
 type Options = Partial<Pick<Parameters<typeof createRedisState>[0], 'prefix' | 'timeoutMs' | 'now'>>;
 
 describeState('over Redis', async () => {
   let now = Date.now();
-  const state = create(shared.url, { now: () => now });
+  const state = create(sharedUrl, { now: () => now });
   const advance = async (ms: number) => {
     now += ms;
   };
@@ -42,7 +42,7 @@ describe('state over Redis', () => {
   const stateOver = (url: string, options: Options = {}) => opening(create(url, options));
 
   test('ends leases by the clock of Redis', async () => {
-    const state = stateOver(shared.url);
+    const state = stateOver(sharedUrl);
     const ghost = ticket();
     await state.tickets.enter(ghost, { leaseMs: 50, relaxMs: 10 });
     const { offline: gone } = await state.presence.renew('one', ['ada'], 50);
@@ -55,7 +55,7 @@ describe('state over Redis', () => {
   });
 
   test('says by the clock of Redis when a lease ends and how long somebody has been away', async () => {
-    const state = stateOver(shared.url);
+    const state = stateOver(sharedUrl);
     const before = Date.now();
     const entered = await state.tickets.enter(ticket(), times);
     expect(entered).toMatchObject({ status: 'waiting' });
@@ -91,7 +91,7 @@ describe('state over Redis', () => {
 
   test('shares tickets, presence and limits between processes of one prefix, and with no other', async () => {
     const [here, there, elsewhere] = ['same', 'same', 'other'].map((part) =>
-      stateOver(shared.url, { prefix: `${own}:${part}` }),
+      stateOver(sharedUrl, { prefix: `${own}:${part}` }),
     );
     const [ada, bob, carol] = [ticket(), ticket(), ticket()];
     await here?.tickets.enter(ada, times);
@@ -109,7 +109,7 @@ describe('state over Redis', () => {
 
   test('puts each of a thousand who enter at once by two processes into at most one pair', async () => {
     const options = { prefix: `${own}:crowd` };
-    const [one, other] = [stateOver(shared.url, options), stateOver(shared.url, options)];
+    const [one, other] = [stateOver(sharedUrl, options), stateOver(sharedUrl, options)];
     const all = Array.from({ length: 1_000 }, (_, n) => ticket({ tags: n % 3 === 0 ? [] : [`tag ${n % 7}`] }));
 
     const entered = await Promise.all(
@@ -135,7 +135,7 @@ describe('state over Redis', () => {
       fc.asyncProperty(fc.array(operation, { minLength: 10, maxLength: 60 }), async (operations) => {
         let now = Date.now();
         const clock = { now: () => now };
-        const [memory, redis] = [createMemoryState(clock), stateOver(shared.url, clock)];
+        const [memory, redis] = [createMemoryState(clock), stateOver(sharedUrl, clock)];
         for (const one of operations) {
           if (one.name === 'advance') now += one.ms;
           else expect(await perform(redis, one), JSON.stringify(one)).toEqual(await perform(memory, one));
@@ -148,7 +148,7 @@ describe('state over Redis', () => {
 
   test('renews many more users than fit in one script, and tells of all who went', async () => {
     let now = Date.now();
-    const state = stateOver(shared.url, { now: () => now });
+    const state = stateOver(sharedUrl, { now: () => now });
     const users = Array.from({ length: 1_700 }, (_, n) => `user ${n}`);
 
     const { online } = await state.presence.renew('one', users, 1_000);

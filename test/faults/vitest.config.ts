@@ -7,6 +7,7 @@ export default defineConfig({
     root: '.',
     include: ['test/faults/**/*.test.ts'],
     exclude: filesLeftOut(),
+    globalSetup: ['test/support/services/shared-servers.ts'],
     setupFiles: ['test/support/setup.ts'],
     testTimeout: 300_000,
     hookTimeout: 60_000,

@@ -5,26 +5,20 @@ import { follow, followMessages, guest, socket } from '../support/client.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
 import { freePort } from '../support/free-port.ts';
 import type { ServerProcess } from '../support/process.ts';
-import { startKafka } from '../support/services/kafka.ts';
-import { startPostgres } from '../support/services/postgres.ts';
-import { startRedis } from '../support/services/redis.ts';
+import { guardChild } from '../support/services/guard.ts';
+import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
 
-const services: { stop(): Promise<void> }[] = [];
 let databaseUrl: string;
 let cluster: Cluster;
 let [here, there]: ServerProcess[] = [];
 
 beforeAll(async () => {
-  const [postgres, redis, kafka] = await Promise.all([startPostgres(), startRedis(), startKafka()]);
-  services.push(postgres, redis, kafka);
-  databaseUrl = await postgres.createDatabase();
-  cluster = createCluster({ databaseUrl, redisUrl: redis.url, brokers: kafka.brokers });
+  const [brokers, redisUrl] = await Promise.all([sharedKafka(), sharedRedis()]);
+  databaseUrl = await createSharedDatabase();
+  cluster = createCluster({ databaseUrl, redisUrl, brokers });
   [here, there] = await Promise.all([cluster.gateway(), cluster.gateway(), cluster.bridge(), cluster.bridge()]);
 }, 120_000);
-afterAll(async () => {
-  await cluster?.stop();
-  await Promise.all(services.map((one) => one.stop()));
-});
+afterAll(() => cluster?.stop());
 
 const send =
   'mutation ($id: ID!, $text: String!) { send(input: { channelId: $id, text: $text }) { message { id seq } } }';
@@ -106,6 +100,7 @@ test('the balancer passes requests and sockets on, and goes by a gateway that st
     env: { BIND: `127.0.0.1:${port}`, GATEWAY1: addressOf(first), GATEWAY2: addressOf(second) },
     stdio: 'ignore',
   });
+  guardChild(balancer);
   const at = `http://127.0.0.1:${port}`;
   await vi.waitFor(async () => expect((await fetch(`${at}/ready`)).status).toBe(200), { timeout: 10_000 });
 

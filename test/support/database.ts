@@ -2,11 +2,12 @@ import { paths } from '../../api/config.ts';
 import type { Database } from '../../api/infra/database/database.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { createPostgresDatabase } from '../../api/infra/database/postgres.ts';
-import { type PostgresService, startPostgres } from './services/postgres.ts';
+import { hasService } from './services/left-out.ts';
+import { createSharedDatabase } from './services/shared.ts';
 
-/** Where the database of a test may run. */
-export const databaseKinds = ['PGlite', 'PostgreSQL'] as const;
-export type DatabaseKind = (typeof databaseKinds)[number];
+/** Where the database of a test may run here. */
+export const databaseKinds: readonly DatabaseKind[] = hasService('PostgreSQL') ? ['PGlite', 'PostgreSQL'] : ['PGlite'];
+export type DatabaseKind = 'PGlite' | 'PostgreSQL';
 
 /** A database of one's own with all migrations, in memory unless told otherwise, and a way to empty it. */
 export async function openDatabase(kind: DatabaseKind = 'PGlite') {
@@ -31,21 +32,7 @@ function open(kind: DatabaseKind): Promise<Database> {
   return kind === 'PGlite' ? createPgliteDatabase({ migrations }) : openPostgres(migrations);
 }
 
-/** One server a file, for as long as one of its databases is open. */
-let server: Promise<PostgresService> | undefined;
-let users = 0;
-
 async function openPostgres(migrations: string): Promise<Database> {
-  users++;
-  server ??= startPostgres();
-  const url = await (await server).createDatabase();
-  const database = await createPostgresDatabase({ url, pool: 5, statementTimeoutMs: 10_000, migrations });
-  const stop = async () => {
-    await database.stop();
-    if (--users > 0) return;
-    const unused = server;
-    server = undefined;
-    await (await unused)?.stop();
-  };
-  return { ...database, stop };
+  const url = await createSharedDatabase();
+  return createPostgresDatabase({ url, pool: 5, statementTimeoutMs: 10_000, migrations });
 }

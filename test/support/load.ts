@@ -6,7 +6,7 @@ const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
   send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } }
 }`;
 const page = `query ($id: ID!, $after: String) { channel(id: $id) { messages(first: 100, after: $after) {
-  nodes { id seq kind clientId } pageInfo { hasNextPage endCursor } } } }`;
+  nodes { id seq position kind clientId text sentAt editedAt deletedAt author { name } } pageInfo { hasNextPage endCursor } } } }`;
 
 /** A subscriber, and when each entry reached it. */
 interface Subscriber {
@@ -16,6 +16,10 @@ interface Subscriber {
 
 /** People who talk in one room as fast as they can, and people who follow it over whatever happens. */
 export interface Load {
+  /** Of the room. */
+  channelId: string;
+  /** Its owner, one of the senders. */
+  owner: Person;
   /** How many sends were acknowledged so far. */
   acknowledged(): number;
   /** Resolves once so many more were acknowledged. */
@@ -37,6 +41,7 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
   let turn = 0;
   const anyUrl = () => urls()[turn++ % urls().length] ?? '';
   const people = await Promise.all(Array.from({ length: senders }, (_, n) => guest(anyUrl(), `Sender ${n}`)));
+  const [owner] = people as [Person];
   const channelId = await openRoom(people, anyUrl);
   const acknowledged = new Map<string, string>();
   let isOver = false;
@@ -69,6 +74,8 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
   const countDelivered = () => following.reduce((sum, { followed }) => sum + followed.received.length, 0);
 
   return {
+    channelId,
+    owner,
     acknowledged: () => acknowledged.size,
     async progress(more, timeoutMs = 60_000) {
       const goal = acknowledged.size + more;
@@ -85,7 +92,7 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
     async verify() {
       isOver = true;
       await Promise.all(talking);
-      const history = await readAll(anyUrl(), people[0] as Person, channelId);
+      const history = await readHistory(anyUrl(), owner.token, channelId);
       checkHistory(history, acknowledged);
       for (const { followed, end } of following) {
         await vi.waitFor(() => expect(followed.received.at(-1)?.seq).toBe(history.at(-1)?.seq), { timeout: 60_000 });
@@ -118,7 +125,8 @@ async function openRoom([host, ...others]: Person[], anyUrl: () => string): Prom
   return id;
 }
 
-async function readAll(url: string, { token }: Person, channelId: string): Promise<Answer[]> {
+/** Every entry of a channel, in order, page by page. */
+export async function readHistory(url: string, token: string, channelId: string): Promise<Answer[]> {
   const entries: Answer[] = [];
   for (let after: string | null = null; ; ) {
     const { data, errors }: Awaited<ReturnType<typeof ask>> = await ask(url, page, { id: channelId, after }, token);

@@ -17,17 +17,7 @@ export async function startNetwork(target: string): Promise<Network> {
   let isCut = false;
   const server = createServer((near) => {
     const far = connect(Number(port), '127.0.0.1');
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => {});
-      one.once('close', () => {
-        sockets.delete(one);
-        other.destroy();
-      });
-    }
+    tie(near, far, sockets);
     if (isCut) near.destroy();
     else near.pipe(far).pipe(near);
   });
@@ -50,4 +40,19 @@ export async function startNetwork(target: string): Promise<Network> {
       destroy();
     },
   };
+}
+
+/** Has what ends one end of a connection end the other; both are among the sockets while they are open. */
+export function tie(near: Socket, far: Socket, sockets: Set<Socket>): void {
+  for (const [one, other] of [
+    [near, far],
+    [far, near],
+  ] as const) {
+    sockets.add(one);
+    one.on('error', () => {});
+    one.once('close', () => {
+      sockets.delete(one);
+      other.destroy();
+    });
+  }
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { guardChild } from './services/guard.ts';
 
 /** A server in a process of its own. */
 export interface ServerProcess {
@@ -18,6 +19,7 @@ export async function startProcess(environment: Record<string, string>): Promise
     env: { ...process.env, HOST: '127.0.0.1', PORT: '0', RATE_LIMITS: 'off', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  guardChild(child);
   const url = await readyAt(child);
   return {
     url,

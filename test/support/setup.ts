@@ -10,3 +10,6 @@ afterEach(() => {
   expect(errors, 'a test is not to print errors').not.toHaveBeenCalled();
   errors.mockRestore();
 });
+
+// A worker that its run has left behind would go on, with all that it started.
+process.once('disconnect', () => process.exit(1));

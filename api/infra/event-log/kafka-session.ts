@@ -27,7 +27,10 @@ export interface Session {
   close(): Promise<void>;
 }
 
-const retries = 5;
+/** For about 12 s, in which a partition finds a new leader: who gave up and joined anew would wait for the session to end. */
+const retries = 25;
+/** How long a leader is believed in: kafkajs goes on to ask one that is gone for as long. */
+const metadataMs = 2_000;
 /** How long a read waits for records: a partition that was paused is not read before that. */
 const maxWaitMs = 100;
 /** How long a read waits for a slow handler before the other partitions go on without it. */
@@ -64,6 +67,7 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
       heartbeatInterval: Math.floor(sessionTimeoutMs / 6),
       maxWaitTimeInMs: maxWaitMs,
       allowAutoTopicCreation: false,
+      metadataMaxAge: metadataMs,
       retry: { initialRetryTime: 50, maxRetryTime: 500, retries, restartOnFailure: async () => false },
     });
   }

@@ -1,112 +1,65 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import kafkajs from 'kafkajs';
 import { freePort } from '../free-port.ts';
+import { findKafkaJars } from './kafka-jars.ts';
+import { type Server, startServer } from './server.ts';
 
-/** A Kafka broker for tests. */
-export interface KafkaService {
-  /** `host:port`, several separated by commas. */
+/** A Kafka broker for tests; started again, it has its data. */
+export interface KafkaService extends Server {
+  /** `host:port`. */
   brokers: string;
-  /** Of its process; null when it was there before the test. */
-  pid: number | null;
-  /** Sends its process a signal; resolves when it is gone, for signals that end it. */
-  kill(signal: NodeJS.Signals): Promise<void>;
-  /** Starts it again with its data, at the same address. */
-  restart(): Promise<void>;
-  stop(): Promise<void>;
+}
+
+/** A broker of a cluster. */
+interface Node {
+  id: number;
+  port: number;
+  /** Where clients are told to find it. */
+  advertisedPort: number;
+  controllerPort: number;
 }
 
 const run = promisify(execFile);
-const version = '4.4.0';
-const cache = join(homedir(), '.cache', 'parley-kafka');
 
-/** The brokers that `TEST_KAFKA_BROKERS` names, else one of its own. */
-export async function startKafka(): Promise<KafkaService> {
-  const given = process.env['TEST_KAFKA_BROKERS'];
-  if (!given) return startOwnKafka();
-  const refuse = async () => {
-    throw new Error('a broker that was there before is not to be killed: use startOwnKafka');
-  };
-  return { brokers: given, pid: null, kill: refuse, restart: refuse, stop: async () => {} };
+/**
+ * A broker that belongs to the test, which may kill it: Apache Kafka under Java 17 on free ports.
+ * @param ports.advertisedPort where clients are told to find it, if not at `port`
+ */
+export async function startOwnKafka(ports: { port?: number; advertisedPort?: number } = {}): Promise<KafkaService> {
+  const node = await createNode(1, ports);
+  return startBroker(node, [node], randomUUID());
 }
 
-/** A broker that belongs to the test, which may kill it: Apache Kafka under Java 17 on free ports. */
-export async function startOwnKafka(): Promise<KafkaService> {
-  const libraries = await findLibraries();
+/** A cluster of brokers that belong to the test, by the same means: each may be killed by itself. */
+export async function startOwnKafkas(count: number): Promise<KafkaService[]> {
+  const nodes = await Promise.all(Array.from({ length: count }, (_, n) => createNode(n + 1)));
+  const cluster = randomUUID();
+  return Promise.all(nodes.map((node) => startBroker(node, nodes, cluster)));
+}
+
+async function createNode(id: number, ports: { port?: number; advertisedPort?: number } = {}): Promise<Node> {
+  const { port = await freePort(), advertisedPort = port } = ports;
+  return { id, port, advertisedPort, controllerPort: await freePort() };
+}
+
+async function startBroker(node: Node, nodes: readonly Node[], cluster: string): Promise<KafkaService> {
   const directory = await mkdtemp(join(tmpdir(), 'parley-kafka-'));
-  const [port, controllerPort] = [await freePort(), await freePort()];
-  const settings = join(directory, 'server.properties');
-  await writeFile(settings, describeBroker(port, controllerPort, join(directory, 'data')));
-  const format = ['format', '-t', randomUUID(), '-c', settings];
-  await run('java', [...java(libraries), 'kafka.tools.StorageTool', ...format]);
-  const brokers = `127.0.0.1:${port}`;
-  const spawnBroker = () => spawnReady([...java(libraries), 'kafka.Kafka', settings], brokers);
-  let child = await spawnBroker();
-
-  async function kill(signal: NodeJS.Signals): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await gone;
-  }
-
-  return {
-    brokers,
-    get pid() {
-      return child.pid ?? null;
-    },
-    kill,
-    async restart() {
-      await kill('SIGKILL');
-      child = await spawnBroker();
-    },
-    async stop() {
-      await kill('SIGKILL');
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-/** The directory of Kafka's jars: downloaded by Maven once, and found by later runs. */
-async function findLibraries(): Promise<string> {
-  const libraries = join(cache, version);
-  if (existsSync(libraries)) return libraries;
-  await mkdir(cache, { recursive: true });
-  const directory = await mkdtemp(join(cache, 'download-'));
-  await writeFile(join(directory, 'pom.xml'), pom);
-  const target = join(directory, 'libs');
-  const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${target}`];
-  await run('mvn', ['-q', '-B', '-f', join(directory, 'pom.xml'), ...copy]);
-  // Another test may have been first.
-  await rename(target, libraries).catch((error: unknown) => {
-    if (!existsSync(libraries)) throw error;
+  const file = join(directory, 'server.properties');
+  await writeFile(file, describeBroker(node, nodes, join(directory, 'data')));
+  const java = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', `${await findKafkaJars()}/*`];
+  await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', file]);
+  const brokers = `127.0.0.1:${node.port}`;
+  const server = await startServer({
+    directory,
+    spawn: () => spawn('java', [...java, 'kafka.Kafka', file], { stdio: ['ignore', 'ignore', 'pipe'] }),
+    ready: () => answers(brokers),
   });
-  await rm(directory, { recursive: true });
-  return libraries;
-}
-
-function java(libraries: string): string[] {
-  return ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', `${libraries}/*`];
-}
-
-async function spawnReady(command: readonly string[], brokers: string): Promise<ChildProcess> {
-  const child = spawn('java', command, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let printed = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    printed = (printed + String(chunk)).slice(-10_000);
-  });
-  const ended = once(child, 'exit').then(([code]) => {
-    throw new Error(`Kafka ended with ${code}:\n${printed}`);
-  });
-  await Promise.race([ended, answers(brokers)]);
-  ended.catch(() => {});
-  return child;
+  return Object.assign(server, { brokers });
 }
 
 /** Kafka says nowhere that it is up: it is when it answers. */
@@ -118,22 +71,27 @@ async function answers(brokers: string): Promise<void> {
   await admin.disconnect();
 }
 
-function describeBroker(port: number, controllerPort: number, data: string): string {
+function describeBroker(
+  { id, port, advertisedPort, controllerPort }: Node,
+  nodes: readonly Node[],
+  data: string,
+): string {
   const settings = {
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    'node.id': id,
+    'controller.quorum.voters': nodes.map((node) => `${node.id}@127.0.0.1:${node.controllerPort}`).join(),
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertisedPort}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': data,
     'offsets.topic.num.partitions': 4,
-    'offsets.topic.replication.factor': 1,
-    'transaction.state.log.replication.factor': 1,
+    'offsets.topic.replication.factor': nodes.length,
+    'transaction.state.log.replication.factor': nodes.length,
     'transaction.state.log.min.isr': 1,
-    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.replication.factor': nodes.length,
     'share.coordinator.state.topic.min.isr': 1,
+    'min.insync.replicas': Math.ceil(nodes.length / 2),
     'group.initial.rebalance.delay.ms': 0,
     // Let tests wait less: for a consumer that is gone, and for a broker that was killed and begins again.
     'group.min.session.timeout.ms': 500,
@@ -145,24 +103,3 @@ function describeBroker(port: number, controllerPort: number, data: string): str
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
 }
-
-const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>parley</groupId>
-  <artifactId>kafka</artifactId>
-  <version>1</version>
-  <packaging>pom</packaging>
-  <dependencies>
-    <dependency>
-      <groupId>org.apache.kafka</groupId>
-      <artifactId>kafka_2.13</artifactId>
-      <version>${version}</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.kafka</groupId>
-      <artifactId>kafka-server</artifactId>
-      <version>${version}</version>
-    </dependency>
-  </dependencies>
-</project>
-`;

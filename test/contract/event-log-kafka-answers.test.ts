@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
+import { freePort } from '../support/free-port.ts';
+import { createLogDatabase } from '../support/log-database.ts';
+import { createTestLogger } from '../support/logger.ts';
+import { type KafkaService, startOwnKafka } from '../support/services/kafka.ts';
+import { type KafkaProxy, startKafkaProxy } from '../support/services/kafka-proxy.ts';
+import { patience, record } from './event-log.ts';
+
+const rounds = 20;
+
+let proxy: KafkaProxy;
+let broker: KafkaService;
+
+beforeAll(async () => {
+  const port = await freePort();
+  proxy = await startKafkaProxy(port);
+  broker = await startOwnKafka({ port, advertisedPort: proxy.port });
+});
+afterAll(async () => {
+  await broker?.stop();
+  proxy?.stop();
+});
+
+test('a stored request whose answer is lost is neither taken for the next one nor stored again', async () => {
+  const brokers = [`127.0.0.1:${proxy.port}`];
+  const options = { brokers, topicPrefix: `test-${randomUUID()}`, partitions: 1, replication: 1, timeoutMs: 10_000 };
+  const log = createKafkaEventLog({ ...options, logger: createTestLogger() });
+  const texts: string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    proxy.loseNextAnswer();
+    const burst = Array.from({ length: 4 }, (_, n) => `${round} ${n}`);
+    texts.push(...burst);
+    await appendEach(burst);
+  }
+  expect(proxy.lost()).toBe(rounds);
+
+  const database = createLogDatabase();
+  await log.consume(database.handler());
+  await vi.waitFor(() => expect(database.texts()).toContain(`${rounds - 1} 3`), patience);
+  expect(database.texts()).toEqual(texts);
+  await log.stop();
+
+  /** Each in a request of its own, were they not to wait for each other: none is there when the one before is sent. */
+  async function appendEach(burst: readonly string[]): Promise<void> {
+    const appended: Promise<void>[] = [];
+    for (const text of burst) {
+      appended.push(log.append(record('k', text)));
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    }
+    await Promise.all(appended);
+  }
+});

@@ -1,0 +1,104 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type Answer, ask, followMessages, guest, socket } from '../support/client.ts';
+import { type Cluster, createCluster } from '../support/cluster.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Load, readHistory, startLoad } from '../support/load.ts';
+import type { ServerProcess } from '../support/process.ts';
+import { dumpDatabase, restoreDatabase } from '../support/services/backup.ts';
+import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
+
+const patience = { timeout: 60_000, interval: 50 };
+
+let directory: string;
+let databaseUrl: string;
+let cluster: Cluster;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'parley-restore-'));
+  const [brokers, redisUrl] = await Promise.all([sharedKafka(), sharedRedis()]);
+  databaseUrl = await createSharedDatabase();
+  cluster = createCluster({ databaseUrl, redisUrl, brokers });
+});
+afterAll(async () => {
+  await cluster?.stop();
+  await rm(directory, { recursive: true });
+});
+
+test('a database restored from a dump takes the log up from there: history is what it was, and those who resume get the rest', async () => {
+  const port = `${await freePort()}`;
+  const [stopped, survivor, bridge] = await Promise.all([
+    cluster.gateway({ PORT: port }),
+    cluster.gateway(),
+    cluster.bridge(),
+  ]);
+  const load = await startLoad(() => [survivor.url, stopped.url], { subscribers: 0 });
+  await load.progress(100);
+  const dumped = (await historyOf(load, survivor)).length;
+  const file = join(directory, 'dump');
+  await dumpDatabase(databaseUrl, file);
+  await changeAll(load, survivor.url);
+  await load.progress(300);
+
+  await Promise.all([stopped.kill('SIGTERM'), bridge.kill('SIGTERM')]);
+  const before = await historyOf(load, survivor);
+  const room = await roomOf(load, survivor);
+  expect(before.length).toBeGreaterThan(dumped + 300);
+  const client = socket(survivor.url, load.owner.token);
+  const codes: unknown[] = [];
+  client.on('closed', (event) => codes.push(Reflect.get(Object(event), 'code')));
+  const live = followMessages(client, load.channelId, 0);
+  const changes = before.toSorted((one, other) => one.position - other.position);
+  await vi.waitFor(() => expect(idsOf(live.received)).toEqual(idsOf(changes)), patience);
+
+  await restoreDatabase(databaseUrl, file);
+  await vi.waitFor(() => expect(codes).toContain(1013), patience);
+  await vi.waitFor(() => expect(live.ended?.errors[0]?.extensions?.['code']).toBe('RESYNC_REQUIRED'), patience);
+  expect((await historyOf(load, survivor)).length).toBeLessThan(before.length - 300);
+
+  await Promise.all([cluster.gateway({ PORT: port }), cluster.bridge()]);
+  await vi.waitFor(async () => {
+    const restored = await historyOf(load, survivor);
+    expect(restored.slice(0, before.length)).toEqual(before);
+  }, patience);
+  expect(await roomOf(load, survivor)).toEqual(room);
+  const after = changes.at(-200)?.position;
+  const resumed = followMessages(client, load.channelId, after);
+  await vi.waitFor(() => expect(idsOf(resumed.received.slice(0, 199))).toEqual(idsOf(changes.slice(-199))), patience);
+
+  await load.progress(100);
+  await load.verify();
+  await client.dispose();
+});
+
+const idsOf = (entries: readonly Answer[]) => entries.map(({ id, position }) => `${id} at ${position}`);
+
+function historyOf({ owner, channelId }: Load, { url }: ServerProcess): Promise<Answer[]> {
+  return readHistory(url, owner.token, channelId);
+}
+
+/** The room beside its messages. */
+async function roomOf({ owner, channelId }: Load, { url }: ServerProcess): Promise<Answer> {
+  const query =
+    'query ($id: ID!) { channel(id: $id) { name members(first: 100) { edges { membership { role } node { id name } } } } }';
+  const { data, errors } = await ask(url, query, { id: channelId }, owner.token);
+  expect(errors).toEqual([]);
+  return data.channel;
+}
+
+/** What the log has to bring back beside messages: changes of them, of members, and a member that the dump does not know. */
+async function changeAll({ owner, channelId }: Load, url: string): Promise<void> {
+  const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "first" }) { message { id } } }';
+  const message = (await owner.ask(send, { id: channelId })).send.message;
+  await owner.ask('mutation ($id: ID!) { editMessage(messageId: $id, text: "second") { id } }', message);
+  const doomed = (await owner.ask(send, { id: channelId })).send.message;
+  await owner.ask('mutation ($id: ID!) { deleteMessage(messageId: $id) { id } }', doomed);
+  await owner.ask('mutation ($id: ID!) { updateRoom(channelId: $id, name: "Renamed") { id } }', { id: channelId });
+
+  const late = await guest(url, 'Late');
+  await late.ask('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id: channelId });
+  await late.ask(send, { id: channelId });
+  await late.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id: channelId });
+}

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import kafkajs, { type IHeaders, type KafkaMessage, type Producer } from 'kafkajs';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { createPartitionOf } from '../../api/infra/event-log/kafka-messages.ts';
+import { readId } from '../../schema/ids.ts';
+import { startApp } from '../support/app.ts';
+import { guest, type Person } from '../support/client.ts';
+import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
+
+const partitions = 2;
+const patience = { timeout: 20_000, interval: 20 };
+const prefix = `test-${randomUUID()}`;
+const deadLetters: KafkaMessage[] = [];
+const opened: (() => Promise<unknown>)[] = [];
+
+let app: Awaited<ReturnType<typeof startApp>>;
+let producer: Producer;
+let ada: Person;
+/** Of a room of the test's own. */
+let id: string;
+
+beforeAll(async () => {
+  const [brokers, redisUrl] = await Promise.all([sharedKafka(), sharedRedis()]);
+  app = await startApp({
+    DATABASE_URL: await createSharedDatabase(),
+    REDIS_URL: redisUrl,
+    REDIS_PREFIX: prefix,
+    KAFKA_BROKERS: brokers,
+    KAFKA_TOPIC_PREFIX: prefix,
+    KAFKA_PARTITIONS: `${partitions}`,
+    SEND_TIMEOUT_MS: '3000',
+    JWT_SECRET: randomUUID(),
+  });
+  opened.push(app.stop);
+  ada = await guest(app.url, 'Ada');
+  const kafka = new kafkajs.Kafka({ brokers: brokers.split(','), logLevel: kafkajs.logLevel.NOTHING });
+  producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+  const consumer = kafka.consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100 });
+  opened.push(
+    () => producer.disconnect(),
+    () => consumer.disconnect(),
+  );
+  await producer.connect();
+  await vi.waitFor(() => createRoom(), patience);
+  await consumer.connect();
+  await consumer.subscribe({ topic: `${prefix}.dead-letters`, fromBeginning: true });
+  await consumer.run({ eachMessage: async ({ message }) => void deadLetters.push(message) });
+}, 60_000);
+afterAll(async () => {
+  for (const close of opened.reverse()) await close();
+});
+beforeEach(async () => {
+  id = await createRoom();
+});
+
+async function createRoom(): Promise<string> {
+  return (await ada.ask('mutation { createRoom(input: { name: "Room" }) { id } }')).createRoom.id;
+}
+
+const send = 'mutation ($id: ID!, $text: String!) { send(input: { channelId: $id, text: $text }) { message { seq } } }';
+
+/** Puts a record straight into the log, among those of the room, and answers its partition. */
+async function put(value: Buffer | null, headers: IHeaders): Promise<number> {
+  const [stored] = await producer.send({
+    topic: `${prefix}.events`,
+    messages: [{ key: readId('Channel', id), value, headers }],
+  });
+  return stored?.partition ?? -1;
+}
+
+async function countSetAside(): Promise<number> {
+  const metrics = await (await fetch(`${app.url}/metrics`)).text();
+  return Number(/^parley_events_set_aside_total (\d+)$/m.exec(metrics)?.[1]);
+}
+
+const event = { type: 'ChannelClosed', eventId: randomUUID(), gatewayId: 'nobody', at: '2026-01-01T00:00:00.000Z' };
+const poison: Record<string, { value: Buffer | null; headers: IHeaders; reason: RegExp }> = {
+  'bytes that are no JSON': { value: Buffer.from([0, 255, 123]), headers: { 'parley-wire': '1' }, reason: /JSON/ },
+  'an event that lacks what it needs': {
+    value: Buffer.from(JSON.stringify(event)),
+    headers: { 'parley-wire': '1' },
+    reason: /channelId/,
+  },
+  'no header': { value: Buffer.from(JSON.stringify(event)), headers: {}, reason: /parley-wire header/ },
+  'a header that is no number': { value: Buffer.from('{}'), headers: { 'parley-wire': 'x' }, reason: /parley-wire/ },
+  nothing: { value: null, headers: { 'parley-wire': '1' }, reason: /JSON/ },
+};
+
+test.each(Object.entries(poison))(
+  'a record with %s is set aside as it was, with its reason, and the partition goes on',
+  async (_, { value, headers, reason }) => {
+    const [before, letters] = [await countSetAside(), deadLetters.length];
+    const partition = await put(value, headers);
+
+    expect((await ada.ask(send, { id, text: 'after it' })).send.message.seq).toBe(2);
+
+    await vi.waitFor(() => expect(deadLetters).toHaveLength(letters + 1), patience);
+    const letter = deadLetters.at(-1);
+    expect(String(letter?.key)).toBe(readId('Channel', id));
+    expect(letter?.value).toEqual(value ?? Buffer.alloc(0));
+    const texts = Object.fromEntries(Object.entries(letter?.headers ?? {}).map(([name, text]) => [name, String(text)]));
+    expect(texts).toMatchObject({ ...headers, 'parley-topic': `${prefix}.events`, 'parley-partition': `${partition}` });
+    expect(texts['parley-reason']).toMatch(reason);
+    expect(texts['parley-offset']).toMatch(/^\d+$/);
+    expect(await countSetAside()).toBe(before + 1);
+    expect(app.logger.lines).toContainEqual(expect.objectContaining({ level: 'error', facts: factsOf(texts) }));
+  },
+);
+
+/** What the log line of a record that was set aside names. */
+function factsOf(texts: Record<string, string>): unknown {
+  return {
+    partition: Number(texts['parley-partition']),
+    offset: texts['parley-offset'],
+    reason: texts['parley-reason'],
+  };
+}
+
+test('a record of a newer version makes its partition wait, with an error in the log, and the others go on', async () => {
+  const letters = deadLetters.length;
+  const rooms = await Promise.all(Array.from({ length: 20 }, createRoom));
+  const partition = await put(Buffer.from('{}'), { 'parley-wire': '2' });
+  const partitionOf = createPartitionOf(partitions);
+  const other = rooms.find((room) => partitionOf({ ...anyRecord, key: readId('Channel', room) }) !== partition);
+
+  const error = expect.objectContaining({ name: 'NewerWireError' });
+  const line = { level: 'error', facts: { error, partition }, message: expect.anything() };
+  await vi.waitFor(() => expect(app.logger.lines).toContainEqual(line), patience);
+  expect(await ada.codeOf(send, { id, text: 'behind it' })).toBe('UNAVAILABLE');
+  expect((await ada.ask(send, { id: other, text: 'beside it' })).send.message.seq).toBe(2);
+  expect(deadLetters).toHaveLength(letters);
+});
+
+const anyRecord = { topic: '', value: Buffer.alloc(0), headers: {} };

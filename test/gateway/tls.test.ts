@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startApp } from '../support/app.ts';
+import { makeCertificate } from '../support/certificate.ts';
+
+const run = promisify(execFile);
+
+let directory: string;
+let certificate: string;
+let app: Awaited<ReturnType<typeof startApp>>;
+let url: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'parley-tls-'));
+  const made = await makeCertificate({ cwd: directory });
+  certificate = made.certificate;
+  app = await startApp({ TLS_CERT_FILE: certificate, TLS_KEY_FILE: made.key });
+  url = app.url.replace('http://127.0.0.1', 'https://localhost');
+});
+afterAll(async () => {
+  await app?.stop();
+  await rm(directory, { recursive: true });
+});
+
+/** Somebody who signs in with fetch over HTTPS, and follows what they send with graphql-ws over WSS. */
+const client = `
+  const { guest, socket, followMessages } = await import('./test/support/client.ts');
+  const url = process.argv[1];
+  const { status } = await (await fetch(url + '/ready')).json();
+  const ada = await guest(url, 'Ada');
+  const { createRoom } = await ada.ask('mutation { createRoom(input: { name: "Room" }) { id } }');
+  const sockets = socket(url, ada.token);
+  const { received } = followMessages(sockets, createRoom.id, 0);
+  await ada.ask('mutation ($id: ID!) { send(input: { channelId: $id, text: "hello" }) { message { id } } }', createRoom);
+  while (received.length < 2) await new Promise(setImmediate);
+  await sockets.dispose();
+  console.log(JSON.stringify({ status, texts: received.map(({ text }) => text) }));`;
+
+test('clients talk over HTTPS and WSS with a server that has a certificate', async () => {
+  // Only a process of its own can be made to trust a certificate: it reads that at its start.
+  const arguments_ = ['--import', 'tsx', '--input-type=module', '-e', client, url];
+  const { stdout } = await run(process.execPath, arguments_, { env: { NODE_EXTRA_CA_CERTS: certificate } });
+
+  expect(JSON.parse(stdout)).toEqual({ status: 'ok', texts: ['', 'hello'] });
+});
+
+test('nobody is answered without TLS, and who does not trust the certificate goes no further', async () => {
+  await expect(fetch(`${url}/health`)).rejects.toMatchObject({ cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } });
+  await expect(fetch(`${url.replace('https', 'http')}/health`)).rejects.toThrow('fetch failed');
+});

@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const version = '4.4.0';
+const cache = join(homedir(), '.cache', 'parley-kafka');
+
+/** The directory of Kafka's jars: downloaded by Maven once, and found by later runs. */
+export async function findKafkaJars(): Promise<string> {
+  const libraries = join(cache, version);
+  if (existsSync(libraries)) return libraries;
+  await mkdir(cache, { recursive: true });
+  const directory = await mkdtemp(join(cache, 'download-'));
+  await writeFile(join(directory, 'pom.xml'), pom);
+  const target = join(directory, 'libs');
+  const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${target}`];
+  await run('mvn', ['-q', '-B', '-f', join(directory, 'pom.xml'), ...copy]);
+  // Another test may have been first.
+  await rename(target, libraries).catch((error: unknown) => {
+    if (!existsSync(libraries)) throw error;
+  });
+  await rm(directory, { recursive: true });
+  return libraries;
+}
+
+const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>parley</groupId>
+  <artifactId>kafka</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>${version}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka-server</artifactId>
+      <version>${version}</version>
+    </dependency>
+  </dependencies>
+</project>
+`;

@@ -1,0 +1,100 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { guardChild, guardDirectory } from './guard.ts';
+
+/** A server that belongs to whoever started it, who may kill it; it ends with the process that started it. */
+export interface Server {
+  /** Of its first process. */
+  readonly pid: number;
+  /** Sends all its processes a signal; resolves when they are gone, for signals that end them. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Starts it again at the same address. */
+  restart(): Promise<void>;
+  /** Kills it and removes its directory. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a server.
+ * @param options.directory what it keeps; removed with it
+ * @param options.spawn starts its first process
+ * @param options.ready resolves when that answers
+ * @param options.childrenOf the processes that are to get signals beside the first
+ * @throws with what it printed when it ends instead
+ */
+export async function startServer(options: {
+  directory: string;
+  spawn(): ChildProcess;
+  ready(child: ChildProcess): Promise<void>;
+  childrenOf?(pid: number): Promise<number[]>;
+}): Promise<Server> {
+  const { directory, childrenOf = async () => [] } = options;
+  guardDirectory(directory);
+  let child = await start();
+
+  async function start(): Promise<ChildProcess> {
+    const started = options.spawn();
+    guardChild(started);
+    const ended = endOf(started);
+    await Promise.race([options.ready(started), ended]);
+    ended.catch(() => {});
+    return started;
+  }
+
+  async function kill(signal: NodeJS.Signals): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+    const gone = once(child, 'exit');
+    for (const pid of [child.pid, ...(await childrenOf(child.pid))]) send(pid, signal);
+    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await gone;
+  }
+
+  return {
+    get pid() {
+      return child.pid ?? 0;
+    },
+    kill,
+    async restart() {
+      await kill('SIGKILL');
+      child = await start();
+    },
+    async stop() {
+      await kill('SIGKILL');
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Resolves when a process has printed something. */
+export function printing(text: string): (child: ChildProcess) => Promise<void> {
+  return ({ stdout, stderr }) =>
+    new Promise((resolve) => {
+      let printed = '';
+      for (const stream of [stdout, stderr])
+        stream?.on('data', (chunk: Buffer) => {
+          if (printed.length < 10_000) printed += String(chunk);
+          if (printed.includes(text)) resolve();
+        });
+    });
+}
+
+/** Rejects when a process has ended, with the last that it printed. */
+function endOf(child: ChildProcess): Promise<never> {
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => {
+      printed = (printed + String(chunk)).slice(-10_000);
+    });
+  return new Promise((_, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`${child.spawnfile} ended with ${code}:\n${printed}`)));
+  });
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
