@@ -23,7 +23,7 @@ export async function measurePgbench({ postgres }: Services, seconds: number): P
   await writeFile(file, insert);
   const url = await postgres.createDatabase();
   await run(await program('psql'), [url, '-c', table]);
-  const asked = ['-n', '-c', '16', '-j', '2', '-T', String(seconds), '-f', file, url];
+  const asked = ['-n', '-c', '16', '-j', '2', '-T', String(seconds), '-f', file, `${url}?sslmode=disable`];
   const { stdout } = await run(await program('pgbench'), asked);
   await rm(directory, { recursive: true });
   return Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
