@@ -12,7 +12,7 @@ import { readCaller } from './context.ts';
 import { createGraphiQL } from './graphiql.ts';
 import { createGraphQL } from './graphql.ts';
 import type { createHealth } from './health.ts';
-import { requestId, withRequestId } from './request-id.ts';
+import { readRequestId } from './request-id.ts';
 import { createStatic } from './static.ts';
 import { createStreams } from './streams.ts';
 import { createWebSockets } from './websocket.ts';
@@ -61,29 +61,28 @@ export function createGateway(options: GatewayOptions) {
   let graphiql: ReturnType<typeof createGraphiQL> | undefined;
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
-    withRequestId(headerOf(request, 'x-request-id'), () => {
-      const id = requestId();
-      response.setHeader('x-request-id', id);
-      endWithAnswer(request, response);
-      answer(request, response).catch((error: unknown) => fail(response, error, id));
-    });
+    const requestId = readRequestId(request);
+    response.setHeader('x-request-id', requestId);
+    endWithAnswer(request, response);
+    answer(request, response, requestId).catch((error: unknown) => fail(response, error, requestId));
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answer(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     const path = pathOf(request);
-    if (path === '/graphql') return answerGraphQL(request, response);
+    if (path === '/graphql') return answerGraphQL(request, response, requestId);
     if (path.startsWith('/avatars/')) return avatars(request, response);
     return (health.routes[path] ?? client)(request, response);
   }
 
-  async function answerGraphQL(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answerGraphQL(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     if (request.method === 'GET' && wantsPage(request)) {
       graphiql ??= createGraphiQL();
       const { headers, body } = await graphiql;
       response.writeHead(200, headers).end(body);
       return;
     }
-    await graphql.handle(request, response, { req: request, res: response, caller: readCaller(request, trustProxy) });
+    const caller = readCaller(request, trustProxy);
+    await graphql.handle(request, response, { req: request, res: response, caller, requestId });
   }
 
   function fail(response: ServerResponse, error: unknown, requestId: string): void {
@@ -142,9 +141,4 @@ function pathOf({ url = '/' }: IncomingMessage): string {
 
 function wantsPage(request: IncomingMessage): boolean {
   return (request.headers.accept ?? '').includes('text/html') && !(request.url ?? '').includes('query=');
-}
-
-function headerOf(request: IncomingMessage, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
 }

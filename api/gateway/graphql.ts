@@ -22,11 +22,14 @@ import {
   maxTokens,
 } from './limits.ts';
 import { createMask } from './mask.ts';
+import { createMasking } from './masking.ts';
 import type { Streams } from './streams.ts';
 import { subscribe } from './subscribe.ts';
 
 /** What Yoga is given with each operation: the request that it came by, or the context that is made already. */
-export type ServerContext = { req: IncomingMessage; res: ServerResponse; caller: Caller } | { context: Context };
+export type ServerContext =
+  | { req: IncomingMessage; res: ServerResponse; caller: Caller; requestId: string }
+  | { context: Context };
 
 /** GraphQL over HTTP and server-sent events; WebSockets share its parsing, validation, execution and masking. */
 export function createGraphQL(options: {
@@ -37,7 +40,6 @@ export function createGraphQL(options: {
   logger: Logger;
 }) {
   const { schema, domain, auth, streams, logger } = options;
-  const mask = createMask({ logger });
 
   return createYoga<ServerContext, Context>({
     schema,
@@ -50,7 +52,7 @@ export function createGraphQL(options: {
     maxRequestBodySize: maxRequestBytes,
     // Tokens travel in a header that pages of other origins cannot make a browser send: any origin may ask.
     cors: { origin: '*', credentials: false, exposedHeaders: ['x-request-id'] },
-    maskedErrors: { maskError: mask },
+    maskedErrors: false,
     parserAndValidationCache: {
       documentCache: createTextCache(maxParsedLetters),
       errorCache: createTextCache(maxParsedLetters),
@@ -65,6 +67,7 @@ export function createGraphQL(options: {
       subscribeAnew,
       streams.plugin,
       refuseUnreadable,
+      createMasking(createMask({ logger })),
     ],
     context: async (given) => {
       if ('context' in given) return given.context;

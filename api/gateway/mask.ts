@@ -1,17 +1,23 @@
+import { randomUUID } from 'node:crypto';
 import { GraphQLError } from 'graphql';
 import { ParleyError, UnavailableError } from '../errors.ts';
 import { DatabaseUnavailableError } from '../infra/database/database.ts';
 import { FeedRestartedError } from '../live/channel-feed.ts';
 import type { Logger } from '../logger.ts';
 import { maxRequestBytes } from './limits.ts';
-import { requestId } from './request-id.ts';
+
+/**
+ * What a client sees of an error.
+ * @param requestId what finds it in the log; without it, an id of its own
+ */
+export type Mask = (error: unknown, requestId?: string) => GraphQLError;
 
 /**
  * What a client sees of an error: those that are meant for it with their code, GraphQL's own with the code that fits,
  * everything else masked, logged once and found by its request id.
  */
-export function createMask({ logger }: { logger: Logger }) {
-  return function mask(error: unknown): GraphQLError {
+export function createMask({ logger }: { logger: Logger }): Mask {
+  return function mask(error, requestId = randomUUID()) {
     if (error instanceof GraphQLError && error.extensions['code'] !== undefined) return withContractCode(error);
     const cause = rootOf(error);
     const at = error instanceof GraphQLError ? error : undefined;
@@ -26,11 +32,10 @@ export function createMask({ logger }: { logger: Logger }) {
         at,
       );
     }
-    const id = requestId();
-    logger.error({ error: cause, requestId: id, path: at?.path }, 'a request failed');
+    logger.error({ error: cause, requestId, path: at?.path }, 'a request failed');
     return toGraphQL(
       'Something went wrong on the server. The request id finds it in its log.',
-      { code: 'INTERNAL_SERVER_ERROR', requestId: id },
+      { code: 'INTERNAL_SERVER_ERROR', requestId },
       cause,
       at,
     );

@@ -1,4 +1,4 @@
-import { type ExecutionArgs, type ExecutionResult, execute, type GraphQLError, getOperationAST } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, execute, getOperationAST } from 'graphql';
 import { getVariableValues } from 'graphql/execution/values.js';
 import type { SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
@@ -11,7 +11,7 @@ import { analyse, selectionKey } from '../live/selection.ts';
 import { createMemberContext } from './context.ts';
 import { refuseCostly } from './cost.ts';
 import type { GraphQLServer } from './graphql.ts';
-import { saysUnavailable } from './mask.ts';
+import { type Mask, saysUnavailable } from './mask.ts';
 import { executeEvent, mapEvents, openSource, renewed } from './subscribe.ts';
 
 /** Execution arguments that know where live results go. */
@@ -24,18 +24,14 @@ interface Prepared extends ExecutionArgs {
  * and executed without what a request needs besides. Subscriptions that follow a live source are served by audiences.
  * @param options.mask what a client sees of an error
  */
-export function createOperations(options: {
-  graphql: GraphQLServer;
-  audiences: Audiences;
-  mask: (error: unknown) => GraphQLError;
-}) {
+export function createOperations(options: { graphql: GraphQLServer; audiences: Audiences; mask: Mask }) {
   const { graphql, audiences, mask } = options;
 
   async function prepare(payload: SubscribePayload, context: Context, sink: Sink) {
     const { schema, parse, validate, contextFactory } = graphql.getEnveloped({ context });
     const document = parse(payload.query);
     const errors = validate(schema, document);
-    if (errors.length > 0) return errors.map(mask);
+    if (errors.length > 0) return errors.map((error: unknown) => mask(error));
     return {
       sink,
       schema,
@@ -76,7 +72,7 @@ export function createOperations(options: {
   }
 
   function masked(result: ExecutionResult): ExecutionResult {
-    return result.errors ? { ...result, errors: result.errors.map(mask) } : result;
+    return result.errors ? { ...result, errors: result.errors.map((error) => mask(error)) } : result;
   }
 
   return {

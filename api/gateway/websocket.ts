@@ -14,7 +14,6 @@ import type { GraphQLServer } from './graphql.ts';
 import { maxSocketMessageBytes } from './limits.ts';
 import { isUnavailable } from './mask.ts';
 import { createProtocol } from './protocol.ts';
-import { withRequestId } from './request-id.ts';
 
 /** A peer without a sign of life for two of these is dead, in milliseconds. */
 const pingMs = 12_000;
@@ -107,7 +106,7 @@ export function createWebSockets(options: {
 
   async function receive(connection: Connection, handle: (data: string) => Promise<void>, data: string): Promise<void> {
     try {
-      await withRequestId(undefined, () => handle(data));
+      await handle(data);
     } catch (error) {
       if (isUnavailable(error)) return close(connection, closeCodes.tryAgainLater, 'Try again later');
       logger.error({ error }, 'a message of a socket could not be handled');
