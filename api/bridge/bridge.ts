@@ -1,3 +1,4 @@
+import { batched } from '../batched.ts';
 import { type ChannelEvent, decodeEvent, NewerWireError } from '../events.ts';
 import { type Database, DatabaseUnavailableError, type Query } from '../infra/database/database.ts';
 import type { Batch, Bounds, Consumption, EventLog, StoredRecord } from '../infra/event-log/event-log.ts';
@@ -5,6 +6,7 @@ import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 import { createApplied } from './applied.ts';
 import { applyEvents, storeOutcomes } from './apply.ts';
+import { createPositions } from './positions.ts';
 import { createPublisher } from './publish.ts';
 
 /** What the bridge counts. */
@@ -22,17 +24,21 @@ interface Item {
   reason: string;
 }
 
+/** What came of one partition. */
+interface Share {
+  partition: number;
+  items: readonly Item[];
+}
+
 /** The log is not the one that the database has applied: an operator is to look. */
 export class WrongLogError extends Error {
   override readonly name = 'WrongLogError';
 }
 
-/** A zombie's lock on the log's position is taken from it after this many milliseconds. */
-const idleTransactionMs = 5_000;
 const purgeMs = 600_000;
 
 /**
- * From the log through the database to pubsub. Each batch is one transaction that also moves the log's position, so every
+ * From the log through the database to pubsub. Batches are applied in transactions that also move the log's position, so every
  * event takes effect exactly once, whoever else believes to hold the partition; what it changed is published after the
  * commit, once at most.
  */
@@ -45,14 +51,15 @@ export function createBridge(options: {
 }) {
   const { log, database, metrics, logger } = options;
   const publisher = createPublisher(options);
+  const positions = createPositions(log.name);
   let consumption: Consumption | undefined;
   let purge: NodeJS.Timeout | undefined;
 
   /** Where the database stands in a partition; that is where to begin. */
   async function assigned(partition: number, bounds: Bounds | null): Promise<bigint> {
     const next = await database.transaction(async (query) => {
-      await query('INSERT INTO log_position VALUES ($1, $2, 0) ON CONFLICT DO NOTHING', [log.name, partition]);
-      return lockPosition(query, partition);
+      await positions.add(query, partition);
+      return lockOne(query, partition);
     });
     if (bounds && (bounds.begin > next || bounds.end < next)) {
       throw new WrongLogError(
@@ -63,47 +70,57 @@ export function createBridge(options: {
   }
 
   async function handle({ partition, records }: Batch): Promise<bigint> {
-    return apply(partition, readItems(records));
+    const share = { partition, items: readItems(records) };
+    return (await together(share)) ?? apply(share);
   }
 
-  /** Applies items of one partition; those that break it are found by halving and set aside. */
-  async function apply(partition: number, items: readonly Item[]): Promise<bigint> {
+  /**
+   * Applies what came of several partitions in one transaction: a commit costs as much as dozens of messages.
+   * @returns where each goes on; null where a share is to be applied by itself: another bridge has its partition locked, or
+   *   one of them breaks the transaction
+   */
+  const together = batched(async (shares: readonly Share[]): Promise<(bigint | null)[]> => {
+    const nexts = await applyShares(shares, positions.lockFree).catch(() => new Map<number, bigint>());
+    return shares.map(({ partition }) => nexts.get(partition) ?? null);
+  });
+
+  /** Applies what came of one partition; items that break it are found by halving and set aside. */
+  async function apply(share: Share): Promise<bigint> {
+    const { partition, items } = share;
     try {
-      const { next, applied } = await database.transaction((query) => applyItems(query, partition, items));
-      metrics.applied(applied.outcomes.length);
-      publisher.publish(applied);
-      return next;
+      const next = (await applyShares([share], positions.lock)).get(partition);
+      return next ?? lost(partition);
     } catch (error) {
       if (error instanceof DatabaseUnavailableError) throw error;
       const [item] = items;
-      if (items.length > 1 || item === undefined) return applyHalves(partition, items);
+      if (items.length > 1 || item === undefined) return applyHalves(share);
       return setAside(partition, item, error);
     }
   }
 
-  async function applyHalves(partition: number, items: readonly Item[]): Promise<bigint> {
+  async function applyHalves({ partition, items }: Share): Promise<bigint> {
     const half = Math.ceil(items.length / 2);
-    const next = await apply(partition, items.slice(0, half));
+    const next = await apply({ partition, items: items.slice(0, half) });
     const first = items[half];
-    return first && next >= first.record.offset ? apply(partition, items.slice(half)) : next;
+    return first && next >= first.record.offset ? apply({ partition, items: items.slice(half) }) : next;
   }
 
-  async function applyItems(query: Query, partition: number, items: readonly Item[]) {
-    const position = await lockPosition(query, partition);
-    const [first] = items;
-    const rest = items.filter(({ record }) => record.offset >= position);
-    const last = rest.at(-1);
-    if (first === undefined || first.record.offset > position || last === undefined) {
-      return { next: position, applied: createApplied() };
-    }
-    const unreadable = rest.find(({ event }) => event === null);
-    if (unreadable) throw new Error(unreadable.reason);
-    const applied = await applyEvents(
-      query,
-      rest.flatMap(({ event }) => event ?? []),
-    );
-    const next = await movePosition(query, partition, last.record.offset + 1n);
-    return { next, applied };
+  /** @returns where the partitions that were locked go on */
+  async function applyShares(shares: readonly Share[], lock: typeof positions.lock): Promise<Map<number, bigint>> {
+    const { nexts, applied } = await database.transaction(async (query) => {
+      const nexts = await lock(
+        query,
+        shares.map(({ partition }) => partition),
+      );
+      const events = shares.flatMap((share) => advance(nexts, share));
+      if (events.length === 0) return { nexts, applied: createApplied() };
+      const applied = await applyEvents(query, events);
+      await positions.move(query, nexts);
+      return { nexts, applied };
+    });
+    metrics.applied(applied.outcomes.length);
+    publisher.publish(applied);
+    return nexts;
   }
 
   async function setAside(partition: number, { record, event }: Item, error: unknown): Promise<bigint> {
@@ -114,33 +131,22 @@ export function createBridge(options: {
     const applied = createApplied();
     if (event) applied.outcomes.push({ event, outcome: { applied: false, rejection: poison } });
     const next = await database.transaction(async (query) => {
-      if ((await lockPosition(query, partition)) !== record.offset) return lockPosition(query, partition);
+      const position = await lockOne(query, partition);
+      if (position !== record.offset) return position;
       await storeOutcomes(query, applied.outcomes);
-      return movePosition(query, partition, record.offset + 1n);
+      await positions.move(query, new Map([[partition, record.offset + 1n]]));
+      return record.offset + 1n;
     });
     publisher.publish(applied);
     return next;
   }
 
-  /** The offset that the database wants next, locked until the transaction ends: one bridge at a time. */
-  async function lockPosition(query: Query, partition: number): Promise<bigint> {
-    const [row] = await query<{ next: string }>(
-      `SELECT next_offset::text AS next, set_config('idle_in_transaction_session_timeout', $3, true)
-       FROM log_position WHERE log = $1 AND partition = $2 FOR UPDATE`,
-      [log.name, partition, String(idleTransactionMs)],
-    );
-    if (row === undefined)
-      throw new DatabaseUnavailableError(`no position for log ${log.name}, partition ${partition}`);
-    return BigInt(row.next);
+  async function lockOne(query: Query, partition: number): Promise<bigint> {
+    return (await positions.lock(query, [partition])).get(partition) ?? lost(partition);
   }
 
-  async function movePosition(query: Query, partition: number, next: bigint): Promise<bigint> {
-    await query('UPDATE log_position SET next_offset = $3::bigint WHERE log = $1 AND partition = $2', [
-      log.name,
-      partition,
-      String(next),
-    ]);
-    return next;
+  function lost(partition: number): never {
+    throw new DatabaseUnavailableError(`no position for log ${log.name}, partition ${partition}`);
   }
 
   async function purgeOutcomes(): Promise<void> {
@@ -171,6 +177,26 @@ const poison = {
   code: 'UNAVAILABLE',
   message: 'This could not be applied and was set aside for the operators of this server.',
 } as const;
+
+/**
+ * Moves a partition that is locked beyond what it brought.
+ * @param nexts where partitions stand; changed
+ * @returns the events that are new; none where the partition is not locked, or its next record is another
+ * @throws when one of them cannot be read
+ */
+function advance(nexts: Map<number, bigint>, { partition, items }: Share): ChannelEvent[] {
+  const position = nexts.get(partition);
+  const [first] = items;
+  if (position === undefined || first === undefined || first.record.offset > position) return [];
+  const rest = items.filter(({ record }) => record.offset >= position);
+  const last = rest.at(-1);
+  if (last === undefined) return [];
+  nexts.set(partition, last.record.offset + 1n);
+  return rest.map(({ event, reason }) => {
+    if (event === null) throw new Error(reason);
+    return event;
+  });
+}
 
 /**
  * What this process can read of the records: those before one that is too new for it.

@@ -1,4 +1,4 @@
-import DataLoader from 'dataloader';
+import { batched } from '../batched.ts';
 import { BadUserInputError, ResyncRequiredError } from '../errors.ts';
 import type { Entry } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
@@ -115,13 +115,13 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     changesOf,
 
     /** A channel, and what somebody is in it, asked for all who ask at the same moment in one statement. */
-    standing: (channelId: string, userId: string): Promise<Standing> => standings.load([channelId, userId]),
+    standing: (channelId: string, userId: string): Promise<Standing> => standings([channelId, userId]),
 
     /**
      * Whether more changed after a position than is replayed.
      */
     async isTooFar(channelId: string, after: number): Promise<boolean> {
-      return (await counts.load([channelId, after])) > maxReplay;
+      return (await counts([channelId, after])) > maxReplay;
     },
 
     /** Entries by their ids, in no order. Who may read them is not asked here. */
@@ -184,20 +184,6 @@ export function admit({ channel, member }: Standing): Admission {
 function toReadable(snapshot: Snapshot) {
   const { entries, count } = snapshot;
   return { channel: admit(snapshot), entries: (entries ?? []).map(toEntry), count };
-}
-
-/** Asks for all keys together that came while the question before was being answered; nothing is kept. */
-function batched<Key, Value>(load: (keys: readonly Key[]) => Promise<(Value | Error)[]>) {
-  let before: Promise<unknown> = Promise.resolve();
-  const batchScheduleFn = (run: () => void) => void before.then(() => setImmediate(run));
-  return new DataLoader<Key, Value>(
-    (keys) => {
-      const answer = load(keys);
-      before = answer.catch(() => {});
-      return answer;
-    },
-    { cache: false, maxBatchSize: 1_000, batchScheduleFn },
-  );
 }
 
 function unzip<First, Second>(pairs: readonly (readonly [First, Second])[]): [First[], Second[]] {

@@ -27,8 +27,8 @@ export const closeCodes = { tryAgainLater: 1013, restarting: 1012, badToken: 440
 /** A close frame has room for 123 bytes of reason, and a letter takes up to three. */
 const maxReasonLength = 41;
 
-/** Sends a message. Resolves when its bytes have left, so that what sends goes on at the pace of its reader. */
-export function send({ outbox }: Connection, message: string): Promise<void> {
+/** Sends a message. What is returned is waited for, so that what sends goes on at the pace of its reader. */
+export function send({ outbox }: Connection, message: string): Promise<void> | undefined {
   return outbox.send(encodeText(message), 'answer');
 }
 

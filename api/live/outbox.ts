@@ -21,8 +21,12 @@ export interface Outbox {
    * @param frames whole WebSocket frames
    */
   add(frames: Buffer, kind: 'entry' | 'signal'): void;
-  /** Frames that leave at once, with what was added before. Resolves when they have left. */
-  send(frames: Buffer, kind: 'answer' | 'backlog'): Promise<void>;
+  /**
+   * Frames that leave at once, with what was added before.
+   * @returns when they have left; nothing where there is room for more answers, so that an operation's last frame leaves with
+   *   the one before it
+   */
+  send(frames: Buffer, kind: 'answer' | 'backlog'): Promise<void> | undefined;
   /** Hands everything to the socket, so that a close comes after it, and takes no more. */
   end(): void;
   /** Forgets what has not left, and takes no more. */
@@ -48,7 +52,7 @@ export interface OutboxBounds {
 
 /** The most that is handed to a socket at once, in bytes: what is not handed over yet can still be forgotten. */
 const maxWrite = 65_536;
-/** From so many bytes on they leave without waiting for more. */
+/** From so many bytes on frames leave without waiting for more, and answers wait for their reader. */
 const enough = 16_384;
 
 /**
@@ -189,11 +193,10 @@ export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow: c
         if (isOpen && kind === 'answer' && answers > socketBytes) overflow();
         // A stream with much to say must not keep the event loop from hearing that its socket has closed.
         if (!isOpen) return new Promise(setImmediate);
-        return new Promise((resolve) => {
-          push({ bytes, kind, onLeft: resolve });
-          isDue = true;
-          soon(flush);
-        });
+        isDue = true;
+        soon(flush);
+        if (kind === 'answer' && answers + bytes.length < enough) return void push({ bytes, kind, onLeft: null });
+        return new Promise((resolve) => push({ bytes, kind, onLeft: resolve }));
       },
       end() {
         if (!isOpen) return;

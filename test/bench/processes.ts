@@ -61,21 +61,21 @@ export function residentKb(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
-/** A thread may end while it is looked at. */
 function nanoseconds(path: string): number {
+  return Number(read(path).split(' ')[0]);
+}
+
+/** A thread or a process may end while it is looked at: there is nothing of it then. */
+function read(path: string): string {
   try {
-    return Number(readFileSync(path, 'utf8').split(' ')[0]);
+    return readFileSync(path, 'utf8');
   } catch {
-    return 0;
+    return '';
   }
 }
 
 function descendants(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number);
+  const children = read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
   return children.flatMap((child) => [child, ...descendants(child)]);
 }
 

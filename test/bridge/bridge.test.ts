@@ -149,6 +149,81 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     await expect(bridge.assigned(0, { begin: 0n, end: 1n })).rejects.toBeInstanceOf(WrongLogError);
   });
 
+  describe('what several partitions bring at once', () => {
+    const partitions = [0, 1, 2, 3];
+
+    /** Partitions with a room each, in which somebody speaks. */
+    async function createCrowd() {
+      let transactions = 0;
+      const workbench = await createWorkbench({
+        ...database,
+        transaction(work) {
+          transactions++;
+          return database.transaction(work);
+        },
+      });
+      for (const partition of partitions.slice(1)) await workbench.bridge.assigned(partition, null);
+      const batchOf = (partition: number) => {
+        const channelId = idOf(`room ${partition}`);
+        const events = [opened(), said(`${partition}`)].map((event) => ({ ...event, channelId }));
+        return { partition, records: records(events) };
+      };
+      transactions = 0;
+      return { ...workbench, batchOf, transactions: () => transactions };
+    }
+
+    test('is applied in one transaction', async () => {
+      const { bridge, batchOf, transactions } = await createCrowd();
+
+      const all = await Promise.all(partitions.map((partition) => bridge.handle(batchOf(partition))));
+
+      expect(all).toEqual([2n, 2n, 2n, 2n]);
+      expect(transactions()).toBe(1);
+      expect((await texts()).sort()).toEqual(['0', '1', '2', '3']);
+    });
+
+    test('suffers nothing from the poison of one of them', async () => {
+      const { bridge, log, batchOf } = await createCrowd();
+      const poison = { partition: 2, records: records([{ value: Buffer.from('?') }]) };
+
+      const all = await Promise.all([
+        ...[0, 1, 3].map((partition) => bridge.handle(batchOf(partition))),
+        bridge.handle(poison),
+      ]);
+
+      expect(all).toEqual([2n, 2n, 2n, 1n]);
+      expect((await texts()).sort()).toEqual(['0', '1', '3']);
+      expect(log.setAsideRecords).toHaveLength(1);
+    });
+
+    // PGlite has one connection: nobody else can hold anything.
+    if (kind === 'PostgreSQL') {
+      test('does not wait for one that another bridge holds', async () => {
+        const { bridge, log, batchOf } = await createCrowd();
+        let release = () => {};
+        let holding = Promise.resolve();
+        await new Promise<void>((hasIt) => {
+          holding = database.transaction(async (query) => {
+            await query('SELECT FROM log_position WHERE log = $1 AND partition = 1 FOR UPDATE', [log.name]);
+            hasIt();
+            await new Promise<void>((done) => {
+              release = done;
+            });
+          });
+        });
+        const waiting = bridge.handle(batchOf(1));
+
+        const others = await Promise.all([0, 2, 3].map((partition) => bridge.handle(batchOf(partition))));
+        expect(others).toEqual([2n, 2n, 2n]);
+        expect((await texts()).sort()).toEqual(['0', '2', '3']);
+
+        release();
+        await holding;
+        expect(await waiting).toBe(2n);
+      });
+    }
+  });
+
   test('users whom a restored database lacks are inserted from what events say of them', async () => {
     const { bridge } = await createWorkbench();
     const joined: ChannelEvent = { ...base('ada'), type: 'MemberJoined', user: factsOf('ada'), revision: 0 };
