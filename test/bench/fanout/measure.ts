@@ -127,8 +127,18 @@ export async function measureMemory(target: Target, profile: Profile): Promise<n
   await setTimeout(1_000);
   const before = residentKb(target.pid);
   const crowd = await gather(target, profile);
-  await setTimeout(15_000);
-  const after = residentKb(target.pid);
+  const after = await restingKb(target.pid);
   crowd.close();
   return (after - before) / profile.connections;
+}
+
+/** What a process holds once it gives nothing back any more: collectors take their time when nothing happens. */
+async function restingKb(pid: number): Promise<number> {
+  await setTimeout(10_000);
+  for (let attempt = 0; attempt < 12; attempt++) {
+    const before = residentKb(pid);
+    await setTimeout(5_000);
+    if (residentKb(pid) > before * 0.99) break;
+  }
+  return residentKb(pid);
 }
