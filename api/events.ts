@@ -86,6 +86,8 @@ export interface Entry {
   position: number;
   text: string;
   replyToId: string | null;
+  /** Who wrote what it answers. */
+  replyToAuthorId: string | null;
   /** ISO 8601, as are the two below. */
   sentAt: string;
   editedAt: string | null;
@@ -128,6 +130,8 @@ export interface Signals {
   heads: readonly Head[];
   /** To every gateway: sessions that were revoked. */
   sessions: readonly string[];
+  /** To every gateway: the user whose blocks changed. */
+  blocks: string;
 }
 export type Topic = keyof Signals & string;
 

@@ -5,10 +5,12 @@ import type { Config } from './config.ts';
 import { createAccounts } from './domain/accounts.ts';
 import { createAuth } from './domain/auth.ts';
 import { createAvatars } from './domain/avatars.ts';
+import { createBlocks } from './domain/blocks.ts';
 import { createChannelList } from './domain/channel-list.ts';
 import { createChannels } from './domain/channels.ts';
 import { createMatching } from './domain/matching.ts';
 import { createMessages } from './domain/messages.ts';
+import { createModeration } from './domain/moderation.ts';
 import { createOutcomes } from './domain/outcomes.ts';
 import { createPresence } from './domain/presence.ts';
 import { createRate, unlimited } from './domain/rates.ts';
@@ -80,6 +82,9 @@ export async function openDomain(given: {
   );
   const channelList = await open(createChannelList({ database, pubsub, heads, logger }));
   metrics.gauge('channel_lists', 'Users whose list of channels somebody here follows.', channelList.size);
+  const blocks = await open(createBlocks({ database, pubsub, logger }));
+  const changeRate = () => (rateLimits ? createRate({ burst: 60, perSecond: 1 }) : unlimited);
+  const moderation = createModeration({ database, blocks, changeRate: changeRate() });
   const accounts = createAccounts({ database, auth, limits: state.limits, rateLimits, logger });
   const domain: Domain = {
     accounts,
@@ -93,7 +98,7 @@ export async function openDomain(given: {
       database,
       submit,
       accounts,
-      changeRate: rateLimits ? createRate({ burst: 60, perSecond: 1 }) : unlimited,
+      changeRate: changeRate(),
     }),
     channelList,
     limits: { messageBytes: config.MAX_MESSAGE_BYTES, replay: config.MAX_REPLAY },
@@ -102,6 +107,7 @@ export async function openDomain(given: {
       submit,
       state,
       pubsub,
+      moderation,
       times: { leaseMs: config.MATCH_LEASE_MS, relaxMs: config.MATCH_RELAX_MS, absenceMs: config.MATCH_ABSENCE_MS },
       rateLimits,
       logger,
@@ -110,10 +116,12 @@ export async function openDomain(given: {
       database,
       submit,
       feeds,
+      blocks,
       sendRate: rateLimits ? createRate({ burst: 200, perSecond: 50 }) : unlimited,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
       maxReplay: config.MAX_REPLAY,
     }),
+    moderation,
     presence,
     receipts: createReceipts({ database, pubsub, logger }),
   };

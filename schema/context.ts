@@ -5,6 +5,7 @@ import type { ChannelList } from '../api/domain/channel-list.ts';
 import type { Channels } from '../api/domain/channels.ts';
 import type { Matching } from '../api/domain/matching.ts';
 import type { Messages } from '../api/domain/messages.ts';
+import type { Moderation } from '../api/domain/moderation.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
 import { UnauthenticatedError } from '../api/errors.ts';
@@ -20,6 +21,7 @@ export interface Domain {
   limits: LimitValues;
   matching: Matching;
   messages: Messages;
+  moderation: Moderation;
   presence: PresenceDomain;
   receipts: Receipts;
 }

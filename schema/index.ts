@@ -4,6 +4,7 @@ import './errors.ts';
 import './limits.ts';
 import './matching.ts';
 import './messages.ts';
+import './moderation.ts';
 import './presence.ts';
 import './receipts.ts';
 import './scalars.ts';

@@ -68,10 +68,16 @@ const makers = {
       (ids) => domain.messages.byIds(ids),
       ({ id }) => id,
     ),
-  lastEntry: ({ domain }: Owner) =>
+  lastEntry: ({ domain, viewer }: Owner) =>
     byKey(
-      (channelIds) => domain.messages.lastOf(channelIds),
+      (channelIds) => domain.messages.lastOf(channelIds, viewer?.userId ?? nobody),
       ({ channelId }) => channelId,
+    ),
+  /** Whom the viewer has blocked. */
+  blocked: ({ domain, viewer }: Owner) =>
+    byKey(
+      async (ids) => (viewer === null ? [] : domain.moderation.blockedAmong(viewer.userId, ids)),
+      (id) => id,
     ),
   /** The viewer's counterpart, by direct channel or match. */
   peer: ({ domain, viewer }: Owner) =>

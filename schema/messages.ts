@@ -67,7 +67,7 @@ builder.node(Message, {
       type: Message,
       nullable: true,
       extensions: shareable,
-      description: 'The message that it answers.',
+      description: 'The message that it answers; null where the viewer has blocked its author.',
       resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : readableMessage(context, replyToId)),
     }),
     sentAt: t.expose('sentAt', { type: 'DateTime', extensions: shareable, description: 'When it was sent.' }),
@@ -239,7 +239,13 @@ builder.subscriptionField('messages', (t) =>
 async function readableMessage(context: Context, id: string): Promise<Entry | null> {
   const isNobody = context.viewer === null && context.memberOf === undefined;
   const entry = isNobody ? null : await context.loaders.entry.load(id);
-  return entry && (await isMember(context, entry.channelId)) ? entry : null;
+  const isReadable = entry !== null && (await isMember(context, entry.channelId)) && !(await isBlocked(context, entry));
+  return isReadable ? entry : null;
+}
+
+/** Results that are made for all members together are not given to who blocked somebody that they show. */
+async function isBlocked({ viewer, loaders }: Context, { authorId }: Entry): Promise<boolean> {
+  return viewer !== null && (await loaders.blocked.load(authorId)) !== null;
 }
 
 /** Who stopped being a member while the answer was made is refused as who never was one. */

@@ -9,7 +9,8 @@ import { Message } from './messages.ts';
 builder.objectFields(Membership, (t) => ({
   unreadCount: t.int({
     nullable: true,
-    description: "How many entries after `seenSeq` there are, one's own left out. Null on others'.",
+    description:
+      "How many entries after `seenSeq` there are, one's own and those of blocked authors left out. Null on others'.",
     resolve: async ({ channelId, userId }, _args, { viewer, loaders }) =>
       userId === viewer?.userId ? ((await loaders.unread.load(channelId))?.count ?? 0) : null,
   }),

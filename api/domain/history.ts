@@ -2,7 +2,7 @@ import { batched } from '../batched.ts';
 import { BadUserInputError, ResyncRequiredError } from '../errors.ts';
 import type { Entry } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
-import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
+import { type EntryRow, entryColumns, toEntry, unblockedBy } from '../infra/database/entries.ts';
 import { toError } from './outcomes.ts';
 import { type Page, type PageRequest, toPage } from './pages.ts';
 import { type ChannelFacts, type MemberFacts, mayRead } from './policies.ts';
@@ -48,7 +48,7 @@ const facts = (userId: string) => `
 const beyond = 2_147_483_647;
 
 /**
- * How a channel's entries are read.
+ * How a channel's entries are read: by a user, who gets none of those that users write whom that one has blocked.
  * @param options.maxReplay the most rows that a resume may lie behind
  */
 export function createHistory({ database, maxReplay }: { database: Database; maxReplay: number }) {
@@ -130,11 +130,12 @@ export function createHistory({ database, maxReplay }: { database: Database; max
       return rows.map(toEntry);
     },
 
-    /** The newest entry of each channel that has one. */
-    async lastOf(channelIds: readonly string[]): Promise<Entry[]> {
+    /** The newest entry of each channel that has one for this reader. */
+    async lastOf(channelIds: readonly string[], userId: string): Promise<Entry[]> {
       const rows = await query<EntryRow>(
-        `SELECT ${entryColumns} FROM channel c JOIN entry e ON e.channel_id = c.id AND e.seq = c.seq WHERE c.id = ANY($1::uuid[])`,
-        [channelIds],
+        `SELECT ${entryColumns} FROM unnest($1::uuid[]) AS w(id) CROSS JOIN LATERAL (
+           SELECT * FROM entry e WHERE e.channel_id = w.id AND ${unblockedBy('$2')} ORDER BY e.seq DESC LIMIT 1) e`,
+        [channelIds, userId],
       );
       return rows.map(toEntry);
     },
@@ -161,13 +162,14 @@ export function createHistory({ database, maxReplay }: { database: Database; max
 }
 
 const changedRows = `
-  (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > $3::int LIMIT $5) found) AS count,
+  (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > $3::int
+    AND ${unblockedBy('$2')} LIMIT $5) found) AS count,
   (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns} FROM entry e WHERE e.channel_id = w.id AND e.position > $3::int
-    ORDER BY e.position LIMIT $4) found) AS entries`;
+    AND ${unblockedBy('$2')} ORDER BY e.position LIMIT $4) found) AS entries`;
 
 function pageRows(direction: 'ASC' | 'DESC'): string {
   return `0 AS count, (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns} FROM entry e
-    WHERE e.channel_id = w.id AND e.seq > $3::int AND e.seq < $5::int ORDER BY e.seq ${direction} LIMIT $4) found) AS entries`;
+    WHERE e.channel_id = w.id AND e.seq > $3::int AND e.seq < $5::int AND ${unblockedBy('$2')} ORDER BY e.seq ${direction} LIMIT $4) found) AS entries`;
 }
 
 /**

@@ -6,6 +6,7 @@ import type { State, Ticket, TicketState } from '../infra/state/state.ts';
 import { createStream } from '../live/stream.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
+import type { Moderation } from './moderation.ts';
 import { type Claim, createPairing, type PairingOptions } from './pairing.ts';
 import { textProblem } from './text.ts';
 
@@ -54,18 +55,28 @@ const rate = { points: 60, windowMs: 60_000 };
  * the database, so that losing all of the queue makes no double match.
  */
 export function createMatching(
-  options: PairingOptions & { state: State; pubsub: PubSub; times: MatchTimes; rateLimits: boolean; logger: Logger },
+  options: PairingOptions & {
+    state: State;
+    pubsub: PubSub;
+    moderation: Pick<Moderation, 'eitherWay'>;
+    times: MatchTimes;
+    rateLimits: boolean;
+    logger: Logger;
+  },
 ) {
-  const { state, pubsub, times, rateLimits, logger } = options;
+  const { state, pubsub, moderation, times, rateLimits, logger } = options;
   const pairing = createPairing(options);
   const { tickets, presence, limits } = state;
 
   /** Takes or renews a place, or finds the match that it comes to. */
-  async function enter(ticket: Ticket): Promise<MatchView> {
+  async function enter(wanted: Ticket): Promise<MatchView> {
+    let ticket = wanted;
     for (let tries = 0; tries < maxTries; tries++) {
       const entered = await tickets.enter(ticket, times).catch(stateAway);
       const view = await comeTo(ticket, entered);
       if (view) return view;
+      // Who cannot be claimed now, or was blocked meanwhile, would be found again.
+      if (entered.status === 'paired') ticket = { ...ticket, avoid: [...ticket.avoid, entered.partner.userId] };
     }
     throw new UnavailableError('No place in the queue could be had just now: try again.');
   }
@@ -143,7 +154,8 @@ export function createMatching(
       if (match && match.status !== 'ENDED') return match;
       const place = await tickets.find(userId).catch(stateAway);
       const id = place?.status === 'waiting' ? place.ticket.id : randomUUID();
-      const ticket = { id, userId, tags, strict: wishes.strict, avoid: latest === null ? [] : [latest.partnerId] };
+      const avoid = [...(latest === null ? [] : [latest.partnerId]), ...(await moderation.eitherWay(userId))];
+      const ticket = { id, userId, tags, strict: wishes.strict, avoid };
       const entered = await enter(ticket);
       // What was found may have ended meanwhile: then the call asks for a new one.
       const view = entered.status === 'ENDED' ? await enter({ ...ticket, id: randomUUID() }) : entered;

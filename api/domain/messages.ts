@@ -9,6 +9,7 @@ import type { Feeds } from '../live/feeds.ts';
 import type { Reader } from '../live/live-source.ts';
 import { createLiveStream, type LiveStream } from '../live/live-stream.ts';
 import type { Viewer } from './auth.ts';
+import type { Blocks, HeldBlocks } from './blocks.ts';
 import { admit, createHistory, refuseGap, refuseNegative } from './history.ts';
 import { type Submit, toError } from './outcomes.ts';
 import { mayDelete, mayEdit, maySend } from './policies.ts';
@@ -32,12 +33,13 @@ export function createMessages(options: {
   database: Database;
   submit: Submit;
   feeds: Feeds;
+  blocks: Pick<Blocks, 'hold'>;
   /** How often one viewer may send. */
   sendRate: Rate;
   maxMessageBytes: number;
   maxReplay: number;
 }) {
-  const { submit, feeds, sendRate, maxMessageBytes, maxReplay } = options;
+  const { submit, feeds, blocks, sendRate, maxMessageBytes, maxReplay } = options;
   const history = createHistory(options);
   const writers = new LRUCache<string, true>({ max: 50_000, ttl: accessTtlMs });
 
@@ -121,12 +123,21 @@ export function createMessages(options: {
     async follow({ userId }: Viewer, channelId: string, after: number | null): Promise<LiveStream<Entry>> {
       refuseNegative(after);
       const channel = admit(await history.standing(channelId, userId));
-      const { feed, release } = await feeds.hold(channelId);
+      const blocked = await blocks.hold(userId);
+      const { feed, release } = await feeds.hold(channelId).catch((error: unknown) => {
+        blocked.release();
+        throw error;
+      });
+      const end = () => {
+        release();
+        blocked.release();
+      };
       try {
         if (after !== null) refuseGap(after, channel, await isTooFar(feed, after));
-        return createLiveStream(feed, createReader(userId, after ?? channel.position, channel.position), release);
+        const from = { position: after ?? channel.position, head: channel.position };
+        return createLiveStream(feed, createReader(userId, from, blocked), end);
       } catch (error) {
-        release();
+        end();
         throw error;
       }
     },
@@ -144,12 +155,19 @@ export type Messages = ReturnType<typeof createMessages>;
 
 const noMemberAnyMore = 'You are no member of this channel any more.';
 
-/** @param head where the channel stood when permission was read: it ends by what comes later alone */
-function createReader(userId: string, position: number, head: number): Reader<Entry> {
+/** @param from.head where the channel stood when permission was read: it ends by what comes later alone */
+function createReader(
+  userId: string,
+  { position, head }: { position: number; head: number },
+  blocked: HeldBlocks,
+): Reader<Entry> {
   return {
     position,
-    judge: (entry) =>
-      entry.position > head && endsMembership(entry, userId) ? new ForbiddenError(noMemberAnyMore) : null,
+    judge(entry) {
+      if (entry.position > head && endsMembership(entry, userId)) return new ForbiddenError(noMemberAnyMore);
+      if (blocked.has(entry.authorId)) return 'skip';
+      return entry.replyToAuthorId !== null && blocked.has(entry.replyToAuthorId) ? 'alone' : null;
+    },
   };
 }
 

@@ -27,7 +27,7 @@ const matchNamespace = '0b0d2c1e-7f0f-4a65-8f3e-9a4f5f8f6d21';
 const claimColumns = `k.ticket_id AS "ticketId", k.user_id AS "userId", k.partner_id AS "partnerId",
   k.channel_id AS "channelId", k.end_reason AS "endReason", EXISTS (SELECT FROM channel c WHERE c.id = k.channel_id) AS opened`;
 
-/** One of the two is taken already, or they met last: the claim is to leave no trace. */
+/** One of the two is taken already or blocked the other, or they met last: the claim is to leave no trace. */
 class PairLapsedError extends Error {
   override readonly name = 'PairLapsedError';
 }
@@ -67,7 +67,7 @@ export function createPairing({ database, submit }: PairingOptions) {
       return claim;
     },
 
-    /** Claims both for each other and opens their channel. Nothing happens when either is taken or they met last. */
+    /** Claims both for each other and opens their channel. Nothing happens when either is taken or has blocked the other, or they met last. */
     async claim(own: Ticket, other: Ticket): Promise<void> {
       const channelId = uuidV5([own.id, other.id].sort().join(':'), matchNamespace);
       try {
@@ -109,6 +109,7 @@ async function insertClaims(query: Query, own: Ticket, other: Ticket, channelId:
      FROM jsonb_to_recordset($1::jsonb) AS s(ticket_id uuid, user_id uuid, partner_id uuid)
      WHERE s.partner_id IS DISTINCT FROM (SELECT k.partner_id FROM match_claim k WHERE k.user_id = s.user_id
        ORDER BY k.claimed_at DESC LIMIT 1)
+       AND NOT EXISTS (SELECT FROM block b WHERE b.blocker_id = s.user_id AND b.blocked_id = s.partner_id)
      ON CONFLICT DO NOTHING RETURNING 1 AS one`,
     [JSON.stringify(sides), channelId],
   );

@@ -1,13 +1,14 @@
 import { BadUserInputError } from '../errors.ts';
 import { seenTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { unblockedBy } from '../infra/database/entries.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
 import { toError } from './outcomes.ts';
 import { mayRead } from './policies.ts';
 
-/** What a member has not seen of a channel: others' entries after the seen mark. */
+/** What a member has not seen of a channel: entries after the seen mark, one's own and those of blocked authors left out. */
 export interface Unread {
   channelId: string;
   count: number;
@@ -71,5 +72,6 @@ const unreadStatement = `
   LEFT JOIN seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id
   CROSS JOIN LATERAL (
     SELECT count(*)::int AS count, (array_agg(e.id ORDER BY e.seq))[1] AS "firstId" FROM entry e
-    WHERE e.channel_id = m.channel_id AND e.seq > greatest(m.joined_seq, s.seq) AND e.author_id <> m.user_id) n
+    WHERE e.channel_id = m.channel_id AND e.seq > greatest(m.joined_seq, s.seq) AND e.author_id <> m.user_id
+      AND ${unblockedBy('m.user_id')}) n
   WHERE m.user_id = $1 AND m.state = 'ACTIVE'`;

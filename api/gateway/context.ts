@@ -34,9 +34,14 @@ export function createContext(
   return refusal ? { ...context, refusal } : context;
 }
 
+/** The context of results that are made for one viewer, of whose connection nothing is known. */
+export function createViewerContext(domain: Domain, viewer: Viewer | null): Context {
+  return createContext(domain, { address: '', userAgent: '' }, viewer);
+}
+
 /** The context of results that are made for members of a channel together: there is no viewer. */
 export function createMemberContext(domain: Domain, channelId: string): Context {
-  return { ...createContext(domain, { address: '', userAgent: '' }, null), memberOf: channelId };
+  return { ...createViewerContext(domain, null), memberOf: channelId };
 }
 
 /**

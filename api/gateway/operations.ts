@@ -3,12 +3,13 @@ import { getVariableValues } from 'graphql/execution/values.js';
 import type { SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../schema/context.ts';
+import type { Viewer } from '../domain/auth.ts';
 import type { MakePayloads, Sink } from '../live/audience.ts';
 import type { Audiences, Selection } from '../live/audiences.ts';
 import type { Positioned } from '../live/live-source.ts';
 import { isLiveStream, type LiveStream } from '../live/live-stream.ts';
 import { analyse, selectionKey } from '../live/selection.ts';
-import { createMemberContext } from './context.ts';
+import { createMemberContext, createViewerContext } from './context.ts';
 import { refuseCostly } from './cost.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { type Mask, saysUnavailable } from './mask.ts';
@@ -63,8 +64,9 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
   }
 
   function makeWith(args: ExecutionArgs): MakePayloads<unknown> {
-    return async (items) => {
-      const own = renewed(args);
+    const { domain } = args.contextValue as Context;
+    return async (items, viewer) => {
+      const own = viewer ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) } : renewed(args);
       const results = await Promise.all(items.map((item) => executeEvent(own, item)));
       if (results.some(({ errors }) => saysUnavailable(errors))) return null;
       return results.map((result) => Buffer.from(JSON.stringify(masked(result))));

@@ -5,15 +5,18 @@ import type { Outbox } from './outbox.ts';
 
 /**
  * Makes the payloads of `next` messages, as JSON.
+ * @param viewer for whom alone; otherwise for all who follow alike
  * @returns one for each item; null where something that is needed is away just now
  */
-export type MakePayloads<Item> = (items: readonly Item[]) => Promise<readonly Buffer[] | null>;
+export type MakePayloads<Item> = (items: readonly Item[], viewer?: object | null) => Promise<readonly Buffer[] | null>;
 
 /** Where what a reader gets is to go. */
 export interface Sink {
   outbox: Outbox;
   /** The operation's id, as JSON. */
   idJson: string;
+  /** Who reads, as `MakePayloads` knows them. */
+  viewer: object | null;
 }
 
 interface Seat<Item extends Positioned> extends Sink {
@@ -77,20 +80,30 @@ export function createAudience<Item extends Positioned>(options: {
     const payloads = items.length > 0 ? await makeUntilDone(items) : [];
     const frames = createFrames(payloads);
     for (const seat of seats) {
-      if (seat.position < through) give(seat, items, payloads, frames);
-      seat.position = Math.max(seat.position, through);
+      if (seat.position < through) give(seat, { items, payloads, frames, through });
     }
     position = through;
   }
 
-  function give(seat: Seat<Item>, items: readonly Item[], payloads: readonly Buffer[], frames: Frames): void {
-    const { chosen, error } = choose(seat, items, payloads);
+  function give(seat: Seat<Item>, { items, payloads, frames, through }: Made<Item>): void {
+    const { chosen, alone, error } = choose(seat, items, payloads);
+    if (alone.length > 0) {
+      fallBehind(seat);
+      return;
+    }
     if (chosen.length > 0) {
       const make = chosen.length === items.length ? frames : createFrames(chosen);
       seat.outbox.add(make(seat.idJson), source.kind);
       metrics.delivered(chosen.length);
     }
+    seat.position = through;
     if (error) leave(seat, error);
+  }
+
+  /** What is to be made for one alone takes its time: that one gets it as a backlog, and then takes its seat again. */
+  function fallBehind(seat: Seat<Item>): void {
+    seats.delete(seat);
+    void catchUp(seat);
   }
 
   /** What comes after a position, in portions. */
@@ -101,9 +114,9 @@ export function createAudience<Item extends Positioned>(options: {
     return { items, through: isAll ? through : (items.at(-1)?.position ?? through), more: more || !isAll };
   }
 
-  async function makeUntilDone(items: readonly Item[]): Promise<readonly Buffer[]> {
+  async function makeUntilDone(items: readonly Item[], viewer?: object | null): Promise<readonly Buffer[]> {
     for (;;) {
-      const payloads = await make(items);
+      const payloads = await make(items, viewer);
       metrics.executed(items.length);
       if (payloads) return payloads;
       await new Promise((resolve) => setTimeout(resolve, retryMs));
@@ -137,7 +150,10 @@ export function createAudience<Item extends Positioned>(options: {
   }
 
   async function sendBacklog(seat: Seat<Item>, items: readonly Item[]): Promise<void> {
-    const payloads = await makeOrRecall(items);
+    const payloads = [...(await makeOrRecall(items))];
+    const { alone } = choose(seat, items, payloads);
+    const own = alone.length > 0 ? await makeUntilDone(alone, seat.viewer) : [];
+    for (const [n, item] of alone.entries()) payloads[items.indexOf(item)] = own[n] ?? Buffer.alloc(0);
     const { chosen, error } = choose(seat, items, payloads);
     if (!seat.onEnd) return;
     metrics.delivered(chosen.length);
@@ -187,18 +203,32 @@ interface Page<Item> {
   more: boolean;
 }
 
-/** What of some items a reader gets: those up to an error that ends it. */
+/** A page as it is for all who follow alike. */
+interface Made<Item> extends Omit<Page<Item>, 'more'> {
+  payloads: readonly Buffer[];
+  frames: Frames;
+}
+
+/** What of some items a reader gets: those up to an error that ends it; `alone` of them is to be made for this one. */
+interface Choice<Item> {
+  chosen: readonly Buffer[];
+  alone: readonly Item[];
+  error?: Error;
+}
+
 function choose<Item extends Positioned>(
   { reader, position }: Seat<Item>,
   items: readonly Item[],
   payloads: readonly Buffer[],
-): { chosen: readonly Buffer[]; error?: Error } {
+): Choice<Item> {
   const verdicts = items.map((item) => (item.position <= position ? 'skip' : reader.judge(item)));
-  if (verdicts.every((verdict) => verdict === null)) return { chosen: payloads };
+  if (verdicts.every((verdict) => verdict === null)) return { chosen: payloads, alone: [] };
   const end = verdicts.findIndex((verdict) => verdict instanceof Error);
   const error = verdicts[end];
-  const chosen = payloads.filter((_, n) => verdicts[n] === null && (end < 0 || n < end));
-  return error instanceof Error ? { chosen, error } : { chosen };
+  const isIn = (n: number) => verdicts[n] !== 'skip' && (end < 0 || n < end);
+  const chosen = payloads.filter((_, n) => isIn(n));
+  const alone = items.filter((_, n) => isIn(n) && verdicts[n] === 'alone');
+  return error instanceof Error ? { chosen, alone, error } : { chosen, alone };
 }
 
 function toError(error: unknown): Error {

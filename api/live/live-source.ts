@@ -35,8 +35,11 @@ export interface LiveSource<Item extends Positioned> {
 export interface Reader<Item extends Positioned> {
   /** Only what is above is for this reader. */
   readonly position: number;
-  /** Null: this reader gets it; `skip`: it is left out for this one; an error: that is how this one's stream ends. */
-  judge(item: Item): 'skip' | Error | null;
+  /**
+   * Null: this reader gets what all get; `alone`: what is made of it for this one; `skip`: it is left out; an error: that is how
+   * this one's stream ends.
+   */
+  judge(item: Item): 'skip' | 'alone' | Error | null;
 }
 
 /** Resolves when a source has something above a position or has ended, or the signal aborts. */

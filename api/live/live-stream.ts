@@ -58,7 +58,7 @@ async function* read<Item extends Positioned>(source: LiveSource<Item>, reader: 
       if (signal.aborted) return;
       const verdict = reader.judge(item);
       if (verdict instanceof Error) throw verdict;
-      if (verdict === null) yield item;
+      if (verdict !== 'skip') yield item;
     }
     position = Math.max(position, through);
     if (!more) await changed(source, position, signal);

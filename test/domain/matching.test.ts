@@ -89,6 +89,25 @@ describe('match', () => {
     expect(await matching.match(some(cleo), anyone)).toMatchObject({ partnerId: some(ada).userId });
   });
 
+  it('never gives who was blocked, by either, while both wait', async () => {
+    await matching.match(some(ada), { tags: ['chess'], strict: true });
+    await matching.match(some(ben), { tags: ['go'], strict: true });
+    await world.database.query('INSERT INTO block VALUES ($1, $2, now())', [some(ben).userId, some(ada).userId]);
+    expect(await matching.match(some(ada), anyone)).toMatchObject({ status: 'WAITING' });
+    world.clock.now += times.relaxMs;
+    expect(await matching.match(some(ben), anyone)).toMatchObject({ status: 'WAITING' });
+    expect(await matching.match(some(cleo), anyone)).toMatchObject({ status: 'MATCHED' });
+  });
+
+  it('never claims who was blocked after both had their places', async () => {
+    await matching.match(some(ada), anyone);
+    const ticket = ticketOf(ben);
+    await world.database.query('INSERT INTO block VALUES ($1, $2, now())', [some(ben).userId, some(ada).userId]);
+    await world.state.tickets.enter(ticket, times);
+    for (const one of [ben, ada]) expect(await matching.match(some(one), anyone)).toMatchObject({ status: 'WAITING' });
+    expect(await matching.match(some(cleo), anyone)).toMatchObject({ status: 'MATCHED' });
+  });
+
   it('never gives somebody whose place has run out', async () => {
     await matching.match(some(ada), anyone);
     world.clock.now += times.leaseMs;

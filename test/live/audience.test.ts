@@ -53,7 +53,7 @@ function createSubscriber() {
     for (const [, position] of String(frames).matchAll(/"payload":(\d+)/g)) got.push(Number(position));
   };
   const outbox: Outbox = { add: take, send: async (frames) => take(frames), end: () => {}, discard: () => {} };
-  return { got, sink: { outbox, idJson: '"1"' } };
+  return { got, sink: { outbox, idJson: '"1"', viewer: { name: 'viewer' } } };
 }
 
 function createWorld({ held = 1_000 } = {}) {
@@ -69,8 +69,8 @@ function createWorld({ held = 1_000 } = {}) {
       },
     },
   });
-  const make = vi.fn<MakePayloads<unknown>>(async (items) =>
-    (items as Positioned[]).map(({ position }) => Buffer.from(String(position))),
+  const make = vi.fn<MakePayloads<unknown>>(async (items, viewer) =>
+    (items as Positioned[]).map(({ position }) => Buffer.from(String(viewer ? position * 1_000 : position))),
   );
   const ended = vi.fn();
 
@@ -125,6 +125,24 @@ describe('an audience', () => {
     await settled();
     for (const { got } of followers) expect(got).toEqual(positions(21, 251));
     expect(counts.executed).toBe(231);
+  });
+
+  test('makes an item for a reader alone who is not to get what all get, in its place', async () => {
+    const { push, follow, counts, make } = createWorld();
+    const alone = follow({
+      judge: ({ position }) => (position % 3 === 0 ? 'alone' : position % 5 === 0 ? 'skip' : null),
+    });
+    const others = [follow(), follow()];
+    await settled();
+    for (let n = 0; n < 4; n++) {
+      push(2);
+      await settled();
+    }
+    push(2);
+    await vi.waitFor(() => expect(alone.got).toEqual([1, 2, 3_000, 4, 6_000, 7, 8, 9_000]));
+    for (const { got } of others) expect(got).toEqual(positions(1, 10));
+    expect(make.mock.calls.filter(([, viewer]) => viewer).flatMap(([items]) => items)).toHaveLength(3);
+    expect(counts.delivered).toBe(8 + 20);
   });
 
   test('reads what the source does not hold any more', async () => {

@@ -124,6 +124,7 @@ async function createStorm(fateOf: () => Fate) {
     database: stormy,
     submit: async () => null,
     feeds,
+    blocks: { hold: async () => ({ has: () => false, release: () => {} }) },
     sendRate: unlimited,
     maxMessageBytes: 4096,
     maxReplay: 1_000,
@@ -168,7 +169,7 @@ async function createStorm(fateOf: () => Fate) {
     if (stream === null) return;
     const head = await source.head(room);
     const received: Entry[] = [];
-    const sink = { outbox: createReadingOutbox(received), idJson: '"1"' };
+    const sink = { outbox: createReadingOutbox(received), idJson: '"1"', viewer: null };
     const served = alone ? stream : audiences.serve(stream as LiveStream<Positioned>, selection, sink);
     followers.push({ after: after ?? head, received, stop: () => served.return?.() });
     void (async () => {

@@ -68,7 +68,8 @@ async function goOnline(people: Person[]): Promise<void> {
 }
 
 const user = `
-  id name avatarUrl isGuest createdAt email isModerator online lastSeenAt unreadCount channels(first: 2) { nodes { id } }
+  id name avatarUrl isGuest createdAt email isModerator online lastSeenAt unreadCount blockedByViewer blockedUsers { id }
+  channels(first: 2) { nodes { id } }
 `;
 const message = `
   id kind seq position text clientId sentAt editedAt deletedAt

@@ -5,7 +5,9 @@ import { createPublisher } from '../../api/bridge/publish.ts';
 import { paths } from '../../api/config.ts';
 import type { Viewer } from '../../api/domain/auth.ts';
 import { createMatching } from '../../api/domain/matching.ts';
+import { createModeration } from '../../api/domain/moderation.ts';
 import { type Submit, toError } from '../../api/domain/outcomes.ts';
+import { unlimited } from '../../api/domain/rates.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import type { ChannelEvent } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
@@ -104,6 +106,7 @@ export async function createMatchingWorld() {
         database,
         state,
         pubsub,
+        moderation: createModeration({ database, blocks: { tell: async () => {} }, changeRate: unlimited }),
         submit,
         rateLimits: false,
         logger,
