@@ -130,6 +130,8 @@ export interface Signals {
   heads: readonly Head[];
   /** To every gateway: sessions that were revoked. */
   sessions: readonly string[];
+  /** To every gateway: the user who changed. */
+  users: string;
   /** To every gateway: the user whose blocks changed. */
   blocks: string;
 }

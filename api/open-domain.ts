@@ -4,6 +4,7 @@ import type { Domain } from '../schema/context.ts';
 import type { Config } from './config.ts';
 import { createAccounts } from './domain/accounts.ts';
 import { createAuth } from './domain/auth.ts';
+import { createAuthors } from './domain/authors.ts';
 import { createAvatars } from './domain/avatars.ts';
 import { createBlocks } from './domain/blocks.ts';
 import { createChannelList } from './domain/channel-list.ts';
@@ -85,7 +86,8 @@ export async function openDomain(given: {
   const blocks = await open(createBlocks({ database, pubsub, logger }));
   const changeRate = () => (rateLimits ? createRate({ burst: 60, perSecond: 1 }) : unlimited);
   const moderation = createModeration({ database, blocks, changeRate: changeRate() });
-  const accounts = createAccounts({ database, auth, limits: state.limits, rateLimits, logger });
+  const authors = await open(createAuthors({ database, pubsub, logger }));
+  const accounts = createAccounts({ database, auth, authors, limits: state.limits, rateLimits, logger });
   const domain: Domain = {
     accounts,
     avatars: createAvatars({

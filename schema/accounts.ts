@@ -31,11 +31,12 @@ builder.node(User, {
       description: 'Has no password yet.',
       resolve: ({ passwordHash }) => passwordHash === null,
     }),
-    lastSeenAt: t.expose('lastSeenAt', {
+    lastSeenAt: t.field({
       type: 'DateTime',
       nullable: true,
       extensions: shareable,
       description: 'When the last connection ended; null when there never was one.',
+      resolve: async ({ id }, _args, { loaders }) => (await loaders.presentUser(id)).lastSeenAt,
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import type { User } from '../../prisma/generated/client.ts';
 import {
   BadUserInputError,
@@ -22,6 +21,7 @@ import {
   passwordProblems,
 } from './account-input.ts';
 import type { Auth, Viewer } from './auth.ts';
+import type { Authors } from './authors.ts';
 import { type Page, type PageRequest, toPage } from './pages.ts';
 import { createPasswords } from './passwords.ts';
 import { createSessions, type SignedIn } from './sessions.ts';
@@ -54,16 +54,16 @@ const wrongLogin = 'The e-mail address or the password is wrong.';
 export function createAccounts(options: {
   database: Database;
   auth: Auth;
+  authors: Pick<Authors, 'of' | 'tell'>;
   limits: Limits;
   /** Whether rates are limited at all. */
   rateLimits: boolean;
   logger: Logger;
 }) {
-  const { database, auth, limits, rateLimits, logger } = options;
+  const { database, auth, authors, limits, rateLimits, logger } = options;
   const { prisma, query } = database;
   const passwords = createPasswords();
   const sessions = createSessions({ database, auth });
-  const recent = new LRUCache<string, Promise<User | undefined>>({ max: 10_000, ttl: 2_000 });
 
   /** State being away lets everybody in: what it counts is a courtesy to those who are slowed down by others. */
   async function limit(rate: keyof typeof rates, key: string): Promise<void> {
@@ -76,12 +76,6 @@ export function createAccounts(options: {
   }
 
   const byIds = (ids: readonly string[]): Promise<User[]> => prisma.user.findMany({ where: { id: { in: [...ids] } } });
-
-  /** The look-up itself is kept, so that many who ask at once share it; a failed one is not. */
-  function remember(id: string, user: Promise<User | undefined>): void {
-    recent.set(id, user);
-    user.catch(() => recent.delete(id));
-  }
 
   async function byId(id: string): Promise<User> {
     const user = await prisma.user.findUnique({ where: { id } });
@@ -100,7 +94,10 @@ export function createAccounts(options: {
     try {
       const where = { id: viewer?.userId ?? '', passwordHash: null };
       const [guest] = viewer ? await prisma.user.updateManyAndReturn({ where, data: fields }) : [];
-      if (guest) return guest;
+      if (guest) {
+        await authors.tell(guest.id);
+        return guest;
+      }
       return await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), ...fields } });
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'P2002') throw emailTaken();
@@ -176,7 +173,7 @@ export function createAccounts(options: {
       if (name === null) return byId(viewer.userId);
       const user = await prisma.user.update({ where: { id: viewer.userId }, data: { name } });
       auth.forget(viewer.sessionId);
-      recent.delete(viewer.userId);
+      await authors.tell(user.id);
       return user;
     },
 
@@ -202,18 +199,8 @@ export function createAccounts(options: {
     /** The users of these ids, in no order. */
     byIds,
 
-    /** The same, as they were two seconds ago at most: for what is delivered live, where each entry names its author. */
-    async authors(ids: readonly string[]): Promise<User[]> {
-      const missing = ids.filter((id) => !recent.has(id));
-      const found = missing.length > 0 ? byIds(missing) : Promise.resolve([]);
-      for (const id of missing)
-        remember(
-          id,
-          found.then((users) => users.find((user) => user.id === id)),
-        );
-      const users = await Promise.all(ids.map((id) => recent.get(id)));
-      return users.filter((user) => user !== undefined);
-    },
+    /** The same, for what is delivered live, where each entry names its author. */
+    authors: authors.of,
 
     /** What events say of a user; null when there is none. */
     async facts(userId: string): Promise<UserFacts | null> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { createAccounts, type Origin } from '../../api/domain/accounts.ts';
+import { createAuthors } from '../../api/domain/authors.ts';
 import { type Auth, createAuth, type Viewer } from '../../api/domain/auth.ts';
 import { createSessions, type SignedIn } from '../../api/domain/sessions.ts';
 import { BadUserInputError, type FieldProblem, UnauthenticatedError } from '../../api/errors.ts';
@@ -41,7 +42,8 @@ export async function createAccountsWorld() {
       return state.memory.limits.take(key, rate);
     },
   };
-  const accounts = createAccounts({ database, auth, limits, rateLimits: true, logger });
+  const authors = createAuthors({ database, pubsub, logger });
+  const accounts = createAccounts({ database, auth, authors, limits, rateLimits: true, logger });
 
   return {
     database,
@@ -54,7 +56,7 @@ export async function createAccountsWorld() {
     auth,
     accounts,
     /** The accounts of a server that limits no rates. */
-    unlimited: createAccounts({ database, auth, limits, rateLimits: false, logger }),
+    unlimited: createAccounts({ database, auth, authors, limits, rateLimits: false, logger }),
     /** Sessions that run on the world's clock, which stands still until it is moved. */
     sessions: createSessions({ database, auth, now: () => clock.now }),
     forgetRates(): void {

@@ -7,11 +7,12 @@ export type Fate = 'deliver' | 'lose' | 'double' | 'delay';
 
 /**
  * Pubsub as a bad network has it: the test decides what becomes of each message. What is delayed comes after what is
- * published next, or when the test flushes.
+ * published next, or when the test flushes; a reconnection is when the test says so.
  */
-export function createLossyPubSub(fateOf: () => Fate): PubSub & { flush(): void } {
+export function createLossyPubSub(fateOf: () => Fate): PubSub & { flush(): void; reconnect(): void } {
   const listeners = new Map<string, Set<(message: never) => void>>();
   const delayed: (() => void)[] = [];
+  const hooks = new Set<() => void>();
 
   function deliver<T extends Topic>(topic: T, message: Signals[T]): void {
     for (const listener of listeners.get(topic) ?? []) listener(structuredClone(message) as never);
@@ -39,7 +40,13 @@ export function createLossyPubSub(fateOf: () => Fate): PubSub & { flush(): void 
     subscribe,
     stream: (topic, options) => createBoundedStream(subscribe, topic, options),
     connected: () => true,
-    onReconnected: () => () => {},
+    onReconnected(hook) {
+      hooks.add(hook);
+      return () => hooks.delete(hook);
+    },
+    reconnect() {
+      for (const hook of hooks) hook();
+    },
     ready: async () => {},
     stop: async () => {},
   };
