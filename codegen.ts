@@ -22,7 +22,12 @@ async function writeOperations(schemaDocument: DocumentNode): Promise<void> {
     schema: schemaDocument,
     schemaAst: schema,
     documents: await readOperations(),
-    config: { scalars: { DateTime: 'string' }, strictScalars: true, useTypeImports: true, enumType: 'string-literal' },
+    config: {
+      scalars: { DateTime: 'string', Upload: 'File' },
+      strictScalars: true,
+      useTypeImports: true,
+      enumType: 'string-literal',
+    },
     presetConfig: { fragmentMasking: false },
     plugins: [],
     pluginMap: {},

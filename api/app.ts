@@ -9,6 +9,8 @@ import { createPgliteDatabase } from './infra/database/pglite.ts';
 import { createPostgresDatabase } from './infra/database/postgres.ts';
 import { createKafkaEventLog } from './infra/event-log/kafka.ts';
 import { createMemoryEventLog } from './infra/event-log/memory.ts';
+import { createFileObjects } from './infra/objects/files.ts';
+import { createS3Objects } from './infra/objects/s3.ts';
 import { createMemoryPubSub } from './infra/pubsub/memory.ts';
 import { createRedisPubSub } from './infra/pubsub/redis.ts';
 import { createMemoryState } from './infra/state/memory.ts';
@@ -52,8 +54,14 @@ export async function createApp(config: Config, logger: Logger) {
 async function openAll(config: Config, logger: Logger, open: Open): Promise<number> {
   const metrics = createMetrics();
   const ports = await openPorts(config, logger, open);
-  const { database, pubsub, state, log } = ports;
-  const ready = { database: database.ready, pubsub: pubsub.ready, state: state.ready, log: log.ready };
+  const { database, pubsub, state, log, objects } = ports;
+  const ready = {
+    database: database.ready,
+    pubsub: pubsub.ready,
+    state: state.ready,
+    log: log.ready,
+    ...(objects && { objects: objects.ready }),
+  };
   const health = createHealth({ ready, metrics: metrics.text });
   if (config.SERVICES.includes('bridge')) await open(createBridge({ ...ports, metrics: metrics.bridge, logger }));
   const front = config.SERVICES.includes('gateway')
@@ -89,7 +97,21 @@ async function openPorts(config: Config, logger: Logger, open: Open): Promise<Po
           })
         : createMemoryEventLog({ logger }),
     ),
+    objects: config.SERVICES.includes('gateway') ? await open(await openObjects(config, logger)) : null,
   };
+}
+
+/** Bridges know files by what events say of them. */
+function openObjects(config: Config, logger: Logger) {
+  if (config.S3_BUCKET === undefined) return createFileObjects({ directory: `${config.DATA_DIR}/files` });
+  return createS3Objects({
+    endpoint: config.S3_ENDPOINT,
+    bucket: config.S3_BUCKET,
+    region: config.S3_REGION,
+    accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
+    secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',
+    logger,
+  });
 }
 
 function openDatabase(config: Config) {

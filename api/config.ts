@@ -13,6 +13,10 @@ const variables = settings.superRefine((given, { addIssue }) => {
     refuse('KAFKA_BROKERS', 'is needed beside DATABASE_URL: the log within a process cannot be shared by several');
   if (given.DATABASE_URL && !given.JWT_SECRET && given.SERVICES.includes('gateway'))
     refuse('JWT_SECRET', 'is needed beside DATABASE_URL: every gateway signs with the same');
+  for (const name of ['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const) {
+    if (given.S3_BUCKET && !given[name]) refuse(name, 'is needed beside S3_BUCKET');
+  }
+  if (given.S3_ENDPOINT && !given.S3_BUCKET) refuse('S3_BUCKET', 'is needed beside S3_ENDPOINT');
   if ((given.TLS_CERT_FILE === undefined) !== (given.TLS_KEY_FILE === undefined))
     refuse(given.TLS_CERT_FILE ? 'TLS_KEY_FILE' : 'TLS_CERT_FILE', 'is needed beside the other of the two');
 });

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { ErrorCode } from './errors.ts';
 import type { LogRecord } from './infra/event-log/event-log.ts';
 
-/** The version of the records that this process writes, and the newest that it can read. */
-const wireVersion = 1;
+/** The newest version of records that this process can read. Version 2 brought attachments. */
+const wireVersion = 2;
 const wireHeader = 'parley-wire';
 
 const id = z.uuid();
@@ -24,6 +24,19 @@ export type MatchEndReason = (typeof matchEndReasons)[number];
 /** What an event says of a user: enough to insert the row where a restored database lacks it. */
 const userFacts = z.object({ id, name: z.string(), createdAt: time });
 export type UserFacts = z.infer<typeof userFacts>;
+
+/** What an event says of a file: enough to show it, whatever becomes of the upload's own row. */
+const attachmentFacts = z.object({
+  id,
+  filename: z.string(),
+  mimetype: z.string(),
+  /** In bytes. */
+  byteSize: z.int(),
+  /** Of a picture, in pixels; null for any other file. */
+  width: z.int().nullable(),
+  height: z.int().nullable(),
+});
+export type AttachmentFacts = z.infer<typeof attachmentFacts>;
 
 const base = z.object({
   eventId: id,
@@ -67,6 +80,7 @@ const channelEvent = z.discriminatedUnion('type', [
     clientId: z.string(),
     text: z.string(),
     replyToId: id.nullable(),
+    attachments: z.array(attachmentFacts).default([]),
   }),
   base.extend({ type: z.literal('MessageEdited'), messageId: id, text: z.string(), revision: z.int() }),
   base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
@@ -88,6 +102,7 @@ export interface Entry {
   replyToId: string | null;
   /** Who wrote what it answers. */
   replyToAuthorId: string | null;
+  attachments: readonly AttachmentFacts[];
   /** ISO 8601, as are the two below. */
   sentAt: string;
   editedAt: string | null;
@@ -152,12 +167,15 @@ export class NewerWireError extends Error {
   override readonly name = 'NewerWireError';
 }
 
-/** The record of an event: JSON under the channel's id, its wire version in a header. */
+/**
+ * The record of an event: JSON under the channel's id, in a header the lowest wire version that says all of it, so that older
+ * processes read what they can.
+ */
 export function encodeEvent(event: ChannelEvent): LogRecord {
   return {
     key: event.channelId,
     value: Buffer.from(JSON.stringify(event)),
-    headers: { [wireHeader]: String(wireVersion) },
+    headers: { [wireHeader]: event.type === 'MessageSent' && event.attachments.length > 0 ? '2' : '1' },
   };
 }
 
@@ -172,6 +190,6 @@ export function decodeEvent({ value, headers }: LogRecord): ChannelEvent {
       `record of wire version ${version}, this process reads up to ${wireVersion}: upgrade bridges first`,
     );
   }
-  if (version !== wireVersion) throw new Error(`no readable ${wireHeader} header`);
+  if (!(version >= 1)) throw new Error(`no readable ${wireHeader} header`);
   return channelEvent.parse(JSON.parse(Buffer.from(value).toString('utf8')));
 }

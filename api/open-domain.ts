@@ -9,6 +9,9 @@ import { createAvatars } from './domain/avatars.ts';
 import { createBlocks } from './domain/blocks.ts';
 import { createChannelList } from './domain/channel-list.ts';
 import { createChannels } from './domain/channels.ts';
+import { createCollection } from './domain/collection.ts';
+import { createFileUrls } from './domain/file-urls.ts';
+import { createHistory } from './domain/history.ts';
 import { createMatching } from './domain/matching.ts';
 import { createMessages } from './domain/messages.ts';
 import { createModeration } from './domain/moderation.ts';
@@ -16,8 +19,10 @@ import { createOutcomes } from './domain/outcomes.ts';
 import { createPresence } from './domain/presence.ts';
 import { createRate, unlimited } from './domain/rates.ts';
 import { createReceipts } from './domain/receipts.ts';
+import { createUploads } from './domain/uploads.ts';
 import type { Database } from './infra/database/database.ts';
 import type { EventLog } from './infra/event-log/event-log.ts';
+import type { Objects } from './infra/objects/objects.ts';
 import type { PubSub } from './infra/pubsub/pubsub.ts';
 import type { State } from './infra/state/state.ts';
 import { createFeedSource } from './live/feed-source.ts';
@@ -32,7 +37,13 @@ export interface Ports {
   pubsub: PubSub;
   state: State;
   log: EventLog;
+  /** Where files are; a process without a gateway needs none. */
+  objects: Objects | null;
 }
+
+/** Files of one message. */
+const maxAttachments = 10;
+const dayMs = 86_400_000;
 
 /** Something that runs until it is stopped. */
 export interface Part {
@@ -87,12 +98,31 @@ export async function openDomain(given: {
   const changeRate = () => (rateLimits ? createRate({ burst: 60, perSecond: 1 }) : unlimited);
   const moderation = createModeration({ database, blocks, changeRate: changeRate() });
   const authors = await open(createAuthors({ database, pubsub, logger }));
-  const accounts = createAccounts({ database, auth, authors, limits: state.limits, rateLimits, logger });
+  const files = required(given.ports.objects);
+  const uploads = createUploads({
+    database,
+    objects: files,
+    limits: state.limits,
+    standing: createHistory({ database, maxReplay: config.MAX_REPLAY }).standing,
+    urls: createFileUrls({ secret, publicUrl: config.PUBLIC_URL ?? '' }),
+    bounds: {
+      file: config.MAX_UPLOAD_BYTES,
+      user: config.MAX_USER_FILES_BYTES,
+      channel: config.MAX_CHANNEL_FILES_BYTES,
+    },
+    attachableMs: dayMs / 2,
+    rateLimits,
+    logger,
+  });
+  await open(createCollection({ database, objects: files, graceMs: dayMs, logger }));
+  const { ownPicture, thumbnail } = uploads;
+  const accounts = createAccounts({ database, auth, authors, ownPicture, limits: state.limits, rateLimits, logger });
   const domain: Domain = {
     accounts,
     avatars: createAvatars({
       database,
       publicUrl: config.PUBLIC_URL ?? '',
+      thumbnail,
       gravatar: config.GRAVATAR === 'on' ? { directory: `${config.DATA_DIR}/avatars`, fetch } : null,
       logger,
     }),
@@ -103,7 +133,12 @@ export async function openDomain(given: {
       changeRate: changeRate(),
     }),
     channelList,
-    limits: { messageBytes: config.MAX_MESSAGE_BYTES, replay: config.MAX_REPLAY },
+    limits: {
+      messageBytes: config.MAX_MESSAGE_BYTES,
+      uploadBytes: config.MAX_UPLOAD_BYTES,
+      attachments: maxAttachments,
+      replay: config.MAX_REPLAY,
+    },
     matching: createMatching({
       database,
       submit,
@@ -119,6 +154,8 @@ export async function openDomain(given: {
       submit,
       feeds,
       blocks,
+      toAttach: uploads.toAttach,
+      maxAttachments,
       sendRate: rateLimits ? createRate({ burst: 200, perSecond: 50 }) : unlimited,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
       maxReplay: config.MAX_REPLAY,
@@ -126,8 +163,14 @@ export async function openDomain(given: {
     moderation,
     presence,
     receipts: createReceipts({ database, pubsub, logger }),
+    uploads,
   };
   return { domain, auth };
+}
+
+function required<Value>(value: Value | null): Value {
+  if (value === null) throw new Error('a gateway was opened without a store of files');
+  return value;
 }
 
 /** The secret that tokens are signed with on a laptop: made once, and kept beside the data. */

@@ -4,6 +4,7 @@ import { logLevels } from './logger.ts';
 /** Above this a timer would fire at once, and an SQL integer overflow. */
 const most = 2 ** 31 - 2;
 const count = (fallback: number) => z.coerce.number().int().positive().max(most).default(fallback);
+const bytes = (fallback: number) => z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).default(fallback);
 const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off']).default(fallback);
 const list = z.string().transform((value) => value.split(',').map((item) => item.trim()));
 const port = z.coerce.number().int().min(0).max(65535);
@@ -60,6 +61,15 @@ export const settings = z.object({
     'Partitions that the topic is made with; they never change. As many bridges share them.',
   ),
   KAFKA_REPLICATION: count(1).describe('On how many brokers the topic is made to keep each event: 3 in production.'),
+  S3_BUCKET: z
+    .string()
+    .min(3)
+    .optional()
+    .describe('Files are kept in this bucket of S3; made when it is not there. Unset: in DATA_DIR.'),
+  S3_ENDPOINT: z.url().optional().describe("Where S3 is, if not Amazon's: https://s3.example.org"),
+  S3_REGION: z.string().min(1).default('us-east-1').describe('The region of the bucket.'),
+  S3_ACCESS_KEY_ID: z.string().min(1).optional().describe('Who signs in to S3.'),
+  S3_SECRET_ACCESS_KEY: z.string().min(1).optional().describe('The secret of that key.'),
   LOG_LEVEL: z
     .enum(logLevels)
     .default('warn')
@@ -73,6 +83,9 @@ export const settings = z.object({
   MAX_CONNECTIONS: count(20_000).describe('WebSockets of this process.'),
   MAX_SUBSCRIPTIONS: count(100).describe('Operations at once on one WebSocket.'),
   MAX_MESSAGE_BYTES: count(4096).describe('Bytes of the text of a message, as UTF-8.'),
+  MAX_UPLOAD_BYTES: count(104_857_600).describe('Bytes of one file.'),
+  MAX_USER_FILES_BYTES: bytes(2_147_483_648).describe('Bytes of all files that one user has here.'),
+  MAX_CHANNEL_FILES_BYTES: bytes(21_474_836_480).describe('Bytes of all files of one channel.'),
   MAX_REPLAY: count(10_000).describe(
     'Changes that a subscriber who resumes gets replayed; further back is RESYNC_REQUIRED.',
   ),

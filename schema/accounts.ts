@@ -23,8 +23,8 @@ builder.node(User, {
     avatarUrl: t.string({
       extensions: shareable,
       description:
-        "The user's picture, on this server always: Gravatar's where the server is set to fetch it, else one drawn from the id.",
-      resolve: ({ id }, _args, { domain }) => domain.avatars.url(id),
+        "The user's picture, on this server always: what the user uploaded, else Gravatar's where the server is set to fetch it, else one drawn from the id.",
+      resolve: (user, _args, { domain }) => domain.avatars.url(user),
     }),
     isGuest: t.boolean({
       extensions: shareable,
@@ -175,7 +175,10 @@ const GuestInput = builder.inputType('GuestInput', {
 
 const ProfileInput = builder.inputType('ProfileInput', {
   description: 'What to change of oneself; what is left out stays.',
-  fields: (t) => ({ name: t.string({ description: 'What to be called: 1 to 50 characters.' }) }),
+  fields: (t) => ({
+    name: t.string({ description: 'What to be called: 1 to 50 characters.' }),
+    avatarId: t.id({ description: 'The picture to show: one that was uploaded without a channel.' }),
+  }),
 });
 
 builder.mutationFields((t) => ({
@@ -231,10 +234,13 @@ builder.mutationFields((t) => ({
   updateProfile: t.field({
     type: User,
     nullable: true,
-    description: "Changes the viewer's name.",
+    description: "Changes the viewer's name, picture, or both.",
     args: { input: t.arg({ type: ProfileInput, required: true, description: 'What to change.' }) },
     resolve: (_root, { input }, context) =>
-      context.domain.accounts.updateProfile(requireViewer(context), { name: input.name ?? null }),
+      context.domain.accounts.updateProfile(requireViewer(context), {
+        name: input.name ?? null,
+        avatarId: input.avatarId == null ? null : readId('Attachment', input.avatarId),
+      }),
   }),
   changePassword: t.field({
     type: Session,

@@ -1,7 +1,14 @@
+import type { Readable } from 'node:stream';
 import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
 import type { Context } from './context.ts';
 import { decodeId, encodeId, type NodeType } from './ids.ts';
+
+/** A file part of a multipart request, as graphql-upload-minimal hands it on. */
+export interface FilePart {
+  filename: string;
+  createReadStream(): Readable;
+}
 
 /**
  * For the `extensions` of a field whose value is the same for every member of the channel in which it is met: then those who
@@ -18,6 +25,7 @@ export const builder = new SchemaBuilder<{
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date | string };
+    Upload: { Input: Promise<FilePart>; Output: never };
   };
 }>({
   plugins: [RelayPlugin],

@@ -8,6 +8,7 @@ import type { Messages } from '../api/domain/messages.ts';
 import type { Moderation } from '../api/domain/moderation.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
+import type { Uploads } from '../api/domain/uploads.ts';
 import { UnauthenticatedError } from '../api/errors.ts';
 import type { LimitValues } from './limits.ts';
 import type { Loaders } from './loaders.ts';
@@ -24,6 +25,7 @@ export interface Domain {
   moderation: Moderation;
   presence: PresenceDomain;
   receipts: Receipts;
+  uploads: Uploads;
 }
 
 /** What a resolver gets: one for each operation. */

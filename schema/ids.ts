@@ -9,6 +9,7 @@ const prefixes = {
   Message: 'm',
   DeviceSession: 'd',
   Match: 't',
+  Attachment: 'f',
 } as const;
 
 export type NodeType = keyof typeof prefixes;

@@ -8,6 +8,7 @@ import './moderation.ts';
 import './presence.ts';
 import './receipts.ts';
 import './scalars.ts';
+import './uploads.ts';
 import { builder } from './builder.ts';
 import { renewLoaders } from './loaders.ts';
 

@@ -1,9 +1,11 @@
 import { builder } from './builder.ts';
 import { maxPageSize } from './pages.ts';
 
-/** The bounds that a client should know; those of files, reactions and retention come with what they bound. */
+/** The bounds that a client should know; those of reactions and retention come with what they bound. */
 export interface LimitValues {
   messageBytes: number;
+  uploadBytes: number;
+  attachments: number;
   replay: number;
 }
 
@@ -13,6 +15,8 @@ Limits.implement({
   description: 'The bounds of this server that a client should know.',
   fields: (t) => ({
     messageBytes: t.exposeInt('messageBytes', { description: 'Of the text of one message, in UTF-8.' }),
+    uploadBytes: t.exposeInt('uploadBytes', { description: 'Of one file.' }),
+    attachments: t.exposeInt('attachments', { description: 'Files of one message.' }),
     pageSize: t.int({ description: 'The most that one page of a connection holds.', resolve: () => maxPageSize }),
     replay: t.exposeInt('replay', {
       description: 'How many changes a subscription replays; who is further behind gets RESYNC_REQUIRED.',

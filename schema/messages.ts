@@ -164,7 +164,11 @@ const SendInput = builder.inputType('SendInput', {
     text: t.string({
       required: true,
       defaultValue: '',
-      description: 'What to say: at most `limits.messageBytes` in UTF-8.',
+      description: 'What to say: at most `limits.messageBytes` in UTF-8; it may be empty beside files.',
+    }),
+    attachmentIds: t.idList({
+      description:
+        'Files to attach, each named once: uploaded by the viewer for this channel. At most `limits.attachments`.',
     }),
     replyToId: t.id({ description: 'The message of the same channel that it answers.' }),
     clientId: t.string({
@@ -191,12 +195,13 @@ builder.mutationFields((t) => {
       description:
         'Resolves when the message is durable and has its place. The same `clientId` again returns the same message, whatever else it says. UNAVAILABLE means that the outcome is not known yet: send again with the same `clientId`.',
       args: { input: t.arg({ type: SendInput, required: true, description: 'What to send, and where to.' }) },
-      resolve: async (_root, { input: { channelId, text, replyToId, clientId } }, context) => ({
+      resolve: async (_root, { input: { channelId, text, attachmentIds, replyToId, clientId } }, context) => ({
         message: await context.domain.messages.send(requireViewer(context), {
           channelId: readId('Channel', channelId),
           text,
           replyToId: replyToId == null ? null : readId('Message', replyToId),
           clientId: clientId ?? null,
+          attachmentIds: (attachmentIds ?? []).map((id) => readId('Attachment', id)),
         }),
       }),
     }),
@@ -236,7 +241,8 @@ builder.subscriptionField('messages', (t) =>
   }),
 );
 
-async function readableMessage(context: Context, id: string): Promise<Entry | null> {
+/** An entry of a channel that the viewer is a member of, or those for whom the answer is made; null for any other. */
+export async function readableMessage(context: Context, id: string): Promise<Entry | null> {
   const isNobody = context.viewer === null && context.memberOf === undefined;
   const entry = isNobody ? null : await context.loaders.entry.load(id);
   const isReadable = entry !== null && (await isMember(context, entry.channelId)) && !(await isBlocked(context, entry));

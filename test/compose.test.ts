@@ -22,7 +22,7 @@ const own = Object.entries(compose.services).filter(([, { build }]) => build !==
 function interpolate(value: string | number): string {
   return String(value)
     .replace(/\$\{JWT_SECRET:\?[^}]*\}/g, 'x'.repeat(32))
-    .replace(/\$\{POSTGRES_PASSWORD:\?[^}]*\}/g, 'secret');
+    .replace(/\$\{(?:POSTGRES_PASSWORD|S3_SECRET_ACCESS_KEY):\?[^}]*\}/g, 'secret');
 }
 
 test('the compose file is one by the specification', async () => {
@@ -50,10 +50,10 @@ test('it holds no secret, and asks for those that it needs', () => {
 });
 
 test('what it stands on says when it is healthy, and keeps what must be kept', () => {
-  const { postgres, kafka, redis } = compose.services;
-  for (const service of [postgres, kafka, redis]) expect(service?.healthcheck).toBeDefined();
-  for (const service of [postgres, kafka]) expect(service?.volumes).toHaveLength(1);
-  expect(Object.keys(compose.volumes).sort()).toEqual(['kafka', 'postgres']);
+  const { postgres, kafka, redis, files } = compose.services;
+  for (const service of [postgres, kafka, redis, files]) expect(service?.healthcheck).toBeDefined();
+  for (const service of [postgres, kafka, files]) expect(service?.volumes).toHaveLength(1);
+  expect(Object.keys(compose.volumes).sort()).toEqual(['files', 'kafka', 'postgres']);
 });
 
 test('the image ends small: not as root, with an init that passes signals on', async () => {

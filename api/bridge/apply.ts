@@ -49,7 +49,7 @@ async function readOutcomes(query: Query, events: readonly ChannelEvent[]): Prom
   return new Map(rows.map(({ eventId, body }) => [eventId, body]));
 }
 
-/** A run of sends ends where one repeats or answers another of the run: a statement sees what was there before it alone. */
+/** A run of sends ends where one repeats or answers another of the run, or names the same file: a statement sees what was there before it alone. */
 function toSteps(events: readonly ChannelEvent[], known: ReadonlyMap<string, Outcome>): Step[] {
   const steps: Step[] = [];
   const seen = new Set<string>();
@@ -61,14 +61,24 @@ function toSteps(events: readonly ChannelEvent[], known: ReadonlyMap<string, Out
     if (isRepeated) steps.push({ kind: 'repeated', event });
     else if (outcome) steps.push({ kind: 'known', event, outcome });
     else if (event.type !== 'MessageSent') steps.push({ kind: 'change', event });
-    else if (last?.kind === 'sends' && !refersTo(event, last.events)) last.events.push(event);
+    else if (last?.kind === 'sends' && isAlike(event, last.events) && !refersTo(event, last.events))
+      last.events.push(event);
     else steps.push({ kind: 'sends', events: [event] });
   }
   return steps;
 }
 
+/** Those with files take more than those without. */
+function isAlike({ attachments }: EventOf<'MessageSent'>, [first]: readonly EventOf<'MessageSent'>[]): boolean {
+  return attachments.length > 0 === (first !== undefined && first.attachments.length > 0);
+}
+
 function refersTo(event: EventOf<'MessageSent'>, events: readonly EventOf<'MessageSent'>[]): boolean {
-  return events.some(({ messageId }) => messageId === event.messageId || messageId === event.replyToId);
+  const files = new Set(event.attachments.map(({ id }) => id));
+  return events.some(
+    ({ messageId, attachments }) =>
+      messageId === event.messageId || messageId === event.replyToId || attachments.some(({ id }) => files.has(id)),
+  );
 }
 
 async function applyStep(query: Query, step: Step, applied: Applied): Promise<void> {

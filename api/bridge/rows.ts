@@ -53,7 +53,7 @@ export async function rewriteEntry(
     `WITH raised AS (
        UPDATE channel SET position = position + 1, version = version + 1 WHERE id = $1 RETURNING *
      ), e AS (
-       UPDATE entry SET text = $3, ${mark} = $4, position = raised.position, revision = revision + 1
+       UPDATE entry SET text = $3, ${mark} = $4, ${mark === 'deleted_at' ? "attachments = '[]', " : ''}position = raised.position, revision = revision + 1
        FROM raised WHERE entry.id = $2 RETURNING entry.*
      )
      SELECT ${entryColumns}, raised.version FROM e, raised`,

@@ -56,11 +56,13 @@ export function createAccounts(options: {
   auth: Auth;
   authors: Pick<Authors, 'of' | 'tell'>;
   limits: Limits;
+  /** An upload of the viewer's that may be shown as the viewer; null when there is none with that id. */
+  ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   /** Whether rates are limited at all. */
   rateLimits: boolean;
   logger: Logger;
 }) {
-  const { database, auth, authors, limits, rateLimits, logger } = options;
+  const { database, auth, authors, limits, ownPicture, rateLimits, logger } = options;
   const { prisma, query } = database;
   const passwords = createPasswords();
   const sessions = createSessions({ database, auth });
@@ -166,12 +168,16 @@ export function createAccounts(options: {
       await sessions.end(viewer, viewer.sessionId);
     },
 
-    /** Changes the viewer's name; null leaves it. */
-    async updateProfile(viewer: Viewer, changes: { name: string | null }): Promise<User> {
+    /** Changes the viewer's name, and the upload that is the viewer's picture; null leaves it. */
+    async updateProfile(viewer: Viewer, changes: { name: string | null; avatarId: string | null }): Promise<User> {
+      const { avatarId } = changes;
       const name = changes.name === null ? null : normaliseName(changes.name);
       refuse(name === null ? [] : nameProblems(name, 'input.name'));
-      if (name === null) return byId(viewer.userId);
-      const user = await prisma.user.update({ where: { id: viewer.userId }, data: { name } });
+      if (avatarId !== null && (await ownPicture(viewer, avatarId)) === null)
+        refuse([{ path: 'input.avatarId', message: 'names no picture that you uploaded without a channel' }]);
+      if (name === null && avatarId === null) return byId(viewer.userId);
+      const data = { ...(name === null ? {} : { name }), ...(avatarId === null ? {} : { avatarId }) };
+      const user = await prisma.user.update({ where: { id: viewer.userId }, data });
       auth.forget(viewer.sessionId);
       await authors.tell(user.id);
       return user;
@@ -214,7 +220,7 @@ export function createAccounts(options: {
       const direction = backward ? 'DESC' : 'ASC';
       const rows = await query<User>(
         `SELECT id, name, email, password_hash AS "passwordHash", is_moderator AS "isModerator", created_at AS "createdAt",
-           last_seen_at AS "lastSeenAt" FROM users
+           last_seen_at AS "lastSeenAt", avatar_id AS "avatarId" FROM users
          WHERE ${folded} LIKE lower($1) AND ($2::text IS NULL OR (${folded}, id) > (lower($2), $3::uuid))
            AND ($4::text IS NULL OR (${folded}, id) < (lower($4), $5::uuid))
          ORDER BY ${folded} ${direction}, id ${direction} LIMIT ${size + 1}`,

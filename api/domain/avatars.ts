@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import type { User } from '../../prisma/generated/client.ts';
 import type { Database } from '../infra/database/database.ts';
 import type { Logger } from '../logger.ts';
 
@@ -24,9 +25,11 @@ export function createAvatars(options: {
   database: Pick<Database, 'prisma'>;
   publicUrl: string;
   gravatar: { directory: string; fetch: typeof fetch } | null;
+  /** The small picture of an upload; null when it is gone. */
+  thumbnail(uploadId: string): Promise<Buffer | null>;
   logger: Logger;
 }) {
-  const { database, publicUrl, gravatar, logger } = options;
+  const { database, publicUrl, gravatar, thumbnail, logger } = options;
 
   async function fromGravatar(email: string): Promise<Picture | null> {
     if (gravatar === null) return null;
@@ -44,13 +47,16 @@ export function createAvatars(options: {
   }
 
   return {
-    /** Where a user's picture is. */
-    url: (userId: string): string => `${publicUrl}/avatars/${userId}`,
+    /** Where a user's picture is: elsewhere once it is another. */
+    url: ({ id, avatarId }: Pick<User, 'id' | 'avatarId'>): string =>
+      `${publicUrl}/avatars/${id}${avatarId === null ? '' : `?picture=${avatarId}`}`,
 
     /** A user's picture; null when there is no such user. */
     async picture(userId: string): Promise<Picture | null> {
       const user = await database.prisma.user.findUnique({ where: { id: userId } });
       if (user === null) return null;
+      const own = user.avatarId === null ? null : await thumbnail(user.avatarId);
+      if (own) return { type: 'image/webp', body: own };
       const fetched = await (user.email === null ? null : fromGravatar(user.email))?.catch((error: unknown) => {
         logger.warn({ error, userId }, 'the picture could not be fetched from Gravatar; the drawn one is served');
         return null;

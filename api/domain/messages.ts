@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { v5 as uuidV5 } from 'uuid';
 import { BadUserInputError, ForbiddenError, NotFoundError } from '../errors.ts';
-import type { Entry } from '../events.ts';
+import type { AttachmentFacts, Entry } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import type { ChannelFeed } from '../live/channel-feed.ts';
 import type { Feeds } from '../live/feeds.ts';
@@ -23,6 +23,8 @@ export interface SendInput {
   replyToId: string | null;
   /** The idempotency key; null: each call is a message of its own. */
   clientId: string | null;
+  /** Uploads of the viewer's for this channel. */
+  attachmentIds: readonly string[];
 }
 
 /** For how long it is remembered that somebody may write in a channel: a courtesy, since the bridge has the last word. */
@@ -34,19 +36,23 @@ export function createMessages(options: {
   submit: Submit;
   feeds: Feeds;
   blocks: Pick<Blocks, 'hold'>;
+  /** What is said of files that are attached. */
+  toAttach(viewer: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]>;
+  maxAttachments: number;
   /** How often one viewer may send. */
   sendRate: Rate;
   maxMessageBytes: number;
   maxReplay: number;
 }) {
-  const { submit, feeds, blocks, sendRate, maxMessageBytes, maxReplay } = options;
+  const { submit, feeds, blocks, toAttach, maxAttachments, sendRate, maxMessageBytes, maxReplay } = options;
   const history = createHistory(options);
   const writers = new LRUCache<string, true>({ max: 50_000, ttl: accessTtlMs });
 
   /** Why a send is refused here already, as an error; null when it may go to the log. */
-  async function refusalOf({ channelId, text }: SendInput, userId: string): Promise<unknown> {
+  async function refusalOf({ channelId, text, attachmentIds }: SendInput, userId: string): Promise<unknown> {
     try {
-      checkText(text, { path: 'input.text', maxBytes: maxMessageBytes });
+      checkText(text, { path: 'input.text', maxBytes: maxMessageBytes, mayBeEmpty: attachmentIds.length > 0 });
+      checkAttachments(attachmentIds, maxAttachments);
     } catch (error) {
       return error;
     }
@@ -86,9 +92,9 @@ export function createMessages(options: {
         if (landed) return landed;
         throw refusal;
       }
-      return placed(
-        await submit({ type: 'MessageSent', channelId, actorId: viewer.userId, messageId, clientId, text, replyToId }),
-      );
+      const attachments = await toAttach(viewer, channelId, input.attachmentIds);
+      const said = { messageId, clientId, text, replyToId, attachments };
+      return placed(await submit({ type: 'MessageSent', channelId, actorId: viewer.userId, ...said }));
     },
 
     /** Changes the text of one's own message. */
@@ -152,6 +158,16 @@ export function createMessages(options: {
 }
 
 export type Messages = ReturnType<typeof createMessages>;
+
+function checkAttachments(ids: readonly string[], most: number): void {
+  const message =
+    ids.length > most
+      ? `names ${ids.length} files, a message takes ${most}`
+      : new Set(ids).size < ids.length
+        ? 'names a file twice'
+        : null;
+  if (message) throw new BadUserInputError([{ path: 'input.attachmentIds', message }]);
+}
 
 const noMemberAnyMore = 'You are no member of this channel any more.';
 

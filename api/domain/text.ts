@@ -15,8 +15,11 @@ export function storable(text: string): string {
  * Checks what somebody wrote.
  * @throws BadUserInputError when it is empty or no text, TooLargeError beyond `maxBytes` of UTF-8
  */
-export function checkText(text: string, { path, maxBytes }: { path: string; maxBytes: number }): void {
-  const problem = text.trim() === '' ? 'is empty: write something' : textProblem(text);
+export function checkText(
+  text: string,
+  { path, maxBytes, mayBeEmpty = false }: { path: string; maxBytes: number; mayBeEmpty?: boolean },
+): void {
+  const problem = text.trim() === '' && !mayBeEmpty ? 'is empty: write something' : textProblem(text);
   if (problem) throw new BadUserInputError([{ path, message: problem }]);
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes)

@@ -9,9 +9,11 @@ import type { Outboxes } from '../live/outbox.ts';
 import type { Logger } from '../logger.ts';
 import { createAvatarHandler } from './avatars.ts';
 import { readCaller } from './context.ts';
+import { createFileHandler } from './files.ts';
 import { createGraphiQL } from './graphiql.ts';
 import { createGraphQL } from './graphql.ts';
 import type { createHealth } from './health.ts';
+import { isMultipart, readMultipart } from './multipart.ts';
 import { readRequestId } from './request-id.ts';
 import { createStatic } from './static.ts';
 import { createStreams } from './streams.ts';
@@ -46,16 +48,17 @@ export interface GatewayOptions {
 const backlog = 65_535;
 /** How long requests may take to finish once the gateway is stopping, in milliseconds. */
 const drainMs = 5_000;
-/** How long a client that was answered in the middle of its request has to read the answer, in milliseconds. */
+/** How long a client that was answered in the middle of its request may go on sending, in milliseconds. */
 const lingerMs = 1_000;
 
-/** All that clients reach, on one port: GraphQL, pictures, the web client, probes. */
+/** All that clients reach, on one port: GraphQL, files, pictures, the web client, probes. */
 export function createGateway(options: GatewayOptions) {
   const { domain, trustProxy, health, logger } = options;
   const streams = createStreams(options);
   const graphql = createGraphQL({ ...options, streams });
   const sockets = createWebSockets({ ...options, graphql });
   const avatars = createAvatarHandler(domain.avatars);
+  const files = createFileHandler(domain.uploads);
   const client = createStatic(options.clientDir);
   const server = options.tls === null ? createServer(receive) : createSecureServer(options.tls, receive);
   let graphiql: ReturnType<typeof createGraphiQL> | undefined;
@@ -71,6 +74,7 @@ export function createGateway(options: GatewayOptions) {
     const path = pathOf(request);
     if (path === '/graphql') return answerGraphQL(request, response, requestId);
     if (path.startsWith('/avatars/')) return avatars(request, response);
+    if (path.startsWith('/files/')) return files(request, response);
     return (health.routes[path] ?? client)(request, response);
   }
 
@@ -82,7 +86,10 @@ export function createGateway(options: GatewayOptions) {
       return;
     }
     const caller = readCaller(request, trustProxy);
-    await graphql.handle(request, response, { req: request, res: response, caller, requestId });
+    const multipart = isMultipart(request) ? readMultipart(request, response, domain.uploads.maxBytes) : null;
+    // It may fail before it is waited for.
+    multipart?.catch(() => {});
+    await graphql.handle(request, response, { req: request, res: response, caller, requestId, multipart });
   }
 
   function fail(response: ServerResponse, error: unknown, requestId: string): void {
@@ -126,11 +133,17 @@ export function createGateway(options: GatewayOptions) {
   };
 }
 
-/** Ends the connection of a request that is answered before its end: the rest of it is read by nobody. */
+/**
+ * A request may be answered before its end. What is on its way still is thrown away, so that the client reads its answer in
+ * peace; whoever goes on sending is cut off.
+ */
 function endWithAnswer(request: IncomingMessage, response: ServerResponse): void {
-  const { socket } = request;
+  const cutOff = () => request.complete || request.socket.destroy();
   response.once('finish', () => {
-    if (!request.complete) setTimeout(() => socket.destroy(), lingerMs).unref();
+    if (request.complete) return;
+    request.unpipe();
+    request.resume();
+    setTimeout(cutOff, lingerMs).unref();
   });
 }
 

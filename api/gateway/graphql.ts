@@ -4,7 +4,7 @@ import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
 import { useAPQ as persistedQueries } from '@graphql-yoga/plugin-apq';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
-import { createYoga, type Plugin } from 'graphql-yoga';
+import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Context, Domain } from '../../schema/context.ts';
 import type { Auth } from '../domain/auth.ts';
@@ -27,9 +27,16 @@ import type { Streams } from './streams.ts';
 import { subscribe } from './subscribe.ts';
 
 /** What Yoga is given with each operation: the request that it came by, or the context that is made already. */
-export type ServerContext =
-  | { req: IncomingMessage; res: ServerResponse; caller: Caller; requestId: string }
-  | { context: Context };
+export type ServerContext = RequestContext | { context: Context };
+
+interface RequestContext {
+  req: IncomingMessage;
+  res: ServerResponse;
+  caller: Caller;
+  requestId: string;
+  /** What a multipart request asks for, once it has been read up to its files; null for any other. */
+  multipart: Promise<GraphQLParams | GraphQLParams[]> | null;
+}
 
 /** GraphQL over HTTP and server-sent events; WebSockets share its parsing, validation, execution and masking. */
 export function createGraphQL(options: {
@@ -67,6 +74,7 @@ export function createGraphQL(options: {
       subscribeAnew,
       streams.plugin,
       refuseUnreadable,
+      takeMultipart,
       createMasking(createMask({ logger })),
     ],
     context: async (given) => {
@@ -104,6 +112,14 @@ function refuseLongQuery(query: unknown): void {
   const message = `An operation takes at most ${maxQueryLength} letters.`;
   throw new GraphQLError(message, { extensions: { code: 'TOO_LARGE', limit: maxQueryLength } });
 }
+
+/** Files stream in beside the operation: the request is read by `multipart.ts`, and by nobody else. */
+const takeMultipart: Plugin<object, ServerContext> = {
+  onRequestParse({ serverContext, setRequestParser }) {
+    const { multipart = null } = serverContext as Partial<RequestContext>;
+    if (multipart) setRequestParser(() => multipart as Promise<GraphQLParams>);
+  },
+};
 
 /** Parameters in a URL or a form whose JSON cannot be read are the client's mistake, not the server's. */
 const refuseUnreadable: Plugin<Context> = {

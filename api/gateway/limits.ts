@@ -27,3 +27,9 @@ export const maxTokens = 2_000;
 
 /** Letters of all operations that are kept for clients that send a hash instead. */
 export const maxStoredLetters = 4_194_304;
+
+/** Of each field of a multipart request that is no file, in bytes. */
+export const maxMultipartFieldBytes = 131_072;
+
+/** Files of one request. */
+export const maxUploadsPerRequest = 10;

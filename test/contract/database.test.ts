@@ -33,8 +33,11 @@ describe('migrations', () => {
   test('are applied once, however many processes begin at the same time, and recorded as Prisma does', async () => {
     await Promise.all([migrate(transaction, directory), migrate(transaction, directory)]);
 
-    const { rows } = await client.query('SELECT migration_name, length(checksum) AS digits FROM _prisma_migrations');
-    expect(rows).toEqual([{ migration_name: '0001_initial', digits: 64 }]);
+    const { rows } = await client.query(
+      'SELECT migration_name, length(checksum) AS digits FROM _prisma_migrations ORDER BY migration_name',
+    );
+    const names = ['0001_initial', '0002_blocks', '0003_uploads'];
+    expect(rows).toEqual(names.map((migration_name) => ({ migration_name, digits: 64 })));
   });
 
   test('that were applied may not change', async () => {

@@ -319,19 +319,21 @@ describe('a device', () => {
 describe('a profile', () => {
   it('gets another name, by which the next operation knows its viewer', async () => {
     const { viewer, signedIn } = await world.registered('Ada');
-    expect(await accounts.updateProfile(viewer, { name: '  Countess ' })).toMatchObject({ name: 'Countess' });
+    expect(await accounts.updateProfile(viewer, { name: '  Countess ', avatarId: null })).toMatchObject({
+      name: 'Countess',
+    });
     expect((await viewerOf(signedIn)).name).toBe('Countess');
     expect((await accounts.byId(viewer.userId)).name).toBe('Countess');
   });
 
   it('stays when nothing is to change', async () => {
     const { viewer } = await world.registered('Ada');
-    expect(await accounts.updateProfile(viewer, { name: null })).toMatchObject({ name: 'Ada' });
+    expect(await accounts.updateProfile(viewer, { name: null, avatarId: null })).toMatchObject({ name: 'Ada' });
   });
 
   it("is nobody else's", async () => {
     const [ada, ben] = [await world.registered('Ada'), await world.registered('Ben')];
-    await accounts.updateProfile(ada.viewer, { name: 'Countess' });
+    await accounts.updateProfile(ada.viewer, { name: 'Countess', avatarId: null });
     expect((await accounts.byId(ben.viewer.userId)).name).toBe('Ben');
   });
 });
@@ -591,5 +593,5 @@ async function expectNameProblem(name: string, message: unknown): Promise<void> 
   expect(await problemsOf(register({ name }))).toEqual([problem]);
   expect(await problemsOf(accounts.guest({ name, email: null, device: null }, someOrigin()))).toEqual([problem]);
   const { viewer } = await guest();
-  expect(await problemsOf(accounts.updateProfile(viewer, { name }))).toEqual([problem]);
+  expect(await problemsOf(accounts.updateProfile(viewer, { name, avatarId: null }))).toEqual([problem]);
 }

@@ -49,8 +49,10 @@ afterAll(async () => {
   await database.stop();
 });
 
+const thumbnail = async () => null;
+
 describe('a picture that is drawn', () => {
-  const avatars = () => createAvatars({ database, publicUrl: '', gravatar: null, logger });
+  const avatars = () => createAvatars({ database, publicUrl: '', gravatar: null, thumbnail, logger });
 
   it('is an SVG of shapes alone, in which nothing is loaded or run', async () => {
     const picture = await avatars().picture(await user());
@@ -79,10 +81,11 @@ describe('a picture that is drawn', () => {
   });
 
   it("is served on this server's own address", () => {
-    const id = randomUUID();
-    expect(avatars().url(id)).toBe(`/avatars/${id}`);
-    const options = { database, publicUrl: 'https://chat.example.org', gravatar: null, logger };
-    expect(createAvatars(options).url(id)).toBe(`https://chat.example.org/avatars/${id}`);
+    const [id, avatarId] = [randomUUID(), randomUUID()];
+    expect(avatars().url({ id, avatarId: null })).toBe(`/avatars/${id}`);
+    expect(avatars().url({ id, avatarId })).toBe(`/avatars/${id}?picture=${avatarId}`);
+    const options = { database, publicUrl: 'https://chat.example.org', gravatar: null, thumbnail, logger };
+    expect(createAvatars(options).url({ id, avatarId: null })).toBe(`https://chat.example.org/avatars/${id}`);
   });
 });
 
@@ -192,7 +195,7 @@ function withGravatar() {
     expect(origin).toBe('https://gravatar.com');
     return fetch(`http://127.0.0.1:${port}${pathname}${search}`, init);
   };
-  return createAvatars({ database, publicUrl: '', gravatar: { directory, fetch: toFake }, logger });
+  return createAvatars({ database, publicUrl: '', gravatar: { directory, fetch: toFake }, thumbnail, logger });
 }
 
 async function user(email: string | null = null, name = 'Somebody'): Promise<string> {

@@ -119,7 +119,7 @@ function factsOf(texts: Record<string, string>): unknown {
 test('a record of a newer version makes its partition wait, with an error in the log, and the others go on', async () => {
   const letters = deadLetters.length;
   const rooms = await Promise.all(Array.from({ length: 20 }, createRoom));
-  const partition = await put(Buffer.from('{}'), { 'parley-wire': '2' });
+  const partition = await put(Buffer.from('{}'), { 'parley-wire': '3' });
   const partitionOf = createPartitionOf(partitions);
   const other = rooms.find((room) => partitionOf({ ...anyRecord, key: readId('Channel', room) }) !== partition);
 

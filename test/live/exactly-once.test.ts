@@ -125,6 +125,8 @@ async function createStorm(fateOf: () => Fate) {
     submit: async () => null,
     feeds,
     blocks: { hold: async () => ({ has: () => false, release: () => {} }) },
+    toAttach: async () => [],
+    maxAttachments: 10,
     sendRate: unlimited,
     maxMessageBytes: 4096,
     maxReplay: 1_000,

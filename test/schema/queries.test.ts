@@ -73,6 +73,7 @@ const user = `
 `;
 const message = `
   id kind seq position text clientId sentAt editedAt deletedAt
+  attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
 `;
 const membership = `
@@ -169,7 +170,7 @@ test('every list of the schema is among those above, and every field of what the
   const held = new Set(fields.filter(({ type }) => isList(type)).map(({ type }) => itemOf(type)));
   const expected = fields.filter(({ parent, type }) => held.has(parent) || isList(type));
 
-  expect(held).toEqual(new Set(['User', 'Channel', 'Message', 'DeviceSession']));
+  expect(held).toEqual(new Set(['User', 'Channel', 'Message', 'DeviceSession', 'Attachment']));
   expect(expected.map(({ parent, name }) => `${parent}.${name}`).filter((field) => !asked.has(field))).toEqual([]);
 });
 

@@ -11,6 +11,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
 import { type Answer, follow, guest, type Person, socket } from '../support/client.ts';
+import { upload } from '../support/upload.ts';
 import { openStream } from '../support/wire.ts';
 
 let url: string;
@@ -62,8 +63,10 @@ function reachable(type: GraphQLObjectType, found = new Set<GraphQLObjectType>()
 }
 
 async function say(text: string, replyToId: string | null = null): Promise<string> {
+  const { data } = await upload(url, ada.token, { bytes: text, filename: 'said.txt' }, channelId);
   const send = `mutation ($input: SendInput!) { send(input: $input) { message { id } } }`;
-  return (await ada.ask(send, { input: { channelId, text, replyToId } })).send.message.id;
+  return (await ada.ask(send, { input: { channelId, text, replyToId, attachmentIds: [data.upload.id] } })).send.message
+    .id;
 }
 
 /** What the next message brings each viewer over a WebSocket, where results are shared, and over HTTP, where they are not. */
@@ -98,7 +101,7 @@ describe('a field that is declared shareable', () => {
           .filter(isShareable)
           .map(({ name }) => `${type.name}.${name}`),
       )
-      .filter((name) => /^(Message|User|Channel)\./.test(name));
+      .filter((name) => /^(Message|User|Channel|Attachment)\./.test(name));
     expect([...seen].sort()).toEqual(declared.sort());
     expect(seen.size).toBeGreaterThan(20);
   });
@@ -109,6 +112,7 @@ describe('a field that is declared shareable', () => {
     const [one] = alone;
     for (const other of [...alone, ...shared]) expect(other).toEqual(one);
     expect(one).toMatchObject({ text: 'Something', replyTo: { id: first, text: 'First' }, channel: { name: 'Talk' } });
+    expect(one.attachments).toMatchObject([{ filename: 'said.txt', url: expect.stringContaining('/files/') }]);
   });
 });
 

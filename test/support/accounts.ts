@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { createAccounts, type Origin } from '../../api/domain/accounts.ts';
-import { createAuthors } from '../../api/domain/authors.ts';
 import { type Auth, createAuth, type Viewer } from '../../api/domain/auth.ts';
+import { createAuthors } from '../../api/domain/authors.ts';
 import { createSessions, type SignedIn } from '../../api/domain/sessions.ts';
 import { BadUserInputError, type FieldProblem, UnauthenticatedError } from '../../api/errors.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
@@ -43,7 +43,8 @@ export async function createAccountsWorld() {
     },
   };
   const authors = createAuthors({ database, pubsub, logger });
-  const accounts = createAccounts({ database, auth, authors, limits, rateLimits: true, logger });
+  const ownPicture = async () => null;
+  const accounts = createAccounts({ database, auth, authors, ownPicture, limits, rateLimits: true, logger });
 
   return {
     database,
@@ -56,7 +57,7 @@ export async function createAccountsWorld() {
     auth,
     accounts,
     /** The accounts of a server that limits no rates. */
-    unlimited: createAccounts({ database, auth, authors, limits, rateLimits: false, logger }),
+    unlimited: createAccounts({ database, auth, authors, ownPicture, limits, rateLimits: false, logger }),
     /** Sessions that run on the world's clock, which stands still until it is moved. */
     sessions: createSessions({ database, auth, now: () => clock.now }),
     forgetRates(): void {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { v5 as uuidV5 } from 'uuid';
-import type { ChannelEvent, UserFacts } from '../../api/events.ts';
+import type { AttachmentFacts, ChannelEvent, UserFacts } from '../../api/events.ts';
 
 const namespace = '5f0c2f80-3a64-4d0e-8f4b-2b8f6b1f7a11';
 
@@ -102,5 +102,18 @@ function sent(author: Person, clientId: string, said: string, reply: [Person, st
     clientId,
     text: said,
     replyToId: reply && messageOf(...reply),
+    attachments: withFile.has(clientId) ? [fileOf(clientId)] : [],
   };
 }
+
+/** Messages under these keys have a file, and those of different people the same. */
+const withFile = new Set(['key 0', 'key 1']);
+
+const fileOf = (name: string): AttachmentFacts => ({
+  id: idOf(`file ${name}`),
+  filename: name,
+  mimetype: 'text/plain',
+  byteSize: 1,
+  width: null,
+  height: null,
+});

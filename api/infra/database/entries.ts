@@ -1,10 +1,10 @@
-import type { Entry, EntryKind } from '../../events.ts';
+import type { AttachmentFacts, Entry, EntryKind } from '../../events.ts';
 
 /** The columns of an entry, from a table or expression named `e`. */
 export const entryColumns = `e.id, e.channel_id AS "channelId", e.author_id AS "authorId", e.kind, e.client_id AS "clientId",
   e.seq, e.position, e.text, e.reply_to_id AS "replyToId",
   (SELECT r.author_id FROM entry r WHERE r.id = e.reply_to_id) AS "replyToAuthorId", e.sent_at AS "sentAt", e.edited_at AS "editedAt",
-  e.deleted_at AS "deletedAt", e.revision`;
+  e.deleted_at AS "deletedAt", e.revision, e.attachments`;
 
 /** Of an entry `e`: its author is not blocked by a user, whose id is an expression. */
 export const unblockedBy = (userId: string) =>
@@ -26,11 +26,25 @@ export interface EntryRow {
   editedAt: Date | string | null;
   deletedAt: Date | string | null;
   revision: number;
+  attachments: AttachmentFacts[];
 }
 
 /** The entry of a row, its times as ISO 8601. Rows that were aggregated as JSON have their times as text. */
 export function toEntry(row: EntryRow): Entry {
-  const { id, channelId, authorId, kind, clientId, seq, position, text, replyToId, replyToAuthorId, revision } = row;
+  const {
+    id,
+    channelId,
+    authorId,
+    kind,
+    clientId,
+    seq,
+    position,
+    text,
+    replyToId,
+    replyToAuthorId,
+    revision,
+    attachments,
+  } = row;
   return {
     id,
     channelId,
@@ -42,6 +56,7 @@ export function toEntry(row: EntryRow): Entry {
     text,
     replyToId,
     replyToAuthorId,
+    attachments,
     sentAt: new Date(row.sentAt).toISOString(),
     editedAt: toTime(row.editedAt),
     deletedAt: toTime(row.deletedAt),

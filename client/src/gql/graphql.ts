@@ -105,13 +105,15 @@ export type RegisterInput = {
 
 /** A message to send. */
 export type SendInput = {
+  /** Files to attach, each named once: uploaded by the viewer for this channel. At most `limits.attachments`. */
+  attachmentIds?: Array<string | number> | null | undefined;
   /** Where to. */
   channelId: string | number;
   /** Idempotency key, unique to the author and the channel: a UUID will do. With it, sending again is harmless. */
   clientId?: string | null | undefined;
   /** The message of the same channel that it answers. */
   replyToId?: string | number | null | undefined;
-  /** What to say: at most `limits.messageBytes` in UTF-8. */
+  /** What to say: at most `limits.messageBytes` in UTF-8; it may be empty beside files. */
   text?: string;
 };
 

@@ -27,6 +27,12 @@ const services = [
     isThere: () => existsSync('/usr/lib/postgresql') || hasProgram('pg_config'),
   },
   {
+    name: 'S3',
+    variable: null,
+    files: 'test/**/*s3*.test.ts',
+    isThere: () => hasProgram('versitygw') || existsSync(join(homedir(), 'go', 'bin', 'versitygw')),
+  },
+  {
     name: 'HAProxy',
     variable: null,
     files: filesOverAll,

@@ -1,0 +1,258 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { Upload } from '../../prisma/generated/client.ts';
+import { BadUserInputError, ConflictError, RateLimitedError, TooLargeError } from '../errors.ts';
+import type { AttachmentFacts } from '../events.ts';
+import type { Database } from '../infra/database/database.ts';
+import type { Objects } from '../infra/objects/objects.ts';
+import type { Limits } from '../infra/state/state.ts';
+import type { Logger } from '../logger.ts';
+import type { Viewer } from './auth.ts';
+import { cleanFilename, isPicture, sniff, sniffedBytes } from './file-kinds.ts';
+import type { FileUrls, FileVariant } from './file-urls.ts';
+import type { Messages } from './messages.ts';
+import { toError } from './outcomes.ts';
+import { readPicture } from './pictures.ts';
+import { maySend } from './policies.ts';
+
+/** A file on its way in. */
+export interface IncomingFile {
+  /** As its sender calls it. */
+  filename: string;
+  /** Fails when the sender goes away, or with TooLargeError beyond the bound on files. */
+  body: Readable;
+}
+
+/** A file to be served. */
+export interface OutgoingFile {
+  key: string;
+  filename: string;
+  mimetype: string;
+  /** In bytes. */
+  size: number;
+}
+
+/** Bounds on files, in bytes. */
+export interface UploadBounds {
+  /** Of one file. */
+  file: number;
+  /** Of all that a user has here. */
+  user: number;
+  /** Of all that a channel has. */
+  channel: number;
+}
+
+/** A picture is read whole. */
+const maxPictureBytes = 33_554_432;
+const rate = { points: 120, windowMs: 60_000 };
+
+/** Where an upload's bytes are. */
+export const fileKey = (id: string): string => `file/${id}`;
+export const thumbnailKey = (id: string): string => `thumbnail/${id}`;
+const rawKey = (id: string): string => `raw/${id}`;
+
+/** Files: stored as they stream in, told by their bytes, and served to whoever has a URL that was given for them. */
+export function createUploads(options: {
+  database: Database;
+  objects: Objects;
+  limits: Limits;
+  standing: Messages['standing'];
+  urls: FileUrls;
+  bounds: UploadBounds;
+  /** For how long an upload may be attached, in milliseconds: well before the collection takes it. */
+  attachableMs: number;
+  /** Whether rates are limited at all. */
+  rateLimits: boolean;
+  logger: Logger;
+}) {
+  const { database, objects, limits, standing, urls, bounds, attachableMs, rateLimits, logger } = options;
+  const { prisma } = database;
+
+  async function limit(userId: string): Promise<void> {
+    if (!rateLimits) return;
+    const retryAfterMs = await limits.take(`uploads:${userId}`, rate).catch((error: unknown) => {
+      logger.warn({ error }, 'uploads are not limited: state is away');
+      return 0;
+    });
+    if (retryAfterMs > 0) throw new RateLimitedError('Too many files: wait a little.', retryAfterMs);
+  }
+
+  /** Stores a picture as it is to be shown; what came in is there no longer than that takes. */
+  async function storePicture(id: string, body: Readable, mimetype: string): Promise<Stored> {
+    const key = rawKey(id);
+    try {
+      const bytes = await objects.put(key, body, { type: mimetype });
+      if (bytes > maxPictureBytes)
+        throw new TooLargeError(
+          `A picture takes at most ${maxPictureBytes} bytes: send a smaller one.`,
+          maxPictureBytes,
+        );
+      const raw = await objects.get(key);
+      if (raw === null) throw new Error(`what was stored as ${key} is gone`);
+      const { body: clean, thumbnail, width, height } = await readPicture(await buffer(raw));
+      await objects.put(fileKey(id), Readable.from([clean]), { type: mimetype });
+      await objects.put(thumbnailKey(id), Readable.from([thumbnail]), { type: 'image/webp' });
+      return { byteSize: clean.length, width, height };
+    } finally {
+      await objects.remove([key]);
+    }
+  }
+
+  async function store(id: string, { head, body }: Peeked): Promise<Stored & { mimetype: string }> {
+    const mimetype = await sniff(head);
+    if (isPicture(mimetype)) return { mimetype, ...(await storePicture(id, body, mimetype)) };
+    const byteSize = await objects.put(fileKey(id), body, { type: mimetype });
+    return { mimetype, byteSize, width: null, height: null };
+  }
+
+  /** Writes a file down where it still fits; one user's are counted one after another. */
+  async function add(upload: Upload): Promise<void> {
+    await database.transaction(async (transaction) => {
+      await transaction('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [upload.userId]);
+      const [used] = await transaction<{ user: string; channel: string }>(
+        `SELECT (SELECT coalesce(sum(byte_size), 0) FROM upload WHERE user_id = $1)::text AS "user",
+           (SELECT coalesce(sum(byte_size), 0) FROM upload WHERE channel_id = $2)::text AS channel`,
+        [upload.userId, upload.channelId],
+      );
+      refuseFull(Number(used?.user) + upload.byteSize, bounds.user, 'You have');
+      if (upload.channelId) refuseFull(Number(used?.channel) + upload.byteSize, bounds.channel, 'This channel has');
+      await transaction(
+        `INSERT INTO upload (id, user_id, channel_id, filename, mimetype, byte_size, width, height, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        [
+          upload.id,
+          upload.userId,
+          upload.channelId,
+          upload.filename,
+          upload.mimetype,
+          upload.byteSize,
+          upload.width,
+          upload.height,
+          upload.createdAt,
+        ],
+      );
+    });
+  }
+
+  return {
+    /** Stores a file, for one channel, or for the viewer's own picture. */
+    async upload(
+      { userId }: Viewer,
+      { file, channelId }: { file: () => Promise<IncomingFile>; channelId: string | null },
+    ): Promise<AttachmentFacts> {
+      await limit(userId);
+      if (channelId !== null) {
+        const { channel, member } = await standing(channelId, userId);
+        const refusal = maySend(channel, member);
+        if (refusal) throw toError(refusal);
+      }
+      const { filename, body } = await file();
+      const id = randomUUID();
+      try {
+        const stored = await store(id, await peek(body));
+        const upload = { id, userId, channelId, filename: cleanFilename(filename), createdAt: new Date(), ...stored };
+        await add(upload);
+        return toFacts(upload);
+      } catch (error) {
+        body.destroy();
+        // The collection finds what cannot be removed now.
+        await objects.remove([fileKey(id), thumbnailKey(id)]).catch(() => {});
+        throw error;
+      }
+    },
+
+    /**
+     * What a message is to say of files that were uploaded for it.
+     * @throws BadUserInputError for those that are not the viewer's own, not of this channel, or too old
+     */
+    async toAttach({ userId }: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]> {
+      if (ids.length === 0) return [];
+      const createdAt = { gt: new Date(Date.now() - attachableMs) };
+      const found = await prisma.upload.findMany({ where: { id: { in: [...ids] }, userId, channelId, createdAt } });
+      const facts = new Map(found.map((upload) => [upload.id, toFacts(upload)]));
+      return ids.map((id, n) => {
+        const one = facts.get(id);
+        if (one) return one;
+        const message = 'names no file that you uploaded for this channel of late: upload it again';
+        throw new BadUserInputError([{ path: `input.attachmentIds.${n}`, message }]);
+      });
+    },
+
+    /** A picture that the viewer uploaded to be shown as the viewer's own; null when there is none with that id. */
+    async ownPicture({ userId }: Viewer, id: string): Promise<Upload | null> {
+      const where = { id, userId, channelId: null, width: { not: null } };
+      return prisma.upload.findFirst({ where });
+    },
+
+    /** A file, and the message that it is attached to, if any. */
+    async byId(id: string): Promise<{ upload: Upload; messageId: string | null } | null> {
+      const [upload, attachment] = await Promise.all([
+        prisma.upload.findUnique({ where: { id } }),
+        prisma.attachment.findUnique({ where: { id } }),
+      ]);
+      return upload && { upload, messageId: attachment?.messageId ?? null };
+    },
+
+    urls,
+
+    /** A file by a URL; null when there is no such file any more. */
+    async outgoing(id: string, variant: FileVariant): Promise<OutgoingFile | null> {
+      const upload = await prisma.upload.findUnique({ where: { id } });
+      if (upload === null) return null;
+      const { filename, mimetype, byteSize } = upload;
+      if (variant === 'file') return { key: fileKey(id), filename, mimetype, size: byteSize };
+      const found = await objects.head(thumbnailKey(id));
+      return found && { key: found.key, filename: `${filename}.webp`, mimetype: 'image/webp', size: found.bytes };
+    },
+
+    read: objects.get,
+
+    /** The small picture of an upload; null when it is gone. */
+    async thumbnail(id: string): Promise<Buffer | null> {
+      const found = await objects.get(thumbnailKey(id));
+      return found && buffer(found);
+    },
+
+    /** How many bytes one file may have. */
+    maxBytes: bounds.file,
+  };
+}
+
+export type Uploads = ReturnType<typeof createUploads>;
+
+interface Stored {
+  byteSize: number;
+  width: number | null;
+  height: number | null;
+}
+
+/** A stream, and what it begins with. */
+interface Peeked {
+  head: Buffer;
+  body: Readable;
+}
+
+async function peek(stream: Readable): Promise<Peeked> {
+  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let head = Buffer.alloc(0);
+  while (head.length < sniffedBytes) {
+    const { done, value } = await chunks.next();
+    if (done) break;
+    head = Buffer.concat([head, value]);
+  }
+  return { head: head.subarray(0, sniffedBytes), body: Readable.from(rejoin(head, chunks)) };
+}
+
+async function* rejoin(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  if (head.length > 0) yield head;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+function toFacts({ id, filename, mimetype, byteSize, width, height }: Upload): AttachmentFacts {
+  return { id, filename, mimetype, byteSize, width, height };
+}
+
+function refuseFull(bytes: number, bound: number, whose: string): void {
+  if (bytes > bound) throw new ConflictError(`${whose} no room for this file: all files together take ${bound} bytes.`);
+}

@@ -1,0 +1,64 @@
+import type { Readable } from 'node:stream';
+
+/** An object as the store lists it. */
+export interface StoredObject {
+  key: string;
+  /** Its size, in bytes. */
+  bytes: number;
+  /** When it was stored. */
+  at: Date;
+}
+
+/** Bytes `start` to `end` of an object, both included, counted from 0. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
+/** How an object is stored. */
+export interface PutOptions {
+  /** Its media type, for whoever reads it past this server. */
+  type: string;
+  /** Aborting gives it up. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Where files are kept, by keys of lower-case letters, digits and dashes with slashes between them. An object never changes:
+ * another one has another key.
+ *
+ * Every method rejects with `UnavailableError` when the store cannot be reached.
+ */
+export interface Objects {
+  /**
+   * Stores a stream, whole or not at all: when this rejects, nothing is there, and nothing of it is kept.
+   * @returns how many bytes there were
+   * @throws whatever the stream or the signal failed with
+   */
+  put(key: string, body: Readable, options: PutOptions): Promise<number>;
+  /** An object's size and age; null when there is none. */
+  head(key: string): Promise<StoredObject | null>;
+  /**
+   * An object's bytes, or a range of them that lies within it; null when there is none. The stream is to be read to its end or
+   * destroyed.
+   */
+  get(key: string, range?: ByteRange): Promise<Readable | null>;
+  /** Removes what is there of these. */
+  remove(keys: readonly string[]): Promise<void>;
+  /** Every object, in no order. */
+  list(): AsyncIterable<StoredObject>;
+  /** Removes what is left of uploads that were begun before a time and never ended: their process was killed. */
+  sweep(before: Date): Promise<void>;
+  /** Rejects when the store cannot be reached. */
+  ready(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const form = /^[\da-z][\da-z-]*(\/[\da-z][\da-z-]*)*$/;
+const maxLength = 200;
+
+/** @throws for what is no key: one could lead out of a folder */
+export function checkKey(key: string): string {
+  if (key.length > maxLength || !form.test(key)) throw new Error(`${JSON.stringify(key)} is no key of an object`);
+  return key;
+}

@@ -1,0 +1,123 @@
+import { GraphQLError } from 'graphql';
+import type { IncomingFile } from '../api/domain/uploads.ts';
+import { BadUserInputError, TooLargeError } from '../api/errors.ts';
+import type { AttachmentFacts } from '../api/events.ts';
+import { builder, type FilePart, shareable } from './builder.ts';
+import { type Context, requireViewer } from './context.ts';
+import { readId } from './ids.ts';
+import { Message, readableMessage } from './messages.ts';
+
+builder.scalarType('Upload', {
+  description: 'A file part of a GraphQL multipart request.',
+  serialize: () => {
+    throw new GraphQLError('An Upload is taken, never given.');
+  },
+  parseValue: (value) => {
+    if (isFilePart(value)) return value.promise;
+    throw new GraphQLError('An Upload takes a file part of a multipart request.');
+  },
+  parseLiteral: () => {
+    throw new GraphQLError('An Upload takes a variable.');
+  },
+});
+
+function isFilePart(value: unknown): value is { promise: Promise<FilePart> } {
+  return typeof value === 'object' && value !== null && 'promise' in value && value.promise instanceof Promise;
+}
+
+const Attachment = builder.objectRef<AttachmentFacts>('Attachment');
+
+builder.node(Attachment, {
+  description: 'A file of a message, or one that is to be attached.',
+  id: { resolve: ({ id }) => id },
+  loadOne: (id, context) => readableFile(context, id),
+  fields: (t) => ({
+    filename: t.exposeString('filename', { extensions: shareable, description: 'What its sender called it.' }),
+    mimetype: t.exposeString('mimetype', {
+      extensions: shareable,
+      description: 'Its media type, by its bytes: what the sender says is not believed.',
+    }),
+    byteSize: t.exposeInt('byteSize', { extensions: shareable, description: 'How many bytes it has.' }),
+    width: t.exposeInt('width', {
+      nullable: true,
+      extensions: shareable,
+      description: 'Of a picture, in pixels as it is shown; null for any other file.',
+    }),
+    height: t.exposeInt('height', {
+      nullable: true,
+      extensions: shareable,
+      description: 'Of a picture, in pixels as it is shown; null for any other file.',
+    }),
+    url: t.string({
+      extensions: shareable,
+      description:
+        'Where it can be read until `urlExpiresAt`, by whoever has the URL: only members of the channel are given one. What a browser could run is a download there.',
+      resolve: ({ id, filename }, _args, { domain }) => domain.uploads.urls.url(id, 'file', filename),
+    }),
+    urlExpiresAt: t.field({
+      type: 'DateTime',
+      extensions: shareable,
+      description: 'When `url` and `thumbnailUrl` stop working: ask for others then.',
+      resolve: (_file, _args, { domain }) => domain.uploads.urls.expiresAt(),
+    }),
+    thumbnailUrl: t.string({
+      nullable: true,
+      extensions: shareable,
+      description: 'Of a picture, the same in WebP, at most 640 pixels wide and high; null for any other file.',
+      resolve: ({ id, filename, width }, _args, { domain }) =>
+        width === null ? null : domain.uploads.urls.url(id, 'thumbnail', `${filename}.webp`),
+    }),
+  }),
+});
+
+builder.objectField(Message, 'attachments', (t) =>
+  t.field({
+    type: [Attachment],
+    extensions: shareable,
+    description: 'Its files; none once it was deleted.',
+    // A bridge of an older version says nothing of them.
+    resolve: ({ attachments }) => attachments ?? [],
+  }),
+);
+
+builder.mutationField('upload', (t) =>
+  t.field({
+    type: Attachment,
+    nullable: true,
+    description:
+      'Stores a file that comes in a GraphQL multipart request: for a channel, to be named in `send`, or without one to be named in `updateProfile`. What is named nowhere is gone after a day.',
+    args: {
+      file: t.arg({ type: 'Upload', required: true, description: 'The file: at most `limits.uploadBytes`.' }),
+      channelId: t.arg.id({ description: 'Where it is to be sent; without it, it is to be a picture of the viewer.' }),
+    },
+    resolve: (_root, { file, channelId }, context) =>
+      context.domain.uploads.upload(requireViewer(context), {
+        file: () => open(file, context.domain.uploads.maxBytes),
+        channelId: channelId == null ? null : readId('Channel', channelId),
+      }),
+  }),
+);
+
+/** A file part as the domain takes it: it fails where it is too large, instead of ending there. */
+async function open(part: Promise<FilePart>, maxBytes: number): Promise<IncomingFile> {
+  const { filename, body } = await part
+    .then((file) => ({ filename: file.filename, body: file.createReadStream() }))
+    .catch((error: unknown) => {
+      throw new BadUserInputError([{ path: 'file', message: error instanceof Error ? error.message : String(error) }]);
+    });
+  body.once('limit', () => {
+    body.destroy(new TooLargeError(`A file takes at most ${maxBytes} bytes: send a smaller one.`, maxBytes));
+  });
+  return { filename: filename || 'file', body };
+}
+
+/** A file of one's own, or of a message that one may read. */
+async function readableFile(context: Context, id: string): Promise<AttachmentFacts | null> {
+  const { viewer, domain } = context;
+  const found = viewer && (await domain.uploads.byId(id));
+  if (!found) return null;
+  const { upload, messageId } = found;
+  const isOwn = upload.userId === viewer.userId;
+  const message = messageId === null ? null : await readableMessage(context, messageId);
+  return message?.attachments.find((file) => file.id === id) ?? (isOwn && messageId === null ? upload : null);
+}

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import { beforeAll, expect, test, vi } from 'vitest';
+import { createS3Objects } from '../../api/infra/objects/s3.ts';
+import { createTestLogger } from '../support/logger.ts';
+import { type S3Address, startOwnS3 } from '../support/services/s3.ts';
+import { describeObjects } from './objects.ts';
+
+let server: Awaited<ReturnType<typeof startOwnS3>>;
+beforeAll(async () => {
+  server = await startOwnS3();
+  return server.stop;
+});
+
+const region = 'us-east-1';
+const type = 'text/plain';
+
+const open = (address: S3Address, bucket: string) =>
+  createS3Objects({ ...address, bucket, region, logger: createTestLogger() });
+
+describeObjects('over S3', async () => {
+  const bucket = `bucket-${randomUUID()}`;
+  const objects = await open(server.address, bucket);
+  const { endpoint, ...credentials } = server.address;
+  const client = new S3Client({ region, credentials, endpoint, forcePathStyle: true });
+  return {
+    objects,
+    async leftovers() {
+      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+      return Uploads.length;
+    },
+    async dispose() {
+      client.destroy();
+      await objects.stop();
+    },
+  };
+});
+
+test('processes that start together make one bucket', async () => {
+  const bucket = `bucket-${randomUUID()}`;
+  const all = await Promise.all(Array.from({ length: 4 }, () => open(server.address, bucket)));
+  await all[0]?.put('a', Readable.from([Buffer.from('x')]), { type });
+  expect(await all[3]?.head('a')).toMatchObject({ bytes: 1 });
+});
+
+test('a store that is away is UNAVAILABLE, and found again by itself', async () => {
+  const own = await startOwnS3();
+  const objects = await open(own.address, 'files');
+  await own.kill('SIGKILL');
+  const put = () => objects.put('a', Readable.from([Buffer.from('x')]), { type });
+  await expect(put()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(objects.get('a')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(objects.ready()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await own.restart();
+  await vi.waitFor(put, { timeout: 10_000 });
+  expect(await objects.head('a')).toMatchObject({ bytes: 1 });
+  await own.stop();
+});

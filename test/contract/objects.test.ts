@@ -1,0 +1,36 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { createFileObjects } from '../../api/infra/objects/files.ts';
+import { describeObjects } from './objects.ts';
+
+async function createWorkbench() {
+  const directory = await mkdtemp(join(tmpdir(), 'parley-objects-'));
+  return {
+    directory,
+    objects: await createFileObjects({ directory }),
+    leftovers: async () => (await readdir(join(directory, 'incoming'))).length,
+    dispose: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+describeObjects('as files', createWorkbench);
+
+test('files are for their owner alone', async () => {
+  const { objects, directory, dispose } = await createWorkbench();
+  await objects.put('a/b', Readable.from([Buffer.from('secret')]), { type: 'text/plain' });
+  expect((await stat(join(directory, 'kept', 'a', 'b'))).mode & 0o077).toBe(0);
+  expect((await stat(join(directory, 'kept'))).mode & 0o077).toBe(0);
+  await dispose();
+});
+
+test('files whose directory has gone cannot be stored just now', async () => {
+  const { objects, dispose } = await createWorkbench();
+  await dispose();
+  await expect(objects.ready()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(objects.put('a', Readable.from(['x']), { type: 'text/plain' })).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+  });
+});

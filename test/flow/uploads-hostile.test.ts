@@ -1,0 +1,354 @@
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import { crc32, deflateSync } from 'node:zlib';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { startApp } from '../support/app.ts';
+import { type GraphQLAnswer, guest, type Person } from '../support/client.ts';
+import { postForm, storedFiles, type TestFile, upload, uploadQuery } from '../support/upload.ts';
+
+const maxBytes = 200_000;
+let url: string;
+let directory: string;
+let ada: Person;
+let before: string[];
+
+beforeAll(async () => {
+  const app = await startApp({ MAX_UPLOAD_BYTES: String(maxBytes), MAX_USER_FILES_BYTES: '1000000' });
+  ({ url, directory } = app);
+  return app.stop;
+});
+beforeEach(async () => {
+  ada = await guest(url, 'Ada');
+  before = (await storedFiles(directory)).sort();
+});
+afterEach(async () => {
+  expect((await ada.ask('{ me { name } }')).me.name).toBe('Ada');
+});
+
+const nothingIsLeft = () => vi.waitFor(async () => expect((await storedFiles(directory)).sort()).toEqual(before));
+const codeOf = ({ errors }: GraphQLAnswer) => errors[0]?.extensions['code'];
+const bearer = () => ({ authorization: `Bearer ${ada.token}` });
+const send = (file: TestFile) => upload(url, ada.token, file);
+
+/** The parts of a form in this order. */
+function formOf(parts: readonly (readonly [name: string, value: string | Blob])[]): FormData {
+  const form = new FormData();
+  for (const [name, value] of parts) form.append(name, value);
+  return form;
+}
+
+const operations = JSON.stringify({ query: uploadQuery, variables: { file: null } });
+const map = JSON.stringify({ 0: ['variables.file'] });
+const file = new Blob(['Hello']);
+
+describe('a file that is too large', () => {
+  it('is refused while it comes in, with the limit, and nothing of it is left', async () => {
+    const { status, errors } = await send({ bytes: randomBytes(maxBytes + 1) });
+    expect(status).toBe(200);
+    expect(errors).toMatchObject([{ path: ['upload'], extensions: { code: 'TOO_LARGE', limit: maxBytes } }]);
+    await nothingIsLeft();
+    expect((await send({ bytes: randomBytes(maxBytes) })).errors).toEqual([]);
+  });
+
+  it('beyond all that a request may hold is refused before it is read', async () => {
+    const answer = await send({ bytes: randomBytes(maxBytes * 20) });
+    expect([answer.status, codeOf(answer)]).toEqual([413, 'TOO_LARGE']);
+    await nothingIsLeft();
+  });
+
+  it('is one too many for who has no room left', async () => {
+    for (let n = 0; n < 5; n++) expect((await send({ bytes: randomBytes(maxBytes) })).errors).toEqual([]);
+    before = (await storedFiles(directory)).sort();
+    const answer = await send({ bytes: randomBytes(maxBytes) });
+    expect(codeOf(answer)).toBe('CONFLICT');
+    await nothingIsLeft();
+  });
+});
+
+describe('a request that is no proper one', () => {
+  it.each<[string, readonly (readonly [string, string | Blob])[], string]>([
+    [
+      'has its map first',
+      [
+        ['map', map],
+        ['operations', operations],
+        ['0', file],
+      ],
+      'BAD_REQUEST',
+    ],
+    [
+      'has its file first',
+      [
+        ['0', file],
+        ['operations', operations],
+        ['map', map],
+      ],
+      'BAD_REQUEST',
+    ],
+    ['has no map', [['operations', operations]], 'BAD_REQUEST'],
+    [
+      'has no operations',
+      [
+        ['map', map],
+        ['0', file],
+      ],
+      'BAD_REQUEST',
+    ],
+    [
+      'has no JSON',
+      [
+        ['operations', '{'],
+        ['map', map],
+        ['0', file],
+      ],
+      'BAD_REQUEST',
+    ],
+    [
+      'has a map that is a list',
+      [
+        ['operations', operations],
+        ['map', '[]'],
+        ['0', file],
+      ],
+      'BAD_REQUEST',
+    ],
+    [
+      'has a map to nothing',
+      [
+        ['operations', operations],
+        ['map', '{"0":["variables.a.b"]}'],
+        ['0', file],
+      ],
+      'BAD_REQUEST',
+    ],
+    [
+      'maps into a prototype',
+      [
+        ['operations', operations],
+        ['map', '{"0":["variables.__proto__.x"]}'],
+        ['0', file],
+      ],
+      'BAD_REQUEST',
+    ],
+    [
+      'maps into what all objects have',
+      [
+        ['operations', operations],
+        ['map', '{"0":["variables.toString.call"]}'],
+        ['0', file],
+      ],
+      'BAD_REQUEST',
+    ],
+    [
+      'maps to a prototype',
+      [
+        ['operations', operations],
+        ['map', '{"0":["__proto__"]}'],
+        ['0', file],
+      ],
+      'BAD_REQUEST',
+    ],
+    [
+      'maps over its query',
+      [
+        ['operations', operations],
+        ['map', '{"0":["query"]}'],
+        ['0', file],
+      ],
+      'BAD_REQUEST',
+    ],
+    [
+      'has no file',
+      [
+        ['operations', operations],
+        ['map', map],
+      ],
+      'BAD_USER_INPUT',
+    ],
+    [
+      'has too many files',
+      [
+        ['operations', operations],
+        ['map', JSON.stringify(Object.fromEntries(Array.from({ length: 11 }, (_, n) => [n, ['variables.file']])))],
+      ],
+      'TOO_LARGE',
+    ],
+    [
+      'has an endless field',
+      [['operations', JSON.stringify({ query: uploadQuery, padding: 'x'.repeat(200_000) })]],
+      'TOO_LARGE',
+    ],
+  ])('gets a clear answer: it %s', async (_, parts, code) => {
+    const answer = await postForm(url, formOf(parts), bearer());
+    expect(codeOf(answer)).toBe(code);
+    expect(Object.prototype.toString.call([])).toBe('[object Array]');
+    await nothingIsLeft();
+  });
+
+  it('needs a header that no page of another origin can send', async () => {
+    const form = () =>
+      formOf([
+        ['operations', operations],
+        ['map', map],
+        ['0', file],
+      ]);
+    const answer = await postForm(url, form());
+    expect([answer.status, codeOf(answer)]).toEqual([400, 'BAD_REQUEST']);
+    expect(answer.errors[0]?.message).toContain('Apollo-Require-Preflight');
+    for (const name of ['Apollo-Require-Preflight', 'GraphQL-Require-Preflight']) {
+      expect(codeOf(await postForm(url, form(), { [name]: 'true' }))).toBe('UNAUTHENTICATED');
+    }
+    await nothingIsLeft();
+  });
+
+  it('cannot name one file twice', async () => {
+    const query = 'mutation ($a: Upload!, $b: Upload!) { a: upload(file: $a) { id } b: upload(file: $b) { id } }';
+    const both = JSON.stringify({ query, variables: { a: null, b: null } });
+    const answer = await postForm(
+      url,
+      formOf([
+        ['operations', both],
+        ['map', '{"0":["variables.a","variables.b"]}'],
+        ['0', file],
+      ]),
+      bearer(),
+    );
+    expect(answer.errors.map(({ path, extensions }) => [path, extensions['code']])).toEqual([
+      [['b'], 'BAD_USER_INPUT'],
+    ]);
+    expect(answer.data.a.id).toEqual(expect.any(String));
+  });
+
+  it('cannot bring a file as a word', async () => {
+    const asked = await ada.codeOf('mutation ($file: Upload!) { upload(file: $file) { id } }', { file: 'words' });
+    expect(asked).toBe('BAD_USER_INPUT');
+    expect(await ada.codeOf('mutation { upload(file: "words") { id } }')).toBe('GRAPHQL_VALIDATION_FAILED');
+  });
+
+  it('that nobody reads to its end is answered all the same', async () => {
+    const form = formOf([
+      ['operations', JSON.stringify({ query: '{ limits { uploadBytes } }', variables: { file: null } })],
+      ['map', map],
+      ['0', new Blob([randomBytes(maxBytes)])],
+    ]);
+    expect((await postForm(url, form, bearer())).data).toEqual({ limits: { uploadBytes: maxBytes } });
+    const form2 = formOf([
+      ['operations', JSON.stringify({ query: uploadQuery, variables: { file: null, channelId: 'nowhere' } })],
+      ['map', map],
+      ['0', new Blob([randomBytes(maxBytes)])],
+    ]);
+    expect(codeOf(await postForm(url, form2, bearer()))).toBe('NOT_FOUND');
+    await nothingIsLeft();
+  });
+
+  it('that is cut off leaves nothing, however far it came', async () => {
+    const { hostname, port } = new URL(url);
+    const head = (length: number) =>
+      `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ada.token}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${length}\r\n\r\n`;
+    const body = `--b\r\nContent-Disposition: form-data; name="operations"\r\n\r\n${operations}\r\n--b\r\nContent-Disposition: form-data; name="map"\r\n\r\n${map}\r\n--b\r\nContent-Disposition: form-data; name="0"; filename="a"\r\n\r\n`;
+    for (const part of [20, body.length - 30, body.length, body.length + 50_000]) {
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => {});
+      const bytes = Buffer.concat([Buffer.from(body), randomBytes(100_000)]);
+      socket.write(head(bytes.length + 1_000));
+      await new Promise<void>((resolve) => socket.write(bytes.subarray(0, part), () => resolve()));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      socket.destroy();
+    }
+    await nothingIsLeft();
+  });
+});
+
+describe('a file that is not what it seems', () => {
+  it.each([
+    ['a page', '<!DOCTYPE html><html><script>alert(1)</script></html>', 'page.html', 'image/png'],
+    [
+      'a drawing with a script',
+      '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
+      'a.svg',
+      'image/svg+xml',
+    ],
+    [
+      'XML',
+      '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><script>alert(1)</script></html>',
+      'a.png',
+      'image/png',
+    ],
+    ['a script', 'alert(document.cookie)', 'a.js', 'text/javascript'],
+    ['PDF', '%PDF-1.4\n1 0 obj << /S /JavaScript /JS (app.alert(1)) >>', 'a.pdf', 'application/pdf'],
+  ])('never runs in a browser: %s', async (_, bytes, filename, type) => {
+    const { data, errors } = await send({ bytes, filename, type });
+    expect(errors).toEqual([]);
+    const answer = await fetch(`${url}${data.upload.url}`);
+    const shownAs = answer.headers.get('content-type') ?? '';
+    expect(['application/octet-stream', 'text/plain; charset=utf-8']).toContain(shownAs);
+    if (!shownAs.startsWith('text/plain')) expect(answer.headers.get('content-disposition')).toMatch(/^attachment/);
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(answer.headers.get('content-security-policy')).toContain('sandbox');
+    expect(await answer.text()).toBe(bytes);
+  });
+
+  it.each<[string, () => Buffer]>([
+    ['a picture that is a script as well', () => Buffer.from('GIF89a/*\x01\x00\x01\x00*/=1;alert(1)//', 'latin1')],
+    ['a picture that is cut off', () => png(400, 400).subarray(0, 400)],
+    ['a picture of more pixels than any memory holds', () => png(60_000, 60_000)],
+    ['the first letters of a picture', () => Buffer.from([0xff, 0xd8, 0xff, 0xe0])],
+  ])('is refused: %s', async (_, make) => {
+    const { errors } = await send({ bytes: make(), filename: 'a.png', type: 'image/png' });
+    expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', fields: [{ path: 'file' }] } }]);
+    await nothingIsLeft();
+  });
+
+  it.each([
+    ['../../../etc/passwd', 'passwd'],
+    ['C:\\Windows\\system.ini', 'system.ini'],
+    ['a\u202Egnp.exe', 'agnp.exe'],
+    ['a\tb  c.txt', 'ab c.txt'],
+    ['..', 'file'],
+    [' ', 'file'],
+    [`${'x'.repeat(10_000)}.tar.gz`, `${'x'.repeat(197)}.gz`],
+    ['<img src=x onerror=alert(1)>.png', '<img src=x onerror=alert(1)>.png'],
+    ['naïve ☃.txt', 'naïve ☃.txt'],
+  ])('has a name that can be shown: %j', async (filename, shown) => {
+    const { data, errors } = await send({ bytes: 'x', filename });
+    expect(errors).toEqual([]);
+    expect(data.upload.filename).toBe(shown);
+    const answer = await fetch(`${url}${data.upload.url}`);
+    expect(await answer.text()).toBe('x');
+  });
+});
+
+it('a thousand tiny files are a thousand files', async () => {
+  for (let n = 0; n < 1_000; n += 50) {
+    const some = Array.from({ length: 50 }, (_, k) => send({ bytes: `${n + k}` }));
+    for (const { errors } of await Promise.all(some)) expect(errors).toEqual([]);
+  }
+  expect((await storedFiles(directory)).length).toBe(before.length + 1_000);
+});
+
+/** A PNG that says to be so large, and holds its first rows. */
+function png(width: number, height: number): Buffer {
+  const chunk = (name: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(name), data]);
+    const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    check.writeUInt32BE(crc32(body));
+    return Buffer.concat([length, body, check]);
+  };
+  const size = Buffer.alloc(13);
+  size.writeUInt32BE(width, 0);
+  size.writeUInt32BE(height, 4);
+  size.set([8, 0, 0, 0, 0], 8);
+  const rows = Buffer.concat(
+    Array.from({ length: Math.min(height, 400) }, () =>
+      Buffer.concat([Buffer.alloc(1), width > 400 ? Buffer.alloc(width) : randomBytes(width)]),
+    ),
+  );
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return Buffer.concat([
+    signature,
+    chunk('IHDR', size),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}

@@ -1,0 +1,232 @@
+import { createHash, randomBytes } from 'node:crypto';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { startApp } from '../support/app.ts';
+import { type Answer, follow, guest, type Person, socket } from '../support/client.ts';
+import { storedFiles, type TestFile, upload } from '../support/upload.ts';
+
+let url: string;
+let directory: string;
+let ada: Person;
+let bob: Person;
+let eve: Person;
+let channelId: string;
+
+beforeAll(async () => {
+  const app = await startApp();
+  ({ url, directory } = app);
+  [ada, bob, eve] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob'), guest(url, 'Eve')]);
+  const room = 'mutation { createRoom(input: { name: "Hall", visibility: PRIVATE }) { id } }';
+  channelId = (await ada.ask(room)).createRoom.id;
+  const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
+  await ada.ask(invite, { id: channelId, userId: bob.id });
+  return app.stop;
+});
+
+const send = `mutation ($channelId: ID!, $text: String! = "", $ids: [ID!], $clientId: String) {
+  send(input: { channelId: $channelId, text: $text, attachmentIds: $ids, clientId: $clientId }) {
+    message { id text attachments { id filename url } }
+  }
+}`;
+
+/** Uploads what is to be accepted. */
+async function stored(file: TestFile, who = ada, channel: string | null = channelId): Promise<Answer> {
+  const { data, errors } = await upload(url, who.token, file, channel);
+  expect(errors).toEqual([]);
+  return data.upload;
+}
+
+const get = (path: string, headers: Record<string, string> = {}) => fetch(`${url}${path}`, { headers });
+const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const picture = (width = 1_200, height = 800) => sharp({ create: { width, height, channels: 3, background: 'teal' } });
+
+describe('an uploaded file', () => {
+  it('is told by its bytes, and read again by the URL that was given', async () => {
+    const bytes = randomBytes(300_000);
+    const file = await stored({ bytes, filename: 'photo.png', type: 'image/png' });
+    expect(file).toMatchObject({
+      filename: 'photo.png',
+      mimetype: 'application/octet-stream',
+      byteSize: bytes.length,
+      width: null,
+      height: null,
+      thumbnailUrl: null,
+    });
+    expect(new Date(file.urlExpiresAt).getTime()).toBeGreaterThan(Date.now() + 3_000_000);
+    const answer = await get(file.url);
+    expect(answer.status).toBe(200);
+    expect(digest(new Uint8Array(await answer.arrayBuffer()))).toBe(digest(bytes));
+    expect(answer.headers.get('content-type')).toBe('application/octet-stream');
+    expect(answer.headers.get('content-disposition')).toMatch(/^attachment; filename="?photo\.png"?$/);
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none'.* sandbox$/);
+    expect(answer.headers.get('content-length')).toBe(String(bytes.length));
+  });
+
+  it('is given in ranges, and not again to who has it', async () => {
+    const bytes = randomBytes(10_000);
+    const { url: path } = await stored({ bytes });
+    const part = await get(path, { range: 'bytes=100-199' });
+    expect([part.status, part.headers.get('content-range')]).toEqual([206, 'bytes 100-199/10000']);
+    expect(Buffer.from(await part.arrayBuffer()).equals(bytes.subarray(100, 200))).toBe(true);
+    const rest = await get(path, { range: 'bytes=-10' });
+    expect(Buffer.from(await rest.arrayBuffer()).equals(bytes.subarray(-10))).toBe(true);
+    expect((await get(path, { range: 'bytes=10000-' })).status).toBe(416);
+    expect((await get(path, { range: 'lines=1-2' })).status).toBe(200);
+    const etag = rest.headers.get('etag') ?? '';
+    expect((await get(path, { 'if-none-match': etag })).status).toBe(304);
+    expect((await get(path, { range: 'bytes=0-1', 'if-range': '"another"' })).status).toBe(200);
+    const head = await fetch(`${url}${path}`, { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '10000', '']);
+  });
+
+  it('that is a picture has its size, a thumbnail, and tells nothing of where it was taken', async () => {
+    const gps = { IFD3: { GPSLatitudeRef: 'N', GPSLatitude: '52/1 31/1 0/1' } };
+    const bytes = await picture()
+      .withExif({ IFD0: { Copyright: 'somebody' }, ...gps })
+      .jpeg()
+      .toBuffer();
+    expect((await sharp(bytes).metadata()).exif).toBeDefined();
+    const file = await stored({ bytes, filename: 'beach.jpg' });
+    expect(file).toMatchObject({ mimetype: 'image/jpeg', width: 1_200, height: 800 });
+    const shown = Buffer.from(await (await get(file.url)).arrayBuffer());
+    expect(await sharp(shown).metadata()).toMatchObject({ format: 'jpeg', width: 1_200, height: 800 });
+    expect((await sharp(shown).metadata()).exif).toBeUndefined();
+    const thumbnail = await get(file.thumbnailUrl);
+    expect(thumbnail.headers.get('content-type')).toBe('image/webp');
+    expect(thumbnail.headers.get('content-disposition')).toMatch(/^inline/);
+    const small = await sharp(Buffer.from(await thumbnail.arrayBuffer())).metadata();
+    expect([small.format, small.width, small.height]).toEqual(['webp', 640, 427]);
+  });
+
+  it('that was turned by the camera is upright', async () => {
+    const bytes = await picture(400, 200).withMetadata({ orientation: 6 }).jpeg().toBuffer();
+    const file = await stored({ bytes });
+    expect([file.width, file.height]).toEqual([200, 400]);
+    const shown = await sharp(Buffer.from(await (await get(file.url)).arrayBuffer())).metadata();
+    expect([shown.width, shown.height]).toEqual([200, 400]);
+  });
+
+  it.each([
+    ['png', 'image/png'],
+    ['webp', 'image/webp'],
+    ['gif', 'image/gif'],
+    ['avif', 'image/avif'],
+  ] as const)('is shown in its place: %s', async (format, mimetype) => {
+    const file = await stored({ bytes: await picture(30, 20).toFormat(format).toBuffer() });
+    expect(file).toMatchObject({ mimetype, width: 30, height: 20 });
+    const answer = await get(file.url);
+    expect(answer.headers.get('content-type')).toBe(mimetype);
+    expect(answer.headers.get('content-disposition')).toMatch(/^inline/);
+  });
+
+  it('is for its channel: an outsider can neither upload there nor learn of it', async () => {
+    const { errors } = await upload(url, eve.token, { bytes: 'x' }, channelId);
+    expect(errors[0]?.extensions['code']).toBe('NOT_FOUND');
+    const { id } = await stored({ bytes: 'Hello' });
+    const node = 'query ($id: ID!) { node(id: $id) { ... on Attachment { filename } } }';
+    expect((await ada.ask(node, { id })).node).toEqual({ filename: 'file' });
+    for (const one of [bob, eve]) expect((await one.ask(node, { id })).node).toBeNull();
+    await ada.ask(send, { channelId, ids: [id] });
+    expect((await bob.ask(node, { id })).node).toEqual({ filename: 'file' });
+    expect((await eve.ask(node, { id })).node).toBeNull();
+  });
+
+  it('has no other URL than those that were given', async () => {
+    const { url: path } = await stored({ bytes: 'secret' });
+    const at = new URL(path, url);
+    for (const [name, value] of [
+      ['signature', 'x'.repeat(43)],
+      ['expires', String(Date.now() + 9e12)],
+      ['expires', 'NaN'],
+      ['signature', ''],
+    ] as const) {
+      const forged = new URL(at);
+      forged.searchParams.set(name, value);
+      expect((await fetch(forged)).status).toBe(403);
+    }
+    expect((await fetch(String(at).replace('/file/', '/thumbnail/'))).status).toBe(403);
+    expect((await get('/files/x/file/y')).status).toBe(404);
+    expect((await fetch(at, { method: 'POST' })).status).toBe(404);
+  });
+});
+
+describe('a message with files', () => {
+  it('brings them to everybody, live and in the history, with the same URLs', async () => {
+    const query = 'subscription ($id: ID!) { messages(channelId: $id) { text attachments { id filename url } } }';
+    const following = follow(socket(url, bob.token), query, { id: channelId });
+    const files = [
+      await stored({ bytes: 'one', filename: 'one.txt' }),
+      await stored({ bytes: 'two', filename: 'ü 2.txt' }),
+    ];
+    const ids = files.map(({ id }) => id);
+    await vi.waitFor(async () => {
+      await ada.ask(send, { channelId, text: 'are you there?' });
+      expect(following.received.length).toBeGreaterThan(0);
+    });
+    const { message } = (await ada.ask(send, { channelId, ids })).send;
+    expect(message.attachments.map(({ id }: Answer) => id)).toEqual(ids);
+    await vi.waitFor(() => expect(following.received.at(-1)).toEqual({ text: '', attachments: message.attachments }));
+    const history = 'query ($id: ID!) { channel(id: $id) { lastMessage { attachments { id filename url } } } }';
+    expect((await bob.ask(history, { id: channelId })).channel.lastMessage.attachments).toEqual(message.attachments);
+    expect(await (await get(message.attachments[1].url)).text()).toBe('two');
+  });
+
+  it('is retried without harm, but its files are nobody else’s', async () => {
+    const { id } = await stored({ bytes: 'once' });
+    const again = { channelId, ids: [id], clientId: 'the same' };
+    const first = (await ada.ask(send, again)).send.message;
+    expect((await ada.ask(send, again)).send.message).toEqual(first);
+    expect(await ada.codeOf(send, { channelId, ids: [id] })).toBe('CONFLICT');
+  });
+
+  it('sent twice at once is one, and two that name one file are one and a refusal', async () => {
+    const { id } = await stored({ bytes: 'raced' });
+    const codes = await Promise.all(['a', 'b'].map((clientId) => ada.codeOf(send, { channelId, ids: [id], clientId })));
+    expect(codes.sort()).toEqual(['CONFLICT', null]);
+  });
+
+  it.each<[string, () => Promise<object>]>([
+    ['another’s', async () => ({ ids: [(await stored({ bytes: 'x' }, bob)).id] })],
+    ['one for no channel', async () => ({ ids: [(await stored({ bytes: 'x' }, ada, null)).id] })],
+    [
+      'one twice',
+      async () => {
+        const { id } = await stored({ bytes: 'x' });
+        return { ids: [id, id] };
+      },
+    ],
+    ['nothing, and says nothing', async () => ({ ids: [] })],
+  ])('is refused when it names %s', async (_, input) => {
+    expect(await ada.codeOf(send, { channelId, ...(await input()) })).toBe('BAD_USER_INPUT');
+  });
+
+  it('has none left once it was deleted', async () => {
+    const { id } = await stored({ bytes: 'x' });
+    const { message } = (await ada.ask(send, { channelId, text: 'gone soon', ids: [id] })).send;
+    const remove = 'mutation ($id: ID!) { deleteMessage(messageId: $id) { text attachments { id } } }';
+    expect((await ada.ask(remove, { id: message.id })).deleteMessage).toEqual({ text: '', attachments: [] });
+    const node = 'query ($id: ID!) { node(id: $id) { id } }';
+    expect((await bob.ask(node, { id })).node).toBeNull();
+  });
+});
+
+describe('a picture of oneself', () => {
+  it('is an upload without a channel', async () => {
+    const { id } = await stored({ bytes: await picture(2_000, 1_000).png().toBuffer() }, ada, null);
+    const update = 'mutation ($id: ID!) { updateProfile(input: { avatarId: $id }) { avatarUrl } }';
+    const before = (await bob.ask('query ($id: ID!) { user(id: $id) { avatarUrl } }', { id: ada.id })).user.avatarUrl;
+    const { avatarUrl } = (await ada.ask(update, { id })).updateProfile;
+    expect(avatarUrl).not.toBe(before);
+    const answer = await get(avatarUrl);
+    expect(answer.headers.get('content-type')).toBe('image/webp');
+    expect((await sharp(Buffer.from(await answer.arrayBuffer())).metadata()).width).toBe(640);
+    expect(await bob.codeOf(update, { id })).toBe('BAD_USER_INPUT');
+    const text = await stored({ bytes: 'no picture' }, ada, null);
+    expect(await ada.codeOf(update, { id: text.id })).toBe('BAD_USER_INPUT');
+  });
+});
+
+it('leaves nothing on its way behind', async () => {
+  for (const name of await storedFiles(directory)) expect(name).toMatch(/^[\da-f-]{36}$/);
+});

@@ -1,0 +1,46 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GraphQLAnswer } from './client.ts';
+
+export const uploadQuery = `mutation ($file: Upload!, $channelId: ID) {
+  upload(file: $file, channelId: $channelId) { id filename mimetype byteSize width height url thumbnailUrl urlExpiresAt }
+}`;
+
+/** A file to upload, as a form has it. */
+export interface TestFile {
+  bytes: Uint8Array | string;
+  filename?: string;
+  /** What the client says that it is. */
+  type?: string;
+}
+
+/** Posts a form to `/graphql`. */
+export async function postForm(
+  url: string,
+  form: FormData,
+  headers: Record<string, string> = {},
+): Promise<GraphQLAnswer> {
+  const response = await fetch(`${url}/graphql`, { method: 'POST', body: form, headers });
+  const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLAnswer>;
+  return { status: response.status, data, errors };
+}
+
+/** Uploads a file by a GraphQL multipart request. */
+export async function upload(
+  url: string,
+  token: string,
+  { bytes, filename = 'file', type = '' }: TestFile,
+  channelId: string | null = null,
+): Promise<GraphQLAnswer> {
+  const form = new FormData();
+  form.append('operations', JSON.stringify({ query: uploadQuery, variables: { file: null, channelId } }));
+  form.append('map', JSON.stringify({ 0: ['variables.file'] }));
+  form.append('0', new Blob([bytes as BlobPart], { type }), filename);
+  return postForm(url, form, { authorization: `Bearer ${token}` });
+}
+
+/** The names of all files that a server keeps in its directory, those on their way in among them. */
+export async function storedFiles(directory: string): Promise<string[]> {
+  const entries = await readdir(join(directory, 'files'), { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+}
