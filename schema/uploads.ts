@@ -91,10 +91,12 @@ builder.mutationField('upload', (t) =>
       channelId: t.arg.id({ description: 'Where it is to be sent; without it, it is to be a picture of the viewer.' }),
     },
     resolve: (_root, { file, channelId }, context) =>
-      context.domain.uploads.upload(requireViewer(context), {
-        file: () => open(file, context.domain.uploads.maxBytes),
-        channelId: channelId == null ? null : readId('Channel', channelId),
-      }),
+      context.domain.uploads
+        .upload(requireViewer(context), {
+          file: () => open(file, context.domain.uploads.maxBytes),
+          channelId: channelId == null ? null : readId('Channel', channelId),
+        })
+        .catch(refuseBroken),
   }),
 );
 
@@ -109,6 +111,12 @@ async function open(part: Promise<FilePart>, maxBytes: number): Promise<Incoming
     body.destroy(new TooLargeError(`A file takes at most ${maxBytes} bytes: send a smaller one.`, maxBytes));
   });
   return { filename: filename || 'file', body };
+}
+
+/** What ends the request in the middle of its file is the client's fault. */
+function refuseBroken(error: unknown): never {
+  const isBroken = error instanceof Error && 'status' in error && Number(error.status) < 500;
+  throw isBroken ? new BadUserInputError([{ path: 'file', message: 'did not arrive whole: send it again' }]) : error;
 }
 
 /** A file of one's own, or of a message that one may read. */

@@ -11,9 +11,9 @@ import { createAvatarHandler } from './avatars.ts';
 import { readCaller } from './context.ts';
 import { createFileHandler } from './files.ts';
 import { createGraphiQL } from './graphiql.ts';
-import { createGraphQL } from './graphql.ts';
+import { createGraphQL, type RequestContext } from './graphql.ts';
 import type { createHealth } from './health.ts';
-import { isMultipart, readMultipart } from './multipart.ts';
+import { isMultipart, readMultipart, withoutBody } from './multipart.ts';
 import { readRequestId } from './request-id.ts';
 import { createStatic } from './static.ts';
 import { createStreams } from './streams.ts';
@@ -86,10 +86,21 @@ export function createGateway(options: GatewayOptions) {
       return;
     }
     const caller = readCaller(request, trustProxy);
-    const multipart = isMultipart(request) ? readMultipart(request, response, domain.uploads.maxBytes) : null;
+    const context = { req: request, res: response, caller, requestId };
+    if (isMultipart(request)) await answerMultipart(context);
+    else await graphql.handle(request, response, { ...context, multipart: null });
+  }
+
+  /** The request's body is read by `multipart.ts`, and by nobody else: Yoga gets one without. */
+  async function answerMultipart(context: Omit<RequestContext, 'multipart'>): Promise<void> {
+    const { req, res } = context;
+    const multipart = readMultipart(req, res, domain.uploads.maxBytes);
     // It may fail before it is waited for.
-    multipart?.catch(() => {});
-    await graphql.handle(request, response, { req: request, res: response, caller, requestId, multipart });
+    multipart.catch(() => {});
+    const headers = { ...withoutBody(req), 'content-type': 'application/json' };
+    const stated = { method: 'POST', headers, body: '{}' };
+    const answer = await graphql.fetch('http://localhost/graphql', stated, { ...context, multipart });
+    res.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
   }
 
   function fail(response: ServerResponse, error: unknown, requestId: string): void {

@@ -29,7 +29,8 @@ import { subscribe } from './subscribe.ts';
 /** What Yoga is given with each operation: the request that it came by, or the context that is made already. */
 export type ServerContext = RequestContext | { context: Context };
 
-interface RequestContext {
+/** A request over HTTP. */
+export interface RequestContext {
   req: IncomingMessage;
   res: ServerResponse;
   caller: Caller;

@@ -19,6 +19,14 @@ export function isMultipart({ headers }: IncomingMessage): boolean {
   return /^multipart\/form-data\b/i.test(headers['content-type'] ?? '');
 }
 
+/** The headers of a request but for those of its body. */
+export function withoutBody({ headers }: IncomingMessage): Record<string, string> {
+  const kept = Object.entries(headers).filter(
+    ([name]) => !/^(?:content-|transfer-encoding|connection|expect)/.test(name),
+  );
+  return Object.fromEntries(kept.map(([name, value]) => [name, String(value)]));
+}
+
 /**
  * Reads a GraphQL multipart request (github.com/jaydenseric/graphql-multipart-request-spec) up to its files, which stream on
  * from there.
