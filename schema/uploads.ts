@@ -1,10 +1,10 @@
 import { GraphQLError } from 'graphql';
-import type { IncomingFile } from '../api/domain/uploads.ts';
+import type { IncomingFile, Ticket } from '../api/domain/uploads.ts';
 import { BadUserInputError, TooLargeError } from '../api/errors.ts';
 import type { AttachmentFacts } from '../api/events.ts';
 import { builder, type FilePart, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
-import { readId } from './ids.ts';
+import { encodeId, readId } from './ids.ts';
 import { Message, readableMessage } from './messages.ts';
 
 builder.scalarType('Upload', {
@@ -99,6 +99,63 @@ builder.mutationField('upload', (t) =>
         .catch(refuseBroken),
   }),
 );
+
+const FormField = builder.objectRef<{ name: string; value: string }>('FormField');
+FormField.implement({
+  description: 'A field of a form.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Its name.' }),
+    value: t.exposeString('value', { description: 'Its value.' }),
+  }),
+});
+
+const UploadTicket = builder.objectRef<Ticket>('UploadTicket');
+UploadTicket.implement({
+  description: 'Leave to post a file to the store directly, as a form (`multipart/form-data`).',
+  fields: (t) => ({
+    id: t.id({ description: 'For `finishUpload`.', resolve: ({ id }) => encodeId('Attachment', id) }),
+    url: t.exposeString('url', { description: 'Where to post the form.' }),
+    fields: t.field({
+      type: [FormField],
+      description: 'What the form holds before the file, in this order; the file comes last, as `file`.',
+      resolve: ({ fields }) => [...fields],
+    }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Until when it can be posted.' }),
+  }),
+});
+
+const StartUploadInput = builder.inputType('StartUploadInput', {
+  description: 'A file that is to be posted directly.',
+  fields: (t) => ({
+    channelId: t.id({ description: 'Where it is to be sent; without it, it is to be a picture of the viewer.' }),
+    filename: t.string({ required: true, description: 'What it is called.' }),
+    byteSize: t.int({ required: true, description: 'How many bytes it has, exactly.' }),
+  }),
+});
+
+builder.mutationFields((t) => ({
+  startUpload: t.field({
+    type: UploadTicket,
+    nullable: true,
+    description:
+      'For big files, where the store of files allows it: where and how to post the bytes directly. CONFLICT where it does not: use `upload`.',
+    args: { input: t.arg({ type: StartUploadInput, required: true, description: 'What is to come.' }) },
+    resolve: (_root, { input: { channelId, filename, byteSize } }, context) =>
+      context.domain.uploads.start(requireViewer(context), {
+        channelId: channelId == null ? null : readId('Channel', channelId),
+        filename,
+        byteSize,
+      }),
+  }),
+  finishUpload: t.field({
+    type: Attachment,
+    nullable: true,
+    description: 'Takes over what was posted, after a look at its bytes. Again gives the same.',
+    args: { id: t.arg.id({ required: true, description: 'Of the ticket.' }) },
+    resolve: (_root, { id }, context) =>
+      context.domain.uploads.finish(requireViewer(context), readId('Attachment', id)),
+  }),
+}));
 
 /** A file part as the domain takes it: it fails where it is too large, instead of ending there. */
 async function open(part: Promise<FilePart>, maxBytes: number): Promise<IncomingFile> {

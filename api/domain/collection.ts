@@ -50,6 +50,7 @@ export function createCollection(options: { database: Database; objects: Objects
     await removeUploads(before);
     await objects.sweep(before);
     await removeStrays(before);
+    await database.query('DELETE FROM upload_ticket WHERE created_at < $1', [before]);
   }
 
   function run(): Promise<unknown> {

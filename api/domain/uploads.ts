@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Upload } from '../../prisma/generated/client.ts';
-import { BadUserInputError, ConflictError, RateLimitedError, TooLargeError } from '../errors.ts';
+import { BadUserInputError, ConflictError, NotFoundError, RateLimitedError, TooLargeError } from '../errors.ts';
 import type { AttachmentFacts } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
-import type { Objects } from '../infra/objects/objects.ts';
+import type { Objects, PostForm } from '../infra/objects/objects.ts';
 import type { Limits } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
@@ -33,6 +33,13 @@ export interface OutgoingFile {
   size: number;
 }
 
+/** Leave to post a file to the store. */
+export interface Ticket extends PostForm {
+  /** Of the upload that it is to be. */
+  id: string;
+  expiresAt: Date;
+}
+
 /** Bounds on files, in bytes. */
 export interface UploadBounds {
   /** Of one file. */
@@ -45,6 +52,8 @@ export interface UploadBounds {
 
 /** A picture is read whole. */
 const maxPictureBytes = 33_554_432;
+/** How long a client has to post a file, in milliseconds. */
+const ticketMs = 3_600_000;
 const rate = { points: 120, windowMs: 60_000 };
 
 /** Where an upload's bytes are. */
@@ -82,20 +91,59 @@ export function createUploads(options: {
   async function storePicture(id: string, body: Readable, mimetype: string): Promise<Stored> {
     const key = rawKey(id);
     try {
-      const bytes = await objects.put(key, body, { type: mimetype });
-      if (bytes > maxPictureBytes)
-        throw new TooLargeError(
-          `A picture takes at most ${maxPictureBytes} bytes: send a smaller one.`,
-          maxPictureBytes,
-        );
-      const raw = await objects.get(key);
-      if (raw === null) throw new Error(`what was stored as ${key} is gone`);
-      const { body: clean, thumbnail, width, height } = await readPicture(await buffer(raw));
-      await objects.put(fileKey(id), Readable.from([clean]), { type: mimetype });
-      await objects.put(thumbnailKey(id), Readable.from([thumbnail]), { type: 'image/webp' });
-      return { byteSize: clean.length, width, height };
+      return await refinePicture(id, { key, bytes: await objects.put(key, body, { type: mimetype }), mimetype });
     } finally {
       await objects.remove([key]);
+    }
+  }
+
+  async function refinePicture(
+    id: string,
+    { key, bytes, mimetype }: { key: string; bytes: number; mimetype: string },
+  ): Promise<Stored> {
+    if (bytes > maxPictureBytes)
+      throw new TooLargeError(`A picture takes at most ${maxPictureBytes} bytes: send a smaller one.`, maxPictureBytes);
+    const raw = await objects.get(key);
+    if (raw === null) throw new Error(`what was stored as ${key} is gone`);
+    const { body: clean, thumbnail, width, height } = await readPicture(await buffer(raw));
+    await objects.put(fileKey(id), Readable.from([clean]), { type: mimetype });
+    await objects.put(thumbnailKey(id), Readable.from([thumbnail]), { type: 'image/webp' });
+    return { byteSize: clean.length, width, height };
+  }
+
+  /** What a client has posted by itself, told by its bytes as any other. */
+  async function examine(id: string, bytes: number): Promise<Stored & { mimetype: string }> {
+    const key = fileKey(id);
+    const head = await objects.get(key, { start: 0, end: Math.min(bytes, sniffedBytes) - 1 });
+    if (head === null) throw new Error(`what was posted as ${key} is gone`);
+    const mimetype = await sniff(await buffer(head));
+    if (isPicture(mimetype)) return { mimetype, ...(await refinePicture(id, { key, bytes, mimetype })) };
+    return { mimetype, byteSize: bytes, width: null, height: null };
+  }
+
+  async function checkPlace(userId: string, channelId: string | null): Promise<void> {
+    await limit(userId);
+    if (channelId === null) return;
+    const { channel, member } = await standing(channelId, userId);
+    const refusal = maySend(channel, member);
+    if (refusal) throw toError(refusal);
+  }
+
+  /** Writes down what was stored, or takes it away again, unless a call at the same time has written it down. */
+  async function settle(
+    upload: Omit<Upload, 'createdAt' | keyof Stored | 'mimetype'>,
+    stored: Promise<Stored & { mimetype: string }>,
+  ): Promise<AttachmentFacts> {
+    try {
+      const whole = { ...upload, createdAt: new Date(), ...(await stored) };
+      await add(whole);
+      return toFacts(whole);
+    } catch (error) {
+      const known = await prisma.upload.findUnique({ where: { id: upload.id } });
+      if (known) return toFacts(known);
+      // The collection finds what cannot be removed now.
+      await objects.remove([fileKey(upload.id), thumbnailKey(upload.id)]).catch(() => {});
+      throw error;
     }
   }
 
@@ -141,25 +189,52 @@ export function createUploads(options: {
       { userId }: Viewer,
       { file, channelId }: { file: () => Promise<IncomingFile>; channelId: string | null },
     ): Promise<AttachmentFacts> {
-      await limit(userId);
-      if (channelId !== null) {
-        const { channel, member } = await standing(channelId, userId);
-        const refusal = maySend(channel, member);
-        if (refusal) throw toError(refusal);
-      }
+      await checkPlace(userId, channelId);
       const { filename, body } = await file();
       const id = randomUUID();
       try {
-        const stored = await store(id, await peek(body));
-        const upload = { id, userId, channelId, filename: cleanFilename(filename), createdAt: new Date(), ...stored };
-        await add(upload);
-        return toFacts(upload);
-      } catch (error) {
+        return await settle({ id, userId, channelId, filename: cleanFilename(filename) }, store(id, await peek(body)));
+      } finally {
         body.destroy();
-        // The collection finds what cannot be removed now.
-        await objects.remove([fileKey(id), thumbnailKey(id)]).catch(() => {});
-        throw error;
       }
+    },
+
+    /**
+     * Lets a client post a big file to the store by itself.
+     * @throws ConflictError where the store has no way to
+     */
+    async start(
+      { userId }: Viewer,
+      { channelId, filename, byteSize }: { channelId: string | null; filename: string; byteSize: number },
+    ): Promise<Ticket> {
+      if (byteSize < 1) throw new BadUserInputError([{ path: 'input.byteSize', message: 'takes 1 or more' }]);
+      if (byteSize > bounds.file)
+        throw new TooLargeError(`A file takes at most ${bounds.file} bytes: send a smaller one.`, bounds.file);
+      await checkPlace(userId, channelId);
+      const id = randomUUID();
+      const expiresAt = new Date(Date.now() + ticketMs);
+      const form = await objects.post(fileKey(id), { bytes: byteSize, expiresAt });
+      if (form === null) throw new ConflictError('This server takes files by `upload` alone.');
+      const data = { id, userId, channelId, filename: cleanFilename(filename), byteSize, createdAt: new Date() };
+      await prisma.uploadTicket.create({ data });
+      return { id, expiresAt, ...form };
+    },
+
+    /**
+     * Takes over what was posted. Again gives the same.
+     * @throws NotFoundError for what was not begun so; ConflictError when nothing was posted, or not all of it
+     */
+    async finish({ userId }: Viewer, id: string): Promise<AttachmentFacts> {
+      const done = await prisma.upload.findFirst({ where: { id, userId } });
+      if (done) return toFacts(done);
+      const ticket = await prisma.uploadTicket.findFirst({ where: { id, userId } });
+      if (ticket === null) throw new NotFoundError('No such upload was begun, or it was given up.');
+      const posted = await objects.head(fileKey(id));
+      if (posted?.bytes !== ticket.byteSize) throw new ConflictError('The file was not posted as it was announced.');
+      const { channelId, filename } = ticket;
+      const facts = await settle({ id, userId, channelId, filename }, examine(id, posted.bytes));
+      await prisma.uploadTicket.deleteMany({ where: { id } });
+      return facts;
     },
 
     /**

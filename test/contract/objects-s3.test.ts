@@ -37,6 +37,24 @@ describeObjects('over S3', async () => {
   };
 });
 
+test('a client posts an object by itself, of the size that was said and no other', async () => {
+  const objects = await open(server.address, `bucket-${randomUUID()}`);
+  const post = async (bytes: number, change: Record<string, string> = {}) => {
+    const form = await objects.post('file/a', { bytes: 1_000, expiresAt: new Date(Date.now() + 60_000) });
+    if (form === null) throw new Error('S3 takes posts');
+    const data = new FormData();
+    for (const { name, value } of form.fields) data.append(name, change[name] ?? value);
+    data.append('file', new Blob([Buffer.alloc(bytes)]));
+    return (await fetch(form.url, { method: 'POST', body: data })).status;
+  };
+  expect(await post(1_001)).toBeGreaterThanOrEqual(400);
+  expect(await post(999)).toBeGreaterThanOrEqual(400);
+  expect(await post(1_000, { key: 'file/b' })).toBeGreaterThanOrEqual(400);
+  expect(await objects.head('file/a')).toBeNull();
+  expect(await post(1_000)).toBeLessThan(300);
+  expect(await objects.head('file/a')).toMatchObject({ bytes: 1_000 });
+});
+
 test('processes that start together make one bucket', async () => {
   const bucket = `bucket-${randomUUID()}`;
   const all = await Promise.all(Array.from({ length: 4 }, () => open(server.address, bucket)));

@@ -230,3 +230,8 @@ describe('a picture of oneself', () => {
 it('leaves nothing on its way behind', async () => {
   for (const name of await storedFiles(directory)) expect(name).toMatch(/^[\da-f-]{36}$/);
 });
+
+it('takes nothing directly, where the store is a directory', async () => {
+  const start = 'mutation { startUpload(input: { filename: "a", byteSize: 5 }) { id } }';
+  expect(await ada.codeOf(start)).toBe('CONFLICT');
+});

@@ -62,6 +62,7 @@ export async function createFileObjects({ directory }: { directory: string }): P
 
   return {
     put,
+    post: async () => null,
     head,
     get,
     async remove(keys) {

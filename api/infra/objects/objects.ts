@@ -23,6 +23,13 @@ export interface PutOptions {
   signal?: AbortSignal;
 }
 
+/** How a client posts an object to the store by itself. */
+export interface PostForm {
+  url: string;
+  /** To be posted before the file, in this order. */
+  fields: readonly { name: string; value: string }[];
+}
+
 /**
  * Where files are kept, by keys of lower-case letters, digits and dashes with slashes between them. An object never changes:
  * another one has another key.
@@ -36,6 +43,11 @@ export interface Objects {
    * @throws whatever the stream or the signal failed with
    */
   put(key: string, body: Readable, options: PutOptions): Promise<number>;
+  /**
+   * Lets a client store an object of exactly so many bytes by itself, once or again, until a time; null where the store has no
+   * way to.
+   */
+  post(key: string, bound: { bytes: number; expiresAt: Date }): Promise<PostForm | null>;
   /** An object's size and age; null when there is none. */
   head(key: string): Promise<StoredObject | null>;
   /**

@@ -11,10 +11,18 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
 import pLimit from 'p-limit';
 import { UnavailableError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
-import { type ByteRange, checkKey, type Objects, type PutOptions, type StoredObject } from './objects.ts';
+import {
+  type ByteRange,
+  checkKey,
+  type Objects,
+  type PostForm,
+  type PutOptions,
+  type StoredObject,
+} from './objects.ts';
 
 /** How the store is reached. */
 export interface S3Options {
@@ -28,6 +36,8 @@ export interface S3Options {
   logger: Logger;
 }
 
+/** What a client posts is told by its bytes, later. */
+const postedType = 'application/octet-stream';
 /** The smallest part that S3 takes, in bytes: two of them are held for each upload. */
 const partBytes = 5_242_880;
 /** How many uploads send their parts at once: others wait, and so does whoever sends them. */
@@ -73,6 +83,20 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     } finally {
       signal?.removeEventListener('abort', abort);
     }
+  }
+
+  async function post(key: string, { bytes, expiresAt }: { bytes: number; expiresAt: Date }): Promise<PostForm> {
+    const { url, fields } = await createPresignedPost(client, {
+      Bucket,
+      Key: checkKey(key),
+      Fields: { 'Content-Type': postedType },
+      Conditions: [
+        ['content-length-range', bytes, bytes],
+        ['eq', '$Content-Type', postedType],
+      ],
+      Expires: Math.max(1, Math.round((expiresAt.getTime() - Date.now()) / 1_000)),
+    });
+    return { url, fields: Object.entries(fields).map(([name, value]) => ({ name, value })) };
   }
 
   async function head(key: string): Promise<StoredObject | null> {
@@ -129,7 +153,7 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
   }
 
   await makeBucket();
-  return { put, head, get, remove, list, sweep, ready, stop: async () => client.destroy() };
+  return { put, post, head, get, remove, list, sweep, ready, stop: async () => client.destroy() };
 }
 
 function connect({ endpoint, region, accessKeyId, secretAccessKey }: S3Options): S3Client {

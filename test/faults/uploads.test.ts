@@ -1,0 +1,102 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { paths } from '../../api/config.ts';
+import { createCollection } from '../../api/domain/collection.ts';
+import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
+import { createFileObjects } from '../../api/infra/objects/files.ts';
+import { guest, type Person } from '../support/client.ts';
+import { createTestLogger } from '../support/logger.ts';
+import { type ServerProcess, startProcess } from '../support/process.ts';
+import { storedFiles, upload } from '../support/upload.ts';
+
+const megabyte = 1_000_000;
+let directory: string;
+let server: ServerProcess;
+let ada: Person;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'parley-uploads-'));
+  server = await startProcess({ DATA_DIR: directory });
+  ada = await guest(server.url, 'Ada');
+});
+afterEach(async () => {
+  await server.kill();
+  await rm(directory, { recursive: true });
+});
+
+/** A multipart request whose file has so many megabytes, made as it is sent. */
+async function* body(megabytes: number, endless = false): AsyncGenerator<Buffer> {
+  const operations = {
+    query: 'mutation ($file: Upload!) { upload(file: $file) { byteSize } }',
+    variables: { file: null },
+  };
+  const field = (name: string, value: string) =>
+    `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+  yield Buffer.from(field('operations', JSON.stringify(operations)) + field('map', '{"0":["variables.file"]}'));
+  yield Buffer.from('--b\r\nContent-Disposition: form-data; name="0"; filename="big"\r\n\r\n');
+  const chunk = Buffer.alloc(megabyte / 10, 7);
+  for (let n = 0; n < megabytes * 10; n++) yield chunk;
+  if (endless) await new Promise(() => {});
+  yield Buffer.from('\r\n--b--\r\n');
+}
+
+function send(source: AsyncGenerator<Buffer>): Promise<string> {
+  const headers = { authorization: `Bearer ${ada.token}`, 'content-type': 'multipart/form-data; boundary=b' };
+  return new Promise((resolve, reject) => {
+    const sent = request(`${server.url}/graphql`, { method: 'POST', headers }, (response) => {
+      let text = '';
+      response.on('data', (chunk) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(text));
+      response.on('error', reject);
+    });
+    sent.on('error', reject);
+    Readable.from(source).on('error', reject).pipe(sent);
+  });
+}
+
+async function residentMegabytes(): Promise<number> {
+  const status = await readFile(`/proc/${server.child.pid}/status`, 'utf8');
+  return (Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1_024) / megabyte;
+}
+
+test('ten files of 100 MB at once take less than 64 MB of memory', async () => {
+  await send(body(1));
+  const before = await residentMegabytes();
+  let most = before;
+  const watching = setInterval(async () => {
+    most = Math.max(most, await residentMegabytes());
+  }, 20);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => send(body(100))));
+  clearInterval(watching);
+  for (const answer of answers) expect(JSON.parse(answer)).toEqual({ data: { upload: { byteSize: 100 * megabyte } } });
+  expect(most - before).toBeLessThan(64);
+  console.info(`memory grew by ${Math.round(most - before)} MB`);
+});
+
+test('a server that is killed in the middle of uploads leaves nothing of them after the next collection', async () => {
+  const kept = await upload(server.url, ada.token, { bytes: 'kept' });
+  expect(kept.errors).toEqual([]);
+  const before = (await storedFiles(directory)).length;
+  const cutOff = Array.from({ length: 5 }, () => send(body(5, true)).catch(() => 'cut off'));
+  await vi.waitFor(async () => expect((await storedFiles(directory)).length).toBe(before + 5));
+  await server.kill('SIGKILL');
+  expect(await Promise.all(cutOff)).toEqual(Array(5).fill('cut off'));
+
+  server = await startProcess({ DATA_DIR: directory });
+  expect((await upload(server.url, ada.token, { bytes: 'after' })).errors).toEqual([]);
+  await server.kill('SIGTERM');
+  const database = await createPgliteDatabase({ dataDir: directory, migrations: paths.migrations });
+  const objects = await createFileObjects({ directory: join(directory, 'files') });
+  const collection = createCollection({ database, objects, graceMs: -60_000, logger: createTestLogger() });
+  await objects.sweep(new Date(Date.now() + 60_000));
+  expect((await storedFiles(directory)).length).toBe(before + 1);
+  await collection.collect();
+  expect(await storedFiles(directory)).toEqual([]);
+  await database.stop();
+});

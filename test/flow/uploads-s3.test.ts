@@ -1,0 +1,125 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { startApp } from '../support/app.ts';
+import { type Answer, guest, type Person } from '../support/client.ts';
+import { startOwnS3 } from '../support/services/s3.ts';
+import { upload } from '../support/upload.ts';
+
+let url: string;
+let ada: Person;
+let bob: Person;
+let channelId: string;
+
+beforeAll(async () => {
+  const { address, stop } = await startOwnS3();
+  const app = await startApp({
+    S3_ENDPOINT: address.endpoint,
+    S3_BUCKET: `bucket-${randomUUID()}`,
+    S3_ACCESS_KEY_ID: address.accessKeyId,
+    S3_SECRET_ACCESS_KEY: address.secretAccessKey,
+    MAX_UPLOAD_BYTES: '20000000',
+  });
+  ({ url } = app);
+  [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
+  channelId = (await ada.ask('mutation { createRoom(input: { name: "Hall" }) { id } }')).createRoom.id;
+  return async () => {
+    await app.stop();
+    await stop();
+  };
+});
+
+const picture = () => sharp({ create: { width: 900, height: 300, channels: 3, background: 'gold' } });
+const read = async (path: string, headers = {}) =>
+  Buffer.from(await (await fetch(`${url}${path}`, { headers })).arrayBuffer());
+
+describe('files in S3', () => {
+  it('are stored, in parts where they are large, and given back, also in ranges', async () => {
+    for (const size of [0, 5, 12_000_000]) {
+      const bytes = randomBytes(size);
+      const { data, errors } = await upload(url, ada.token, { bytes }, channelId);
+      expect(errors).toEqual([]);
+      expect((await read(data.upload.url)).equals(bytes)).toBe(true);
+      if (size > 5)
+        expect((await read(data.upload.url, { range: 'bytes=7-16' })).equals(bytes.subarray(7, 17))).toBe(true);
+    }
+  });
+
+  it('are pictures with thumbnails', async () => {
+    const { data } = await upload(url, ada.token, { bytes: await picture().jpeg().toBuffer() }, channelId);
+    expect(data.upload).toMatchObject({ mimetype: 'image/jpeg', width: 900, height: 300 });
+    expect(await sharp(await read(data.upload.thumbnailUrl)).metadata()).toMatchObject({ format: 'webp', width: 640 });
+  });
+
+  it('are refused beyond the bound', async () => {
+    const { errors } = await upload(url, ada.token, { bytes: Buffer.alloc(20_000_001) }, channelId);
+    expect(errors[0]?.extensions['code']).toBe('TOO_LARGE');
+  });
+});
+
+describe('a direct upload', () => {
+  const start = `mutation ($input: StartUploadInput!) {
+    startUpload(input: $input) { id url expiresAt fields { name value } }
+  }`;
+  const finish = `mutation ($id: ID!) {
+    finishUpload(id: $id) { id filename mimetype byteSize width height url thumbnailUrl }
+  }`;
+
+  async function begin(byteSize: number, filename = 'big.bin'): Promise<Answer> {
+    return (await ada.ask(start, { input: { channelId, filename, byteSize } })).startUpload;
+  }
+
+  async function post({ url: target, fields }: Answer, bytes: Uint8Array): Promise<void> {
+    const form = new FormData();
+    for (const { name, value } of fields) form.append(name, value);
+    form.append('file', new Blob([bytes as BlobPart]));
+    await fetch(target, { method: 'POST', body: form });
+  }
+
+  it('is posted to the store, taken over, and sent like any other', async () => {
+    const bytes = await picture().png().toBuffer();
+    const ticket = await begin(bytes.length, '../gold.png');
+    await post(ticket, bytes);
+    const both = await Promise.all([ada.ask(finish, { id: ticket.id }), ada.ask(finish, { id: ticket.id })]);
+    const file = both[0]?.finishUpload;
+    expect(file).toMatchObject({ id: ticket.id, filename: 'gold.png', mimetype: 'image/png', width: 900, height: 300 });
+    for (const { finishUpload } of [...both, await ada.ask(finish, { id: ticket.id })])
+      expect(finishUpload).toEqual(file);
+    expect((await read(file.url)).equals(bytes)).toBe(true);
+    expect((await sharp(await read(file.thumbnailUrl)).metadata()).width).toBe(640);
+    const send = `mutation ($channelId: ID!, $ids: [ID!]) {
+      send(input: { channelId: $channelId, attachmentIds: $ids }) { message { attachments { id } } }
+    }`;
+    const { message } = (await ada.ask(send, { channelId, ids: [file.id] })).send;
+    expect(message.attachments).toEqual([{ id: file.id }]);
+  });
+
+  it('is not taken over before all of it was posted, nor by anybody else', async () => {
+    const ticket = await begin(1_000);
+    expect(await ada.codeOf(finish, { id: ticket.id })).toBe('CONFLICT');
+    await post(ticket, randomBytes(1_001));
+    expect(await ada.codeOf(finish, { id: ticket.id })).toBe('CONFLICT');
+    await post(ticket, randomBytes(1_000));
+    expect(await bob.codeOf(finish, { id: ticket.id })).toBe('NOT_FOUND');
+    expect((await ada.ask(finish, { id: ticket.id })).finishUpload).toMatchObject({
+      filename: 'big.bin',
+      byteSize: 1_000,
+    });
+  });
+
+  it('is looked at as any other: what seems a picture and is none is refused, and gone', async () => {
+    const bytes = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), randomBytes(500)]);
+    const ticket = await begin(bytes.length);
+    await post(ticket, bytes);
+    expect(await ada.codeOf(finish, { id: ticket.id })).toBe('BAD_USER_INPUT');
+    expect(await ada.codeOf(finish, { id: ticket.id })).toBe('CONFLICT');
+  });
+
+  it.each([
+    ['too large', { byteSize: 20_000_001 }, 'TOO_LARGE'],
+    ['empty', { byteSize: 0 }, 'BAD_USER_INPUT'],
+    ['for no channel of theirs', { byteSize: 5, channelId: 'c_AAAAAAAAAAAAAAAAAAAAAA' }, 'NOT_FOUND'],
+  ])('does not begin when it is %s', async (_, input, code) => {
+    expect(await ada.codeOf(start, { input: { filename: 'a', ...input } })).toBe(code);
+  });
+});
