@@ -15,6 +15,7 @@ export interface BenchOptions {
 const benches = {
   fanout: () => import('./fanout.ts'),
   pipeline: () => import('./pipeline.ts'),
+  uploads: () => import('./uploads.ts'),
 };
 
 const { values, positionals } = parseArgs({
