@@ -17,6 +17,7 @@ export default defineConfig({
     proxy: {
       '/graphql': { target: gateway, ws: true },
       '/avatars': gateway,
+      '/files': gateway,
     },
   },
 });

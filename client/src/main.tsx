@@ -5,6 +5,7 @@ import './accounts/accounts.css';
 import './channels/channels.css';
 import './matching/matching.css';
 import './messages/messages.css';
+import './uploads/uploads.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createAccounts } from './accounts/sign-in.ts';

@@ -1,7 +1,8 @@
 import type { Browser } from 'playwright-core';
+import sharp from 'sharp';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { openWindow, said, say, startBrowser, type Window } from '../support/browser.ts';
+import { openWindow, overflowing, said, say, startBrowser, type Window } from '../support/browser.ts';
 import { type Network, startNetwork } from '../support/network.ts';
 
 let browser: Browser;
@@ -136,5 +137,41 @@ test('a room is made, found, joined and talked in, by the keyboard alone', async
   await ada.page.keyboard.type(', changed');
   await ada.page.keyboard.press('Enter');
   await vi.waitFor(async () => expect((await said(bob))[0]).toBe('first line\nsecond line, changed'));
+  expect([...ada.problems, ...bob.problems]).toEqual([]);
+});
+
+test('somebody sends files: pictures are shown to both, small and whole, and anything else is offered', async () => {
+  const ada = await look('Ada', url, 360);
+  const bob = await look('Bob');
+  await Promise.all([expectTalking(ada, 'Bob'), expectTalking(bob, 'Ada')]);
+  const picture = await sharp({ create: { width: 1_200, height: 800, channels: 3, background: 'seagreen' } })
+    .jpeg()
+    .toBuffer();
+  await ada.page.locator('input[type=file]').setInputFiles([
+    { name: 'beach.jpg', mimeType: 'image/jpeg', buffer: picture },
+    { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('Remember the milk') },
+    { name: 'broken.jpg', mimeType: 'image/jpeg', buffer: Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 0]) },
+  ]);
+  await ada.page.getByText('Ready to send').nth(1).waitFor();
+  await ada.page.getByText('This file is broken').waitFor();
+  expect(await overflowing(ada)).toEqual([]);
+  await ada.page.getByRole('button', { name: 'Remove broken.jpg' }).click();
+  await ada.page.getByRole('button', { name: 'Send' }).click();
+
+  for (const { page } of [ada, bob]) {
+    const shown = page.getByRole('img', { name: 'beach.jpg' });
+    await shown.waitFor();
+    await vi.waitFor(async () =>
+      expect(await shown.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(640),
+    );
+    const whole = await page.request.get(
+      new URL((await page.locator('a.picture').getAttribute('href')) ?? '', url).href,
+    );
+    expect(await sharp(await whole.body()).metadata()).toMatchObject({ format: 'jpeg', width: 1_200 });
+    const file = page.getByRole('link', { name: /notes\.txt/ });
+    const text = await page.request.get(new URL((await file.getAttribute('href')) ?? '', url).href);
+    expect(await text.text()).toBe('Remember the milk');
+  }
+  expect(await overflowing(ada)).toEqual([]);
   expect([...ada.problems, ...bob.problems]).toEqual([]);
 });

@@ -78,7 +78,8 @@ export function channelName({ name, peer }: Pick<ChannelItem, 'name' | 'peer'>):
 function preview({ lastMessage, kind, closedAt }: ChannelItem, viewerId: string): string {
   if (closedAt !== null && kind === 'MATCH') return texts.list.ended;
   if (!lastMessage) return texts.list.nothingSaid;
-  const { author, text, deletedAt } = lastMessage;
+  const { author, deletedAt } = lastMessage;
+  const text = lastMessage.text || texts.files.one;
   if (lastMessage.kind !== 'TEXT') return texts.messages.happened(lastMessage.kind, author.name);
   const said = deletedAt === null ? text : texts.list.deleted;
   if (author.id === viewerId) return texts.list.preview(texts.you, said);

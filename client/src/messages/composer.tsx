@@ -1,4 +1,12 @@
-import { type FormEvent, type KeyboardEvent, type RefObject, useLayoutEffect } from 'react';
+import {
+  type ClipboardEvent,
+  type FormEvent,
+  type KeyboardEvent,
+  type ReactNode,
+  type RefObject,
+  useLayoutEffect,
+  useRef,
+} from 'react';
 import { IconButton } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { texts } from '../ui/texts.ts';
@@ -19,6 +27,9 @@ interface ComposerProps {
   /** Under the field: what is wrong, or how much fits. */
   note: string | null;
   canSend: boolean;
+  /** Above the field: what goes with the message. */
+  files: ReactNode;
+  onAttach: (files: readonly File[]) => void;
   onChange: (text: string) => void;
   onSubmit: () => void;
   /** Up was pressed in an empty field. */
@@ -34,12 +45,28 @@ const isTouch = window.matchMedia('(pointer: coarse)');
 
 /** Where one writes. */
 export function Composer(props: ComposerProps) {
-  const { input, label, text, context, note, canSend, onChange, onSubmit, onEditLast, onCancel } = props;
+  const { input, label, text, context, note, canSend, files, onAttach, onChange, onSubmit, onEditLast, onCancel } =
+    props;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what changes the height
   useLayoutEffect(() => {
     if (input.current) grow(input.current);
   }, [text, input]);
+
+  const chooser = useRef<HTMLInputElement>(null);
+
+  function choose(from: HTMLInputElement) {
+    onAttach([...(from.files ?? [])]);
+    from.value = '';
+    input.current?.focus();
+  }
+
+  function onPaste(event: ClipboardEvent) {
+    const pasted = [...event.clipboardData.files];
+    if (pasted.length === 0) return;
+    event.preventDefault();
+    onAttach(pasted);
+  }
 
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -75,7 +102,17 @@ export function Composer(props: ComposerProps) {
           <IconButton icon="close" label={texts.cancel} onClick={onCancel} />
         </div>
       )}
+      {files}
       <div className="composer-box">
+        <IconButton icon="clip" label={texts.files.attach} onClick={() => chooser.current?.click()} />
+        <input
+          ref={chooser}
+          type="file"
+          multiple
+          hidden
+          aria-label={texts.files.attach}
+          onChange={(event) => choose(event.target)}
+        />
         <textarea
           ref={input}
           rows={1}
@@ -86,6 +123,7 @@ export function Composer(props: ComposerProps) {
           enterKeyHint={isTouch.matches ? 'enter' : 'send'}
           onChange={(event) => onChange(event.target.value)}
           onKeyDown={onKeyDown}
+          onPaste={onPaste}
         />
         <IconButton
           icon={context?.kind === 'edit' ? 'check' : 'send'}

@@ -9,6 +9,8 @@ import { Confirm } from '../ui/dialog.tsx';
 import { EmptyState, FailureNote, Skeleton } from '../ui/notice.tsx';
 import { texts } from '../ui/texts.ts';
 import { useReadable } from '../ui/use-readable.ts';
+import { NewFiles } from '../uploads/new-files.tsx';
+import { useUploads } from '../uploads/use-uploads.ts';
 import { Composer } from './composer.tsx';
 import type { Message } from './conversation.ts';
 import { focusRow, MessageList } from './message-list.tsx';
@@ -62,11 +64,16 @@ export function ConversationView({ channelId, intro, outro }: ConversationViewPr
   const scroll = useScroll({ rows, isReady, onBeginning: () => void conversation.loadOlder() });
   const news = useNews({ entries, isReady, isAtEnd: scroll.isAtEnd, viewerId });
   useSeen({ channelId, entries, isReady, isAtEnd: scroll.isAtEnd });
+  const uploads = useUploads(channelId, {
+    bytes: limits.data?.limits.uploadBytes ?? Number.POSITIVE_INFINITY,
+    files: limits.data?.limits.attachments ?? 1,
+  });
   const composer = useComposer({
     conversation,
     messages: entries,
     input,
     maxBytes: limits.data?.limits.messageBytes ?? USUAL_MAX_BYTES,
+    uploads,
     onSend: () => scroll.toEnd(),
   });
 
@@ -124,6 +131,8 @@ export function ConversationView({ channelId, intro, outro }: ConversationViewPr
             context={composer.context}
             note={composer.note}
             canSend={composer.canSend}
+            files={<NewFiles files={uploads.files} remove={uploads.remove} />}
+            onAttach={uploads.add}
             onChange={composer.change}
             onSubmit={composer.submit}
             onEditLast={composer.editLast}

@@ -4,6 +4,7 @@ import { Button, IconButton } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { texts } from '../ui/texts.ts';
 import { Time } from '../ui/time.tsx';
+import { Attachments } from '../uploads/attachments.tsx';
 import type { Message } from './conversation.ts';
 import { MessageText } from './message-text.tsx';
 import type { Pending } from './outbox.ts';
@@ -34,6 +35,7 @@ export function MessageRow({ row, actions, isActive }: MessageRowProps) {
       {isFirst && <MessageHead author={message.author} at={message.sentAt} />}
       <div className="bubble" data-deleted={isDeleted || undefined}>
         {message.replyTo && !isDeleted && <Quote replyTo={message.replyTo} show={actions?.show} />}
+        <Attachments files={message.attachments} />
         {isDeleted ? <em>{texts.messages.deleted}</em> : <MessageText text={message.text} />}
         <span className="bubble-foot">
           {message.editedAt && !isDeleted && <span className="bubble-note">{texts.messages.edited}</span>}
@@ -60,7 +62,7 @@ export function PendingRow({ pending, author, isOffline, tryAgain, discard }: Pe
     <>
       {author && <MessageHead author={author} at={pending.writtenAt} />}
       <div className="bubble" data-state={pending.state}>
-        <MessageText text={text} />
+        <MessageText text={text || texts.files.one} />
         <span className="bubble-foot">
           {pending.state === 'sending' ? (
             <State icon="clock" words={isOffline ? texts.messages.waitingForConnection : texts.messages.sending} />
@@ -118,7 +120,7 @@ function Quote({
       <span className="quote-author" aria-hidden="true">
         {replyTo.author.name}
       </span>
-      <span className="quote-text">{replyTo.deletedAt ? texts.messages.deleted : replyTo.text}</span>
+      <span className="quote-text">{replyTo.deletedAt ? texts.messages.deleted : replyTo.text || texts.files.one}</span>
     </>
   );
   return (

@@ -14,6 +14,8 @@ export interface Pending {
   channelId: string;
   text: string;
   replyToId: string | null;
+  /** Files that were stored for it. */
+  attachmentIds: readonly string[];
   /** When it was written, ISO 8601. */
   writtenAt: string;
   state: 'sending' | 'failed';
@@ -24,6 +26,7 @@ export interface NewMessage {
   channelId: string;
   text: string;
   replyToId: string | null;
+  attachmentIds: readonly string[];
 }
 
 export interface OutboxOptions {
@@ -81,9 +84,10 @@ export function createOutbox({ client, connection, localData, onSent }: OutboxOp
 
   async function deliver(message: Pending): Promise<void> {
     for (let tries = 1; !disposed.signal.aborted; tries += 1) {
-      const { channelId, text, replyToId, clientId } = message;
+      // One that an older version of this client kept has none.
+      const { channelId, text, replyToId, clientId, attachmentIds = [] } = message;
       const result = await client
-        .mutation(SendDocument, { input: { channelId, text, replyToId, clientId } })
+        .mutation(SendDocument, { input: { channelId, text, replyToId, clientId, attachmentIds: [...attachmentIds] } })
         .toPromise();
       if (disposed.signal.aborted) return;
       if (result.data?.send) {

@@ -1,6 +1,7 @@
 import { type RefObject, useEffect, useState } from 'react';
 import { useWorkspace } from '../parley-context.tsx';
 import { texts } from '../ui/texts.ts';
+import type { useUploads } from '../uploads/use-uploads.ts';
 import type { Conversation, Message } from './conversation.ts';
 import type { Draft } from './drafts.ts';
 
@@ -19,12 +20,13 @@ interface ComposerStateOptions {
   input: RefObject<HTMLTextAreaElement | null>;
   /** The longest text, in bytes of UTF-8. */
   maxBytes: number;
+  uploads: ReturnType<typeof useUploads>;
   /** A new message went on its way. */
   onSend: () => void;
 }
 
 /** What is being written in a channel: a new message, kept as its draft, or the edit of an old one, kept until it is saved. */
-export function useComposer({ conversation, messages, input, maxBytes, onSend }: ComposerStateOptions) {
+export function useComposer({ conversation, messages, input, maxBytes, uploads, onSend }: ComposerStateOptions) {
   const { drafts, outbox, viewerId } = useWorkspace();
   const { channelId } = conversation;
   const [draft, setDraft] = useState<Draft>(() => drafts.read(channelId));
@@ -33,6 +35,8 @@ export function useComposer({ conversation, messages, input, maxBytes, onSend }:
   const [isSaving, setSaving] = useState(false);
   const text = edit?.text ?? draft.text;
   const replyTo = messages.find(({ id }) => id === draft.replyToId) ?? null;
+  const hasFiles = edit === null && uploads.files.length > 0;
+  const areReady = edit !== null || uploads.areReady;
   const bytesLeft = maxBytes - encoder.encode(text.trim()).length;
 
   useEffect(() => input.current?.focus(), [input]);
@@ -63,7 +67,7 @@ export function useComposer({ conversation, messages, input, maxBytes, onSend }:
 
   return {
     text,
-    canSend: text.trim() !== '' && bytesLeft >= 0 && !isSaving,
+    canSend: (text.trim() !== '' || hasFiles) && areReady && bytesLeft >= 0 && !isSaving,
     note: problem ?? sizeNote(bytesLeft, maxBytes),
     context: toContext(edit, replyTo),
     change: (next: string) => (edit ? setEdit({ ...edit, text: next }) : writeDraft({ ...draft, text: next })),
@@ -72,7 +76,9 @@ export function useComposer({ conversation, messages, input, maxBytes, onSend }:
         void save(edit);
         return;
       }
-      outbox.send({ channelId, text: text.trim(), replyToId: draft.replyToId });
+      const attachmentIds = uploads.files.flatMap(({ id }) => id ?? []);
+      outbox.send({ channelId, text: text.trim(), replyToId: draft.replyToId, attachmentIds });
+      uploads.clear();
       writeDraft({ text: '', replyToId: null });
       onSend();
     },
@@ -95,7 +101,11 @@ export function useComposer({ conversation, messages, input, maxBytes, onSend }:
 function toContext(edit: Edit | null, replyTo: Message | null) {
   if (edit) return { kind: 'edit' as const, title: texts.messages.editing, text: edit.message.text };
   return (
-    replyTo && { kind: 'reply' as const, title: texts.messages.replyingTo(replyTo.author.name), text: replyTo.text }
+    replyTo && {
+      kind: 'reply' as const,
+      title: texts.messages.replyingTo(replyTo.author.name),
+      text: replyTo.text || texts.files.one,
+    }
   );
 }
 

@@ -34,5 +34,7 @@ export function useNews({ entries, isReady, isAtEnd, viewerId }: NewsOptions) {
 }
 
 function inWords({ kind, author, text }: Message): string {
-  return kind === 'TEXT' ? texts.messages.announcement(author.name, text) : texts.messages.happened(kind, author.name);
+  return kind === 'TEXT'
+    ? texts.messages.announcement(author.name, text || texts.files.one)
+    : texts.messages.happened(kind, author.name);
 }

@@ -17,12 +17,29 @@ const failures: Record<FailureCode, string> = {
   OTHER: 'Something went wrong on our side. Try again.',
 };
 
+const fileFailures: Partial<Record<FailureCode, string>> = {
+  BAD_USER_INPUT: 'This file is broken: it cannot be read.',
+  CONFLICT: 'There is no room for this file.',
+  TOO_LARGE: 'This file is too large.',
+  OTHER: 'It could not be uploaded. Remove it and try again.',
+};
+
 const ends: Record<MatchEndReason, (name: string) => string> = {
   LEFT: () => 'You left this conversation.',
   PARTNER_LEFT: (name) => `${name} has left.`,
   PARTNER_GONE: (name) => `${name} was away for too long, so the conversation ended.`,
   EXPIRED: () => 'You were away for too long, so the conversation ended.',
 };
+
+/** As people say it: `12 bytes`, `3 kB`, `1.5 MB`. */
+function size(bytes: number): string {
+  if (bytes < 1_000) return count(bytes, 'byte', 'bytes');
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
+  const unit = units[power] ?? 'byte';
+  const format = { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: power < 2 ? 0 : 1 } as const;
+  return new Intl.NumberFormat('en', format).format(bytes / 1_000 ** power);
+}
 
 /** Every word that the client says. Components hold none. */
 export const texts = {
@@ -211,6 +228,17 @@ export const texts = {
       const verbs = { JOINED: 'joined', LEFT: 'left', REMOVED: 'was removed' };
       return `${name} ${verbs[kind]}`;
     },
+  },
+  files: {
+    attach: 'Attach files',
+    attached: 'Files that go with the next message',
+    storing: 'Uploading',
+    ready: 'Ready to send',
+    failure: ({ code }: Pick<Failure, 'code'>) => fileFailures[code] ?? failures[code],
+    remove: (name: string) => `Remove ${name}`,
+    one: 'A file',
+    tooLarge: (most: number) => `Too large: at most ${size(most)}.`,
+    size,
   },
   connection: {
     offline: 'You are offline. You can read and write; your messages go out when you are back.',

@@ -37,7 +37,9 @@ export function createParley({ url, session, webSocketImpl }: ParleyOptions): Pa
   return { client, connection: socket.connection, wake: socket.wake, dispose: socket.dispose };
 }
 
+/** A file takes as long as it takes. */
 const fetchInTime: typeof fetch = (input, init) => {
+  if (init?.body instanceof FormData) return fetch(input, init);
   const deadline = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
   return fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, deadline]) : deadline });
 };
