@@ -149,7 +149,9 @@ export function createGateway(options: GatewayOptions) {
  * peace; whoever goes on sending is cut off.
  */
 function endWithAnswer(request: IncomingMessage, response: ServerResponse): void {
-  const cutOff = () => request.complete || request.socket.destroy();
+  // The request forgets its socket once that has gone.
+  const { socket } = request;
+  const cutOff = () => request.complete || socket.destroy();
   response.once('finish', () => {
     if (request.complete) return;
     request.unpipe();
