@@ -110,6 +110,7 @@ function openObjects(config: Config, logger: Logger) {
     region: config.S3_REGION,
     accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
     secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',
+    directReads: config.S3_DIRECT_READS === 'on',
     logger,
   });
 }

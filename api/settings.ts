@@ -70,6 +70,9 @@ export const settings = z.object({
   S3_REGION: z.string().min(1).default('us-east-1').describe('The region of the bucket.'),
   S3_ACCESS_KEY_ID: z.string().min(1).optional().describe('Who signs in to S3.'),
   S3_SECRET_ACCESS_KEY: z.string().min(1).optional().describe('The secret of that key.'),
+  S3_DIRECT_READS: onOff('off').describe(
+    'on: who reads a file is sent to S3 for it, which clients are to reach at S3_ENDPOINT.',
+  ),
   LOG_LEVEL: z
     .enum(logLevels)
     .default('warn')

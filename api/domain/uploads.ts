@@ -282,6 +282,7 @@ export function createUploads(options: {
     },
 
     read: objects.get,
+    readUrl: objects.readUrl,
 
     /** The small picture of an upload; null when it is gone. */
     async thumbnail(id: string): Promise<Buffer | null> {

@@ -11,7 +11,7 @@ import type { ByteRange } from '../infra/objects/objects.ts';
 import type { Handler } from './gateway.ts';
 
 /** Serves files to whoever has a URL that was given for them: `/files/ID/VARIANT/NAME?expires=…&signature=…`. */
-export function createFileHandler(uploads: Pick<Uploads, 'urls' | 'outgoing' | 'read'>): Handler {
+export function createFileHandler(uploads: Pick<Uploads, 'urls' | 'outgoing' | 'read' | 'readUrl'>): Handler {
   return async (request, response) => {
     const asked = readPath(request);
     if (asked === null) return refuse(response, 404, 'There is no such file.');
@@ -21,7 +21,17 @@ export function createFileHandler(uploads: Pick<Uploads, 'urls' | 'outgoing' | '
     }
     const file = await uploads.outgoing(id, variant);
     if (file === null) return refuse(response, 404, 'There is no such file any more.');
-    const headers = headersOf(file, `"${id}-${variant}"`, Number(query.get('expires')));
+    const expires = Number(query.get('expires'));
+    const headers = headersOf(file, `"${id}-${variant}"`, expires);
+    const elsewhere = await uploads.readUrl(file.key, {
+      type: headers['content-type'],
+      disposition: headers['content-disposition'],
+      expiresAt: new Date(expires),
+    });
+    if (elsewhere !== null) {
+      response.writeHead(307, { location: elsewhere, 'cache-control': 'private, no-store' }).end();
+      return;
+    }
     if (request.headers['if-none-match'] === headers.etag) return void response.writeHead(304, headers).end();
     await send({ request, response, file, headers, read: uploads.read });
   };

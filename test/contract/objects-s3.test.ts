@@ -16,8 +16,8 @@ beforeAll(async () => {
 const region = 'us-east-1';
 const type = 'text/plain';
 
-const open = (address: S3Address, bucket: string) =>
-  createS3Objects({ ...address, bucket, region, logger: createTestLogger() });
+const open = (address: S3Address, bucket: string, directReads = false) =>
+  createS3Objects({ ...address, bucket, region, directReads, logger: createTestLogger() });
 
 describeObjects('over S3', async () => {
   const bucket = `bucket-${randomUUID()}`;
@@ -53,6 +53,26 @@ test('a client posts an object by itself, of the size that was said and no other
   expect(await objects.head('file/a')).toBeNull();
   expect(await post(1_000)).toBeLessThan(300);
   expect(await objects.head('file/a')).toMatchObject({ bytes: 1_000 });
+});
+
+test('a client reads an object by itself where that is wanted, as what it is said to be, until a time', async () => {
+  const bucket = `bucket-${randomUUID()}`;
+  const [objects, direct] = [await open(server.address, bucket), await open(server.address, bucket, true)];
+  await objects.put('file/a', Readable.from([Buffer.from('Hello')]), { type });
+  const as = {
+    type: 'text/css',
+    disposition: 'attachment; filename="a b.css"',
+    expiresAt: new Date(Date.now() + 60_000),
+  };
+  expect(await objects.readUrl('file/a', as)).toBeNull();
+  const url = (await direct.readUrl('file/a', as)) ?? '';
+  const answer = await fetch(url);
+  expect([answer.status, await answer.text()]).toEqual([200, 'Hello']);
+  expect(answer.headers.get('content-type')).toBe('text/css');
+  expect(answer.headers.get('content-disposition')).toBe('attachment; filename="a b.css"');
+  expect((await fetch(url.replace('file/a', 'file/b'))).status).toBe(403);
+  const brief = (await direct.readUrl('file/a', { ...as, expiresAt: new Date(Date.now() - 1_000) })) ?? '';
+  await vi.waitFor(async () => expect((await fetch(brief)).status).toBe(403), { timeout: 5_000 });
 });
 
 test('processes that start together make one bucket', async () => {

@@ -11,15 +11,18 @@ let ada: Person;
 let bob: Person;
 let channelId: string;
 
+let settings: Record<string, string>;
+
 beforeAll(async () => {
   const { address, stop } = await startOwnS3();
-  const app = await startApp({
+  settings = {
     S3_ENDPOINT: address.endpoint,
     S3_BUCKET: `bucket-${randomUUID()}`,
     S3_ACCESS_KEY_ID: address.accessKeyId,
     S3_SECRET_ACCESS_KEY: address.secretAccessKey,
     MAX_UPLOAD_BYTES: '20000000',
-  });
+  };
+  const app = await startApp(settings);
   ({ url } = app);
   [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
   channelId = (await ada.ask('mutation { createRoom(input: { name: "Hall" }) { id } }')).createRoom.id;
@@ -55,6 +58,27 @@ describe('files in S3', () => {
     const { errors } = await upload(url, ada.token, { bytes: Buffer.alloc(20_000_001) }, channelId);
     expect(errors[0]?.extensions['code']).toBe('TOO_LARGE');
   });
+});
+
+it('sends who reads to the store itself where it is told to, and checks the URL first', async () => {
+  const app = await startApp({ ...settings, S3_DIRECT_READS: 'on' });
+  try {
+    const reader = await guest(app.url, 'Cora');
+    const room = (await reader.ask('mutation { createRoom(input: { name: "Den" }) { id } }')).createRoom.id;
+    const bytes = await picture().png().toBuffer();
+    const { data } = await upload(app.url, reader.token, { bytes }, room);
+    const answer = await fetch(`${app.url}${data.upload.url}`, { redirect: 'manual' });
+    expect(answer.status).toBe(307);
+    expect(answer.headers.get('location')).toMatch(settings['S3_ENDPOINT'] as string);
+    for (const path of [data.upload.url, data.upload.thumbnailUrl]) {
+      const followed = await fetch(`${app.url}${path}`);
+      expect(followed.status).toBe(200);
+      expect((await sharp(Buffer.from(await followed.arrayBuffer())).metadata()).width).toBeGreaterThan(0);
+    }
+    expect((await fetch(`${app.url}${data.upload.url}0`, { redirect: 'manual' })).status).toBe(403);
+  } finally {
+    await app.stop();
+  }
 });
 
 describe('a direct upload', () => {

@@ -201,6 +201,19 @@ describe('a message with files', () => {
     expect(await ada.codeOf(send, { channelId, ...(await input()) })).toBe('BAD_USER_INPUT');
   });
 
+  it('gives who has left no URL any more', async () => {
+    const kim = await guest(url, 'Kim');
+    const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
+    await ada.ask(invite, { id: channelId, userId: kim.id });
+    const { id } = await stored({ bytes: 'for members' });
+    const { message } = (await ada.ask(send, { channelId, ids: [id] })).send;
+    const asked =
+      'query ($id: ID!, $file: ID!) { node(id: $id) { id } file: node(id: $file) { ... on Attachment { url } } }';
+    expect((await kim.ask(asked, { id: message.id, file: id })).file.url).toBe(message.attachments[0].url);
+    await kim.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id: channelId });
+    expect(await kim.ask(asked, { id: message.id, file: id })).toEqual({ node: null, file: null });
+  });
+
   it('has none left once it was deleted', async () => {
     const { id } = await stored({ bytes: 'x' });
     const { message } = (await ada.ask(send, { channelId, text: 'gone soon', ids: [id] })).send;

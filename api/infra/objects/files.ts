@@ -63,6 +63,7 @@ export async function createFileObjects({ directory }: { directory: string }): P
   return {
     put,
     post: async () => null,
+    readUrl: async () => null,
     head,
     get,
     async remove(keys) {

@@ -55,6 +55,11 @@ export interface Objects {
    * destroyed.
    */
   get(key: string, range?: ByteRange): Promise<Readable | null>;
+  /**
+   * Where a client may read an object from the store itself, until a time, as what it says it is; null where the store is not
+   * set to let clients.
+   */
+  readUrl(key: string, as: { type: string; disposition: string; expiresAt: Date }): Promise<string | null>;
   /** Removes what is there of these. */
   remove(keys: readonly string[]): Promise<void>;
   /** Every object, in no order. */

@@ -12,6 +12,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import pLimit from 'p-limit';
 import { UnavailableError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
@@ -33,6 +34,8 @@ export interface S3Options {
   region: string;
   accessKeyId: string;
   secretAccessKey: string;
+  /** Clients read from the store itself. */
+  directReads: boolean;
   logger: Logger;
 }
 
@@ -49,7 +52,7 @@ const maxRemoved = 1_000;
 
 /** Objects in a bucket of S3, or of whatever speaks its protocol. */
 export async function createS3Objects(options: S3Options): Promise<Objects> {
-  const { bucket: Bucket, logger } = options;
+  const { bucket: Bucket, directReads, logger } = options;
   const client = connect(options);
   const turn = pLimit(maxUploads);
 
@@ -111,6 +114,16 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     return found ? (found.Body as Readable) : null;
   }
 
+  async function readUrl(
+    key: string,
+    { type, disposition, expiresAt }: { type: string; disposition: string; expiresAt: Date },
+  ): Promise<string | null> {
+    if (!directReads) return null;
+    const as = { ResponseContentType: type, ResponseContentDisposition: disposition };
+    const expiresIn = Math.max(1, Math.round((expiresAt.getTime() - Date.now()) / 1_000));
+    return getSignedUrl(client, new GetObjectCommand({ Bucket, Key: checkKey(key), ...as }), { expiresIn });
+  }
+
   async function remove(keys: readonly string[]): Promise<void> {
     for (let n = 0; n < keys.length; n += maxRemoved) {
       const Objects = keys.slice(n, n + maxRemoved).map((key) => ({ Key: checkKey(key) }));
@@ -153,7 +166,7 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
   }
 
   await makeBucket();
-  return { put, post, head, get, remove, list, sweep, ready, stop: async () => client.destroy() };
+  return { put, post, head, get, readUrl, remove, list, sweep, ready, stop: async () => client.destroy() };
 }
 
 function connect({ endpoint, region, accessKeyId, secretAccessKey }: S3Options): S3Client {

@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+import { expect, it } from 'vitest';
+import { createFileUrls } from '../../api/domain/file-urls.ts';
+
+const hour = 3_600_000;
+const id = randomUUID();
+const clock = { now: 1_000 * hour };
+const urls = createFileUrls({ secret: 'what the test signs with', publicUrl: '', now: () => clock.now });
+const queryOf = (url: string) => new URL(url, 'http://localhost').searchParams;
+
+it('URLs of files are the same within an hour, and work for one hour at least and two at most', () => {
+  clock.now = 1_000 * hour;
+  const first = urls.url(id, 'file', 'a.txt');
+  clock.now += hour - 1;
+  expect(urls.url(id, 'file', 'a.txt')).toBe(first);
+  expect(urls.isValid(id, 'file', queryOf(first))).toBe(true);
+  expect(urls.expiresAt().getTime()).toBe(1_002 * hour);
+  clock.now = 1_002 * hour - 1;
+  expect(urls.isValid(id, 'file', queryOf(first))).toBe(true);
+  clock.now += 1;
+  expect(urls.isValid(id, 'file', queryOf(first))).toBe(false);
+  expect(urls.url(id, 'file', 'a.txt')).not.toBe(first);
+});
+
+it('URLs of files are of one file, one variant and one secret', () => {
+  const query = queryOf(urls.url(id, 'file', 'a.txt'));
+  expect(urls.isValid(id, 'file', query)).toBe(true);
+  expect(urls.isValid(randomUUID(), 'file', query)).toBe(false);
+  expect(urls.isValid(id, 'thumbnail', query)).toBe(false);
+  const others = createFileUrls({ secret: 'another', publicUrl: '', now: () => clock.now });
+  expect(others.isValid(id, 'file', query)).toBe(false);
+});
+
+it('URLs of files hold any name', () => {
+  const url = urls.url(id, 'file', 'a/b?c#d ü.txt');
+  expect(url).toMatch(/^\/files\/[\da-f-]{36}\/file\/a%2Fb%3Fc%23d%20%C3%BC\.txt\?expires=\d+&signature=[\w-]{43}$/);
+});
