@@ -9,6 +9,8 @@ export default defineConfig({
     exclude: ['test/e2e/**', 'test/faults/**', 'test/bench/**', ...filesLeftOut()],
     globalSetup: ['test/support/services/shared-servers.ts'],
     setupFiles: ['test/support/setup.ts'],
+    // One a core: most of what tests do is wait.
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

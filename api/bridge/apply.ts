@@ -15,11 +15,16 @@ type Step =
  * Applies events, in order, within the transaction that holds the log's position: the only writer of channels, members
  * and entries. An event whose outcome is stored has that outcome again and changes nothing.
  * @param query of that transaction
+ * @param known the outcomes of theirs that are stored, as this transaction read them after it had locked the position
  * @returns what changed, to be published after the commit
  */
-export async function applyEvents(query: Query, events: readonly ChannelEvent[]): Promise<Applied> {
+export async function applyEvents(
+  query: Query,
+  events: readonly ChannelEvent[],
+  known: ReadonlyMap<string, Outcome>,
+): Promise<Applied> {
   const applied = createApplied();
-  for (const step of toSteps(events, await readOutcomes(query, events))) await applyStep(query, step, applied);
+  for (const step of toSteps(events, known)) await applyStep(query, step, applied);
   await storeOutcomes(query, applied.outcomes.filter(isToBeStored));
   return applied;
 }
@@ -41,7 +46,8 @@ export async function storeOutcomes(
   );
 }
 
-async function readOutcomes(query: Query, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
+/** Outcomes that are stored, by the event's id. */
+export async function readOutcomes(query: Query, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
   const rows = await query<{ eventId: string; body: Outcome }>(
     'SELECT event_id AS "eventId", body FROM outcome WHERE event_id = ANY($1::uuid[])',
     [events.map(({ eventId }) => eventId)],

@@ -5,7 +5,7 @@ import type { Batch, Bounds, Consumption, EventLog, StoredRecord } from '../infr
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 import { createApplied } from './applied.ts';
-import { applyEvents, storeOutcomes } from './apply.ts';
+import { applyEvents, readOutcomes, storeOutcomes } from './apply.ts';
 import { createPositions } from './positions.ts';
 import { createPublisher } from './publish.ts';
 
@@ -108,14 +108,17 @@ export function createBridge(options: {
   /** @returns where the partitions that were locked go on */
   async function applyShares(shares: readonly Share[], lock: typeof positions.lock): Promise<Map<number, bigint>> {
     const { nexts, applied } = await database.transaction(async (query) => {
-      const nexts = await lock(
-        query,
-        shares.map(({ partition }) => partition),
-      );
+      // What depends on nothing in between goes out together: each round trip is time that the partitions are locked.
+      const [nexts, known] = await Promise.all([
+        lock(
+          query,
+          shares.map(({ partition }) => partition),
+        ),
+        readOutcomes(query, shares.flatMap(eventsOf)),
+      ]);
       const events = shares.flatMap((share) => advance(nexts, share));
       if (events.length === 0) return { nexts, applied: createApplied() };
-      const applied = await applyEvents(query, events);
-      await positions.move(query, nexts);
+      const [applied] = await Promise.all([applyEvents(query, events, known), positions.move(query, nexts)]);
       return { nexts, applied };
     });
     metrics.applied(applied.outcomes.length);
@@ -177,6 +180,11 @@ const poison = {
   code: 'UNAVAILABLE',
   message: 'This could not be applied and was set aside for the operators of this server.',
 } as const;
+
+/** Those that can be read. */
+function eventsOf({ items }: Share): ChannelEvent[] {
+  return items.flatMap(({ event }) => event ?? []);
+}
 
 /**
  * Moves a partition that is locked beyond what it brought.

@@ -42,6 +42,8 @@ function subjectOf(event: ChannelEvent): string {
   }
 }
 
+/** What it changes, or answers. */
 function messageOf(event: ChannelEvent): string | null {
+  if (event.type === 'MessageSent') return event.replyToId;
   return 'messageId' in event ? event.messageId : null;
 }

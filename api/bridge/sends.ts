@@ -1,26 +1,27 @@
-import { type ChannelFacts, type MemberFacts, maySend } from '../domain/policies.ts';
+import { maySend } from '../domain/policies.ts';
 import type { EventOf, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
 import { type Applied, addEntry, addHead } from './applied.ts';
+import { readScene } from './scene.ts';
 
 type MessageSent = EventOf<'MessageSent'>;
 
-/** An entry in its place; or, where `id` is null, what speaks against it. */
-type SendRow = (EntryRow | { id: null }) & {
+/** An entry in its place. */
+type SendRow = EntryRow & {
   /** Of the channel after this run; null where the entry was there before. */
   version: number | null;
-  channel: ChannelFacts | null;
-  member: MemberFacts | null;
-  /** What it answers is there. */
-  isAnswer: boolean;
 };
 
 /**
- * A run of sends in one statement. An id that is known has the row that is there, before any other rule; new ones take
- * the next dense places where the channel is open and the author a member. Places are counted from the channel as it was
- * before the statement: under the lock of the log's position nobody else moves it. Rows that are referred to are found by
- * arrays of their ids, and nothing is joined with what was just written, of which the planner knows no number of rows.
+ * A run of sends in one statement, which answers the entries that are there after it. An id that is known has the row that
+ * is there, before any other rule; new ones take the next dense places where the channel is open and the author a member.
+ * Places are counted from the channel as it was before the statement: under the lock of the log's position nobody else
+ * moves it.
+ *
+ * Its plan is kept, and may be older than most of the rows: so it is written for one shape, which takes the same for each
+ * send in tables of any size. What is looked up by a key is a subquery of one row, and nothing is joined with what was just
+ * written, of which the planner knows no number of rows.
  */
 const statementFor = (hasFiles: boolean) => `
 WITH input AS (
@@ -34,8 +35,9 @@ WITH input AS (
 ), allowed AS (
   SELECT i.*, c.seq, c.position, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
   FROM input i
-  JOIN channel c ON c.id = i.channel_id AND c.closed_at IS NULL
-  JOIN member m ON m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE'
+  CROSS JOIN LATERAL (SELECT c.seq, c.position FROM channel c WHERE c.id = i.channel_id AND c.closed_at IS NULL LIMIT 1) c
+  CROSS JOIN LATERAL (
+    SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE' LIMIT 1) m
   WHERE NOT EXISTS (SELECT FROM known k WHERE k.id = i.id)
     AND (i.reply_to_id IS NULL OR EXISTS (
       SELECT FROM answered r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id))
@@ -51,17 +53,9 @@ WITH input AS (
   FROM allowed
   RETURNING *
 )${hasFiles ? attached : ''}
-SELECT ${entryColumns}, CASE WHEN e.is_new THEN c.version + 1 END AS version,
-  CASE WHEN e.id IS NULL AND c.id IS NOT NULL THEN
-    jsonb_build_object('kind', c.kind, 'visibility', c.visibility, 'closedAt', c.closed_at) END AS channel,
-  CASE WHEN e.id IS NULL AND m.user_id IS NOT NULL THEN
-    jsonb_build_object('role', m.role, 'state', m.state, 'revision', m.revision) END AS member,
-  EXISTS (SELECT FROM answered r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id) AS "isAnswer"
-FROM input i
-LEFT JOIN (SELECT *, false AS is_new FROM known UNION ALL SELECT *, true FROM added) e ON e.id = i.id
-LEFT JOIN channel c ON c.id = i.channel_id
-LEFT JOIN member m ON m.channel_id = i.channel_id AND m.user_id = i.author_id
-ORDER BY i.n`;
+SELECT ${entryColumns},
+  CASE WHEN e.is_new THEN (SELECT c.version + 1 FROM channel c WHERE c.id = e.channel_id) END AS version
+FROM (SELECT *, false AS is_new FROM known UNION ALL SELECT *, true FROM added) e`;
 
 /** A file is attached once. */
 const unattached = `AND NOT EXISTS (
@@ -82,16 +76,12 @@ export async function applySends(query: Query, events: readonly MessageSent[], a
   const hasFiles = events.some(({ attachments }) => attachments.length > 0);
   const statement = hasFiles ? statements.withFiles : statements.plain;
   const rows = await query<SendRow>(statement, [JSON.stringify(events.map(toInput)), ids, answered]);
-  events.forEach((event, n) => {
-    const row = rows[n];
-    if (row === undefined) throw new Error('the statement for sends answered fewer rows than it was given');
-    const outcome = toOutcome(event, row);
-    applied.outcomes.push({ event, outcome });
-    if (!outcome.applied || outcome.entry === null || row.version === null) return;
-    const { channelId, position, seq } = outcome.entry;
-    addEntry(applied, outcome.entry);
-    addHead(applied, { id: channelId, position, seq, version: row.version });
-  });
+  const placed = new Map(rows.map((row) => [row.id, row]));
+  for (const event of events) {
+    const row = placed.get(event.messageId);
+    if (row) applied.outcomes.push({ event, outcome: noteEntry(row, applied) });
+    else applied.outcomes.push({ event, outcome: { applied: false, rejection: await refusal(query, event) } });
+  }
 }
 
 function toInput(event: MessageSent, n: number) {
@@ -109,10 +99,20 @@ function toInput(event: MessageSent, n: number) {
   };
 }
 
-function toOutcome({ replyToId }: MessageSent, row: SendRow): Outcome {
-  if (row.id !== null) return { applied: true, entry: toEntry(row) };
-  const rest = replyToId !== null && !row.isAnswer ? noReply : taken;
-  return { applied: false, rejection: maySend(row.channel, row.member) ?? rest };
+function noteEntry(row: SendRow, applied: Applied): Outcome {
+  const entry = toEntry(row);
+  if (row.version !== null) {
+    const { channelId, position, seq } = entry;
+    addEntry(applied, entry);
+    addHead(applied, { id: channelId, position, seq, version: row.version });
+  }
+  return { applied: true, entry };
+}
+
+/** What spoke against a send, in the order that the gateway asks in. */
+async function refusal(query: Query, event: MessageSent): Promise<Rejection> {
+  const { channel, actor, entry } = await readScene(query, event);
+  return maySend(channel, actor) ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? noReply : taken);
 }
 
 const noReply: Rejection = { code: 'BAD_USER_INPUT', message: 'replyToId names no message of this channel.' };

@@ -1,15 +1,98 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paths } from '../../api/config.ts';
-import type { Query } from '../../api/infra/database/database.ts';
+import type { Database, Query } from '../../api/infra/database/database.ts';
 import { MigrationChangedError, type MigrationSession, migrate } from '../../api/infra/database/migrate.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
+import { createPgliteThread } from '../../api/infra/database/pglite-thread.ts';
+import { keepUp } from '../../api/infra/database/pglite-upkeep.ts';
 import { describeDatabase } from './database.ts';
 
 describeDatabase('in this process', () => createPgliteDatabase({ migrations: paths.migrations }));
+
+describe('PostgreSQL in a thread', () => {
+  let directory: string;
+  let database: Database;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'parley-thread-'));
+    database = await createPgliteDatabase({ dataDir: directory, migrations: paths.migrations });
+    return async () => {
+      await database.stop();
+      await rm(directory, { recursive: true });
+    };
+  });
+
+  test('is asked to put what it commits on the disk', async () => {
+    const settings = await database.query(
+      `SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit') ORDER BY name`,
+    );
+    expect(settings).toEqual([
+      { name: 'fsync', setting: 'on' },
+      { name: 'synchronous_commit', setting: 'on' },
+    ]);
+  });
+
+  test('starts again with all that was committed when it has ended by itself', async () => {
+    const thread = createPgliteThread(join(directory, 'other'));
+    const connect = async () => {
+      const client = new pg.Client({ stream: thread.connect, user: 'postgres', database: 'postgres' });
+      client.on('error', () => {});
+      await client.connect();
+      return client;
+    };
+    const first = await connect();
+    await first.query('CREATE TABLE kept (id int)');
+    await first.query('INSERT INTO kept VALUES (1)');
+
+    // Without its log it panics.
+    const log = join(directory, 'other/pg_wal');
+    await rename(log, `${log}-away`);
+    await first.query('SELECT pg_switch_wal()');
+    await expect(first.query('INSERT INTO kept VALUES (2)')).rejects.toThrow('The thread of the database has ended.');
+    await rename(`${log}-away`, log);
+
+    const second = await connect();
+    expect((await second.query('SELECT id FROM kept')).rows).toEqual([{ id: 1 }]);
+    await second.end();
+    await thread.stop();
+  });
+
+  test('is kept up: rows that nobody sees any more are removed, and the log is shortened', async () => {
+    await database.query('CREATE TABLE worn (id int PRIMARY KEY, text text)');
+    await database.query(`INSERT INTO worn SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i`);
+    await database.query('UPDATE worn SET text = text');
+    await database.query('SELECT pg_stat_force_next_flush()');
+    const redo = 'SELECT redo_lsn::text AS redo FROM pg_control_checkpoint()';
+    const before = await database.query(redo);
+
+    await keepUp(database.query);
+
+    expect(
+      await database.query(
+        `SELECT n_dead_tup::int AS dead, last_vacuum IS NOT NULL AS vacuumed, last_analyze IS NOT NULL AS analyzed
+         FROM pg_stat_user_tables WHERE relname = 'worn'`,
+      ),
+    ).toEqual([{ dead: 0, vacuumed: true, analyzed: true }]);
+    expect(await database.query(redo)).not.toEqual(before);
+  });
+
+  test('leaves alone what needs no upkeep', async () => {
+    await keepUp(database.query);
+    const state = () =>
+      database.query(
+        `SELECT (SELECT redo_lsn::text FROM pg_control_checkpoint()) AS redo, max(last_vacuum) AS vacuumed
+         FROM pg_stat_user_tables`,
+      );
+    const before = await state();
+    await keepUp(database.query);
+    expect(await state()).toEqual(before);
+  });
+});
 
 describe('migrations', () => {
   let client: PGlite;

@@ -1,20 +1,16 @@
-import { PGlite } from '@electric-sql/pglite';
+import pg from 'pg';
 import { vi } from 'vitest';
 
 /** How often the same is asked to find out how many statements it takes. */
 const repeats = 5;
 
-/** Counts what every embedded database of this process is asked from now on; a transaction is one. */
+/** Counts what every database of this process is asked from now on; a transaction is one. */
 export function countStatements() {
-  const { query, transaction } = PGlite.prototype;
+  const { connect } = pg.Pool.prototype;
   let asked = 0;
-  vi.spyOn(PGlite.prototype, 'query').mockImplementation(function (this: PGlite, ...given) {
+  vi.spyOn(pg.Pool.prototype, 'connect').mockImplementation(function (this: pg.Pool, ...given) {
     asked++;
-    return query.apply(this, given) as never;
-  });
-  vi.spyOn(PGlite.prototype, 'transaction').mockImplementation(function (this: PGlite, work) {
-    asked++;
-    return transaction.call(this, work) as never;
+    return Reflect.apply(connect, this, given);
   });
 
   return {

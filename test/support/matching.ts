@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createApplied } from '../../api/bridge/applied.ts';
-import { applyEvents } from '../../api/bridge/apply.ts';
+import { applyEvents, readOutcomes } from '../../api/bridge/apply.ts';
 import { createPublisher } from '../../api/bridge/publish.ts';
 import { paths } from '../../api/config.ts';
 import type { Viewer } from '../../api/domain/auth.ts';
@@ -62,7 +62,7 @@ export async function createMatchingWorld() {
     const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
     let applied = createApplied();
     await database.transaction(async (query) => {
-      applied = await applyEvents(query, [event]);
+      applied = await applyEvents(query, [event], await readOutcomes(query, [event]));
     });
     publisher.publish(applied);
     if (fault === 'unheard') throw new UnavailableError('unheard');

@@ -1,16 +1,23 @@
 import { mkdir } from 'node:fs/promises';
-import { PGlite, types } from '@electric-sql/pglite';
-import { PrismaPGlite } from 'pglite-prisma-adapter';
-import { PrismaClient } from '../../../prisma/generated/client.ts';
-import type { Database, Query } from './database.ts';
+import pg from 'pg';
+import type { Database } from './database.ts';
 import { lockDirectory } from './lock.ts';
-import { migrate } from './migrate.ts';
-import { translateErrors } from './prisma-driver.ts';
-import { translate, unavailable } from './unavailable.ts';
+import { createPgliteThread } from './pglite-thread.ts';
+import { keepUp } from './pglite-upkeep.ts';
+import { createPooledDatabase, migrateOver, prepare } from './postgres-pool.ts';
+
+/** One connection, for good, as the only user there is. */
+const settings = { max: 1, idleTimeoutMillis: 0, pipeline: true, user: 'postgres', database: 'postgres' };
+
+/** As often as PostgreSQL does by itself. */
+const upkeepMs = 60_000;
+
+/** What an earlier connection left in the one session that there is. */
+const forgetting = ['ROLLBACK', 'DISCARD ALL'];
 
 /**
- * PostgreSQL in this process, over files in a directory that no other process may use meanwhile; or, without one, in
- * memory.
+ * PostgreSQL in a thread of this process, over files in a directory that no other process may use meanwhile; or, without
+ * one, in memory. It has one session, so transactions and statements go one after another.
  * @param options.dataDir made when it is not there
  * @param options.migrations the folder of migrations, all of which are applied when this resolves
  * @throws DataInUseError when another process has the directory
@@ -18,30 +25,32 @@ import { translate, unavailable } from './unavailable.ts';
 export async function createPgliteDatabase(options: { dataDir?: string; migrations: string }): Promise<Database> {
   const { dataDir, migrations } = options;
   const unlock = dataDir === undefined ? async () => {} : await openDirectory(dataDir);
-  const client = await PGlite.create({
-    ...(dataDir === undefined ? {} : { dataDir: `${dataDir}/database` }),
-    relaxedDurability: false,
-    parsers: { [types.INT8]: (value) => value },
+  const thread = createPgliteThread(dataDir === undefined ? undefined : `${dataDir}/database`);
+  const pool = new pg.Pool({ stream: thread.connect, ...settings, onConnect: begin });
+  pool.on('error', () => {});
+  const database = createPooledDatabase(pool, async () => {
+    clearInterval(upkeep);
+    await thread.stop();
+    await unlock();
   });
-  await migrate(
-    (work) => client.transaction((tx) => work({ execute: (script) => tx.exec(script), query: queryOf(tx) })),
-    migrations,
-  );
-  const prisma = new PrismaClient({ adapter: translateErrors(new PrismaPGlite(client), translateClosed) });
+  // What fails is tried again in the next round.
+  const upkeep = setInterval(() => keepUp(database.query).catch(() => {}), upkeepMs);
+  try {
+    await migrateFirst(pool, migrations);
+  } catch (error) {
+    await database.stop();
+    throw error;
+  }
+  return database;
+}
 
-  return {
-    prisma,
-    query: queryOf(client),
-    transaction: (work) => client.transaction((tx) => work(queryOf(tx))).catch(translateClosed),
-    async ready() {
-      await client.query('SELECT 1');
-    },
-    async stop() {
-      await prisma.$disconnect();
-      await client.close();
-      await unlock();
-    },
-  };
+async function migrateFirst(pool: pg.Pool, migrations: string): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await migrateOver(client, migrations);
+  } finally {
+    client.release();
+  }
 }
 
 async function openDirectory(directory: string): Promise<() => Promise<void>> {
@@ -49,18 +58,7 @@ async function openDirectory(directory: string): Promise<() => Promise<void>> {
   return lockDirectory(directory);
 }
 
-function queryOf(client: Pick<PGlite, 'query'>): Query {
-  return async <Row>(sql: string, parameters: readonly unknown[] = []) => {
-    const { rows } = await client.query<Row>(sql, [...parameters]).catch(translateClosed);
-    return rows;
-  };
-}
-
-function translateClosed(error: unknown): never {
-  if (isClosed(error)) throw unavailable(error);
-  return translate(error);
-}
-
-function isClosed(error: unknown): boolean {
-  return error instanceof Error && /PGlite (is|instance is|not) ?(closed|closing|ready)/i.test(error.message);
+async function begin(client: pg.ClientBase): Promise<void> {
+  for (const statement of forgetting) await client.query(statement);
+  await prepare(client);
 }

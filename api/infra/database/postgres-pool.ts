@@ -1,6 +1,10 @@
+import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { DatabaseUnavailableError, type Query } from './database.ts';
-import { translateLost } from './unavailable.ts';
+import { PrismaClient } from '../../../prisma/generated/client.ts';
+import { type Database, DatabaseUnavailableError, type Query } from './database.ts';
+import { migrate } from './migrate.ts';
+import { translateErrors } from './prisma-driver.ts';
+import { translate } from './unavailable.ts';
 
 /** How PostgreSQL is reached. Times are in milliseconds. */
 export interface ConnectionOptions {
@@ -28,6 +32,7 @@ export function connectionConfig(options: ConnectionOptions): pg.ClientConfig {
     statement_timeout: options.statementTimeoutMs,
     query_timeout: options.statementTimeoutMs + graceMs,
     idle_in_transaction_session_timeout: options.idleInTransactionMs,
+    pipeline: true,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveMs,
   };
@@ -43,11 +48,43 @@ export function createPool({ size, ...options }: ConnectionOptions & { size: num
   return pool;
 }
 
+/**
+ * The port over connections, which Prisma shares.
+ * @param stop closes what is beneath them
+ */
+export function createPooledDatabase(pool: pg.Pool, stop: () => Promise<void> = async () => {}): Database {
+  const prisma = new PrismaClient({ adapter: translateErrors(new PrismaPg(pool)) });
+  const query = queryOf(pool);
+  return {
+    prisma,
+    query,
+    transaction: (work) => transact(pool, work),
+    async ready() {
+      await query('SELECT 1');
+    },
+    async stop() {
+      await prisma.$disconnect();
+      await pool.end();
+      await stop();
+    },
+  };
+}
+
+/** Applies the migrations that the database lacks, in one transaction of this connection. */
+export function migrateOver(client: pg.ClientBase, migrations: string): Promise<void> {
+  return migrate(async (work) => {
+    const query = queryOf(client);
+    await query('BEGIN');
+    await work({ execute: (script) => client.query(script).catch(translate), query });
+    await query('COMMIT');
+  }, migrations);
+}
+
 /** Runs statements, one round trip each. */
-export function queryOf(runner: Pick<pg.ClientBase | pg.Pool, 'query'>): Query {
+function queryOf(runner: Pick<pg.ClientBase | pg.Pool, 'query'>): Query {
   return async <Row>(text: string, parameters: readonly unknown[] = []) => {
     const statement = { text, values: [...parameters], ...nameOf(text) };
-    const result = await runner.query<Row & pg.QueryResultRow>(statement).catch(translateLost);
+    const result = await runner.query<Row & pg.QueryResultRow>(statement).catch(translate);
     return result.rows;
   };
 }
@@ -67,8 +104,8 @@ function nameOf(text: string): { name?: string } {
  * Runs work in one transaction of its own connection. A connection that an error left in doubt is not used again.
  * @throws DatabaseUnavailableError when the connection is lost, or not to be had
  */
-export async function transact<Result>(pool: pg.Pool, work: (query: Query) => Promise<Result>): Promise<Result> {
-  const client = await pool.connect().catch(translateLost);
+async function transact<Result>(pool: pg.Pool, work: (query: Query) => Promise<Result>): Promise<Result> {
+  const client = await pool.connect().catch(translate);
   // The server may end the connection at any time: that becomes an error of the statement that comes next.
   client.on('error', ignore);
   try {
@@ -92,8 +129,8 @@ async function runTransaction<Result>(client: pg.ClientBase, work: (query: Query
     return query(sql, parameters);
   };
   try {
-    await query('BEGIN ISOLATION LEVEL READ COMMITTED');
-    const result = await work(queryWithin);
+    // Not awaited first: what the work begins with goes out behind it.
+    const [, result] = await Promise.all([query('BEGIN ISOLATION LEVEL READ COMMITTED'), work(queryWithin)]);
     isOpen = false;
     await commit(client);
     return result;
@@ -104,7 +141,7 @@ async function runTransaction<Result>(client: pg.ClientBase, work: (query: Query
 
 /** PostgreSQL answers COMMIT without an error, and undoes everything, where a statement had failed. */
 async function commit(client: pg.ClientBase): Promise<void> {
-  const { command } = await client.query('COMMIT').catch(translateLost);
+  const { command } = await client.query('COMMIT').catch(translate);
   if (command !== 'COMMIT') throw new Error('A statement of this transaction failed, so it was undone.');
 }
 
@@ -127,7 +164,7 @@ SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET jit = off`;
 
-async function prepare(client: pg.ClientBase): Promise<void> {
+export async function prepare(client: pg.ClientBase): Promise<void> {
   await client.query(settings);
 }
 

@@ -1,12 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { PrismaClient } from '../../../prisma/generated/client.ts';
 import { type Database, DatabaseUnavailableError } from './database.ts';
-import { migrate } from './migrate.ts';
-import { type ConnectionOptions, connectionConfig, createPool, queryOf, transact } from './postgres-pool.ts';
-import { translateErrors } from './prisma-driver.ts';
-import { sqlState, translateLost } from './unavailable.ts';
+import {
+  type ConnectionOptions,
+  connectionConfig,
+  createPool,
+  createPooledDatabase,
+  migrateOver,
+} from './postgres-pool.ts';
+import { sqlState, translate } from './unavailable.ts';
 
 /** Times are in milliseconds. */
 export interface PostgresOptions {
@@ -45,28 +47,13 @@ export async function createPostgresDatabase(options: PostgresOptions): Promise<
   const { pool: size, startTimeoutMs = 30_000, connectTimeoutMs = 5_000, idleInTransactionMs = 10_000 } = options;
   const connection = { ...options, connectTimeoutMs, idleInTransactionMs };
   await migrateWhenThere(connection, options.migrations, Date.now() + startTimeoutMs);
-  const pool = createPool({ ...connection, size });
-  const prisma = new PrismaClient({ adapter: translateErrors(new PrismaPg(pool), translateLost) });
-  const query = queryOf(pool);
-
-  return {
-    prisma,
-    query,
-    transaction: (work) => transact(pool, work),
-    async ready() {
-      await query('SELECT 1');
-    },
-    async stop() {
-      await prisma.$disconnect();
-      await pool.end();
-    },
-  };
+  return createPooledDatabase(createPool({ ...connection, size }));
 }
 
 async function migrateWhenThere(options: ConnectionOptions, migrations: string, until: number): Promise<void> {
   for (;;) {
     try {
-      return await migrateOver(options, migrations);
+      return await migrateApart(options, migrations);
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableError)) throw error;
       if (Date.now() >= until || refusals.has(sqlState(error.cause)?.slice(0, 2) ?? '')) throw explain(error, options);
@@ -76,17 +63,12 @@ async function migrateWhenThere(options: ConnectionOptions, migrations: string, 
 }
 
 /** Over a connection of its own, without the bounds of statements. */
-async function migrateOver(options: ConnectionOptions, migrations: string): Promise<void> {
+async function migrateApart(options: ConnectionOptions, migrations: string): Promise<void> {
   const client = new pg.Client(connectionConfig({ ...options, statementTimeoutMs: migrationTimeoutMs }));
   client.on('error', () => {});
   try {
-    await client.connect().catch(translateLost);
-    await migrate(async (work) => {
-      const query = queryOf(client);
-      await query('BEGIN');
-      await work({ execute: (script) => client.query(script).catch(translateLost), query });
-      await query('COMMIT');
-    }, migrations);
+    await client.connect().catch(translate);
+    await migrateOver(client, migrations);
   } finally {
     await client.end();
   }

@@ -1,15 +1,13 @@
 import type { PrismaClient } from '../../../prisma/generated/client.ts';
+import { translate } from './unavailable.ts';
 
 type DriverFactory = Extract<ConstructorParameters<typeof PrismaClient>[0], { adapter: object }>['adapter'];
 type Driver = Awaited<ReturnType<DriverFactory['connect']>>;
 type Transaction = Awaited<ReturnType<Driver['startTransaction']>>;
 type Method<Parameters extends unknown[], Result> = (...parameters: Parameters) => Promise<Result>;
 
-/**
- * Prisma's driver, with its errors as the port has them: Prisma hands on what it does not know, unchanged.
- * @param translate throws what is to be seen of an error
- */
-export function translateErrors(factory: DriverFactory, translate: (error: unknown) => never): DriverFactory {
+/** Prisma's driver, with its errors as the port has them: Prisma hands on what it does not know, unchanged. */
+export function translateErrors(factory: DriverFactory): DriverFactory {
   function guard<Parameters extends unknown[], Result>(method: Method<Parameters, Result>): Method<Parameters, Result> {
     return async (...parameters) => method(...parameters).catch(translate);
   }

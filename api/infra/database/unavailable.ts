@@ -18,26 +18,18 @@ const passingCodes = new Set([
 ]);
 
 /**
- * Throws what a caller of the port is to see of an error that PostgreSQL answered with: `DatabaseUnavailableError` where
- * the same work may succeed later, else the error itself.
+ * Throws what a caller of the port is to see of what a connection rejects with: `DatabaseUnavailableError` where the same work
+ * may succeed later, or where PostgreSQL did not answer and the fault is not in how the connection was used; else the error
+ * itself.
  */
 export function translate(error: unknown): never {
-  if (isPassing(error)) throw unavailable(error);
-  throw error;
-}
-
-/**
- * As `translate`, for what a connection to a server rejects with: where PostgreSQL did not answer, and the fault is not in
- * how the connection was used, it was lost, or not to be had.
- */
-export function translateLost(error: unknown): never {
   const isFault = error instanceof TypeError || error instanceof RangeError;
-  if (sqlState(error) === null && !isFault) throw unavailable(error);
-  return translate(error);
+  const isLost = sqlState(error) === null && !isFault;
+  throw isLost || isPassing(error) ? unavailable(error) : error;
 }
 
 /** The error of the port, with what PostgreSQL or the way to it said as its cause. */
-export function unavailable(cause: unknown): DatabaseUnavailableError {
+function unavailable(cause: unknown): DatabaseUnavailableError {
   return cause instanceof DatabaseUnavailableError
     ? cause
     : new DatabaseUnavailableError('The database is not available now.', { cause });
