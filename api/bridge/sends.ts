@@ -1,5 +1,5 @@
 import { maySend } from '../domain/policies.ts';
-import type { EventOf, Outcome, Rejection } from '../events.ts';
+import type { Entry, EventOf, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
 import { type Applied, addEntry, addHead } from './applied.ts';
@@ -7,17 +7,21 @@ import { readScene } from './scene.ts';
 
 type MessageSent = EventOf<'MessageSent'>;
 
-/** An entry in its place. */
-type SendRow = EntryRow & {
-  /** Of the channel after this run; null where the entry was there before. */
-  version: number | null;
-};
+/** What a send was given; the rest of its entry is what the event says. */
+interface Place {
+  /** Which of the run it is, from 1 on. */
+  n: number;
+  seq: number;
+  position: number;
+  /** Of the channel after this run. */
+  version: number;
+  replyToAuthorId: string | null;
+}
 
 /**
- * A run of sends in one statement, which answers the entries that are there after it. An id that is known has the row that
- * is there, before any other rule; new ones take the next dense places where the channel is open and the author a member.
- * Places are counted from the channel as it was before the statement: under the lock of the log's position nobody else
- * moves it.
+ * A run of sends in one statement: those whose id is new take the next dense places where the channel is open and the author a
+ * member. Places are counted from the channel as it was before the statement: under the lock of the log's position nobody else
+ * moves it. Columns come as arrays, which take PostgreSQL far less than JSON, and nothing comes back that the event says.
  *
  * Its plan is kept, and may be older than most of the rows: so it is written for one shape, which takes the same for each
  * send in tables of any size. What is looked up by a key is a subquery of one row, and nothing is joined with what was just
@@ -25,22 +29,19 @@ type SendRow = EntryRow & {
  */
 const statementFor = (hasFiles: boolean) => `
 WITH input AS (
-  SELECT * FROM jsonb_to_recordset($1::jsonb) AS i(
-    n int, id uuid, channel_id uuid, author_id uuid, client_id text, text text, reply_to_id uuid, sent_at timestamptz,
-    attachments jsonb)
-), known AS (
-  SELECT e.* FROM entry e WHERE e.id = ANY($2::uuid[])
-), answered AS (
-  SELECT e.id, e.channel_id FROM entry e WHERE e.id = ANY($3::uuid[]) AND e.kind = 'TEXT'
+  SELECT * FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[]${hasFiles ? ', $8::jsonb[]' : ''}
+  ) WITH ORDINALITY AS i(id, channel_id, author_id, client_id, text, reply_to_id, sent_at${hasFiles ? ', attachments' : ''}, n)
 ), allowed AS (
-  SELECT i.*, c.seq, c.position, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
+  SELECT i.*, c.seq, c.position, c.version, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
   FROM input i
-  CROSS JOIN LATERAL (SELECT c.seq, c.position FROM channel c WHERE c.id = i.channel_id AND c.closed_at IS NULL LIMIT 1) c
+  CROSS JOIN LATERAL (
+    SELECT c.seq, c.position, c.version FROM channel c WHERE c.id = i.channel_id AND c.closed_at IS NULL LIMIT 1) c
   CROSS JOIN LATERAL (
     SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE' LIMIT 1) m
-  WHERE NOT EXISTS (SELECT FROM known k WHERE k.id = i.id)
+  WHERE NOT EXISTS (SELECT FROM entry e WHERE e.id = i.id)
     AND (i.reply_to_id IS NULL OR EXISTS (
-      SELECT FROM answered r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id))
+      SELECT FROM entry r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id AND r.kind = 'TEXT'))
     ${hasFiles ? unattached : ''}
 ), raised AS (
   UPDATE channel c SET seq = c.seq + a.count, position = c.position + a.count, version = c.version + 1,
@@ -49,13 +50,13 @@ WITH input AS (
   WHERE c.id = a.channel_id
 ), added AS (
   INSERT INTO entry (id, channel_id, author_id, kind, client_id, seq, position, text, reply_to_id, sent_at, attachments)
-  SELECT id, channel_id, author_id, 'TEXT', client_id, seq + place, position + place, text, reply_to_id, sent_at, attachments
+  SELECT id, channel_id, author_id, 'TEXT', client_id, seq + place, position + place, text, reply_to_id, sent_at,
+    ${hasFiles ? 'attachments' : "'[]'"}
   FROM allowed
-  RETURNING *
 )${hasFiles ? attached : ''}
-SELECT ${entryColumns},
-  CASE WHEN e.is_new THEN (SELECT c.version + 1 FROM channel c WHERE c.id = e.channel_id) END AS version
-FROM (SELECT *, false AS is_new FROM known UNION ALL SELECT *, true FROM added) e`;
+SELECT n::int, seq + place AS seq, position + place AS position, version + 1 AS version,
+  (SELECT r.author_id FROM entry r WHERE r.id = reply_to_id) AS "replyToAuthorId"
+FROM allowed`;
 
 /** A file is attached once. */
 const unattached = `AND NOT EXISTS (
@@ -71,42 +72,72 @@ const statements = { plain: statementFor(false), withFiles: statementFor(true) }
  * @param query of the transaction that holds the log's position
  */
 export async function applySends(query: Query, events: readonly MessageSent[], applied: Applied): Promise<void> {
-  const ids = events.map(({ messageId }) => messageId);
-  const answered = events.flatMap(({ replyToId }) => replyToId ?? []);
   const hasFiles = events.some(({ attachments }) => attachments.length > 0);
-  const statement = hasFiles ? statements.withFiles : statements.plain;
-  const rows = await query<SendRow>(statement, [JSON.stringify(events.map(toInput)), ids, answered]);
-  const placed = new Map(rows.map((row) => [row.id, row]));
-  for (const event of events) {
-    const row = placed.get(event.messageId);
-    if (row) applied.outcomes.push({ event, outcome: noteEntry(row, applied) });
-    else applied.outcomes.push({ event, outcome: { applied: false, rejection: await refusal(query, event) } });
+  const rows = await query<Place>(hasFiles ? statements.withFiles : statements.plain, toColumns(events, hasFiles));
+  const places = new Map(rows.map((place) => [place.n, place]));
+  const others = await answerOthers(
+    query,
+    events.filter((_, n) => !places.has(n + 1)),
+  );
+  for (const [n, event] of events.entries()) {
+    const place = places.get(n + 1);
+    const outcome = place ? notePlaced(event, place, applied) : others.get(event);
+    if (outcome) applied.outcomes.push({ event, outcome });
   }
 }
 
-function toInput(event: MessageSent, n: number) {
-  const { messageId, channelId, actorId, clientId, text, replyToId, attachments, at } = event;
-  return {
-    n,
-    id: messageId,
-    channel_id: channelId,
-    author_id: actorId,
-    client_id: clientId,
+function toColumns(events: readonly MessageSent[], hasFiles: boolean): unknown[] {
+  const column = (read: (event: MessageSent) => string | null) => events.map(read);
+  return [
+    column(({ messageId }) => messageId),
+    column(({ channelId }) => channelId),
+    column(({ actorId }) => actorId),
+    column(({ clientId }) => clientId),
+    column(({ text }) => text),
+    column(({ replyToId }) => replyToId),
+    column(({ at }) => at),
+    ...(hasFiles ? [column(({ attachments }) => JSON.stringify(attachments))] : []),
+  ];
+}
+
+function notePlaced(event: MessageSent, place: Place, applied: Applied): Outcome {
+  const { channelId, actorId, clientId, text, replyToId, attachments } = event;
+  const { seq, position, version, replyToAuthorId } = place;
+  const entry: Entry = {
+    id: event.messageId,
+    channelId,
+    authorId: actorId,
+    kind: 'TEXT',
+    clientId,
+    seq,
+    position,
     text,
-    reply_to_id: replyToId,
-    sent_at: at,
+    replyToId,
+    replyToAuthorId,
     attachments,
+    sentAt: event.at,
+    editedAt: null,
+    deletedAt: null,
+    revision: 0,
   };
+  addEntry(applied, entry);
+  addHead(applied, { id: channelId, position, seq, version });
+  return { applied: true, entry };
 }
 
-function noteEntry(row: SendRow, applied: Applied): Outcome {
-  const entry = toEntry(row);
-  if (row.version !== null) {
-    const { channelId, position, seq } = entry;
-    addEntry(applied, entry);
-    addHead(applied, { id: channelId, position, seq, version: row.version });
+/** Those that took no place: an id that is known has the row that is there, before any rule is asked. */
+async function answerOthers(query: Query, events: readonly MessageSent[]): Promise<Map<MessageSent, Outcome>> {
+  const outcomes = new Map<MessageSent, Outcome>();
+  if (events.length === 0) return outcomes;
+  const rows = await query<EntryRow>(`SELECT ${entryColumns} FROM entry e WHERE e.id = ANY($1::uuid[])`, [
+    events.map(({ messageId }) => messageId),
+  ]);
+  const known = new Map(rows.map((row) => [row.id, toEntry(row)]));
+  for (const event of events) {
+    const entry = known.get(event.messageId);
+    outcomes.set(event, entry ? { applied: true, entry } : { applied: false, rejection: await refusal(query, event) });
   }
-  return { applied: true, entry };
+  return outcomes;
 }
 
 /** What spoke against a send, in the order that the gateway asks in. */

@@ -119,7 +119,13 @@ describe('migrations', () => {
     const { rows } = await client.query(
       'SELECT migration_name, length(checksum) AS digits FROM _prisma_migrations ORDER BY migration_name',
     );
-    const names = ['0001_initial', '0002_blocks', '0003_uploads', '0004_direct_uploads'];
+    const names = [
+      '0001_initial',
+      '0002_blocks',
+      '0003_uploads',
+      '0004_direct_uploads',
+      '0005_entries_without_references',
+    ];
     expect(rows).toEqual(names.map((migration_name) => ({ migration_name, digits: 64 })));
   });
 
