@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, expect, type MockInstance, vi } from 'vitest';
 
+/** How long what is waited for may take, in milliseconds: Vitest's second is short on a machine that does other things too. */
+const patienceMs = 20_000;
+const { waitFor } = vi;
+vi.waitFor = (check, options) =>
+  waitFor(check, typeof options === 'number' ? options : { timeout: patienceMs, ...options });
+
 let errors: MockInstance<typeof console.error>;
 
 beforeEach(() => {
