@@ -27,7 +27,8 @@ interface Partition {
   wake(): void;
 }
 
-const maxBatch = 500;
+/** While one batch is applied, what came of the one before is answered: a batch of all that waits would leave nothing for that. */
+const maxBatch = 100;
 const maxSetAside = 1_000;
 
 /**
@@ -83,18 +84,22 @@ export function createMemoryEventLog(options: {
       try {
         next ??= await begin(partition, handler);
         const batch = take(partition, next);
-        if (batch === null) await new Promise<void>((resolve) => (partition.wake = resolve));
+        if (batch === null) await moreOf(partition);
         else {
           next = await handler.handle(batch);
           settle(partition, next);
         }
-        // What has arrived on sockets meanwhile is appended first, and shares the next batch.
-        await new Promise(setImmediate);
       } catch (error) {
         logger.error({ error, partition: partition.index }, 'the log could not be handled; trying again');
         await delay(retryMs);
       }
     }
+  }
+
+  /** Resolves when there is more: what arrives on sockets at the same moment shares the next batch. */
+  async function moreOf(partition: Partition): Promise<void> {
+    await new Promise<void>((resolve) => (partition.wake = resolve));
+    await new Promise(setImmediate);
   }
 
   async function begin(partition: Partition, handler: LogHandler): Promise<bigint> {
