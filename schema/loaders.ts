@@ -107,7 +107,7 @@ export interface Loaders extends Made {
  * operations need one or none.
  */
 export function createLoaders(domain: Domain, viewer: Viewer | null): Loaders {
-  return Object.create(lazily, { owner: { value: { domain, viewer } } }) as Loaders;
+  return Object.assign(Object.create(lazily), { owner: { domain, viewer } }) as Loaders;
 }
 
 const lazily = {

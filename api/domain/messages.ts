@@ -85,7 +85,7 @@ export function createMessages(options: {
       sendRate.take(viewer.userId);
       const { channelId, text, replyToId } = input;
       const clientId = input.clientId ?? randomUUID();
-      const messageId = uuidV5(`${viewer.userId}:${clientId}`, channelId);
+      const messageId = uuidV5(Buffer.from(`${viewer.userId}:${clientId}`), channelId);
       const refusal = await refusalOf(input, viewer.userId);
       if (refusal) {
         const [landed] = input.clientId === null ? [] : await history.byIds([messageId]);

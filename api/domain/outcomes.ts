@@ -54,32 +54,36 @@ export function createOutcomes(options: {
 
   async function submit(draft: EventDraft): Promise<Entry | null> {
     const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId, at: new Date().toISOString() };
-    const { promise, withdraw } = wait(event);
-    try {
-      const outcome = await Promise.race([promise, log.append(encodeEvent(event)).then(() => promise)]);
-      if (outcome.applied) return outcome.entry;
-      throw toError(outcome.rejection);
-    } finally {
-      withdraw();
-    }
+    const outcome = await append(event);
+    if (outcome.applied) return outcome.entry;
+    throw toError(outcome.rejection);
   }
 
-  function wait(event: ChannelEvent) {
-    let deadline: NodeJS.Timeout | undefined;
-    const promise = new Promise<Outcome>((resolve, reject) => {
-      waiting.set(event.eventId, { event, settle: resolve });
-      deadline = setTimeout(() => {
-        lookUp([event]).then(
-          () => reject(unknownOutcome()),
-          () => reject(unknownOutcome()),
-        );
-      }, timeoutMs);
+  /** An outcome may be known before the append is: whichever says more comes first. */
+  function append(event: ChannelEvent): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const deadline = setTimeout(
+        () =>
+          void lookUp([event])
+            .catch(ignore)
+            .then(() => fail(unknownOutcome())),
+        timeoutMs,
+      );
+      const withdraw = () => {
+        clearTimeout(deadline);
+        waiting.delete(event.eventId);
+      };
+      const settle = (outcome: Outcome) => {
+        withdraw();
+        resolve(outcome);
+      };
+      const fail = (error: unknown) => {
+        withdraw();
+        reject(error);
+      };
+      waiting.set(event.eventId, { event, settle });
+      log.append(encodeEvent(event)).catch(fail);
     });
-    const withdraw = () => {
-      clearTimeout(deadline);
-      waiting.delete(event.eventId);
-    };
-    return { promise, withdraw };
   }
 
   async function lookUp(events: readonly ChannelEvent[]): Promise<void> {
@@ -154,6 +158,9 @@ export function toError({ code, message }: Rejection): ParleyError {
       throw new Error(`unknown rejection ${code satisfies never}`);
   }
 }
+
+/** For a look-up that fails: what it was to find stays unknown. */
+function ignore(): void {}
 
 function unknownOutcome(): UnavailableError {
   return new UnavailableError(

@@ -1,7 +1,16 @@
-import { type ExecutionArgs, type ExecutionResult, execute, getOperationAST } from 'graphql';
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute,
+  type GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+} from 'graphql';
 import { getVariableValues } from 'graphql/execution/values.js';
 import type { SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
 import type { Context } from '../../schema/context.ts';
 import type { Viewer } from '../domain/auth.ts';
 import type { MakePayloads, Sink } from '../live/audience.ts';
@@ -12,8 +21,16 @@ import { analyse, selectionKey } from '../live/selection.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { refuseCostly } from './cost.ts';
 import type { GraphQLServer } from './graphql.ts';
+import { maxParsedLetters } from './limits.ts';
 import { type Mask, saysUnavailable } from './mask.ts';
 import { executeEvent, mapEvents, openSource, renewed } from './subscribe.ts';
+
+/** A text as it was parsed, and what is wrong with it. */
+interface ReadDocument {
+  schema: GraphQLSchema;
+  document: DocumentNode;
+  errors: readonly GraphQLError[];
+}
 
 /** Execution arguments that know where live results go. */
 interface Prepared extends ExecutionArgs {
@@ -27,20 +44,33 @@ interface Prepared extends ExecutionArgs {
  */
 export function createOperations(options: { graphql: GraphQLServer; audiences: Audiences; mask: Mask }) {
   const { graphql, audiences, mask } = options;
+  const documents = new LRUCache<string, ReadDocument>({
+    maxSize: maxParsedLetters,
+    sizeCalculation: (_read, text) => text.length,
+  });
 
-  async function prepare(payload: SubscribePayload, context: Context, sink: Sink) {
-    const { schema, parse, validate, contextFactory } = graphql.getEnveloped({ context });
-    const document = parse(payload.query);
-    const errors = validate(schema, document);
-    if (errors.length > 0) return errors.map((error: unknown) => mask(error));
+  function prepare(payload: SubscribePayload, context: Context, sink: Sink): Prepared | readonly GraphQLError[] {
+    const { schema, document, errors } = read(payload.query);
+    if (errors.length > 0) return errors.map((error) => mask(error));
     return {
       sink,
       schema,
       document,
       operationName: payload.operationName ?? null,
       variableValues: payload.variables ?? {},
-      contextValue: await contextFactory(),
-    } satisfies Prepared;
+      contextValue: context,
+    };
+  }
+
+  /** @throws what keeps a text from being read: such a one is read anew each time */
+  function read(text: string): ReadDocument {
+    const present = documents.get(text);
+    if (present) return present;
+    const { schema, parse, validate } = graphql.getEnveloped();
+    const document = parse(text);
+    const made = { schema, document, errors: validate(schema, document) };
+    documents.set(text, made);
+    return made;
   }
 
   async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
@@ -83,8 +113,13 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
      * @param sink where live results go
      * @returns its errors, or what `execute` and `subscribe` take
      */
-    prepare: (payload: SubscribePayload, context: Context, sink: Sink) =>
-      prepare(payload, context, sink).catch((error: unknown) => [mask(error)]),
+    prepare(payload: SubscribePayload, context: Context, sink: Sink): Prepared | readonly GraphQLError[] {
+      try {
+        return prepare(payload, context, sink);
+      } catch (error) {
+        return [mask(error)];
+      }
+    },
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       try {
         refuseCostly(args);

@@ -50,7 +50,7 @@ export function createProtocol(options: {
     },
     async onSubscribe({ extra }, id, payload) {
       const sink = { outbox: extra.outbox, idJson: JSON.stringify(id), viewer: extra.viewer };
-      const prepared = await operations.prepare(payload, createContext(domain, extra.caller, extra.viewer), sink);
+      const prepared = operations.prepare(payload, createContext(domain, extra.caller, extra.viewer), sink);
       if (!('document' in prepared)) return prepared;
       if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
       // graphql-ws holds on to it for as long as the operation runs.
