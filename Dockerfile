@@ -21,4 +21,4 @@ EXPOSE 4000
 VOLUME /data
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:4000/health').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["tini", "--", "node", "dist/api/main.js"]
+ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=32", "dist/api/main.js"]

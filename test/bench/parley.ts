@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import manifest from '../../package.json' with { type: 'json' };
 import { startOwnKafka } from '../support/services/kafka.ts';
 import { startOwnPostgres } from '../support/services/postgres.ts';
 import { startOwnRedis } from '../support/services/redis.ts';
@@ -34,6 +35,9 @@ export async function startServices(): Promise<Services> {
   };
   return { kafka, redis, postgres, stop };
 }
+
+/** What `npm start` gives to Node. */
+const started = manifest.scripts.start.split(' ').slice(1);
 
 const limits = { RATE_LIMITS: 'off', MAX_SUBSCRIPTIONS: '1000', HOST: '127.0.0.1', PORT: '0' };
 
@@ -71,7 +75,7 @@ export async function startDistributed({ kafka, redis, postgres }: Services): Pr
 }
 
 async function startServer(environment: Record<string, string>): Promise<Measured & { url: URL }> {
-  const server = await start([process.execPath, 'dist/api/main.js'], /ready.*? at (https?:\/\/\w+:\d+)/, {
+  const server = await start([process.execPath, ...started], /ready.*? at (https?:\/\/\w+:\d+)/, {
     ...limits,
     ...environment,
   });

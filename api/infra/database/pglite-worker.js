@@ -48,14 +48,22 @@ function isDown(messages) {
   return false;
 }
 
+/** What Emscripten's `fsync` answers where the disk does not take it: the number of `EIO`, by WASI. */
+const ioError = 29;
+
 /**
- * The operation on streams that Emscripten calls for `fsync`. A directory has no descriptor of its own.
+ * The operation on streams that Emscripten calls for `fsync`. A directory has no descriptor of its own. It must not throw: PGlite
+ * would never answer again, where PostgreSQL gives up and begins anew from what the disk has.
  * @param {{ nfd?: number, node: object }} stream
  */
 function sync({ nfd, node }) {
-  if (nfd === undefined) syncPath(/** @type {any} */ (database.Module).NODEFS.realPath(node));
-  else fsyncSync(nfd);
-  return 0;
+  try {
+    if (nfd === undefined) syncPath(/** @type {any} */ (database.Module).NODEFS.realPath(node));
+    else fsyncSync(nfd);
+    return 0;
+  } catch {
+    return ioError;
+  }
 }
 
 /**
