@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { drawBars } from './fanout/chart.ts';
 import { type Figures, gather, measure, measureMemory } from './fanout/measure.ts';
 import { startParley } from './fanout/parley.ts';
-import { hasGo, peers, startPeer } from './fanout/peers.ts';
+import { hasGo, peers, startPeer, versions } from './fanout/peers.ts';
 import { oneRoom, type Profile, profiles } from './fanout/profiles.ts';
 import type { Target } from './fanout/target.ts';
 import { type Services, startServices } from './parley.ts';
@@ -21,7 +21,7 @@ const own = ['Parley', 'Parley embedded'];
 export async function run(options: BenchOptions): Promise<void> {
   const services = await startServices();
   try {
-    const body = [circumstances(), ...(await measureAll(options, services))].join('\n\n');
+    const body = [`${circumstances()}\n${versions()}`, ...(await measureAll(options, services))].join('\n\n');
     say(body);
     if (options.only.length + options.parts.length === 0) await write('fanout', body);
   } finally {

@@ -124,8 +124,7 @@ export async function measure(
 
 /** Kilobytes resident a connection, with everybody connected and calm. */
 export async function measureMemory(target: Target, profile: Profile): Promise<number> {
-  await setTimeout(1_000);
-  const before = residentKb(target.pid);
+  const before = await restingKb(target.pid);
   const crowd = await gather(target, profile);
   const after = await restingKb(target.pid);
   crowd.close();

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +43,18 @@ function buildCentrifuge(): string {
   const binary = `${homedir()}/.cache/parley-bench/centrifuge`;
   execFileSync('go', ['build', '-o', binary, '.'], { cwd: `${directory}centrifuge`, stdio: 'inherit' });
   return binary;
+}
+
+/** What the peers are made of, each with its version. */
+export function versions(): string {
+  const packages = ['ws', 'socket.io', 'graphql', 'graphql-ws', 'graphql-yoga', 'mercurius'].map((name) => {
+    const manifest = readFileSync(new URL(`../../../node_modules/${name}/package.json`, import.meta.url), 'utf8');
+    return `${name} ${(JSON.parse(manifest) as { version: string }).version}`;
+  });
+  const modules = readFileSync(`${directory}centrifuge/go.mod`, 'utf8');
+  const centrifuge = /centrifugal\/centrifuge v(\S+)/.exec(modules)?.[1];
+  const go = hasGo() ? execFileSync('go', ['version'], { encoding: 'utf8' }).split(' ')[2] : 'no Go';
+  return `${packages.join(', ')}, centrifuge ${centrifuge} (${go}).`;
 }
 
 /** Starts a peer. */
