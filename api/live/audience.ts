@@ -58,7 +58,7 @@ export function createAudience<Item extends Positioned>(options: {
   /** Those who are up to date. */
   const seats = new Set<Seat<Item>>();
   let size = 0;
-  /** All seats have got, or are above, all up to here. */
+  /** All seats have got all up to here. */
   let position = 0;
   let isAdvancing = false;
   const unlisten = source.listen(() => void advance());
@@ -163,7 +163,8 @@ export function createAudience<Item extends Positioned>(options: {
 
   function sit(seat: Seat<Item>): void {
     if (!seat.onEnd) return;
-    if (seats.size === 0 && !isAdvancing) position = seat.position;
+    // Whoever read the database, or asked where the channel stands, may be above what the source has heard of.
+    position = seats.size === 0 && !isAdvancing ? seat.position : Math.min(position, seat.position);
     seats.add(seat);
   }
 

@@ -174,6 +174,21 @@ describe('an audience', () => {
     expect(third.got).toEqual([2]);
   });
 
+  test('keeps nothing from who stands below those who are ahead of its source', async () => {
+    const { push, follow } = createWorld();
+    push(5);
+    const ahead = follow({ position: 8 });
+    await settled();
+    const level = follow({ position: 5 });
+    await settled();
+    push(3);
+    await settled();
+    push(1);
+    await settled();
+    expect(ahead.got).toEqual([9]);
+    expect(level.got).toEqual([6, 7, 8, 9]);
+  });
+
   test('leaves out for each what is not for that one', async () => {
     const { push, follow } = createWorld();
     const odd = follow({ judge: ({ position }) => (position % 2 === 0 ? 'skip' : null) });

@@ -66,6 +66,7 @@ const step = fc.oneof(
       alone: fc.boolean(),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('unfollow' as const), which: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('check' as const) }) },
 );
 
@@ -179,6 +180,12 @@ async function createStorm(fateOf: () => Fate) {
     })();
   }
 
+  /** Somebody who follows goes: what that one has got is left as it is. */
+  async function unfollow(which: number): Promise<void> {
+    const [gone] = followers.splice(which % Math.max(1, followers.length), 1);
+    await gone?.stop();
+  }
+
   async function take(one: Step): Promise<void> {
     switch (one.kind) {
       case 'append':
@@ -198,6 +205,8 @@ async function createStorm(fateOf: () => Fate) {
         return;
       case 'follow':
         return follow(one.after, one.alone);
+      case 'unfollow':
+        return unfollow(one.which);
       case 'check':
         await heads.check();
         return;
