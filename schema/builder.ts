@@ -16,6 +16,12 @@ export interface FilePart {
  */
 export const shareable = { isShareable: true };
 
+/**
+ * The same for a field that leads to what another person wrote, whom a member may have blocked. Readers judge the event and
+ * what hangs on it themselves, so that it is shared there; further down it is executed for each of them.
+ */
+export const shareableOfEvent = { isShareable: 'ofEvent' };
+
 /** What every file of `schema/` adds its types and fields to. Fields are non-null unless they say otherwise. */
 export const builder = new SchemaBuilder<{
   Context: Context;

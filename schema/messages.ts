@@ -2,7 +2,7 @@ import type { HistoryPage } from '../api/domain/history.ts';
 import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
-import { builder, shareable } from './builder.ts';
+import { builder, shareable, shareableOfEvent } from './builder.ts';
 import { Channel, isMember } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
@@ -66,7 +66,7 @@ builder.node(Message, {
     replyTo: t.field({
       type: Message,
       nullable: true,
-      extensions: shareable,
+      extensions: shareableOfEvent,
       description: 'The message that it answers; null where the viewer has blocked its author.',
       resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : readableMessage(context, replyToId)),
     }),

@@ -30,7 +30,7 @@ beforeAll(async () => {
   return app.stop;
 });
 
-const isShareable = ({ extensions }: GraphQLField<unknown, unknown>) => extensions['isShareable'] === true;
+const isShareable = ({ extensions }: GraphQLField<unknown, unknown>) => extensions['isShareable'] !== undefined;
 
 /** Every field below a type that is declared shareable, each object type once. */
 function selectShareable(type: GraphQLObjectType, seen: Set<string>): string {
@@ -62,11 +62,11 @@ function reachable(type: GraphQLObjectType, found = new Set<GraphQLObjectType>()
   return found;
 }
 
-async function say(text: string, replyToId: string | null = null): Promise<string> {
-  const { data } = await upload(url, ada.token, { bytes: text, filename: 'said.txt' }, channelId);
+async function say(text: string, replyToId: string | null = null, person = ada): Promise<string> {
+  const { data } = await upload(url, person.token, { bytes: text, filename: 'said.txt' }, channelId);
   const send = `mutation ($input: SendInput!) { send(input: $input) { message { id } } }`;
-  return (await ada.ask(send, { input: { channelId, text, replyToId, attachmentIds: [data.upload.id] } })).send.message
-    .id;
+  const input = { channelId, text, replyToId, attachmentIds: [data.upload.id] };
+  return (await person.ask(send, { input })).send.message.id;
 }
 
 /** What the next message brings each viewer over a WebSocket, where results are shared, and over HTTP, where they are not. */
@@ -113,6 +113,36 @@ describe('a field that is declared shareable', () => {
     for (const other of [...alone, ...shared]) expect(other).toEqual(one);
     expect(one).toMatchObject({ text: 'Something', replyTo: { id: first, text: 'First' }, channel: { name: 'Talk' } });
     expect(one.attachments).toMatchObject([{ filename: 'said.txt', url: expect.stringContaining('/files/') }]);
+  });
+});
+
+describe('what somebody blocked has written', () => {
+  const nested = 'text author { name }';
+  const blocked = { text: 'Something', replyTo: null };
+  const through = { text: 'Something', replyTo: { text: 'To Eve', replyTo: null } };
+
+  it.each([
+    ['is left out where the event answers it', 'eve', `text replyTo { ${nested} }`, '', blocked],
+    ['is left out further down', 'bob', `text replyTo { text replyTo { ${nested} } }`, '', through],
+    [
+      'is left out below fragments',
+      'bob',
+      'text ...Event',
+      `fragment Event on Message { replyTo { text ... on Message { ...Below } } }
+       fragment Below on Message { replyTo { ${nested} } }`,
+      through,
+    ],
+  ])('%s', async (_what, answered, selection, fragments, expected) => {
+    const eve = await guest(url, 'Eve');
+    const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
+    await ada.ask(invite, { id: channelId, userId: eve.id });
+    await bob.ask('mutation ($id: ID!) { block(userId: $id) { id } }', { id: eve.id });
+    const eves = await say('Of Eve', null, eve);
+    const adas = await say('To Eve', eves);
+    const { shared, alone } = await bringEverybody(selection, answered === 'eve' ? eves : adas, fragments);
+    expect(shared[1]).toEqual(expected);
+    expect(JSON.stringify(shared[0])).toContain('Of Eve');
+    expect(shared).toEqual(alone);
   });
 });
 
