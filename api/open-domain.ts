@@ -75,7 +75,7 @@ export async function openDomain(given: {
     createFeeds({
       pubsub,
       heads,
-      source: createFeedSource(database, 500),
+      source: createFeedSource(database),
       graceMs: 5,
       lingerMs: 10_000,
       ringBytes: 1_048_576,

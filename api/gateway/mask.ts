@@ -55,11 +55,6 @@ export function saysUnavailable(errors: readonly unknown[] | undefined): boolean
   return errors?.some((error) => isUnavailable(rootOf(error))) ?? false;
 }
 
-/** Whether an error that was masked comes from a feed that ended. */
-export function isFeedRestart(error: unknown): boolean {
-  return rootOf(error) instanceof FeedRestartedError;
-}
-
 /** What was thrown first, below the layers that GraphQL adds. */
 function rootOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError ? rootOf(error.originalError) : error;

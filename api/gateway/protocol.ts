@@ -8,7 +8,7 @@ import type { Logger } from '../logger.ts';
 import { type Connection, close, closeCodes } from './connection.ts';
 import { bearerToken, createContext } from './context.ts';
 import type { GraphQLServer } from './graphql.ts';
-import { createMask, isFeedRestart, saysUnavailable } from './mask.ts';
+import { createMask, saysUnavailable } from './mask.ts';
 import { createOperations } from './operations.ts';
 import { watchSession } from './watch-session.ts';
 
@@ -69,7 +69,7 @@ export function createProtocol(options: {
     },
     onComplete: ({ extra }, _id, payload) => void extra.running.delete(payload),
     onError({ extra }, _id, _payload, errors) {
-      if (errors.some(isFeedRestart)) close(extra, closeCodes.tryAgainLater, 'Try again later');
+      if (saysUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
       return errors.map((error) => mask(error).toJSON());
     },
   });

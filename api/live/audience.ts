@@ -1,6 +1,7 @@
 import type { LRUCache } from 'lru-cache';
+import { DatabaseUnavailableError } from '../infra/database/database.ts';
 import { createFrames, type Frames } from './frames.ts';
-import type { LiveSource, Positioned, Reader } from './live-source.ts';
+import type { Backlog, LiveSource, Positioned, Reader } from './live-source.ts';
 import type { Outbox } from './outbox.ts';
 
 /**
@@ -33,11 +34,19 @@ export interface AudienceMetrics {
   delivered(items: number): void;
 }
 
-/** Payloads that were made for backlogs, of all audiences of this node, by audience and position. */
+/** Payloads that were made for backlogs, of all audiences of this node, by audience and positions; bounded in bytes. */
 export type Kept = LRUCache<string, Promise<readonly Buffer[]>>;
 
-/** How many items are made together. */
+/** Does work for one outbox after what was to be done for it before. */
+export type InTurn = <Result>(outbox: Outbox, work: () => Promise<Result>) => Promise<Result>;
+
+/** How many items are made together at most, and how many for the beginning of a backlog. */
 const pageSize = 100;
+const firstPageSize = 25;
+/** What a page of a backlog is to take, in bytes: as many items as fit by the size of those before. */
+const pageBytes = 262_144;
+/** How much of a page is given to a socket at a time, in bytes. */
+const portionBytes = 65_536;
 const retryMs = 500;
 let audienceCount = 0;
 
@@ -50,10 +59,11 @@ export function createAudience<Item extends Positioned>(options: {
   source: LiveSource<Item>;
   make: MakePayloads<Item>;
   kept: Kept;
+  inTurn: InTurn;
   metrics: AudienceMetrics;
   onEmpty(): void;
 }) {
-  const { source, make, kept, metrics, onEmpty } = options;
+  const { source, make, kept, inTurn, metrics, onEmpty } = options;
   const name = `${audienceCount++}:`;
   /** Those who are up to date. */
   const seats = new Set<Seat<Item>>();
@@ -67,7 +77,7 @@ export function createAudience<Item extends Positioned>(options: {
     if (isAdvancing) return;
     isAdvancing = true;
     try {
-      while (seats.size > 0 && source.last() > position) await deliver(await after(position));
+      while (seats.size > 0 && source.last() > position) await deliver(await after(position, pageSize));
       if (seats.size > 0) source.since(position);
     } catch (error) {
       for (const seat of [...seats]) leave(seat, toError(error));
@@ -76,7 +86,7 @@ export function createAudience<Item extends Positioned>(options: {
     }
   }
 
-  async function deliver({ items, through }: Page<Item>): Promise<void> {
+  async function deliver({ entries: items, through }: Backlog<Item>): Promise<void> {
     const payloads = items.length > 0 ? await makeUntilDone(items) : [];
     const frames = createFrames(payloads);
     for (const seat of seats) {
@@ -106,12 +116,19 @@ export function createAudience<Item extends Positioned>(options: {
     void catchUp(seat);
   }
 
-  /** What comes after a position, in portions. */
-  async function after(from: number): Promise<Page<Item>> {
-    const { entries, through, more } = source.since(from) ?? (await source.read(from));
-    const items = entries.length > pageSize ? entries.slice(0, pageSize) : entries;
-    const isAll = items === entries;
-    return { items, through: isAll ? through : (items.at(-1)?.position ?? through), more: more || !isAll };
+  /** What comes after a position, so many items at most; it is waited for while the database is away. */
+  async function after(from: number, most: number): Promise<Backlog<Item>> {
+    for (;;) {
+      const held = source.since(from, most);
+      if (held) return held;
+      try {
+        return await source.read(from, most);
+      } catch (error) {
+        if (!(error instanceof DatabaseUnavailableError)) throw error;
+      }
+      await pause(retryMs);
+      if (size === 0) return { entries: [], through: from, more: false };
+    }
   }
 
   async function makeUntilDone(items: readonly Item[], viewer?: object | null): Promise<readonly Buffer[]> {
@@ -119,46 +136,65 @@ export function createAudience<Item extends Positioned>(options: {
       const payloads = await make(items, viewer);
       metrics.executed(items.length);
       if (payloads) return payloads;
-      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      await pause(retryMs);
       if (size === 0) return [];
     }
   }
 
   /** The same for a backlog, of which others may want the same. */
   function makeOrRecall(items: readonly Item[]): Promise<readonly Buffer[]> {
-    const key = `${name}${items[0]?.position}-${items.at(-1)?.position}`;
+    // What the source holds and what the database answers may differ in what lies between two positions.
+    const key = `${name}${items.map(({ position }) => position)}`;
     const present = kept.get(key);
     if (present) return present;
     const making = makeUntilDone(items);
-    kept.set(key, making, { size: items.length });
-    making.catch(() => kept.delete(key));
+    kept.set(key, making, { size: 1 });
+    making.then(
+      (payloads) => kept.peek(key) === making && kept.set(key, making, { size: key.length + bytesOf(payloads) }),
+      () => kept.delete(key),
+    );
     return making;
   }
 
   /** Sends what a seat has not got yet, at the pace of its peer, and lets it take its place when that is all. */
   async function catchUp(seat: Seat<Item>): Promise<void> {
+    let most = firstPageSize;
     try {
       while (seat.onEnd) {
-        const { items, through, more } = await after(seat.position);
-        if (items.length > 0) await sendBacklog(seat, items);
-        seat.position = Math.max(seat.position, through);
-        if (!more && source.last() <= seat.position) return sit(seat);
+        // It throws what ended the source, which nobody here listened for meanwhile.
+        source.since(seat.position, 0);
+        if (source.last() <= seat.position) return sit(seat);
+        most = await inTurn(seat.outbox, () => sendPage(seat, most));
       }
     } catch (error) {
       leave(seat, toError(error));
     }
   }
 
-  async function sendBacklog(seat: Seat<Item>, items: readonly Item[]): Promise<void> {
+  /** @returns how many items the next page is to have */
+  async function sendPage(seat: Seat<Item>, most: number): Promise<number> {
+    if (!seat.onEnd) return most;
+    const { entries, through } = await after(seat.position, most);
+    const bytes = entries.length > 0 ? await sendBacklog(seat, entries) : 0;
+    seat.position = Math.max(seat.position, through);
+    const growth = Math.min(2, pageBytes / Math.max(1, bytes));
+    return Math.min(pageSize, Math.max(1, Math.floor(most * growth)));
+  }
+
+  /** @returns how many bytes were made */
+  async function sendBacklog(seat: Seat<Item>, items: readonly Item[]): Promise<number> {
     const payloads = [...(await makeOrRecall(items))];
     const { alone } = choose(seat, items, payloads);
     const own = alone.length > 0 ? await makeUntilDone(alone, seat.viewer) : [];
     for (const [n, item] of alone.entries()) payloads[items.indexOf(item)] = own[n] ?? Buffer.alloc(0);
     const { chosen, error } = choose(seat, items, payloads);
-    if (!seat.onEnd) return;
-    metrics.delivered(chosen.length);
-    if (chosen.length > 0) await seat.outbox.send(createFrames(chosen)(seat.idJson), 'backlog');
+    for (const portion of portions(chosen)) {
+      if (!seat.onEnd) break;
+      metrics.delivered(portion.length);
+      await seat.outbox.send(createFrames(portion)(seat.idJson), 'backlog');
+    }
     if (error) throw error;
+    return bytesOf(payloads);
   }
 
   function sit(seat: Seat<Item>): void {
@@ -198,14 +234,10 @@ export function createAudience<Item extends Positioned>(options: {
 
 export type Audience<Item extends Positioned> = ReturnType<typeof createAudience<Item>>;
 
-interface Page<Item> {
+/** What is delivered live, as it is for all who follow alike. */
+interface Made<Item> {
   items: readonly Item[];
   through: number;
-  more: boolean;
-}
-
-/** A page as it is for all who follow alike. */
-interface Made<Item> extends Omit<Page<Item>, 'more'> {
   payloads: readonly Buffer[];
   frames: Frames;
 }
@@ -231,6 +263,27 @@ function choose<Item extends Positioned>(
   const alone = items.filter((_, n) => isIn(n) && verdicts[n] === 'alone');
   return error instanceof Error ? { chosen, alone, error } : { chosen, alone };
 }
+
+/** Payloads in groups that are small enough to be given to a socket at once, wherever one alone is. */
+function portions(payloads: readonly Buffer[]): Buffer[][] {
+  const groups: Buffer[][] = [];
+  let room = 0;
+  for (const payload of payloads) {
+    if (payload.length > room) {
+      groups.push([]);
+      room = portionBytes;
+    }
+    groups.at(-1)?.push(payload);
+    room -= payload.length;
+  }
+  return groups;
+}
+
+function bytesOf(payloads: readonly Buffer[]): number {
+  return payloads.reduce((sum, { length }) => sum + length, 0);
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function toError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));

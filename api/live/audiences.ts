@@ -1,7 +1,15 @@
 import { LRUCache } from 'lru-cache';
-import { type Audience, type AudienceMetrics, createAudience, type MakePayloads, type Sink } from './audience.ts';
+import {
+  type Audience,
+  type AudienceMetrics,
+  createAudience,
+  type InTurn,
+  type MakePayloads,
+  type Sink,
+} from './audience.ts';
 import type { LiveSource, Positioned } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
+import type { Outbox } from './outbox.ts';
 
 /** What a subscription selects. */
 export interface Selection {
@@ -11,14 +19,19 @@ export interface Selection {
   make(): MakePayloads<unknown>;
 }
 
-/** How many items are kept made for backlogs, and for how long, in milliseconds. */
-const keptItems = 10_000;
+/** How much is kept made for backlogs, in bytes, and for how long, in milliseconds. */
+const keptBytes = 33_554_432;
 const keptMs = 10_000;
 
 /** The audiences of this node: one a source and selection, for as long as somebody follows. */
 export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
   const bySource = new Map<LiveSource<Positioned>, Map<string, Audience<Positioned>>>();
-  const kept = new LRUCache<string, Promise<readonly Buffer[]>>({ maxSize: keptItems, ttl: keptMs });
+  const kept = new LRUCache<string, Promise<readonly Buffer[]>>({
+    maxSize: keptBytes,
+    ttl: keptMs,
+    ttlAutopurge: true,
+  });
+  const inTurn = createTurns();
 
   function audienceOf(source: LiveSource<Positioned>, { key, make }: Selection): Audience<Positioned> {
     const audiences = bySource.get(source) ?? new Map<string, Audience<Positioned>>();
@@ -29,7 +42,7 @@ export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
       audiences.delete(key);
       if (audiences.size === 0) bySource.delete(source);
     };
-    const audience = createAudience({ source, make: make(), kept, metrics, onEmpty });
+    const audience = createAudience({ source, make: make(), kept, inTurn, metrics, onEmpty });
     audiences.set(key, audience);
     return audience;
   }
@@ -65,6 +78,21 @@ export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
 export type Audiences = ReturnType<typeof createAudiences>;
 
 const done: IteratorResult<never> = { done: true, value: undefined };
+
+/** One page of a backlog is under way for a socket, however many of its subscriptions are behind. */
+function createTurns(): InTurn {
+  const lastOf = new Map<Outbox, Promise<unknown>>();
+  return async (outbox, work) => {
+    const before = lastOf.get(outbox);
+    const own = before ? before.then(work, work) : work();
+    lastOf.set(outbox, own);
+    try {
+      return await own;
+    } finally {
+      if (lastOf.get(outbox) === own) lastOf.delete(outbox);
+    }
+  };
+}
 
 function withResolvers() {
   let resolve = (_end: IteratorResult<never>) => {};

@@ -15,10 +15,10 @@ export interface FeedSource {
   /** The channel's head; 0 when there is no such channel. */
   head(channelId: string): Promise<number>;
   /**
-   * The newest states of what changed after a position, in order of position, a bounded number of them; complete up to
+   * The newest states of what changed after a position, in order of position, so many of them at most; complete up to
    * `through`, which is the channel's head or the last of them where there are more.
    */
-  entriesAfter(channelId: string, position: number): Promise<Backlog<Entry>>;
+  entriesAfter(channelId: string, position: number, most: number): Promise<Backlog<Entry>>;
 }
 
 /** What a feed is made of. */
@@ -37,8 +37,10 @@ export interface FeedOptions {
 /** Entries beyond a gap that are kept until it closes; further ones come from the database. */
 const maxAhead = 1_000;
 const retryMs = 500;
+/** How many entries a gap is filled with at a time. */
+const fillSize = 500;
 /** Answers of the database that are kept for those who come back together. */
-const keptReads = { max: 4, ttl: 1_000 };
+const keptReads = { max: 4, ttl: 1_000, ttlAutopurge: true };
 
 /**
  * The ordered stream of one channel on this node. It subscribes first, then reads the head, and from there on holds every
@@ -48,7 +50,7 @@ export function createChannelFeed(options: FeedOptions) {
   const { channelId, pubsub, source, graceMs, logger } = options;
   const ahead = new Map<number, Entry>();
   const listeners = new Set<() => void>();
-  const reads = new LRUCache<number, Promise<Backlog<Entry>>>(keptReads);
+  const reads = new LRUCache<string, Promise<Backlog<Entry>>>(keptReads);
   let ring = createRing(options.ringBytes, 0);
   /** Complete up to here; -1 until the feed has begun. */
   let last = -1;
@@ -94,7 +96,7 @@ export function createChannelFeed(options: FeedOptions) {
     const before = { wanted, ahead: [...ahead.keys()] };
     wanted = last;
     try {
-      const backlog = await source.entriesAfter(channelId, last);
+      const backlog = await source.entriesAfter(channelId, last, fillSize);
       options.onGapFilled();
       takeIn(backlog, before.ahead);
       if (backlog.more) wanted = Math.max(wanted, last + 1);
@@ -136,6 +138,19 @@ export function createChannelFeed(options: FeedOptions) {
     advance();
   }
 
+  function verify(head: number, sent: number): void {
+    if (head < sent) fail(new FeedRestartedError(`channel ${channelId} stands at ${head}, below ${sent}`));
+    else raise(head);
+  }
+
+  async function read(position: number, most: number): Promise<Backlog<Entry>> {
+    const sent = last;
+    const backlog = await source.entriesAfter(channelId, position, most);
+    if (!backlog.more) verify(backlog.through, sent);
+    if (failure) throw failure;
+    return backlog;
+  }
+
   let unsubscribe = async () => {};
 
   return {
@@ -161,29 +176,32 @@ export function createChannelFeed(options: FeedOptions) {
      * A head that was read from the database by a query sent when the feed's last position was `sent`: below that, the
      * database is not the one that was, and the feed ends.
      */
-    verify(head: number, sent: number): void {
-      if (head < sent) fail(new FeedRestartedError(`channel ${channelId} stands at ${head}, below ${sent}`));
-      else raise(head);
-    },
+    verify,
     /**
      * The entries above a position that are held here; null where the database must be asked.
+     * @param most how many at most
      * @throws FeedRestartedError once the feed has ended
      */
-    since(position: number): Backlog<Entry> | null {
+    since(position: number, most = Number.POSITIVE_INFINITY): Backlog<Entry> | null {
       if (failure) throw failure;
-      const entries = ring.since(position);
-      return entries && { entries, through: Math.max(last, position), more: false };
+      const entries = ring.since(position, most);
+      if (entries === null) return null;
+      const through = Math.max(last, position);
+      if (entries.length < most) return { entries, through, more: false };
+      const cut = entries.at(-1)?.position ?? position;
+      return { entries, through: cut, more: cut < through };
     },
     /**
      * The same from the database, asked once for all who want it within a second: what changed meanwhile is in the ring,
-     * which reaches back to where the answer ends.
+     * which reaches back to where the answer ends. A channel that stands below what was delivered ends the feed.
      */
-    read(position: number): Promise<Backlog<Entry>> {
-      const present = reads.get(position);
+    read(position: number, most: number): Promise<Backlog<Entry>> {
+      const key = `${position} ${most}`;
+      const present = reads.get(key);
       if (present) return present;
-      const answer = source.entriesAfter(channelId, position);
-      reads.set(position, answer);
-      answer.catch(() => reads.delete(position));
+      const answer = read(position, most);
+      reads.set(key, answer);
+      answer.catch(() => reads.delete(key));
       return answer;
     },
     listen(listener: () => void): () => void {
@@ -194,6 +212,7 @@ export function createChannelFeed(options: FeedOptions) {
     failed: () => failure !== undefined,
     async stop(): Promise<void> {
       clearTimeout(timer);
+      reads.clear();
       fail(failure ?? new FeedRestartedError('the feed was stopped'));
       await unsubscribe();
     },

@@ -22,11 +22,15 @@ export interface LiveSource<Item extends Positioned> {
   last(): number;
   /**
    * What comes after a position and is held here; null where it must be read.
+   * @param most how many at most; all, unless it is given
    * @throws whatever ended the source
    */
-  since(position: number): Backlog<Item> | null;
-  /** The same, from further back. */
-  read(position: number): Promise<Backlog<Item>>;
+  since(position: number, most?: number): Backlog<Item> | null;
+  /**
+   * The same, from further back: it always leads on, or the source ends.
+   * @throws DatabaseUnavailableError while that is away, or whatever ended the source
+   */
+  read(position: number, most: number): Promise<Backlog<Item>>;
   /** Calls whenever there is more, and when the source ends, until the answer is called. */
   listen(listener: () => void): () => void;
 }
@@ -42,12 +46,17 @@ export interface Reader<Item extends Positioned> {
   judge(item: Item): 'skip' | 'alone' | Error | null;
 }
 
-/** Resolves when a source has something above a position or has ended, or the signal aborts. */
+/**
+ * Resolves when a source has something above a position or ends, or the signal aborts.
+ * @throws whatever ended the source, where it has ended already
+ */
 export function changed<Item extends Positioned>(
   source: LiveSource<Item>,
   position: number,
   signal: AbortSignal,
 ): Promise<void> {
+  // It may have ended while nobody listened.
+  source.since(position, 0);
   if (source.last() > position || signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {

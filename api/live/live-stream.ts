@@ -1,6 +1,9 @@
 import { type Backlog, changed, type LiveSource, type Positioned, type Reader } from './live-source.ts';
 import { createStream } from './stream.ts';
 
+/** How many items are taken at a time. */
+const pageSize = 100;
+
 /**
  * What one reader follows: an iterator of its own, or, taken apart, a reader that an audience serves from the same source
  * together with others. Either way it is to be ended by `return`.
@@ -53,7 +56,8 @@ export function isLiveStream(stream: unknown): stream is LiveStream<Positioned> 
 
 async function* read<Item extends Positioned>(source: LiveSource<Item>, reader: Reader<Item>, signal: AbortSignal) {
   for (let position = reader.position; !signal.aborted; ) {
-    const { entries, through, more }: Backlog<Item> = source.since(position) ?? (await source.read(position));
+    const held = source.since(position, pageSize);
+    const { entries, through, more }: Backlog<Item> = held ?? (await source.read(position, pageSize));
     for (const item of entries) {
       if (signal.aborted) return;
       const verdict = reader.judge(item);

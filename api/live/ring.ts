@@ -1,7 +1,8 @@
 import type { Entry } from '../events.ts';
 
-/** About what an entry takes beside its text, in bytes. */
+/** About what an entry takes beside its text, and what a file of it takes beside its name, in bytes. */
 const entryBytes = 400;
+const attachmentBytes = 300;
 
 /**
  * The newest entries of a channel in order of position, bounded in bytes: those above `floor` are all there, each at
@@ -28,15 +29,19 @@ export function createRing(maxBytes: number, start: number) {
       // Dropping a quarter more at a time keeps the copying small.
       if (bytes > maxBytes * 1.25) trim();
     },
-    /** The entries above a position; null where some may be missing. */
-    since(position: number): readonly Entry[] | null {
-      return position < floor ? null : entries.slice(firstAbove(entries, position));
+    /** The first entries above a position, so many at most; null where some may be missing. */
+    since(position: number, most: number): readonly Entry[] | null {
+      if (position < floor) return null;
+      const first = firstAbove(entries, position);
+      return entries.slice(first, first + most);
     },
   };
 }
 
 function size(entry: Entry | undefined): number {
-  return entry === undefined ? 0 : entryBytes + entry.text.length;
+  if (entry === undefined) return 0;
+  const files = entry.attachments.map(({ filename }) => attachmentBytes + Buffer.byteLength(filename));
+  return files.reduce((sum, bytes) => sum + bytes, entryBytes + Buffer.byteLength(entry.text));
 }
 
 function firstAbove(entries: readonly Entry[], position: number): number {

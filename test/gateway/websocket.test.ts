@@ -261,9 +261,12 @@ describe('an operation over a WebSocket', () => {
     socket.socket.close();
   });
 
-  it('closes its socket with 1013 when the feed behind it began anew', async () => {
+  it.each([
+    ['the feed behind it began anew', 'restarted'],
+    ['what it reads is away', 'interrupted'],
+  ])('closes its socket with 1013 when %s', async (_what, field) => {
     const socket = await openSocket(url);
-    socket.subscribe('1', 'subscription { restarted }');
+    socket.subscribe('1', `subscription { ${field} }`);
     expect(await socket.next()).toMatchObject({ type: 'next' });
     await expect(socket.next()).rejects.toThrow('1013');
   });

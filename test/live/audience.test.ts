@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import type { MakePayloads } from '../../api/live/audience.ts';
 import { createAudiences } from '../../api/live/audiences.ts';
 import type { Backlog, LiveSource, Positioned, Reader } from '../../api/live/live-source.ts';
@@ -13,20 +14,20 @@ function createSource(held: number) {
   const wake = () => {
     for (const listener of [...listeners]) listener();
   };
-  const after = (position: number): Backlog<Positioned> => ({
-    entries: items.filter((item) => item.position > position),
-    through: items.length,
-    more: false,
-  });
+  const after = (position: number, most = Number.POSITIVE_INFINITY): Backlog<Positioned> => {
+    const entries = items.filter((item) => item.position > position).slice(0, most);
+    const through = entries.length < most ? items.length : (entries.at(-1)?.position ?? position);
+    return { entries, through, more: through < items.length };
+  };
   const source: LiveSource<Positioned> = {
     channelId: 'room',
     kind: 'entry',
     last: () => items.length,
-    since(position) {
+    since(position, most) {
       if (failure) throw failure;
-      return position < items.length - held ? null : after(position);
+      return position < items.length - held ? null : after(position, most);
     },
-    read: vi.fn(async (position) => after(position)),
+    read: vi.fn(async (position, most) => after(position, most)),
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -56,6 +57,22 @@ function createSubscriber() {
   return { got, sink: { outbox, idJson: '"1"', viewer: { name: 'viewer' } } };
 }
 
+/** Where what a peer is sent stays until the test lets it go on. */
+function createSlowOutbox() {
+  const sent: Buffer[] = [];
+  const waiting: (() => void)[] = [];
+  const outbox: Outbox = {
+    add: () => {},
+    send(frames) {
+      sent.push(frames);
+      return new Promise((resolve) => waiting.push(resolve));
+    },
+    end: () => {},
+    discard: () => {},
+  };
+  return { outbox, sent, goOn: () => waiting.splice(0).map((resolve) => resolve()) };
+}
+
 function createWorld({ held = 1_000 } = {}) {
   const world = createSource(held);
   const counts = { executed: 0, delivered: 0 };
@@ -74,8 +91,9 @@ function createWorld({ held = 1_000 } = {}) {
   );
   const ended = vi.fn();
 
-  function follow(reader: Partial<Reader<Positioned>> = {}, key = 'all') {
-    const { got, sink } = createSubscriber();
+  function follow(reader: Partial<Reader<Positioned>> = {}, key = 'all', outbox?: Outbox) {
+    const { got, sink: own } = createSubscriber();
+    const sink = outbox ? { ...own, outbox } : own;
     const stream = createLiveStream(world.source, { position: 0, judge: () => null, ...reader }, ended);
     const iterator = audiences.serve(stream, { key, make: () => make }, sink);
     const end = iterator.next().then(
@@ -150,7 +168,7 @@ describe('an audience', () => {
     push(50);
     const follower = follow({ position: 5 });
     await vi.waitFor(() => expect(follower.got).toEqual(positions(6, 50)));
-    expect(source.read).toHaveBeenCalledWith(5);
+    expect(source.read).toHaveBeenCalledWith(5, 25);
   });
 
   test('goes on without a gap for who joins while it executes', async () => {
@@ -248,6 +266,67 @@ describe('an audience', () => {
     fail(error);
     for (const { end } of followers) expect(await end).toBe(error);
     expect([audiences.size(), listeners.size]).toEqual([0, 0]);
+  });
+
+  test('ends by what ended its source while a reader took the last of its backlog', async () => {
+    const { push, fail, follow } = createWorld();
+    const { outbox, goOn } = createSlowOutbox();
+    push(1);
+    const { end } = follow({}, 'all', outbox);
+    await settled();
+    const error = new Error('the feed began anew');
+    fail(error);
+    goOn();
+    expect(await end).toBe(error);
+  });
+
+  test('waits while the database is away, and then goes on with the backlog', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const { push, follow, source } = createWorld({ held: 0 });
+    push(30);
+    for (let n = 0; n < 2; n++) vi.mocked(source.read).mockRejectedValueOnce(new DatabaseUnavailableError('away'));
+    const follower = follow();
+    for (let n = 0; n < 2; n++) {
+      await settled();
+      await vi.advanceTimersByTimeAsync(500);
+    }
+    vi.useRealTimers();
+    await vi.waitFor(() => expect(follower.got).toEqual(positions(1, 30)));
+    expect(source.read).toHaveBeenCalledTimes(4);
+  });
+
+  test('tells a page of what is held here from one of the database, where changes have gone that were overtaken', async () => {
+    const { push, follow, source } = createWorld({ held: 5 });
+    push(15);
+    const changed = (list: number[]) => list.map((position) => ({ position }));
+    const entries = changed([11, 13, 14, 15]);
+    vi.mocked(source.read).mockResolvedValueOnce({ entries, through: 15, more: false });
+    const late = follow({ position: 9 });
+    await settled();
+    const early = follow({ position: 10, judge: ({ position }) => (position === 13 ? 'skip' : null) });
+    await settled();
+    expect(late.got).toEqual([11, 13, 14, 15]);
+    expect(early.got).toEqual([11, 12, 14, 15]);
+  });
+
+  test('makes less at a time where much comes of it, and gives a socket one portion at a time, whatever waits there', async () => {
+    const { push, follow, make } = createWorld();
+    const size = 20_000;
+    make.mockImplementation(async (items) => items.map(() => Buffer.alloc(size, '1')));
+    push(200);
+    const { outbox, sent, goOn } = createSlowOutbox();
+    const followers = Array.from({ length: 5 }, () => follow({}, 'all', outbox));
+    await settled();
+    expect(sent).toHaveLength(1);
+    expect(make).toHaveBeenCalledOnce();
+    while (make.mock.calls.length < 10) {
+      goOn();
+      await settled();
+    }
+    for (const { length } of sent) expect(length).toBeLessThan(65_536 + 1_000);
+    expect(make.mock.calls.slice(1).every(([items]) => items.length * size <= 262_144)).toBe(true);
+    for (const { leave } of followers) await leave();
+    goOn();
   });
 
   test('is gone with the last who leaves, and makes nothing for nobody', async () => {

@@ -8,7 +8,7 @@ import { type Database, DatabaseUnavailableError } from '../../api/infra/databas
 import type { EventLog, StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import { createAudiences, type Selection } from '../../api/live/audiences.ts';
 import { createFeedSource } from '../../api/live/feed-source.ts';
-import { createFeeds } from '../../api/live/feeds.ts';
+import { createFeeds, type FeedsSource } from '../../api/live/feeds.ts';
 import { createHeads } from '../../api/live/heads.ts';
 import type { Positioned } from '../../api/live/live-source.ts';
 import type { LiveStream } from '../../api/live/live-stream.ts';
@@ -108,7 +108,7 @@ async function createStorm(fateOf: () => Fate) {
   const pubsub = createLossyPubSub(fateOf);
   const logger = createTestLogger();
   const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6 });
-  const source = createFeedSource(stormy, 5);
+  const source = withSmallPages(createFeedSource(stormy));
   const feeds = createFeeds({
     pubsub,
     heads,
@@ -242,6 +242,13 @@ async function createStorm(fateOf: () => Fate) {
       await heads.stop();
     },
   };
+}
+
+/** Answers that are soon full, so that few entries take several. */
+function withSmallPages(source: FeedsSource): FeedsSource {
+  const entriesAfter: FeedsSource['entriesAfter'] = (channelId, position, most) =>
+    source.entriesAfter(channelId, position, Math.min(most, 5));
+  return { ...source, entriesAfter };
 }
 
 /** What everybody in an audience gets: entries as JSON. */

@@ -151,6 +151,7 @@ const typeDefs = /* GraphQL */ `
     removed: Int!
     resync: Int!
     restarted: Int!
+    interrupted: Int!
     broken: Int!
     flood: String!
     mine: Int!
@@ -199,6 +200,7 @@ function createTestSchema(backstage: Backstage) {
         removed: { resolve, subscribe: () => numbers(1, fail(new ForbiddenError('You are no member any more.'))) },
         resync: { resolve, subscribe: async () => fail(new ResyncRequiredError('Load the newest page.'))() },
         restarted: { resolve, subscribe: () => numbers(1, fail(new FeedRestartedError('the feed was stopped'))) },
+        interrupted: { resolve, subscribe: () => numbers(1, fail(new DatabaseUnavailableError('away'))) },
         broken: { resolve, subscribe: () => numbers(1, fail(new Error('the password is swordfish'))) },
         mine: {
           resolve,
