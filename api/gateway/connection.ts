@@ -18,8 +18,12 @@ export interface Connection {
    * that was completed before it began when its id is used again.
    */
   running: Map<object, AsyncIterable<unknown> | null>;
-  /** The peer gave a sign of life since the last ping. */
-  isAlive: boolean;
+  /** Pings since the peer's last sign of life. */
+  silentPings: number;
+  /** How much of what was handed to the socket the peer has read for sure, in bytes. */
+  readBytes: number;
+  /** At the last ping, something was handed over that had not left. */
+  wasBlocked: boolean;
 }
 
 /** Close codes of graphql-transport-ws and of the contract. */
@@ -43,6 +47,12 @@ export function close(connection: Connection, code: number, reason: string): voi
 export function closeStalled(connection: Connection): void {
   connection.outbox.discard();
   close(connection, closeCodes.tryAgainLater, 'Read faster');
+}
+
+/** Ends a connection at once, with what its socket holds. */
+export function cutOff(connection: Connection): void {
+  end(connection);
+  connection.socket.terminate();
 }
 
 /** Ends all that runs on a connection. */

@@ -8,15 +8,14 @@ import type { Audiences } from '../live/audiences.ts';
 import { encodePong } from '../live/frames.ts';
 import type { Outboxes } from '../live/outbox.ts';
 import type { Logger } from '../logger.ts';
-import { type Connection, close, closeCodes, closeStalled, end, send } from './connection.ts';
+import { type Connection, close, closeCodes, closeStalled, cutOff, end, send } from './connection.ts';
 import type { Caller } from './context.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { maxSocketMessageBytes } from './limits.ts';
+import { drained, heard, ping, pingMs } from './liveness.ts';
 import { isUnavailable } from './mask.ts';
 import { createProtocol } from './protocol.ts';
 
-/** A peer without a sign of life for two of these is dead, in milliseconds. */
-const pingMs = 12_000;
 /** How long a peer has to take what it was sent and answer a close, in milliseconds. */
 const closeTimeoutMs = 30_000;
 const shutdownSpreadMs = 500;
@@ -76,9 +75,7 @@ export function createWebSockets(options: {
       closed().catch((error: unknown) => logger.error({ error }, 'a socket did not end cleanly')),
     );
     socket.on('ping', (data) => void connection.outbox.send(encodePong(data), 'answer'));
-    socket.on('pong', () => {
-      connection.isAlive = true;
-    });
+    socket.on('pong', (data) => heard(connection, data));
     socket.once('close', () => {
       connections.delete(connection);
       end(connection);
@@ -87,10 +84,8 @@ export function createWebSockets(options: {
 
   function createConnection(socket: WebSocket, duplex: Duplex, caller: Caller): Connection {
     const outbox = outboxes.open(duplex, {
-      onDrained() {
-        connection.isAlive = true;
-      },
-      onOverflow: () => closeStalled(connection),
+      onDrained: () => drained(connection),
+      onOverflow: (isNodeFull) => (isNodeFull && outbox.isBlocked() ? cutOff(connection) : closeStalled(connection)),
     });
     const connection: Connection = {
       socket,
@@ -99,7 +94,9 @@ export function createWebSockets(options: {
       viewer: null,
       cleanups: [],
       running: new Map(),
-      isAlive: true,
+      silentPings: 0,
+      readBytes: 0,
+      wasBlocked: false,
     };
     return connection;
   }
@@ -114,14 +111,6 @@ export function createWebSockets(options: {
     }
   }
 
-  function ping(): void {
-    for (const connection of connections) {
-      if (!connection.isAlive) connection.socket.terminate();
-      connection.isAlive = false;
-      connection.socket.ping();
-    }
-  }
-
   return {
     /** How many sockets are open. */
     size: () => connections.size,
@@ -130,7 +119,7 @@ export function createWebSockets(options: {
       server.handleUpgrade(request, duplex, head, (socket) => open(socket, duplex, caller));
     },
     start(): void {
-      pings = setInterval(ping, pingMs);
+      pings = setInterval(() => connections.forEach(ping), pingMs);
     },
     /** Closes every socket with 1012, over a short spread, and resolves when they have ended. */
     async stop(): Promise<void> {

@@ -1,18 +1,5 @@
 import type { Duplex } from 'node:stream';
-
-/**
- * What a piece is, and so how it counts: `entry`, of an audience; `signal`, the same, but it goes first where a bound is
- * reached; `answer`, what the peer has asked for; `backlog`, which counts against nothing, since its sender waits until it
- * has left before it gives more.
- */
-type PieceKind = 'entry' | 'signal' | 'answer' | 'backlog';
-
-interface Piece {
-  bytes: Buffer;
-  kind: PieceKind;
-  /** Called when it has left, or never will. */
-  onLeft: (() => void) | null;
-}
+import { createQueue, type Piece, release, store, take, takeSignals } from './pieces.ts';
 
 /** What leaves one socket, in order. */
 export interface Outbox {
@@ -29,16 +16,23 @@ export interface Outbox {
   send(frames: Buffer, kind: 'answer' | 'backlog'): Promise<void> | undefined;
   /** Hands everything to the socket, so that a close comes after it, and takes no more. */
   end(): void;
-  /** Forgets what has not left, and takes no more. */
+  /** Forgets what has not left, but for the rest of a frame that has begun to, and takes no more. */
   discard(): void;
+  /** Something was handed to the socket that its peer has not taken. */
+  isBlocked(): boolean;
+  /** How many bytes were handed to the socket since it opened. */
+  handedBytes(): number;
 }
 
 /** Who hears of what happens to an outbox. */
 export interface OutboxListener {
   /** The peer has taken something. */
   onDrained(): void;
-  /** The peer reads too slowly: the socket is to be closed. */
-  onOverflow(): void;
+  /**
+   * The peer reads too slowly: the socket is to be closed, and this outbox discarded.
+   * @param isNodeFull there is no more room for anybody: what the socket itself holds is to go at once
+   */
+  onOverflow(isNodeFull: boolean): void;
 }
 
 /** See `createOutboxes`. */
@@ -50,7 +44,10 @@ export interface OutboxBounds {
   onOverflow(): void;
 }
 
-/** The most that is handed to a socket at once, in bytes: what is not handed over yet can still be forgotten. */
+/**
+ * The most that is handed to a socket at once, in bytes: what is not handed over yet can still be forgotten, and a slow
+ * reader shows by every portion that it reads.
+ */
 const maxWrite = 65_536;
 /** From so many bytes on frames leave without waiting for more, and answers wait for their reader. */
 const enough = 16_384;
@@ -60,46 +57,60 @@ const enough = 16_384;
  * @param options.windowMs frames of one window leave a socket in one write, in milliseconds; 0: no waiting
  * @param options.socketBytes the most of entries and signals, and the most of answers, that may wait for one peer to read;
  *   above it that one overflows
- * @param options.nodeBytes the most that may wait for all of them; above it the fullest overflow
+ * @param options.nodeBytes the most that may wait for all of them; above it signals go, and then the fullest overflow
  */
 export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow: countOverflow }: OutboxBounds) {
-  const all = new Set<{ waiting(): number; overflow(): void }>();
+  const all = new Set<Member>();
   const soon = createBatch((flush) => setImmediate(flush));
   const later = createBatch((flush) => setTimeout(flush, windowMs));
   let total = 0;
+  let backlogs = 0;
 
   function relieve(): void {
-    for (const { overflow } of [...all].sort((a, b) => b.waiting() - a.waiting())) {
+    for (const { dropSignals } of all) dropSignals();
+    if (total <= nodeBytes) return;
+    for (const member of [...all].sort((a, b) => b.waiting() - a.waiting())) {
       if (total <= nodeBytes) return;
-      overflow();
+      member.overflow(true);
     }
   }
 
   function open(duplex: Duplex, { onDrained, onOverflow }: OutboxListener): Outbox {
-    let pieces: Piece[] = [];
-    /** What was handed to the socket and has not left. */
-    let handed: Piece[] = [];
+    const queue = createQueue();
+    /** What was handed to the socket and has not left, in bytes, and who waits for it. */
+    let handedLive = 0;
+    let handedAnswers = 0;
+    let handedBacklog = 0;
+    let leaving: (() => void)[] = [];
+    let handedBytes = 0;
+    let isBlocked = false;
     let unanswered = 0;
     /** Bytes that have not left. */
     let live = 0;
     let answers = 0;
+    let backlog = 0;
     /** Bytes that wait for the end of their window. */
     let gathered = 0;
     let flushedAt = Number.NEGATIVE_INFINITY;
     let isDue = false;
     let isOpen = true;
-    const member = { waiting: () => live + answers, overflow };
+    const member = { waiting: () => live + answers, overflow, dropSignals };
     all.add(member);
 
     function push(piece: Piece): void {
-      pieces.push(piece);
       count(piece, 1);
+      if (isBlocked) store(queue, piece);
+      else queue.pieces.push(piece);
       if (total > nodeBytes) relieve();
     }
 
     function count({ bytes, kind }: Piece, sign: 1 | -1): void {
-      if (kind === 'backlog') return;
       const change = sign * bytes.length;
+      if (kind === 'backlog') {
+        backlog += change;
+        backlogs += change;
+        return;
+      }
       if (kind === 'answer') answers += change;
       else live += change;
       total += change;
@@ -108,9 +119,9 @@ export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow: c
     function flush(): void {
       isDue = false;
       gathered = 0;
-      if (handed.length > 0 || pieces.length === 0) return;
+      if (isBlocked || queue.pieces.length === 0) return;
       flushedAt = performance.now();
-      hand(takeUpTo(maxWrite));
+      hand(take(queue, maxWrite));
       // What the kernel took at once has left.
       if (duplex.writableLength === 0) settle();
     }
@@ -122,20 +133,18 @@ export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow: c
       else later(flush);
     }
 
-    function takeUpTo(most: number): Piece[] {
-      let end = 0;
-      for (let bytes = 0; end < pieces.length; end++) {
-        bytes += pieces[end]?.bytes.length ?? 0;
-        if (bytes > most && end > 0) break;
-      }
-      return pieces.splice(0, end);
-    }
-
     function hand(taken: Piece[]): void {
-      handed = handed.length === 0 ? taken : [...handed, ...taken];
+      for (const { bytes, kind, onLeft } of taken) {
+        if (kind === 'answer') handedAnswers += bytes.length;
+        else if (kind === 'backlog') handedBacklog += bytes.length;
+        else handedLive += bytes.length;
+        if (onLeft) leaving.push(onLeft);
+      }
+      isBlocked = true;
       unanswered++;
       const [first] = taken;
       const bytes = taken.length === 1 && first ? first.bytes : Buffer.concat(taken.map((piece) => piece.bytes));
+      handedBytes += bytes.length;
       duplex.write(bytes, answered);
     }
 
@@ -145,30 +154,49 @@ export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow: c
     }
 
     function settle(): void {
-      if (handed.length === 0) return;
-      const left = handed;
-      handed = [];
-      leave(left);
+      if (!isBlocked) return;
+      isBlocked = false;
+      uncount(handedLive, handedAnswers, handedBacklog);
       onDrained();
-      if (pieces.length > 0) flush();
+      if (queue.pieces.length > 0) flush();
+      else release(queue);
     }
 
-    function leave(left: readonly Piece[]): void {
-      for (const piece of left) {
-        count(piece, -1);
-        piece.onLeft?.();
-      }
+    /** What was handed over has left, or does not count any more, and with it as much else as is given. */
+    function uncount(ofLive: number, ofAnswers: number, ofBacklog: number): void {
+      live -= ofLive;
+      answers -= ofAnswers;
+      backlog -= ofBacklog;
+      total -= ofLive + ofAnswers;
+      backlogs -= ofBacklog;
+      handedLive = 0;
+      handedAnswers = 0;
+      handedBacklog = 0;
+      if (leaving.length === 0) return;
+      const left = leaving;
+      leaving = [];
+      for (const onLeft of left) onLeft();
+    }
+
+    /** Whoever has read everything gets more, whatever its size. */
+    function exceeds({ length }: Buffer): boolean {
+      return live > 0 && live + length > socketBytes;
+    }
+
+    function makeRoom(bytes: Buffer): boolean {
+      flush();
+      if (exceeds(bytes)) dropSignals();
+      return !exceeds(bytes);
     }
 
     function dropSignals(): void {
-      leave(pieces.filter(({ kind }) => kind === 'signal'));
-      pieces = pieces.filter(({ kind }) => kind !== 'signal');
+      for (const piece of takeSignals(queue)) count(piece, -1);
     }
 
-    function overflow(): void {
+    function overflow(isNodeFull: boolean): void {
       if (!isOpen) return;
       countOverflow();
-      onOverflow();
+      onOverflow(isNodeFull);
     }
 
     function shut(): void {
@@ -179,18 +207,14 @@ export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow: c
     return {
       add(bytes, kind) {
         if (!isOpen) return;
-        const exceeds = () => live > 0 && live + bytes.length > socketBytes;
-        if (exceeds()) flush();
-        if (exceeds()) dropSignals();
-        // Whoever has read everything gets more, whatever its size.
-        if (exceeds()) return kind === 'signal' ? undefined : overflow();
+        if (exceeds(bytes) && !makeRoom(bytes)) return kind === 'signal' ? undefined : overflow(false);
         push({ bytes, kind, onLeft: null });
         gathered += bytes.length;
         if (gathered >= enough) flush();
         else schedule();
       },
       send(bytes, kind) {
-        if (isOpen && kind === 'answer' && answers > socketBytes) overflow();
+        if (isOpen && kind === 'answer' && answers > socketBytes) overflow(false);
         // A stream with much to say must not keep the event loop from hearing that its socket has closed.
         if (!isOpen) return new Promise(setImmediate);
         isDue = true;
@@ -201,23 +225,40 @@ export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow: c
       end() {
         if (!isOpen) return;
         shut();
-        if (pieces.length > 0) hand(pieces.splice(0));
+        if (queue.pieces.length > 0) hand(queue.pieces.splice(0));
       },
       discard() {
-        shut();
-        leave(pieces.splice(0));
+        if (isOpen) shut();
+        const pieces = queue.pieces.splice(0);
+        // A close that comes in the middle of a frame would not be understood.
+        const begun = queue.isCut ? pieces[0] : undefined;
+        if (begun && !duplex.destroyed) duplex.write(begun.bytes);
+        for (const { onLeft } of pieces) if (onLeft) leaving.push(onLeft);
+        release(queue);
+        isBlocked = false;
+        uncount(live, answers, backlog);
       },
+      isBlocked: () => isBlocked,
+      handedBytes: () => handedBytes,
     };
   }
 
   return {
     open,
-    /** Bytes that wait for their peers to read, backlogs aside. */
-    queuedBytes: () => total,
+    /** Bytes that wait for their peers to read. */
+    queuedBytes: () => total + backlogs,
   };
 }
 
 export type Outboxes = ReturnType<typeof createOutboxes>;
+
+/** An outbox, as the others see it. */
+interface Member {
+  /** Bytes that wait, backlogs aside. */
+  waiting(): number;
+  overflow(isNodeFull: boolean): void;
+  dropSignals(): void;
+}
 
 /** Gathers what is due, and does it together. */
 function createBatch(schedule: (run: () => void) => void): (work: () => void) => void {

@@ -5,6 +5,7 @@ import { createAudiences } from '../../api/live/audiences.ts';
 import type { Backlog, LiveSource, Positioned, Reader } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
 import type { Outbox } from '../../api/live/outbox.ts';
+import { createFakeOutbox } from '../support/outbox.ts';
 
 /** A source that holds the newest items, and reads those before. */
 function createSource(held: number) {
@@ -53,7 +54,7 @@ function createSubscriber() {
   const take = (frames: Buffer) => {
     for (const [, position] of String(frames).matchAll(/"payload":(\d+)/g)) got.push(Number(position));
   };
-  const outbox: Outbox = { add: take, send: async (frames) => take(frames), end: () => {}, discard: () => {} };
+  const outbox = createFakeOutbox({ add: take, send: async (frames) => take(frames) });
   return { got, sink: { outbox, idJson: '"1"', viewer: { name: 'viewer' } } };
 }
 
@@ -61,15 +62,13 @@ function createSubscriber() {
 function createSlowOutbox() {
   const sent: Buffer[] = [];
   const waiting: (() => void)[] = [];
-  const outbox: Outbox = {
+  const outbox = createFakeOutbox({
     add: () => {},
     send(frames) {
       sent.push(frames);
       return new Promise((resolve) => waiting.push(resolve));
     },
-    end: () => {},
-    discard: () => {},
-  };
+  });
   return { outbox, sent, goOn: () => waiting.splice(0).map((resolve) => resolve()) };
 }
 

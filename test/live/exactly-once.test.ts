@@ -18,6 +18,7 @@ import { eventMaker, factsOf, idOf, opened, room } from '../support/events.ts';
 import { readFrames } from '../support/frames.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
+import { createFakeOutbox } from '../support/outbox.ts';
 
 let stormy: TestDatabase;
 let calm: TestDatabase;
@@ -262,7 +263,7 @@ function createReadingOutbox(received: Entry[]): Outbox {
   const take = (frames: Buffer) => {
     for (const text of readFrames(frames)) received.push(JSON.parse(text).payload);
   };
-  return { add: take, send: async (frames) => take(frames), end: () => {}, discard: () => {} };
+  return createFakeOutbox({ add: take, send: async (frames) => take(frames) });
 }
 
 /** Applies the events one after another, and keeps every state that an entry was in. */

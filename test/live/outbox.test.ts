@@ -1,4 +1,6 @@
 import { Duplex } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createOutboxes, type OutboxBounds } from '../../api/live/outbox.ts';
 
@@ -35,6 +37,9 @@ function open({ duplex }: ReturnType<typeof createSocket>, bounds: Partial<Outbo
   const listener = { onDrained: vi.fn(), onOverflow: vi.fn() };
   return { outboxes, outbox: outboxes.open(duplex, listener), ...listener };
 }
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 const bytes = (text: string) => Buffer.from(text);
 const turn = () => new Promise(setImmediate);
@@ -162,10 +167,61 @@ describe('an outbox', () => {
     const { outbox, onOverflow, outboxes } = open(socket);
     const sent = Promise.all([1, 2, 3].map(() => outbox.send(Buffer.alloc(5_000), 'backlog')));
     await turn();
-    expect(outboxes.queuedBytes()).toBe(0);
+    expect(outboxes.queuedBytes()).toBe(15_000);
     socket.resume();
     await sent;
+    expect(outboxes.queuedBytes()).toBe(0);
     expect(onOverflow).not.toHaveBeenCalled();
+  });
+
+  test('hands a large frame over in portions, each when the one before has left, and others after it', async () => {
+    const socket = createSocket({ reads: false });
+    const { outbox } = open(socket);
+    const frame = '0123456789'.repeat(20_000);
+    void outbox.send(bytes(frame), 'answer');
+    outbox.add(bytes('next'), 'entry');
+    await turn();
+    expect(socket.writes.map(({ length }) => length)).toEqual([65_536]);
+    socket.resume();
+    await vi.waitFor(() => expect(socket.writes.join('')).toBe(`${frame}next`));
+    expect(Math.max(...socket.writes.map(({ length }) => length))).toBe(65_536);
+  });
+
+  test('ends what has begun to leave when it is discarded, so that a close can be understood', async () => {
+    const socket = createSocket({ reads: false });
+    const { outbox, outboxes } = open(socket);
+    const frame = 'x'.repeat(200_000);
+    void outbox.send(bytes(frame), 'answer');
+    await turn();
+    void outbox.send(bytes('forgotten'), 'answer');
+    outbox.discard();
+    expect(outboxes.queuedBytes()).toBe(0);
+    socket.duplex.write('close');
+    socket.resume();
+    await vi.waitFor(() => expect(socket.writes.join('')).toBe(`${frame}close`));
+  });
+
+  test('holds what waits in memory of its own, so that it keeps no more than it counts', async () => {
+    const socket = createSocket({ reads: false });
+    const { outbox, outboxes } = open(socket, { socketBytes: 100_000, nodeBytes: 100_000 });
+    outbox.add(bytes('in the socket'), 'entry');
+    await turn();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let n = 0; n < 500; n++) {
+      const frame = Buffer.allocUnsafe(100).fill('x');
+      outbox.add(frame, n % 100 === 0 ? 'signal' : 'entry');
+      // What others were sent meanwhile, from the same pool.
+      Buffer.allocUnsafe(4_000);
+    }
+    for (let n = 0; n < 3; n++) {
+      collect();
+      await turn();
+    }
+    expect(outboxes.queuedBytes()).toBe(50_013);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200_000);
+    socket.resume();
+    await vi.waitFor(() => expect(socket.writes.join('')).toHaveLength(50_013));
+    expect(outboxes.queuedBytes()).toBe(0);
   });
 
   test('overflows by answers that nobody takes', async () => {
@@ -228,4 +284,42 @@ describe('all outboxes of a node', () => {
     expect(closed).toEqual([1]);
     expect(outboxes.queuedBytes()).toBeLessThanOrEqual(1_000);
   });
+
+  test('lose only those who do not read, whatever these had been handed', async () => {
+    const { outboxes, openOne } = openAll({ socketBytes: 10_000, nodeBytes: 10_000 });
+    const stalled = [openOne({ reads: false }), openOne({ reads: false })];
+    const healthy = [openOne(), openOne(), openOne()];
+    for (const { outbox } of stalled) void outbox.send(Buffer.alloc(8_000), 'answer');
+    await turn();
+    for (let n = 0; n < 5; n++) {
+      for (const { outbox } of healthy) outbox.add(Buffer.alloc(100), 'entry');
+      await turn();
+    }
+    expect(healthy.map(({ onOverflow }) => onOverflow.mock.calls)).toEqual([[], [], []]);
+    expect(stalled.flatMap(({ onOverflow }) => onOverflow.mock.calls)).toEqual([[true]]);
+    await vi.waitFor(() => expect(outboxes.queuedBytes()).toBe(8_000));
+  });
+
+  test('lose their signals first', async () => {
+    const { outboxes, openOne } = openAll({ socketBytes: 10_000, nodeBytes: 1_000 });
+    const all = [openOne({ reads: false }), openOne({ reads: false })];
+    for (const { outbox } of all) outbox.add(Buffer.alloc(100), 'entry');
+    await turn();
+    for (const { outbox } of all) outbox.add(Buffer.alloc(390), 'signal');
+    expect(outboxes.queuedBytes()).toBe(980);
+    all[0]?.outbox.add(Buffer.alloc(300), 'entry');
+    expect(outboxes.queuedBytes()).toBe(500);
+    for (const { onOverflow } of all) expect(onOverflow).not.toHaveBeenCalled();
+  });
 });
+
+/** Outboxes that are discarded when they overflow. */
+function openAll(bounds: Pick<OutboxBounds, 'socketBytes' | 'nodeBytes'>) {
+  const outboxes = createOutboxes({ windowMs: 2, onOverflow: () => {}, ...bounds });
+  const openOne = ({ reads = true } = {}) => {
+    const onOverflow = vi.fn(() => outbox.discard());
+    const outbox = outboxes.open(createSocket({ reads }).duplex, { onDrained: () => {}, onOverflow });
+    return { outbox, onOverflow };
+  };
+  return { outboxes, openOne };
+}
