@@ -4,6 +4,16 @@ import { encodeText } from '../live/frames.ts';
 import type { Outbox } from '../live/outbox.ts';
 import type { Caller } from './context.ts';
 
+/** What is kept of an operation. */
+export interface Operation {
+  /** Settles when it has ended, also for the server. */
+  ended: Promise<void>;
+  /** What a subscription brings, once it has begun. */
+  stream: AsyncIterable<unknown> | null;
+  /** Its client wants no more of it. */
+  isCompleted: boolean;
+}
+
 /** What is kept of a socket. */
 export interface Connection {
   socket: WebSocket;
@@ -13,11 +23,10 @@ export interface Connection {
   viewer: Viewer | null;
   /** What is to be done once it has ended; also where the peer stalls and does not hear of the end. */
   cleanups: (() => void)[];
-  /**
-   * Its operations by their payload, with what subscriptions bring. graphql-ws knows one a message id, and forgets a first
-   * that was completed before it began when its id is used again.
-   */
-  running: Map<object, AsyncIterable<unknown> | null>;
+  /** Its operations by their id, until all that they do has ended. */
+  running: Map<string, Operation>;
+  /** Bytes of messages that wait for the end of an operation whose id they use again. */
+  heldBytes: number;
   /** Pings since the peer's last sign of life. */
   silentPings: number;
   /** How much of what was handed to the socket the peer has read for sure, in bytes. */
@@ -59,5 +68,5 @@ export function cutOff(connection: Connection): void {
 export function end({ outbox, cleanups, running }: Connection): void {
   outbox.discard();
   for (const cleanup of cleanups.splice(0)) cleanup();
-  for (const stream of running.values()) void stream?.[Symbol.asyncIterator]().return?.();
+  for (const { stream } of running.values()) void stream?.[Symbol.asyncIterator]().return?.();
 }

@@ -49,25 +49,24 @@ export function createProtocol(options: {
       }
     },
     async onSubscribe({ extra }, id, payload) {
+      if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
       const sink = { outbox: extra.outbox, idJson: JSON.stringify(id), viewer: extra.viewer };
       const prepared = operations.prepare(payload, createContext(domain, extra.caller, extra.viewer), sink);
       if (!('document' in prepared)) return prepared;
-      if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
       // graphql-ws holds on to it for as long as the operation runs.
       Object.assign(payload, { query: '', variables: null, extensions: null });
-      extra.running.set(payload, null);
       return prepared;
     },
     execute: (args) => operations.execute(args),
     subscribe: (args) => operations.subscribe(args),
-    onOperation({ extra }, _id, payload, _args, result) {
-      if (Symbol.asyncIterator in result) extra.running.set(payload, result);
+    onOperation({ extra }, id, _payload, _args, result) {
+      const operation = extra.running.get(id);
+      if (operation && Symbol.asyncIterator in result) operation.stream = result;
     },
     onNext({ extra }, _id, _payload, { document, operationName }, { errors }) {
       const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription';
       if (isSubscription && saysUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
     },
-    onComplete: ({ extra }, _id, payload) => void extra.running.delete(payload),
     onError({ extra }, _id, _payload, errors) {
       if (saysUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
       return errors.map((error) => mask(error).toJSON());

@@ -15,10 +15,14 @@ import { maxSocketMessageBytes } from './limits.ts';
 import { drained, heard, ping, pingMs } from './liveness.ts';
 import { isUnavailable } from './mask.ts';
 import { createProtocol } from './protocol.ts';
+import { enter, type Message, mustWait, readMessage, wait } from './turns.ts';
 
 /** How long a peer has to take what it was sent and answer a close, in milliseconds. */
 const closeTimeoutMs = 30_000;
 const shutdownSpreadMs = 500;
+
+/** Resolves when all that comes of a message has ended. */
+type HandleMessage = (data: string) => Promise<void>;
 
 /**
  * GraphQL over WebSocket: the protocol by graphql-ws, over our own sockets and outboxes.
@@ -65,8 +69,8 @@ export function createWebSockets(options: {
         send: (message) => send(connection, message),
         close: (code, reason) => close(connection, code ?? closeCodes.internal, reason ?? ''),
         onMessage: (handle) =>
-          socket.on('message', (message) => {
-            if (socket.readyState === socket.OPEN) void receive(connection, handle, String(message));
+          socket.on('message', (data: Buffer) => {
+            if (socket.readyState === socket.OPEN) void receive(connection, handle, readMessage(data));
           }),
       },
       connection,
@@ -94,6 +98,7 @@ export function createWebSockets(options: {
       viewer: null,
       cleanups: [],
       running: new Map(),
+      heldBytes: 0,
       silentPings: 0,
       readBytes: 0,
       wasBlocked: false,
@@ -101,13 +106,21 @@ export function createWebSockets(options: {
     return connection;
   }
 
-  async function receive(connection: Connection, handle: (data: string) => Promise<void>, data: string): Promise<void> {
+  async function receive(connection: Connection, handle: HandleMessage, message: Message): Promise<void> {
+    let isOperation = false;
     try {
-      await handle(data);
+      while (mustWait(connection, message)) await wait(connection, message);
+      if (connection.socket.readyState !== connection.socket.OPEN) return;
+      // It takes what is parsed as well, and so that need not be done twice.
+      const handled = handle(message.content as string);
+      isOperation = enter(connection, message, handled);
+      await handled;
     } catch (error) {
       if (isUnavailable(error)) return close(connection, closeCodes.tryAgainLater, 'Try again later');
       logger.error({ error }, 'a message of a socket could not be handled');
       close(connection, closeCodes.internal, 'Internal server error');
+    } finally {
+      if (isOperation) connection.running.delete(message.id);
     }
   }
 

@@ -328,8 +328,70 @@ describe('an operation over a WebSocket', () => {
     socket.subscribe('slow', 'subscription { slow }');
     socket.send({ id: 'slow', type: 'complete' });
     socket.subscribe('slow', 'subscription { forever }');
-    while ((await socket.next()).payload?.data?.['slow'] !== 1);
+    while ((await socket.next()).payload?.data?.['forever'] !== 1);
+    expect(running.backstage.open).toBe(1);
     socket.socket.terminate();
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+  });
+});
+
+describe('an id that is used again', () => {
+  const [follow, other] = ['subscription { slow }', 'subscription { forever }'];
+
+  it('is of its second operation alone, also where the first was completed before it began', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', follow);
+    socket.send({ id: '1', type: 'complete' });
+    socket.subscribe('1', other);
+    expect(await socket.next()).toMatchObject({ id: '1', payload: { data: { forever: 1 } } });
+    expect(running.backstage.open).toBe(1);
+    socket.send({ id: '1', type: 'complete' });
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+    socket.socket.close();
+  });
+
+  it('keeps what is said of it in order', async () => {
+    const socket = await openSocket(url);
+    for (let n = 0; n < 3; n++) {
+      socket.subscribe('1', follow);
+      socket.send({ id: '1', type: 'complete' });
+    }
+    socket.subscribe('1', '{ hello }');
+    expect(await socket.next()).toMatchObject({ id: '1', payload: { data: { hello: 'Hello world' } } });
+    expect(await socket.next()).toEqual({ id: '1', type: 'complete' });
+    expect(running.backstage.open).toBe(0);
+    socket.socket.close();
+  });
+
+  it('does not make others wait', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', follow);
+    socket.send({ id: '1', type: 'complete' });
+    socket.subscribe('1', other);
+    socket.subscribe('2', '{ hello }');
+    expect(await socket.next()).toMatchObject({ id: '2' });
+    socket.socket.close();
+    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+  });
+
+  it('is no way to have the server hold whatever is sent', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', follow);
+    socket.send({ id: '1', type: 'complete' });
+    const query = `{ hello } #${'x'.repeat(100_000)}`;
+    for (let n = 0; n < 4; n++) socket.subscribe('1', query);
+    expect(await socket.closed).toMatchObject({ code: 1013 });
+  });
+
+  it('leaves nothing running when its socket closes meanwhile', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', follow);
+    socket.send({ id: '1', type: 'complete' });
+    socket.subscribe('1', other);
+    socket.send({ type: 'ping' });
+    await socket.next();
+    socket.socket.terminate();
+    await vi.waitFor(() => expect(running.gateway.connections()).toBe(0));
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
   });
 });
