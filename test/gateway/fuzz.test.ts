@@ -2,20 +2,24 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { guest, type Person } from '../support/client.ts';
+import { startGateway } from '../support/gateway.ts';
 import { openRaw } from '../support/wire.ts';
 
 let app: Awaited<ReturnType<typeof startApp>>;
 let ada: Person;
+let bob: Person;
 let channelId: string;
 
 beforeAll(async () => {
   app = await startApp({ MAX_SUBSCRIPTIONS: '5' });
-  ada = await guest(app.url, 'Ada');
+  [ada, bob] = await Promise.all([guest(app.url, 'Ada'), guest(app.url, 'Bob')]);
   channelId = (await ada.ask('mutation { createRoom(input: { name: "Talk" }) { id } }')).createRoom.id;
 });
 afterAll(() => app.stop());
 
-const id = fc.constantFrom('1', '2', '3', '', 'a longer one', '__proto__');
+const ids = ['1', '2', '3', '', 'a longer one', '__proto__'];
+const id = fc.constantFrom(...ids);
+const online = 'query ($id: ID!) { node(id: $id) { ... on User { online } } }';
 const operations = [
   'subscription ($id: ID!, $after: Int) { messages(channelId: $id, after: $after) { id text author { name } } }',
   'subscription ($id: ID!) { messages(channelId: $id) { author { email } } }',
@@ -28,25 +32,38 @@ const operations = [
   '{ a: me { id } } query B { me { id } }',
 ];
 
+const gatewayOperations = [
+  'subscription { forever }',
+  'subscription { slow }',
+  'subscription { mine }',
+  'subscription { removed }',
+  'subscription { resync }',
+  'subscription { numbers(upTo: 3) }',
+  '{ hello viewer }',
+  'fragment A on Query { hello }',
+  'subscription {',
+];
+
 /** What a client may send, in any order. */
-const message = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ type: fc.constant('connection_init') }) },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      type: fc.constant('subscribe'),
-      id,
-      query: fc.constantFrom(...operations),
-      after: fc.option(fc.integer({ min: -1, max: 100_000 })),
-    }),
-  },
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('complete'), id }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('ping', 'pong') }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('next', 'error', 'nonsense'), id }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('raw'), text: fc.string() }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('control', 'drop') }) },
-);
-type Sent = typeof message extends fc.Arbitrary<infer Value> ? Value : never;
+const messageOf = (operations: readonly string[]) =>
+  fc.oneof(
+    { weight: 2, arbitrary: fc.record({ type: fc.constant('connection_init') }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        type: fc.constant('subscribe'),
+        id,
+        query: fc.constantFrom(...operations),
+        after: fc.option(fc.integer({ min: -1, max: 100_000 })),
+      }),
+    },
+    { weight: 4, arbitrary: fc.record({ type: fc.constant('complete'), id }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('ping', 'pong') }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('next', 'error', 'nonsense'), id }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('raw'), text: fc.string() }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('control', 'drop') }) },
+  );
+type Sent = ReturnType<typeof messageOf> extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** What the gateway holds for its clients, and what it has given them. */
 async function held(): Promise<Record<string, number>> {
@@ -55,42 +72,73 @@ async function held(): Promise<Record<string, number>> {
   return Object.fromEntries(['connections', 'audiences', 'feeds', 'channel_lists', 'outbox_bytes'].map(read));
 }
 
-function toWire(one: Sent): string {
+function toWire(one: Sent, token: string): string {
   if (!('query' in one)) {
-    if (one.type === 'connection_init') return JSON.stringify({ ...one, payload: { token: ada.token } });
+    if (one.type === 'connection_init') return JSON.stringify({ ...one, payload: { token } });
     return 'text' in one ? one.text : JSON.stringify(one);
   }
   const { type, query, after } = one;
   return JSON.stringify({ type, id: one.id, payload: { query, variables: { id: channelId, after } } });
 }
 
-async function play(messages: readonly Sent[]): Promise<void> {
-  const raw = await openRaw(app.url);
+/**
+ * Sends messages over a socket of its own, then completes whatever may run on it.
+ * @param settled waits for what is to be true while the socket is open still
+ */
+async function play(url: string, token: string, messages: readonly Sent[], settled: () => Promise<void>) {
+  const raw = await openRaw(url);
   for (const one of messages) {
     if (one.type === 'control') raw.socket.ping('x'.repeat(125));
     else if (one.type === 'drop') raw.socket.terminate();
-    else raw.send(toWire(one));
+    else raw.send(toWire(one, token));
   }
-  if (messages.length % 3 > 0) await new Promise(setImmediate);
+  if (messages.length % 3 === 0) for (const id of ids) raw.send({ type: 'complete', id });
+  if (messages.length % 3 === 0) await settled();
+  if (messages.length % 3 === 1) await new Promise(setImmediate);
   raw.socket.close();
   await raw.closed;
 }
 
+const hello: Sent = { type: 'connection_init' };
+
 describe('whatever clients send in whichever order', () => {
-  test('the server goes on, and holds nothing for those who have gone', async () => {
-    const hello: Sent = { type: 'connection_init' };
+  test('the server goes on, and holds nothing for what is completed nor for those who have gone', async () => {
+    const nothing = { audiences: 0, channel_lists: 0 };
+    const settled = () => vi.waitFor(async () => expect(await held()).toMatchObject(nothing), { timeout: 10_000 });
+    const message = messageOf(operations);
     await fc.assert(
       fc.asyncProperty(fc.array(message, { maxLength: 30 }), fc.boolean(), async (messages, isPolite) => {
-        await Promise.all([play(isPolite ? [hello, ...messages] : messages), play([hello, ...messages])]);
+        const greeted = isPolite ? [hello, ...messages] : messages;
+        await Promise.all([greeted, [hello, ...messages]].map((all) => play(app.url, ada.token, all, settled)));
         expect(await ada.ask('{ me { id } }')).toEqual({ me: { id: ada.id } });
       }),
       { numRuns: 150 },
     );
+    const isOnline = async () => (await bob.ask(online, { id: ada.id })).node;
     await vi.waitFor(
-      async () =>
-        expect(await held()).toEqual({ connections: 0, audiences: 0, feeds: 0, channel_lists: 0, outbox_bytes: 0 }),
+      async () => {
+        expect(await held()).toEqual({ connections: 0, ...nothing, feeds: 0, outbox_bytes: 0 });
+        expect(await isOnline()).toEqual({ online: false });
+      },
       { timeout: 20_000, interval: 200 },
     );
     expect(app.logger.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  }, 120_000);
+
+  test('streams, watches of sessions and presence are as many as there is somebody for', async () => {
+    const { gateway, backstage, url } = await startGateway({ maxSubscriptions: 5 });
+    const { token, viewer } = backstage.auth.signIn();
+    const settled = () => vi.waitFor(() => expect(backstage.open).toBe(0));
+    const message = messageOf(gatewayOperations);
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { maxLength: 30 }), async (messages) => {
+        await play(url, token, [hello, ...messages], settled);
+        await vi.waitFor(() => expect(gateway.connections()).toBe(0));
+        await settled();
+        expect([backstage.auth.watched(), backstage.connected.get(viewer.userId) ?? 0]).toEqual([0, 0]);
+      }),
+      { numRuns: 150 },
+    );
+    await gateway.stop();
   }, 120_000);
 });
