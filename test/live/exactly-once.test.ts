@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
+import type { HeldBlocks } from '../../api/domain/blocks.ts';
 import { createMessages } from '../../api/domain/messages.ts';
 import { unlimited } from '../../api/domain/rates.ts';
 import { type ChannelEvent, type Entry, encodeEvent } from '../../api/events.ts';
@@ -14,7 +15,7 @@ import type { Positioned } from '../../api/live/live-source.ts';
 import type { LiveStream } from '../../api/live/live-stream.ts';
 import type { Outbox } from '../../api/live/outbox.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
-import { eventMaker, factsOf, idOf, opened, room } from '../support/events.ts';
+import { base, eventMaker, factsOf, idOf, opened, room } from '../support/events.ts';
 import { readFrames } from '../support/frames.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
@@ -60,14 +61,19 @@ const step = fc.oneof(
     }),
   },
   {
-    weight: 1,
+    weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('follow' as const),
       after: fc.option(fc.integer({ min: 0, max: 30 })),
       alone: fc.boolean(),
+      blocked: fc.option(fc.constantFrom('ada' as const, 'bob' as const)),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('unfollow' as const), which: fc.nat() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('comeBack' as const), back: fc.nat(2) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('unfollow' as const), which: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('check' as const) }) },
 );
 
@@ -100,13 +106,18 @@ type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
 interface Follower {
   after: number;
+  /** Among an audience. */
+  isShared: boolean;
+  /** Whose messages are left out. */
+  blocked: string | null;
   received: Entry[];
   stop(): unknown;
 }
 
 async function createStorm(fateOf: () => Fate) {
   await stormy.empty();
-  const pubsub = createLossyPubSub(fateOf);
+  let isSilent = false;
+  const pubsub = createLossyPubSub(() => (isSilent ? 'lose' : fateOf()));
   const logger = createTestLogger();
   const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6 });
   const source = withSmallPages(createFeedSource(stormy));
@@ -126,7 +137,7 @@ async function createStorm(fateOf: () => Fate) {
     database: stormy,
     submit: async () => null,
     feeds,
-    blocks: { hold: async () => ({ has: () => false, release: () => {} }) },
+    blocks: { hold: async () => holdBlock(blocking) },
     toAttach: async () => [],
     maxAttachments: 10,
     sendRate: unlimited,
@@ -136,6 +147,7 @@ async function createStorm(fateOf: () => Fate) {
   const audiences = createAudiences({ metrics: { executed: () => {}, delivered: () => {} } });
   const events: ChannelEvent[] = [];
   const followers: Follower[] = [];
+  let blocking: string | null = null;
   let crashing = false;
   const database: Database = {
     ...stormy,
@@ -168,14 +180,15 @@ async function createStorm(fateOf: () => Fate) {
   }
 
   /** @param alone by an iterator, as over HTTP, or else among an audience, as over a WebSocket */
-  async function follow(after: number | null, alone: boolean): Promise<void> {
+  async function follow(after: number | null, alone: boolean, blocked: string | null = null): Promise<void> {
+    blocking = blocked;
     const stream = await messages.follow(viewer, room, after).catch(() => null);
     if (stream === null) return;
     const head = await source.head(room);
     const received: Entry[] = [];
     const sink = { outbox: createReadingOutbox(received), idJson: '"1"', viewer: null };
     const served = alone ? stream : audiences.serve(stream as LiveStream<Positioned>, selection, sink);
-    followers.push({ after: after ?? head, received, stop: () => served.return?.() });
+    followers.push({ after: after ?? head, isShared: !alone, blocked, received, stop: () => served.return?.() });
     void (async () => {
       for await (const entry of served) received.push(entry);
     })();
@@ -185,6 +198,17 @@ async function createStorm(fateOf: () => Fate) {
   async function unfollow(which: number): Promise<void> {
     const [gone] = followers.splice(which % Math.max(1, followers.length), 1);
     await gone?.stop();
+  }
+
+  /** All who share an audience go; what happens then is heard of by nobody; one begins there, and one resumes. */
+  async function comeBack(back: number): Promise<void> {
+    const newest = Math.max(0, ...followers.map(({ received }) => received.at(-1)?.position ?? 0));
+    for (let n = followers.length - 1; n >= 0; n--) if (followers[n]?.isShared) await unfollow(n);
+    isSilent = true;
+    await handle(0, 6).catch(() => {});
+    isSilent = false;
+    await follow(null, false);
+    await follow(Math.max(0, newest - back), false);
   }
 
   async function take(one: Step): Promise<void> {
@@ -205,7 +229,9 @@ async function createStorm(fateOf: () => Fate) {
         positions[one.bridge] = BigInt(Math.min(events.length, Number(positions[one.bridge]) + one.by));
         return;
       case 'follow':
-        return follow(one.after, one.alone);
+        return follow(one.after, one.alone, one.blocked && idOf(one.blocked));
+      case 'comeBack':
+        return comeBack(one.back);
       case 'unfollow':
         return unfollow(one.which);
       case 'check':
@@ -228,13 +254,14 @@ async function createStorm(fateOf: () => Fate) {
     take,
     /** Lets a bridge take the partition over, and waits until everybody who follows has heard of everything. */
     async settle(): Promise<void> {
+      append(theLast());
       positions[0] = (await bridges[0]?.assigned(0, { begin: 0n, end: BigInt(events.length) })) ?? 0n;
       while ((positions[0] ?? 0n) < BigInt(events.length)) await handle(0, 4);
       pubsub.flush();
       await heads.check();
       const head = await source.head(room);
       await vi.waitFor(() => {
-        for (const { after, received } of followers) expect(received.at(-1)?.position ?? after).toBe(head);
+        for (const { received } of followers) expect(received.at(-1)?.position).toBe(head);
       });
     },
     async stop(): Promise<void> {
@@ -250,6 +277,16 @@ function withSmallPages(source: FeedsSource): FeedsSource {
   const entriesAfter: FeedsSource['entriesAfter'] = (channelId, position, most) =>
     source.entriesAfter(channelId, position, Math.min(most, 5));
   return { ...source, entriesAfter };
+}
+
+/** What nobody has blocked, so that everybody gets it. */
+function theLast(): ChannelEvent {
+  const said = { messageId: idOf('the last'), clientId: 'the last', text: '', replyToId: null, attachments: [] };
+  return { ...base('owner'), type: 'MessageSent', ...said };
+}
+
+function holdBlock(blocked: string | null): HeldBlocks {
+  return { has: (userId) => userId === blocked, release: () => {} };
 }
 
 /** What everybody in an audience gets: entries as JSON. */
@@ -301,12 +338,16 @@ async function contents({ query }: TestDatabase) {
   };
 }
 
-/** Promise 4: everything that changed since, at least in its newest state, in order, no position twice, nothing made up. */
-function expectWhole({ after, received }: Follower, truth: ReadonlyMap<number, Entry>): void {
+/**
+ * Promise 4: everything that changed since, at least in its newest state, in order, no position twice, nothing made up, but
+ * for what somebody wrote whom the reader has blocked.
+ */
+function expectWhole({ after, blocked, received }: Follower, truth: ReadonlyMap<number, Entry>): void {
   const positions = received.map(({ position }) => position);
   expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
   for (const entry of received) expect(entry).toEqual(truth.get(entry.position));
   const newest = new Map([...truth.values()].map((entry) => [entry.id, entry]));
-  const wanted = [...newest.values()].filter(({ position }) => position > after);
+  const wanted = [...newest.values()].filter(({ position, authorId }) => position > after && authorId !== blocked);
+  expect(received.filter(({ authorId }) => authorId === blocked)).toEqual([]);
   expect(received).toEqual(expect.arrayContaining(wanted));
 }
