@@ -99,12 +99,12 @@ export const settings = z.object({
     .min(0)
     .max(1_000)
     .default(2)
-    .describe('Frames of so many milliseconds leave a WebSocket in one write; 0: each by itself.'),
+    .describe('Frames of so many milliseconds leave a WebSocket in one write; 0: those of the same moment alone.'),
   MAX_SOCKET_BUFFER_BYTES: count(1_048_576).describe(
-    'The most that waits for one client to read, in bytes; above it the client is closed with 1013 and resumes.',
+    'The most that waits for one client to read, in bytes, backlogs and a frame that is larger by itself aside; above it the client is closed with 1013 and resumes.',
   ),
   MAX_NODE_BUFFER_BYTES: count(268_435_456).describe(
-    'The same for all clients of this process; the slowest are closed first.',
+    'The same for all clients of this process; above it signals are dropped, then the slowest are closed, at once where they are stuck.',
   ),
   MATCH_LEASE_MS: count(15_000).describe('How long a place in the waiting queue lasts unless it is renewed.'),
   MATCH_RELAX_MS: count(5_000).describe('After which wait anyone will do, without a shared tag.'),

@@ -5,7 +5,6 @@ import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
 import { useAPQ as persistedQueries } from '@graphql-yoga/plugin-apq';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
-import { LRUCache } from 'lru-cache';
 import type { Context, Domain } from '../../schema/context.ts';
 import type { Auth } from '../domain/auth.ts';
 import type { Logger } from '../logger.ts';
@@ -25,6 +24,7 @@ import { createMask } from './mask.ts';
 import { createMasking } from './masking.ts';
 import type { Streams } from './streams.ts';
 import { subscribe } from './subscribe.ts';
+import { createTextCache } from './text-cache.ts';
 
 /** What Yoga is given with each operation: the request that it came by, or the context that is made already. */
 export type ServerContext = RequestContext | { context: Context };
@@ -88,16 +88,6 @@ export function createGraphQL(options: {
 }
 
 export type GraphQLServer = ReturnType<typeof createGraphQL>;
-
-/** Bounded by the letters of its keys and texts: what is kept of an operation grows with them. */
-function createTextCache<Value extends object | string>(maxSize: number) {
-  const sizeCalculation = (value: Value, key: string) => key.length + (typeof value === 'string' ? value.length : 0);
-  const cache = new LRUCache<string, Value>({ maxSize, sizeCalculation });
-  return {
-    get: (key: string) => cache.get(key),
-    set: (key: string, value: Value) => void cache.set(key, value),
-  };
-}
 
 /** Each event of a stream over HTTP is executed as those over WebSockets are. */
 const subscribeAnew: Plugin = { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };

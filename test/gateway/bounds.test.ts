@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createTextCache } from '../../api/gateway/text-cache.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { startGateway } from '../support/gateway.ts';
 import { openRaw, openSocket, openStream, post, refusal } from '../support/wire.ts';
@@ -123,4 +124,17 @@ describe('a stop', () => {
     await stopping.gateway.stop();
     for (const line of lines) line.destroy();
   }, 10_000);
+});
+
+describe('what is kept parsed', () => {
+  it('is bounded in letters, and what was asked last stays', () => {
+    const cache = createTextCache<object>(1_000);
+    const query = (n: number) => `{ hello } # ${String(n).padStart(88, '0')}`;
+    for (let n = 0; n < 1_000; n++) {
+      cache.set(query(n), {});
+      cache.get(query(0));
+    }
+    const kept = Array.from({ length: 1_000 }, (_, n) => n).filter((n) => cache.get(query(n)));
+    expect(kept).toEqual([0, ...Array.from({ length: 9 }, (_, n) => 991 + n)]);
+  });
 });
