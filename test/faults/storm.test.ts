@@ -106,6 +106,7 @@ test('five thousand clients that lose their connections at once come back and mi
   await reached(followers, last);
   const took = performance.now() - begin;
   expect(followers.filter(({ gaps }) => gaps > 0)).toEqual([]);
+  expect(last - sent).toBeGreaterThan(0);
   console.info(
     `${clients} were connected again after ${((connected - begin) / 1_000).toFixed(1)} s and live after ${(took / 1_000).toFixed(1)} s; ${last - sent} messages were sent meanwhile`,
   );

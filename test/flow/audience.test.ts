@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { followMessages, guest, type Person, socket } from '../support/client.ts';
 import { countStatements } from '../support/counting.ts';
+import { openSocket } from '../support/wire.ts';
 
 let url: string;
 let ada: Person;
@@ -28,10 +29,59 @@ async function followedRoom(members: number) {
   return { id, followed, reached, stop: () => Promise.all(clients.map((client) => client.dispose())) };
 }
 
-async function executions(): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(/^parley_executions_total (\d+)$/m.exec(text)?.[1]);
+/** What a server counts under a name. */
+async function counted(name: string, address = url): Promise<number> {
+  const text = await (await fetch(`${address}/metrics`)).text();
+  return Number(new RegExp(`^parley_${name} (\\d+)$`, 'm').exec(text)?.[1]);
 }
+
+const executions = () => counted('executions_total');
+
+describe('what is delivered', () => {
+  it('is counted once for each who gets it', async () => {
+    const room = await followedRoom(4);
+    const before = await counted('deliveries_total');
+    const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "Hello" }) { message { seq } } }';
+    await room.reached((await ada.ask(send, { id: room.id })).send.message.seq);
+    expect((await counted('deliveries_total')) - before).toBe(4);
+    expect(await counted('feed_lag')).toBe(0);
+    expect(await counted('feed_gaps_filled_total')).toBe(0);
+    await room.stop();
+  });
+});
+
+describe('a client that does not read', () => {
+  const query = `subscription ($id: ID!) { messages(channelId: $id) { ${Array.from({ length: 25 }, (_, n) => `t${n}: text`).join(' ')} } }`;
+
+  it.each([
+    ['a socket', { MAX_SOCKET_BUFFER_BYTES: '100000', FLUSH_WINDOW_MS: '0' }, 1013],
+    ['the server', { MAX_NODE_BUFFER_BYTES: '400000', FLUSH_WINDOW_MS: '5' }, 1006],
+  ])('is let go over the bound of %s, and others get everything', async (_whose, environment, code) => {
+    const app = await startApp(environment);
+    const host = await guest(app.url, 'Host');
+    const { id } = (await host.ask('mutation { createRoom(input: { name: "Hall" }) { id } }')).createRoom;
+    const open = () => openSocket(app.url, { token: host.token });
+    const [stalled, healthy] = [await open(), await open()];
+    for (const { subscribe } of [stalled, healthy]) subscribe('1', query, { id });
+    await vi.waitFor(async () => expect(await counted('audiences', app.url)).toBe(1));
+    stalled.socket.pause();
+    const send =
+      'mutation ($id: ID!, $text: String!) { send(input: { channelId: $id, text: $text }) { message { id } } }';
+    const slowCloses = () => counted('slow_closes_total', app.url);
+    let sent = 0;
+    while ((await slowCloses()) === 0) {
+      for (let n = 0; n < 5; n++, sent++) await host.ask(send, { id, text: 'x'.repeat(4_000) });
+      for (let n = 0; n < 5; n++) expect((await healthy.next()).payload?.data).toBeTruthy();
+    }
+    expect(sent).toBeGreaterThan(5);
+    expect(await slowCloses()).toBe(1);
+    await vi.waitFor(async () => expect(await counted('outbox_bytes', app.url)).toBe(0));
+    stalled.socket.resume();
+    expect(await stalled.closed).toMatchObject({ code });
+    healthy.socket.close();
+    await app.stop();
+  });
+});
 
 describe('a message', () => {
   it('takes as many executions and statements for fifty who follow as for five', async () => {
@@ -51,6 +101,7 @@ describe('a message', () => {
       await room.stop();
     }
     expect(costs[0]?.executed).toBe(1);
+    expect(costs[0]?.asked).toBeGreaterThan(0);
     expect(costs[1]).toEqual(costs[0]);
   });
 

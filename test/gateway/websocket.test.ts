@@ -1,5 +1,7 @@
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createAudiences } from '../../api/live/audiences.ts';
+import { createOutboxes, type Outboxes } from '../../api/live/outbox.ts';
 import { startGateway } from '../support/gateway.ts';
 import { execute, openRaw, openSocket } from '../support/wire.ts';
 
@@ -334,6 +336,42 @@ describe('an operation over a WebSocket', () => {
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
   });
 });
+
+describe('signals of a source', () => {
+  it('are executed once for all who follow, and go as what may be dropped', async () => {
+    const executed = vi.fn();
+    const audiences = createAudiences({ metrics: { executed, delivered: () => {} } });
+    const kinds: string[] = [];
+    const bounds = { windowMs: 2, socketBytes: 1_048_576, nodeBytes: 67_108_864, onOverflow: () => {} };
+    const outboxes = watchKinds(createOutboxes(bounds), kinds);
+    const { gateway, backstage, url } = await startGateway({ audiences, outboxes });
+    const sockets = await Promise.all([1, 2, 3].map(() => openSocket(url)));
+    for (const { subscribe } of sockets) subscribe('typing', 'subscription { typing }');
+    await vi.waitFor(() => expect(backstage.began).toBe(3));
+    await new Promise(setImmediate);
+    const reach = async (n: number) => {
+      backstage.signal();
+      for (const socket of sockets) while ((await socket.next()).payload?.data?.['typing'] !== n);
+    };
+    for (let n = 1; n <= 5; n++) await reach(n);
+    expect(executed.mock.calls).toEqual(Array(5).fill([1]));
+    expect(kinds).toEqual(Array(15).fill('signal'));
+    await gateway.stop();
+  });
+});
+
+/** Outboxes of which the test learns what audiences add. */
+function watchKinds(outboxes: Outboxes, kinds: string[]): Outboxes {
+  const open: Outboxes['open'] = (...given) => {
+    const outbox = outboxes.open(...given);
+    const add: typeof outbox.add = (frames, kind) => {
+      kinds.push(kind);
+      outbox.add(frames, kind);
+    };
+    return { ...outbox, add };
+  };
+  return { ...outboxes, open };
+}
 
 describe('an id that is used again', () => {
   const [follow, other] = ['subscription { slow }', 'subscription { forever }'];

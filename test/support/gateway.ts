@@ -14,6 +14,8 @@ import { createHealth } from '../../api/gateway/health.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { createAudiences } from '../../api/live/audiences.ts';
 import { FeedRestartedError } from '../../api/live/channel-feed.ts';
+import type { LiveSource, Positioned } from '../../api/live/live-source.ts';
+import { createLiveStream } from '../../api/live/live-stream.ts';
 import { createOutboxes } from '../../api/live/outbox.ts';
 import { createStream } from '../../api/live/stream.ts';
 import { type Context, type Domain, requireViewer } from '../../schema/context.ts';
@@ -27,6 +29,8 @@ export interface Backstage {
   began: number;
   /** How many values streams were asked for. */
   pulled: number;
+  /** What those who follow `typing` are told next. */
+  signal(): void;
   /** How often each user is connected. */
   connected: Map<string, number>;
   logger: ReturnType<typeof createTestLogger>;
@@ -35,7 +39,9 @@ export interface Backstage {
 
 /** Starts a gateway of its own, on a free port, over a small schema and without any domain. */
 export async function startGateway(options: Partial<GatewayOptions> = {}) {
+  const signals = createSignals();
   const backstage: Backstage = {
+    signal: signals.next,
     open: 0,
     began: 0,
     pulled: 0,
@@ -46,7 +52,7 @@ export async function startGateway(options: Partial<GatewayOptions> = {}) {
   const gateway = createGateway({
     host: '127.0.0.1',
     port: 0,
-    schema: createTestSchema(backstage),
+    schema: createTestSchema(backstage, signals.source),
     domain: createDomain(backstage),
     auth: backstage.auth,
     audiences: createAudiences({ metrics: { executed: () => {}, delivered: () => {} } }),
@@ -126,6 +132,28 @@ function createFakeAuth(): FakeAuth {
   };
 }
 
+/** A source of signals, which is held here from its beginning. */
+function createSignals() {
+  const entries: Positioned[] = [];
+  const listeners = new Set<() => void>();
+  const source: LiveSource<Positioned> = {
+    channelId: 'room',
+    kind: 'signal',
+    last: () => entries.length,
+    since: (position) => ({ entries: entries.slice(position), through: entries.length, more: false }),
+    read: () => Promise.reject(new Error('all of them are held')),
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  const next = () => {
+    entries.push({ position: entries.length + 1 });
+    for (const listener of listeners) listener();
+  };
+  return { source, next };
+}
+
 const typeDefs = /* GraphQL */ `
   type Query {
     hello(name: String): String!
@@ -155,10 +183,11 @@ const typeDefs = /* GraphQL */ `
     broken: Int!
     flood: String!
     mine: Int!
+    typing: Int!
   }
 `;
 
-function createTestSchema(backstage: Backstage) {
+function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>) {
   /** A stream that is counted, from `source` to its end. */
   function stream<Item>(source: (signal: AbortSignal) => AsyncGenerator<Item, void>) {
     backstage.open++;
@@ -206,6 +235,13 @@ function createTestSchema(backstage: Backstage) {
           resolve,
           subscribe: (_root: unknown, _args: unknown, context: Context) =>
             requireViewer(context) && numbers(1, aborted),
+        },
+        typing: {
+          resolve: ({ position }: Positioned) => position,
+          subscribe() {
+            backstage.began++;
+            return createLiveStream(signals, { position: signals.last(), judge: () => null }, () => {});
+          },
         },
         flood: {
           resolve,
