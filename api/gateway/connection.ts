@@ -5,7 +5,7 @@ import type { Outbox } from '../live/outbox.ts';
 import type { Caller } from './context.ts';
 
 /** What is kept of an operation. */
-export interface Operation {
+interface Operation {
   /** Settles when it has ended, also for the server. */
   ended: Promise<void>;
   /** What a subscription brings, once it has begun. */

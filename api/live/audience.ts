@@ -1,6 +1,7 @@
 import type { LRUCache } from 'lru-cache';
 import { DatabaseUnavailableError } from '../infra/database/database.ts';
-import { createFrames, type Frames } from './frames.ts';
+import { choose } from './choice.ts';
+import { bytesOf, createFrames, type Frames, portions } from './frames.ts';
 import type { Backlog, LiveSource, Positioned, Reader } from './live-source.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -188,7 +189,7 @@ export function createAudience<Item extends Positioned>(options: {
     const own = alone.length > 0 ? await makeUntilDone(alone, seat.viewer) : [];
     for (const [n, item] of alone.entries()) payloads[items.indexOf(item)] = own[n] ?? Buffer.alloc(0);
     const { chosen, error } = choose(seat, items, payloads);
-    for (const portion of portions(chosen)) {
+    for (const portion of portions(chosen, portionBytes)) {
       if (!seat.onEnd) break;
       metrics.delivered(portion.length);
       await seat.outbox.send(createFrames(portion)(seat.idJson), 'backlog');
@@ -240,47 +241,6 @@ interface Made<Item> {
   through: number;
   payloads: readonly Buffer[];
   frames: Frames;
-}
-
-/** What of some items a reader gets: those up to an error that ends it; `alone` of them is to be made for this one. */
-interface Choice<Item> {
-  chosen: readonly Buffer[];
-  alone: readonly Item[];
-  error?: Error;
-}
-
-function choose<Item extends Positioned>(
-  { reader, position }: Seat<Item>,
-  items: readonly Item[],
-  payloads: readonly Buffer[],
-): Choice<Item> {
-  const verdicts = items.map((item) => (item.position <= position ? 'skip' : reader.judge(item)));
-  if (verdicts.every((verdict) => verdict === null)) return { chosen: payloads, alone: [] };
-  const end = verdicts.findIndex((verdict) => verdict instanceof Error);
-  const error = verdicts[end];
-  const isIn = (n: number) => verdicts[n] !== 'skip' && (end < 0 || n < end);
-  const chosen = payloads.filter((_, n) => isIn(n));
-  const alone = items.filter((_, n) => isIn(n) && verdicts[n] === 'alone');
-  return error instanceof Error ? { chosen, alone, error } : { chosen, alone };
-}
-
-/** Payloads in groups that are small enough to be given to a socket at once, wherever one alone is. */
-function portions(payloads: readonly Buffer[]): Buffer[][] {
-  const groups: Buffer[][] = [];
-  let room = 0;
-  for (const payload of payloads) {
-    if (payload.length > room) {
-      groups.push([]);
-      room = portionBytes;
-    }
-    groups.at(-1)?.push(payload);
-    room -= payload.length;
-  }
-  return groups;
-}
-
-function bytesOf(payloads: readonly Buffer[]): number {
-  return payloads.reduce((sum, { length }) => sum + length, 0);
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -48,6 +48,26 @@ export function createFrames(payloads: readonly Buffer[]): Frames {
   };
 }
 
+/** Payloads in groups of so many bytes at most, but for one that is larger by itself. */
+export function portions(payloads: readonly Buffer[], most: number): Buffer[][] {
+  const groups: Buffer[][] = [];
+  let room = 0;
+  for (const payload of payloads) {
+    if (payload.length > room) {
+      groups.push([]);
+      room = most;
+    }
+    groups.at(-1)?.push(payload);
+    room -= payload.length;
+  }
+  return groups;
+}
+
+/** How long they are together. */
+export function bytesOf(payloads: readonly Buffer[]): number {
+  return payloads.reduce((sum, { length }) => sum + length, 0);
+}
+
 function createTemplate(payloads: readonly Buffer[], idLength: number): Template {
   const fixed = before.length + idLength + between.length + after.length;
   const lengths = payloads.map((payload) => fixed + payload.length);

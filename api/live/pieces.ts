@@ -3,7 +3,7 @@
  * reached; `answer`, what the peer has asked for; `backlog`, which counts against nothing, since its sender waits until it
  * has left before it gives more.
  */
-export type PieceKind = 'entry' | 'signal' | 'answer' | 'backlog';
+type PieceKind = 'entry' | 'signal' | 'answer' | 'backlog';
 
 /** Frames that wait for their turn to be written to a socket. */
 export interface Piece {
