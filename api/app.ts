@@ -158,6 +158,7 @@ async function makeGateway(given: {
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
     trustProxy: config.TRUST_PROXY === 'on',
     health,
+    drainMs: config.DRAIN_MS,
     tls: await readTls(config),
     logger,
   });

@@ -93,6 +93,13 @@ export const settings = z.object({
     'Changes that a subscriber who resumes gets replayed; further back is RESYNC_REQUIRED.',
   ),
   SEND_TIMEOUT_MS: count(10_000).describe('How long the outcome of an event is waited for before UNAVAILABLE.'),
+  DRAIN_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(most)
+    .default(0)
+    .describe('How long a gateway that stops says so on /health before it goes: 3000 behind a load balancer.'),
   FLUSH_WINDOW_MS: z.coerce
     .number()
     .int()

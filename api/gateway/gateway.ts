@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import type { Domain } from '../../schema/context.ts';
 import type { Auth } from '../domain/auth.ts';
@@ -39,6 +40,8 @@ export interface GatewayOptions {
   trustProxy: boolean;
   /** The probes. */
   health: ReturnType<typeof createHealth>;
+  /** How long it says that it stops before it does, so that a balancer hears of it; in milliseconds. */
+  drainMs: number;
   /** For HTTPS and WSS: a certificate and its key, as PEM. */
   tls: { cert: string; key: string } | null;
   logger: Logger;
@@ -47,7 +50,7 @@ export interface GatewayOptions {
 /** How many connections may wait to be taken when all clients come back at once, as far as the kernel allows. */
 const backlog = 65_535;
 /** How long requests may take to finish once the gateway is stopping, in milliseconds. */
-const drainMs = 5_000;
+const finishMs = 5_000;
 /** How long a client that was answered in the middle of its request may go on sending, in milliseconds. */
 const lingerMs = 1_000;
 
@@ -62,10 +65,14 @@ export function createGateway(options: GatewayOptions) {
   const client = createStatic(options.clientDir);
   const server = options.tls === null ? createServer(receive) : createSecureServer(options.tls, receive);
   let graphiql: ReturnType<typeof createGraphiQL> | undefined;
+  let stopping = false;
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
     const requestId = readRequestId(request);
     response.setHeader('x-request-id', requestId);
+    // Who keeps a line would go on to use it, or have it waited for.
+    if (stopping) response.setHeader('connection', 'close');
+    response.once('close', () => server.listening || server.closeIdleConnections());
     endWithAnswer(request, response);
     answer(request, response, requestId).catch((error: unknown) => fail(response, error, requestId));
   }
@@ -129,14 +136,16 @@ export function createGateway(options: GatewayOptions) {
         server.listen({ port: options.port, host: options.host, backlog }, resolve);
       });
     },
-    /** Refuses what is new, drops streams, ends sockets with 1012, lets requests finish, then closes. */
+    /** Says so for a while; then refuses what is new, drops streams, ends sockets with 1012, lets requests finish, and closes. */
     async stop(): Promise<void> {
+      stopping = true;
       health.stop();
+      await delay(options.drainMs);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       streams.stop();
       await sockets.stop();
       server.closeIdleConnections();
-      const late = setTimeout(() => server.closeAllConnections(), drainMs);
+      const late = setTimeout(() => server.closeAllConnections(), finishMs);
       await closed;
       clearTimeout(late);
       await graphql.dispose();

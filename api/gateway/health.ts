@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Handler } from './gateway.ts';
 
 /** Rejects when something does not answer. */
@@ -6,8 +7,9 @@ export type ReadyCheck = () => Promise<void>;
 const checkMs = 2_000;
 
 /**
- * Probes: `/health` says that the process is alive, `/ready` that everything it needs answers and it is not stopping,
- * `/metrics` what it counts.
+ * Probes: `/health` says that the process is alive and takes requests, `/ready` that everything it needs answers too,
+ * `/metrics` what it counts. One that is stopping is neither healthy nor ready. A balancer asks `/health`: what all processes
+ * lack is no reason to send nobody anywhere.
  */
 export function createHealth(options: {
   ready: Readonly<Record<string, ReadyCheck>>;
@@ -15,15 +17,12 @@ export function createHealth(options: {
 }) {
   let stopping = false;
   const routes: Readonly<Record<string, Handler>> = {
-    '/health': (_request, response) =>
-      void response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"ok"}'),
+    '/health': (_request, response) => respond(response, stopping ? 'stopping' : 'ok'),
     '/ready': async (_request, response) => {
       const entries = Object.entries(options.ready).map(async ([name, check]) => [name, await answers(check)] as const);
       const ports = Object.fromEntries(await Promise.all(entries));
       const isReady = !stopping && Object.values(ports).every((state) => state === 'ok');
-      const status = stopping ? 'stopping' : isReady ? 'ok' : 'unavailable';
-      const body = JSON.stringify({ status, ports });
-      response.writeHead(isReady ? 200 : 503, { 'content-type': 'application/json' }).end(body);
+      respond(response, stopping ? 'stopping' : isReady ? 'ok' : 'unavailable', { ports });
     },
     '/metrics': async (_request, response) => {
       const { type, text } = await options.metrics();
@@ -34,11 +33,16 @@ export function createHealth(options: {
   return {
     /** By path. */
     routes,
-    /** From now on the process is not ready. */
+    /** From now on the process is neither healthy nor ready. */
     stop(): void {
       stopping = true;
     },
   };
+}
+
+function respond(response: ServerResponse, status: 'ok' | 'unavailable' | 'stopping', facts: object = {}): void {
+  const headers = { 'content-type': 'application/json' };
+  response.writeHead(status === 'ok' ? 200 : 503, headers).end(JSON.stringify({ status, ...facts }));
 }
 
 async function answers(check: ReadyCheck): Promise<'ok' | 'away'> {

@@ -1,11 +1,8 @@
-import { spawn } from 'node:child_process';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { follow, followMessages, guest, socket } from '../support/client.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
-import { freePort } from '../support/free-port.ts';
 import type { ServerProcess } from '../support/process.ts';
-import { guardChild } from '../support/services/guard.ts';
 import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
 
 let databaseUrl: string;
@@ -92,34 +89,6 @@ async function revokeBehind(userId: string): Promise<void> {
   await client.query('UPDATE session SET revoked_at = now() WHERE user_id = $1::uuid', [uuid]);
   await client.end();
 }
-
-test('the balancer passes requests and sockets on, and goes by a gateway that stops', async () => {
-  const port = await freePort();
-  const [first, second] = await Promise.all([cluster.gateway(), cluster.gateway()]);
-  const balancer = spawn('/usr/sbin/haproxy', ['-db', '-f', 'docs/haproxy.cfg'], {
-    env: { BIND: `127.0.0.1:${port}`, GATEWAY1: addressOf(first), GATEWAY2: addressOf(second) },
-    stdio: 'ignore',
-  });
-  guardChild(balancer);
-  const at = `http://127.0.0.1:${port}`;
-  await vi.waitFor(async () => expect((await fetch(`${at}/ready`)).status).toBe(200), { timeout: 10_000 });
-
-  const ada = await guest(at, 'Ada');
-  const { createRoom } = await ada.ask('mutation { createRoom(input: { name: "Balanced" }) { id } }');
-  const { id } = createRoom;
-  const client = socket(at, ada.token);
-  const followed = followMessages(client, id, 0);
-  await vi.waitFor(() => expect(followed.received).toHaveLength(1), { timeout: 10_000 });
-  expect(await first.kill('SIGTERM')).toBe(0);
-  for (const text of ['one', 'two', 'three']) await vi.waitFor(() => ada.ask(send, { id, text }), { timeout: 10_000 });
-  await vi.waitFor(() => expect(followed.received.map(({ text }) => text)).toEqual(['', 'one', 'two', 'three']), {
-    timeout: 10_000,
-  });
-  await client.dispose();
-  balancer.kill();
-});
-
-const addressOf = (gateway: ServerProcess): string => new URL(gateway.url).host.replace('localhost', '127.0.0.1');
 
 test('each process says that it is alive and ready, and stops cleanly', async () => {
   const bridge = await cluster.bridge();

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createHealth } from '../../api/gateway/health.ts';
 import { createTextCache } from '../../api/gateway/text-cache.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -107,6 +109,28 @@ describe('a socket', () => {
 });
 
 describe('a stop', () => {
+  it('is said on both probes for as long as a balancer may need to hear of it, and what is under way is finished', async () => {
+    const health = createHealth({ ready: {}, metrics: async () => ({ type: 'text/plain', text: '' }) });
+    const stopping = await startGateway({ drainMs: 500, health });
+    const headers = { 'content-type': 'application/json' };
+    const half = request(`${stopping.url}/graphql`, { method: 'POST', headers });
+    half.write('{"query":');
+    await vi.waitFor(() => expect(half.socket?.bytesWritten).toBeGreaterThan(0));
+    expect((await fetch(`${stopping.url}/health`)).status).toBe(200);
+
+    const stopped = stopping.gateway.stop();
+    for (const probe of ['health', 'ready']) {
+      const answer = await fetch(`${stopping.url}/${probe}`);
+      expect([answer.status, await answer.json()]).toEqual([503, expect.objectContaining({ status: 'stopping' })]);
+    }
+    await vi.waitFor(() => expect(fetch(`${stopping.url}/health`)).rejects.toThrow(), { timeout: 5_000 });
+    half.end('"{ hello }"}');
+    const [answer] = await once(half, 'response');
+    expect(answer.statusCode).toBe(200);
+    expect(String(await answer.toArray())).toContain('Hello world');
+    await stopped;
+  });
+
   it('does not wait for who was turned away and keeps the line open', async () => {
     const stopping = await startGateway({ maxConnections: 0 });
     const { port } = new URL(stopping.url);

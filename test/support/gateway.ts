@@ -62,6 +62,7 @@ export async function startGateway(options: Partial<GatewayOptions> = {}) {
     maxSubscriptions: 100,
     trustProxy: false,
     health: createHealth({ ready: {}, metrics: async () => ({ type: 'text/plain', text: '' }) }),
+    drainMs: 0,
     tls: null,
     logger: backstage.logger,
     ...options,
