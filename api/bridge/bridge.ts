@@ -27,6 +27,8 @@ interface Item {
 /** What came of one partition. */
 interface Share {
   partition: number;
+  /** Where it was read from: nothing lies between that and the first item. */
+  from: bigint;
   items: readonly Item[];
 }
 
@@ -69,8 +71,8 @@ export function createBridge(options: {
     return next;
   }
 
-  async function handle({ partition, records }: Batch): Promise<bigint> {
-    const share = { partition, items: readItems(records) };
+  async function handle({ partition, records, from = records[0]?.offset ?? 0n }: Batch): Promise<bigint> {
+    const share = { partition, from, items: readItems(records) };
     return (await together(share)) ?? apply(share);
   }
 
@@ -86,7 +88,7 @@ export function createBridge(options: {
 
   /** Applies what came of one partition; items that break it are found by halving and set aside. */
   async function apply(share: Share): Promise<bigint> {
-    const { partition, items } = share;
+    const { partition, from, items } = share;
     try {
       const next = (await applyShares([share], positions.lock)).get(partition);
       return next ?? lost(partition);
@@ -94,15 +96,15 @@ export function createBridge(options: {
       if (error instanceof DatabaseUnavailableError) throw error;
       const [item] = items;
       if (items.length > 1 || item === undefined) return applyHalves(share);
-      return setAside(partition, item, error);
+      return setAside(partition, from, item, error);
     }
   }
 
-  async function applyHalves({ partition, items }: Share): Promise<bigint> {
+  async function applyHalves({ partition, from, items }: Share): Promise<bigint> {
     const half = Math.ceil(items.length / 2);
-    const next = await apply({ partition, items: items.slice(0, half) });
-    const first = items[half];
-    return first && next >= first.record.offset ? apply({ partition, items: items.slice(half) }) : next;
+    const middle = (items[half - 1]?.record.offset ?? 0n) + 1n;
+    const next = await apply({ partition, from, items: items.slice(0, half) });
+    return next >= middle ? apply({ partition, from: middle, items: items.slice(half) }) : next;
   }
 
   /** @returns where the partitions that were locked go on */
@@ -126,7 +128,7 @@ export function createBridge(options: {
     return nexts;
   }
 
-  async function setAside(partition: number, { record, event }: Item, error: unknown): Promise<bigint> {
+  async function setAside(partition: number, from: bigint, { record, event }: Item, error: unknown): Promise<bigint> {
     const reason = error instanceof Error ? error.message : String(error);
     await log.setAside(partition, record, reason);
     metrics.setAside();
@@ -135,7 +137,7 @@ export function createBridge(options: {
     if (event) applied.outcomes.push({ event, outcome: { applied: false, rejection: poison } });
     const next = await database.transaction(async (query) => {
       const position = await lockOne(query, partition);
-      if (position !== record.offset) return position;
+      if (position < from || position > record.offset) return position;
       await storeOutcomes(query, applied.outcomes);
       await positions.move(query, new Map([[partition, record.offset + 1n]]));
       return record.offset + 1n;
@@ -189,13 +191,12 @@ function eventsOf({ items }: Share): ChannelEvent[] {
 /**
  * Moves a partition that is locked beyond what it brought.
  * @param nexts where partitions stand; changed
- * @returns the events that are new; none where the partition is not locked, or its next record is another
+ * @returns the events that are new; none where the partition is not locked, or its next record lies before these
  * @throws when one of them cannot be read
  */
-function advance(nexts: Map<number, bigint>, { partition, items }: Share): ChannelEvent[] {
+function advance(nexts: Map<number, bigint>, { partition, from, items }: Share): ChannelEvent[] {
   const position = nexts.get(partition);
-  const [first] = items;
-  if (position === undefined || first === undefined || first.record.offset > position) return [];
+  if (position === undefined || from > position) return [];
   const rest = items.filter(({ record }) => record.offset >= position);
   const last = rest.at(-1);
   if (last === undefined) return [];

@@ -148,6 +148,21 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     expect(await texts()).toEqual(['a', 'b', 'c']);
   });
 
+  test('offsets that the log leaves out are gone by, before a batch and within one, also where a record is set aside', async () => {
+    const { bridge, log } = await createWorkbench();
+    await bridge.handle({ partition: 0, records: records([opened(), said('a')]) });
+    const gap = [
+      ...records([said('b'), { value: Buffer.from('?') }], 4),
+      ...records([{ value: Buffer.from('?') }, said('c')], 8),
+    ];
+
+    expect(await bridge.handle({ partition: 0, from: 3n, records: gap })).toBe(2n);
+    expect(await bridge.handle({ partition: 0, from: 2n, records: gap })).toBe(10n);
+
+    expect(await texts()).toEqual(['a', 'b', 'c']);
+    expect(log.setAsideRecords.map(({ record }) => record.offset)).toEqual([5n, 8n]);
+  });
+
   test('a log that begins after, or ends before, what the database wants is not the log that was', async () => {
     const { bridge } = await createWorkbench();
     await bridge.handle({ partition: 0, records: records([opened(), said('a')]) });

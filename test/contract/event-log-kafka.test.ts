@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { TooLargeError } from '../../api/errors.ts';
+import type { Batch } from '../../api/infra/event-log/event-log.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createAppender, createLogDatabase, ofKey } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { sharedKafka } from '../support/services/shared.ts';
-import { describeEventLog, patience, record } from './event-log.ts';
+import { describeEventLog, nextOf, patience, record } from './event-log.ts';
 
 const partitions = 4;
 
@@ -176,6 +177,39 @@ describe('the event log over Kafka', () => {
 
     wanted = 2n;
     await vi.waitFor(() => expect(offsets).toEqual([2n, 3n]), patience);
+  });
+
+  test('goes on behind a transaction, whose end takes an offset and is no record', async () => {
+    const log = openLog();
+    await log.ready();
+    const producer = createClient().producer({
+      transactionalId: randomUUID(),
+      idempotent: true,
+      maxInFlightRequests: 1,
+    });
+    await producer.connect();
+    opening({ stop: () => producer.disconnect() });
+    const write = async (value: string, end: 'commit' | 'abort') => {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: log.name, messages: [{ partition: 1, key: 'k', value }] });
+      await transaction[end]();
+    };
+    const batches: Batch[] = [];
+    const handle = async (batch: Batch) => {
+      batches.push(batch);
+      return nextOf(batch);
+    };
+    opening(await log.consume({ assigned: async () => 0n, handle }));
+    const read = () =>
+      batches.flatMap(({ from, records }) => records.map(({ value, offset }) => `${value} at ${offset} from ${from}`));
+
+    await write('a', 'commit');
+    await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0']), patience);
+    await write('b', 'abort');
+    await write('c', 'commit');
+
+    await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0', 'c at 4 from 1']), patience);
+    expect(log.logger.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
   test('tells Kafka how far the log was handled', async () => {

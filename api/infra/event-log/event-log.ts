@@ -14,6 +14,8 @@ export interface StoredRecord extends LogRecord {
 /** Records of one partition in the order of their offsets; never empty. */
 export interface Batch {
   partition: number;
+  /** Where it was read from, if not at its first record: a log may leave out offsets, and nothing lies between the two. */
+  from?: bigint;
   records: readonly StoredRecord[];
 }
 

@@ -33,20 +33,29 @@ export function createLease(partition: number, previous: Promise<unknown>, optio
   const released = new AbortController();
   const isHeld = () => !released.signal.aborted;
   let next: bigint | null = null;
+  let isMisplaced = false;
 
   async function begin(): Promise<bigint | null> {
     await previous;
-    next = await insist(async () => handler.assigned(partition, (await bounds()).get(partition) ?? null));
+    next = await insist(async () => handler.assigned(partition, await readBounds()));
     return isHeld() ? next : null;
+  }
+
+  async function readBounds(): Promise<Bounds> {
+    const found = (await bounds()).get(partition);
+    if (found === undefined) throw new Error(`partition ${partition} has no leader at the moment`);
+    return found;
   }
 
   async function take(records: readonly StoredRecord[]): Promise<bigint | null> {
     const [first] = records;
     if (first === undefined) return next;
-    if (first.offset !== next) return misplaced(first.offset);
-    for (let from = 0; from < records.length && isHeld(); from += maxBatch) {
-      const batch = records.slice(from, from + maxBatch);
-      const answer = await insist(() => handler.handle({ partition, records: batch }));
+    if (next === null || !(await follows(first.offset, next))) return misplaced(first.offset);
+    isMisplaced = false;
+    for (let start = 0; start < records.length && isHeld(); start += maxBatch) {
+      const from: bigint = next;
+      const batch = records.slice(start, start + maxBatch);
+      const answer = await insist(() => handler.handle({ partition, from, records: batch }));
       if (answer === null) return null;
       next = answer;
       if (answer !== (batch.at(-1)?.offset ?? 0n) + 1n) break;
@@ -54,9 +63,20 @@ export function createLease(partition: number, previous: Promise<unknown>, optio
     return isHeld() ? next : null;
   }
 
-  /** kafkajs begins at the earliest record where the wanted one is not there: that must not pass as the next. */
+  /**
+   * Whether a record is the next of the log. Ends of transactions and what compaction removed leave gaps; but kafkajs begins
+   * at the earliest record as well where the log has lost the wanted one.
+   */
+  async function follows(offset: bigint, wanted: bigint): Promise<boolean> {
+    if (offset <= wanted) return offset === wanted;
+    const found = await insist(readBounds);
+    return found !== null && found.begin <= wanted;
+  }
+
   async function misplaced(offset: bigint): Promise<bigint | null> {
-    logger.error({ partition, offset: String(offset), next: String(next) }, 'the log does not go on where it ended');
+    const facts = { partition, offset: String(offset), next: String(next) };
+    if (!isMisplaced) logger.error(facts, 'the log does not go on where it ended');
+    isMisplaced = true;
     await pause();
     return begin();
   }
