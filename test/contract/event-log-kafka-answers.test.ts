@@ -23,6 +23,19 @@ afterAll(async () => {
   proxy?.stop();
 });
 
+test('appends of one moment are one request', async () => {
+  const brokers = [`127.0.0.1:${proxy.port}`];
+  const options = { brokers, topicPrefix: `test-${randomUUID()}`, partitions: 4, replication: 1, timeoutMs: 10_000 };
+  const log = createKafkaEventLog({ ...options, logger: createTestLogger() });
+  await log.append(record('k', 'the first waits for a connection'));
+  const before = proxy.produced();
+
+  await Promise.all(Array.from({ length: 100 }, (_, n) => log.append(record(`key ${n}`, `${n}`))));
+
+  expect(proxy.produced()).toBe(before + 1);
+  await log.stop();
+});
+
 test('a stored request whose answer is lost is neither taken for the next one nor stored again', async () => {
   const brokers = [`127.0.0.1:${proxy.port}`];
   const options = { brokers, topicPrefix: `test-${randomUUID()}`, partitions: 1, replication: 1, timeoutMs: 10_000 };

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import kafkajs, { type Kafka } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
+import { tolerateHeadless } from './kafka-metadata.ts';
 
 /** How a Kafka cluster is reached. */
 export interface ClusterOptions {
@@ -20,6 +21,8 @@ export interface KafkaClient {
 
 const connectTimeoutMs = 3_000;
 const retry = { initialRetryTime: 50, maxRetryTime: 500, factor: 0.2, multiplier: 2 };
+
+tolerateHeadless();
 
 /**
  * A client that can be ended at once. kafkajs goes on to retry what its callers gave up; closed, it cannot.

@@ -8,7 +8,8 @@ export interface Outgoing extends LogRecord {
   partition?: number;
 }
 
-type PartitionOf = (record: Outgoing) => number;
+/** Where a record is to go. */
+export type PartitionOf = (record: Outgoing) => number;
 
 /** A request holds no more, and so no record may: it makes one batch a partition, of which a broker takes 1 MiB at most. */
 export const maxRecordBytes = 512 * 1024;

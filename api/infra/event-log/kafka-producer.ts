@@ -1,92 +1,84 @@
-import kafkajs, { type Producer } from 'kafkajs';
 import { UnavailableError } from '../../errors.ts';
-import { type ClusterOptions, type KafkaClient, openKafka, within } from './kafka-client.ts';
-import { checkStored, createPartitionOf, maxRecordBytes, type Outgoing, sizeOf, toMessages } from './kafka-messages.ts';
+import type { ClusterOptions } from './kafka-client.ts';
+import { createLane, createWaiting, type Lane, type Waiting } from './kafka-lane.ts';
+import { createPartitionOf, type Outgoing, type PartitionOf } from './kafka-messages.ts';
 
-interface Waiting {
-  record: Outgoing;
-  bytes: number;
-  /** In milliseconds since the epoch. */
-  deadline: number;
-  isOver: boolean;
-  settle(error?: Error): void;
-}
-
-interface Link {
-  client: KafkaClient;
-  producer: Producer;
-}
-
-const maxBatch = 1_000;
-const away = 'The server cannot store this now: try again.';
+/** A batch that takes a quarter of its time holds up those behind it no longer. */
+const lateShare = 4;
 
 /**
- * Sends records, those of one moment in one request. One request is on its way at a time, its retries included: so the
- * order is that of the calls, and Kafka knows a repeated batch from a new one. After a failure another producer
- * begins, since kafkajs has lost count then of what it sent; what the old one still held never leaves.
+ * Sends records over one lane that all partitions share. Where a batch is late its partitions get a lane each, behind it,
+ * until they stored something again, and the others go on over a new one: one that cannot be written to stops no other.
  * @param options.partitions the number of partitions of the events' topic
  * @param options.maxQueued how many records may wait; further ones are refused
  */
 export function createKafkaProducer(options: ClusterOptions & { partitions: Promise<number>; maxQueued: number }) {
-  const { timeoutMs, partitions, maxQueued, logger } = options;
-  let queue: Waiting[] = [];
-  let sending: Promise<void> | null = null;
-  let link: Promise<Link> | undefined;
+  const { timeoutMs, maxQueued } = options;
+  const partitionOf = options.partitions.then(createPartitionOf);
+  const lanes = new Set<Lane>();
+  const apart = new Map<string, Lane>();
+  let shared = openShared();
+  let known: PartitionOf | undefined;
+  let waiting = 0;
   let stopped = false;
+  partitionOf.then(
+    (found) => {
+      known = found;
+    },
+    () => {},
+  );
 
   /** Resolves when the record is in the log; rejects with `UnavailableError` after the timeout at the latest. */
   function send(record: Outgoing): Promise<void> {
     if (stopped) return Promise.reject(new UnavailableError('The server is stopping: try again.'));
-    if (queue.length >= maxQueued) {
+    if (waiting >= maxQueued) {
       return Promise.reject(new UnavailableError('The server cannot keep up now: try again in a moment.'));
     }
+    waiting++;
     return new Promise((resolve, reject) => {
-      const settle = (error?: Error) => (error ? reject(error) : resolve());
-      queue.push(wait(record, timeoutMs, settle));
-      sending ??= new Promise<void>(setImmediate).then(sendAll);
+      const settle = (error?: Error) => {
+        waiting--;
+        if (error) reject(error);
+        else resolve();
+      };
+      push(createWaiting(record, timeoutMs, settle));
     });
   }
 
-  async function sendAll(): Promise<void> {
-    for (;;) {
-      queue = queue.filter(({ isOver }) => !isOver);
-      if (queue.length === 0) break;
-      await sendBatch(queue.splice(0, countBatch(queue)));
-    }
-    sending = null;
+  function push(one: Waiting): void {
+    const lane = known && apart.size > 0 ? apart.get(slotOf(one, known)) : undefined;
+    (lane ?? shared).push(one);
   }
 
-  async function sendBatch(batch: readonly Waiting[]): Promise<void> {
-    const lastDeadline = batch.at(-1)?.deadline ?? 0;
-    const givenUp = new AbortController();
-    try {
-      await within(Math.max(lastDeadline - Date.now(), 1), transmit(batch, givenUp.signal));
-      for (const one of batch) one.settle();
-    } catch (error) {
-      logger.warn({ error, records: batch.length }, 'records were not stored; a new producer takes over');
-      givenUp.abort();
-      closeLink();
-      for (const one of batch) one.settle(new UnavailableError(away, { cause: error }));
+  function openShared(): Lane {
+    const lane = createLane({ ...options, partitionOf, lateMs: timeoutMs / lateShare, onLate });
+    lanes.add(lane);
+    return lane;
+
+    function onLate(batch: readonly Waiting[], ended: Promise<unknown>): void {
+      // Before the topic is there nothing can be told apart.
+      if (known === undefined) return;
+      for (const one of batch) openApart(slotOf(one, known), ended);
+      shared = openShared();
+      for (const one of lane.takeWaiting()) push(one);
+      void close(lane);
     }
   }
 
-  async function transmit(batch: readonly Waiting[], givenUp: AbortSignal): Promise<void> {
-    const partitionOf = createPartitionOf(await partitions);
-    givenUp.throwIfAborted();
-    link ??= openLink(options);
-    const { producer } = await link;
-    givenUp.throwIfAborted();
-    const topicMessages = toMessages(
-      batch.map(({ record }) => record),
-      partitionOf,
-    );
-    const stored = await producer.sendBatch({ acks: -1, timeout: timeoutMs, topicMessages });
-    checkStored(stored, topicMessages);
+  function openApart(slot: string, after: Promise<unknown>): void {
+    if (apart.has(slot)) return;
+    const onStored = () => {
+      apart.delete(slot);
+      void close(lane);
+    };
+    const lane = createLane({ ...options, partitionOf, after, onStored });
+    lanes.add(lane);
+    apart.set(slot, lane);
   }
 
-  function closeLink(): void {
-    link?.then(({ client }) => client.close()).catch(() => {});
-    link = undefined;
+  async function close(lane: Lane): Promise<void> {
+    await lane.close();
+    lanes.delete(lane);
   }
 
   return {
@@ -94,52 +86,11 @@ export function createKafkaProducer(options: ClusterOptions & { partitions: Prom
     /** Lets what was taken end, each record within its time. */
     async stop(): Promise<void> {
       stopped = true;
-      await sending;
-      const { producer } = (await link?.catch(() => undefined)) ?? {};
-      await (producer && within(timeoutMs, producer.disconnect()).catch(() => {}));
-      closeLink();
+      while (lanes.size > 0) await Promise.all([...lanes].map(close));
     },
   };
 }
 
-async function openLink(options: ClusterOptions): Promise<Link> {
-  const client = openKafka(options, Number.MAX_SAFE_INTEGER);
-  const producer = client.kafka.producer({
-    idempotent: true,
-    allowAutoTopicCreation: false,
-    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-  });
-  try {
-    await within(options.timeoutMs, producer.connect());
-    return { client, producer };
-  } catch (error) {
-    client.close();
-    throw error;
-  }
-}
-
-function wait(record: Outgoing, timeoutMs: number, settle: (error?: Error) => void): Waiting {
-  const timer = setTimeout(() => waiting.settle(new UnavailableError(away)), timeoutMs);
-  const waiting: Waiting = {
-    record,
-    bytes: sizeOf(record),
-    deadline: Date.now() + timeoutMs,
-    isOver: false,
-    settle(error) {
-      clearTimeout(timer);
-      waiting.isOver = true;
-      settle(error);
-    },
-  };
-  return waiting;
-}
-
-/** How many of those that wait go into one request: at least one, however large. */
-function countBatch(queue: readonly Waiting[]): number {
-  let bytes = 0;
-  const end = queue.findIndex((one, index) => {
-    bytes += one.bytes;
-    return index > 0 && (index === maxBatch || bytes > maxRecordBytes);
-  });
-  return end < 0 ? queue.length : end;
+function slotOf({ record }: Waiting, partitionOf: PartitionOf): string {
+  return `${record.topic} ${partitionOf(record)}`;
 }

@@ -3,6 +3,7 @@ import kafkajs, { type Admin } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { Bounds } from './event-log.ts';
 import { type ClusterOptions, type KafkaClient, openKafka, within } from './kafka-client.ts';
+import { askLed } from './kafka-metadata.ts';
 
 /** The topics of one log, and how they are made where they are not there yet. */
 interface TopicsOptions extends ClusterOptions {
@@ -70,9 +71,9 @@ export function createTopics(options: TopicsOptions) {
   return {
     /** The number of partitions of the events' topic, once it is there. */
     prepared,
-    /** What the log holds, partition by partition; those who ask at once share an answer. */
+    /** What the log holds, in each partition that has a leader; those who ask at once share an answer. */
     bounds(): Promise<Map<number, Bounds>> {
-      reading ??= ask((admin) => readBounds(admin, topic)).finally(() => {
+      reading ??= askLed(() => readBounds(options)).finally(() => {
         reading = undefined;
       });
       return reading;
@@ -131,8 +132,10 @@ async function makeTopics(admin: Admin, options: TopicsOptions): Promise<number>
   return found.length;
 }
 
-async function readBounds(admin: Admin, topic: string): Promise<Map<number, Bounds>> {
-  const offsets = await admin.fetchTopicOffsets(topic);
+async function readBounds(options: TopicsOptions): Promise<Map<number, Bounds>> {
+  const link = openLink(options);
+  const asked = link.then(({ admin }) => admin.fetchTopicOffsets(options.topic));
+  const offsets = await within(options.timeoutMs, asked).finally(() => close(link));
   return new Map(offsets.map(({ partition, low, high }) => [partition, { begin: BigInt(low), end: BigInt(high) }]));
 }
 
