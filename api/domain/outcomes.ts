@@ -32,10 +32,13 @@ interface Waiter {
 }
 
 const lookupMs = 100;
+/** Who has waited for so long is looked up each second: an outcome may be lost on its way, or its bridge be cut off. */
+const overdueMs = 1_000;
 
 /**
- * Waits for the outcomes of the events that this gateway appends. They come by pubsub; at the deadline, and every 100 ms
- * while pubsub is away, the database is asked, for all that wait in one query.
+ * Waits for the outcomes of the events that this gateway appends. They come by pubsub; the database is asked at the deadline,
+ * every 100 ms while pubsub is away, once it is back, and every second for those who wait for longer than that: for all in
+ * one query.
  * @param options.timeoutMs how long one event is waited for, in milliseconds
  */
 export function createOutcomes(options: {
@@ -49,6 +52,8 @@ export function createOutcomes(options: {
   const { log, pubsub, database, gatewayId, timeoutMs, logger } = options;
   const waiting = new Map<string, Waiter>();
   let unsubscribe: Unsubscribe | undefined;
+  let unhook: (() => void) | undefined;
+  let overdueAt = 0;
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
 
@@ -94,9 +99,20 @@ export function createOutcomes(options: {
     }
   }
 
-  function lookUpWhileAway(): void {
-    if (pubsub.connected() || waiting.size === 0 || looking) return;
-    looking = lookUp([...waiting.values()].map(({ event }) => event))
+  function lookUpDue(): void {
+    const now = Date.now();
+    if (!pubsub.connected()) lookUpSince(now);
+    else if (now >= overdueAt) {
+      overdueAt = now + overdueMs;
+      lookUpSince(now - overdueMs);
+    }
+  }
+
+  /** Looks up who has waited at least since a time, in milliseconds since the epoch. */
+  function lookUpSince(time: number): void {
+    const events = [...waiting.values()].flatMap(({ event }) => (Date.parse(event.at) <= time ? [event] : []));
+    if (events.length === 0 || looking) return;
+    looking = lookUp(events)
       .catch((error: unknown) => {
         if (!(error instanceof DatabaseUnavailableError)) logger.error({ error }, 'could not look outcomes up');
       })
@@ -114,10 +130,12 @@ export function createOutcomes(options: {
       unsubscribe = await pubsub.subscribe(outcomesTopic(gatewayId), (outcomes) => {
         for (const { eventId, outcome } of outcomes) waiting.get(eventId)?.settle(outcome);
       });
-      timer = setInterval(lookUpWhileAway, lookupMs);
+      unhook = pubsub.onReconnected(() => lookUpSince(Date.now()));
+      timer = setInterval(lookUpDue, lookupMs);
     },
     async stop(): Promise<void> {
       clearInterval(timer);
+      unhook?.();
       await unsubscribe?.();
       await looking;
     },
