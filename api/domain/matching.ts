@@ -144,6 +144,17 @@ export function createMatching(
     return unlessEnded(place ? await comeTo(place.ticket, place) : await lasting(await pairing.latest(userId)));
   }
 
+  /** Takes the place away, and answers it; one that was paired already becomes a match first. */
+  async function leaveQueue(userId: string): Promise<Ticket | null> {
+    const ticket = await tickets.leave(userId).catch(stateAway);
+    const place = ticket === null ? await tickets.find(userId).catch(stateAway) : null;
+    if (place?.status === 'paired') {
+      await pairing.claim(place.ticket, place.partner);
+      await settle(place.ticket, place.partner);
+    }
+    return ticket;
+  }
+
   return {
     /** Joins the queue, or answers the viewer's present match or place; the place is renewed and takes these wishes. */
     async match({ userId }: Viewer, wishes: Wishes): Promise<MatchView> {
@@ -165,21 +176,18 @@ export function createMatching(
 
     /** Leaves the queue or the match; null when there is neither. */
     async unmatch({ userId }: Viewer): Promise<MatchView | null> {
-      const ticket = await tickets.leave(userId).catch(stateAway);
-      const place = ticket === null ? await tickets.find(userId).catch(stateAway) : null;
-      if (place?.status === 'paired') {
-        await pairing.claim(place.ticket, place.partner);
-        await settle(place.ticket, place.partner);
-      }
+      // A match is in the database: it can be left while the queue is away.
+      const [leaving] = await Promise.allSettled([leaveQueue(userId)]);
       const claim = await pairing.latest(userId);
       if (claim?.endReason === null) {
         if (!claim.opened) await pairing.openChannel(claim);
         await pairing.end(claim, { leaverId: userId, gone: false });
         return viewOf(await pairing.byTicket(userId, claim.ticketId));
       }
-      if (ticket === null) return null;
+      if (leaving.status === 'rejected') throw leaving.reason;
+      if (leaving.value === null) return null;
       await tell(userId);
-      return left(ticket);
+      return left(leaving.value);
     },
 
     /** The viewer's match or place; null when there is neither. */

@@ -148,6 +148,15 @@ describe('match', () => {
 });
 
 describe('unmatch', () => {
+  it('ends a match while state is away, and says that the queue is away where there is no match', async () => {
+    const { id } = await pair(ada, ben);
+    const away = async () => Promise.reject(new Error('connection refused'));
+    const tickets = { enter: away, find: away, leave: away, settle: away };
+    const cut = world.gateway({ state: { ...world.state, tickets } });
+    expect(await cut.unmatch(some(ben))).toMatchObject({ id, status: 'ENDED', endReason: 'LEFT' });
+    await expect(cut.unmatch(some(ben))).rejects.toBeInstanceOf(UnavailableError);
+  });
+
   it('gives up the place, for good', async () => {
     const { id } = await matching.match(some(ada), anyone);
     expect(await matching.unmatch(some(ada))).toMatchObject({ id, status: 'ENDED', endReason: 'LEFT' });
