@@ -14,14 +14,15 @@ export interface HeadListener {
 
 /**
  * The heads that bridges publish, for all parts of this gateway, and the look-ups behind them.
- * @param options.checkMs how often listeners look up what they may have missed, in milliseconds, an eighth more or less at random
- * @param options.awayCheckMs the same while pubsub is away
+ * @param options.checkMs how often listeners look up what they may have missed, in milliseconds
+ * @param options.awayCheckMs the same while pubsub is away, and from when it is lost; an eighth more or less at random
  */
 export function createHeads(options: { pubsub: PubSub; checkMs: number; awayCheckMs: number }) {
   const { pubsub, checkMs, awayCheckMs } = options;
   const listeners = new Set<HeadListener>();
   let unsubscribe: Unsubscribe | undefined;
   let removeListener: (() => void) | undefined;
+  let waited = 0;
   let timer: NodeJS.Timeout | undefined;
   let reconnected: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -30,10 +31,16 @@ export function createHeads(options: { pubsub: PubSub; checkMs: number; awayChec
     return Promise.all([...listeners].map((listener) => listener.check()));
   }
 
+  /** Looks every `awayCheckMs` whether it is time, so that a loss is noticed by then. */
   function schedule(): void {
     if (stopped) return;
-    const base = pubsub.connected() ? checkMs : awayCheckMs;
-    timer = setTimeout(() => checkAll().finally(schedule), base * (0.875 + Math.random() / 4));
+    const ms = awayCheckMs * (0.875 + Math.random() / 4);
+    timer = setTimeout(() => {
+      waited += ms;
+      const isDue = !pubsub.connected() || waited >= checkMs;
+      if (isDue) waited = 0;
+      void Promise.resolve(isDue && checkAll()).finally(schedule);
+    }, ms);
   }
 
   return {
