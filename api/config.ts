@@ -11,6 +11,8 @@ const variables = settings.superRefine((given, { addIssue }) => {
   }
   if (given.DATABASE_URL && !given.KAFKA_BROKERS && !isShared)
     refuse('KAFKA_BROKERS', 'is needed beside DATABASE_URL: the log within a process cannot be shared by several');
+  if (given.DATABASE_URL && !given.REDIS_URL && !isShared)
+    refuse('REDIS_URL', 'is needed beside DATABASE_URL: what one process signals is for all of them');
   if (given.DATABASE_URL && !given.JWT_SECRET && given.SERVICES.includes('gateway'))
     refuse('JWT_SECRET', 'is needed beside DATABASE_URL: every gateway signs with the same');
   for (const name of ['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const) {

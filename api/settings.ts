@@ -29,6 +29,7 @@ export const settings = z.object({
   TLS_CERT_FILE: z.string().optional().describe('For HTTPS and WSS: a PEM file with the certificate.'),
   TLS_KEY_FILE: z.string().optional().describe('A PEM file with the key of the certificate.'),
   SERVICES: list
+    .transform((named) => [...new Set(named)])
     .pipe(z.array(z.enum(services)).min(1))
     .default([...services])
     .describe('What this process is: a gateway holds connections, a bridge writes. A laptop needs both in one.'),

@@ -36,7 +36,8 @@ test('every variable that is wrong is named in one message', () => {
 
 test.each([
   [{ SERVICES: 'bridge' }, ['DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS']],
-  [{ DATABASE_URL: 'postgresql://localhost/parley' }, ['KAFKA_BROKERS', 'JWT_SECRET']],
+  [{ SERVICES: 'gateway,gateway' }, ['DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS']],
+  [{ DATABASE_URL: 'postgresql://localhost/parley' }, ['KAFKA_BROKERS', 'REDIS_URL', 'JWT_SECRET']],
   [{ TLS_CERT_FILE: 'cert.pem' }, ['TLS_KEY_FILE']],
   [{ SERVICES: 'gateway,cook' }, ['SERVICES']],
   [{ REDIS_URL: 'redis://a, http://b' }, ['REDIS_URL']],
