@@ -3,7 +3,9 @@ WORKDIR /parley
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+# What is only a peer of something else (Prisma's command line, TypeScript) does not run here.
+RUN npm run build
+RUN npm prune --omit=dev --legacy-peer-deps --ignore-scripts --no-audit --no-fund
 
 FROM node:20-slim
 RUN apt-get update \
@@ -20,5 +22,5 @@ USER node
 EXPOSE 4000
 VOLUME /data
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:4000/health').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { PORT, TLS_CERT_FILE, HOST } = process.env; process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; fetch(`${TLS_CERT_FILE ? 'https' : 'http'}://${HOST && HOST !== '0.0.0.0' ? HOST : '127.0.0.1'}:${PORT || 4000}/health`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=32", "dist/api/main.js"]

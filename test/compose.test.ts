@@ -56,7 +56,7 @@ test('what it stands on says when it is healthy, and keeps what must be kept', (
   expect(Object.keys(compose.volumes).sort()).toEqual(['files', 'kafka', 'postgres']);
 });
 
-test('the image ends small: not as root, with an init that passes signals on', async () => {
+test('the image runs not as root, with an init that passes signals on', async () => {
   const dockerfile = await readFile('Dockerfile', 'utf8');
   expect(dockerfile).toMatch(/^USER node$/m);
   expect(dockerfile).toContain('ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=32", "dist/api/main.js"]');

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { makeCertificate } from '../support/certificate.ts';
+import { runHealthcheck } from '../support/dockerfile.ts';
 
 const run = promisify(execFile);
 
@@ -46,6 +47,12 @@ test('clients talk over HTTPS and WSS with a server that has a certificate', asy
   const { stdout } = await run(process.execPath, arguments_, { env: { NODE_EXTRA_CA_CERTS: certificate } });
 
   expect(JSON.parse(stdout)).toEqual({ status: 'ok', texts: ['', 'hello'] });
+});
+
+test('the probe of the image finds it, whatever its certificate and its port', async () => {
+  const { port } = new URL(url);
+  expect(await runHealthcheck({ TLS_CERT_FILE: certificate, PORT: port })).toBe(0);
+  expect(await runHealthcheck({ PORT: port })).toBe(1);
 });
 
 test('nobody is answered without TLS, and who does not trust the certificate goes no further', async () => {

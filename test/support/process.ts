@@ -10,12 +10,15 @@ export interface ServerProcess {
   kill(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
+const fromSources = { cwd: '.', args: ['--import', 'tsx', 'api/main.ts'] };
+
 /**
- * Starts the server as `npm start` does, from the sources, and waits until it says that it is ready.
+ * Starts the server as `npm start` does, from the sources unless told, and waits until it says that it is ready.
  * @throws with what it printed when it ends instead
  */
-export async function startProcess(environment: Record<string, string>): Promise<ServerProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'api/main.ts'], {
+export async function startProcess(environment: Record<string, string>, program = fromSources): Promise<ServerProcess> {
+  const child = spawn(process.execPath, program.args, {
+    cwd: program.cwd,
     env: { ...process.env, HOST: '127.0.0.1', PORT: '0', RATE_LIMITS: 'off', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

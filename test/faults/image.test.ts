@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { copyFile, cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { guest } from '../support/client.ts';
+import { readPruning, runHealthcheck } from '../support/dockerfile.ts';
+import { type ServerProcess, startProcess } from '../support/process.ts';
+
+const run = promisify(execFile);
+
+let directory: string;
+let server: ServerProcess;
+
+/** What the Dockerfile's last stage copies, as `npm ci` has built it here. */
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'parley-image-'));
+  for (const file of ['package.json', 'package-lock.json', '.npmrc']) await copyFile(file, join(directory, file));
+  for (const part of ['dist', 'prisma/migrations']) await cp(part, join(directory, part), { recursive: true });
+  await run('cp', ['-a', 'node_modules', directory]);
+  await run('npm', [...(await readPruning()), '--offline'], { cwd: directory });
+}, 120_000);
+afterAll(async () => {
+  await server?.kill();
+  await rm(directory, { recursive: true });
+});
+
+test('what the image holds runs by itself, without what is for development', async () => {
+  const packages = await readdir(join(directory, 'node_modules'));
+  for (const name of ['prisma', 'typescript', 'effect', 'vitest']) expect(packages).not.toContain(name);
+
+  const program = { cwd: directory, args: ['dist/api/main.js'] };
+  server = await startProcess({ DATA_DIR: join(directory, 'data') }, program);
+  const { port } = new URL(server.url);
+  const at = `http://127.0.0.1:${port}`;
+  expect((await fetch(`${at}/ready`)).status).toBe(200);
+  expect((await fetch(at)).headers.get('content-type')).toContain('text/html');
+  const ada = await guest(at, 'Ada');
+  expect(await ada.ask('mutation { createRoom(input: { name: "Room" }) { id } }')).toMatchObject({ createRoom: {} });
+
+  expect(await runHealthcheck({ PORT: port })).toBe(0);
+  expect(await server.kill('SIGTERM')).toBe(0);
+  expect(await runHealthcheck({ PORT: port })).toBe(1);
+});
