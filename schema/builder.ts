@@ -4,10 +4,14 @@ import RelayPlugin from '@pothos/plugin-relay';
 import type { Context } from './context.ts';
 import { decodeId, encodeId, type NodeType } from './ids.ts';
 
-/** A file part of a multipart request, as graphql-upload-minimal hands it on. */
+/** A file part of a multipart request. */
 export interface FilePart {
-  filename: string;
-  createReadStream(): Readable;
+  /**
+   * Waits until it comes in. Its stream is to be read to its end or destroyed.
+   * @throws BadUserInputError when it does not come, comes out of order, or was opened before
+   * @throws TooLargeError also by the stream, beyond the bound on files
+   */
+  open(): Promise<{ filename: string | undefined; body: Readable }>;
 }
 
 /**
@@ -31,7 +35,7 @@ export const builder = new SchemaBuilder<{
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date | string };
-    Upload: { Input: Promise<FilePart>; Output: never };
+    Upload: { Input: FilePart; Output: never };
   };
 }>({
   plugins: [RelayPlugin],

@@ -1,6 +1,5 @@
 import { GraphQLError } from 'graphql';
 import type { IncomingFile, Ticket } from '../api/domain/uploads.ts';
-import { BadUserInputError, TooLargeError } from '../api/errors.ts';
 import type { AttachmentFacts } from '../api/events.ts';
 import { builder, type FilePart, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
@@ -13,7 +12,7 @@ builder.scalarType('Upload', {
     throw new GraphQLError('An Upload is taken, never given.');
   },
   parseValue: (value) => {
-    if (isFilePart(value)) return value.promise;
+    if (isFilePart(value)) return value;
     throw new GraphQLError('An Upload takes a file part of a multipart request.');
   },
   parseLiteral: () => {
@@ -21,8 +20,8 @@ builder.scalarType('Upload', {
   },
 });
 
-function isFilePart(value: unknown): value is { promise: Promise<FilePart> } {
-  return typeof value === 'object' && value !== null && 'promise' in value && value.promise instanceof Promise;
+function isFilePart(value: unknown): value is FilePart {
+  return typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function';
 }
 
 const Attachment = builder.objectRef<AttachmentFacts>('Attachment');
@@ -91,12 +90,10 @@ builder.mutationField('upload', (t) =>
       channelId: t.arg.id({ description: 'Where it is to be sent; without it, it is to be a picture of the viewer.' }),
     },
     resolve: (_root, { file, channelId }, context) =>
-      context.domain.uploads
-        .upload(requireViewer(context), {
-          file: () => open(file, context.domain.uploads.maxBytes),
-          channelId: channelId == null ? null : readId('Channel', channelId),
-        })
-        .catch(refuseBroken),
+      context.domain.uploads.upload(requireViewer(context), {
+        file: () => open(file),
+        channelId: channelId == null ? null : readId('Channel', channelId),
+      }),
   }),
 );
 
@@ -157,23 +154,9 @@ builder.mutationFields((t) => ({
   }),
 }));
 
-/** A file part as the domain takes it: it fails where it is too large, instead of ending there. */
-async function open(part: Promise<FilePart>, maxBytes: number): Promise<IncomingFile> {
-  const { filename, body } = await part
-    .then((file) => ({ filename: file.filename, body: file.createReadStream() }))
-    .catch((error: unknown) => {
-      throw new BadUserInputError([{ path: 'file', message: error instanceof Error ? error.message : String(error) }]);
-    });
-  body.once('limit', () => {
-    body.destroy(new TooLargeError(`A file takes at most ${maxBytes} bytes: send a smaller one.`, maxBytes));
-  });
+async function open(part: FilePart): Promise<IncomingFile> {
+  const { filename, body } = await part.open();
   return { filename: filename || 'file', body };
-}
-
-/** What ends the request in the middle of its file is the client's fault. */
-function refuseBroken(error: unknown): never {
-  const isBroken = error instanceof Error && 'status' in error && Number(error.status) < 500;
-  throw isBroken ? new BadUserInputError([{ path: 'file', message: 'did not arrive whole: send it again' }]) : error;
 }
 
 /** A file of one's own, or of a message that one may read. */

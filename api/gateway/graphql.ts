@@ -104,13 +104,25 @@ function refuseLongQuery(query: unknown): void {
   throw new GraphQLError(message, { extensions: { code: 'TOO_LARGE', limit: maxQueryLength } });
 }
 
-/** Files stream in beside the operation: the request is read by `multipart.ts`, and by nobody else. */
+/**
+ * Files stream in beside the operation: the request is read by `multipart.ts`, and by nobody else. It is answered whole, which
+ * a stream never is.
+ */
 const takeMultipart: Plugin<object, ServerContext> = {
   onRequestParse({ serverContext, setRequestParser }) {
     const { multipart = null } = serverContext as Partial<RequestContext>;
     if (multipart) setRequestParser(() => multipart as Promise<GraphQLParams>);
   },
+  onSubscribe({ args, setResultAndStopExecution }) {
+    const { multipart = null } = args.contextValue as Partial<RequestContext>;
+    if (multipart) setResultAndStopExecution({ errors: [noFilesBesideStreams()] });
+  },
 };
+
+function noFilesBesideStreams(): GraphQLError {
+  const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
+  return new GraphQLError('A subscription takes no multipart request: send it as JSON.', { extensions });
+}
 
 /** Parameters in a URL or a form whose JSON cannot be read are the client's mistake, not the server's. */
 const refuseUnreadable: Plugin<Context> = {

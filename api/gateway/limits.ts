@@ -33,3 +33,6 @@ export const maxMultipartFieldBytes = 131_072;
 
 /** Files of one request. */
 export const maxUploadsPerRequest = 10;
+
+/** Fields of a multipart request that are no files: `operations` and `map`. */
+export const maxMultipartFields = 2;

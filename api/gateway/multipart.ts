@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Writable } from 'node:stream';
 import { GraphQLError } from 'graphql';
-import { type GraphQLOperation, processRequest } from 'graphql-upload-minimal';
+import { type GraphQLOperation, processRequest, type Upload } from 'graphql-upload-minimal';
 import type { GraphQLParams } from 'graphql-yoga';
+import { TooLargeError } from '../errors.ts';
 import { maxMultipartFieldBytes, maxUploadsPerRequest } from './limits.ts';
+import { createFiles } from './multipart-files.ts';
+import { guard } from './multipart-guard.ts';
+import { replaceAt } from './multipart-map.ts';
 
 /** Headers of which a page of another origin cannot make a browser send any without asking first. */
 const preflighted = [
@@ -12,8 +15,6 @@ const preflighted = [
   'graphql-require-preflight',
   'x-apollo-operation-name',
 ];
-/** Where a file may be put: a variable, or something within one. */
-const place = /^(?:\d{1,2}\.)?variables(?:\.\w{1,64}){1,8}$/;
 
 export function isMultipart({ headers }: IncomingMessage): boolean {
   return /^multipart\/form-data\b/i.test(headers['content-type'] ?? '');
@@ -30,7 +31,7 @@ export function withoutBody({ headers }: IncomingMessage): Record<string, string
 /**
  * Reads a GraphQL multipart request (github.com/jaydenseric/graphql-multipart-request-spec) up to its files, which stream on
  * from there.
- * @param maxFileBytes of one file; its stream ends early, by `limit`, one byte beyond it
+ * @param maxFileBytes of one file; beyond it its stream fails with TooLargeError
  * @throws GraphQLError that says what is wrong with the request
  */
 export async function readMultipart(
@@ -45,8 +46,12 @@ export async function readMultipart(
     maxFiles: maxUploadsPerRequest,
     maxFileSize: maxFileBytes + 1,
   };
+  const files = createFiles(maxFileBytes);
+  const guarded = guard(request, files);
   try {
-    return toParams(await processRequest(guarded(request), response, limits));
+    const operations = await processRequest(guarded.request, response, limits);
+    for (const path of guarded.paths()) replaceAt(operations, path, (upload: Upload) => files.part(upload));
+    return toParams(operations);
   } catch (error) {
     throw toRefusal(error, maxFileBytes);
   }
@@ -65,59 +70,13 @@ function refuseLarge({ headers }: IncomingMessage, maxFileBytes: number): void {
   if (Number(headers['content-length'] ?? 0) > most) throw tooLarge(maxFileBytes);
 }
 
-/**
- * The request as the library is to see it: the paths of its map are looked at first. The library follows them through whatever
- * they name, also into what all objects inherit.
- */
-function guarded(request: IncomingMessage): IncomingMessage {
-  const facade = {
-    headers: request.headers,
-    get readableEnded() {
-      return request.readableEnded;
-    },
-    pipe(parser: Writable) {
-      guardMap(parser);
-      return request.pipe(parser);
-    },
-    unpipe: (parser: Writable) => request.unpipe(parser),
-    once: (event: string, listener: () => void) => request.once(event, listener),
-    resume: () => request.resume(),
-  };
-  return facade as unknown as IncomingMessage;
-}
-
-type OnField = (name: string, value: string, info: unknown) => void;
-
-function guardMap(parser: Writable): void {
-  const [own] = parser.listeners('field') as OnField[];
-  parser.removeAllListeners('field');
-  parser.on('field', (name: string, value: string, info: unknown) => {
-    if (name === 'map' && !isSafeMap(value)) parser.destroy(new Error("The 'map' names what is no variable."));
-    else own?.(name, value, info);
-  });
-}
-
-/** What cannot be read at all the library refuses by itself. */
-function isSafeMap(text: string): boolean {
-  try {
-    const paths = Object.values(JSON.parse(text) as Record<string, unknown>).flat();
-    return paths.every((path) => typeof path !== 'string' || isSafePath(path));
-  } catch {
-    return true;
-  }
-}
-
-function isSafePath(path: string): boolean {
-  const isInherited = (name: string) => name in Object.prototype || name in Array.prototype || name in String.prototype;
-  return place.test(path) && !path.split('.').some((name) => !/^\d+$/.test(name) && isInherited(name));
-}
-
 function toParams(operations: GraphQLOperation | GraphQLOperation[]): GraphQLParams | GraphQLParams[] {
   return operations as GraphQLParams | GraphQLParams[];
 }
 
 function toRefusal(error: unknown, maxFileBytes: number): unknown {
   if (error instanceof GraphQLError || !(error instanceof Error)) return error;
+  if (error instanceof TooLargeError) return refusal(error.message, error.code, 413, error.extensions);
   if ('status' in error && error.status === 413) return tooLarge(maxFileBytes);
   return refusal(error.message, 'BAD_REQUEST', 400);
 }

@@ -25,6 +25,18 @@ export async function postForm(
   return { status: response.status, data, errors };
 }
 
+/** Posts a body as it is, of a form whose boundary is `b`, to `/graphql`. */
+export async function postBody(url: string, body: Buffer, headers: Record<string, string>): Promise<GraphQLAnswer> {
+  const type = { 'content-type': 'multipart/form-data; boundary=b' };
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    body: body as BodyInit,
+    headers: { ...headers, ...type },
+  });
+  const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLAnswer>;
+  return { status: response.status, data, errors };
+}
+
 /** Uploads a file by a GraphQL multipart request. */
 export async function upload(
   url: string,
