@@ -156,6 +156,7 @@ async function makeGateway(given: {
     clientDir: paths.client,
     maxConnections: config.RATE_LIMITS === 'on' ? config.MAX_CONNECTIONS : Number.POSITIVE_INFINITY,
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
+    idleMs: config.IDLE_TIMEOUT_MS,
     trustProxy: config.TRUST_PROXY === 'on',
     health,
     drainMs: config.DRAIN_MS,

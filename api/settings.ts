@@ -86,6 +86,9 @@ export const settings = z.object({
   TOKEN_TTL_SECONDS: count(900).describe('How long a token lasts before it is to be refreshed.'),
   MAX_CONNECTIONS: count(20_000).describe('WebSockets of this process.'),
   MAX_SUBSCRIPTIONS: count(100).describe('Operations at once on one WebSocket.'),
+  IDLE_TIMEOUT_MS: count(60_000).describe(
+    'How long a client may be silent in the middle of a request, or not read its answer, before it is cut off.',
+  ),
   MAX_MESSAGE_BYTES: count(4096).describe('Bytes of the text of a message, as UTF-8.'),
   MAX_UPLOAD_BYTES: count(104_857_600).describe('Bytes of one file.'),
   MAX_USER_FILES_BYTES: bytes(2_147_483_648).describe('Bytes of all files that one user has here.'),

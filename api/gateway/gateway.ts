@@ -14,7 +14,8 @@ import { createFileHandler } from './files.ts';
 import { createGraphiQL } from './graphiql.ts';
 import { createGraphQL, type RequestContext } from './graphql.ts';
 import type { createHealth } from './health.ts';
-import { isMultipart, readMultipart, withoutBody } from './multipart.ts';
+import { cutOffIdle, longestRequestMs } from './idle.ts';
+import { isMultipart, maxMultipartBytes, readMultipart, withoutBody } from './multipart.ts';
 import { readRequestId } from './request-id.ts';
 import { createStatic } from './static.ts';
 import { createStreams } from './streams.ts';
@@ -37,6 +38,8 @@ export interface GatewayOptions {
   clientDir: string;
   maxConnections: number;
   maxSubscriptions: number;
+  /** How long a client may be silent in the middle of its request, or not read its answer, in milliseconds. */
+  idleMs: number;
   trustProxy: boolean;
   /** The probes. */
   health: ReturnType<typeof createHealth>;
@@ -63,7 +66,11 @@ export function createGateway(options: GatewayOptions) {
   const avatars = createAvatarHandler(domain.avatars);
   const files = createFileHandler(domain.uploads);
   const client = createStatic(options.clientDir);
-  const server = options.tls === null ? createServer(receive) : createSecureServer(options.tls, receive);
+  const requestTimeout = longestRequestMs(maxMultipartBytes(domain.uploads.maxBytes));
+  const server =
+    options.tls === null
+      ? createServer({ requestTimeout }, receive)
+      : createSecureServer({ ...options.tls, requestTimeout }, receive);
   let graphiql: ReturnType<typeof createGraphiQL> | undefined;
   let stopping = false;
 
@@ -74,6 +81,7 @@ export function createGateway(options: GatewayOptions) {
     if (stopping) response.setHeader('connection', 'close');
     response.once('close', () => server.listening || server.closeIdleConnections());
     endWithAnswer(request, response);
+    cutOffIdle(request, response, options.idleMs);
     answer(request, response, requestId).catch((error: unknown) => fail(response, error, requestId));
   }
 

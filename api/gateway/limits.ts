@@ -34,5 +34,8 @@ export const maxMultipartFieldBytes = 131_072;
 /** Files of one request. */
 export const maxUploadsPerRequest = 10;
 
+/** How slowly a client may send a request, in bytes a second. */
+export const slowestBytesPerSecond = 16_384;
+
 /** Fields of a multipart request that are no files: `operations` and `map`. */
 export const maxMultipartFields = 2;

@@ -20,6 +20,11 @@ export function isMultipart({ headers }: IncomingMessage): boolean {
   return /^multipart\/form-data\b/i.test(headers['content-type'] ?? '');
 }
 
+/** The most that a multipart request takes, in bytes. */
+export function maxMultipartBytes(maxFileBytes: number): number {
+  return (maxFileBytes + maxMultipartFieldBytes) * maxUploadsPerRequest;
+}
+
 /** The headers of a request but for those of its body. */
 export function withoutBody({ headers }: IncomingMessage): Record<string, string> {
   const kept = Object.entries(headers).filter(
@@ -66,8 +71,7 @@ function requirePreflight({ headers }: IncomingMessage): void {
 
 /** What is too large whichever way it is read is refused before it is. */
 function refuseLarge({ headers }: IncomingMessage, maxFileBytes: number): void {
-  const most = (maxFileBytes + maxMultipartFieldBytes) * maxUploadsPerRequest;
-  if (Number(headers['content-length'] ?? 0) > most) throw tooLarge(maxFileBytes);
+  if (Number(headers['content-length'] ?? 0) > maxMultipartBytes(maxFileBytes)) throw tooLarge(maxFileBytes);
 }
 
 function toParams(operations: GraphQLOperation | GraphQLOperation[]): GraphQLParams | GraphQLParams[] {

@@ -1,10 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { type Answer, guest, type Person } from '../support/client.ts';
 import { startOwnS3 } from '../support/services/s3.ts';
-import { upload } from '../support/upload.ts';
+import { upload, uploadQuery } from '../support/upload.ts';
 
 let url: string;
 let ada: Person;
@@ -80,6 +82,34 @@ it('sends who reads to the store itself where it is told to, and checks the URL 
     await app.stop();
   }
 });
+
+it('has no upload wait for long for those of clients that went silent', async () => {
+  const app = await startApp({ ...settings, IDLE_TIMEOUT_MS: '500' });
+  try {
+    const cora = await guest(app.url, 'Cora');
+    const stalled = Array.from({ length: 4 }, () => stall(app.url, cora.token));
+    const { errors } = await upload(app.url, cora.token, { bytes: 'Hello' });
+    expect(errors).toEqual([]);
+    await Promise.all(stalled);
+  } finally {
+    await app.stop();
+  }
+});
+
+/** Begins an upload and sends no more of it; resolves once the server has cut it off. */
+async function stall(to: string, token: string): Promise<void> {
+  const { hostname, port } = new URL(to);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  const field = (name: string) => `--b\r\nContent-Disposition: form-data; name="${name}"`;
+  const operations = JSON.stringify({ query: uploadQuery, variables: { file: null } });
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n` +
+      `${field('operations')}\r\n\r\n${operations}\r\n${field('map')}\r\n\r\n{"0":["variables.file"]}\r\n` +
+      `${field('0')}; filename="a"\r\n\r\n${'x'.repeat(20_000)}`,
+  );
+  await once(socket, 'close');
+}
 
 describe('a direct upload', () => {
   const start = `mutation ($input: StartUploadInput!) {

@@ -60,6 +60,7 @@ export async function startGateway(options: Partial<GatewayOptions> = {}) {
     clientDir: '/nowhere',
     maxConnections: 1_000,
     maxSubscriptions: 100,
+    idleMs: 60_000,
     trustProxy: false,
     health: createHealth({ ready: {}, metrics: async () => ({ type: 'text/plain', text: '' }) }),
     drainMs: 0,
@@ -81,7 +82,8 @@ function createDomain({ connected }: Backstage): Domain {
     },
   };
   const avatars = { picture: async () => null };
-  return { presence, avatars, accounts: {}, channels: {}, messages: {}, receipts: {} } as unknown as Domain;
+  const uploads = { maxBytes: 1_000_000 };
+  return { presence, avatars, uploads, accounts: {}, channels: {}, messages: {}, receipts: {} } as unknown as Domain;
 }
 
 /** Sessions without signatures: a token is whatever `signIn` answered. */

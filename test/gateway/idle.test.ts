@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { createSchema } from 'graphql-yoga';
+import { expect, it, vi } from 'vitest';
+import { longestRequestMs } from '../../api/gateway/idle.ts';
+import type { Context, Domain } from '../../schema/context.ts';
+import { startGateway } from '../support/gateway.ts';
+import { execute } from '../support/wire.ts';
+
+const idleMs = 200;
+
+function say(url: string, text: string): Socket {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  socket.write(text);
+  return socket;
+}
+
+const post = (type: string, body: string) =>
+  `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\nContent-Type: ${type}\r\nContent-Length: 1000\r\n\r\n${body}`;
+
+it.each([
+  ['JSON', post('application/json', '{"query":')],
+  [
+    'files',
+    post('multipart/form-data; boundary=b', '--b\r\nContent-Disposition: form-data; name="operations"\r\n\r\n{'),
+  ],
+  ['nothing', post('application/json', '')],
+])('who is silent in the middle of sending %s is cut off; who waits for the server is not', async (_, text) => {
+  let answer = (_: string) => {};
+  const late = new Promise<string>((resolve) => {
+    answer = resolve;
+  });
+  const schema = createSchema<Context>({
+    typeDefs: 'type Query { late: String! }',
+    resolvers: { Query: { late: () => late } },
+  });
+  const { gateway, url } = await startGateway({ idleMs, schema });
+  try {
+    const waiting = execute(url, '{ late }');
+    for (let n = 0; n < 3; n++) await once(say(url, text), 'close');
+    answer('at last');
+    expect(await waiting).toEqual({ data: { late: 'at last' } });
+  } finally {
+    await gateway.stop();
+  }
+});
+
+it('who does not read a file is cut off, and the store is told', async () => {
+  const body = new Readable({ read: () => void body.push(Buffer.alloc(65_536)) });
+  const uploads = {
+    maxBytes: 1_000,
+    urls: { isValid: () => true },
+    outgoing: async () => ({ key: 'file/a', filename: 'a', mimetype: 'video/mp4', size: 1e12 }),
+    readUrl: async () => null,
+    read: async () => body,
+  };
+  const { gateway, url } = await startGateway({ idleMs, domain: { uploads } as unknown as Domain });
+  try {
+    const socket = say(url, `GET /files/${crypto.randomUUID()}/file/a HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await once(socket, 'readable');
+    await vi.waitFor(() => expect(body.destroyed).toBe(true), 5_000);
+    socket.destroy();
+  } finally {
+    await gateway.stop();
+  }
+});
+
+it('a big file may take its time as long as it comes', () => {
+  expect(longestRequestMs(1_000)).toBe(300_000);
+  expect(longestRequestMs(16_384 * 3_600)).toBe(3_600_000);
+});
