@@ -46,6 +46,14 @@ export function createAvatars(options: {
     return toPicture(body);
   }
 
+  async function fromUpload(uploadId: string): Promise<Picture | null> {
+    const body = await thumbnail(uploadId).catch((error: unknown) => {
+      logger.warn({ error, uploadId }, 'the picture could not be read; another is served');
+      return null;
+    });
+    return body && { type: 'image/webp', body };
+  }
+
   return {
     /** Where a user's picture is: elsewhere once it is another. */
     url: ({ id, avatarId }: Pick<User, 'id' | 'avatarId'>): string =>
@@ -55,8 +63,8 @@ export function createAvatars(options: {
     async picture(userId: string): Promise<Picture | null> {
       const user = await database.prisma.user.findUnique({ where: { id: userId } });
       if (user === null) return null;
-      const own = user.avatarId === null ? null : await thumbnail(user.avatarId);
-      if (own) return { type: 'image/webp', body: own };
+      const own = user.avatarId === null ? null : await fromUpload(user.avatarId);
+      if (own) return own;
       const fetched = await (user.email === null ? null : fromGravatar(user.email))?.catch((error: unknown) => {
         logger.warn({ error, userId }, 'the picture could not be fetched from Gravatar; the drawn one is served');
         return null;

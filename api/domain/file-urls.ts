@@ -13,7 +13,7 @@ const windowMs = 3_600_000;
  * @param options.publicUrl where clients reach this server; empty: URLs are paths
  */
 export function createFileUrls(options: { secret: string; publicUrl: string; now?: () => number }) {
-  const { secret, publicUrl, now = Date.now } = options;
+  const { secret, publicUrl, now = () => Date.now() } = options;
   const key = createHmac('sha256', secret).update('URLs of files').digest();
   const sign = (id: string, variant: FileVariant, expires: number) =>
     createHmac('sha256', key).update(`${id}/${variant}/${expires}`).digest('base64url');

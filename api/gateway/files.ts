@@ -6,7 +6,6 @@ import { validate } from 'uuid';
 import { isShown } from '../domain/file-kinds.ts';
 import type { FileVariant } from '../domain/file-urls.ts';
 import type { OutgoingFile, Uploads } from '../domain/uploads.ts';
-import { UnavailableError } from '../errors.ts';
 import type { ByteRange } from '../infra/objects/objects.ts';
 import type { Handler } from './gateway.ts';
 
@@ -23,12 +22,8 @@ export function createFileHandler(uploads: Pick<Uploads, 'urls' | 'outgoing' | '
     if (file === null) return refuse(response, 404, 'There is no such file any more.');
     const expires = Number(query.get('expires'));
     const headers = headersOf(file, `"${id}-${variant}"`, expires);
-    const elsewhere = await uploads.readUrl(file.key, {
-      type: headers['content-type'],
-      disposition: headers['content-disposition'],
-      expiresAt: new Date(expires),
-    });
-    if (elsewhere !== null) {
+    const elsewhere = request.method === 'GET' && (await readUrl(uploads, file, headers, expires));
+    if (elsewhere) {
       response.writeHead(307, { location: elsewhere, 'cache-control': 'private, no-store' }).end();
       return;
     }
@@ -42,6 +37,17 @@ function readPath({ url = '', method }: IncomingMessage) {
   const [, id, variant] = /^\/files\/([\da-f-]{36})\/(file|thumbnail)\/[^/]*$/.exec(path) ?? [];
   if (id === undefined || !validate(id) || (method !== 'GET' && method !== 'HEAD')) return null;
   return { id, variant: variant as FileVariant, query: new URLSearchParams(search) };
+}
+
+/** Where the store gives the file by itself, to a GET alone: that is what the URL is signed for. */
+function readUrl(
+  uploads: Pick<Uploads, 'readUrl'>,
+  { key }: OutgoingFile,
+  headers: ReturnType<typeof headersOf>,
+  expires: number,
+): Promise<string | null> {
+  const as = { type: headers['content-type'], disposition: headers['content-disposition'] };
+  return uploads.readUrl(key, { ...as, expiresAt: new Date(expires) });
 }
 
 /** What a browser could run is offered as a download, and where it is opened all the same it can do nothing. */
@@ -79,19 +85,17 @@ async function send(given: {
     response.writeHead(416, { 'content-range': `bytes */${file.size}` }).end();
     return;
   }
-  const length = range ? range.end - range.start + 1 : file.size;
-  const body = request.method === 'HEAD' || length === 0 ? null : await open(read, file.key, range);
+  const { start, end } = range ?? { start: 0, end: file.size - 1 };
+  const length = end - start + 1;
+  const isEmpty = request.method === 'HEAD' || length === 0;
+  // Never more than was said to come, whatever the store has there.
+  const body = isEmpty ? null : await read(file.key, { start, end });
+  if (body === null && !isEmpty) return refuse(response, 404, 'There is no such file any more.');
   const part = range ? { 'content-range': `bytes ${range.start}-${range.end}/${file.size}` } : {};
   response.writeHead(range ? 206 : 200, { ...headers, ...part, 'content-length': length });
   if (body === null) response.end();
   // Whoever has seen enough goes away in the middle.
   else await pipeline(body, response).catch(() => response.destroy());
-}
-
-async function open(read: Uploads['read'], key: string, range: ByteRange | undefined) {
-  const body = await read(key, range);
-  if (body === null) throw new UnavailableError(`the object ${key} is gone`);
-  return body;
 }
 
 /** One range, as RFC 9110 section 14 has it; of several, or under another `If-Range`, the whole file is served. */

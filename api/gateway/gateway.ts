@@ -15,6 +15,7 @@ import { createGraphiQL } from './graphiql.ts';
 import { createGraphQL, type RequestContext } from './graphql.ts';
 import type { createHealth } from './health.ts';
 import { cutOffIdle, longestRequestMs } from './idle.ts';
+import { isUnavailable } from './mask.ts';
 import { isMultipart, maxMultipartBytes, readMultipart, withoutBody } from './multipart.ts';
 import { readRequestId } from './request-id.ts';
 import { createStatic } from './static.ts';
@@ -54,6 +55,7 @@ export interface GatewayOptions {
 const backlog = 65_535;
 /** How long requests may take to finish once the gateway is stopping, in milliseconds. */
 const finishMs = 5_000;
+const asText = { 'content-type': 'text/plain', 'cache-control': 'no-store' };
 /** How long a client that was answered in the middle of its request may go on sending, in milliseconds. */
 const lingerMs = 1_000;
 
@@ -119,10 +121,11 @@ export function createGateway(options: GatewayOptions) {
   }
 
   function fail(response: ServerResponse, error: unknown, requestId: string): void {
-    logger.error({ error, requestId }, 'a request failed');
+    const passes = isUnavailable(error);
+    if (!passes) logger.error({ error, requestId }, 'a request failed');
     if (response.headersSent) response.destroy();
-    else
-      response.writeHead(500, { 'content-type': 'text/plain' }).end(`Something went wrong. Request id: ${requestId}\n`);
+    else if (passes) response.writeHead(503, { ...asText, 'retry-after': '1' }).end('Not just now: try again.\n');
+    else response.writeHead(500, asText).end(`Something went wrong. Request id: ${requestId}\n`);
   }
 
   server.on('upgrade', (request, socket, head) => {

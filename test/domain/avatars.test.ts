@@ -89,6 +89,28 @@ describe('a picture that is drawn', () => {
   });
 });
 
+describe('a picture of one’s own', () => {
+  const avatarId = randomUUID();
+  const wearing = async () => {
+    const id = await user();
+    await database.prisma.user.update({ where: { id }, data: { avatarId } });
+    return id;
+  };
+
+  it('is the thumbnail of an upload', async () => {
+    const own = async (id: string) => (id === avatarId ? webp : null);
+    const avatars = createAvatars({ database, publicUrl: '', gravatar: null, thumbnail: own, logger });
+    expect(await avatars.picture(await wearing())).toEqual({ type: 'image/webp', body: webp });
+  });
+
+  it('is drawn while the store of files is away', async () => {
+    const away = () => Promise.reject(new Error('the store is away'));
+    const avatars = createAvatars({ database, publicUrl: '', gravatar: null, thumbnail: away, logger });
+    expect(await avatars.picture(await wearing())).toMatchObject(drawn);
+    expect(logger.lines).toMatchObject([{ level: 'warn' }]);
+  });
+});
+
 describe('a picture of Gravatar', () => {
   it('is asked for by the hash of the address', async () => {
     await withGravatar().picture(await user('ada@example.org'));

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { crc32, deflateSync } from 'node:zlib';
+import sharp from 'sharp';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { type GraphQLAnswer, guest, type Person } from '../support/client.ts';
@@ -286,6 +287,25 @@ describe('a file that is not what it seems', () => {
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(answer.headers.get('content-security-policy')).toContain('sandbox');
     expect(await answer.text()).toBe(bytes);
+  });
+
+  it.each([
+    ['a page', '<!DOCTYPE html><script>alert(1)</script>'],
+    ['an archive', 'PK\x05\x06'.padEnd(22, '\0')],
+    ['a script', '*/=1;alert(1)//'],
+  ])('is shown as the picture that it is as well, and as nothing else: %s', async (_, more) => {
+    for (const format of ['jpeg', 'png', 'gif', 'webp'] as const) {
+      const shown = sharp({ create: { width: 30, height: 20, channels: 3, background: 'teal' } });
+      const bytes = Buffer.concat([await shown.toFormat(format).toBuffer(), Buffer.from(more, 'latin1')]);
+      const { data, errors } = await send({ bytes, filename: 'a.html', type: 'text/html' });
+      expect(errors).toEqual([]);
+      const answer = await fetch(`${url}${data.upload.url}`);
+      expect(answer.headers.get('content-type')).toBe(`image/${format}`);
+      expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+      expect(answer.headers.get('content-security-policy')).toContain('sandbox');
+      const decoded = await sharp(Buffer.from(await answer.arrayBuffer())).metadata();
+      expect([decoded.format, decoded.width, decoded.height]).toEqual([format, 30, 20]);
+    }
   });
 
   it.each<[string, () => Buffer]>([

@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { appendFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
@@ -18,11 +20,11 @@ beforeAll(async () => {
   [ada, bob, eve] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob'), guest(url, 'Eve')]);
   const room = 'mutation { createRoom(input: { name: "Hall", visibility: PRIVATE }) { id } }';
   channelId = (await ada.ask(room)).createRoom.id;
-  const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
   await ada.ask(invite, { id: channelId, userId: bob.id });
   return app.stop;
 });
 
+const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
 const send = `mutation ($channelId: ID!, $text: String! = "", $ids: [ID!], $clientId: String) {
   send(input: { channelId: $channelId, text: $text, attachmentIds: $ids, clientId: $clientId }) {
     message { id text attachments { id filename url } }
@@ -34,6 +36,12 @@ async function stored(file: TestFile, who = ada, channel: string | null = channe
   const { data, errors } = await upload(url, who.token, file, channel);
   expect(errors).toEqual([]);
   return data.upload;
+}
+
+/** Where a file lies in the directory of all. */
+async function placeOf(id: string): Promise<string> {
+  const entries = await readdir(join(directory, 'files'), { recursive: true });
+  return entries.find((entry) => entry.endsWith(id)) ?? '';
 }
 
 const get = (path: string, headers: Record<string, string> = {}) => fetch(`${url}${path}`, { headers });
@@ -78,6 +86,30 @@ describe('an uploaded file', () => {
     expect((await get(path, { range: 'bytes=0-1', 'if-range': '"another"' })).status).toBe(200);
     const head = await fetch(`${url}${path}`, { method: 'HEAD' });
     expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '10000', '']);
+  });
+
+  it('is never more than it was said to be, whatever the store has of it', async () => {
+    const { url: path } = await stored({ bytes: 'Hello' });
+    const id = /\/files\/([^/]+)\//.exec(path)?.[1] ?? '';
+    await appendFile(join(directory, 'files', await placeOf(id)), ' and HTTP/1.1 200 OK');
+    expect(await (await get(path)).text()).toBe('Hello');
+  });
+
+  it.each([
+    ['video/mp4', Buffer.from('\0\0\0\x18ftypisom\0\0\x02\0isomiso2', 'latin1')],
+    ['video/webm', Buffer.from('\x1A\x45\xDF\xA3\x87\x42\x82\x84webm', 'latin1')],
+    ['audio/mpeg', Buffer.from('ID3\x03\0\0\0\0\0\0\xFF\xFB\x90\0', 'latin1')],
+    ['audio/ogg', Buffer.from(`OggS${'\0'.repeat(24)}\x01vorbis`, 'latin1')],
+  ])('is played from wherever one likes: %s', async (type, start) => {
+    const bytes = Buffer.concat([start, Buffer.alloc(200_000, 7)]);
+    const file = await stored({ bytes, type: 'text/html' });
+    expect(file).toMatchObject({ mimetype: type, thumbnailUrl: null });
+    const whole = await get(file.url);
+    expect([whole.headers.get('content-type'), whole.headers.get('accept-ranges')]).toEqual([type, 'bytes']);
+    expect(whole.headers.get('content-disposition')).toMatch(/^inline/);
+    const rest = await get(file.url, { range: 'bytes=150000-' });
+    expect([rest.status, rest.headers.get('content-type')]).toEqual([206, type]);
+    expect(Buffer.from(await rest.arrayBuffer()).equals(bytes.subarray(150_000))).toBe(true);
   });
 
   it('that is a picture has its size, a thumbnail, and tells nothing of where it was taken', async () => {
@@ -203,7 +235,6 @@ describe('a message with files', () => {
 
   it('gives who has left no URL any more', async () => {
     const kim = await guest(url, 'Kim');
-    const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
     await ada.ask(invite, { id: channelId, userId: kim.id });
     const { id } = await stored({ bytes: 'for members' });
     const { message } = (await ada.ask(send, { channelId, ids: [id] })).send;
@@ -212,6 +243,25 @@ describe('a message with files', () => {
     expect((await kim.ask(asked, { id: message.id, file: id })).file.url).toBe(message.attachments[0].url);
     await kim.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id: channelId });
     expect(await kim.ask(asked, { id: message.id, file: id })).toEqual({ node: null, file: null });
+  });
+
+  it('is read by an old URL until that expires, also by who has left, and then no more', async () => {
+    const dan = await guest(url, 'Dan');
+    await ada.ask(invite, { id: channelId, userId: dan.id });
+    const { id } = await stored({ bytes: 'for members' });
+    const { message } = (await ada.ask(send, { channelId, ids: [id] })).send;
+    const asked = 'query ($id: ID!) { node(id: $id) { ... on Message { attachments { url } } } }';
+    const old = (await dan.ask(asked, { id: message.id })).node.attachments[0].url;
+    await dan.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id: channelId });
+    expect((await dan.ask(asked, { id: message.id })).node).toBeNull();
+    expect(await (await get(old)).text()).toBe('for members');
+    vi.useFakeTimers({ toFake: ['Date'], now: Number(new URL(old, url).searchParams.get('expires')) + 1 });
+    try {
+      const late = await get(old);
+      expect([late.status, await late.text()]).toEqual([403, expect.stringContaining('expired')]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('has none left once it was deleted', async () => {
