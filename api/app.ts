@@ -106,6 +106,7 @@ function openObjects(config: Config, logger: Logger) {
   if (config.S3_BUCKET === undefined) return createFileObjects({ directory: `${config.DATA_DIR}/files` });
   return createS3Objects({
     endpoint: config.S3_ENDPOINT,
+    publicEndpoint: config.S3_PUBLIC_ENDPOINT,
     bucket: config.S3_BUCKET,
     region: config.S3_REGION,
     accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
@@ -154,6 +155,7 @@ async function makeGateway(given: {
     audiences,
     outboxes,
     clientDir: paths.client,
+    pictureOrigin: await originOf(given.ports.objects),
     maxConnections: config.RATE_LIMITS === 'on' ? config.MAX_CONNECTIONS : Number.POSITIVE_INFINITY,
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
     idleMs: config.IDLE_TIMEOUT_MS,
@@ -165,6 +167,13 @@ async function makeGateway(given: {
   });
   metrics.gauge('connections', 'Open WebSockets.', gateway.connections);
   return gateway;
+}
+
+/** Where the store gives files by itself, if it does. */
+async function originOf(objects: Ports['objects']): Promise<string | null> {
+  const as = { type: '', disposition: '', expiresAt: new Date(Date.now() + 60_000) };
+  const url = await objects?.readUrl('file/any', as);
+  return url ? new URL(url).origin : null;
 }
 
 async function readTls({ TLS_CERT_FILE, TLS_KEY_FILE }: Config): Promise<{ cert: string; key: string } | null> {

@@ -18,7 +18,9 @@ const variables = settings.superRefine((given, { addIssue }) => {
   for (const name of ['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const) {
     if (given.S3_BUCKET && !given[name]) refuse(name, 'is needed beside S3_BUCKET');
   }
-  if (given.S3_ENDPOINT && !given.S3_BUCKET) refuse('S3_BUCKET', 'is needed beside S3_ENDPOINT');
+  for (const name of ['S3_ENDPOINT', 'S3_PUBLIC_ENDPOINT'] as const) {
+    if (given[name] && !given.S3_BUCKET) refuse('S3_BUCKET', `is needed beside ${name}`);
+  }
   if ((given.TLS_CERT_FILE === undefined) !== (given.TLS_KEY_FILE === undefined))
     refuse(given.TLS_CERT_FILE ? 'TLS_KEY_FILE' : 'TLS_CERT_FILE', 'is needed beside the other of the two');
 });

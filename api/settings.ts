@@ -68,12 +68,14 @@ export const settings = z.object({
     .optional()
     .describe('Files are kept in this bucket of S3; made when it is not there. Unset: in DATA_DIR.'),
   S3_ENDPOINT: z.url().optional().describe("Where S3 is, if not Amazon's: https://s3.example.org"),
+  S3_PUBLIC_ENDPOINT: z
+    .url()
+    .optional()
+    .describe('Where clients reach S3, if not at S3_ENDPOINT: for direct uploads and S3_DIRECT_READS.'),
   S3_REGION: z.string().min(1).default('us-east-1').describe('The region of the bucket.'),
   S3_ACCESS_KEY_ID: z.string().min(1).optional().describe('Who signs in to S3.'),
   S3_SECRET_ACCESS_KEY: z.string().min(1).optional().describe('The secret of that key.'),
-  S3_DIRECT_READS: onOff('off').describe(
-    'on: who reads a file is sent to S3 for it, which clients are to reach at S3_ENDPOINT.',
-  ),
+  S3_DIRECT_READS: onOff('off').describe('on: who reads a file is sent to S3 for it.'),
   LOG_LEVEL: z
     .enum(logLevels)
     .default('warn')

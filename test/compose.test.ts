@@ -21,6 +21,7 @@ const own = Object.entries(compose.services).filter(([, { build }]) => build !==
 /** As Compose puts variables in. */
 function interpolate(value: string | number): string {
   return String(value)
+    .replace(/\$\{\w+:-([^}]*)\}/g, '$1')
     .replace(/\$\{JWT_SECRET:\?[^}]*\}/g, 'x'.repeat(32))
     .replace(/\$\{(?:POSTGRES_PASSWORD|S3_SECRET_ACCESS_KEY):\?[^}]*\}/g, 'secret');
 }

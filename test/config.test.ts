@@ -38,6 +38,7 @@ test.each([
   [{ SERVICES: 'bridge' }, ['DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS']],
   [{ SERVICES: 'gateway,gateway' }, ['DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS']],
   [{ DATABASE_URL: 'postgresql://localhost/parley' }, ['KAFKA_BROKERS', 'REDIS_URL', 'JWT_SECRET']],
+  [{ S3_PUBLIC_ENDPOINT: 'http://localhost:7070' }, ['S3_BUCKET']],
   [{ TLS_CERT_FILE: 'cert.pem' }, ['TLS_KEY_FILE']],
   [{ SERVICES: 'gateway,cook' }, ['SERVICES']],
   [{ REDIS_URL: 'redis://a, http://b' }, ['REDIS_URL']],

@@ -37,6 +37,8 @@ export interface GatewayOptions {
   outboxes: Outboxes;
   /** The built web client. */
   clientDir: string;
+  /** Where else than from here its pictures come; null: nowhere. */
+  pictureOrigin: string | null;
   maxConnections: number;
   maxSubscriptions: number;
   /** How long a client may be silent in the middle of its request, or not read its answer, in milliseconds. */
@@ -67,7 +69,7 @@ export function createGateway(options: GatewayOptions) {
   const sockets = createWebSockets({ ...options, graphql });
   const avatars = createAvatarHandler(domain.avatars);
   const files = createFileHandler(domain.uploads);
-  const client = createStatic(options.clientDir);
+  const client = createStatic(options.clientDir, options.pictureOrigin);
   const requestTimeout = longestRequestMs(maxMultipartBytes(domain.uploads.maxBytes));
   const server =
     options.tls === null

@@ -4,18 +4,26 @@ import sirv from 'sirv';
 import type { Handler } from './gateway.ts';
 
 const securityHeaders = {
-  'content-security-policy':
-    "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
 };
 
-/** Serves the built web client: its page for every path without an extension, and its assets, which never change. */
-export function createStatic(directory: string): Handler {
+/** Redirections are looked at as well: pictures may end at the store of files. */
+function contentPolicy(pictureOrigin: string | null): string {
+  const pictures = ["'self'", 'data:', ...(pictureOrigin === null ? [] : [pictureOrigin])].join(' ');
+  return `default-src 'self'; img-src ${pictures}; connect-src 'self' ws: wss:; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+}
+
+/**
+ * Serves the built web client: its page for every path without an extension, and its assets, which never change.
+ * @param pictureOrigin where else than from here its pictures come; null: nowhere
+ */
+export function createStatic(directory: string, pictureOrigin: string | null): Handler {
   if (!existsSync(`${directory}/index.html`)) {
     return (_request, response) =>
       notFound(response, 'The web client is not built: run `npm run build`. The API is at /graphql.\n');
   }
+  const headers = { ...securityHeaders, 'content-security-policy': contentPolicy(pictureOrigin) };
   const serve = sirv(directory, {
     single: true,
     etag: true,
@@ -23,7 +31,7 @@ export function createStatic(directory: string): Handler {
     brotli: true,
     setHeaders(response, path) {
       const cache = path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache';
-      for (const [name, value] of Object.entries({ ...securityHeaders, 'cache-control': cache }))
+      for (const [name, value] of Object.entries({ ...headers, 'cache-control': cache }))
         response.setHeader(name, value);
     },
   });

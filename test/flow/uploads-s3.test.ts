@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { type Answer, guest, type Person } from '../support/client.ts';
+import { startNetwork } from '../support/network.ts';
 import { startOwnS3 } from '../support/services/s3.ts';
 import { upload, uploadQuery } from '../support/upload.ts';
 
@@ -33,6 +34,20 @@ beforeAll(async () => {
     await stop();
   };
 });
+
+const start = `mutation ($input: StartUploadInput!) {
+  startUpload(input: $input) { id url expiresAt fields { name value } }
+}`;
+const finish = `mutation ($id: ID!) {
+  finishUpload(id: $id) { id filename mimetype byteSize width height url thumbnailUrl }
+}`;
+
+async function post({ url: target, fields }: Answer, bytes: Uint8Array): Promise<void> {
+  const form = new FormData();
+  for (const { name, value } of fields) form.append(name, value);
+  form.append('file', new Blob([bytes as BlobPart]));
+  await fetch(target, { method: 'POST', body: form });
+}
 
 const picture = () => sharp({ create: { width: 900, height: 300, channels: 3, background: 'gold' } });
 const read = async (path: string, headers = {}) =>
@@ -71,6 +86,7 @@ it('sends who reads to the store itself where it is told to, and checks the URL 
     const { data } = await upload(app.url, reader.token, { bytes }, room);
     const answer = await fetch(`${app.url}${data.upload.url}`, { redirect: 'manual' });
     expect(answer.status).toBe(307);
+    expect((await fetch(`${app.url}${data.upload.url}`, { method: 'HEAD' })).status).toBe(200);
     expect(answer.headers.get('location')).toMatch(settings['S3_ENDPOINT'] as string);
     for (const path of [data.upload.url, data.upload.thumbnailUrl]) {
       const followed = await fetch(`${app.url}${path}`);
@@ -111,23 +127,33 @@ async function stall(to: string, token: string): Promise<void> {
   await once(socket, 'close');
 }
 
-describe('a direct upload', () => {
-  const start = `mutation ($input: StartUploadInput!) {
-    startUpload(input: $input) { id url expiresAt fields { name value } }
-  }`;
-  const finish = `mutation ($id: ID!) {
-    finishUpload(id: $id) { id filename mimetype byteSize width height url thumbnailUrl }
-  }`;
+it('sends clients to where they reach the store', async () => {
+  const outside = await startNetwork(settings['S3_ENDPOINT'] as string);
+  const app = await startApp({ ...settings, S3_DIRECT_READS: 'on', S3_PUBLIC_ENDPOINT: outside.url });
+  try {
+    const cora = await guest(app.url, 'Cora');
+    const bytes = await picture().png().toBuffer();
+    const input = { filename: 'a.png', byteSize: bytes.length };
+    const ticket = (await cora.ask(start, { input })).startUpload;
+    expect(ticket.url).toMatch(outside.url);
+    await post(ticket, bytes);
+    const { finishUpload } = await cora.ask(finish, { id: ticket.id });
+    const answer = await fetch(`${app.url}${finishUpload.url}`, { redirect: 'manual' });
+    const there = answer.headers.get('location') as string;
+    expect(there).toMatch(outside.url);
+    expect((await fetch(there)).status).toBe(200);
+    expect((await fetch(app.url)).headers.get('content-security-policy')).toContain(
+      `img-src 'self' data: ${outside.url};`,
+    );
+  } finally {
+    await app.stop();
+    await outside.stop();
+  }
+});
 
+describe('a direct upload', () => {
   async function begin(byteSize: number, filename = 'big.bin'): Promise<Answer> {
     return (await ada.ask(start, { input: { channelId, filename, byteSize } })).startUpload;
-  }
-
-  async function post({ url: target, fields }: Answer, bytes: Uint8Array): Promise<void> {
-    const form = new FormData();
-    for (const { name, value } of fields) form.append(name, value);
-    form.append('file', new Blob([bytes as BlobPart]));
-    await fetch(target, { method: 'POST', body: form });
   }
 
   it('is posted to the store, taken over, and sent like any other', async () => {

@@ -58,6 +58,7 @@ export async function startGateway(options: Partial<GatewayOptions> = {}) {
     audiences: createAudiences({ metrics: { executed: () => {}, delivered: () => {} } }),
     outboxes: createOutboxes({ windowMs: 2, socketBytes: 1_048_576, nodeBytes: 67_108_864, onOverflow: () => {} }),
     clientDir: '/nowhere',
+    pictureOrigin: null,
     maxConnections: 1_000,
     maxSubscriptions: 100,
     idleMs: 60_000,

@@ -29,6 +29,8 @@ import {
 export interface S3Options {
   /** Where it is, unless it is Amazon's. */
   endpoint?: string | undefined;
+  /** Where clients reach it, unless it is there as well. */
+  publicEndpoint?: string | undefined;
   /** Made when it is not there. */
   bucket: string;
   region: string;
@@ -54,6 +56,7 @@ const maxRemoved = 1_000;
 export async function createS3Objects(options: S3Options): Promise<Objects> {
   const { bucket: Bucket, directReads, logger } = options;
   const client = connect(options);
+  const signer = connect({ ...options, endpoint: options.publicEndpoint ?? options.endpoint });
   const turn = pLimit(maxUploads);
 
   async function put(key: string, body: Readable, { type, signal }: PutOptions): Promise<number> {
@@ -89,7 +92,7 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
   }
 
   async function post(key: string, { bytes, expiresAt }: { bytes: number; expiresAt: Date }): Promise<PostForm> {
-    const { url, fields } = await createPresignedPost(client, {
+    const { url, fields } = await createPresignedPost(signer, {
       Bucket,
       Key: checkKey(key),
       Fields: { 'Content-Type': postedType },
@@ -121,7 +124,7 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     if (!directReads) return null;
     const as = { ResponseContentType: type, ResponseContentDisposition: disposition };
     const expiresIn = Math.max(1, Math.round((expiresAt.getTime() - Date.now()) / 1_000));
-    return getSignedUrl(client, new GetObjectCommand({ Bucket, Key: checkKey(key), ...as }), { expiresIn });
+    return getSignedUrl(signer, new GetObjectCommand({ Bucket, Key: checkKey(key), ...as }), { expiresIn });
   }
 
   async function remove(keys: readonly string[]): Promise<void> {
