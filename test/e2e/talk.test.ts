@@ -1,9 +1,10 @@
-import type { Browser } from 'playwright-core';
+import type { Browser, Request } from 'playwright-core';
 import sharp from 'sharp';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { openWindow, overflowing, said, say, startBrowser, type Window } from '../support/browser.ts';
 import { type Network, startNetwork } from '../support/network.ts';
+import { startOwnS3 } from '../support/services/s3.ts';
 
 let browser: Browser;
 let url: string;
@@ -168,10 +169,102 @@ test('somebody sends files: pictures are shown to both, small and whole, and any
       new URL((await page.locator('a.picture').getAttribute('href')) ?? '', url).href,
     );
     expect(await sharp(await whole.body()).metadata()).toMatchObject({ format: 'jpeg', width: 1_200 });
+    const [tab] = await Promise.all([page.context().waitForEvent('page'), page.locator('a.picture').click()]);
+    await vi.waitFor(async () => expect(await tab.evaluate(() => document.images[0]?.naturalWidth)).toBe(1_200));
+    await tab.close();
     const file = page.getByRole('link', { name: /notes\.txt/ });
     const text = await page.request.get(new URL((await file.getAttribute('href')) ?? '', url).href);
     expect(await text.text()).toBe('Remember the milk');
   }
   expect(await overflowing(ada)).toEqual([]);
   expect([...ada.problems, ...bob.problems]).toEqual([]);
+});
+
+test('files are dropped and chosen, those that are too many are left out, and one that is removed is sent no further', async () => {
+  const ada = await look('Ada');
+  const bob = await look('Bob');
+  await expectTalking(ada, 'Bob');
+  const { page } = ada;
+  const dropped = await page.evaluateHandle(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(['Remember the milk'], 'notes.txt'));
+    return transfer;
+  });
+  await page.locator('.conversation').dispatchEvent('drop', { dataTransfer: dropped });
+  await page.getByText('Ready to send').waitFor();
+  await page.getByRole('button', { name: 'Send' }).click();
+  await bob.page.getByRole('link', { name: /notes\.txt/ }).waitFor();
+
+  const files = Array.from({ length: 12 }, (_, n) => ({ name: `${n}.txt`, mimeType: '', buffer: Buffer.from('x') }));
+  await page.route('**/graphql', (route) => (isUpload(route.request()) ? undefined : route.continue()));
+  await page.locator('input[type=file]').setInputFiles(files);
+  await page.getByText('2 files were left out: a message takes at most 10.').waitFor();
+  const ended = page.waitForEvent('requestfailed', (request) => isUpload(request));
+  await page.getByRole('button', { name: 'Remove 3.txt' }).click();
+  expect((await ended).failure()?.errorText).toContain('ABORTED');
+  expect(await page.getByText('left out').count()).toBe(0);
+  expect(await page.getByRole('button', { name: /^Remove/ }).count()).toBe(9);
+});
+
+const isUpload = (request: Request) => (request.headers()['content-type'] ?? '').startsWith('multipart/form-data');
+
+test('pictures are shown also where the store gives them by itself', async () => {
+  const { address, stop } = await startOwnS3();
+  const app = await startApp({
+    S3_ENDPOINT: address.endpoint,
+    S3_BUCKET: 'pictures',
+    S3_ACCESS_KEY_ID: address.accessKeyId,
+    S3_SECRET_ACCESS_KEY: address.secretAccessKey,
+    S3_DIRECT_READS: 'on',
+  });
+  try {
+    const ada = await look('Ada', app.url);
+    const bob = await look('Bob', app.url);
+    await expectTalking(ada, 'Bob');
+    const buffer = await sharp({ create: { width: 900, height: 600, channels: 3, background: 'gold' } })
+      .png()
+      .toBuffer();
+    await ada.page.locator('input[type=file]').setInputFiles([{ name: 'sun.png', mimeType: 'image/png', buffer }]);
+    await ada.page.getByText('Ready to send').waitFor();
+    await ada.page.getByRole('button', { name: 'Send' }).click();
+    const shown = bob.page.getByRole('img', { name: 'sun.png' });
+    await vi.waitFor(
+      async () => expect(await shown.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(640),
+      10_000,
+    );
+    expect(bob.problems).toContainEqual(expect.stringContaining(`asked ${address.endpoint}/pictures/thumbnail/`));
+  } finally {
+    await app.stop();
+    await stop();
+  }
+});
+
+test('files of a page that stays open can be read for ever', async () => {
+  const ada = await look('Ada');
+  const bob = await open(url);
+  await bob.page.clock.install();
+  await bob.page.reload();
+  await bob.page.getByLabel('Your name here').fill('Bob');
+  await bob.page.getByRole('button', { name: 'Find a stranger' }).click();
+  await Promise.all([expectTalking(ada, 'Bob'), expectTalking(bob, 'Ada')]);
+  await ada.page
+    .locator('input[type=file]')
+    .setInputFiles([{ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('Remember the milk') }]);
+  await ada.page.getByText('Ready to send').waitFor();
+  await ada.page.getByRole('button', { name: 'Send' }).click();
+  const link = bob.page.getByRole('link', { name: /notes\.txt/ });
+  const before = (await link.getAttribute('href')) as string;
+
+  const hours = 2;
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 });
+  try {
+    await bob.page.clock.fastForward(hours * 3_600_000);
+    await vi.waitFor(async () => expect(await link.getAttribute('href')).not.toBe(before), 20_000);
+    const [old, renewed] = await Promise.all(
+      [before, await link.getAttribute('href')].map((path) => fetch(new URL(path as string, url))),
+    );
+    expect([old?.status, renewed?.status]).toEqual([403, 200]);
+  } finally {
+    vi.useRealTimers();
+  }
 });

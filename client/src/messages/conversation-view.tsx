@@ -9,6 +9,7 @@ import { Confirm } from '../ui/dialog.tsx';
 import { EmptyState, FailureNote, Skeleton } from '../ui/notice.tsx';
 import { texts } from '../ui/texts.ts';
 import { useReadable } from '../ui/use-readable.ts';
+import { fileDrop } from '../uploads/file-drop.ts';
 import { NewFiles } from '../uploads/new-files.tsx';
 import { useUploads } from '../uploads/use-uploads.ts';
 import { Composer } from './composer.tsx';
@@ -66,7 +67,7 @@ export function ConversationView({ channelId, intro, outro }: ConversationViewPr
   useSeen({ channelId, entries, isReady, isAtEnd: scroll.isAtEnd });
   const uploads = useUploads(channelId, {
     bytes: limits.data?.limits.uploadBytes ?? Number.POSITIVE_INFINITY,
-    files: limits.data?.limits.attachments ?? 1,
+    files: limits.data?.limits.attachments ?? Number.POSITIVE_INFINITY,
   });
   const composer = useComposer({
     conversation,
@@ -80,7 +81,7 @@ export function ConversationView({ channelId, intro, outro }: ConversationViewPr
   const name = channel ? channelName(channel) : '';
   const isSided = channel?.kind !== 'ROOM';
   return (
-    <div className="conversation" data-sided={isSided || undefined}>
+    <div className="conversation" data-sided={isSided || undefined} {...(isClosed ? {} : fileDrop(uploads.add))}>
       {state.failure && !isReady && state.status !== 'ended' && (
         <FailureNote what={texts.messages.failed} failure={state.failure} />
       )}
@@ -131,7 +132,7 @@ export function ConversationView({ channelId, intro, outro }: ConversationViewPr
             context={composer.context}
             note={composer.note}
             canSend={composer.canSend}
-            files={<NewFiles files={uploads.files} remove={uploads.remove} />}
+            files={<NewFiles files={uploads.files} leftOut={uploads.leftOut} remove={uploads.remove} />}
             onAttach={uploads.add}
             onChange={composer.change}
             onSubmit={composer.submit}

@@ -35,7 +35,7 @@ export function MessageRow({ row, actions, isActive }: MessageRowProps) {
       {isFirst && <MessageHead author={message.author} at={message.sentAt} />}
       <div className="bubble" data-deleted={isDeleted || undefined}>
         {message.replyTo && !isDeleted && <Quote replyTo={message.replyTo} show={actions?.show} />}
-        <Attachments files={message.attachments} />
+        <Attachments messageId={message.id} given={message.attachments} />
         {isDeleted ? <em>{texts.messages.deleted}</em> : <MessageText text={message.text} />}
         <span className="bubble-foot">
           {message.editedAt && !isDeleted && <span className="bubble-note">{texts.messages.edited}</span>}

@@ -237,6 +237,8 @@ export const texts = {
     failure: ({ code }: Pick<Failure, 'code'>) => fileFailures[code] ?? failures[code],
     remove: (name: string) => `Remove ${name}`,
     one: 'A file',
+    leftOut: (count: number, most: number) =>
+      `${count === 1 ? 'One file was' : `${count} files were`} left out: a message takes at most ${most}.`,
     tooLarge: (most: number) => `Too large: at most ${size(most)}.`,
     size,
   },

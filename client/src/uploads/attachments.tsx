@@ -1,9 +1,17 @@
 import type { AttachmentPartsFragment } from '../gql/graphql.ts';
 import { Icon } from '../ui/icon.tsx';
 import { texts } from '../ui/texts.ts';
+import { useFreshFiles } from './use-fresh-files.ts';
+
+interface AttachmentsProps {
+  messageId: string;
+  /** As the message came with them. */
+  given: readonly AttachmentPartsFragment[];
+}
 
 /** The files of a message: pictures are shown, the others offered. */
-export function Attachments({ files }: { files: readonly AttachmentPartsFragment[] }) {
+export function Attachments({ messageId, given }: AttachmentsProps) {
+  const files = useFreshFiles(messageId, given);
   if (files.length === 0) return null;
   return (
     <ul className="attachments">
