@@ -56,7 +56,7 @@ const maxPictureBytes = 33_554_432;
 const ticketMs = 3_600_000;
 const rate = { points: 120, windowMs: 60_000 };
 
-/** Where an upload's bytes are. */
+/** Where an upload's bytes are; as they came in, they are elsewhere. */
 export const fileKey = (id: string): string => `file/${id}`;
 export const thumbnailKey = (id: string): string => `thumbnail/${id}`;
 const rawKey = (id: string): string => `raw/${id}`;
@@ -111,14 +111,32 @@ export function createUploads(options: {
     return { byteSize: clean.length, width, height };
   }
 
-  /** What a client has posted by itself, told by its bytes as any other. */
+  /**
+   * What a client has posted by itself, told by its bytes as any other, and kept as what it was then: for as long as its leave
+   * lasts, the client may post something else in its place.
+   */
   async function examine(id: string, bytes: number): Promise<Stored & { mimetype: string }> {
-    const key = fileKey(id);
-    const head = await objects.get(key, { start: 0, end: Math.min(bytes, sniffedBytes) - 1 });
-    if (head === null) throw new Error(`what was posted as ${key} is gone`);
-    const mimetype = await sniff(await buffer(head));
+    const key = rawKey(id);
+    const mimetype = await sniffStored(key, bytes);
     if (isPicture(mimetype)) return { mimetype, ...(await refinePicture(id, { key, bytes, mimetype })) };
+    const copy = await objects.copy(key, fileKey(id), { type: mimetype });
+    if (copy?.bytes !== bytes || (await sniffStored(copy.key, bytes)) !== mimetype)
+      throw new ConflictError('Another file was posted meanwhile: finish again.');
     return { mimetype, byteSize: bytes, width: null, height: null };
+  }
+
+  async function sniffStored(key: string, bytes: number): Promise<string> {
+    const head = await objects.get(key, { start: 0, end: Math.min(bytes, sniffedBytes) - 1 });
+    if (head === null) throw new ConflictError('The file was not posted as it was announced.');
+    return sniff(await buffer(head));
+  }
+
+  /** What was posted is kept for another try, unless its bytes are at fault. */
+  async function removePosted(id: string, error: unknown): Promise<never> {
+    // The collection finds what cannot be removed now.
+    if (error instanceof BadUserInputError || error instanceof TooLargeError)
+      await objects.remove([rawKey(id)]).catch(() => {});
+    throw error;
   }
 
   async function checkPlace(userId: string, channelId: string | null): Promise<void> {
@@ -213,7 +231,7 @@ export function createUploads(options: {
       await checkPlace(userId, channelId);
       const id = randomUUID();
       const expiresAt = new Date(Date.now() + ticketMs);
-      const form = await objects.post(fileKey(id), { bytes: byteSize, expiresAt });
+      const form = await objects.post(rawKey(id), { bytes: byteSize, expiresAt });
       if (form === null) throw new ConflictError('This server takes files by `upload` alone.');
       const data = { id, userId, channelId, filename: cleanFilename(filename), byteSize, createdAt: new Date() };
       await prisma.uploadTicket.create({ data });
@@ -229,11 +247,14 @@ export function createUploads(options: {
       if (done) return toFacts(done);
       const ticket = await prisma.uploadTicket.findFirst({ where: { id, userId } });
       if (ticket === null) throw new NotFoundError('No such upload was begun, or it was given up.');
-      const posted = await objects.head(fileKey(id));
+      const posted = await objects.head(rawKey(id));
       if (posted?.bytes !== ticket.byteSize) throw new ConflictError('The file was not posted as it was announced.');
       const { channelId, filename } = ticket;
-      const facts = await settle({ id, userId, channelId, filename }, examine(id, posted.bytes));
+      const stored = examine(id, posted.bytes).catch((error: unknown) => removePosted(id, error));
+      const facts = await settle({ id, userId, channelId, filename }, stored);
       await prisma.uploadTicket.deleteMany({ where: { id } });
+      // The collection finds what cannot be removed now.
+      await objects.remove([rawKey(id)]).catch(() => {});
       return facts;
     },
 

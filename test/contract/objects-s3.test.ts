@@ -37,10 +37,11 @@ describeObjects('over S3', async () => {
   };
 });
 
-test('a client posts an object by itself, of the size that was said and no other', async () => {
+test('a client posts an object by itself, of the size that was said and no other, as no other type, until a time', async () => {
   const objects = await open(server.address, `bucket-${randomUUID()}`);
-  const post = async (bytes: number, change: Record<string, string> = {}) => {
-    const form = await objects.post('file/a', { bytes: 1_000, expiresAt: new Date(Date.now() + 60_000) });
+  const begin = (ms: number) => objects.post('file/a', { bytes: 1_000, expiresAt: new Date(Date.now() + ms) });
+  const [valid, brief] = [await begin(60_000), await begin(0)];
+  const post = async (bytes: number, change: Record<string, string> = {}, form = valid) => {
     if (form === null) throw new Error('S3 takes posts');
     const data = new FormData();
     for (const { name, value } of form.fields) data.append(name, change[name] ?? value);
@@ -50,9 +51,11 @@ test('a client posts an object by itself, of the size that was said and no other
   expect(await post(1_001)).toBeGreaterThanOrEqual(400);
   expect(await post(999)).toBeGreaterThanOrEqual(400);
   expect(await post(1_000, { key: 'file/b' })).toBeGreaterThanOrEqual(400);
+  expect(await post(1_000, { 'Content-Type': 'text/html' })).toBeGreaterThanOrEqual(400);
   expect(await objects.head('file/a')).toBeNull();
   expect(await post(1_000)).toBeLessThan(300);
   expect(await objects.head('file/a')).toMatchObject({ bytes: 1_000 });
+  await vi.waitFor(async () => expect(await post(1_000, {}, brief)).toBeGreaterThanOrEqual(400), { timeout: 5_000 });
 });
 
 test('a client reads an object by itself where that is wanted, as what it is said to be, until a time', async () => {

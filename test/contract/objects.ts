@@ -112,6 +112,15 @@ export function describeObjects(name: string, create: () => Promise<ObjectsWorkb
       await vi.waitFor(async () => expect(await leftovers()).toBe(0));
     });
 
+    test('are copied, and stay what they were when the first is another', async () => {
+      const [from, to] = [`x/${randomUUID()}`, `x/${randomUUID()}`];
+      expect(await objects.copy(from, to, { type })).toBeNull();
+      await objects.put(from, Readable.from([Buffer.from('first')]), { type });
+      expect(await objects.copy(from, to, { type })).toMatchObject({ key: to, bytes: 5 });
+      await objects.put(from, Readable.from([Buffer.from('another')]), { type });
+      expect(String(await read(objects, to))).toBe('first');
+    });
+
     test('are stored many at once', async () => {
       const bodies = Array.from({ length: 20 }, () => [`many/${randomUUID()}`, randomBytes(300_000)] as const);
       await Promise.all(bodies.map(([key, body]) => objects.put(key, Readable.from([body]), { type })));
@@ -150,6 +159,8 @@ export function describeObjects(name: string, create: () => Promise<ObjectsWorkb
         await expect(objects.put(key, Readable.from(['x']), { type })).rejects.toThrow('no key');
         await expect(objects.get(key)).rejects.toThrow('no key');
         await expect(objects.head(key)).rejects.toThrow('no key');
+        await expect(objects.copy(key, 'x', { type })).rejects.toThrow('no key');
+        await expect(objects.copy('x', key, { type })).rejects.toThrow('no key');
         await expect(objects.remove([key])).rejects.toThrow('no key');
       },
     );

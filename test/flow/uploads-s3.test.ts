@@ -195,6 +195,28 @@ describe('a direct upload', () => {
     expect(await ada.codeOf(finish, { id: ticket.id })).toBe('CONFLICT');
   });
 
+  it.each<[string, () => Promise<Uint8Array>]>([
+    ['a file', async () => randomBytes(3_000)],
+    [
+      'a picture',
+      () =>
+        picture()
+          .withExif({ IFD0: { Copyright: 'somebody' } })
+          .jpeg()
+          .toBuffer(),
+    ],
+  ])('that was taken over stays what it is, whatever is posted after it: %s', async (_, make) => {
+    const bytes = await make();
+    const ticket = await begin(bytes.length);
+    await post(ticket, bytes);
+    const { finishUpload: file } = await ada.ask(finish, { id: ticket.id });
+    const before = await read(file.url);
+    expect(before.length).toBe(file.byteSize);
+    await post(ticket, randomBytes(bytes.length));
+    expect((await read(file.url)).equals(before)).toBe(true);
+    expect((await ada.ask(finish, { id: ticket.id })).finishUpload).toEqual(file);
+  });
+
   it.each([
     ['too large', { byteSize: 20_000_001 }, 'TOO_LARGE'],
     ['empty', { byteSize: 0 }, 'BAD_USER_INPUT'],

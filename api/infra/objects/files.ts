@@ -44,6 +44,14 @@ export async function createFileObjects({ directory }: { directory: string }): P
     return file?.createReadStream(range ?? {}) ?? null;
   }
 
+  async function copy(from: string, to: string, options: PutOptions): Promise<StoredObject | null> {
+    checkKey(to);
+    const body = await get(from);
+    if (body === null) return null;
+    await put(to, body, options);
+    return head(to);
+  }
+
   async function* list(): AsyncIterable<StoredObject> {
     for (const entry of await readdir(kept, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
@@ -66,6 +74,7 @@ export async function createFileObjects({ directory }: { directory: string }): P
     readUrl: async () => null,
     head,
     get,
+    copy,
     async remove(keys) {
       for (const key of keys) await rm(join(kept, checkKey(key)), { force: true });
     },

@@ -60,6 +60,8 @@ export interface Objects {
    * set to let clients.
    */
   readUrl(key: string, as: { type: string; disposition: string; expiresAt: Date }): Promise<string | null>;
+  /** Stores another object of the same bytes, as `put` does; null when there is nothing to copy. */
+  copy(from: string, to: string, options: PutOptions): Promise<StoredObject | null>;
   /** Removes what is there of these. */
   remove(keys: readonly string[]): Promise<void>;
   /** Every object, in no order. */

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
+  CopyObjectCommand,
   CreateBucketCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
@@ -127,6 +128,17 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     return getSignedUrl(signer, new GetObjectCommand({ Bucket, Key: checkKey(key), ...as }), { expiresIn });
   }
 
+  async function copy(
+    from: string,
+    to: string,
+    { type: ContentType, signal }: PutOptions,
+  ): Promise<StoredObject | null> {
+    const source = { CopySource: `${Bucket}/${checkKey(from)}`, MetadataDirective: 'REPLACE' } as const;
+    const command = new CopyObjectCommand({ Bucket, Key: checkKey(to), ...source, ContentType });
+    const copied = await client.send(command, signal && { abortSignal: signal }).catch(unlessMissing);
+    return copied && head(to);
+  }
+
   async function remove(keys: readonly string[]): Promise<void> {
     for (let n = 0; n < keys.length; n += maxRemoved) {
       const Objects = keys.slice(n, n + maxRemoved).map((key) => ({ Key: checkKey(key) }));
@@ -169,7 +181,7 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
   }
 
   await makeBucket();
-  return { put, post, head, get, readUrl, remove, list, sweep, ready, stop: async () => client.destroy() };
+  return { put, post, head, get, readUrl, copy, remove, list, sweep, ready, stop: async () => client.destroy() };
 }
 
 function connect({ endpoint, region, accessKeyId, secretAccessKey }: S3Options): S3Client {
