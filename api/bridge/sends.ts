@@ -58,12 +58,22 @@ SELECT n::int, seq + place AS seq, position + place AS position, version + 1 AS 
   (SELECT r.author_id FROM entry r WHERE r.id = reply_to_id) AS "replyToAuthorId"
 FROM allowed`;
 
-/** A file is attached once. */
+/**
+ * A file is attached once. Where a restored database lacks the upload's own row, it is made again of what the event says: the
+ * file is served by it, and kept.
+ */
 const unattached = `AND NOT EXISTS (
       SELECT FROM attachment a JOIN jsonb_array_elements(i.attachments) f ON a.id = (f ->> 'id')::uuid)`;
 const attached = `, attached AS (
   INSERT INTO attachment (id, message_id) SELECT (f ->> 'id')::uuid, a.id
   FROM allowed a CROSS JOIN LATERAL jsonb_array_elements(a.attachments) f
+), restored AS (
+  INSERT INTO upload (id, user_id, channel_id, filename, mimetype, byte_size, width, height, created_at)
+  SELECT f.id, a.author_id, a.channel_id, f.filename, f.mimetype, f."byteSize", f.width, f.height, a.sent_at
+  FROM allowed a CROSS JOIN LATERAL jsonb_to_recordset(a.attachments) AS f(
+    id uuid, filename text, mimetype text, "byteSize" int, width int, height int)
+  WHERE EXISTS (SELECT FROM users u WHERE u.id = a.author_id)
+  ON CONFLICT DO NOTHING
 )`;
 const statements = { plain: statementFor(false), withFiles: statementFor(true) };
 

@@ -9,7 +9,8 @@ const batch = 500;
 
 /**
  * Removes files that nothing refers to any more: what was never attached, what belonged to messages that were deleted or are
- * gone, and objects that no row knows. Whatever is younger than a grace is left alone: its message may yet be on its way.
+ * gone, and objects that no row knows. Whatever is younger than a grace is left alone: its message may yet be on its way. The
+ * grace is counted back from the newest change of a channel, which a restored database takes from the log only after a while.
  * Each step can end anywhere, is taken up by the next round, and may be taken by several processes at once.
  * @param options.graceMs longer than any lag of the log, in milliseconds
  */
@@ -33,7 +34,7 @@ export function createCollection(options: { database: Database; objects: Objects
     let keys: string[] = [];
     const flush = async () => {
       const ids = [...new Set(keys.map(idOf))];
-      const rows = await database.query<{ id: string }>('SELECT id FROM upload WHERE id = ANY($1::uuid[])', [ids]);
+      const rows = await database.query<{ id: string }>(referenced, [ids]);
       const known = new Set(rows.map(({ id }) => id));
       await objects.remove(keys.filter((key) => key.startsWith('raw/') || !known.has(idOf(key))));
       keys = [];
@@ -45,8 +46,13 @@ export function createCollection(options: { database: Database; objects: Objects
     if (keys.length > 0) await flush();
   }
 
+  async function newestChange(): Promise<number> {
+    const [newest] = await database.query<{ at: Date | null }>('SELECT max(last_activity_at) AS at FROM channel');
+    return newest?.at?.getTime() ?? 0;
+  }
+
   async function collect(): Promise<void> {
-    const before = new Date(Date.now() - graceMs);
+    const before = new Date(Math.min(Date.now(), await newestChange()) - graceMs);
     await removeUploads(before);
     await objects.sweep(before);
     await removeStrays(before);
@@ -75,6 +81,13 @@ export function createCollection(options: { database: Database; objects: Objects
 
 const form = /^(?:file|thumbnail|raw)\/[\da-f-]{36}$/;
 const idOf = (key: string): string => key.split('/')[1] ?? '';
+
+/** Those that have a row, or a message that is there. */
+const referenced = `
+SELECT id FROM upload WHERE id = ANY($1::uuid[])
+UNION ALL
+SELECT a.id FROM attachment a JOIN entry e ON e.id = a.message_id
+WHERE a.id = ANY($1::uuid[]) AND e.deleted_at IS NULL`;
 
 /** Neither somebody's picture nor a file of a message that is there. */
 const unreferenced = `

@@ -1,6 +1,12 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createBridge, WrongLogError } from '../../api/bridge/bridge.ts';
-import { type ChannelEvent, encodeEvent, NewerWireError, type Outcome } from '../../api/events.ts';
+import {
+  type AttachmentFacts,
+  type ChannelEvent,
+  encodeEvent,
+  NewerWireError,
+  type Outcome,
+} from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import type { StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
@@ -33,7 +39,11 @@ function records(values: readonly (ChannelEvent | Partial<StoredRecord>)[], from
   });
 }
 
-function said(text: string, clientId = text): ChannelEvent & { messageId: string } {
+function said(
+  text: string,
+  clientId = text,
+  attachments: AttachmentFacts[] = [],
+): ChannelEvent & { messageId: string } {
   return {
     ...base('owner'),
     type: 'MessageSent',
@@ -41,7 +51,7 @@ function said(text: string, clientId = text): ChannelEvent & { messageId: string
     clientId,
     text,
     replyToId: null,
-    attachments: [],
+    attachments,
   };
 }
 
@@ -93,6 +103,25 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
       [poison.eventId],
     );
     expect(body).toEqual(outcomes.get(poison.eventId));
+  });
+
+  test('a file that a restored database does not know is known again by the message that it is attached to', async () => {
+    const { bridge } = await createWorkbench();
+    const owner = factsOf('owner');
+    const picture = { id: idOf('lost'), filename: 'a.png', mimetype: 'image/png', byteSize: 7, width: 3, height: 2 };
+    const kept = { ...picture, id: idOf('kept'), byteSize: 8 };
+    await bridge.handle({ partition: 0, records: records([opened()]) });
+    await database.query(
+      `INSERT INTO upload (id, user_id, channel_id, filename, mimetype, byte_size, created_at)
+       VALUES ($1, $2, $3, 'kept', 'text/plain', 1, now())`,
+      [kept.id, owner.id, room],
+    );
+    await bridge.handle({ partition: 0, records: records([said('look', 'look', [picture, kept])], 1) });
+    const uploads = await database.prisma.upload.findMany({ orderBy: { byteSize: 'asc' } });
+    expect(uploads).toMatchObject([
+      { id: kept.id, filename: 'kept', byteSize: 1 },
+      { ...picture, userId: owner.id, channelId: room },
+    ]);
   });
 
   test.each([

@@ -111,6 +111,25 @@ it('removes objects that no row knows, and what a killed process left of a pictu
   expect(await keys()).toEqual([fileKey(id), thumbnailKey(id)].sort());
 });
 
+it('leaves alone what a message names, though no row of its own is there', async () => {
+  const [named, deleted] = [randomUUID(), randomUUID()];
+  await attach(named);
+  await attach(deleted, new Date());
+  await store(fileKey(named), fileKey(deleted));
+  await collect();
+  expect(await keys()).toEqual([fileKey(named)]);
+});
+
+it('leaves alone what a restored database may yet take from the log', async () => {
+  await database.query(`UPDATE channel SET last_activity_at = now() - interval '2 days'`);
+  const id = await addUpload();
+  const stray = fileKey(randomUUID());
+  await store(stray);
+  await collect();
+  expect(await rows()).toEqual([id]);
+  expect(await keys()).toEqual([fileKey(id), thumbnailKey(id), stray].sort());
+});
+
 it('touches nothing that is not its own', async () => {
   await store('something/else', 'file/no-id');
   await collect();
