@@ -48,21 +48,16 @@ export function createMessages(options: {
   const history = createHistory(options);
   const writers = new LRUCache<string, true>({ max: 50_000, ttl: accessTtlMs });
 
-  /** Why a send is refused here already, as an error; null when it may go to the log. */
-  async function refusalOf({ channelId, text, attachmentIds }: SendInput, userId: string): Promise<unknown> {
-    try {
-      checkText(text, { path: 'input.text', maxBytes: maxMessageBytes, mayBeEmpty: attachmentIds.length > 0 });
-      checkAttachments(attachmentIds, maxAttachments);
-    } catch (error) {
-      return error;
-    }
+  /** Refuses here already what the bridge would refuse. */
+  async function checkSend({ channelId, text, attachmentIds }: SendInput, userId: string): Promise<void> {
+    checkText(text, { path: 'input.text', maxBytes: maxMessageBytes, mayBeEmpty: attachmentIds.length > 0 });
+    checkAttachments(attachmentIds, maxAttachments);
     const key = `${channelId}:${userId}`;
-    if (writers.has(key)) return null;
+    if (writers.has(key)) return;
     const { channel, member } = await history.standing(channelId, userId);
     const refusal = maySend(channel, member);
-    if (refusal) return toError(refusal);
+    if (refusal) throw toError(refusal);
     writers.set(key, true);
-    return null;
   }
 
   /** The message that a change is about, with what the rules need to know of it. */
@@ -86,13 +81,15 @@ export function createMessages(options: {
       const { channelId, text, replyToId } = input;
       const clientId = input.clientId ?? randomUUID();
       const messageId = uuidV5(Buffer.from(`${viewer.userId}:${clientId}`), channelId);
-      const refusal = await refusalOf(input, viewer.userId);
-      if (refusal) {
+      let attachments: AttachmentFacts[];
+      try {
+        await checkSend(input, viewer.userId);
+        attachments = await toAttach(viewer, channelId, input.attachmentIds);
+      } catch (refusal) {
         const [landed] = input.clientId === null ? [] : await history.byIds([messageId]);
         if (landed) return landed;
         throw refusal;
       }
-      const attachments = await toAttach(viewer, channelId, input.attachmentIds);
       const said = { messageId, clientId, text, replyToId, attachments };
       return placed(await submit({ type: 'MessageSent', channelId, actorId: viewer.userId, ...said }));
     },

@@ -210,6 +210,9 @@ describe('a message with files', () => {
     const first = (await ada.ask(send, again)).send.message;
     expect((await ada.ask(send, again)).send.message).toEqual(first);
     expect(await ada.codeOf(send, { channelId, ids: [id] })).toBe('CONFLICT');
+    const gone = (await stored({ bytes: 'x' }, bob)).id;
+    expect((await ada.ask(send, { ...again, ids: [gone] })).send.message).toEqual(first);
+    expect(await ada.codeOf(send, { channelId, ids: [gone], clientId: 'another' })).toBe('BAD_USER_INPUT');
   });
 
   it('sent twice at once is one, and two that name one file are one and a refusal', async () => {
