@@ -3,7 +3,7 @@ import { schema } from '../schema/index.ts';
 import { createBridge } from './bridge/bridge.ts';
 import { type Config, paths } from './config.ts';
 import { createGateway } from './gateway/gateway.ts';
-import { createHealth } from './gateway/health.ts';
+import { createHealth, type ReadyCheck } from './gateway/health.ts';
 import { createProbes } from './gateway/probes.ts';
 import { createPgliteDatabase } from './infra/database/pglite.ts';
 import { createPostgresDatabase } from './infra/database/postgres.ts';
@@ -55,14 +55,9 @@ async function openAll(config: Config, logger: Logger, open: Open): Promise<numb
   const metrics = createMetrics();
   const ports = await openPorts(config, logger, open);
   const { database, pubsub, state, log, objects } = ports;
-  const ready = {
-    database: database.ready,
-    pubsub: pubsub.ready,
-    state: state.ready,
-    log: log.ready,
-    ...(objects && { objects: objects.ready }),
-  };
-  const health = createHealth({ ready, metrics: metrics.text });
+  const ready = { database: database.ready, pubsub: pubsub.ready, state: state.ready, log: log.ready };
+  const reported: Record<string, ReadyCheck> = objects ? { objects: objects.ready } : {};
+  const health = createHealth({ ready, reported, metrics: metrics.text });
   if (config.SERVICES.includes('bridge')) await open(createBridge({ ...ports, metrics: metrics.bridge, logger }));
   const front = config.SERVICES.includes('gateway')
     ? await makeGateway({ config, logger, open, metrics, ports, health })
@@ -108,6 +103,8 @@ function openObjects(config: Config, logger: Logger) {
     endpoint: config.S3_ENDPOINT,
     publicEndpoint: config.S3_PUBLIC_ENDPOINT,
     bucket: config.S3_BUCKET,
+    directory: `${config.DATA_DIR}/incoming`,
+    requestTimeoutMs: 60_000,
     region: config.S3_REGION,
     accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
     secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',

@@ -54,7 +54,7 @@ export function createCollection(options: { database: Database; objects: Objects
   async function collect(): Promise<void> {
     const before = new Date(Math.min(Date.now(), await newestChange()) - graceMs);
     await removeUploads(before);
-    await objects.sweep(before);
+    await objects.sweep(before, (key) => form.test(key));
     await removeStrays(before);
     await database.query('DELETE FROM upload_ticket WHERE created_at < $1', [before]);
   }

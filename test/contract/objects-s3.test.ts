@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { createS3Objects } from '../../api/infra/objects/s3.ts';
+import { createS3Objects, type S3Options } from '../../api/infra/objects/s3.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { type S3Address, startOwnS3 } from '../support/services/s3.ts';
 import { describeObjects } from './objects.ts';
@@ -16,16 +21,39 @@ beforeAll(async () => {
 const region = 'us-east-1';
 const type = 'text/plain';
 
-const open = (address: S3Address, bucket: string, directReads = false) =>
-  createS3Objects({ ...address, bucket, region, directReads, logger: createTestLogger() });
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'parley-spool-'));
+  return () => rm(directory, { recursive: true });
+});
+
+const open = (address: S3Address, bucket: string, options: Partial<S3Options> = {}) =>
+  createS3Objects({
+    ...address,
+    bucket,
+    region,
+    directory,
+    requestTimeoutMs: 60_000,
+    directReads: false,
+    logger: createTestLogger(),
+    ...options,
+  });
+
+/** The store's own client, for what other applications do in the same bucket. */
+function createClient(): S3Client {
+  const { endpoint, ...credentials } = server.address;
+  return new S3Client({ region, credentials, endpoint, forcePathStyle: true });
+}
 
 describeObjects('over S3', async () => {
   const bucket = `bucket-${randomUUID()}`;
   const objects = await open(server.address, bucket);
-  const { endpoint, ...credentials } = server.address;
-  const client = new S3Client({ region, credentials, endpoint, forcePathStyle: true });
+  const client = createClient();
   return {
     objects,
+    async abandon(key) {
+      await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: key }));
+    },
     async leftovers() {
       const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
       return Uploads.length;
@@ -60,7 +88,10 @@ test('a client posts an object by itself, of the size that was said and no other
 
 test('a client reads an object by itself where that is wanted, as what it is said to be, until a time', async () => {
   const bucket = `bucket-${randomUUID()}`;
-  const [objects, direct] = [await open(server.address, bucket), await open(server.address, bucket, true)];
+  const [objects, direct] = [
+    await open(server.address, bucket),
+    await open(server.address, bucket, { directReads: true }),
+  ];
   await objects.put('file/a', Readable.from([Buffer.from('Hello')]), { type });
   const as = {
     type: 'text/css',
@@ -76,6 +107,42 @@ test('a client reads an object by itself where that is wanted, as what it is sai
   expect((await fetch(url.replace('file/a', 'file/b'))).status).toBe(403);
   const brief = (await direct.readUrl('file/a', { ...as, expiresAt: new Date(Date.now() - 1_000) })) ?? '';
   await vi.waitFor(async () => expect((await fetch(brief)).status).toBe(403), { timeout: 5_000 });
+});
+
+test('uploads of other applications in the same bucket are theirs, and its own are found behind any number of them', async () => {
+  const Bucket = `bucket-${randomUUID()}`;
+  const objects = await open(server.address, Bucket);
+  const client = createClient();
+  const begin = (Key: string) => client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+  const others = Array.from({ length: 1_005 }, (_, n) => `another/${n}`);
+  await Promise.all(others.map(begin));
+  await begin('own/a');
+  await objects.sweep(new Date(Date.now() + 60_000), (key) => key.startsWith('own/'));
+  const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'own/' }));
+  expect(Uploads ?? []).toEqual([]);
+  const { Uploads: left } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'another/' }));
+  expect(left?.length).toBe(1_000);
+  client.destroy();
+});
+
+test('what is on its way in has no name on the disk', async () => {
+  const objects = await open(server.address, `bucket-${randomUUID()}`);
+  const body = new Readable({ read: () => {} });
+  body.push('cut off');
+  const put = objects.put('x/a', body, { type }).catch(() => 'given up');
+  await vi.waitFor(() => expect(body.readableLength).toBe(0));
+  await vi.waitFor(async () => expect(await readdir(directory)).toEqual([]));
+  body.destroy();
+  expect(await put).toBe('given up');
+});
+
+test('a store that does not answer in time is away', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const opening = open({ ...server.address, endpoint }, 'files', { requestTimeoutMs: 50 });
+  await expect(opening).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  silent.close();
 });
 
 test('processes that start together make one bucket', async () => {

@@ -1,6 +1,6 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
@@ -11,6 +11,7 @@ async function createWorkbench() {
   return {
     directory,
     objects: await createFileObjects({ directory }),
+    abandon: (key: string) => writeFile(join(directory, 'incoming', basename(key)), 'cut off'),
     leftovers: async () => (await readdir(join(directory, 'incoming'))).length,
     dispose: () => rm(directory, { recursive: true, force: true }),
   };

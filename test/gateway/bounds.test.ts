@@ -110,7 +110,7 @@ describe('a socket', () => {
 
 describe('a stop', () => {
   it('is said on both probes for as long as a balancer may need to hear of it, and what is under way is finished', async () => {
-    const health = createHealth({ ready: {}, metrics: async () => ({ type: 'text/plain', text: '' }) });
+    const health = createHealth({ ready: {}, reported: {}, metrics: async () => ({ type: 'text/plain', text: '' }) });
     const stopping = await startGateway({ drainMs: 500, health });
     const headers = { 'content-type': 'application/json' };
     const half = request(`${stopping.url}/graphql`, { method: 'POST', headers });

@@ -63,7 +63,7 @@ export async function startGateway(options: Partial<GatewayOptions> = {}) {
     maxSubscriptions: 100,
     idleMs: 60_000,
     trustProxy: false,
-    health: createHealth({ ready: {}, metrics: async () => ({ type: 'text/plain', text: '' }) }),
+    health: createHealth({ ready: {}, reported: {}, metrics: async () => ({ type: 'text/plain', text: '' }) }),
     drainMs: 0,
     tls: null,
     logger: backstage.logger,

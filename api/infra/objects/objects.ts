@@ -66,8 +66,11 @@ export interface Objects {
   remove(keys: readonly string[]): Promise<void>;
   /** Every object, in no order. */
   list(): AsyncIterable<StoredObject>;
-  /** Removes what is left of uploads that were begun before a time and never ended: their process was killed. */
-  sweep(before: Date): Promise<void>;
+  /**
+   * Removes what is left of uploads that were begun before a time and never ended: their process was killed.
+   * @param isOwn by key: the store may be another's as well
+   */
+  sweep(before: Date, isOwn: (key: string) => boolean): Promise<void>;
   /** Rejects when the store cannot be reached. */
   ready(): Promise<void>;
   stop(): Promise<void>;

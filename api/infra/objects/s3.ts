@@ -1,4 +1,5 @@
-import { Readable } from 'node:stream';
+import { mkdir } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
   CopyObjectCommand,
@@ -8,14 +9,14 @@ import {
   HeadBucketCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
+  type MultipartUpload,
   paginateListObjectsV2,
-  S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import pLimit from 'p-limit';
-import { UnavailableError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import {
   type ByteRange,
@@ -25,18 +26,17 @@ import {
   type PutOptions,
   type StoredObject,
 } from './objects.ts';
+import { createS3Client, rethrow, type S3Address, translate, unlessMissing, unlessOwned } from './s3-client.ts';
+import { spool } from './spool.ts';
 
-/** How the store is reached. */
-export interface S3Options {
-  /** Where it is, unless it is Amazon's. */
-  endpoint?: string | undefined;
+/** How the store is used. */
+export interface S3Options extends S3Address {
   /** Where clients reach it, unless it is there as well. */
   publicEndpoint?: string | undefined;
   /** Made when it is not there. */
   bucket: string;
-  region: string;
-  accessKeyId: string;
-  secretAccessKey: string;
+  /** Where what comes in waits until it is whole: on a disk of this machine, made when it is not there. */
+  directory: string;
   /** Clients read from the store itself. */
   directReads: boolean;
   logger: Logger;
@@ -46,29 +46,32 @@ export interface S3Options {
 const postedType = 'application/octet-stream';
 /** The smallest part that S3 takes, in bytes: two of them are held for each upload. */
 const partBytes = 5_242_880;
-/** How many uploads send their parts at once: others wait, and so does whoever sends them. */
+/** How many objects are sent to the store at once: others wait on the disk. */
 const maxUploads = 3;
-const connectTimeoutMs = 3_000;
-const requestTimeoutMs = 60_000;
+/** How many requests go on at once, but for those that read. */
+const maxSockets = 50;
+/** How many objects are read at once: each as slowly as its reader takes it. */
+const maxReaders = 1_000;
 /** How many objects one request removes at most. */
 const maxRemoved = 1_000;
 
 /** Objects in a bucket of S3, or of whatever speaks its protocol. */
 export async function createS3Objects(options: S3Options): Promise<Objects> {
-  const { bucket: Bucket, directReads, logger } = options;
-  const client = connect(options);
-  const signer = connect({ ...options, endpoint: options.publicEndpoint ?? options.endpoint });
+  const { bucket: Bucket, directory, directReads, logger } = options;
+  const client = createS3Client(options, maxSockets);
+  const reader = createS3Client(options, maxReaders);
+  // It asks the store for nothing.
+  const signer = createS3Client({ ...options, endpoint: options.publicEndpoint ?? options.endpoint }, 1);
   const turn = pLimit(maxUploads);
 
   async function put(key: string, body: Readable, { type, signal }: PutOptions): Promise<number> {
     checkKey(key);
-    // It may fail before its turn comes, and is found to have failed then.
+    // It may fail before it is read, and is found to have failed then.
     body.on('error', ignore);
-    let bytes = 0;
-    const counted = Readable.from(count(body, (more) => (bytes += more)));
     try {
-      await turn(() => upload(key, counted, type, signal));
-      return bytes;
+      const whole = await spool(directory, body, signal);
+      await turn(() => upload(key, whole.read(), type, signal)).finally(whole.close);
+      return whole.bytes;
     } catch (error) {
       body.destroy();
       throw body.errored ?? signal?.reason ?? translate(error);
@@ -114,7 +117,7 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
   async function get(key: string, range?: ByteRange): Promise<Readable | null> {
     const Range = range && `bytes=${range.start}-${range.end}`;
     const command = new GetObjectCommand({ Bucket, Key: checkKey(key), ...(Range ? { Range } : {}) });
-    const found = await client.send(command).catch(unlessMissing);
+    const found = await reader.send(command).catch(unlessMissing);
     return found ? (found.Body as Readable) : null;
   }
 
@@ -145,7 +148,8 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
       const { Errors = [] } = await client
         .send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }))
         .catch(rethrow);
-      if (Errors.length > 0) throw away(new Error(`${Errors.length} objects were not removed: ${Errors[0]?.Message}`));
+      if (Errors.length > 0)
+        throw translate(new Error(`${Errors.length} objects were not removed: ${Errors[0]?.Message}`));
     }
   }
 
@@ -161,12 +165,20 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     }
   }
 
-  async function sweep(before: Date): Promise<void> {
-    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket })).catch(rethrow);
-    for (const { Key, UploadId, Initiated } of Uploads) {
-      if (Initiated === undefined || Initiated >= before) continue;
+  async function sweep(before: Date, isOwn: (key: string) => boolean): Promise<void> {
+    for await (const { Key = '', UploadId, Initiated } of listUploads()) {
+      if (Initiated === undefined || Initiated >= before || !isOwn(Key)) continue;
       await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(unlessMissing);
     }
+  }
+
+  async function* listUploads(): AsyncIterable<MultipartUpload> {
+    let page: Partial<ListMultipartUploadsCommandOutput> = {};
+    do {
+      const command = new ListMultipartUploadsCommand({ Bucket, KeyMarker: page.NextKeyMarker });
+      page = await client.send(command).catch(rethrow);
+      yield* page.Uploads ?? [];
+    } while (page.IsTruncated);
   }
 
   async function ready(): Promise<void> {
@@ -180,52 +192,20 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     logger.info({ bucket: Bucket }, 'made the bucket for files');
   }
 
-  await makeBucket();
-  return { put, post, head, get, readUrl, copy, remove, list, sweep, ready, stop: async () => client.destroy() };
-}
-
-function connect({ endpoint, region, accessKeyId, secretAccessKey }: S3Options): S3Client {
-  return new S3Client({
-    region,
-    credentials: { accessKeyId, secretAccessKey },
-    // A name of a host for each bucket is Amazon's custom alone.
-    ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: { connectionTimeout: connectTimeoutMs, requestTimeout: requestTimeoutMs },
-  });
-}
-
-async function* count(body: Readable, add: (bytes: number) => void): AsyncGenerator<Buffer> {
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    add(chunk.length);
-    yield chunk;
+  function destroy(): void {
+    client.destroy();
+    reader.destroy();
+    signer.destroy();
   }
-}
 
-const missing = new Set(['NotFound', 'NoSuchKey', 'NoSuchBucket', 'NoSuchUpload']);
-const nameOf = (error: unknown) => (error instanceof Error ? error.name : '');
-
-function unlessMissing(error: unknown): null {
-  if (missing.has(nameOf(error))) return null;
-  throw translate(error);
-}
-
-/** Another process may have made it at the same moment. */
-function unlessOwned(error: unknown): void {
-  if (nameOf(error) !== 'BucketAlreadyOwnedByYou') throw translate(error);
-}
-
-function rethrow(error: unknown): never {
-  throw translate(error);
-}
-
-function translate(error: unknown): unknown {
-  return error instanceof Error ? away(error) : error;
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeBucket();
+  } catch (error) {
+    destroy();
+    throw error;
+  }
+  return { put, post, head, get, readUrl, copy, remove, list, sweep, ready, stop: async () => destroy() };
 }
 
 function ignore(): void {}
-
-function away(cause: Error): UnavailableError {
-  return new UnavailableError('The store of files cannot be reached just now: try again.', { cause });
-}
