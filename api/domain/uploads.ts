@@ -15,6 +15,7 @@ import type { Messages } from './messages.ts';
 import { toError } from './outcomes.ts';
 import { readPicture } from './pictures.ts';
 import { maySend } from './policies.ts';
+import { createQuotas, type Quotas } from './quotas.ts';
 
 /** A file on its way in. */
 export interface IncomingFile {
@@ -41,13 +42,9 @@ export interface Ticket extends PostForm {
 }
 
 /** Bounds on files, in bytes. */
-export interface UploadBounds {
+export interface UploadBounds extends Quotas {
   /** Of one file. */
   file: number;
-  /** Of all that a user has here. */
-  user: number;
-  /** Of all that a channel has. */
-  channel: number;
 }
 
 /** A picture is read whole. */
@@ -77,6 +74,7 @@ export function createUploads(options: {
 }) {
   const { database, objects, limits, standing, urls, bounds, attachableMs, rateLimits, logger } = options;
   const { prisma } = database;
+  const quotas = createQuotas({ database, bounds });
 
   async function limit(userId: string): Promise<void> {
     if (!rateLimits) return;
@@ -154,7 +152,7 @@ export function createUploads(options: {
   ): Promise<AttachmentFacts> {
     try {
       const whole = { ...upload, createdAt: new Date(), ...(await stored) };
-      await add(whole);
+      await quotas.take(whole, whole.byteSize, (query) => query(insertUpload, insertedOf(whole)));
       return toFacts(whole);
     } catch (error) {
       const known = await prisma.upload.findUnique({ where: { id: upload.id } });
@@ -172,35 +170,6 @@ export function createUploads(options: {
     return { mimetype, byteSize, width: null, height: null };
   }
 
-  /** Writes a file down where it still fits; one user's are counted one after another. */
-  async function add(upload: Upload): Promise<void> {
-    await database.transaction(async (transaction) => {
-      await transaction('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [upload.userId]);
-      const [used] = await transaction<{ user: string; channel: string }>(
-        `SELECT (SELECT coalesce(sum(byte_size), 0) FROM upload WHERE user_id = $1)::text AS "user",
-           (SELECT coalesce(sum(byte_size), 0) FROM upload WHERE channel_id = $2)::text AS channel`,
-        [upload.userId, upload.channelId],
-      );
-      refuseFull(Number(used?.user) + upload.byteSize, bounds.user, 'You have');
-      if (upload.channelId) refuseFull(Number(used?.channel) + upload.byteSize, bounds.channel, 'This channel has');
-      await transaction(
-        `INSERT INTO upload (id, user_id, channel_id, filename, mimetype, byte_size, width, height, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-        [
-          upload.id,
-          upload.userId,
-          upload.channelId,
-          upload.filename,
-          upload.mimetype,
-          upload.byteSize,
-          upload.width,
-          upload.height,
-          upload.createdAt,
-        ],
-      );
-    });
-  }
-
   return {
     /** Stores a file, for one channel, or for the viewer's own picture. */
     async upload(
@@ -208,10 +177,12 @@ export function createUploads(options: {
       { file, channelId }: { file: () => Promise<IncomingFile>; channelId: string | null },
     ): Promise<AttachmentFacts> {
       await checkPlace(userId, channelId);
+      const owner = { id: randomUUID(), userId, channelId };
+      const metered = await quotas.meter(owner);
       const { filename, body } = await file();
-      const id = randomUUID();
       try {
-        return await settle({ id, userId, channelId, filename: cleanFilename(filename) }, store(id, await peek(body)));
+        const stored = store(owner.id, await peek(metered(body)));
+        return await settle({ ...owner, filename: cleanFilename(filename) }, stored);
       } finally {
         body.destroy();
       }
@@ -233,8 +204,8 @@ export function createUploads(options: {
       const expiresAt = new Date(Date.now() + ticketMs);
       const form = await objects.post(rawKey(id), { bytes: byteSize, expiresAt });
       if (form === null) throw new ConflictError('This server takes files by `upload` alone.');
-      const data = { id, userId, channelId, filename: cleanFilename(filename), byteSize, createdAt: new Date() };
-      await prisma.uploadTicket.create({ data });
+      const ticket = [id, userId, channelId, cleanFilename(filename), byteSize, new Date()];
+      await quotas.take({ id, userId, channelId }, byteSize, (query) => query(insertTicket, ticket));
       return { id, expiresAt, ...form };
     },
 
@@ -350,6 +321,13 @@ function toFacts({ id, filename, mimetype, byteSize, width, height }: Upload): A
   return { id, filename, mimetype, byteSize, width, height };
 }
 
-function refuseFull(bytes: number, bound: number, whose: string): void {
-  if (bytes > bound) throw new ConflictError(`${whose} no room for this file: all files together take ${bound} bytes.`);
+const insertUpload = `
+INSERT INTO upload (id, user_id, channel_id, filename, mimetype, byte_size, width, height, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
+const insertTicket = `
+INSERT INTO upload_ticket (id, user_id, channel_id, filename, byte_size, created_at) VALUES ($1, $2, $3, $4, $5, $6)`;
+
+function insertedOf(upload: Upload): unknown[] {
+  const { id, userId, channelId, filename, mimetype, byteSize, width, height, createdAt } = upload;
+  return [id, userId, channelId, filename, mimetype, byteSize, width, height, createdAt];
 }

@@ -24,6 +24,7 @@ beforeAll(async () => {
     S3_ACCESS_KEY_ID: address.accessKeyId,
     S3_SECRET_ACCESS_KEY: address.secretAccessKey,
     MAX_UPLOAD_BYTES: '20000000',
+    MAX_USER_FILES_BYTES: '100000000',
   };
   const app = await startApp(settings);
   ({ url } = app);
@@ -215,6 +216,13 @@ describe('a direct upload', () => {
     await post(ticket, randomBytes(bytes.length));
     expect((await read(file.url)).equals(before)).toBe(true);
     expect((await ada.ask(finish, { id: ticket.id })).finishUpload).toEqual(file);
+  });
+
+  it('takes room from when it begins, and is not begun where there is none', async () => {
+    const kim = await guest(url, 'Kim');
+    const input = { filename: 'a', byteSize: 20_000_000 };
+    for (let n = 0; n < 5; n++) expect(await kim.codeOf(start, { input })).toBeNull();
+    expect(await kim.codeOf(start, { input: { ...input, byteSize: 1 } })).toBe('CONFLICT');
   });
 
   it.each([
