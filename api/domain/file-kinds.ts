@@ -4,9 +4,9 @@ import { fileTypeFromBuffer } from 'file-type';
 export const sniffedBytes = 4_100;
 
 /** Pictures that are read, made smaller and freed of what they tell beside what they show. */
-const pictures = new Set(['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/avif']);
+const pictures = new Set(['image/jpeg', 'image/png', 'image/apng', 'image/webp', 'image/gif', 'image/avif']);
 /** What a browser may show in its place: none of it is markup or script. */
-const shown = /^(?:image\/(?:jpeg|png|webp|gif|avif)|(?:audio|video)\/[\w.+-]+|text\/plain)$/;
+const shown = /^(?:image\/(?:jpeg|a?png|webp|gif|avif)|(?:audio|video)\/[\w.+-]+|text\/plain)$/;
 const unknown = 'application/octet-stream';
 
 /**

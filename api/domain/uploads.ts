@@ -101,12 +101,16 @@ export function createUploads(options: {
   ): Promise<Stored> {
     if (bytes > maxPictureBytes)
       throw new TooLargeError(`A picture takes at most ${maxPictureBytes} bytes: send a smaller one.`, maxPictureBytes);
-    const raw = await objects.get(key);
-    if (raw === null) throw new Error(`what was stored as ${key} is gone`);
-    const { body: clean, thumbnail, width, height } = await readPicture(await buffer(raw));
-    await objects.put(fileKey(id), Readable.from([clean]), { type: mimetype });
-    await objects.put(thumbnailKey(id), Readable.from([thumbnail]), { type: 'image/webp' });
-    return { byteSize: clean.length, width, height };
+    const open = async () => {
+      const raw = await objects.get(key, { start: 0, end: bytes - 1 });
+      if (raw === null) throw new ConflictError('The file is gone meanwhile: send it again.');
+      return buffer(raw);
+    };
+    return readPicture(open, async ({ body: clean, thumbnail, width, height }) => {
+      await objects.put(fileKey(id), Readable.from([clean]), { type: mimetype });
+      await objects.put(thumbnailKey(id), Readable.from([thumbnail]), { type: 'image/webp' });
+      return { byteSize: clean.length, width, height };
+    });
   }
 
   /**
