@@ -3,7 +3,9 @@ import type { Objects } from '../infra/objects/objects.ts';
 import type { Logger } from '../logger.ts';
 import { fileKey, thumbnailKey } from './uploads.ts';
 
-const everyMs = 3_600_000;
+const hour = 3_600_000;
+/** Soon enough for a process that never runs for an hour. */
+const firstMs = 60_000;
 /** How many files one round of a collection removes; the next goes on from there. */
 const batch = 500;
 
@@ -13,9 +15,18 @@ const batch = 500;
  * grace is counted back from the newest change of a channel, which a restored database takes from the log only after a while.
  * Each step can end anywhere, is taken up by the next round, and may be taken by several processes at once.
  * @param options.graceMs longer than any lag of the log, in milliseconds
+ * @param options.afterMs when the first round begins after the start, in milliseconds
+ * @param options.everyMs when the next one begins after that, in milliseconds
  */
-export function createCollection(options: { database: Database; objects: Objects; graceMs: number; logger: Logger }) {
-  const { database, objects, graceMs, logger } = options;
+export function createCollection(options: {
+  database: Database;
+  objects: Objects;
+  graceMs: number;
+  afterMs?: number;
+  everyMs?: number;
+  logger: Logger;
+}) {
+  const { database, objects, graceMs, afterMs = firstMs, everyMs = hour, logger } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
 
@@ -55,25 +66,30 @@ export function createCollection(options: { database: Database; objects: Objects
     const before = new Date(Math.min(Date.now(), await newestChange()) - graceMs);
     await removeUploads(before);
     await objects.sweep(before, (key) => form.test(key));
-    await removeStrays(before);
     await database.query('DELETE FROM upload_ticket WHERE created_at < $1', [before]);
+    await removeStrays(before);
   }
 
-  function run(): Promise<unknown> {
-    running = collect().catch((error: unknown) =>
+  async function run(): Promise<void> {
+    await collect().catch((error: unknown) =>
       logger.warn({ error }, 'files were not collected; the next round tries again'),
     );
-    return running;
+    if (timer) runAfter(everyMs);
+  }
+
+  function runAfter(ms: number): void {
+    timer = setTimeout(() => {
+      running = run();
+    }, ms);
   }
 
   return {
     /** One round. */
     collect,
-    start(): void {
-      timer = setInterval(run, everyMs);
-    },
+    start: () => runAfter(afterMs),
     async stop(): Promise<void> {
-      clearInterval(timer);
+      clearTimeout(timer);
+      timer = undefined;
       await running;
     },
   };

@@ -66,7 +66,7 @@ export function createUploads(options: {
   standing: Messages['standing'];
   urls: FileUrls;
   bounds: UploadBounds;
-  /** For how long an upload may be attached, in milliseconds: well before the collection takes it. */
+  /** For how long an upload may be finished, attached or shown, in milliseconds: well before the collection takes it. */
   attachableMs: number;
   /** Whether rates are limited at all. */
   rateLimits: boolean;
@@ -75,6 +75,8 @@ export function createUploads(options: {
   const { database, objects, limits, standing, urls, bounds, attachableMs, rateLimits, logger } = options;
   const { prisma } = database;
   const quotas = createQuotas({ database, bounds });
+
+  const ofLate = () => ({ gt: new Date(Date.now() - attachableMs) });
 
   async function limit(userId: string): Promise<void> {
     if (!rateLimits) return;
@@ -220,7 +222,7 @@ export function createUploads(options: {
     async finish({ userId }: Viewer, id: string): Promise<AttachmentFacts> {
       const done = await prisma.upload.findFirst({ where: { id, userId } });
       if (done) return toFacts(done);
-      const ticket = await prisma.uploadTicket.findFirst({ where: { id, userId } });
+      const ticket = await prisma.uploadTicket.findFirst({ where: { id, userId, createdAt: ofLate() } });
       if (ticket === null) throw new NotFoundError('No such upload was begun, or it was given up.');
       const posted = await objects.head(rawKey(id));
       if (posted?.bytes !== ticket.byteSize) throw new ConflictError('The file was not posted as it was announced.');
@@ -239,8 +241,8 @@ export function createUploads(options: {
      */
     async toAttach({ userId }: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]> {
       if (ids.length === 0) return [];
-      const createdAt = { gt: new Date(Date.now() - attachableMs) };
-      const found = await prisma.upload.findMany({ where: { id: { in: [...ids] }, userId, channelId, createdAt } });
+      const where = { id: { in: [...ids] }, userId, channelId, createdAt: ofLate() };
+      const found = await prisma.upload.findMany({ where });
       const facts = new Map(found.map((upload) => [upload.id, toFacts(upload)]));
       return ids.map((id, n) => {
         const one = facts.get(id);
@@ -250,9 +252,13 @@ export function createUploads(options: {
       });
     },
 
-    /** A picture that the viewer uploaded to be shown as the viewer's own; null when there is none with that id. */
+    /**
+     * A picture that the viewer uploaded to be shown as the viewer's own; null when there is none with that id, or it is too old
+     * and not shown.
+     */
     async ownPicture({ userId }: Viewer, id: string): Promise<Upload | null> {
-      const where = { id, userId, channelId: null, width: { not: null } };
+      const inUse = { user: { avatarId: id } };
+      const where = { id, userId, channelId: null, width: { not: null }, OR: [{ createdAt: ofLate() }, inUse] };
       return prisma.upload.findFirst({ where });
     },
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { createCollection } from '../../api/domain/collection.ts';
 import { fileKey, thumbnailKey } from '../../api/domain/uploads.ts';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
@@ -134,6 +134,22 @@ it('touches nothing that is not its own', async () => {
   await store('something/else', 'file/no-id');
   await collect();
   expect(await keys()).toEqual(['file/no-id', 'something/else']);
+});
+
+it('goes round again and again from soon after the start, also after a round that failed, until it is stopped', async () => {
+  const logger = createTestLogger();
+  const collection = createCollection({ database, objects, graceMs: -hour, afterMs: 1, everyMs: 1, logger });
+  const sweep = objects.sweep;
+  objects.sweep = () => Promise.reject(new Error('away'));
+  await addUpload();
+  collection.start();
+  await vi.waitFor(() => expect(logger.lines.length).toBeGreaterThan(2));
+  objects.sweep = sweep;
+  await addUpload({ isStored: false });
+  await vi.waitFor(async () => expect(await rows()).toEqual([]));
+  await collection.stop();
+  const id = await addUpload({ isStored: false });
+  expect(await rows()).toEqual([id]);
 });
 
 it('takes up where another round was cut off', async () => {

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { UnavailableError } from '../../errors.ts';
 import { type ByteRange, checkKey, type Objects, type PutOptions, type StoredObject } from './objects.ts';
 
 /**
- * Objects as files of a directory, which no other process may use meanwhile. One that is being stored has another name until it
- * is whole and on the disk.
+ * Objects as files of a directory, which several processes may share. One that is being stored has another name until it is whole
+ * and on the disk.
  * @param options.directory made when it is not there
  */
 export async function createFileObjects({ directory }: { directory: string }): Promise<Objects> {
@@ -23,15 +23,24 @@ export async function createFileObjects({ directory }: { directory: string }): P
     body.on('error', ignore);
     try {
       const bytes = await write(partial, body, signal);
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await makeFolder(dirname(path));
       await rename(partial, path);
-      await sync(dirname(path));
+      await sync(dirname(path)).catch(async (error: unknown) => {
+        await rm(path, { force: true });
+        throw error;
+      });
       return bytes;
     } catch (error) {
       body.destroy();
       await rm(partial, { force: true });
       throw translate(error);
     }
+  }
+
+  async function makeFolder(folder: string): Promise<void> {
+    const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+    // Those above it that are new as well are on the disk with theirs.
+    if (first) for (let made = folder; made.length >= first.length; made = dirname(made)) await sync(dirname(made));
   }
 
   async function head(key: string): Promise<StoredObject | null> {
@@ -53,9 +62,8 @@ export async function createFileObjects({ directory }: { directory: string }): P
   }
 
   async function* list(): AsyncIterable<StoredObject> {
-    for (const entry of await readdir(kept, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile()) continue;
-      const object = await head(join(entry.parentPath, entry.name).slice(kept.length + 1));
+    for await (const path of filesIn(kept)) {
+      const object = await head(path.slice(kept.length + 1));
       if (object) yield object;
     }
   }
@@ -87,6 +95,15 @@ export async function createFileObjects({ directory }: { directory: string }): P
     },
     stop: async () => {},
   };
+}
+
+/** One after another: there may be very many. */
+async function* filesIn(folder: string): AsyncIterable<string> {
+  for await (const entry of await opendir(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesIn(path);
+    else if (entry.isFile()) yield path;
+  }
 }
 
 async function write(path: string, body: Readable, signal: AbortSignal | undefined): Promise<number> {
