@@ -1,16 +1,19 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { paths } from '../../api/config.ts';
 import { createCollection } from '../../api/domain/collection.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
+import { createS3Objects } from '../../api/infra/objects/s3.ts';
 import { guest, type Person } from '../support/client.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
+import { startOwnS3 } from '../support/services/s3.ts';
 import { storedFiles, upload } from '../support/upload.ts';
 
 const megabyte = 1_000_000;
@@ -65,19 +68,48 @@ async function residentMegabytes(): Promise<number> {
   return (Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1_024) / megabyte;
 }
 
-test('ten files of 100 MB at once take less than 64 MB of memory', async () => {
-  await send(body(1));
+/** How much more memory the server takes while something is done. */
+async function growth(work: () => Promise<unknown>): Promise<number> {
   const before = await residentMegabytes();
   let most = before;
   const watching = setInterval(async () => {
     most = Math.max(most, await residentMegabytes());
   }, 20);
-  const answers = await Promise.all(Array.from({ length: 10 }, () => send(body(100))));
+  await work();
   clearInterval(watching);
+  return Math.round(most - before);
+}
+
+async function sendTen(): Promise<void> {
+  const answers = await Promise.all(Array.from({ length: 10 }, () => send(body(100))));
   for (const answer of answers) expect(JSON.parse(answer)).toEqual({ data: { upload: { byteSize: 100 * megabyte } } });
-  expect(most - before).toBeLessThan(64);
-  console.info(`memory grew by ${Math.round(most - before)} MB`);
+}
+
+test('ten files of 100 MB at once take less than 64 MB of memory', async () => {
+  await send(body(1));
+  const grown = await growth(sendTen);
+  expect(grown).toBeLessThan(64);
+  console.info(`memory grew by ${grown} MB`);
 });
+
+test('forty pictures at once take no more memory than two and a little', async () => {
+  const bytes = await sharp({ create: { width: 2_000, height: 1_500, channels: 3, background: 'black', noise } })
+    .png()
+    .toBuffer();
+  const uploads = (count: number) => Promise.all(Array.from({ length: count }, () => sendPicture(bytes)));
+  await uploads(4);
+  const grown = await growth(() => uploads(40));
+  expect(grown).toBeLessThan(128);
+  console.info(`memory grew by ${grown} MB, for pictures of ${Math.round((40 * bytes.length) / megabyte)} MB`);
+});
+
+const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+
+async function sendPicture(bytes: Buffer): Promise<void> {
+  const { data, errors } = await upload(server.url, ada.token, { bytes });
+  expect(errors).toEqual([]);
+  expect(data.upload.width).toBeGreaterThan(0);
+}
 
 test('a server that is killed in the middle of uploads leaves nothing of them after the next collection', async () => {
   await ada.ask('mutation { createRoom(input: { name: "Hall" }) { id } }');
@@ -86,18 +118,76 @@ test('a server that is killed in the middle of uploads leaves nothing of them af
   const before = (await storedFiles(directory)).length;
   const cutOff = Array.from({ length: 5 }, () => send(body(5, true)).catch(() => 'cut off'));
   await vi.waitFor(async () => expect((await storedFiles(directory)).length).toBe(before + 5));
+  const picture = await sharp({ create: { width: 7_000, height: 7_000, channels: 3, background: 'teal' } })
+    .png()
+    .toBuffer();
+  const refining = upload(server.url, ada.token, { bytes: picture }).catch(() => 'cut off');
+  await vi.waitFor(async () => expect(await readdir(join(directory, 'files', 'kept', 'raw'))).toHaveLength(1), {
+    interval: 5,
+  });
   await server.kill('SIGKILL');
-  expect(await Promise.all(cutOff)).toEqual(Array(5).fill('cut off'));
+  expect(await Promise.all([...cutOff, refining])).toEqual(Array(6).fill('cut off'));
 
   server = await startProcess({ DATA_DIR: directory });
   expect((await upload(server.url, ada.token, { bytes: 'after' })).errors).toEqual([]);
   await server.kill('SIGTERM');
   const database = await createPgliteDatabase({ dataDir: directory, migrations: paths.migrations });
   const objects = await createFileObjects({ directory: join(directory, 'files') });
-  const collection = createCollection({ database, objects, graceMs: -60_000, logger: createTestLogger() });
+  const collection = createCollection({ database, objects, graceMs: -600_000, logger: createTestLogger() });
   await objects.sweep(new Date(Date.now() + 60_000), () => true);
-  expect((await storedFiles(directory)).length).toBe(before + 1);
+  expect((await storedFiles(directory)).length).toBe(before + 2);
   await collection.collect();
   expect(await storedFiles(directory)).toEqual([]);
   await database.stop();
+});
+
+describe('over S3', () => {
+  let s3: Awaited<ReturnType<typeof startOwnS3>>;
+  let environment: Record<string, string>;
+
+  beforeEach(async () => {
+    s3 = await startOwnS3();
+    environment = {
+      DATA_DIR: directory,
+      S3_ENDPOINT: s3.address.endpoint,
+      S3_BUCKET: 'parley',
+      S3_ACCESS_KEY_ID: s3.address.accessKeyId,
+      S3_SECRET_ACCESS_KEY: s3.address.secretAccessKey,
+    };
+    await server.kill('SIGTERM');
+    server = await startProcess(environment);
+    ada = await guest(server.url, 'Ada');
+  });
+  afterEach(() => s3.stop());
+
+  const openStore = () => {
+    const { endpoint, accessKeyId, secretAccessKey } = s3.address;
+    const store = { endpoint, accessKeyId, secretAccessKey, region: 'us-east-1', bucket: 'parley', directory };
+    return createS3Objects({ ...store, directReads: false, requestTimeoutMs: 60_000, logger: createTestLogger() });
+  };
+
+  test('ten files of 100 MB at once take less than 64 MB of memory', async () => {
+    await send(body(12));
+    const grown = await growth(sendTen);
+    expect(grown).toBeLessThan(64);
+    console.info(`memory grew by ${grown} MB`);
+  });
+
+  test('a server that is killed in the middle of uploads leaves nothing of them', async () => {
+    const cutOff = Array.from({ length: 5 }, () => send(body(5, true)).catch(() => 'cut off'));
+    await vi.waitFor(async () => expect(await incomingFiles()).toBe(5));
+    await server.kill('SIGKILL');
+    expect(await Promise.all(cutOff)).toEqual(Array(5).fill('cut off'));
+    const objects = await openStore();
+    for await (const { key } of objects.list()) expect.unreachable(key);
+    expect(await readdir(join(directory, 'incoming'))).toEqual([]);
+    await objects.stop();
+  });
+
+  /** How many files without a name the server writes to. */
+  async function incomingFiles(): Promise<number> {
+    const folder = `/proc/${server.child.pid}/fd`;
+    const names = await Promise.all((await readdir(folder)).map((fd) => readlink(join(folder, fd)).catch(() => '')));
+    return names.filter((name) => name.startsWith(join(directory, 'incoming')) && name.endsWith(' (deleted)')).length;
+  }
 });
