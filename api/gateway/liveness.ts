@@ -22,14 +22,16 @@ export function ping(connection: Connection): void {
 }
 
 /**
- * A pong says that its peer has read everything up to the ping. One that nobody asked for says nothing: a peer that does not
- * read could send those for ever.
+ * A pong says that its peer has read everything up to the ping whose data it repeats. Any other is a sign of life only where
+ * nothing waits for the peer to read: one that does not read could send those for ever.
  */
 export function heard(connection: Connection, data: Buffer): void {
+  const { outbox, readBytes } = connection;
+  const sent = outbox.handedBytes();
   const read = Number(String(data));
-  const isAnswer = data.length > 0 && read >= connection.readBytes && read <= connection.outbox.handedBytes();
-  if (!isAnswer) return;
-  connection.readBytes = read;
+  const isAnswer = data.length > 0 && read >= readBytes && read <= sent;
+  if (!isAnswer && outbox.isBlocked()) return;
+  connection.readBytes = isAnswer ? read : sent;
   connection.silentPings = 0;
 }
 

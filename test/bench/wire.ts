@@ -39,7 +39,10 @@ export async function openWire(
   return wire;
 }
 
-const pong = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
+/** What answers a ping, masked by zeros. */
+function pong(data: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([0x8a, 0x80 | data.length, 0, 0, 0, 0]), data]);
+}
 
 function readFrames(socket: Socket, onOpen: () => void, onText: (text: Buffer) => void): void {
   let rest: Buffer = Buffer.alloc(0);
@@ -59,7 +62,7 @@ function readFrames(socket: Socket, onOpen: () => void, onText: (text: Buffer) =
       for (let end = frameEnd(bytes, at); end > 0; end = frameEnd(bytes, at)) {
         const opcode = (bytes[at] ?? 0) & 15;
         if (opcode === 1) onText(bytes.subarray(at + headerOf(bytes, at), end));
-        else if (opcode === 9) socket.write(pong);
+        else if (opcode === 9) socket.write(pong(bytes.subarray(at + headerOf(bytes, at), end)));
         at = end;
       }
     }

@@ -77,6 +77,17 @@ describe('a peer', () => {
     expect(peer.terminate).not.toHaveBeenCalled();
   });
 
+  it('lives while it answers in its own words, and nothing waits for it to read', () => {
+    const peer = connect();
+    for (let n = 0; n < 100; n++) {
+      peer.outbox.sent += 1_000_000;
+      peer.ping();
+      peer.shout();
+    }
+    expect(peer.terminate).not.toHaveBeenCalled();
+    expect(peer.outlives()).toBe(1);
+  });
+
   it.each([[''], ['nonsense'], ['7000000'], ['-1']])('is not alive for what is no answer: "%s"', (data) => {
     const peer = connect();
     peer.outbox.sent = 6_000_000;
