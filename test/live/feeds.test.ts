@@ -68,7 +68,7 @@ describe('the feeds of a node', () => {
   ])('look up what they missed every so often, an eighth more or less (%d)', async (random, expected) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     vi.spyOn(Math, 'random').mockReturnValue(random);
-    const { source, stop } = await startFeeds({ checkMs: 1_000 });
+    const { source, stop } = await startFeeds({ checkMs: 1, awayCheckMs: 1_000 });
     for (let round = 1; round <= 3; round++) {
       await vi.advanceTimersByTimeAsync(expected - 1);
       expect(source.heads).toHaveBeenCalledTimes(round - 1);
