@@ -55,7 +55,7 @@ WITH input AS (
   FROM allowed
 )${hasFiles ? attached : ''}
 SELECT n::int, seq + place AS seq, position + place AS position, version + 1 AS version,
-  (SELECT r.author_id FROM entry r WHERE r.id = reply_to_id) AS "replyToAuthorId"
+  (SELECT r.author_id FROM entry r WHERE r.id = allowed.reply_to_id) AS "replyToAuthorId"
 FROM allowed`;
 
 /**
