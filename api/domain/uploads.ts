@@ -151,22 +151,25 @@ export function createUploads(options: {
     if (refusal) throw toError(refusal);
   }
 
-  /** Writes down what was stored, or takes it away again, unless a call at the same time has written it down. */
+  /** Writes down what was stored, where there is room for it. */
   async function settle(
     upload: Omit<Upload, 'createdAt' | keyof Stored | 'mimetype'>,
     stored: Promise<Stored & { mimetype: string }>,
   ): Promise<AttachmentFacts> {
-    try {
-      const whole = { ...upload, createdAt: new Date(), ...(await stored) };
-      await quotas.take(whole, whole.byteSize, (query) => query(insertUpload, insertedOf(whole)));
-      return toFacts(whole);
-    } catch (error) {
-      const known = await prisma.upload.findUnique({ where: { id: upload.id } });
-      if (known) return toFacts(known);
-      // The collection finds what cannot be removed now.
-      await objects.remove([fileKey(upload.id), thumbnailKey(upload.id)]).catch(() => {});
-      throw error;
-    }
+    const whole = { ...upload, createdAt: new Date(), ...(await stored) };
+    await quotas.take(whole, whole.byteSize, (query) => query(insertUpload, insertedOf(whole)));
+    return toFacts(whole);
+  }
+
+  async function removeStored(id: string): Promise<void> {
+    // The collection finds what cannot be removed now.
+    await objects.remove([fileKey(id), thumbnailKey(id)]).catch(() => {});
+  }
+
+  /** What was written down of an upload, if anything, by another call at the same time. */
+  async function settled(id: string, userId: string): Promise<AttachmentFacts | null> {
+    const upload = await prisma.upload.findFirst({ where: { id, userId } });
+    return upload && toFacts(upload);
   }
 
   async function store(id: string, { head, body }: Peeked): Promise<Stored & { mimetype: string }> {
@@ -189,6 +192,9 @@ export function createUploads(options: {
       try {
         const stored = store(owner.id, await peek(metered(body)));
         return await settle({ ...owner, filename: cleanFilename(filename) }, stored);
+      } catch (error) {
+        await removeStored(owner.id);
+        throw error;
       } finally {
         body.destroy();
       }
@@ -220,15 +226,16 @@ export function createUploads(options: {
      * @throws NotFoundError for what was not begun so; ConflictError when nothing was posted, or not all of it
      */
     async finish({ userId }: Viewer, id: string): Promise<AttachmentFacts> {
-      const done = await prisma.upload.findFirst({ where: { id, userId } });
-      if (done) return toFacts(done);
+      const done = await settled(id, userId);
+      if (done) return done;
       const ticket = await prisma.uploadTicket.findFirst({ where: { id, userId, createdAt: ofLate() } });
       if (ticket === null) throw new NotFoundError('No such upload was begun, or it was given up.');
       const posted = await objects.head(rawKey(id));
       if (posted?.bytes !== ticket.byteSize) throw new ConflictError('The file was not posted as it was announced.');
       const { channelId, filename } = ticket;
-      const stored = examine(id, posted.bytes).catch((error: unknown) => removePosted(id, error));
-      const facts = await settle({ id, userId, channelId, filename }, stored);
+      const facts = await settle({ id, userId, channelId, filename }, examine(id, posted.bytes)).catch(
+        async (error: unknown) => (await settled(id, userId)) ?? removePosted(id, error),
+      );
       await prisma.uploadTicket.deleteMany({ where: { id } });
       // The collection finds what cannot be removed now.
       await objects.remove([rawKey(id)]).catch(() => {});

@@ -1,6 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
+import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../support/app.ts';
@@ -10,6 +13,8 @@ import { startOwnS3 } from '../support/services/s3.ts';
 import { upload, uploadQuery } from '../support/upload.ts';
 
 let url: string;
+let directory: string;
+let client: S3Client;
 let ada: Person;
 let bob: Person;
 let channelId: string;
@@ -27,10 +32,13 @@ beforeAll(async () => {
     MAX_USER_FILES_BYTES: '100000000',
   };
   const app = await startApp(settings);
-  ({ url } = app);
+  ({ url, directory } = app);
+  const { endpoint, ...credentials } = address;
+  client = new S3Client({ region: 'us-east-1', credentials, endpoint, forcePathStyle: true });
   [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
   channelId = (await ada.ask('mutation { createRoom(input: { name: "Hall" }) { id } }')).createRoom.id;
   return async () => {
+    client.destroy();
     await app.stop();
     await stop();
   };
@@ -72,10 +80,30 @@ describe('files in S3', () => {
     expect(await sharp(await read(data.upload.thumbnailUrl)).metadata()).toMatchObject({ format: 'webp', width: 640 });
   });
 
-  it('are refused beyond the bound', async () => {
-    const { errors } = await upload(url, ada.token, { bytes: Buffer.alloc(20_000_001) }, channelId);
-    expect(errors[0]?.extensions['code']).toBe('TOO_LARGE');
+  it.each<[string, string, () => Uint8Array, string]>([
+    ['a file beyond the bound', 'TOO_LARGE', () => Buffer.alloc(20_000_001), 'here'],
+    ['a file for another channel', 'NOT_FOUND', () => Buffer.alloc(6_000_000), 'c_AAAAAAAAAAAAAAAAAAAAAA'],
+    [
+      'what seems a picture',
+      'BAD_USER_INPUT',
+      () => Buffer.from('GIF89a/*\x01\x00\x01\x00*/=1;alert(1)//', 'latin1'),
+      'here',
+    ],
+    ['a picture that is cut off', 'BAD_USER_INPUT', () => Buffer.from('ffd8ffe000104a46494600010100', 'hex'), 'here'],
+  ])('are refused, and nothing of them is left: %s', async (_, code, make, where) => {
+    const before = await stored();
+    const { errors } = await upload(url, ada.token, { bytes: make() }, where === 'here' ? channelId : where);
+    expect(errors[0]?.extensions['code']).toBe(code);
+    expect(await stored()).toEqual(before);
   });
+
+  /** All that the bucket holds, and what was begun in it, and what is on its way to it. */
+  async function stored(): Promise<unknown[]> {
+    const Bucket = settings['S3_BUCKET'];
+    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }));
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
+    return [Contents.map(({ Key }) => Key).sort(), Uploads, await readdir(join(directory, 'incoming'))];
+  }
 });
 
 it('sends who reads to the store itself where it is told to, and checks the URL first', async () => {
