@@ -180,6 +180,19 @@ describe('what is no picture that can be read is refused:', () => {
   });
 });
 
+it('keeps nothing else waiting while it is read', async () => {
+  const bytes = await sharp({ create: { width: 5_000, height: 4_000, channels: 3, background: 'teal' } })
+    .jpeg()
+    .toBuffer();
+  let turns = 0;
+  const turning = setInterval(() => {
+    turns += 1;
+  }, 1);
+  await read(bytes);
+  clearInterval(turning);
+  expect(turns).toBeGreaterThan(10);
+});
+
 it('is in memory only when its turn comes, two at once, and no more than a hundred wait', async () => {
   let opened = 0;
   const brought: (() => void)[] = [];
