@@ -65,13 +65,14 @@ export function createQuotas(options: { database: Pick<Database, 'query' | 'tran
   return {
     /**
      * A meter for a file that is to come in: it passes the file on, and fails with ConflictError once there is no room for all
-     * that comes in.
+     * that comes in. What it passes on is to be read to its end or destroyed.
      * @throws ConflictError where there is none as it is
      */
     async meter(file: FileOwner): Promise<(body: Readable) => Readable> {
       const rooms = await roomFor(database.query, file);
       for (const room of rooms) refuseFull(room, 1);
-      return (body) => Readable.from(count(rooms, body));
+      // It may fail when nobody reads it any more.
+      return (body) => Readable.from(count(rooms, body)).on('error', () => {});
     },
 
     /**

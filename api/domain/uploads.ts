@@ -189,13 +189,16 @@ export function createUploads(options: {
       const owner = { id: randomUUID(), userId, channelId };
       const metered = await quotas.meter(owner);
       const { filename, body } = await file();
+      const incoming = metered(body);
       try {
-        const stored = store(owner.id, await peek(metered(body)));
+        const stored = store(owner.id, await peek(incoming));
         return await settle({ ...owner, filename: cleanFilename(filename) }, stored);
       } catch (error) {
         await removeStored(owner.id);
         throw error;
       } finally {
+        // What came in is counted until this ends.
+        incoming.destroy();
         body.destroy();
       }
     },

@@ -98,6 +98,21 @@ it('what is posted as another kind while it is taken over is not taken over', as
   expect(kept && (await buffer(kept)).equals(bytes)).toBe(true);
 });
 
+it('a file that could not be stored takes no room any more', async () => {
+  const bring = (chunks: number) => {
+    const body = Readable.from(Array.from({ length: chunks }, () => Buffer.alloc(100_000, 'a')));
+    return { channelId: null, file: async () => ({ filename: 'a', body }) };
+  };
+  const uploads = open();
+  const put = objects.put;
+  objects.put = () => Promise.reject(new UnavailableError('away'));
+  for (let n = 0; n < 3; n++) {
+    await expect(uploads.upload(viewer, bring(90))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  }
+  objects.put = put;
+  expect(await uploads.upload(viewer, bring(100))).toMatchObject({ byteSize: 10_000_000 });
+});
+
 it('what is too old is neither finished nor shown, since it may be collected, unless it is shown already', async () => {
   const [late, shown] = [await posted(await picture()), await posted(await picture())];
   await open().finish(viewer, shown);
