@@ -181,7 +181,7 @@ describe('migrations over PostgreSQL', () => {
     const steps = await database.query<{ steps: number }>(
       'SELECT applied_steps_count AS steps FROM _prisma_migrations',
     );
-    expect(steps).toEqual(Array(4).fill({ steps: 1 }));
+    expect(steps).toEqual(Array(6).fill({ steps: 1 }));
   });
 });
 
