@@ -1,4 +1,4 @@
-import { PassThrough, type Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Upload } from 'graphql-upload-minimal';
 import type { FilePart } from '../../schema/builder.ts';
 import { BadUserInputError, ParleyError, TooLargeError } from '../errors.ts';
@@ -9,7 +9,7 @@ const patienceMs = 1_000;
 /** A file that is coming in, as the parser has it and as it is read. */
 interface Arrival {
   raw: Readable;
-  body: PassThrough;
+  body: Readable;
 }
 
 /**
@@ -35,13 +35,15 @@ export function createFiles(maxFileBytes: number) {
   return {
     /** A file of the parser, as it is to be read. */
     receive(raw: Readable): Readable {
-      const body = new PassThrough();
+      const body = new Readable({ read: () => void raw.resume() });
+      const pass = (chunk: Buffer) => body.push(chunk) || raw.pause();
       last = { raw, body };
       raw.once('limit', () => body.destroy(tooLarge(maxFileBytes)));
       raw.once('error', (error) => body.destroy(toFileError(error)));
+      raw.once('end', () => body.push(null));
       raw.on('pause', passOver);
-      body.once('close', () => raw.unpipe(body).resume());
-      raw.pipe(body);
+      raw.on('data', pass);
+      body.once('close', () => raw.off('data', pass).resume());
       return body;
     },
 

@@ -344,7 +344,7 @@ it('a thousand tiny files are a thousand files', async () => {
     for (const { errors } of await Promise.all(some)) expect(errors).toEqual([]);
   }
   expect((await storedFiles(directory)).length).toBe(before.length + 1_000);
-});
+}, 120_000);
 
 /** A PNG that says to be so large, and holds its first rows. */
 function png(width: number, height: number): Buffer {
