@@ -99,29 +99,59 @@ export interface Followed {
   stop(): void;
 }
 
-/** Follows a subscription; the variables are read anew at each reconnect. */
-export function follow(client: Client, query: string, variables: Record<string, unknown> = {}): Followed {
+type FollowedErrors = NonNullable<Followed['ended']>['errors'];
+
+/** After how long a subscription that was UNAVAILABLE is tried again, in milliseconds. */
+const againMs = 50;
+
+/**
+ * Follows a subscription; the variables are read anew at each reconnect.
+ * @param options.insists tries again where the answer is UNAVAILABLE, as an application does
+ */
+export function follow(
+  client: Client,
+  query: string,
+  variables: Record<string, unknown> = {},
+  { insists = false } = {},
+): Followed {
   const followed: Followed = { received: [], ended: null, stop: () => {} };
-  followed.stop = client.subscribe<Answer>(
-    { query, variables },
-    {
-      next: ({ data, errors }) => {
-        if (errors) followed.ended = { errors: errors as never };
-        else followed.received.push(Object.values(data)[0]);
-      },
-      error: (error) => {
-        followed.ended = { errors: Array.isArray(error) ? error : [{ extensions: { code: String(error) } }] };
-      },
-      complete: () => {
-        followed.ended ??= { errors: [] };
-      },
-    },
-  );
+  start();
   return followed;
+
+  function start(): void {
+    let isAgain = false;
+    const fail = (errors: FollowedErrors) => {
+      if (insists && errors[0]?.extensions?.['code'] === 'UNAVAILABLE') isAgain = true;
+      else followed.ended = { errors };
+    };
+    const finish = () => {
+      if (isAgain) setTimeout(start, againMs);
+      else followed.ended ??= { errors: [] };
+    };
+    followed.stop = client.subscribe<Answer>(
+      { query, variables },
+      {
+        next: ({ data, errors }) => {
+          if (errors) fail(errors as never);
+          else followed.received.push(Object.values(data)[0]);
+        },
+        error: (error) => {
+          fail(Array.isArray(error) ? error : [{ extensions: { code: String(error) } }]);
+          finish();
+        },
+        complete: finish,
+      },
+    );
+  }
 }
 
 /** Follows a channel's messages, resuming after the highest position that was received. */
-export function followMessages(client: Client, channelId: string, after: number | null): Followed {
+export function followMessages(
+  client: Client,
+  channelId: string,
+  after: number | null,
+  options: { insists?: boolean } = {},
+): Followed {
   const followed: { current: Followed | null } = { current: null };
   const variables = {
     channelId,
@@ -129,7 +159,7 @@ export function followMessages(client: Client, channelId: string, after: number 
       return followed.current?.received.at(-1)?.position ?? after;
     },
   };
-  followed.current = follow(client, messagesQuery, variables);
+  followed.current = follow(client, messagesQuery, variables, options);
   return followed.current;
 }
 

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
 import { type Answer, ask, type Followed, followMessages, guest, type Person, socket } from './client.ts';
 
@@ -8,11 +8,25 @@ const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
 const page = `query ($id: ID!, $after: String) { channel(id: $id) { messages(first: 100, after: $after) {
   nodes { id seq position kind clientId text sentAt editedAt deletedAt author { name } } pageInfo { hasNextPage endCursor } } } }`;
 
-/** A subscriber, and when each entry reached it. */
+/** A subscriber, whose connection breaks now and then. */
 interface Subscriber {
   followed: Followed;
+  drop(): void;
   end(): void;
 }
+
+/** What went on for a while. */
+interface Pace {
+  /** Sends that were acknowledged a second. */
+  acknowledged: number;
+  /** Entries that subscribers got a second, all of them together. */
+  delivered: number;
+  /** From a send to its acknowledgement, at the median, in milliseconds. */
+  sendMs: number;
+}
+
+/** How often one of the subscribers loses its connection, in milliseconds. */
+const dropMs = 500;
 
 /** People who talk in one room as fast as they can, and people who follow it over whatever happens. */
 export interface Load {
@@ -24,8 +38,10 @@ export interface Load {
   acknowledged(): number;
   /** Resolves once so many more were acknowledged. */
   progress(more: number, timeoutMs?: number): Promise<void>;
-  /** Milliseconds until the next entry reaches a subscriber. */
-  nextDelivery(): Promise<number>;
+  /** Milliseconds from now until each subscriber got something that was sent after now, in order: the last is the worst. */
+  firstDeliveries(): Promise<number[]>;
+  /** How fast it goes until what it is given is over. */
+  pace(during: Promise<unknown>): Promise<Pace>;
   /**
    * Ends the senders, then compares what each subscriber got with the history: every acknowledged message once, one order,
    * positions that rise, and nothing that is not in history.
@@ -44,18 +60,26 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
   const [owner] = people as [Person];
   const channelId = await openRoom(people, anyUrl);
   const acknowledged = new Map<string, string>();
+  /** By what was said: when it was first tried, in milliseconds since the epoch. */
+  const triedAt = new Map<string, number>();
+  const sendTimes: number[] = [];
   let isOver = false;
 
   const following = Array.from({ length: subscribers }, (_, n): Subscriber => {
     const client = socket(anyUrl, people[n % people.length]?.token ?? '');
-    const followed = followMessages(client, channelId, 0);
-    return { followed, end: () => void client.dispose() };
+    const followed = followMessages(client, channelId, 0, { insists: true });
+    return { followed, drop: client.drop, end: () => void client.dispose() };
   });
+  const dropping = setInterval(() => following[Math.floor(Math.random() * following.length)]?.drop(), dropMs);
   const talking = people.map(async ({ token }, n) => {
     for (let k = 0; !isOver; k++) {
       const clientId = `${n}-${k}`;
+      const from = Date.now();
+      triedAt.set(clientId, from);
       const id = await untilAcknowledged({ channelId, text: clientId, clientId }, token);
-      if (id !== null) acknowledged.set(clientId, id);
+      if (id === null) continue;
+      acknowledged.set(clientId, id);
+      sendTimes.push(Date.now() - from);
     }
   });
 
@@ -66,9 +90,24 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
       const code = answer?.errors[0]?.extensions['code'] ?? null;
       if (answer?.data?.send) return answer.data.send.message.id;
       if (code !== null && code !== 'UNAVAILABLE') throw new Error(`a send was refused: ${JSON.stringify(answer)}`);
-      await setTimeout(50);
+      await delay(50);
     }
     return null;
+  }
+
+  /** Milliseconds from a time until something that was tried after it is there. */
+  async function firstDelivery({ received }: Followed, from: number): Promise<number> {
+    let seen = received.length;
+    const isNew = ({ text }: Answer) => (triedAt.get(text) ?? 0) > from;
+    await vi.waitFor(
+      () => {
+        const fresh = received.slice(seen);
+        seen = received.length;
+        expect(fresh.some(isNew)).toBe(true);
+      },
+      { timeout: 120_000, interval: 5 },
+    );
+    return Date.now() - from;
   }
 
   const countDelivered = () => following.reduce((sum, { followed }) => sum + followed.received.length, 0);
@@ -84,13 +123,24 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
         interval: 20,
       });
     },
-    async nextDelivery() {
-      const [before, from] = [countDelivered(), Date.now()];
-      await vi.waitFor(() => expect(countDelivered()).toBeGreaterThan(before), { timeout: 60_000, interval: 5 });
-      return Date.now() - from;
+    async firstDeliveries() {
+      const from = Date.now();
+      const times = await Promise.all(following.map(({ followed }) => firstDelivery(followed, from)));
+      return times.sort((one, other) => one - other);
+    },
+    async pace(during) {
+      const [from, sent, delivered] = [Date.now(), sendTimes.length, countDelivered()];
+      await during;
+      const [seconds, times] = [(Date.now() - from) / 1_000, sendTimes.slice(sent).sort((one, other) => one - other)];
+      return {
+        acknowledged: Math.round(times.length / seconds),
+        delivered: Math.round((countDelivered() - delivered) / seconds),
+        sendMs: times[Math.floor(times.length / 2)] ?? Number.POSITIVE_INFINITY,
+      };
     },
     async verify() {
       isOver = true;
+      clearInterval(dropping);
       await Promise.all(talking);
       const history = await readHistory(anyUrl(), owner.token, channelId);
       checkHistory(history, acknowledged);
