@@ -9,13 +9,13 @@ import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } f
 import { beforeAll, expect, test, vi } from 'vitest';
 import { createS3Objects, type S3Options } from '../../api/infra/objects/s3.ts';
 import { createTestLogger } from '../support/logger.ts';
-import { type S3Address, startOwnS3 } from '../support/services/s3.ts';
+import type { S3Address } from '../support/services/s3.ts';
+import { sharedS3 } from '../support/services/shared.ts';
 import { describeObjects } from './objects.ts';
 
-let server: Awaited<ReturnType<typeof startOwnS3>>;
+let shared: S3Address;
 beforeAll(async () => {
-  server = await startOwnS3();
-  return server.stop;
+  shared = await sharedS3();
 });
 
 const region = 'us-east-1';
@@ -41,13 +41,13 @@ const open = (address: S3Address, bucket: string, options: Partial<S3Options> = 
 
 /** The store's own client, for what other applications do in the same bucket. */
 function createClient(): S3Client {
-  const { endpoint, ...credentials } = server.address;
+  const { endpoint, ...credentials } = shared;
   return new S3Client({ region, credentials, endpoint, forcePathStyle: true });
 }
 
 describeObjects('over S3', async () => {
   const bucket = `bucket-${randomUUID()}`;
-  const objects = await open(server.address, bucket);
+  const objects = await open(shared, bucket);
   const client = createClient();
   return {
     objects,
@@ -66,7 +66,7 @@ describeObjects('over S3', async () => {
 });
 
 test('a client posts an object by itself, of the size that was said and no other, as no other type, until a time', async () => {
-  const objects = await open(server.address, `bucket-${randomUUID()}`);
+  const objects = await open(shared, `bucket-${randomUUID()}`);
   const begin = (ms: number) => objects.post('file/a', { bytes: 1_000, expiresAt: new Date(Date.now() + ms) });
   const [valid, brief] = [await begin(60_000), await begin(0)];
   const post = async (bytes: number, change: Record<string, string> = {}, form = valid) => {
@@ -88,10 +88,7 @@ test('a client posts an object by itself, of the size that was said and no other
 
 test('a client reads an object by itself where that is wanted, as what it is said to be, until a time', async () => {
   const bucket = `bucket-${randomUUID()}`;
-  const [objects, direct] = [
-    await open(server.address, bucket),
-    await open(server.address, bucket, { directReads: true }),
-  ];
+  const [objects, direct] = [await open(shared, bucket), await open(shared, bucket, { directReads: true })];
   await objects.put('file/a', Readable.from([Buffer.from('Hello')]), { type });
   const as = {
     type: 'text/css',
@@ -111,7 +108,7 @@ test('a client reads an object by itself where that is wanted, as what it is sai
 
 test('uploads of other applications in the same bucket are theirs, and its own are found behind any number of them', async () => {
   const Bucket = `bucket-${randomUUID()}`;
-  const objects = await open(server.address, Bucket);
+  const objects = await open(shared, Bucket);
   const client = createClient();
   const begin = (Key: string) => client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
   const others = Array.from({ length: 1_005 }, (_, n) => `another/${n}`);
@@ -126,7 +123,7 @@ test('uploads of other applications in the same bucket are theirs, and its own a
 });
 
 test('what is on its way in has no name on the disk', async () => {
-  const objects = await open(server.address, `bucket-${randomUUID()}`);
+  const objects = await open(shared, `bucket-${randomUUID()}`);
   const body = new Readable({ read: () => {} });
   body.push('cut off');
   const put = objects.put('x/a', body, { type }).catch(() => 'given up');
@@ -140,28 +137,14 @@ test('a store that does not answer in time is away', async () => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
-  const opening = open({ ...server.address, endpoint }, 'files', { requestTimeoutMs: 50 });
+  const opening = open({ ...shared, endpoint }, 'files', { requestTimeoutMs: 50 });
   await expect(opening).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   silent.close();
 });
 
 test('processes that start together make one bucket', async () => {
   const bucket = `bucket-${randomUUID()}`;
-  const all = await Promise.all(Array.from({ length: 4 }, () => open(server.address, bucket)));
+  const all = await Promise.all(Array.from({ length: 4 }, () => open(shared, bucket)));
   await all[0]?.put('a', Readable.from([Buffer.from('x')]), { type });
   expect(await all[3]?.head('a')).toMatchObject({ bytes: 1 });
-});
-
-test('a store that is away is UNAVAILABLE, and found again by itself', async () => {
-  const own = await startOwnS3();
-  const objects = await open(own.address, 'files');
-  await own.kill('SIGKILL');
-  const put = () => objects.put('a', Readable.from([Buffer.from('x')]), { type });
-  await expect(put()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-  await expect(objects.get('a')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-  await expect(objects.ready()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-  await own.restart();
-  await vi.waitFor(put, { timeout: 10_000 });
-  expect(await objects.head('a')).toMatchObject({ bytes: 1 });
-  await own.stop();
 });

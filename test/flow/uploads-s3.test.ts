@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { type Answer, guest, type Person } from '../support/client.ts';
 import { startNetwork } from '../support/network.ts';
-import { startOwnS3 } from '../support/services/s3.ts';
+import { sharedS3 } from '../support/services/shared.ts';
 import { upload, uploadQuery } from '../support/upload.ts';
 
 let url: string;
@@ -22,7 +22,7 @@ let channelId: string;
 let settings: Record<string, string>;
 
 beforeAll(async () => {
-  const { address, stop } = await startOwnS3();
+  const address = await sharedS3();
   settings = {
     S3_ENDPOINT: address.endpoint,
     S3_BUCKET: `bucket-${randomUUID()}`,
@@ -40,7 +40,6 @@ beforeAll(async () => {
   return async () => {
     client.destroy();
     await app.stop();
-    await stop();
   };
 });
 

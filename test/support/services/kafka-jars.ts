@@ -9,10 +9,12 @@ const run = promisify(execFile);
 const version = '4.4.0';
 const cache = join(homedir(), '.cache', 'parley-kafka');
 
+/** Where they are once they were downloaded. */
+export const kafkaCache = join(cache, version);
+
 /** The directory of Kafka's jars: downloaded by Maven once, and found by later runs. */
 export async function findKafkaJars(): Promise<string> {
-  const libraries = join(cache, version);
-  if (existsSync(libraries)) return libraries;
+  if (existsSync(kafkaCache)) return kafkaCache;
   await mkdir(cache, { recursive: true });
   const directory = await mkdtemp(join(cache, 'download-'));
   await writeFile(join(directory, 'pom.xml'), pom);
@@ -20,11 +22,11 @@ export async function findKafkaJars(): Promise<string> {
   const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${target}`];
   await run('mvn', ['-q', '-B', '-f', join(directory, 'pom.xml'), ...copy]);
   // Another test may have been first.
-  await rename(target, libraries).catch((error: unknown) => {
-    if (!existsSync(libraries)) throw error;
+  await rename(target, kafkaCache).catch((error: unknown) => {
+    if (!existsSync(kafkaCache)) throw error;
   });
   await rm(directory, { recursive: true });
-  return libraries;
+  return kafkaCache;
 }
 
 const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">

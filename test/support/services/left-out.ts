@@ -1,74 +1,116 @@
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { kafkaCache } from './kafka-jars.ts';
 
-/** Those that need all of the services. */
-const filesOverAll = 'test/**/cluster*.test.ts';
+/** A real service that suites want. */
+interface Service {
+  name: string;
+  /** Names a running server, or may have one in a container. */
+  variable: string | null;
+  /** What a test file says that takes a server of any origin. */
+  shared: RegExp | null;
+  /** What a test file says that starts a server of its own, to do to it what it likes: that takes the programs. */
+  own: RegExp;
+  /** Whether its programs are here. */
+  isThere(): boolean;
+}
 
-/** Suites over a real service: what names a running one, and the programs that start one here. */
-const services = [
+const services: readonly Service[] = [
   {
     name: 'Kafka',
     variable: 'TEST_KAFKA_BROKERS',
-    files: 'test/**/*kafka*.test.ts',
-    isThere: () =>
-      hasProgram('java') && (existsSync(join(homedir(), '.cache', 'parley-kafka', '4.4.0')) || hasProgram('mvn')),
+    shared: /\bsharedKafka\(/,
+    own: /\bstartOwnKafkas?\(/,
+    isThere: () => hasProgram('java') && (existsSync(kafkaCache) || hasProgram('mvn')),
   },
   {
     name: 'Redis',
     variable: 'TEST_REDIS_URL',
-    files: 'test/**/*redis*.test.ts',
+    shared: /\bsharedRedis\(/,
+    own: /\bstartOwnRedis\(/,
     isThere: () => hasProgram('redis-server'),
   },
   {
     name: 'PostgreSQL',
     variable: 'TEST_DATABASE_URL',
-    files: 'test/**/*postgres*.test.ts',
-    isThere: () => existsSync('/usr/lib/postgresql') || hasProgram('pg_config'),
+    shared: /\bcreateSharedDatabase\(/,
+    own: /\b(startOwnPostgres|dumpDatabase)\(/,
+    isThere: () => (findInitdb() !== null || hasProgram('initdb')) && hasProgram('openssl'),
   },
   {
     name: 'S3',
-    variable: null,
-    files: 'test/**/*s3*.test.ts',
+    variable: 'TEST_S3_ENDPOINT',
+    shared: /\bsharedS3\(/,
+    own: /\bstartOwnS3\(/,
     isThere: () => hasProgram('versitygw') || existsSync(join(homedir(), 'go', 'bin', 'versitygw')),
   },
   {
     name: 'HAProxy',
     variable: null,
-    files: filesOverAll,
-    isThere: () => hasProgram('haproxy'),
+    shared: null,
+    own: /\bstartBalancer\(/,
+    isThere: () => hasProgram('haproxy') || existsSync('/usr/sbin/haproxy'),
   },
   {
     name: 'OpenSSL',
     variable: null,
-    files: 'test/**/tls.test.ts',
+    shared: null,
+    own: /\bmakeCertificate\(/,
     isThere: () => hasProgram('openssl'),
   },
-] as const;
+];
 
 /**
- * The test files that cannot run here, for want of a service; one line says so.
+ * The test files that cannot run here, for want of a service that they name; one line says so.
  * @throws where `REQUIRE_SERVICES` is set: nothing may be left out
  */
 export function filesLeftOut(): string[] {
-  const missing = services.filter((one) => !isHad(one));
-  if (missing.length === 0) return [];
-  const how = missing
-    .map(({ name, variable }) => `${name} (install it${variable ? `, or set ${variable}` : ''})`)
-    .join(', ');
-  const line = `Left out are the suites over real services, for want of ${how}.`;
+  const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => join('test', file));
+  const wants = files.map((file) => ({ file, missing: missingFor(readFileSync(file, 'utf8')) }));
+  const leftOut = wants.filter(({ missing }) => missing.length > 0);
+  if (leftOut.length === 0) return [];
+  const names = [...new Set(leftOut.flatMap(({ missing }) => missing))].join(', ');
+  const line = `${leftOut.length} suites are left out, for want of ${names}: install them, or see in docs/testing.md what else will do.`;
   if (process.env['REQUIRE_SERVICES']) throw new Error(line);
   console.info(line);
-  return [...missing.map(({ files }) => files), filesOverAll];
+  return leftOut.map(({ file }) => file);
 }
 
-/** Whether tests can have a service here: a running one, or its programs. */
-export function hasService(name: (typeof services)[number]['name']): boolean {
+/** Whether tests can have a server of a service here: a running one, one in a container, or its programs. */
+export function hasService(name: string): boolean {
   return services.some((one) => one.name === name && isHad(one));
 }
 
-function isHad({ variable, isThere }: (typeof services)[number]): boolean {
-  return Boolean(variable && process.env[variable]) || isThere();
+let docker: boolean | undefined;
+
+/** Whether a Docker engine answers. */
+export function hasDocker(): boolean {
+  docker ??= spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 10_000 }).status === 0;
+  return docker;
+}
+
+/** Where Debian keeps the programs of PostgreSQL's server, of the newest version; null where it has none. */
+export function findInitdb(): string | null {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root).map(Number) : [];
+  const bins = versions.sort((a, b) => b - a).map((version) => join(root, String(version), 'bin'));
+  return bins.find((bin) => existsSync(join(bin, 'initdb'))) ?? null;
+}
+
+function missingFor(text: string): string[] {
+  return services.flatMap((one) => {
+    const { name, shared, own, isThere } = one;
+    const isMissing = (own.test(text) && !isThere()) || (shared?.test(text) && !isHad(one));
+    return isMissing ? [name] : [];
+  });
+}
+
+function isHad({ variable, isThere }: Service): boolean {
+  return (variable !== null && (Boolean(process.env[variable]) || hasDocker())) || isThere();
 }
 
 function hasProgram(name: string): boolean {

@@ -1,12 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chown, mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { chown, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { makeCertificate } from '../certificate.ts';
 import { freePort } from '../free-port.ts';
+import { findInitdb } from './left-out.ts';
 import { printing, type Server, startServer } from './server.ts';
 
 /** A PostgreSQL server for tests; started again, it has its data. */
@@ -59,9 +60,8 @@ const isRoot = () => process.getuid?.() === 0;
 
 /** Where PostgreSQL's programs are: Debian keeps those of each version by themselves, off the path. */
 export async function findPrograms(): Promise<string> {
-  const root = '/usr/lib/postgresql';
-  const versions = (await readdir(root).catch(() => [])).map(Number).sort((a, b) => b - a);
-  if (versions[0] !== undefined) return join(root, String(versions[0]), 'bin');
+  const debian = findInitdb();
+  if (debian !== null) return debian;
   const { stdout } = await run('pg_config', ['--bindir']);
   return stdout.trim();
 }

@@ -1,4 +1,5 @@
 import { inject } from 'vitest';
+import type { S3Address } from './s3.ts';
 
 /** The brokers that all files of a run share, `host:port`, separated by commas: take a topic prefix of your own. */
 export const sharedKafka = () => ask('kafka');
@@ -11,6 +12,11 @@ export const sharedRedis = () => ask('redis');
  * anybody's.
  */
 export const createSharedDatabase = () => ask('database');
+
+/** The S3 server that all files of a run share: take a bucket of your own. */
+export async function sharedS3(): Promise<S3Address> {
+  return JSON.parse(await ask('s3'));
+}
 
 async function ask(kind: string): Promise<string> {
   const response = await fetch(`${inject('sharedServers')}/${kind}`);
