@@ -153,7 +153,8 @@ describe('the event log over Kafka', () => {
     const log = openLog();
     for (const text of ['a', 'b', 'c', 'd']) await log.append(record('k', text));
     const admin = await openAdmin();
-    const ends = await admin.fetchTopicOffsets(log.name);
+    // Of a topic that is new, some partitions may have no leader yet.
+    const ends = await vi.waitFor(() => admin.fetchTopicOffsets(log.name), patience);
     const partition = ends.find(({ high }) => high === '4')?.partition ?? -1;
     await admin.deleteTopicRecords({ topic: log.name, partitions: [{ partition, offset: '2' }] });
     const asked: unknown[] = [];
