@@ -37,8 +37,11 @@ export function createProtocol(options: {
   }
 
   return makeServer<Record<string, unknown>, Connection>({
-    async onConnect({ connectionParams, extra }) {
+    async onConnect(connecting) {
+      const { connectionParams, extra } = connecting;
       const token = tokenOf(connectionParams);
+      // It would be kept for as long as the connection lasts.
+      Object.assign(connecting, { connectionParams: null });
       if (token === null) return true;
       try {
         admit(extra, await auth.authenticate(token));

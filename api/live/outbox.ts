@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { createQueue, type Piece, release, store, take, takeSignals } from './pieces.ts';
+import { type Box, createBox, hand, noteWaiting, type OutboxListener } from './box.ts';
+import { type Piece, release, store, take, takeSignals } from './pieces.ts';
 
 /** What leaves one socket, in order. */
 export interface Outbox {
@@ -22,17 +23,6 @@ export interface Outbox {
   isBlocked(): boolean;
   /** How many bytes were handed to the socket since it opened. */
   handedBytes(): number;
-}
-
-/** Who hears of what happens to an outbox. */
-export interface OutboxListener {
-  /** The peer has taken something. */
-  onDrained(): void;
-  /**
-   * The peer reads too slowly: the socket is to be closed, and this outbox discarded.
-   * @param isNodeFull there is no more room for anybody: what the socket itself holds is to go at once
-   */
-  onOverflow(isNodeFull: boolean): void;
 }
 
 /** See `createOutboxes`. */
@@ -59,192 +49,167 @@ const enough = 16_384;
  *   above it that one overflows
  * @param options.nodeBytes the most that may wait for all of them; above it signals go, and then the fullest overflow
  */
-export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow: countOverflow }: OutboxBounds) {
-  const all = new Set<Member>();
-  const soon = createBatch((flush) => setImmediate(flush));
-  const later = createBatch((flush) => setTimeout(flush, windowMs));
+export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow }: OutboxBounds) {
+  const all = new Set<Box>();
+  const soon = createBatch(flush, (run) => setImmediate(run));
+  const later = createBatch(flush, (run) => setTimeout(run, windowMs));
   let total = 0;
   let backlogs = 0;
 
   function relieve(): void {
-    for (const { dropSignals } of all) dropSignals();
+    for (const box of all) dropSignals(box);
     if (total <= nodeBytes) return;
-    for (const member of [...all].sort((a, b) => b.waiting() - a.waiting())) {
+    for (const box of [...all].sort((a, b) => b.live + b.answers - (a.live + a.answers))) {
       if (total <= nodeBytes) return;
-      member.overflow(true);
+      overflow(box, true);
     }
   }
 
-  function open(duplex: Duplex, { onDrained, onOverflow }: OutboxListener): Outbox {
-    const queue = createQueue();
-    /** What was handed to the socket and has not left, in bytes, and who waits for it. */
-    let handedLive = 0;
-    let handedAnswers = 0;
-    let handedBacklog = 0;
-    let leaving: (() => void)[] = [];
-    let handedBytes = 0;
-    let isBlocked = false;
-    let unanswered = 0;
-    /** Bytes that have not left. */
-    let live = 0;
-    let answers = 0;
-    let backlog = 0;
-    /** Bytes that wait for the end of their window. */
-    let gathered = 0;
-    let flushedAt = Number.NEGATIVE_INFINITY;
-    let isDue = false;
-    let isOpen = true;
-    const member = { waiting: () => live + answers, overflow, dropSignals };
-    all.add(member);
+  function push(box: Box, piece: Piece): void {
+    count(box, piece, 1);
+    if (box.isBlocked) store(box.queue, piece);
+    else box.queue.pieces.push(piece);
+    if (total > nodeBytes) relieve();
+  }
 
-    function push(piece: Piece): void {
-      count(piece, 1);
-      if (isBlocked) store(queue, piece);
-      else queue.pieces.push(piece);
-      if (total > nodeBytes) relieve();
+  function count(box: Box, { bytes, kind }: Piece, sign: 1 | -1): void {
+    const change = sign * bytes.length;
+    if (kind === 'backlog') {
+      box.backlog += change;
+      backlogs += change;
+      return;
     }
+    if (kind === 'answer') box.answers += change;
+    else box.live += change;
+    total += change;
+  }
 
-    function count({ bytes, kind }: Piece, sign: 1 | -1): void {
-      const change = sign * bytes.length;
-      if (kind === 'backlog') {
-        backlog += change;
-        backlogs += change;
-        return;
-      }
-      if (kind === 'answer') answers += change;
-      else live += change;
-      total += change;
+  function flush(box: Box): void {
+    box.isDue = false;
+    box.gathered = 0;
+    if (box.isBlocked || box.queue.pieces.length === 0) return;
+    box.flushedAt = performance.now();
+    hand(box, take(box.queue, maxWrite));
+    // What the kernel took at once has left.
+    if (box.duplex.writableLength === 0) settle(box);
+  }
+
+  function schedule(box: Box): void {
+    if (box.isDue) return;
+    box.isDue = true;
+    if (performance.now() - box.flushedAt >= windowMs) soon(box);
+    else later(box);
+  }
+
+  function answered(box: Box): void {
+    box.unanswered--;
+    if (box.unanswered === 0) settle(box);
+  }
+
+  function settle(box: Box): void {
+    if (!box.isBlocked) return;
+    box.isBlocked = false;
+    uncount(box, box.handedLive, box.handedAnswers, box.handedBacklog);
+    box.onDrained();
+    if (box.queue.pieces.length > 0) flush(box);
+    else release(box.queue);
+  }
+
+  /** What was handed over has left, or does not count any more, and with it as much else as is given. */
+  function uncount(box: Box, ofLive: number, ofAnswers: number, ofBacklog: number): void {
+    box.live -= ofLive;
+    box.answers -= ofAnswers;
+    box.backlog -= ofBacklog;
+    total -= ofLive + ofAnswers;
+    backlogs -= ofBacklog;
+    box.handedLive = 0;
+    box.handedAnswers = 0;
+    box.handedBacklog = 0;
+    const left = box.leaving;
+    box.leaving = null;
+    for (const onLeft of left ?? []) onLeft();
+  }
+
+  /** Whoever has read everything gets more, whatever its size. */
+  function exceeds({ live }: Box, { length }: Buffer): boolean {
+    return live > 0 && live + length > socketBytes;
+  }
+
+  function makeRoom(box: Box, bytes: Buffer): boolean {
+    flush(box);
+    if (exceeds(box, bytes)) dropSignals(box);
+    return !exceeds(box, bytes);
+  }
+
+  function dropSignals(box: Box): void {
+    for (const piece of takeSignals(box.queue)) count(box, piece, -1);
+  }
+
+  function overflow(box: Box, isNodeFull: boolean): void {
+    if (!box.isOpen) return;
+    onOverflow();
+    box.onOverflow(isNodeFull);
+  }
+
+  function shut(box: Box): void {
+    box.isOpen = false;
+    all.delete(box);
+  }
+
+  function add(box: Box, bytes: Buffer, kind: 'entry' | 'signal'): void {
+    if (!box.isOpen) return;
+    if (exceeds(box, bytes) && !makeRoom(box, bytes)) {
+      if (kind === 'entry') overflow(box, false);
+      return;
     }
+    push(box, { bytes, kind, onLeft: null });
+    box.gathered += bytes.length;
+    if (box.gathered >= enough) flush(box);
+    else schedule(box);
+  }
 
-    function flush(): void {
-      isDue = false;
-      gathered = 0;
-      if (isBlocked || queue.pieces.length === 0) return;
-      flushedAt = performance.now();
-      hand(take(queue, maxWrite));
-      // What the kernel took at once has left.
-      if (duplex.writableLength === 0) settle();
-    }
+  function send(box: Box, bytes: Buffer, kind: 'answer' | 'backlog'): Promise<void> | undefined {
+    if (box.isOpen && kind === 'answer' && box.answers > socketBytes) overflow(box, false);
+    // A stream with much to say must not keep the event loop from hearing that its socket has closed.
+    if (!box.isOpen) return new Promise(setImmediate);
+    box.isDue = true;
+    soon(box);
+    if (kind === 'answer' && box.answers + bytes.length < enough) return void push(box, { bytes, kind, onLeft: null });
+    return new Promise((resolve) => push(box, { bytes, kind, onLeft: resolve }));
+  }
 
-    function schedule(): void {
-      if (isDue) return;
-      isDue = true;
-      if (performance.now() - flushedAt >= windowMs) soon(flush);
-      else later(flush);
-    }
+  function end(box: Box): void {
+    if (!box.isOpen) return;
+    shut(box);
+    if (box.queue.pieces.length > 0) hand(box, box.queue.pieces.splice(0));
+  }
 
-    function hand(taken: Piece[]): void {
-      for (const { bytes, kind, onLeft } of taken) {
-        if (kind === 'answer') handedAnswers += bytes.length;
-        else if (kind === 'backlog') handedBacklog += bytes.length;
-        else handedLive += bytes.length;
-        if (onLeft) leaving.push(onLeft);
-      }
-      isBlocked = true;
-      unanswered++;
-      const [first] = taken;
-      const bytes = taken.length === 1 && first ? first.bytes : Buffer.concat(taken.map((piece) => piece.bytes));
-      handedBytes += bytes.length;
-      duplex.write(bytes, answered);
-    }
-
-    function answered(): void {
-      unanswered--;
-      if (unanswered === 0) settle();
-    }
-
-    function settle(): void {
-      if (!isBlocked) return;
-      isBlocked = false;
-      uncount(handedLive, handedAnswers, handedBacklog);
-      onDrained();
-      if (queue.pieces.length > 0) flush();
-      else release(queue);
-    }
-
-    /** What was handed over has left, or does not count any more, and with it as much else as is given. */
-    function uncount(ofLive: number, ofAnswers: number, ofBacklog: number): void {
-      live -= ofLive;
-      answers -= ofAnswers;
-      backlog -= ofBacklog;
-      total -= ofLive + ofAnswers;
-      backlogs -= ofBacklog;
-      handedLive = 0;
-      handedAnswers = 0;
-      handedBacklog = 0;
-      if (leaving.length === 0) return;
-      const left = leaving;
-      leaving = [];
-      for (const onLeft of left) onLeft();
-    }
-
-    /** Whoever has read everything gets more, whatever its size. */
-    function exceeds({ length }: Buffer): boolean {
-      return live > 0 && live + length > socketBytes;
-    }
-
-    function makeRoom(bytes: Buffer): boolean {
-      flush();
-      if (exceeds(bytes)) dropSignals();
-      return !exceeds(bytes);
-    }
-
-    function dropSignals(): void {
-      for (const piece of takeSignals(queue)) count(piece, -1);
-    }
-
-    function overflow(isNodeFull: boolean): void {
-      if (!isOpen) return;
-      countOverflow();
-      onOverflow(isNodeFull);
-    }
-
-    function shut(): void {
-      isOpen = false;
-      all.delete(member);
-    }
-
-    return {
-      add(bytes, kind) {
-        if (!isOpen) return;
-        if (exceeds(bytes) && !makeRoom(bytes)) return kind === 'signal' ? undefined : overflow(false);
-        push({ bytes, kind, onLeft: null });
-        gathered += bytes.length;
-        if (gathered >= enough) flush();
-        else schedule();
-      },
-      send(bytes, kind) {
-        if (isOpen && kind === 'answer' && answers > socketBytes) overflow(false);
-        // A stream with much to say must not keep the event loop from hearing that its socket has closed.
-        if (!isOpen) return new Promise(setImmediate);
-        isDue = true;
-        soon(flush);
-        if (kind === 'answer' && answers + bytes.length < enough) return void push({ bytes, kind, onLeft: null });
-        return new Promise((resolve) => push({ bytes, kind, onLeft: resolve }));
-      },
-      end() {
-        if (!isOpen) return;
-        shut();
-        if (queue.pieces.length > 0) hand(queue.pieces.splice(0));
-      },
-      discard() {
-        if (isOpen) shut();
-        const pieces = queue.pieces.splice(0);
-        // A close that comes in the middle of a frame would not be understood.
-        const begun = queue.isCut ? pieces[0] : undefined;
-        if (begun && !duplex.destroyed) duplex.write(begun.bytes);
-        for (const { onLeft } of pieces) if (onLeft) leaving.push(onLeft);
-        release(queue);
-        isBlocked = false;
-        uncount(live, answers, backlog);
-      },
-      isBlocked: () => isBlocked,
-      handedBytes: () => handedBytes,
-    };
+  function discard(box: Box): void {
+    if (box.isOpen) shut(box);
+    const pieces = box.queue.pieces.splice(0);
+    // A close that comes in the middle of a frame would not be understood.
+    const begun = box.queue.isCut ? pieces[0] : undefined;
+    if (begun && !box.duplex.destroyed) box.duplex.write(begun.bytes);
+    for (const piece of pieces) noteWaiting(box, piece);
+    release(box.queue);
+    box.isBlocked = false;
+    uncount(box, box.live, box.answers, box.backlog);
   }
 
   return {
-    open,
+    /** @param listener hears of what happens to it */
+    open(duplex: Duplex, listener: OutboxListener): Outbox {
+      const box = createBox(duplex, listener, () => answered(box));
+      all.add(box);
+      return {
+        add: (bytes, kind) => add(box, bytes, kind),
+        send: (bytes, kind) => send(box, bytes, kind),
+        end: () => end(box),
+        discard: () => discard(box),
+        isBlocked: () => box.isBlocked,
+        handedBytes: () => box.handedBytes,
+      };
+    },
     /** Bytes that wait for their peers to read. */
     queuedBytes: () => total + backlogs,
   };
@@ -252,23 +217,15 @@ export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow: c
 
 export type Outboxes = ReturnType<typeof createOutboxes>;
 
-/** An outbox, as the others see it. */
-interface Member {
-  /** Bytes that wait, backlogs aside. */
-  waiting(): number;
-  overflow(isNodeFull: boolean): void;
-  dropSignals(): void;
-}
-
 /** Gathers what is due, and does it together. */
-function createBatch(schedule: (run: () => void) => void): (work: () => void) => void {
-  let due: (() => void)[] = [];
+function createBatch<Item>(work: (item: Item) => void, schedule: (run: () => void) => void): (item: Item) => void {
+  let due: Item[] = [];
   const run = () => {
-    const works = due;
+    const items = due;
     due = [];
-    for (const work of works) work();
+    for (const item of items) work(item);
   };
-  return (work) => {
-    if (due.push(work) === 1) schedule(run);
+  return (item) => {
+    if (due.push(item) === 1) schedule(run);
   };
 }
