@@ -63,6 +63,9 @@ test('a match outlives what Redis held, and nobody is matched twice; while Redis
   await vi.waitFor(async () => expect((await cleo.person.ask(match)).match.status).toBe('WAITING'));
   expect((await ben.person.ask(match)).match).toEqual({ id, status: 'MATCHED', partner: { name: 'Ada' } });
 
+  // Her place is kept by whoever follows it, once they have heard of it.
+  await vi.waitFor(() => expect(cleo.latest()).toMatchObject({ status: 'WAITING' }));
+
   await redis.kill('SIGKILL');
   await isAway(cleo.person);
   expect((await ben.person.ask('mutation { unmatch { id status } }')).unmatch).toEqual({ id, status: 'ENDED' });
