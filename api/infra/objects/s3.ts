@@ -46,8 +46,8 @@ export interface S3Options extends S3Address {
 const postedType = 'application/octet-stream';
 /** The smallest part that S3 takes, in bytes: two of them are held for each upload. */
 const partBytes = 5_242_880;
-/** How many objects are sent to the store at once: others wait on the disk. */
-const maxUploads = 3;
+/** How many objects are sent to the store at once: others wait on the disk, since each takes a few parts of memory. */
+const maxUploads = 1;
 /** How many requests go on at once, but for those that read. */
 const maxSockets = 50;
 /** How many objects are read at once: each as slowly as its reader takes it. */
