@@ -66,7 +66,8 @@ export function useScroll({ rows, isReady, onBeginning }: ScrollOptions): Scroll
     const observer = new ResizeObserver(() => {
       if (sticksToEnd.current) toEnd();
     });
-    observer.observe(box);
+    // What it holds may grow by itself: a picture whose message was there before.
+    for (const part of [box, ...box.children]) observer.observe(part);
     return () => observer.disconnect();
   }, [toEnd]);
 
