@@ -19,7 +19,11 @@ const sentence = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)
  */
 function main(): void {
   const passages = trackedFiles().flatMap(readPassages);
-  if (process.argv.includes('--count')) return printCounts(passages);
+  if (process.argv.includes('--count')) printCounts(passages);
+  else failOnProblems(passages);
+}
+
+function failOnProblems(passages: readonly Passage[]): void {
   const problems = passages.flatMap(findProblems);
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) {
