@@ -1,25 +1,25 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import type { Domain } from '../schema/context.ts';
+import type { Domain } from '../schema/domain.ts';
 import type { Config } from './config.ts';
 import { createAccounts } from './domain/accounts.ts';
 import { createAuth } from './domain/auth.ts';
-import { createAuthors } from './domain/authors.ts';
 import { createAvatars } from './domain/avatars.ts';
 import { createBlocks } from './domain/blocks.ts';
 import { createChannelList } from './domain/channel-list.ts';
 import { createChannels } from './domain/channels.ts';
-import { createCollection } from './domain/collection.ts';
 import { createFileUrls } from './domain/file-urls.ts';
 import { createHistory } from './domain/history.ts';
 import { createMatching } from './domain/matching.ts';
 import { createMessages } from './domain/messages.ts';
 import { createModeration } from './domain/moderation.ts';
-import { createOutcomes } from './domain/outcomes.ts';
 import { createPresence } from './domain/presence.ts';
-import { createRate, unlimited } from './domain/rates.ts';
+import { createRateLimit, unlimited } from './domain/rate-limits.ts';
 import { createReceipts } from './domain/receipts.ts';
+import { createSubmitEvent } from './domain/submit-event.ts';
+import { createUploadCleanup } from './domain/upload-cleanup.ts';
 import { createUploads } from './domain/uploads.ts';
+import { createUserCache } from './domain/user-cache.ts';
 import type { Database } from './infra/database/database.ts';
 import type { EventLog } from './infra/event-log/event-log.ts';
 import type { Objects } from './infra/objects/objects.ts';
@@ -69,7 +69,7 @@ export async function openDomain(given: {
   const secret = config.JWT_SECRET ?? (await keptSecret(`${config.DATA_DIR}/jwt-secret`));
   const auth = await open(createAuth({ database, pubsub, secret, ttlSeconds: config.TOKEN_TTL_SECONDS, logger }));
   const outcomes = { log, pubsub, database, gatewayId: nodeId, timeoutMs: config.SEND_TIMEOUT_MS, logger };
-  const { submit } = await open(createOutcomes(outcomes));
+  const { submit } = await open(createSubmitEvent(outcomes));
   const heads = await open(createHeads({ pubsub, checkMs: 5_000, awayCheckMs: 1_000 }));
   const feeds = await open(
     createFeeds({
@@ -95,9 +95,9 @@ export async function openDomain(given: {
   const channelList = await open(createChannelList({ database, pubsub, heads, logger }));
   metrics.gauge('channel_lists', 'Users whose list of channels somebody here follows.', channelList.size);
   const blocks = await open(createBlocks({ database, pubsub, logger }));
-  const changeRate = () => (rateLimits ? createRate({ burst: 60, perSecond: 1 }) : unlimited);
+  const changeRate = () => (rateLimits ? createRateLimit({ burst: 60, perSecond: 1 }) : unlimited);
   const moderation = createModeration({ database, blocks, changeRate: changeRate() });
-  const authors = await open(createAuthors({ database, pubsub, logger }));
+  const userCache = await open(createUserCache({ database, pubsub, logger }));
   const files = required(given.ports.objects);
   const uploads = createUploads({
     database,
@@ -114,9 +114,9 @@ export async function openDomain(given: {
     rateLimits,
     logger,
   });
-  await open(createCollection({ database, objects: files, graceMs: dayMs, logger }));
+  await open(createUploadCleanup({ database, objects: files, graceMs: dayMs, logger }));
   const { ownPicture, thumbnail } = uploads;
-  const accounts = createAccounts({ database, auth, authors, ownPicture, limits: state.limits, rateLimits, logger });
+  const accounts = createAccounts({ database, auth, userCache, ownPicture, limits: state.limits, rateLimits, logger });
   const domain: Domain = {
     accounts,
     avatars: createAvatars({
@@ -156,7 +156,7 @@ export async function openDomain(given: {
       blocks,
       toAttach: uploads.toAttach,
       maxAttachments,
-      sendRate: rateLimits ? createRate({ burst: 200, perSecond: 50 }) : unlimited,
+      sendRate: rateLimits ? createRateLimit({ burst: 200, perSecond: 50 }) : unlimited,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
       maxReplay: config.MAX_REPLAY,
     }),

@@ -1,32 +1,7 @@
-import type { Accounts } from '../api/domain/accounts.ts';
 import type { Viewer } from '../api/domain/auth.ts';
-import type { Avatars } from '../api/domain/avatars.ts';
-import type { ChannelList } from '../api/domain/channel-list.ts';
-import type { Channels } from '../api/domain/channels.ts';
-import type { Matching } from '../api/domain/matching.ts';
-import type { Messages } from '../api/domain/messages.ts';
-import type { Moderation } from '../api/domain/moderation.ts';
-import type { PresenceDomain } from '../api/domain/presence.ts';
-import type { Receipts } from '../api/domain/receipts.ts';
-import type { Uploads } from '../api/domain/uploads.ts';
 import { UnauthenticatedError } from '../api/errors.ts';
-import type { LimitValues } from './limits.ts';
+import type { Domain } from './domain.ts';
 import type { Loaders } from './loaders.ts';
-
-/** Every noun of the domain; the composition root makes it. */
-export interface Domain {
-  accounts: Accounts;
-  avatars: Avatars;
-  channels: Channels;
-  channelList: ChannelList;
-  limits: LimitValues;
-  matching: Matching;
-  messages: Messages;
-  moderation: Moderation;
-  presence: PresenceDomain;
-  receipts: Receipts;
-  uploads: Uploads;
-}
 
 /** What a resolver gets: one for each operation. */
 export interface Context {

@@ -1,13 +1,6 @@
 import { builder } from './builder.ts';
+import type { LimitValues } from './domain.ts';
 import { maxPageSize } from './pages.ts';
-
-/** The bounds that a client should know; those of reactions and retention come with what they bound. */
-export interface LimitValues {
-  messageBytes: number;
-  uploadBytes: number;
-  attachments: number;
-  replay: number;
-}
 
 const Limits = builder.objectRef<LimitValues>('Limits');
 

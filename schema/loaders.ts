@@ -1,9 +1,8 @@
 import DataLoader from 'dataloader';
-import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Viewer } from '../api/domain/auth.ts';
 import type { PageRequest, TimeKey } from '../api/domain/pages.ts';
 import type { Channel as ChannelRow, User as UserRow } from '../prisma/generated/client.ts';
-import type { Context, Domain } from './context.ts';
+import type { Domain } from './domain.ts';
 
 /** Stands for who is not signed in: a member of nothing. */
 const nobody = '00000000-0000-0000-0000-000000000000';
@@ -126,18 +125,6 @@ for (const [name, make] of Object.entries(makers)) {
       return value;
     },
   });
-}
-
-/** Gives each field of a mutation loaders of its own: what the one before has loaded may have changed since. */
-export function renewLoaders(schema: GraphQLSchema): GraphQLSchema {
-  for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
-    const { resolve = defaultFieldResolver } = field;
-    field.resolve = (source, args, context: Context, info) => {
-      context.loaders = createLoaders(context.domain, context.viewer);
-      return resolve(source, args, context, info);
-    };
-  }
-  return schema;
 }
 
 function byKey<Value>(load: (keys: readonly string[]) => Promise<readonly Value[]>, keyOf: (value: Value) => string) {

@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import type { IncomingFile, Ticket } from '../api/domain/uploads.ts';
+import type { IncomingFile, PresignedUpload } from '../api/domain/uploads.ts';
 import type { AttachmentFacts } from '../api/events.ts';
 import { builder, type FilePart, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
@@ -106,7 +106,7 @@ FormField.implement({
   }),
 });
 
-const UploadTicket = builder.objectRef<Ticket>('UploadTicket');
+const UploadTicket = builder.objectRef<PresignedUpload>('UploadTicket');
 UploadTicket.implement({
   description: 'Leave to post a file to the store directly, as a form (`multipart/form-data`).',
   fields: (t) => ({

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import sharp, { type Sharp } from 'sharp';
 import { BadUserInputError, UnavailableError } from '../errors.ts';
-import { bare } from './bare-pictures.ts';
+import { stripMetadata } from './strip-metadata.ts';
 
 /** A picture that is ready to be shown. */
 export interface Picture {
@@ -61,7 +61,7 @@ async function read(bytes: Buffer): Promise<Picture> {
   const pixels = size.width * size.height;
   if (pixels > (isAvif ? maxAvifPixels : maxPixels)) throw new Error(`${size.width} by ${size.height} pixels`);
   const tells = isAvif && [exif, xmp, iptc].some((one) => one !== undefined);
-  const body = tells || orientation > 1 ? await rewritten(whole) : bare(bytes, format);
+  const body = tells || orientation > 1 ? await rewritten(whole) : stripMetadata(bytes, format);
   const thumbnail = await sharp(body, options)
     .timeout(timeout)
     .resize(thumbnailSize, thumbnailSize, { fit: 'inside', withoutEnlargement: true })

@@ -12,10 +12,10 @@ import type { Viewer } from './auth.ts';
 import { cleanFilename, isPicture, sniff, sniffedBytes } from './file-kinds.ts';
 import type { FileUrls, FileVariant } from './file-urls.ts';
 import type { Messages } from './messages.ts';
-import { toError } from './outcomes.ts';
 import { readPicture } from './pictures.ts';
 import { maySend } from './policies.ts';
 import { createQuotas, type Quotas } from './quotas.ts';
+import { rejectionError } from './submit-event.ts';
 
 /** A file on its way in. */
 export interface IncomingFile {
@@ -35,7 +35,7 @@ export interface OutgoingFile {
 }
 
 /** Leave to post a file to the store. */
-export interface Ticket extends PostForm {
+export interface PresignedUpload extends PostForm {
   /** Of the upload that it is to be. */
   id: string;
   expiresAt: Date;
@@ -148,7 +148,7 @@ export function createUploads(options: {
     if (channelId === null) return;
     const { channel, member } = await standing(channelId, userId);
     const refusal = maySend(channel, member);
-    if (refusal) throw toError(refusal);
+    if (refusal) throw rejectionError(refusal);
   }
 
   /** Writes down what was stored, where there is room for it. */
@@ -210,7 +210,7 @@ export function createUploads(options: {
     async start(
       { userId }: Viewer,
       { channelId, filename, byteSize }: { channelId: string | null; filename: string; byteSize: number },
-    ): Promise<Ticket> {
+    ): Promise<PresignedUpload> {
       if (byteSize < 1) throw new BadUserInputError([{ path: 'input.byteSize', message: 'takes 1 or more' }]);
       if (byteSize > bounds.file)
         throw new TooLargeError(`A file takes at most ${bounds.file} bytes: send a smaller one.`, bounds.file);

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { paths } from '../../api/config.ts';
-import { createCollection } from '../../api/domain/collection.ts';
+import { createUploadCleanup } from '../../api/domain/upload-cleanup.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
 import { createS3Objects } from '../../api/infra/objects/s3.ts';
@@ -133,7 +133,7 @@ test('a server that is killed in the middle of uploads leaves nothing of them af
   await server.kill('SIGTERM');
   const database = await createPgliteDatabase({ dataDir: directory, migrations: paths.migrations });
   const objects = await createFileObjects({ directory: join(directory, 'files') });
-  const collection = createCollection({ database, objects, graceMs: -600_000, logger: createTestLogger() });
+  const collection = createUploadCleanup({ database, objects, graceMs: -600_000, logger: createTestLogger() });
   await objects.sweep(new Date(Date.now() + 60_000), () => true);
   expect((await storedFiles(directory)).length).toBe(before + 2);
   await collection.collect();

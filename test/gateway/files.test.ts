@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Uploads } from '../../api/domain/uploads.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
-import type { Domain } from '../../schema/context.ts';
+import type { Domain } from '../../schema/domain.ts';
 import { startGateway } from '../support/gateway.ts';
 
 type Served = Pick<Uploads, 'outgoing' | 'read' | 'readUrl'>;

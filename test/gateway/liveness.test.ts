@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Connection } from '../../api/gateway/connection.ts';
-import { drained, heard, ping } from '../../api/gateway/liveness.ts';
+import type { Connection } from '../../api/gateway/websocket/connection.ts';
+import { drained, heard, ping } from '../../api/gateway/websocket/liveness.ts';
 
 /** A connection whose peer reads as the test says. */
 function connect() {

@@ -1,0 +1,15 @@
+import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
+import type { Context } from './context.ts';
+import { createLoaders } from './loaders.ts';
+
+/** Gives each field of a mutation loaders of its own: what the one before has loaded may have changed since. */
+export function renewLoaders(schema: GraphQLSchema): GraphQLSchema {
+  for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
+    const { resolve = defaultFieldResolver } = field;
+    field.resolve = (source, args, context: Context, info) => {
+      context.loaders = createLoaders(context.domain, context.viewer);
+      return resolve(source, args, context, info);
+    };
+  }
+  return schema;
+}
