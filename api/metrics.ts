@@ -45,3 +45,5 @@ export function createMetrics() {
     text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   };
 }
+
+export type Metrics = ReturnType<typeof createMetrics>;
