@@ -33,7 +33,7 @@ export async function createPgliteDatabase(options: { dataDir?: string; migratio
     await thread.stop();
     await unlock();
   });
-  // What fails is firstAttempt again in the next round.
+  // What fails is tried again in the next round.
   const upkeep = setInterval(() => keepUp(database.query).catch(() => {}), upkeepMs);
   try {
     await migrateFirst(pool, migrations);

@@ -29,7 +29,7 @@ const maxReasonLength = 1_000;
 
 /**
  * The log over Apache Kafka. `append` resolves when all replicas in sync have the record, and fails after `timeoutMs`
- * at the latest. Whatever fails is firstAttempt anew: a broker that is away is waited for, also at the start.
+ * at the latest. Whatever fails is tried anew: a broker that is away is waited for, also at the start.
  */
 export function createKafkaEventLog(options: KafkaOptions) {
   const { topicPrefix, maxQueued = 20_000, retryMs = 200, sessionTimeoutMs = 6_000, commitMs = 5_000 } = options;
