@@ -152,7 +152,7 @@ async function makeGateway(given: {
     audiences,
     outboxes,
     clientDir: paths.client,
-    pictureOrigin: await originOf(given.ports.objects),
+    pictureOrigin: given.ports.objects?.readOrigin ?? null,
     maxConnections: config.RATE_LIMITS === 'on' ? config.MAX_CONNECTIONS : Number.POSITIVE_INFINITY,
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
     idleMs: config.IDLE_TIMEOUT_MS,
@@ -164,13 +164,6 @@ async function makeGateway(given: {
   });
   metrics.gauge('connections', 'Open WebSockets.', gateway.connections);
   return gateway;
-}
-
-/** Where the store gives files by itself, if it does. */
-async function originOf(objects: Ports['objects']): Promise<string | null> {
-  const as = { type: '', disposition: '', expiresAt: new Date(Date.now() + 60_000) };
-  const url = await objects?.readUrl('file/any', as);
-  return url ? new URL(url).origin : null;
 }
 
 async function readTls({ TLS_CERT_FILE, TLS_KEY_FILE }: Config): Promise<{ cert: string; key: string } | null> {

@@ -50,8 +50,8 @@ export function createUploadCleanup(options: {
       await objects.remove(keys.filter((key) => key.startsWith('raw/') || !known.has(idOf(key))));
       keys = [];
     };
-    for await (const { key, at } of objects.list()) {
-      if (at < before && form.test(key)) keys.push(key);
+    for await (const { key, storedAt } of objects.list()) {
+      if (storedAt < before && form.test(key)) keys.push(key);
       if (keys.length >= batch) await flush();
     }
     if (keys.length > 0) await flush();
@@ -65,7 +65,7 @@ export function createUploadCleanup(options: {
   async function collect(): Promise<void> {
     const before = new Date(Math.min(Date.now(), await newestChange()) - graceMs);
     await removeUploads(before);
-    await objects.sweep(before, (key) => form.test(key));
+    await objects.removeIncomplete(before, (key) => form.test(key));
     await database.query('DELETE FROM upload_ticket WHERE created_at < $1', [before]);
     await removeStrays(before);
   }

@@ -5,7 +5,7 @@ import type { Upload } from '../../prisma/generated/client.ts';
 import { BadUserInputError, ConflictError, NotFoundError, RateLimitedError, TooLargeError } from '../errors.ts';
 import type { AttachmentFacts } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
-import type { Objects, PostForm } from '../infra/objects/objects.ts';
+import type { Objects, PresignedPost } from '../infra/objects/objects.ts';
 import type { Limits } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
@@ -35,7 +35,7 @@ export interface OutgoingFile {
 }
 
 /** Leave to post a file to the store. */
-export interface PresignedUpload extends PostForm {
+export interface PresignedUpload extends PresignedPost {
   /** Of the upload that it is to be. */
   id: string;
   expiresAt: Date;
@@ -217,7 +217,7 @@ export function createUploads(options: {
       await checkPlace(userId, channelId);
       const id = randomUUID();
       const expiresAt = new Date(Date.now() + ticketMs);
-      const form = await objects.post(rawKey(id), { bytes: byteSize, expiresAt });
+      const form = await objects.presignPost(rawKey(id), { bytes: byteSize, expiresAt });
       if (form === null) throw new ConflictError('This server takes files by `upload` alone.');
       const ticket = [id, userId, channelId, cleanFilename(filename), byteSize, new Date()];
       await quotas.take({ id, userId, channelId }, byteSize, (query) => query(insertTicket, ticket));

@@ -139,12 +139,12 @@ it('touches nothing that is not its own', async () => {
 it('goes round again and again from soon after the start, also after a round that failed, until it is stopped', async () => {
   const logger = createTestLogger();
   const collection = createUploadCleanup({ database, objects, graceMs: -hour, afterMs: 1, everyMs: 1, logger });
-  const sweep = objects.sweep;
-  objects.sweep = () => Promise.reject(new Error('away'));
+  const removeIncomplete = objects.removeIncomplete;
+  objects.removeIncomplete = () => Promise.reject(new Error('away'));
   await addUpload();
   collection.start();
   await vi.waitFor(() => expect(logger.lines.length).toBeGreaterThan(2));
-  objects.sweep = sweep;
+  objects.removeIncomplete = removeIncomplete;
   await addUpload({ isStored: false });
   await vi.waitFor(async () => expect(await rows()).toEqual([]));
   await collection.stop();

@@ -134,7 +134,7 @@ test('a server that is killed in the middle of uploads leaves nothing of them af
   const database = await createPgliteDatabase({ dataDir: directory, migrations: paths.migrations });
   const objects = await createFileObjects({ directory: join(directory, 'files') });
   const collection = createUploadCleanup({ database, objects, graceMs: -600_000, logger: createTestLogger() });
-  await objects.sweep(new Date(Date.now() + 60_000), () => true);
+  await objects.removeIncomplete(new Date(Date.now() + 60_000), () => true);
   expect((await storedFiles(directory)).length).toBe(before + 2);
   await collection.collect();
   expect(await storedFiles(directory)).toEqual([]);
