@@ -43,7 +43,6 @@ export interface Ports {
 
 /** Files of one message. */
 const maxAttachments = 10;
-const dayMs = 86_400_000;
 
 /** Something that runs until it is stopped. */
 export interface Part {
@@ -110,11 +109,10 @@ export async function openDomain(given: {
       user: config.MAX_USER_FILES_BYTES,
       channel: config.MAX_CHANNEL_FILES_BYTES,
     },
-    attachableMs: dayMs / 2,
     rateLimits,
     logger,
   });
-  await open(createUploadCleanup({ database, objects: files, graceMs: dayMs, logger }));
+  await open(createUploadCleanup({ database, objects: files, logger }));
   const { ownPicture, thumbnail } = uploads;
   const accounts = createAccounts({ database, auth, userCache, ownPicture, limits: state.limits, rateLimits, logger });
   const domain: Domain = {
@@ -154,7 +152,7 @@ export async function openDomain(given: {
       submit,
       feeds,
       blocks,
-      toAttach: uploads.toAttach,
+      toAttach: uploads.findAttachable,
       maxAttachments,
       sendRate: rateLimits ? createRateLimit({ burst: 200, perSecond: 50 }) : unlimited,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,

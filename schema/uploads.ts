@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql';
-import type { IncomingFile, PresignedUpload } from '../api/domain/uploads.ts';
+import type { PresignedUpload } from '../api/domain/direct-uploads.ts';
+import type { IncomingFile } from '../api/domain/streamed-uploads.ts';
 import type { AttachmentFacts } from '../api/events.ts';
 import { builder, type FilePart, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
@@ -138,7 +139,7 @@ builder.mutationFields((t) => ({
       'For big files, where the store of files allows it: where and how to post the bytes directly. CONFLICT where it does not: use `upload`.',
     args: { input: t.arg({ type: StartUploadInput, required: true, description: 'What is to come.' }) },
     resolve: (_root, { input: { channelId, filename, byteSize } }, context) =>
-      context.domain.uploads.start(requireViewer(context), {
+      context.domain.uploads.startUpload(requireViewer(context), {
         channelId: channelId == null ? null : readId('Channel', channelId),
         filename,
         byteSize,
@@ -150,7 +151,7 @@ builder.mutationFields((t) => ({
     description: 'Takes over what was posted, after a look at its bytes. Again gives the same.',
     args: { id: t.arg.id({ required: true, description: 'Of the ticket.' }) },
     resolve: (_root, { id }, context) =>
-      context.domain.uploads.finish(requireViewer(context), readId('Attachment', id)),
+      context.domain.uploads.finishUpload(requireViewer(context), readId('Attachment', id)),
   }),
 }));
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { type Picture, readPicture } from '../../api/domain/pictures.ts';
+import { type ProcessedPicture, processPicture } from '../../api/domain/pictures.ts';
 
 /** What is in each picture's parts that are not drawn, and may be in none of what is kept. */
 const secret = 'at home, 52.5200 N 13.4050 E';
@@ -12,8 +12,8 @@ const noise = (width = 64, height = 48, frames = 1): Sharp =>
   sharp(randomBytes(width * height * frames * 3), {
     raw: { width, height: height * frames, channels: 3, ...(frames > 1 && { pageHeight: height }) },
   });
-const read = (bytes: Buffer): Promise<Picture> =>
-  readPicture(
+const read = (bytes: Buffer): Promise<ProcessedPicture> =>
+  processPicture(
     async () => bytes,
     async (picture) => picture,
   );
@@ -198,7 +198,7 @@ it('is in memory only when its turn comes, two at once, and no more than a hundr
   const brought: (() => void)[] = [];
   const bytes = await noise().png().toBuffer();
   const one = () =>
-    readPicture(
+    processPicture(
       () => {
         opened += 1;
         return new Promise<Buffer>((resolve) => brought.push(() => resolve(bytes)));

@@ -30,7 +30,7 @@ function insert(table: 'upload' | 'upload_ticket', { id, userId, channelId: chan
 }
 
 const take = (quotas: ReturnType<typeof open>, table: 'upload' | 'upload_ticket', file: FileOwner, bytes: number) =>
-  quotas.take(file, bytes, insert(table, file, bytes));
+  quotas.reserve(file, bytes, insert(table, file, bytes));
 
 describe.each(databaseKinds)('room for files, over %s', (kind) => {
   beforeAll(async () => {
@@ -67,10 +67,10 @@ describe.each(databaseKinds)('room for files, over %s', (kind) => {
   it('is taken by what is on its way in, until that has ended', async () => {
     const quotas = open({ user: 100, channel: 150 });
     const arrive = async (bytes: number, user?: string) =>
-      (await quotas.meter(fileOf(user)))(Readable.from([Buffer.alloc(bytes)]));
+      (await quotas.limitIncoming(fileOf(user)))(Readable.from([Buffer.alloc(bytes)]));
     const slow = new Readable({ read: () => {} });
     slow.push(Buffer.alloc(80));
-    const first = (await quotas.meter(fileOf()))(slow)[Symbol.asyncIterator]();
+    const first = (await quotas.limitIncoming(fileOf()))(slow)[Symbol.asyncIterator]();
     await first.next();
     await expect(buffer(await arrive(60))).rejects.toMatchObject({ code: 'CONFLICT', message: /^You have no room/ });
     expect(await buffer(await arrive(20))).toHaveLength(20);
@@ -83,6 +83,6 @@ describe.each(databaseKinds)('room for files, over %s', (kind) => {
   it('that is taken up refuses a file before it is read', async () => {
     const quotas = open({ user: 100, channel: 1_000 });
     await take(quotas, 'upload', fileOf(), 100);
-    await expect(quotas.meter(fileOf())).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(quotas.limitIncoming(fileOf())).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 });

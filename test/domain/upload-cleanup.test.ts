@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { fileKey, thumbnailKey } from '../../api/domain/file-keys.ts';
 import { createUploadCleanup } from '../../api/domain/upload-cleanup.ts';
-import { fileKey, thumbnailKey } from '../../api/domain/uploads.ts';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
 import type { Objects } from '../../api/infra/objects/objects.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
@@ -36,7 +36,7 @@ beforeEach(async () => {
 
 /** With a grace of minus one hour, so that all that is there is old enough. */
 const collect = (graceMs = -hour) =>
-  createUploadCleanup({ database, objects, graceMs, logger: createTestLogger() }).collect();
+  createUploadCleanup({ database, objects, graceMs, logger: createTestLogger() }).runOnce();
 
 async function store(...keys: string[]): Promise<void> {
   for (const key of keys) await objects.put(key, Readable.from([Buffer.from('x')]), { type: 'text/plain' });
@@ -138,7 +138,7 @@ it('touches nothing that is not its own', async () => {
 
 it('goes round again and again from soon after the start, also after a round that failed, until it is stopped', async () => {
   const logger = createTestLogger();
-  const collection = createUploadCleanup({ database, objects, graceMs: -hour, afterMs: 1, everyMs: 1, logger });
+  const collection = createUploadCleanup({ database, objects, graceMs: -hour, firstRunMs: 1, intervalMs: 1, logger });
   const removeIncomplete = objects.removeIncomplete;
   objects.removeIncomplete = () => Promise.reject(new Error('away'));
   await addUpload();

@@ -76,9 +76,9 @@ it('a posted file is finished again after the store was away in the middle, and 
     if (key.startsWith('thumbnail/')) throw new UnavailableError('away');
     return put(key, ...more);
   };
-  await expect(open().finish(viewer, id)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(open().finishUpload(viewer, id)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   objects.put = put;
-  expect(await open().finish(viewer, id)).toMatchObject({ id, mimetype: 'image/png', width: 30 });
+  expect(await open().finishUpload(viewer, id)).toMatchObject({ id, mimetype: 'image/png', width: 30 });
   expect(await keys()).toEqual([`file/${id}`, `thumbnail/${id}`]);
   expect(await database.prisma.uploadTicket.count()).toBe(0);
 });
@@ -91,9 +91,9 @@ it('what is posted as another kind while it is taken over is not taken over', as
     await objects.put(`raw/${id}`, Readable.from([bytes]), { type: 'text/plain' });
     return copy(...given);
   };
-  await expect(open().finish(viewer, id)).rejects.toMatchObject({ code: 'CONFLICT' });
+  await expect(open().finishUpload(viewer, id)).rejects.toMatchObject({ code: 'CONFLICT' });
   objects.copy = copy;
-  expect(await open().finish(viewer, id)).toMatchObject({ mimetype: 'application/octet-stream' });
+  expect(await open().finishUpload(viewer, id)).toMatchObject({ mimetype: 'application/octet-stream' });
   const kept = await objects.get(`file/${id}`);
   expect(kept && (await buffer(kept)).equals(bytes)).toBe(true);
 });
@@ -115,8 +115,8 @@ it('a file that could not be stored takes no room any more', async () => {
 
 it('what is too old is neither finished nor shown, since it may be collected, unless it is shown already', async () => {
   const [late, shown] = [await posted(await picture()), await posted(await picture())];
-  await open().finish(viewer, shown);
-  await expect(open(-1).finish(viewer, late)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await open().finishUpload(viewer, shown);
+  await expect(open(-1).finishUpload(viewer, late)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   expect(await open().ownPicture(viewer, shown)).toMatchObject({ id: shown });
   expect(await open(-1).ownPicture(viewer, shown)).toBeNull();
   await database.prisma.user.update({ where: { id: viewer.userId }, data: { avatarId: shown } });

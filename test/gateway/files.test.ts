@@ -7,7 +7,7 @@ import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import type { Domain } from '../../schema/domain.ts';
 import { startGateway } from '../support/gateway.ts';
 
-type Served = Pick<Uploads, 'outgoing' | 'read' | 'readUrl'>;
+type Served = Pick<Uploads, 'findFile' | 'read' | 'readUrl'>;
 let running: Awaited<ReturnType<typeof startGateway>>;
 
 /** A gateway over a store in which every file has five bytes, but for what differs. */
@@ -15,7 +15,7 @@ async function serve(differing: Partial<Served> & { picture?: () => Promise<neve
   const uploads = {
     maxBytes: 1_000,
     urls: { isValid: () => true },
-    outgoing: async () => ({ key: 'file/a', filename: 'a', mimetype: 'video/mp4', size: 5 }),
+    findFile: async () => ({ key: 'file/a', filename: 'a', mimetype: 'video/mp4', size: 5 }),
     readUrl: async () => null,
     read: async (_key: string, { start, end }: { start: number; end: number }) =>
       Readable.from([Buffer.from('Hello').subarray(start, end + 1)]),
@@ -39,7 +39,7 @@ describe('a file that cannot be given', () => {
   });
 
   it.each<[string, Partial<Served>]>([
-    ['the database is away', { outgoing: () => Promise.reject(new DatabaseUnavailableError('refused')) }],
+    ['the database is away', { findFile: () => Promise.reject(new DatabaseUnavailableError('refused')) }],
     ['the store is away', { read: () => Promise.reject(new UnavailableError('refused')) }],
   ])('because %s is to be asked for again', async (_, away) => {
     const answer = await get(await serve(away));
@@ -48,7 +48,7 @@ describe('a file that cannot be given', () => {
   });
 
   it('is a fault of the server for any other reason', async () => {
-    const answer = await get(await serve({ outgoing: () => Promise.reject(new Error('a secret')) }));
+    const answer = await get(await serve({ findFile: () => Promise.reject(new Error('a secret')) }));
     expect([answer.status, await answer.text()]).toEqual([500, expect.not.stringContaining('secret')]);
     expect(errors()).toHaveLength(1);
   });

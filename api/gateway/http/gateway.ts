@@ -14,7 +14,7 @@ import { createGraphiQL } from '../graphql/graphiql.ts';
 import { createGraphQL } from '../graphql/graphql.ts';
 import { createStreams } from '../graphql/http-streams.ts';
 import type { RequestContext } from '../graphql/server-context.ts';
-import { isMultipart, maxMultipartBytes, readMultipart, withoutBody } from '../multipart/multipart.ts';
+import { headersWithoutBody, isMultipart, maxMultipartBytes, readMultipart } from '../multipart/multipart.ts';
 import { createWebSockets } from '../websocket/websocket.ts';
 import { createAvatarHandler } from './avatars.ts';
 import { createFileHandler } from './files.ts';
@@ -114,7 +114,7 @@ export function createGateway(options: GatewayOptions) {
     const multipart = readMultipart(req, res, domain.uploads.maxBytes);
     // It may fail before it is waited for.
     multipart.catch(() => {});
-    const headers = { ...withoutBody(req), 'content-type': 'application/json' };
+    const headers = { ...headersWithoutBody(req), 'content-type': 'application/json' };
     const stated = { method: 'POST', headers, body: '{}' };
     const answer = await graphql.fetch('http://localhost/graphql', stated, { ...context, multipart });
     res.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
