@@ -25,7 +25,7 @@ export function createFileStore({ objects }: { objects: Objects }) {
   return {
     /**
      * Stores a stream as the content of an upload.
-     * @throws BadUserInputError for a broken picture, TooLargeError for a picture above 32 MB, the error of the stream
+     * @throws BadUserInputError for a broken picture, TooLargeError for a picture above 32 MiB, the error of the stream
      */
     async storeStream(id: string, stream: Readable): Promise<StoredContent> {
       const { head, body } = await readHead(stream);
@@ -36,8 +36,8 @@ export function createFileStore({ objects }: { objects: Objects }) {
     },
 
     /**
-     * Makes a file that a client has posted the content of an upload. The file is copied, since the client can still post
-     * another one under the same key.
+     * Takes a posted file as the content of an upload. The file is copied, since the client can still post another one under
+     * the same key.
      * @throws ConflictError if the file changes meanwhile, and the errors of `storeStream`
      */
     async importPosted(id: string, bytes: number): Promise<StoredContent> {
