@@ -207,6 +207,6 @@ it('a subscription must not be a multipart request', async () => {
       body: form as BodyInit,
       headers: { ...bearer(), accept, 'content-type': 'multipart/form-data; boundary=b' },
     });
-    expect(await response.text()).toContain('takes no multipart request');
+    expect(await response.text()).toContain('cannot be sent as a multipart request');
   }
 });
