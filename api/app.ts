@@ -41,7 +41,7 @@ async function openAll(config: Config, logger: Logger, open: Open, overrides: Ov
     return probes.port();
   }
   const { domain, auth } = await openDomain({ config, logger, open, metrics, ports, overrides });
-  const pictureOrigin = await originOf(ports.objects);
+  const pictureOrigin = ports.objects?.readOrigin ?? null;
   const gateway = await open(
     await makeGateway(config, { schema, domain, auth, health, pictureOrigin, metrics, logger }),
   );
@@ -53,10 +53,4 @@ function readiness({ database, pubsub, state, log, objects }: Ports) {
   const ready = { database: database.ready, pubsub: pubsub.ready, state: state.ready, log: log.ready };
   const reported: Record<string, ReadyCheck> = objects ? { objects: objects.ready } : {};
   return { ready, reported };
-}
-
-async function originOf(objects: Ports['objects']): Promise<string | null> {
-  const as = { type: '', disposition: '', expiresAt: new Date(Date.now() + 60_000) };
-  const url = await objects?.readUrl('file/any', as);
-  return url ? new URL(url).origin : null;
 }

@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql';
-import type { IncomingFile, PresignedUpload } from '../api/domain/uploads.ts';
+import type { PresignedUpload } from '../api/domain/direct-uploads.ts';
+import type { IncomingFile } from '../api/domain/streamed-uploads.ts';
 import type { AttachmentFacts } from '../api/events.ts';
 import { builder, type FilePart, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
@@ -143,7 +144,7 @@ builder.mutationFields((t) => ({
       "Begins a direct upload of a big file and returns where and how to post its bytes. CONFLICT if this server's file store has no direct uploads: use `upload`.",
     args: { input: t.arg({ type: StartUploadInput, required: true, description: 'The file to upload.' }) },
     resolve: (_root, { input: { channelId, filename, byteSize } }, context) =>
-      context.domain.uploads.start(requireViewer(context), {
+      context.domain.uploads.startUpload(requireViewer(context), {
         channelId: channelId == null ? null : readId('Channel', channelId),
         filename,
         byteSize,
@@ -156,7 +157,7 @@ builder.mutationFields((t) => ({
       'Completes a direct upload: the type is detected from the content that was posted. Calling it again returns the same attachment.',
     args: { id: t.arg.id({ required: true, description: 'Id of the `UploadTicket`.' }) },
     resolve: (_root, { id }, context) =>
-      context.domain.uploads.finish(requireViewer(context), readId('Attachment', id)),
+      context.domain.uploads.finishUpload(requireViewer(context), readId('Attachment', id)),
   }),
 }));
 

@@ -35,7 +35,6 @@ export interface DomainOverrides {
 
 /** Files of one message. */
 const maxAttachments = 10;
-const dayMs = 86_400_000;
 
 /** Makes the domain of a gateway, one noun after another, and starts the parts that run. */
 export async function openDomain(given: {
@@ -76,12 +75,11 @@ export async function openDomain(given: {
       user: config.MAX_USER_FILES_BYTES,
       channel: config.MAX_CHANNEL_FILES_BYTES,
     },
-    attachableMs: dayMs / 2,
     rateLimits,
   });
-  await open(createUploadCleanup({ ...files, graceMs: dayMs }));
+  await open(createUploadCleanup(files));
 
-  const { ownPicture, thumbnail, toAttach } = uploads;
+  const { ownPicture, thumbnail } = uploads;
   const accounts = createAccounts({ ...common, auth, userCache, ownPicture, rateLimits });
   const moderation = createModeration({ database, blocks, changeRate: changeRate() });
   const domain: Domain = {
@@ -107,7 +105,7 @@ export async function openDomain(given: {
       submit,
       feeds,
       blocks,
-      toAttach,
+      toAttach: uploads.findAttachable,
       maxAttachments,
       sendRate: rateLimits ? createRateLimit({ burst: 200, perSecond: 50 }) : unlimited,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,

@@ -14,7 +14,7 @@ import { createGraphiQL } from '../graphql/graphiql.ts';
 import { createGraphQL } from '../graphql/graphql.ts';
 import { createStreams } from '../graphql/http-streams.ts';
 import type { RequestContext } from '../graphql/server-context.ts';
-import { isMultipart, maxMultipartBytes, readMultipart, withoutBody } from '../multipart/multipart.ts';
+import { headersWithoutBody, isMultipart, maxMultipartBytes, readMultipart } from '../multipart/multipart.ts';
 import { createWebSockets } from '../websocket/websocket.ts';
 import { createAvatarHandler } from './avatars.ts';
 import { createFileHandler } from './files.ts';
@@ -117,7 +117,7 @@ export function createGateway(options: GatewayOptions) {
     const multipart = readMultipart(req, res, domain.uploads.maxBytes);
     // It may reject before Yoga awaits it.
     multipart.catch(() => {});
-    const headers = { ...withoutBody(req), 'content-type': 'application/json' };
+    const headers = { ...headersWithoutBody(req), 'content-type': 'application/json' };
     const init = { method: 'POST', headers, body: '{}' };
     const response = await graphql.fetch('http://localhost/graphql', init, { ...context, multipart });
     res.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text());
