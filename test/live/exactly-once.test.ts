@@ -38,7 +38,7 @@ const viewer = {
 const metrics = { applied: () => {}, setAside: () => {}, publishFailed: () => {} };
 const fates = fc.infiniteStream(fc.constantFrom<Fate>('deliver', 'deliver', 'deliver', 'lose', 'double', 'delay'));
 
-/** What may happen next. Two bridges believe to hold the partition; each goes on from where it believes to be. */
+/** A random step. Two bridges both own the partition, and each continues from its own position. */
 const step = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('append' as const), make: eventMaker }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('appendAgain' as const), back: fc.nat(5) }) },
@@ -86,7 +86,7 @@ describe.each([
     return () => stormy.stop();
   });
 
-  test('whatever is lost, doubled, reordered or crashes, every subscriber gets every change once and in order, and the database is as if every event had been applied once', async () => {
+  test('every subscriber gets every change once and in order, and every event is applied once, whichever messages are lost, doubled or reordered and whichever bridge crashes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 50 }), fates, async (steps, fate) => {
         const storm = await createStorm(() => fate.next().value);
@@ -94,7 +94,7 @@ describe.each([
         await storm.settle();
         const truth = await replay(storm.events);
         expect(await contents(stormy)).toEqual(await contents(calm));
-        for (const follower of storm.followers) expectWhole(follower, truth);
+        for (const follower of storm.followers) expectComplete(follower, truth);
         await storm.stop();
       }),
       { numRuns },
@@ -106,9 +106,9 @@ type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
 interface Follower {
   after: number;
-  /** Among an audience. */
+  /** True for a subscriber of an audience, false for an iterator. */
   isShared: boolean;
-  /** Whose messages are left out. */
+  /** The author whom this follower blocks. */
   blocked: string | null;
   received: Entry[];
   stop(): unknown;
@@ -179,7 +179,7 @@ async function createStorm(fateOf: () => Fate) {
     if (records.length > 0) positions[n] = (await bridges[n]?.handle({ partition: 0, records })) ?? 0n;
   }
 
-  /** @param alone by an iterator, as over HTTP, or else among an audience, as over a WebSocket */
+  /** @param alone true: by an iterator, as over HTTP; false: in an audience, as over a WebSocket */
   async function follow(after: number | null, alone: boolean, blocked: string | null = null): Promise<void> {
     blocking = blocked;
     const stream = await messages.follow(viewer, room, after).catch(() => null);
@@ -194,13 +194,15 @@ async function createStorm(fateOf: () => Fate) {
     })();
   }
 
-  /** Somebody who follows goes: what that one has got is left as it is. */
+  /** Stops a follower. It is not checked at the end. */
   async function unfollow(which: number): Promise<void> {
     const [gone] = followers.splice(which % Math.max(1, followers.length), 1);
     await gone?.stop();
   }
 
-  /** All who share an audience go; what happens then is heard of by nobody; one begins there, and one resumes. */
+  /**
+   * Stops the audience's followers, loses the messages of the next changes, then starts a new and a resumed follower.
+   */
   async function comeBack(back: number): Promise<void> {
     const newest = Math.max(0, ...followers.map(({ received }) => received.at(-1)?.position ?? 0));
     for (let n = followers.length - 1; n >= 0; n--) if (followers[n]?.isShared) await unfollow(n);
@@ -252,9 +254,9 @@ async function createStorm(fateOf: () => Fate) {
     events,
     followers,
     take,
-    /** Lets a bridge take the partition over, and waits until everybody who follows has heard of everything. */
+    /** Lets a bridge take over the partition, and waits until every follower has the channel's head. */
     async settle(): Promise<void> {
-      append(theLast());
+      append(lastEvent());
       positions[0] = (await bridges[0]?.assigned(0, { begin: 0n, end: BigInt(events.length) })) ?? 0n;
       while ((positions[0] ?? 0n) < BigInt(events.length)) await handle(0, 4);
       pubsub.flush();
@@ -272,15 +274,15 @@ async function createStorm(fateOf: () => Fate) {
   };
 }
 
-/** Answers that are soon full, so that few entries take several. */
+/** Limits pages to a few entries, so that short histories take several pages. */
 function withSmallPages(source: FeedsSource): FeedsSource {
-  const entriesAfter: FeedsSource['entriesAfter'] = (channelId, position, most) =>
-    source.entriesAfter(channelId, position, Math.min(most, 5));
+  const entriesAfter: FeedsSource['entriesAfter'] = (channelId, position, limit) =>
+    source.entriesAfter(channelId, position, Math.min(limit, 5));
   return { ...source, entriesAfter };
 }
 
-/** What nobody has blocked, so that everybody gets it. */
-function theLast(): ChannelEvent {
+/** A message of an author whom nobody blocks, so that every follower gets it. */
+function lastEvent(): ChannelEvent {
   const said = { messageId: idOf('the last'), clientId: 'the last', text: '', replyToId: null, attachments: [] };
   return { ...base('owner'), type: 'MessageSent', ...said };
 }
@@ -289,13 +291,13 @@ function holdBlock(blocked: string | null): HeldBlocks {
   return { has: (userId) => userId === blocked, release: () => {} };
 }
 
-/** What everybody in an audience gets: entries as JSON. */
+/** A selection of whole entries, as JSON. */
 const selection: Selection = {
   key: 'all',
   make: () => async (items) => items.map((item) => Buffer.from(JSON.stringify(item))),
 };
 
-/** An outbox whose peer reads entries. */
+/** An outbox whose peer decodes entries. */
 function createReadingOutbox(received: Entry[]): Outbox {
   const take = (frames: Buffer) => {
     for (const text of readFrames(frames)) received.push(JSON.parse(text).payload);
@@ -303,7 +305,7 @@ function createReadingOutbox(received: Entry[]): Outbox {
   return createFakeOutbox({ add: take, send: async (frames) => take(frames) });
 }
 
-/** Applies the events one after another, and keeps every state that an entry was in. */
+/** Applies the events one after another, and returns every state of every entry by its position. */
 async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entry>> {
   await calm.empty();
   const truth = new Map<number, Entry>();
@@ -339,15 +341,15 @@ async function contents({ query }: TestDatabase) {
 }
 
 /**
- * Promise 4: everything that changed since, at least in its newest state, in order, no position twice, nothing made up, but
- * for what somebody wrote whom the reader has blocked.
+ * Checks that a follower received every entry that changed since, except those of the author it blocks: in order of
+ * position, each position once, each entry at least in its newest state, and nothing that was never stored.
  */
-function expectWhole({ after, blocked, received }: Follower, truth: ReadonlyMap<number, Entry>): void {
+function expectComplete({ after, blocked, received }: Follower, truth: ReadonlyMap<number, Entry>): void {
   const positions = received.map(({ position }) => position);
   expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
   for (const entry of received) expect(entry).toEqual(truth.get(entry.position));
   const newest = new Map([...truth.values()].map((entry) => [entry.id, entry]));
-  const wanted = [...newest.values()].filter(({ position, authorId }) => position > after && authorId !== blocked);
+  const expected = [...newest.values()].filter(({ position, authorId }) => position > after && authorId !== blocked);
   expect(received.filter(({ authorId }) => authorId === blocked)).toEqual([]);
-  expect(received).toEqual(expect.arrayContaining(wanted));
+  expect(received).toEqual(expect.arrayContaining(expected));
 }

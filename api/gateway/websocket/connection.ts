@@ -42,7 +42,7 @@ const maxReasonLength = 41;
 
 /** Sends a message. What is returned is waited for, so that what sends goes on at the pace of its reader. */
 export function send({ outbox }: Connection, message: string): Promise<void> | undefined {
-  return outbox.send(encodeText(message), 'answer');
+  return outbox.send(encodeText(message), 'response');
 }
 
 /** Closes a socket after all that it is still to send. */
