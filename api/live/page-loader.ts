@@ -74,7 +74,7 @@ export function createPageLoader<Item extends Positioned>(options: {
 
   /** Returns the same as `execute`, executed once for all subscribers that catch up with the same items. */
   function executeCached(items: readonly Item[]): Promise<readonly Buffer[]> {
-    // Between the same two positions, memory may hold items that the database has overwritten: each position counts.
+    // The key lists every position: memory may still have states that the database has overwritten.
     const key = `${id}:${items.map(({ position }) => position)}`;
     const cached = cache.get(key);
     if (cached) return cached;

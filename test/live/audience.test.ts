@@ -72,8 +72,8 @@ function createSlowOutbox() {
   return { outbox, sent, read: () => waiting.splice(0).map((resolve) => resolve()) };
 }
 
-function createScene({ recent = 1_000 } = {}) {
-  const scene = createSource(recent);
+function setUp({ recent = 1_000 } = {}) {
+  const controlled = createSource(recent);
   const counts = { executed: 0, delivered: 0 };
   const audiences = createAudiences({
     metrics: {
@@ -93,7 +93,7 @@ function createScene({ recent = 1_000 } = {}) {
   function follow(reader: Partial<Reader<Positioned>> = {}, key = 'all', outbox?: Outbox) {
     const { received, sink: own } = createSubscriber();
     const sink = outbox ? { ...own, outbox } : own;
-    const stream = createLiveStream(scene.source, { position: 0, judge: () => null, ...reader }, ended);
+    const stream = createLiveStream(controlled.source, { position: 0, judge: () => null, ...reader }, ended);
     const iterator = audiences.serve(stream, { key, make: () => make }, sink);
     const end = iterator.next().then(
       () => 'done',
@@ -102,7 +102,7 @@ function createScene({ recent = 1_000 } = {}) {
     return { received, end, leave: () => iterator.return?.() };
   }
 
-  return { ...scene, audiences, counts, make, ended, follow };
+  return { ...controlled, audiences, counts, make, ended, follow };
 }
 
 const positions = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
@@ -110,7 +110,7 @@ const settle = () => new Promise(setImmediate);
 
 describe('an audience', () => {
   test('executes an item once, however many subscribers get it', async () => {
-    const { push, follow, counts, make } = createScene();
+    const { push, follow, counts, make } = setUp();
     const followers = Array.from({ length: 200 }, () => follow());
     await settle();
     push(1);
@@ -123,7 +123,7 @@ describe('an audience', () => {
   });
 
   test('is separate for each selection', async () => {
-    const { push, follow, counts, audiences } = createScene();
+    const { push, follow, counts, audiences } = setUp();
     const followers = [follow({}, 'a'), follow({}, 'b'), follow({}, 'b')];
     await settle();
     expect(audiences.size()).toBe(2);
@@ -134,7 +134,7 @@ describe('an audience', () => {
   });
 
   test('sends late subscribers every earlier item, executed once for those that join together', async () => {
-    const { push, follow, counts } = createScene();
+    const { push, follow, counts } = setUp();
     push(250);
     const followers = Array.from({ length: 50 }, () => follow({ position: 20 }));
     await vi.waitFor(() => expect(followers.at(-1)?.received).toHaveLength(230));
@@ -145,7 +145,7 @@ describe('an audience', () => {
   });
 
   test('executes an item for one reader alone if that reader asks for it, and keeps the order', async () => {
-    const { push, follow, counts, make } = createScene();
+    const { push, follow, counts, make } = setUp();
     const alone = follow({
       judge: ({ position }) => (position % 3 === 0 ? 'alone' : position % 5 === 0 ? 'skip' : null),
     });
@@ -163,7 +163,7 @@ describe('an audience', () => {
   });
 
   test('reads items that are no longer in memory from the source', async () => {
-    const { push, follow, source } = createScene({ recent: 10 });
+    const { push, follow, source } = setUp({ recent: 10 });
     push(50);
     const follower = follow({ position: 5 });
     await vi.waitFor(() => expect(follower.received).toEqual(positions(6, 50)));
@@ -171,7 +171,7 @@ describe('an audience', () => {
   });
 
   test('leaves no gap for a subscriber that joins during an execution', async () => {
-    const { push, follow, make } = createScene();
+    const { push, follow, make } = setUp();
     const first = follow();
     await settle();
     let finish = () => {};
@@ -192,7 +192,7 @@ describe('an audience', () => {
   });
 
   test('delivers everything to a subscriber that is behind one that is ahead of the source', async () => {
-    const { push, follow } = createScene();
+    const { push, follow } = setUp();
     push(5);
     const ahead = follow({ position: 8 });
     await settle();
@@ -207,7 +207,7 @@ describe('an audience', () => {
   });
 
   test('leaves out the items that a reader skips, and those below its position', async () => {
-    const { push, follow } = createScene();
+    const { push, follow } = setUp();
     const odd = follow({ judge: ({ position }) => (position % 2 === 0 ? 'skip' : null) });
     const all = follow();
     const late = follow({ position: 2 });
@@ -222,7 +222,7 @@ describe('an audience', () => {
   test.each(['live', 'in its backlog'])(
     'ends a subscription with the error of its reader, %s, after the items before it',
     async (when) => {
-      const { push, follow, ended } = createScene();
+      const { push, follow, ended } = setUp();
       const error = new Error('removed');
       const isLive = when === 'live';
       if (!isLive) push(5);
@@ -239,7 +239,7 @@ describe('an audience', () => {
 
   test('waits while a service is unavailable, and then delivers everything', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] });
-    const { push, follow, make } = createScene();
+    const { push, follow, make } = setUp();
     const follower = follow();
     await settle();
     make.mockResolvedValueOnce(null).mockResolvedValueOnce(null);
@@ -256,7 +256,7 @@ describe('an audience', () => {
   });
 
   test('ends every subscription with the error that ended the source', async () => {
-    const { push, fail, follow, audiences, listeners } = createScene();
+    const { push, fail, follow, audiences, listeners } = setUp();
     const followers = [follow(), follow(), follow({}, 'other')];
     await settle();
     push(1);
@@ -268,7 +268,7 @@ describe('an audience', () => {
   });
 
   test('ends a subscription if its source ends while the last of its backlog is sent', async () => {
-    const { push, fail, follow } = createScene();
+    const { push, fail, follow } = setUp();
     const { outbox, read } = createSlowOutbox();
     push(1);
     const { end } = follow({}, 'all', outbox);
@@ -281,7 +281,7 @@ describe('an audience', () => {
 
   test('waits while the database is unavailable, and then sends the backlog', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] });
-    const { push, follow, source } = createScene({ recent: 0 });
+    const { push, follow, source } = setUp({ recent: 0 });
     push(30);
     for (let n = 0; n < 2; n++) vi.mocked(source.read).mockRejectedValueOnce(new DatabaseUnavailableError('away'));
     const follower = follow();
@@ -295,7 +295,7 @@ describe('an audience', () => {
   });
 
   test('does not confuse a page in memory with one of the database, which lacks overwritten changes', async () => {
-    const { push, follow, source } = createScene({ recent: 5 });
+    const { push, follow, source } = setUp({ recent: 5 });
     push(15);
     const changed = (list: number[]) => list.map((position) => ({ position }));
     const entries = changed([11, 13, 14, 15]);
@@ -309,7 +309,7 @@ describe('an audience', () => {
   });
 
   test('makes smaller pages of large items, and sends a socket one group of frames at a time', async () => {
-    const { push, follow, make } = createScene();
+    const { push, follow, make } = setUp();
     const size = 20_000;
     make.mockImplementation(async (items) => items.map(() => Buffer.alloc(size, '1')));
     push(200);
@@ -329,7 +329,7 @@ describe('an audience', () => {
   });
 
   test('ends with its last subscriber, and executes nothing after that', async () => {
-    const { push, follow, audiences, listeners, counts, ended } = createScene();
+    const { push, follow, audiences, listeners, counts, ended } = setUp();
     const followers = [follow(), follow()];
     await settle();
     for (const { leave, end } of followers) {

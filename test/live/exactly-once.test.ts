@@ -21,11 +21,11 @@ import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
 import { createFakeOutbox } from '../support/outbox.ts';
 
-let stormy: TestDatabase;
-let calm: TestDatabase;
+let tested: TestDatabase;
+let reference: TestDatabase;
 beforeAll(async () => {
-  calm = await openDatabase('PGlite');
-  return () => calm.stop();
+  reference = await openDatabase('PGlite');
+  return () => reference.stop();
 });
 
 const viewer = {
@@ -39,7 +39,7 @@ const metrics = { applied: () => {}, setAside: () => {}, publishFailed: () => {}
 const fates = fc.infiniteStream(fc.constantFrom<Fate>('deliver', 'deliver', 'deliver', 'lose', 'double', 'delay'));
 
 /** A random step. Two bridges both own the partition, and each continues from its own position. */
-const step = fc.oneof(
+const anyStep = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('append' as const), make: eventMaker }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('appendAgain' as const), back: fc.nat(5) }) },
   {
@@ -71,7 +71,7 @@ const step = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('comeBack' as const), back: fc.nat(2) }),
+    arbitrary: fc.record({ kind: fc.constant('reconnect' as const), back: fc.nat(2) }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('unfollow' as const), which: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('check' as const) }) },
@@ -82,27 +82,27 @@ describe.each([
   { kind: 'PostgreSQL', numRuns: 40 },
 ] as const)('over $kind', ({ kind, numRuns }) => {
   beforeAll(async () => {
-    stormy = await openDatabase(kind);
-    return () => stormy.stop();
+    tested = await openDatabase(kind);
+    return () => tested.stop();
   });
 
   test('every subscriber gets every change once and in order, and every event is applied once, whichever messages are lost, doubled or reordered and whichever bridge crashes', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 50 }), fates, async (steps, fate) => {
-        const storm = await createStorm(() => fate.next().value);
-        for (const one of steps) await storm.take(one);
-        await storm.settle();
-        const truth = await replay(storm.events);
-        expect(await contents(stormy)).toEqual(await contents(calm));
-        for (const follower of storm.followers) expectComplete(follower, truth);
-        await storm.stop();
+      fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 50 }), fates, async (steps, fate) => {
+        const simulation = await createSimulation(() => fate.next().value);
+        for (const step of steps) await simulation.run(step);
+        await simulation.settle();
+        const states = await replay(simulation.events);
+        expect(await contents(tested)).toEqual(await contents(reference));
+        for (const follower of simulation.followers) expectComplete(follower, states);
+        await simulation.stop();
       }),
       { numRuns },
     );
   }, 120_000);
 });
 
-type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+type Step = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never;
 
 interface Follower {
   after: number;
@@ -114,13 +114,13 @@ interface Follower {
   stop(): unknown;
 }
 
-async function createStorm(fateOf: () => Fate) {
-  await stormy.empty();
-  let isSilent = false;
-  const pubsub = createLossyPubSub(() => (isSilent ? 'lose' : fateOf()));
+async function createSimulation(fateOf: () => Fate) {
+  await tested.empty();
+  let losesAll = false;
+  const pubsub = createLossyPubSub(() => (losesAll ? 'lose' : fateOf()));
   const logger = createTestLogger();
   const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6 });
-  const source = withSmallPages(createFeedSource(stormy));
+  const source = withSmallPages(createFeedSource(tested));
   const feeds = createFeeds({
     pubsub,
     heads,
@@ -134,7 +134,7 @@ async function createStorm(fateOf: () => Fate) {
   await heads.start();
   feeds.start();
   const messages = createMessages({
-    database: stormy,
+    database: tested,
     submit: async () => null,
     feeds,
     blocks: { hold: async () => holdBlock(blocking) },
@@ -148,18 +148,18 @@ async function createStorm(fateOf: () => Fate) {
   const events: ChannelEvent[] = [];
   const followers: Follower[] = [];
   let blocking: string | null = null;
-  let crashing = false;
+  let crashes = false;
   const database: Database = {
-    ...stormy,
+    ...tested,
     transaction: (work) =>
-      stormy.transaction(async (query) => {
+      tested.transaction(async (query) => {
         const result = await work(query);
-        if (crashing) throw new DatabaseUnavailableError('killed before the commit');
+        if (crashes) throw new DatabaseUnavailableError('killed before the commit');
         return result;
       }),
   };
   const log: EventLog = {
-    name: 'storm',
+    name: 'simulation',
     append: vi.fn(),
     consume: vi.fn(),
     setAside: vi.fn(),
@@ -203,44 +203,44 @@ async function createStorm(fateOf: () => Fate) {
   /**
    * Stops the audience's followers, loses the messages of the next changes, then starts a new and a resumed follower.
    */
-  async function comeBack(back: number): Promise<void> {
+  async function reconnect(back: number): Promise<void> {
     const newest = Math.max(0, ...followers.map(({ received }) => received.at(-1)?.position ?? 0));
     for (let n = followers.length - 1; n >= 0; n--) if (followers[n]?.isShared) await unfollow(n);
-    isSilent = true;
+    losesAll = true;
     await handle(0, 6).catch(() => {});
-    isSilent = false;
+    losesAll = false;
     await follow(null, false);
     await follow(Math.max(0, newest - back), false);
   }
 
-  async function take(one: Step): Promise<void> {
-    switch (one.kind) {
+  async function run(step: Step): Promise<void> {
+    switch (step.kind) {
       case 'append':
-        return append(one.make());
+        return append(step.make());
       case 'appendAgain':
-        return append(events[Math.max(0, events.length - 1 - one.back)] ?? opened());
+        return append(events[Math.max(0, events.length - 1 - step.back)] ?? opened());
       case 'handle':
-        crashing = one.crash;
-        await Promise.all(one.bridges.map((n) => handle(n, one.size).catch(() => {})));
-        crashing = false;
+        crashes = step.crash;
+        await Promise.all(step.bridges.map((n) => handle(n, step.size).catch(() => {})));
+        crashes = false;
         return;
       case 'redeliver':
-        positions[one.bridge] = BigInt(Math.max(0, Number(positions[one.bridge]) - one.back));
+        positions[step.bridge] = BigInt(Math.max(0, Number(positions[step.bridge]) - step.back));
         return;
       case 'skipAhead':
-        positions[one.bridge] = BigInt(Math.min(events.length, Number(positions[one.bridge]) + one.by));
+        positions[step.bridge] = BigInt(Math.min(events.length, Number(positions[step.bridge]) + step.by));
         return;
       case 'follow':
-        return follow(one.after, one.alone, one.blocked && idOf(one.blocked));
-      case 'comeBack':
-        return comeBack(one.back);
+        return follow(step.after, step.alone, step.blocked && idOf(step.blocked));
+      case 'reconnect':
+        return reconnect(step.back);
       case 'unfollow':
-        return unfollow(one.which);
+        return unfollow(step.which);
       case 'check':
         await heads.check();
         return;
       default:
-        throw new Error(`unknown step ${JSON.stringify(one satisfies never)}`);
+        throw new Error(`unknown step ${JSON.stringify(step satisfies never)}`);
     }
   }
 
@@ -253,7 +253,7 @@ async function createStorm(fateOf: () => Fate) {
   return {
     events,
     followers,
-    take,
+    run,
     /** Lets a bridge take over the partition, and waits until every follower has the channel's head. */
     async settle(): Promise<void> {
       append(lastEvent());
@@ -307,25 +307,25 @@ function createReadingOutbox(received: Entry[]): Outbox {
 
 /** Applies the events one after another, and returns every state of every entry by its position. */
 async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entry>> {
-  await calm.empty();
-  const truth = new Map<number, Entry>();
+  await reference.empty();
+  const states = new Map<number, Entry>();
   const pubsub = createLossyPubSub(() => 'deliver');
   await pubsub.subscribe(`channel:${room}`, (entries) => {
-    for (const entry of entries) truth.set(entry.position, entry);
+    for (const entry of entries) states.set(entry.position, entry);
   });
   const log: EventLog = {
-    name: 'storm',
+    name: 'simulation',
     append: vi.fn(),
     consume: vi.fn(),
     setAside: vi.fn(),
     ready: vi.fn(),
     stop: vi.fn(),
   };
-  const bridge = createBridge({ log, database: calm, pubsub, metrics, logger: createTestLogger() });
+  const bridge = createBridge({ log, database: reference, pubsub, metrics, logger: createTestLogger() });
   await bridge.assigned(0, null);
   for (const [n, event] of events.entries())
     await bridge.handle({ partition: 0, records: [{ ...encodeEvent(event), offset: BigInt(n) }] });
-  return truth;
+  return states;
 }
 
 async function contents({ query }: TestDatabase) {
@@ -344,11 +344,11 @@ async function contents({ query }: TestDatabase) {
  * Checks that a follower received every entry that changed since, except those of the author it blocks: in order of
  * position, each position once, each entry at least in its newest state, and nothing that was never stored.
  */
-function expectComplete({ after, blocked, received }: Follower, truth: ReadonlyMap<number, Entry>): void {
+function expectComplete({ after, blocked, received }: Follower, states: ReadonlyMap<number, Entry>): void {
   const positions = received.map(({ position }) => position);
   expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
-  for (const entry of received) expect(entry).toEqual(truth.get(entry.position));
-  const newest = new Map([...truth.values()].map((entry) => [entry.id, entry]));
+  for (const entry of received) expect(entry).toEqual(states.get(entry.position));
+  const newest = new Map([...states.values()].map((entry) => [entry.id, entry]));
   const expected = [...newest.values()].filter(({ position, authorId }) => position > after && authorId !== blocked);
   expect(received.filter(({ authorId }) => authorId === blocked)).toEqual([]);
   expect(received).toEqual(expect.arrayContaining(expected));

@@ -60,9 +60,6 @@ export function createFlusher({ windowMs, onFlushed }: { windowMs: number; onFlu
   }
 }
 
-/** Writes queued chunks to their sockets. */
-export type Flusher = ReturnType<typeof createFlusher>;
-
 /** Returns a function that collects items and processes them together: the first item schedules the run for all. */
 function createBatch<Item>(handle: (item: Item) => void, schedule: (run: () => void) => void): (item: Item) => void {
   let batch: Item[] = [];

@@ -64,9 +64,7 @@ export function createLimits({ socketBytes, nodeBytes, onOverflow }: LimitOption
     backlogBytes -= backlog;
   }
 
-  /**
-   * True if live frames of this length exceed the limit. A peer that has read everything may get a frame of any size.
-   */
+  /** True if live frames of this length exceed the limit. A peer that has read everything gets frames of any size. */
   function isLiveFull({ liveBytes }: OutboxRecord, { length }: Buffer): boolean {
     return liveBytes > 0 && liveBytes + length > socketBytes;
   }
@@ -95,9 +93,6 @@ export function createLimits({ socketBytes, nodeBytes, onOverflow }: LimitOption
     }
   }
 }
-
-/** The limits shared by every outbox of a node. */
-export type Limits = ReturnType<typeof createLimits>;
 
 function limitedBytesOf({ liveBytes, responseBytes }: OutboxRecord): number {
   return liveBytes + responseBytes;

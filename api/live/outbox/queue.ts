@@ -5,7 +5,7 @@
  * - `response`: messages that the peer asked for.
  * - `backlog`: counts against no limit, because its sender waits for each chunk to be flushed before it sends the next.
  */
-export type ChunkKind = 'entry' | 'signal' | 'response' | 'backlog';
+type ChunkKind = 'entry' | 'signal' | 'response' | 'backlog';
 
 /** One or more WebSocket frames that wait to be written to a socket. */
 export interface Chunk {
