@@ -18,17 +18,13 @@ interface OpenFeed {
   lingerTimer: NodeJS.Timeout | undefined;
 }
 
-/**
- * Maximum number of reads of entries that run at once, so that a reconnect of many clients does not flood the database.
- */
+/** Maximum number of reads of entries at once, so that many clients that resume do not flood the database. */
 const maxReads = 4;
 
 /** A feed that stays open until `release` is called. */
 export interface AcquiredFeed {
   feed: ChannelFeed;
-  /**
-   * Must be called once the feed is no longer needed; further calls do nothing. The feed stays open for other readers.
-   */
+  /** Must be called when the feed is no longer needed; further calls do nothing. Other readers keep it open. */
   release(): void;
 }
 

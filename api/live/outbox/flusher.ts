@@ -8,8 +8,8 @@ import { type OutboxRecord, writeChunks } from './record.ts';
 const maxWriteBytes = 65_536;
 
 /**
- * Decides when the queued chunks of a socket are written. A socket has at most one write in flight: chunks that are
- * queued meanwhile wait until it is flushed.
+ * Decides when the queued chunks of a socket are written. Until the socket ends, one write is in flight at most: chunks
+ * that are queued meanwhile wait until it is flushed.
  * @param options.windowMs length of a window, in milliseconds; live frames of one window are written together
  * @param options.onFlushed called when the bytes in flight have been flushed to the kernel, before more are written
  */

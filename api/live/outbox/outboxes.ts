@@ -11,7 +11,7 @@ import {
   writeChunks,
 } from './record.ts';
 
-/** Everything that one socket sends, in the order in which it was added or sent. */
+/** Everything that one socket sends, except for pings and the close, in the order of the calls. */
 export interface Outbox {
   /**
    * Queues live frames. The frames of one window leave in one write; if nothing was written for the length of a window,
@@ -30,7 +30,8 @@ export interface Outbox {
   /** Writes everything that is queued, so that a close frame can follow. Later frames are dropped. */
   end(): void;
   /**
-   * Drops everything that is queued, except for the rest of a frame that is partly written. Later frames are dropped.
+   * Drops everything that is queued, except for the rest of a frame that is partly written, and resolves every pending
+   * send. Later frames are dropped.
    */
   discard(): void;
   /** True while bytes were written to the socket that the kernel has not taken, because the peer does not read. */
@@ -45,9 +46,7 @@ export interface OutboxOptions extends LimitOptions {
   windowMs: number;
 }
 
-/**
- * From this many bytes on, live frames do not wait for the end of their window, and responses wait for their reader.
- */
+/** From this many bytes on, live frames no longer wait for their window, and the senders of responses must wait. */
 const highWaterMark = 16_384;
 
 /** Creates the outboxes of a node, which share limits and timers. */
