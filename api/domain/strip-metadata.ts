@@ -1,18 +1,18 @@
-/** A part of a picture; null in the place of one that is left out. */
+/** A part of a picture, or null in place of a part that is removed. */
 type Part = Buffer | null;
 
-/** The most parts that are looked at: a picture of more is made to take time. */
+/** Maximum number of parts: a picture with more was made to exhaust the server. */
 const maxParts = 100_000;
 
 /**
- * A picture without what it tells beside what it shows, and without whatever follows it; its pixels stay as they are, bit by
- * bit. Only the parts that it is drawn from are kept, and its colour profile.
- * @param format as sharp calls it: JPEG, PNG, GIF or WebP; of others all is kept
- * @throws for what does not have the parts of its format
+ * Removes the metadata of a picture, and any bytes after its end, without changing a pixel: only the parts that are needed
+ * to draw it and its color profile are kept.
+ * @param format name that sharp gives the format; pictures other than JPEG, PNG, GIF and WebP are returned unchanged
+ * @throws Error if the picture is truncated or malformed
  */
 export function stripMetadata(bytes: Buffer, format: string): Buffer {
-  const read = readers[format];
-  return read ? Buffer.concat(kept(read(bytes))) : bytes;
+  const readParts = readers[format];
+  return readParts ? Buffer.concat(keptParts(readParts(bytes))) : bytes;
 }
 
 const readers: Readonly<Record<string, (bytes: Buffer) => Iterable<Part>>> = {
@@ -22,56 +22,56 @@ const readers: Readonly<Record<string, (bytes: Buffer) => Iterable<Part>>> = {
   webp: readWebp,
 };
 
-function kept(parts: Iterable<Part>): Buffer[] {
-  const found: Buffer[] = [];
+function keptParts(parts: Iterable<Part>): Buffer[] {
+  const kept: Buffer[] = [];
   let count = 0;
   for (const part of parts) {
     count += 1;
-    if (count > maxParts) throw broken();
-    if (part) found.push(part);
+    if (count > maxParts) throw malformed();
+    if (part) kept.push(part);
   }
-  return found;
+  return kept;
 }
 
 function* readJpeg(bytes: Buffer): Generator<Part> {
   yield slice(bytes, 0, 2);
   for (let at = 2; ; ) {
-    if (bytes[at] !== 0xff) throw broken();
-    // Any number of these fills up.
+    if (bytes[at] !== 0xff) throw malformed();
+    // Fill bytes may precede a marker.
     while (bytes[at + 1] === 0xff) at += 1;
     const marker = bytes[at + 1] ?? 0;
     if (marker === 0xd9) return yield slice(bytes, at, at + 2);
     const next = at + 2 + slice(bytes, at + 2, at + 4).readUInt16BE();
     const segment = slice(bytes, at, marker === 0xda ? endOfScan(bytes, next) : next);
-    yield isDrawn(marker) || isColour(marker, segment) ? segment : null;
+    yield isImageData(marker) || isColorInfo(marker, segment) ? segment : null;
     at += segment.length;
   }
 }
 
-/** Tables, frames and scans: neither comments nor what is for applications (ITU-T T.81, table B.1). */
-const isDrawn = (marker: number): boolean => marker >= 0xc0 && marker <= 0xdd && marker !== 0xc8;
+/** Tables, frames and scans, but no comments and application segments (ITU-T T.81, table B.1). */
+const isImageData = (marker: number): boolean => marker >= 0xc0 && marker <= 0xdd && marker !== 0xc8;
 
-/** JFIF without a picture in it, a part of a colour profile, and what Adobe says of the colours. */
-function isColour(marker: number, segment: Buffer): boolean {
-  const begins = (word: string) => segment.toString('latin1', 4, 4 + word.length) === word;
+/** JFIF header without a thumbnail, part of an ICC profile, or Adobe's color transform. */
+function isColorInfo(marker: number, segment: Buffer): boolean {
+  const startsWith = (word: string) => segment.toString('latin1', 4, 4 + word.length) === word;
   return (
-    (marker === 0xe0 && begins('JFIF\0') && segment.length === 18) ||
-    (marker === 0xe2 && begins('ICC_PROFILE\0')) ||
-    (marker === 0xee && begins('Adobe') && segment.length === 16)
+    (marker === 0xe0 && startsWith('JFIF\0') && segment.length === 18) ||
+    (marker === 0xe2 && startsWith('ICC_PROFILE\0')) ||
+    (marker === 0xee && startsWith('Adobe') && segment.length === 16)
   );
 }
 
-/** Where the next marker is that is no restart within the scan. */
+/** Returns the offset of the first marker after a scan, which is not a restart marker. */
 function endOfScan(bytes: Buffer, from: number): number {
   for (let at = from; at + 1 < bytes.length; at++) {
     if (bytes[at] !== 0xff) continue;
     const next = bytes[at + 1] ?? 0;
     if (next !== 0 && next !== 0xff && (next < 0xd0 || next > 0xd7)) return at;
   }
-  throw broken();
+  throw malformed();
 }
 
-/** Chunks that a PNG is drawn from, those of animations among them (PNG, third edition, section 11). */
+/** Chunks needed to draw a PNG, including animations (PNG, third edition, section 11). */
 const pngChunks = new Set(
   'IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP mDCV cLLI sBIT bKGD pHYs acTL fcTL fdAT'.split(' '),
 );
@@ -86,22 +86,22 @@ function* readPng(bytes: Buffer): Generator<Part> {
   }
 }
 
-/** Blocks of GIF 89a: of frames, of what controls them, and of how often they are repeated. */
+/** Keeps the blocks of GIF 89a for frames, their control extensions, and the loop count. */
 function* readGif(bytes: Buffer): Generator<Part> {
-  let at = 13 + coloursOf(bytes, 10);
+  let at = 13 + colorTableBytes(bytes, 10);
   yield slice(bytes, 0, at);
   while (at < bytes.length && bytes[at] !== 0x3b) {
     const isFrame = bytes[at] === 0x2c;
-    if (!isFrame && bytes[at] !== 0x21) throw broken();
-    const block = slice(bytes, at, endOfBlocks(bytes, isFrame ? at + 11 + coloursOf(bytes, at + 9) : at + 2));
-    yield isFrame || block[1] === 0xf9 || isRepeat(block) ? block : null;
+    if (!isFrame && bytes[at] !== 0x21) throw malformed();
+    const block = slice(bytes, at, endOfBlocks(bytes, isFrame ? at + 11 + colorTableBytes(bytes, at + 9) : at + 2));
+    yield isFrame || block[1] === 0xf9 || isLoopCount(block) ? block : null;
     at += block.length;
   }
   yield Buffer.from([0x3b]);
 }
 
-/** How many bytes a table of colours takes, by its flags. */
-function coloursOf(bytes: Buffer, at: number): number {
+/** Returns the size of a color table in bytes, from the flags at an offset. */
+function colorTableBytes(bytes: Buffer, at: number): number {
   const flags = bytes[at] ?? 0;
   return flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0;
 }
@@ -112,18 +112,18 @@ function endOfBlocks(bytes: Buffer, from: number): number {
   return at + 1;
 }
 
-function isRepeat(block: Buffer): boolean {
+function isLoopCount(block: Buffer): boolean {
   const name = block.toString('latin1', 3, 14);
   return block[1] === 0xff && block.length <= 19 && (name === 'NETSCAPE2.0' || name === 'ANIMEXTS1.0');
 }
 
 const webpChunks = new Set(['VP8 ', 'VP8L', 'VP8X', 'ALPH', 'ANIM', 'ANMF', 'ICCP']);
-/** That there are EXIF and XMP, among the flags of VP8X (RFC 9649, section 2.7). */
-const tells = 0x0c;
+/** Flags of VP8X for the presence of EXIF and XMP (RFC 9649, section 2.7). */
+const metadataFlags = 0x0c;
 
 function* readWebp(bytes: Buffer): Generator<Part> {
-  const chunks = kept(readRiff(slice(bytes, 12, 8 + slice(bytes, 4, 8).readUInt32LE())));
-  yield* [Buffer.from('RIFF'), size([Buffer.from('WEBP'), ...chunks]), Buffer.from('WEBP'), ...chunks];
+  const chunks = keptParts(readRiff(slice(bytes, 12, 8 + slice(bytes, 4, 8).readUInt32LE())));
+  yield* [Buffer.from('RIFF'), sizeField([Buffer.from('WEBP'), ...chunks]), Buffer.from('WEBP'), ...chunks];
 }
 
 function* readRiff(bytes: Buffer): Generator<Part> {
@@ -136,22 +136,22 @@ function* readRiff(bytes: Buffer): Generator<Part> {
 }
 
 function riffChunk(name: string, body: Buffer): Buffer {
-  const parts = name === 'ANMF' ? [slice(body, 0, 16), ...kept(readRiff(body.subarray(16)))] : [body];
-  const chunk = Buffer.concat([Buffer.from(name), size(parts), ...parts, Buffer.alloc(body.length % 2)]);
-  if (name === 'VP8X') chunk[8] = (chunk[8] ?? 0) & ~tells;
+  const parts = name === 'ANMF' ? [slice(body, 0, 16), ...keptParts(readRiff(body.subarray(16)))] : [body];
+  const chunk = Buffer.concat([Buffer.from(name), sizeField(parts), ...parts, Buffer.alloc(body.length % 2)]);
+  if (name === 'VP8X') chunk[8] = (chunk[8] ?? 0) & ~metadataFlags;
   return chunk;
 }
 
-function size(parts: readonly Buffer[]): Buffer {
+function sizeField(parts: readonly Buffer[]): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(parts.reduce((sum, { length }) => sum + length, 0));
   return bytes;
 }
 
-/** @throws where there are not so many bytes */
+/** @throws Error if the range is empty or exceeds the bytes */
 function slice(bytes: Buffer, from: number, to: number): Buffer {
-  if (!(to <= bytes.length && to > from)) throw broken();
+  if (!(to <= bytes.length && to > from)) throw malformed();
   return bytes.subarray(from, to);
 }
 
-const broken = (): Error => new Error('the picture is cut off or broken');
+const malformed = (): Error => new Error('the picture is truncated or malformed');

@@ -1,81 +1,50 @@
 import type { Database } from '../infra/database/database.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import type { Logger } from '../logger.ts';
-import { fileKey, thumbnailKey } from './uploads.ts';
-
-const hour = 3_600_000;
-/** Soon enough for a process that never runs for an hour. */
-const firstMs = 60_000;
-/** How many files one round of a collection removes; the next goes on from there. */
-const batch = 500;
+import { fileKey, isFileKey, isRawKey, thumbnailKey, uploadIdOf } from './file-keys.ts';
 
 /**
- * Removes files that nothing refers to any more: what was never attached, what belonged to messages that were deleted or are
- * gone, and objects that no row knows. Whatever is younger than a grace is left alone: its message may yet be on its way. The
- * grace is counted back from the newest change of a channel, which a restored database takes from the log only after a while.
- * Each step can end anywhere, is taken up by the next round, and may be taken by several processes at once.
- * @param options.graceMs longer than any lag of the log, in milliseconds
- * @param options.afterMs when the first round begins after the start, in milliseconds
- * @param options.everyMs when the next one begins after that, in milliseconds
+ * Age in milliseconds at which unreferenced files are removed. It exceeds `attachableMs` plus any lag of the event log, so
+ * that the message of a younger file may still arrive.
+ */
+const defaultGraceMs = 86_400_000;
+/** Short enough that a process which never runs for an hour cleans up as well. */
+const firstRunMs = 60_000;
+const hourMs = 3_600_000;
+/** Number of files that are removed with one statement. */
+const batchSize = 500;
+
+/**
+ * Removes files that are no longer referenced: uploads that were never attached, files of deleted messages, and objects
+ * without a row. Files younger than the grace period are kept. The grace period is counted back from the newest change of a
+ * channel, since a restored database replays its changes from the log. A run can be interrupted at any point, and several
+ * processes can run at once.
+ * @param options.graceMs minimum age of a removed file, in milliseconds
+ * @param options.firstRunMs milliseconds from the start to the first run
+ * @param options.intervalMs milliseconds from the end of a run to the next one
  */
 export function createUploadCleanup(options: {
   database: Database;
   objects: Objects;
-  graceMs: number;
-  afterMs?: number;
-  everyMs?: number;
+  graceMs?: number;
+  firstRunMs?: number;
+  intervalMs?: number;
   logger: Logger;
 }) {
-  const { database, objects, graceMs, afterMs = firstMs, everyMs = hour, logger } = options;
+  const { database, objects, graceMs = defaultGraceMs, intervalMs = hourMs, logger } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
 
-  /** Objects go first: a row that is left finds them again, an object without a row is found by its age. */
-  async function removeUploads(before: Date): Promise<void> {
-    for (;;) {
-      const rows = await database.query<{ id: string }>(unreferenced, [before, batch]);
-      if (rows.length === 0) return;
-      const ids = rows.map(({ id }) => id);
-      await objects.remove(ids.flatMap((id) => [fileKey(id), thumbnailKey(id)]));
-      await database.query('DELETE FROM upload WHERE id = ANY($1::uuid[])', [ids]);
-    }
-  }
-
-  async function removeStrays(before: Date): Promise<void> {
-    let keys: string[] = [];
-    const flush = async () => {
-      const ids = [...new Set(keys.map(idOf))];
-      const rows = await database.query<{ id: string }>(referenced, [ids]);
-      const known = new Set(rows.map(({ id }) => id));
-      await objects.remove(keys.filter((key) => key.startsWith('raw/') || !known.has(idOf(key))));
-      keys = [];
-    };
-    for await (const { key, at } of objects.list()) {
-      if (at < before && form.test(key)) keys.push(key);
-      if (keys.length >= batch) await flush();
-    }
-    if (keys.length > 0) await flush();
-  }
-
-  async function newestChange(): Promise<number> {
-    const [newest] = await database.query<{ at: Date | null }>('SELECT max(last_activity_at) AS at FROM channel');
-    return newest?.at?.getTime() ?? 0;
-  }
-
-  async function collect(): Promise<void> {
-    const before = new Date(Math.min(Date.now(), await newestChange()) - graceMs);
-    await removeUploads(before);
-    await objects.sweep(before, (key) => form.test(key));
-    await database.query('DELETE FROM upload_ticket WHERE created_at < $1', [before]);
-    await removeStrays(before);
-  }
-
-  async function run(): Promise<void> {
-    await collect().catch((error: unknown) =>
-      logger.warn({ error }, 'files were not collected; the next round tries again'),
-    );
-    if (timer) runAfter(everyMs);
-  }
+  return {
+    /** Removes unreferenced files once. */
+    runOnce,
+    start: () => runAfter(options.firstRunMs ?? firstRunMs),
+    async stop(): Promise<void> {
+      clearTimeout(timer);
+      timer = undefined;
+      await running;
+    },
+  };
 
   function runAfter(ms: number): void {
     timer = setTimeout(() => {
@@ -83,29 +52,62 @@ export function createUploadCleanup(options: {
     }, ms);
   }
 
-  return {
-    /** One round. */
-    collect,
-    start: () => runAfter(afterMs),
-    async stop(): Promise<void> {
-      clearTimeout(timer);
-      timer = undefined;
-      await running;
-    },
-  };
+  async function run(): Promise<void> {
+    await runOnce().catch((error: unknown) =>
+      logger.warn({ error }, 'unreferenced files were not removed; the next run tries again'),
+    );
+    if (timer) runAfter(intervalMs);
+  }
+
+  async function runOnce(): Promise<void> {
+    const before = new Date(Math.min(Date.now(), await newestChange()) - graceMs);
+    await removeUploads(before);
+    await objects.removeIncomplete(before, isFileKey);
+    await database.query('DELETE FROM upload_ticket WHERE created_at < $1', [before]);
+    await removeStrayObjects(before);
+  }
+
+  async function newestChange(): Promise<number> {
+    const [newest] = await database.query<{ at: Date | null }>('SELECT max(last_activity_at) AS at FROM channel');
+    return newest?.at?.getTime() ?? 0;
+  }
+
+  /** Removes objects before their rows: the next run finds a row without an object, not the reverse. */
+  async function removeUploads(before: Date): Promise<void> {
+    for (;;) {
+      const rows = await database.query<{ id: string }>(unreferenced, [before, batchSize]);
+      if (rows.length === 0) return;
+      const ids = rows.map(({ id }) => id);
+      await objects.remove(ids.flatMap((id) => [fileKey(id), thumbnailKey(id)]));
+      await database.query('DELETE FROM upload WHERE id = ANY($1::uuid[])', [ids]);
+    }
+  }
+
+  async function removeStrayObjects(before: Date): Promise<void> {
+    const keys: string[] = [];
+    for await (const { key, storedAt } of objects.list()) {
+      if (storedAt < before && isFileKey(key)) keys.push(key);
+      if (keys.length >= batchSize) await removeStrays(keys.splice(0));
+    }
+    if (keys.length > 0) await removeStrays(keys);
+  }
+
+  async function removeStrays(keys: readonly string[]): Promise<void> {
+    const ids = [...new Set(keys.map(uploadIdOf))];
+    const rows = await database.query<{ id: string }>(referenced, [ids]);
+    const known = new Set(rows.map(({ id }) => id));
+    await objects.remove(keys.filter((key) => isRawKey(key) || !known.has(uploadIdOf(key))));
+  }
 }
 
-const form = /^(?:file|thumbnail|raw)\/[\da-f-]{36}$/;
-const idOf = (key: string): string => key.split('/')[1] ?? '';
-
-/** Those that have a row, or a message that is there. */
+/** Selects uploads that have a row or belong to a message that was not deleted. */
 const referenced = `
 SELECT id FROM upload WHERE id = ANY($1::uuid[])
 UNION ALL
 SELECT a.id FROM attachment a JOIN entry e ON e.id = a.message_id
 WHERE a.id = ANY($1::uuid[]) AND e.deleted_at IS NULL`;
 
-/** Neither somebody's picture nor a file of a message that is there. */
+/** Selects old uploads that are neither an avatar nor attached to a message that was not deleted. */
 const unreferenced = `
 SELECT u.id FROM upload u
 LEFT JOIN attachment a ON a.id = u.id

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { fileKey, thumbnailKey } from '../../api/domain/file-keys.ts';
 import { createUploadCleanup } from '../../api/domain/upload-cleanup.ts';
-import { fileKey, thumbnailKey } from '../../api/domain/uploads.ts';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
 import type { Objects } from '../../api/infra/objects/objects.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
@@ -29,14 +29,14 @@ beforeEach(async () => {
     `INSERT INTO channel (id, kind, visibility, created_at, last_activity_at) VALUES ($1, 'ROOM', 'PUBLIC', now(), now())`,
     [channel],
   );
-  const directory = await mkdtemp(join(tmpdir(), 'parley-collection-'));
+  const directory = await mkdtemp(join(tmpdir(), 'parley-cleanup-'));
   objects = await createFileObjects({ directory });
   return () => rm(directory, { recursive: true });
 });
 
-/** With a grace of minus one hour, so that all that is there is old enough. */
-const collect = (graceMs = -hour) =>
-  createUploadCleanup({ database, objects, graceMs, logger: createTestLogger() }).collect();
+/** Runs the cleanup; by default, the grace period is minus one hour, which makes every file old enough. */
+const cleanUp = (graceMs = -hour) =>
+  createUploadCleanup({ database, objects, graceMs, logger: createTestLogger() }).runOnce();
 
 async function store(...keys: string[]): Promise<void> {
   for (const key of keys) await objects.put(key, Readable.from([Buffer.from('x')]), { type: 'text/plain' });
@@ -74,7 +74,7 @@ async function rows(): Promise<string[]> {
   return (await database.query<{ id: string }>('SELECT id FROM upload ORDER BY id')).map(({ id }) => id);
 }
 
-it('removes what was never attached, and what belonged to messages that were deleted or are gone', async () => {
+it('removes uploads that were never attached, and those of messages that were deleted or no longer exist', async () => {
   const [attached, unattached, deleted, orphaned, avatar] = [
     await addUpload(),
     await addUpload(),
@@ -87,72 +87,72 @@ it('removes what was never attached, and what belonged to messages that were del
   await database.query('INSERT INTO attachment (id, message_id) VALUES ($1, $2)', [orphaned, randomUUID()]);
   await database.query('UPDATE users SET avatar_id = $2 WHERE id = $1', [user, avatar]);
 
-  await collect();
+  await cleanUp();
 
   expect(await rows()).toEqual([attached, avatar].sort());
   expect(await keys()).toEqual([attached, avatar].flatMap((id) => [fileKey(id), thumbnailKey(id)]).sort());
   expect(unattached).not.toBe(attached);
 });
 
-it('leaves alone what is young', async () => {
+it('keeps young files', async () => {
   const id = await addUpload();
   const stray = fileKey(randomUUID());
   await store(stray);
-  await collect(hour);
+  await cleanUp(hour);
   expect(await rows()).toEqual([id]);
   expect(await keys()).toEqual([fileKey(id), thumbnailKey(id), stray].sort());
 });
 
-it('removes objects that no row knows, and what a killed process left of a picture', async () => {
+it('removes objects without a row, and unprocessed pictures that a killed process left behind', async () => {
   const id = await addUpload();
   await attach(id);
   await store(fileKey(randomUUID()), thumbnailKey(randomUUID()), `raw/${id}`, `raw/${randomUUID()}`);
-  await collect();
+  await cleanUp();
   expect(await keys()).toEqual([fileKey(id), thumbnailKey(id)].sort());
 });
 
-it('leaves alone what a message names, though no row of its own is there', async () => {
-  const [named, deleted] = [randomUUID(), randomUUID()];
-  await attach(named);
+it('keeps files of messages, even if the upload has no row', async () => {
+  const [attached, deleted] = [randomUUID(), randomUUID()];
+  await attach(attached);
   await attach(deleted, new Date());
-  await store(fileKey(named), fileKey(deleted));
-  await collect();
-  expect(await keys()).toEqual([fileKey(named)]);
+  await store(fileKey(attached), fileKey(deleted));
+  await cleanUp();
+  expect(await keys()).toEqual([fileKey(attached)]);
 });
 
-it('leaves alone what a restored database may yet take from the log', async () => {
+it('keeps files whose messages a restored database may still replay from the log', async () => {
   await database.query(`UPDATE channel SET last_activity_at = now() - interval '2 days'`);
   const id = await addUpload();
   const stray = fileKey(randomUUID());
   await store(stray);
-  await collect();
+  await cleanUp();
   expect(await rows()).toEqual([id]);
   expect(await keys()).toEqual([fileKey(id), thumbnailKey(id), stray].sort());
 });
 
-it('touches nothing that is not its own', async () => {
+it('keeps objects of other applications', async () => {
   await store('something/else', 'file/no-id');
-  await collect();
+  await cleanUp();
   expect(await keys()).toEqual(['file/no-id', 'something/else']);
 });
 
-it('goes round again and again from soon after the start, also after a round that failed, until it is stopped', async () => {
+it('runs periodically until it is stopped, even after a run that failed', async () => {
   const logger = createTestLogger();
-  const collection = createUploadCleanup({ database, objects, graceMs: -hour, afterMs: 1, everyMs: 1, logger });
-  const sweep = objects.sweep;
-  objects.sweep = () => Promise.reject(new Error('away'));
+  const cleanup = createUploadCleanup({ database, objects, graceMs: -hour, firstRunMs: 1, intervalMs: 1, logger });
+  const removeIncomplete = objects.removeIncomplete;
+  objects.removeIncomplete = () => Promise.reject(new Error('unavailable'));
   await addUpload();
-  collection.start();
+  cleanup.start();
   await vi.waitFor(() => expect(logger.lines.length).toBeGreaterThan(2));
-  objects.sweep = sweep;
+  objects.removeIncomplete = removeIncomplete;
   await addUpload({ isStored: false });
   await vi.waitFor(async () => expect(await rows()).toEqual([]));
-  await collection.stop();
+  await cleanup.stop();
   const id = await addUpload({ isStored: false });
   expect(await rows()).toEqual([id]);
 });
 
-it('takes up where another round was cut off', async () => {
+it('continues where another run was interrupted', async () => {
   const ids = [];
   for (let n = 0; n < 12; n++) ids.push(await addUpload({ isStored: n % 3 !== 0 }));
   const remove = objects.remove;
@@ -160,9 +160,9 @@ it('takes up where another round was cut off', async () => {
     await remove(some.slice(0, 3));
     throw new Error('killed');
   };
-  await expect(collect()).rejects.toThrow('killed');
+  await expect(cleanUp()).rejects.toThrow('killed');
   objects.remove = remove;
-  await Promise.all([collect(), collect()]);
+  await Promise.all([cleanUp(), cleanUp()]);
   expect(await rows()).toEqual([]);
   expect(await keys()).toEqual([]);
 });

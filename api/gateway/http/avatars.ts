@@ -3,13 +3,13 @@ import { validate } from 'uuid';
 import type { Avatars } from '../../domain/avatars.ts';
 import type { Handler } from './handler.ts';
 
-/** Serves users' pictures: `/avatars/ID`. */
+/** Serves the pictures of users: `/avatars/ID`. */
 export function createAvatarHandler(avatars: Avatars): Handler {
   return async (request, response) => {
     const [, userId = ''] = /^\/avatars\/([\da-f-]{36})(?:$|\?)/.exec(request.url ?? '') ?? [];
     const picture = validate(userId) ? await avatars.picture(userId) : null;
     if (picture === null) {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('There is no such picture.\n');
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('User not found.\n');
       return;
     }
     const etag = `"${createHash('sha256').update(picture.body).digest('base64url').slice(0, 22)}"`;

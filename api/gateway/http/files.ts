@@ -3,64 +3,50 @@ import { pipeline } from 'node:stream/promises';
 import { create as contentDisposition } from 'content-disposition';
 import parseRange from 'range-parser';
 import { validate } from 'uuid';
-import { isShown } from '../../domain/file-kinds.ts';
+import { isInline } from '../../domain/file-types.ts';
 import type { FileVariant } from '../../domain/file-urls.ts';
-import type { OutgoingFile, Uploads } from '../../domain/uploads.ts';
+import type { ServedFile } from '../../domain/stored-files.ts';
+import type { Uploads } from '../../domain/uploads.ts';
 import type { ByteRange } from '../../infra/objects/objects.ts';
 import type { Handler } from './handler.ts';
 
-/** Serves files to whoever has a URL that was given for them: `/files/ID/VARIANT/NAME?expires=…&signature=…`. */
-export function createFileHandler(uploads: Pick<Uploads, 'urls' | 'outgoing' | 'read' | 'readUrl'>): Handler {
+/** Serves files by their signed URLs: `/files/ID/VARIANT/NAME?expires=…&signature=…`. */
+export function createFileHandler(uploads: Pick<Uploads, 'urls' | 'findFile' | 'read' | 'readUrl'>): Handler {
   return async (request, response) => {
-    const asked = readPath(request);
-    if (asked === null) return refuse(response, 404, 'There is no such file.');
-    const { id, variant, query } = asked;
+    const requested = parseUrl(request);
+    if (requested === null) return sendError(response, 404, 'File not found.');
+    const { id, variant, query } = requested;
     if (!uploads.urls.isValid(id, variant, query)) {
-      return refuse(response, 403, 'This URL has expired, or was not given so: ask for the file again.');
+      return sendError(response, 403, 'This URL is invalid or has expired. Query the file again for a new one.');
     }
-    const file = await uploads.outgoing(id, variant);
-    if (file === null) return refuse(response, 404, 'There is no such file any more.');
+    const file = await uploads.findFile(id, variant);
+    if (file === null) return sendError(response, 404, 'This file no longer exists.');
     const expires = Number(query.get('expires'));
     const headers = headersOf(file, `"${id}-${variant}"`, expires);
-    const elsewhere = request.method === 'GET' && (await readUrl(uploads, file, headers, expires));
-    if (elsewhere) {
-      response.writeHead(307, { location: elsewhere, 'cache-control': 'private, no-store' }).end();
+    // URLs of the store are signed for GET only.
+    const location = request.method === 'GET' && (await readUrl(uploads, file, headers, expires));
+    if (location) {
+      response.writeHead(307, { location, 'cache-control': 'private, no-store' }).end();
       return;
     }
     if (request.headers['if-none-match'] === headers.etag) return void response.writeHead(304, headers).end();
-    await send({ request, response, file, headers, read: uploads.read });
+    await sendFile({ request, response, file, headers, read: uploads.read });
   };
 }
 
-function readPath({ url = '', method }: IncomingMessage) {
+function parseUrl({ url = '', method }: IncomingMessage) {
   const [path = '', search = ''] = url.split('?', 2);
   const [, id, variant] = /^\/files\/([\da-f-]{36})\/(file|thumbnail)\/[^/]*$/.exec(path) ?? [];
   if (id === undefined || !validate(id) || (method !== 'GET' && method !== 'HEAD')) return null;
   return { id, variant: variant as FileVariant, query: new URLSearchParams(search) };
 }
 
-/** Where the store gives the file by itself, to a GET alone: that is what the URL is signed for. */
-function readUrl(
-  uploads: Pick<Uploads, 'readUrl'>,
-  { key }: OutgoingFile,
-  headers: ReturnType<typeof headersOf>,
-  expires: number,
-): Promise<string | null> {
-  const as = { type: headers['content-type'], disposition: headers['content-disposition'] };
-  return uploads.readUrl(key, { ...as, expiresAt: new Date(expires) });
-}
-
-/** What a browser could run is offered as a download, and where it is opened all the same it can do nothing. */
-function headersOf({ filename, mimetype }: OutgoingFile, etag: string, expires: number) {
-  const shown = isShown(mimetype);
+/** Returns headers under which a file cannot run scripts: risky types are downloads, and all are sandboxed. */
+function headersOf({ filename, mimetype }: ServedFile, etag: string, expires: number) {
   return {
     etag,
-    'content-type': shown
-      ? mimetype === 'text/plain'
-        ? 'text/plain; charset=utf-8'
-        : mimetype
-      : 'application/octet-stream',
-    'content-disposition': contentDisposition(filename, { type: shown ? 'inline' : 'attachment' }),
+    'content-type': contentTypeOf(mimetype),
+    'content-disposition': contentDisposition(filename, { type: isInline(mimetype) ? 'inline' : 'attachment' }),
     'accept-ranges': 'bytes',
     'cache-control': `private, max-age=${Math.max(0, Math.floor((expires - Date.now()) / 1_000))}, immutable`,
     'x-content-type-options': 'nosniff',
@@ -72,15 +58,31 @@ function headersOf({ filename, mimetype }: OutgoingFile, etag: string, expires: 
   };
 }
 
-async function send(given: {
+function contentTypeOf(mimetype: string): string {
+  if (!isInline(mimetype)) return 'application/octet-stream';
+  return mimetype === 'text/plain' ? 'text/plain; charset=utf-8' : mimetype;
+}
+
+/** Returns a URL from which the client can read the file in the store; null if this server serves all files. */
+function readUrl(
+  uploads: Pick<Uploads, 'readUrl'>,
+  { key }: ServedFile,
+  headers: ReturnType<typeof headersOf>,
+  expires: number,
+): Promise<string | null> {
+  const as = { type: headers['content-type'], disposition: headers['content-disposition'] };
+  return uploads.readUrl(key, { ...as, expiresAt: new Date(expires) });
+}
+
+async function sendFile(given: {
   request: IncomingMessage;
   response: ServerResponse;
-  file: OutgoingFile;
+  file: ServedFile;
   headers: ReturnType<typeof headersOf>;
   read: Uploads['read'];
 }): Promise<void> {
   const { request, response, file, headers, read } = given;
-  const range = rangeOf(request, file.size, headers.etag);
+  const range = readRange(request, file.size, headers.etag);
   if (range === 'unsatisfiable') {
     response.writeHead(416, { 'content-range': `bytes */${file.size}` }).end();
     return;
@@ -88,18 +90,21 @@ async function send(given: {
   const { start, end } = range ?? { start: 0, end: file.size - 1 };
   const length = end - start + 1;
   const isEmpty = request.method === 'HEAD' || length === 0;
-  // Never more than was said to come, whatever the store has there.
+  // The range keeps the body within `content-length`, even if the object is longer than its row says.
   const body = isEmpty ? null : await read(file.key, { start, end });
-  if (body === null && !isEmpty) return refuse(response, 404, 'There is no such file any more.');
+  if (body === null && !isEmpty) return sendError(response, 404, 'This file no longer exists.');
   const part = range ? { 'content-range': `bytes ${range.start}-${range.end}/${file.size}` } : {};
   response.writeHead(range ? 206 : 200, { ...headers, ...part, 'content-length': length });
   if (body === null) response.end();
-  // Whoever has seen enough goes away in the middle.
+  // Clients disconnect in the middle, such as players that seek.
   else await pipeline(body, response).catch(() => response.destroy());
 }
 
-/** One range, as RFC 9110 section 14 has it; of several, or under another `If-Range`, the whole file is served. */
-function rangeOf({ headers }: IncomingMessage, size: number, etag: string): ByteRange | undefined | 'unsatisfiable' {
+/**
+ * Reads the `Range` header (RFC 9110, section 14).
+ * @returns undefined if the whole file must be sent: no range, several ranges, or an `If-Range` of another version
+ */
+function readRange({ headers }: IncomingMessage, size: number, etag: string): ByteRange | undefined | 'unsatisfiable' {
   const condition = headers['if-range'];
   if (headers.range === undefined || size === 0 || (condition !== undefined && condition !== etag)) return undefined;
   const ranges = parseRange(size, headers.range);
@@ -108,7 +113,7 @@ function rangeOf({ headers }: IncomingMessage, size: number, etag: string): Byte
   return ranges[0];
 }
 
-function refuse(response: ServerResponse, status: number, message: string): void {
+function sendError(response: ServerResponse, status: number, message: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
   response.end(`${message}\n`);
 }

@@ -3,84 +3,89 @@ import type { Upload } from 'graphql-upload-minimal';
 import type { FilePart } from '../../../schema/builder.ts';
 import { BadUserInputError, ParleyError, TooLargeError } from '../../errors.ts';
 
-/** How long a file may stand in the way of another that is waited for, in milliseconds: one of a batch may be about to read it. */
-const patienceMs = 1_000;
+/** Milliseconds that an unread file may block a file that a resolver waits for: another operation may still read it. */
+const blockedMs = 1_000;
 
-/** A file that is coming in, as the parser has it and as it is read. */
-interface Arrival {
-  raw: Readable;
+/** A file that is being received. */
+interface IncomingPart {
+  /** Stream of the parser. */
+  source: Readable;
+  /** Stream that the resolver reads. */
   body: Readable;
 }
 
 /**
- * The files of one multipart request, which come one after another. The parser goes on once it got rid of each, so what nobody
- * reads, or nobody reads to its end, is thrown away.
- * @param maxFileBytes of one file; beyond it its stream fails with TooLargeError
+ * Passes the files of one multipart request from the parser to the resolvers. Files arrive one after another, and the
+ * parser continues only once the current one is consumed, so files that are not read to their end are discarded.
+ * @param maxFileBytes maximum size of one file; above it, the stream fails with TooLargeError
  */
-export function createFiles(maxFileBytes: number) {
+export function createFileParts(maxFileBytes: number) {
+  /** Number of resolvers that wait for a file. */
   let waiting = 0;
-  let last: Arrival | null = null;
-
-  /** Whoever waits for a file behind one that nobody reads would wait for ever. */
-  function passOver(): void {
-    if (waiting === 0 || last === null || !isInTheWay(last)) return;
-    const { body } = last;
-    const giveUp = () =>
-      waiting > 0 &&
-      isUnread(body) &&
-      body.destroy(broken('comes before another that is read first: send files in the order of their fields'));
-    setTimeout(giveUp, patienceMs).unref();
-  }
+  let current: IncomingPart | null = null;
 
   return {
-    /** A file of the parser, as it is to be read. */
-    receive(raw: Readable): Readable {
-      const body = new Readable({ read: () => void raw.resume() });
-      const pass = (chunk: Buffer) => body.push(chunk) || raw.pause();
-      last = { raw, body };
-      raw.once('limit', () => body.destroy(tooLarge(maxFileBytes)));
-      raw.once('error', (error) => body.destroy(toFileError(error)));
-      raw.once('end', () => body.push(null));
-      raw.on('pause', passOver);
-      raw.on('data', pass);
-      body.once('close', () => raw.off('data', pass).resume());
+    /** Wraps a file stream of the parser in the stream that is given to the resolver. */
+    receive(source: Readable): Readable {
+      const body = new Readable({ read: () => void source.resume() });
+      const push = (chunk: Buffer) => body.push(chunk) || source.pause();
+      current = { source, body };
+      source.once('limit', () => body.destroy(tooLarge(maxFileBytes)));
+      source.once('error', (error) => body.destroy(toFileError(error)));
+      source.once('end', () => body.push(null));
+      source.on('pause', discardBlockingFile);
+      source.on('data', push);
+      body.once('close', () => source.off('data', push).resume());
       return body;
     },
 
-    /** A file as a resolver takes it. */
-    part: (upload: Upload): FilePart => ({
+    /** Returns the value of an `Upload` variable. */
+    toFilePart: (upload: Upload): FilePart => ({
       async open() {
         waiting++;
-        passOver();
+        discardBlockingFile();
         try {
           const file = await upload.promise;
           return { filename: file.filename, body: file.createReadStream() };
         } catch (error) {
-          throw error instanceof ParleyError ? error : broken(error instanceof Error ? error.message : String(error));
+          throw error instanceof ParleyError ? error : badFile(error instanceof Error ? error.message : String(error));
         } finally {
           waiting--;
         }
       },
     }),
 
-    /** The request is broken. */
-    fail: (error: Error) => void last?.body.destroy(toFileError(error)),
+    /** Fails the current file because the request is broken. */
+    fail: (error: Error) => void current?.body.destroy(toFileError(error)),
   };
+
+  /** Discards an unread file that blocks the one a resolver waits for, which would otherwise wait forever. */
+  function discardBlockingFile(): void {
+    if (waiting === 0 || current === null || !isBlocking(current)) return;
+    const { body } = current;
+    const discard = () =>
+      waiting > 0 &&
+      isUnread(body) &&
+      body.destroy(badFile('comes before a file that is read first; send files in the order of their fields'));
+    setTimeout(discard, blockedMs).unref();
+  }
 }
 
-/** Held back, for as long as nobody reads it. */
-const isInTheWay = ({ raw, body }: Arrival): boolean => raw.isPaused() && isUnread(body);
+/** Files of one multipart request. */
+export type FileParts = ReturnType<typeof createFileParts>;
+
+const isBlocking = ({ source, body }: IncomingPart): boolean => source.isPaused() && isUnread(body);
 const isUnread = (body: Readable): boolean => body.readableFlowing === null && !body.destroyed;
 
 function tooLarge(limit: number): TooLargeError {
-  return new TooLargeError(`A file takes at most ${limit} bytes: send a smaller one.`, limit);
+  return new TooLargeError(`The file must not exceed ${limit} bytes. Send a smaller one.`, limit);
 }
 
-/** What ends the request in the middle of a file is the client's fault. */
+/** Errors that end a request within a file are the client's fault. */
 function toFileError(error: Error): Error {
-  return error instanceof ParleyError ? error : broken('did not arrive whole: send it again');
+  return error instanceof ParleyError ? error : badFile('did not arrive completely; send it again');
 }
 
-function broken(message: string): BadUserInputError {
+function badFile(message: string): BadUserInputError {
   return new BadUserInputError([{ path: 'file', message }]);
 }

@@ -1,16 +1,16 @@
-/** Where a file may be put: a variable, or something within one. */
-const place = /^(?:\d{1,2}\.)?variables(?:\.\w{1,64}){1,8}$/;
+/** Path of a variable or of a value within one, such as `0.variables.input.file`. */
+const variablePath = /^(?:\d{1,2}\.)?variables(?:\.\w{1,64}){1,8}$/;
 
 /**
- * Where a multipart request's map puts its files: the paths of all of them. What is no map at all has none: the library
- * refuses it by itself.
- * @throws Error for a path to what is no variable, or into another file
+ * Reads the `map` field of a multipart request.
+ * @returns the distinct paths at which it places files; none if it is not JSON, which the library rejects
+ * @throws Error if a path does not lead to a variable, or leads into another file
  */
-export function readPaths(map: string): string[] {
+export function readMapPaths(map: string): string[] {
   const paths = parse(map).filter((path) => typeof path === 'string');
-  if (!paths.every(isSafePath)) throw new Error("The 'map' names what is no variable.");
+  if (!paths.every(isSafePath)) throw new Error("Every path in 'map' must name a variable.");
   if (paths.some((path) => paths.some((other) => path.startsWith(`${other}.`))))
-    throw new Error("The 'map' puts one file into another.");
+    throw new Error("A path in 'map' must not lead into another file.");
   return [...new Set(paths)];
 }
 
@@ -22,13 +22,13 @@ function parse(map: string): unknown[] {
   }
 }
 
-/** The library follows paths through whatever they name, also into what all objects inherit. */
+/** Rejects names of inherited properties: the library would follow such a path into a prototype. */
 function isSafePath(path: string): boolean {
   const isInherited = (name: string) => name in Object.prototype || name in Array.prototype || name in String.prototype;
-  return place.test(path) && !path.split('.').some((name) => !/^\d+$/.test(name) && isInherited(name));
+  return variablePath.test(path) && !path.split('.').some((name) => !/^\d+$/.test(name) && isInherited(name));
 }
 
-/** Puts something else in the place of what is at a path that the library has followed. */
+/** Replaces the value at a path; the path must exist. */
 export function replaceAt<Value>(holder: object, path: string, replace: (value: Value) => unknown): void {
   const names = path.split('.');
   const last = names.pop() ?? '';
