@@ -127,7 +127,7 @@ export function createMessages(options: {
       refuseNegative(after);
       const channel = admit(await history.standing(channelId, userId));
       const blocked = await blocks.hold(userId);
-      const { feed, release } = await feeds.hold(channelId).catch((error: unknown) => {
+      const { feed, release } = await feeds.acquire(channelId).catch((error: unknown) => {
         blocked.release();
         throw error;
       });
