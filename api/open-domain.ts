@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Domain } from '../schema/domain.ts';
 import type { Config } from './config.ts';
+import { createAccess } from './domain/access.ts';
 import { createAccounts } from './domain/accounts.ts';
 import { createAuth } from './domain/auth.ts';
 import { createAvatars } from './domain/avatars.ts';
@@ -11,10 +12,10 @@ import { createChannels } from './domain/channels.ts';
 import { createFileUrls } from './domain/file-urls.ts';
 import { createHistory } from './domain/history.ts';
 import { createMatching } from './domain/matching.ts';
-import { createMessages } from './domain/messages.ts';
+import { createMessages, maxAttachments } from './domain/messages.ts';
 import { createModeration } from './domain/moderation.ts';
 import { createPresence } from './domain/presence.ts';
-import { createRateLimit, unlimited } from './domain/rate-limits.ts';
+import { createRateLimits, noRateLimits } from './domain/rate-limits.ts';
 import { createReceipts } from './domain/receipts.ts';
 import { createSubmitEvent } from './domain/submit-event.ts';
 import { createUploadCleanup } from './domain/upload-cleanup.ts';
@@ -41,8 +42,6 @@ export interface Ports {
   objects: Objects | null;
 }
 
-/** Files of one message. */
-const maxAttachments = 10;
 const dayMs = 86_400_000;
 
 /** Something that runs until it is stopped. */
@@ -65,7 +64,10 @@ export async function openDomain(given: {
   const { config, logger, open, metrics } = given;
   const { database, pubsub, state, log } = given.ports;
   const nodeId = randomUUID();
-  const rateLimits = config.RATE_LIMITS === 'on';
+  const isLimited = config.RATE_LIMITS === 'on';
+  const rateLimits = isLimited ? createRateLimits({ limits: state.limits, logger }) : noRateLimits;
+  const history = createHistory({ database, maxReplay: config.MAX_REPLAY });
+  const access = createAccess(database);
   const secret = config.JWT_SECRET ?? (await keptSecret(`${config.DATA_DIR}/jwt-secret`));
   const auth = await open(createAuth({ database, pubsub, secret, ttlSeconds: config.TOKEN_TTL_SECONDS, logger }));
   const outcomes = { log, pubsub, database, gatewayId: nodeId, timeoutMs: config.SEND_TIMEOUT_MS, logger };
@@ -95,15 +97,14 @@ export async function openDomain(given: {
   const channelList = await open(createChannelList({ database, pubsub, heads, logger }));
   metrics.gauge('channel_lists', 'Users whose list of channels somebody here follows.', channelList.size);
   const blocks = await open(createBlocks({ database, pubsub, logger }));
-  const changeRate = () => (rateLimits ? createRateLimit({ burst: 60, perSecond: 1 }) : unlimited);
-  const moderation = createModeration({ database, blocks, changeRate: changeRate() });
+  const moderation = createModeration({ database, blocks, rateLimits });
   const userCache = await open(createUserCache({ database, pubsub, logger }));
   const files = required(given.ports.objects);
   const uploads = createUploads({
     database,
     objects: files,
     limits: state.limits,
-    standing: createHistory({ database, maxReplay: config.MAX_REPLAY }).standing,
+    access,
     urls: createFileUrls({ secret, publicUrl: config.PUBLIC_URL ?? '' }),
     bounds: {
       file: config.MAX_UPLOAD_BYTES,
@@ -111,12 +112,12 @@ export async function openDomain(given: {
       channel: config.MAX_CHANNEL_FILES_BYTES,
     },
     attachableMs: dayMs / 2,
-    rateLimits,
+    rateLimits: isLimited,
     logger,
   });
   await open(createUploadCleanup({ database, objects: files, graceMs: dayMs, logger }));
   const { ownPicture, thumbnail } = uploads;
-  const accounts = createAccounts({ database, auth, userCache, ownPicture, limits: state.limits, rateLimits, logger });
+  const accounts = createAccounts({ database, auth, userCache, ownPicture, rateLimits });
   const domain: Domain = {
     accounts,
     avatars: createAvatars({
@@ -130,7 +131,7 @@ export async function openDomain(given: {
       database,
       submit,
       accounts,
-      changeRate: changeRate(),
+      rateLimits,
     }),
     channelList,
     limits: {
@@ -150,13 +151,13 @@ export async function openDomain(given: {
       logger,
     }),
     messages: createMessages({
-      database,
       submit,
+      history,
+      access,
       feeds,
       blocks,
       toAttach: uploads.toAttach,
-      maxAttachments,
-      sendRate: rateLimits ? createRateLimit({ burst: 200, perSecond: 50 }) : unlimited,
+      rateLimits,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
       maxReplay: config.MAX_REPLAY,
     }),

@@ -1,3 +1,4 @@
+import { canSeeChannel } from '../api/domain/access.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
 import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
@@ -7,6 +8,7 @@ import { builder, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
+import { readerOf } from './reader.ts';
 
 const ChannelKind = builder.enumType('ChannelKind', {
   description: 'What kind of place a channel is.',
@@ -60,7 +62,8 @@ builder.node(Channel, {
       nullable: true,
       extensions: shareable,
       description: 'Of a room; null for the other kinds, and where the viewer may not know of it any more.',
-      resolve: async (channel, _args, context) => ((await isVisible(context, channel)) ? channel.name : null),
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.name : null,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', extensions: shareable, description: 'When it was opened.' }),
     closedAt: t.expose('closedAt', {
@@ -73,7 +76,8 @@ builder.node(Channel, {
     memberCount: t.int({
       extensions: shareable,
       description: 'How many members it has; 0 where the viewer may not know of it any more.',
-      resolve: async (channel, _args, context) => ((await isVisible(context, channel)) ? channel.memberCount : 0),
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.memberCount : 0,
     }),
     members: t.connection(
       {
@@ -295,16 +299,7 @@ export async function viewerMembership({ viewer, loaders }: Context, channelId: 
 
 async function visibleChannel(context: Context, id: string | null): Promise<ChannelRow | null> {
   const channel = id === null || context.viewer === null ? null : await context.loaders.channel.load(id);
-  return channel && (await isVisible(context, channel)) ? channel : null;
-}
-
-/** Whether a channel's history is for this viewer, or for those for whom the answer is made. */
-export async function isMember(context: Context, channelId: string): Promise<boolean> {
-  return context.memberOf === channelId || (await viewerMembership(context, channelId)) !== null;
-}
-
-async function isVisible(context: Context, { id, kind, visibility }: ChannelRow): Promise<boolean> {
-  return (kind === 'ROOM' && visibility === 'PUBLIC') || isMember(context, id);
+  return channel && (await canSeeChannel(readerOf(context), channel)) ? channel : null;
 }
 
 function timeKey({ at, id }: TimeKey): string {

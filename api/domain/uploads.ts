@@ -8,14 +8,12 @@ import type { Database } from '../infra/database/database.ts';
 import type { Objects, PostForm } from '../infra/objects/objects.ts';
 import type { Limits } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
+import type { Access } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { cleanFilename, isPicture, sniff, sniffedBytes } from './file-kinds.ts';
 import type { FileUrls, FileVariant } from './file-urls.ts';
-import type { Messages } from './messages.ts';
 import { readPicture } from './pictures.ts';
-import { maySend } from './policies.ts';
 import { createQuotas, type Quotas } from './quotas.ts';
-import { rejectionError } from './submit-event.ts';
 
 /** A file on its way in. */
 export interface IncomingFile {
@@ -63,7 +61,7 @@ export function createUploads(options: {
   database: Database;
   objects: Objects;
   limits: Limits;
-  standing: Messages['standing'];
+  access: Pick<Access, 'requireSend'>;
   urls: FileUrls;
   bounds: UploadBounds;
   /** For how long an upload may be finished, attached or shown, in milliseconds: well before the collection takes it. */
@@ -72,7 +70,7 @@ export function createUploads(options: {
   rateLimits: boolean;
   logger: Logger;
 }) {
-  const { database, objects, limits, standing, urls, bounds, attachableMs, rateLimits, logger } = options;
+  const { database, objects, limits, access, urls, bounds, attachableMs, rateLimits, logger } = options;
   const { prisma } = database;
   const quotas = createQuotas({ database, bounds });
 
@@ -145,10 +143,7 @@ export function createUploads(options: {
 
   async function checkPlace(userId: string, channelId: string | null): Promise<void> {
     await limit(userId);
-    if (channelId === null) return;
-    const { channel, member } = await standing(channelId, userId);
-    const refusal = maySend(channel, member);
-    if (refusal) throw rejectionError(refusal);
+    if (channelId !== null) await access.requireSend(channelId, userId);
   }
 
   /** Writes down what was stored, where there is room for it. */

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Accounts, NameKey } from '../../api/domain/accounts.ts';
+import type { Accounts } from '../../api/domain/accounts.ts';
 import type { Viewer } from '../../api/domain/auth.ts';
 import type { PageRequest } from '../../api/domain/pages.ts';
 import type { SignedIn } from '../../api/domain/sessions.ts';
+import type { NameKey } from '../../api/domain/user-reads.ts';
 import { ConflictError, NotFoundError, RateLimitedError, UnauthenticatedError } from '../../api/errors.ts';
 import {
   type AccountsWorld,
@@ -130,9 +131,9 @@ describe('who registers', () => {
 
   it('is told everything that is wrong, all at once', async () => {
     expect(await problemsOf(register({ email: 'ada', password: 'short', name: ' ' }))).toEqual([
-      { path: 'input.email', message: 'is not an e-mail address' },
-      { path: 'input.password', message: 'takes at least 8 characters' },
-      { path: 'input.name', message: 'takes 1 to 50 characters' },
+      { path: 'input.email', message: 'must be an e-mail address' },
+      { path: 'input.password', message: 'must be at least 8 characters' },
+      { path: 'input.name', message: 'must be 1 to 50 characters' },
     ]);
   });
 });
@@ -145,7 +146,7 @@ describe('a name', () => {
     ['has too many characters of several code points', family.repeat(51)],
     ['is short, but endless above and below', `x${'\u0301'.repeat(1_000)}`],
   ])('that %s is refused for its length', async (_, name) => {
-    await expectNameProblem(name, 'takes 1 to 50 characters');
+    await expectNameProblem(name, 'must be 1 to 50 characters');
   });
 
   it.each([
@@ -154,7 +155,7 @@ describe('a name', () => {
     ['what turns the direction of the text after it', 'Ada\u202e'],
     ['what isolates the text after it', '\u2067Ada'],
   ])('with %s is refused', async (_, name) => {
-    await expectNameProblem(name, 'contains a character that cannot be shown: leave it out');
+    await expectNameProblem(name, 'must not contain characters that cannot be shown');
   });
 
   it('with half of a character is refused', async () => {
@@ -187,7 +188,7 @@ describe('an address', () => {
     'ada\ud83d@example.org',
     `${'a'.repeat(243)}@example.org`,
   ])('is not %j', async (email) => {
-    const problem = { path: 'input.email', message: 'is not an e-mail address' };
+    const problem = { path: 'input.email', message: 'must be an e-mail address' };
     expect(await problemsOf(register({ email }))).toEqual([problem]);
     expect(await problemsOf(accounts.guest({ name: 'Ada', email, device: null }, someOrigin()))).toEqual([problem]);
   });
@@ -202,10 +203,10 @@ describe('an address', () => {
 
 describe('a password', () => {
   it.each([
-    ['too short', '1234567', 'takes at least 8 characters'],
-    ['too short, although its code units are many', '😀'.repeat(7), 'takes at least 8 characters'],
-    ['too long', 'x'.repeat(257), 'takes at most 256 bytes'],
-    ['too long in bytes', 'é'.repeat(129), 'takes at most 256 bytes'],
+    ['too short', '1234567', 'must be at least 8 characters'],
+    ['too short, although its code units are many', '😀'.repeat(7), 'must be at least 8 characters'],
+    ['too long', 'x'.repeat(257), 'must be at most 256 bytes'],
+    ['too long in bytes', 'é'.repeat(129), 'must be at most 256 bytes'],
   ])('is refused when it is %s', async (_, given, message) => {
     expect(await problemsOf(register({ password: given }))).toEqual([{ path: 'input.password', message }]);
     const { viewer } = await world.registered();
@@ -271,8 +272,8 @@ describe('a guest', () => {
 
   it('is told everything that is wrong, all at once', async () => {
     expect(await problemsOf(accounts.guest({ name: '', email: '', device: null }, someOrigin()))).toEqual([
-      { path: 'input.name', message: 'takes 1 to 50 characters' },
-      { path: 'input.email', message: 'is not an e-mail address' },
+      { path: 'input.name', message: 'must be 1 to 50 characters' },
+      { path: 'input.email', message: 'must be an e-mail address' },
     ]);
   });
 });
@@ -370,7 +371,7 @@ describe('another password', () => {
   it('is refused without the present one, and ends nothing', async () => {
     const { viewer, email } = await world.registered();
     const other = await login({ email });
-    const problem = { path: 'current', message: 'is not your present password' };
+    const problem = { path: 'current', message: 'must be your present password' };
     expect(await problemsOf(accounts.changePassword(viewer, 'wrong horse', 'battery staple'))).toEqual([problem]);
     expect(await isRefused(world.auth, other.token)).toBe(false);
     expect((await login({ email })).userId).toBe(viewer.userId);
@@ -378,7 +379,7 @@ describe('another password', () => {
 
   it('is refused to a guest, who has none', async () => {
     const { viewer } = await guest();
-    const problem = { path: 'current', message: 'is not your present password' };
+    const problem = { path: 'current', message: 'must be your present password' };
     expect(await problemsOf(accounts.changePassword(viewer, '', 'battery staple'))).toEqual([problem]);
     expect((await accounts.byId(viewer.userId)).passwordHash).toBeNull();
   });

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
-import type { Matching, MatchView } from '../../api/domain/matching.ts';
+import type { MatchView } from '../../api/domain/match-view.ts';
+import type { Matching } from '../../api/domain/matching.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import { matchTopic } from '../../api/events.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';

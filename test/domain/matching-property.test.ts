@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
-import type { Matching, MatchView } from '../../api/domain/matching.ts';
+import type { MatchView } from '../../api/domain/match-view.ts';
+import type { Matching } from '../../api/domain/matching.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { type ClaimRow, createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
@@ -199,12 +200,12 @@ function interleaved(scheduler: fc.Scheduler, database: Database, crashes: { nex
 }
 
 function interleavedTickets(scheduler: fc.Scheduler): MatchingWorld['state']['tickets'] {
-  const { enter, find, leave, settle } = world.state.tickets;
+  const { enter, find, leave, acknowledge } = world.state.tickets;
   return {
     enter: scheduler.scheduleFunction(enter),
     find: scheduler.scheduleFunction(find),
     leave: scheduler.scheduleFunction(leave),
-    settle: scheduler.scheduleFunction(settle),
+    acknowledge: scheduler.scheduleFunction(acknowledge),
   };
 }
 

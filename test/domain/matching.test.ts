@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
-import type { Matching, MatchView, Wishes } from '../../api/domain/matching.ts';
+import type { MatchPreferences } from '../../api/domain/match-preferences.ts';
+import type { MatchView } from '../../api/domain/match-view.ts';
+import type { Matching } from '../../api/domain/matching.ts';
+import { createRateLimits } from '../../api/domain/rate-limits.ts';
 import { BadUserInputError, RateLimitedError, UnavailableError } from '../../api/errors.ts';
+import { createTestLogger } from '../support/logger.ts';
 import { createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
 
-const anyone: Wishes = { tags: [], strict: false };
+const anyone: MatchPreferences = { tags: [], strict: false };
 const times = { leaseMs: 60_000, relaxMs: 5_000 };
 
 let world: MatchingWorld;
@@ -131,7 +135,9 @@ describe('match', () => {
   });
 
   it('refuses who calls too often, and says for how long', async () => {
-    const limited = world.gateway({ rateLimits: true });
+    const limited = world.gateway({
+      rateLimits: createRateLimits({ limits: world.state.limits, logger: createTestLogger() }),
+    });
     for (let n = 0; n < 60; n++) await limited.match(some(ada), anyone);
     const refusal = limited.match(some(ada), anyone);
     await expect(refusal).rejects.toBeInstanceOf(RateLimitedError);
@@ -141,7 +147,7 @@ describe('match', () => {
 
   it('says that the queue is away when state is', async () => {
     const away = async () => Promise.reject(new Error('connection refused'));
-    const tickets = { enter: away, find: away, leave: away, settle: away };
+    const tickets = { enter: away, find: away, leave: away, acknowledge: away };
     const gateway = world.gateway({ state: { ...world.state, tickets } });
     await expect(gateway.match(some(ada), anyone)).rejects.toBeInstanceOf(UnavailableError);
   });
@@ -151,7 +157,7 @@ describe('unmatch', () => {
   it('ends a match while state is away, and says that the queue is away where there is no match', async () => {
     const { id } = await pair(ada, ben);
     const away = async () => Promise.reject(new Error('connection refused'));
-    const tickets = { enter: away, find: away, leave: away, settle: away };
+    const tickets = { enter: away, find: away, leave: away, acknowledge: away };
     const cut = world.gateway({ state: { ...world.state, tickets } });
     expect(await cut.unmatch(some(ben))).toMatchObject({ id, status: 'ENDED', endReason: 'LEFT' });
     await expect(cut.unmatch(some(ben))).rejects.toBeInstanceOf(UnavailableError);

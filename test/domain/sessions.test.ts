@@ -269,7 +269,7 @@ describe('ending a session', () => {
       world.sessions.end(viewer, userId),
     ]);
     for (const refusal of refusals)
-      expect(refusal).toMatchObject({ reason: new NotFoundError('There is no such session of yours.') });
+      expect(refusal).toMatchObject({ reason: new NotFoundError("Session not found, or it isn't yours.") });
     expect((await refresh(stranger.refreshToken)).userId).toBe(userId);
   });
 

@@ -39,7 +39,7 @@ const open = (attachableMs = hour) =>
     database,
     objects,
     limits: createMemoryState().limits,
-    standing: () => Promise.reject(new Error('no channel is used here')),
+    access: { requireSend: () => Promise.reject(new Error('no channel is used here')) },
     urls: createFileUrls({ secret: 'x', publicUrl: '' }),
     bounds: { file: 1_000_000, user: 10_000_000, channel: 10_000_000 },
     attachableMs,

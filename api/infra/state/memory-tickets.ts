@@ -14,7 +14,7 @@ interface Paired {
   until: number;
 }
 
-/** How long a pairing is remembered unless it is settled: longer than it takes to claim it. */
+/** Milliseconds for which a pair is remembered unless it is acknowledged: longer than it takes to claim it. */
 const pairedMs = 5_000;
 /** How long it is remembered that a ticket was given up: longer than anybody waits between renewals. */
 const leftMs = 60_000;
@@ -147,7 +147,7 @@ export function createMemoryTickets(now: () => number): Tickets {
       if (one) left.set(one.ticket.id, now() + leftMs);
       return one?.ticket ?? null;
     },
-    async settle(ticketIds) {
+    async acknowledge(ticketIds) {
       const ids = new Set(ticketIds);
       for (const [userId, { ticket }] of paired) if (ids.has(ticket.id)) paired.delete(userId);
     },

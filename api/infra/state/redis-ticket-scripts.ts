@@ -179,7 +179,7 @@ return waiting(one)
 `);
 
 /** Arguments: ids of tickets. */
-export const settleScript = defineScript(`${common}
+export const acknowledgeScript = defineScript(`${common}
 for _, id in ipairs(args) do
   local user = redis.call('GET', key('paired', id))
   if user and redis.call('HGET', key('pair', user), 'id') == id then redis.call('DEL', key('pair', user)) end

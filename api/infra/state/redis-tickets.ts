@@ -1,5 +1,5 @@
 import type { RunScript } from './redis-script.ts';
-import { enterScript, findScript, leaveScript, settleScript } from './redis-ticket-scripts.ts';
+import { acknowledgeScript, enterScript, findScript, leaveScript } from './redis-ticket-scripts.ts';
 import type { Ticket, TicketState, Tickets } from './state.ts';
 
 /** What scripts answer: a ticket is its id and the JSON of the wishes that it has now. */
@@ -22,8 +22,8 @@ export function createRedisTickets(run: RunScript): Tickets {
       const answer = (await run(leaveScript, [userId])) as Waiting | null;
       return answer && readTicket(answer[1], answer[2]);
     },
-    async settle(ticketIds) {
-      await run(settleScript, ticketIds);
+    async acknowledge(ticketIds) {
+      await run(acknowledgeScript, ticketIds);
     },
   };
 }

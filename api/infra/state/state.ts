@@ -15,7 +15,7 @@ export interface Ticket {
 export type TicketState =
   /** In the queue, until `expiresAt` (epoch milliseconds) unless renewed. */
   | { status: 'waiting'; ticket: Ticket; expiresAt: number }
-  /** Taken out of it together with `partner`; both tickets' renewals answer so until `settle` or a few seconds have passed. */
+  /** Paired with `partner` and out of the queue; both users get this state until `acknowledge`, or for a few seconds. */
   | { status: 'paired'; ticket: Ticket; partner: Ticket }
   /** This ticket was given up by `leave`: whoever still renews it is to stop. */
   | { status: 'left' };
@@ -36,8 +36,8 @@ export interface Tickets {
   find(userId: string): Promise<Exclude<TicketState, { status: 'left' }> | null>;
   /** Takes the user out of the queue; answers the ticket, or null when there was none waiting. It is remembered for a minute. */
   leave(userId: string): Promise<Ticket | null>;
-  /** Forgets that these tickets were paired, so that their users may enter anew. */
-  settle(ticketIds: readonly string[]): Promise<void>;
+  /** Forgets the pairs of these tickets, once they are matched or cannot be: their users may enter the queue again. */
+  acknowledge(ticketIds: readonly string[]): Promise<void>;
 }
 
 /** Who has a live connection: a lease for each user and node, on one clock. */
