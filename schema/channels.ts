@@ -1,4 +1,4 @@
-import { canSeeChannel } from '../api/domain/access.ts';
+import { canReadChannel, canSeeChannel } from '../api/domain/access.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
 import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
@@ -85,7 +85,7 @@ builder.node(Channel, {
         nullable: true,
         description: 'The members, longest standing first. Null for who is not a member.',
         resolve: async (channel, args, context) => {
-          if ((await viewerMembership(context, channel.id)) === null) return null;
+          if (!(await canReadChannel(readerOf(context), channel.id))) return null;
           const request = readPage(args, parseTimeKey);
           const page = await context.loaders.members.load({ channelId: channel.id, request });
           if (page === null) return null;
@@ -136,7 +136,7 @@ builder.node(Membership, {
   id: { resolve: ({ channelId, userId }) => `${channelId}:${userId}` },
   loadOne: async (key, context) => {
     const [channelId = ''] = key.split(':');
-    return (await viewerMembership(context, channelId)) && context.loaders.membership.load(key);
+    return (await canReadChannel(readerOf(context), channelId)) ? context.loaders.membership.load(key) : null;
   },
   fields: (t) => ({
     user: t.field({
@@ -292,8 +292,8 @@ builder.subscriptionField('channels', (t) =>
   }),
 );
 
-/** The viewer's active membership in a channel, or null. */
-export async function viewerMembership({ viewer, loaders }: Context, channelId: string): Promise<MembershipRow | null> {
+/** Returns the viewer's active membership of a channel; null when there is none. */
+async function viewerMembership({ viewer, loaders }: Context, channelId: string): Promise<MembershipRow | null> {
   return viewer === null ? null : loaders.membership.load(`${channelId}:${viewer.userId}`);
 }
 

@@ -53,8 +53,8 @@ export function createMessages(
     ...history,
 
     /**
-     * Sends a message, and resolves when it is durable and has its place. The same `clientId` returns the same message,
-     * whatever the other fields are, and also when the viewer may no longer send.
+     * Sends a message, and resolves when it is durable and has its place. A retry with the same `clientId` returns the
+     * same message, even if its other fields differ or the viewer may no longer send.
      */
     async send(viewer: Viewer, input: SendInput): Promise<Entry> {
       throwProblems(clientIdProblems(input.clientId, 'input.clientId'));

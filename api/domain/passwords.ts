@@ -55,3 +55,5 @@ export function createPasswords() {
     else running--;
   }
 }
+
+export type Passwords = ReturnType<typeof createPasswords>;

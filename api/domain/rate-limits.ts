@@ -4,25 +4,25 @@ import type { Limits } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
 
 /** Limit on how often each key (a user, an address) may do something in this process. */
-export interface RateLimit {
+interface RateLimit {
   /** Counts one action. @throws RateLimitedError when the key has used its share */
   take(key: string): void;
 }
 
 /** Limit on how often each key may do something, counted over all processes. */
-export interface SharedRateLimit {
+interface SharedRateLimit {
   /** Counts one action. @throws RateLimitedError when the key has used its share */
   take(key: string): Promise<void>;
 }
 
 /** Rate of a token bucket: `burst` actions at once, `perSecond` in the long run. */
-export interface BucketRate {
+interface BucketRate {
   burst: number;
   perSecond: number;
 }
 
 /** Rate of a shared limit: `points` actions in each window of `windowMs` milliseconds. */
-export type SharedRate = Parameters<Limits['take']>[1];
+type SharedRate = Parameters<Limits['take']>[1];
 
 /** Creates limits. The rates themselves stand beside the rules that they belong to. */
 export interface RateLimits {

@@ -127,3 +127,5 @@ export function createSessions({
     return ended.map(({ id }) => id);
   }
 }
+
+export type Sessions = ReturnType<typeof createSessions>;

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { createAccounts, type Origin } from '../../api/domain/accounts.ts';
+import { createAccounts } from '../../api/domain/accounts.ts';
 import { type Auth, createAuth, type Viewer } from '../../api/domain/auth.ts';
 import { createRateLimits, noRateLimits } from '../../api/domain/rate-limits.ts';
 import { createSessions, type SignedIn } from '../../api/domain/sessions.ts';
+import type { Origin } from '../../api/domain/sign-in.ts';
 import { createUserCache } from '../../api/domain/user-cache.ts';
 import { BadUserInputError, type FieldProblem, UnauthenticatedError } from '../../api/errors.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
