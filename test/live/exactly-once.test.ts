@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
+import { createAccess } from '../../api/domain/access.ts';
 import type { HeldBlocks } from '../../api/domain/blocks.ts';
+import { createHistory } from '../../api/domain/history.ts';
 import { createMessages } from '../../api/domain/messages.ts';
-import { unlimited } from '../../api/domain/rate-limits.ts';
+import { noRateLimits } from '../../api/domain/rate-limits.ts';
 import { type ChannelEvent, type Entry, encodeEvent } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import type { EventLog, StoredRecord } from '../../api/infra/event-log/event-log.ts';
@@ -35,6 +37,7 @@ const viewer = {
   createdAt: factsOf('owner').createdAt,
   expiresAt: 0,
 };
+const maxReplay = 1_000;
 const metrics = { applied: () => {}, setAside: () => {}, publishFailed: () => {} };
 const fates = fc.infiniteStream(fc.constantFrom<Fate>('deliver', 'deliver', 'deliver', 'lose', 'double', 'delay'));
 
@@ -134,15 +137,15 @@ async function createSimulation(fateOf: () => Fate) {
   await heads.start();
   feeds.start();
   const messages = createMessages({
-    database: tested,
     submit: async () => null,
+    history: createHistory({ database: tested, maxReplay }),
+    access: createAccess(tested),
     feeds,
     blocks: { hold: async () => holdBlock(blocking) },
     toAttach: async () => [],
-    maxAttachments: 10,
-    sendRate: unlimited,
+    rateLimits: noRateLimits,
     maxMessageBytes: 4096,
-    maxReplay: 1_000,
+    maxReplay,
   });
   const audiences = createAudiences({ metrics: { executed: () => {}, delivered: () => {} } });
   const events: ChannelEvent[] = [];
