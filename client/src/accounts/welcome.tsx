@@ -1,15 +1,15 @@
 import { type FormEvent, useState } from 'react';
-import { useAccounts } from '../parley-context.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';
 import { FailureNote } from '../ui/notice.tsx';
 import { href, navigate, type Route } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
 import type { Failure } from '../urql/errors.ts';
-import { suggestName } from './names.ts';
+import { useAccounts } from './contexts.ts';
+import { suggestName } from './guest-names.ts';
 import { Wordmark } from './wordmark.tsx';
 
-/** The first screen: a name is offered, and one button leads to a stranger. */
+/** The first screen. It suggests a name; one button starts the search for a stranger. */
 export function Welcome() {
   const { accounts } = useAccounts();
   const [name, setName] = useState(suggestName);
@@ -24,8 +24,7 @@ export function Welcome() {
     setBusyWith(screen);
     setFailure(null);
     navigate({ screen }, { replace: true });
-    const refusal = await accounts.enterAsGuest(chosen);
-    setFailure(refusal);
+    setFailure(await accounts.enterAsGuest(chosen));
     setBusyWith(null);
   }
 
@@ -54,7 +53,7 @@ export function Welcome() {
         />
         {failure && <FailureNote failure={failure} />}
         <div className="front-actions">
-          <Button look="primary" type="submit" isWide isBusy={busyWith === 'find'}>
+          <Button variant="primary" type="submit" isWide isBusy={busyWith === 'find'}>
             {texts.welcome.start}
           </Button>
           <Button isWide isBusy={busyWith === 'rooms'} onClick={() => void enter('rooms')}>

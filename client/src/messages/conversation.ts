@@ -9,7 +9,7 @@ import {
   OlderMessagesDocument,
 } from '../gql/graphql.ts';
 import { createEntryCache } from '../urql/cache.ts';
-import { type Failure, failureOf } from '../urql/errors.ts';
+import { type Failure, toFailure } from '../urql/errors.ts';
 import { followMessages, LoadError } from '../urql/resume.ts';
 import { createValue } from '../urql/value.ts';
 
@@ -17,12 +17,12 @@ export type Message = MessagePartsFragment;
 
 export interface ConversationState {
   status: 'loading' | 'ready' | 'ended';
-  /** Why it cannot be loaded for now, or why it ended. */
+  /** Why the conversation could not be loaded, or why it ended. */
   failure: Failure | null;
   channel: ChannelItem | null;
-  /** Everything up to this `seq` had been seen when the conversation was opened. */
+  /** The viewer's seen mark when the conversation was opened. */
   seenSeq: number;
-  /** The newest `seq` when the conversation was opened: what came later is read as it comes. */
+  /** The newest `seq` when the conversation was opened. Later messages are never shown as unread. */
   openedSeq: number;
   older: 'none' | 'some' | 'loading' | 'failed';
 }
@@ -35,14 +35,14 @@ export interface ConversationOptions {
 
 export type Conversation = ReturnType<typeof createConversation>;
 
-const PAGE_SIZE = 50;
-const BIG_PAGE_SIZE = 100;
-/** How much is loaded to open at the first unseen; further back one scrolls. */
-const MAX_OPENING = 500;
+const pageSize = 50;
+const largePageSize = 100;
+/** Maximum number of messages to load when opening at the first unread message. */
+const maxInitialMessages = 500;
 
-const GONE: Failure = { code: 'NOT_FOUND', message: 'There is no such channel, or the viewer is no member.' };
+const notFound: Failure = { code: 'NOT_FOUND', message: "Channel not found, or you don't have access to it." };
 
-/** One channel's messages as they are read: the cache, what fills it, and what changes it. */
+/** Creates the conversation of one channel: the cache of its messages, and the functions that load and change them. */
 export function createConversation({ client, channelId, channels }: ConversationOptions) {
   const cache = createEntryCache<Message>();
   const state = createValue<ConversationState>({
@@ -63,13 +63,14 @@ export function createConversation({ client, channelId, channels }: Conversation
     messages: cache,
     open,
     close,
+    reopen,
     loadOlder,
     merge: cache.merge,
     edit,
     remove,
   };
 
-  /** Follows the channel from where it was left, until `close`. */
+  /** Follows the channel until `close`, from the position where it was closed before. */
   function open(): void {
     const listed = channels.find(channelId);
     if (position !== undefined && listed?.viewerMembership)
@@ -82,7 +83,7 @@ export function createConversation({ client, channelId, channels }: Conversation
       ...(position === undefined ? {} : { position }),
       onEntry: cache.merge,
       onEnd: (failure) => set({ status: 'ended', failure }),
-      onTrouble: (failure) => set({ failure }),
+      onLoadFailure: (failure) => set({ failure }),
     });
   }
 
@@ -96,32 +97,38 @@ export function createConversation({ client, channelId, channels }: Conversation
     }
   }
 
+  /** Starts again after the conversation ended, for example because the viewer has joined the room. */
+  function reopen(): void {
+    close();
+    open();
+  }
+
   async function load(): Promise<number> {
-    const last = (channels.find(channelId)?.viewerMembership?.unreadCount ?? 0) < PAGE_SIZE ? PAGE_SIZE : BIG_PAGE_SIZE;
+    const last = (channels.find(channelId)?.viewerMembership?.unreadCount ?? 0) < pageSize ? pageSize : largePageSize;
     const variables = { channelId, last };
     const result = await client.query(NewestMessagesDocument, variables, { requestPolicy: 'network-only' }).toPromise();
     const channel = result.data?.channel;
-    if (!channel?.messages) throw new LoadError(failureOf(result.error) ?? GONE);
+    if (!channel?.messages) throw new LoadError(toFailure(result.error) ?? notFound);
     cache.reset(channel.messages);
     const seenSeq = channel.viewerMembership?.seenSeq ?? 0;
-    if ((channel.viewerMembership?.unreadCount ?? 0) > 0) await reachBackTo(seenSeq);
+    if ((channel.viewerMembership?.unreadCount ?? 0) > 0) await loadBackTo(seenSeq);
     const openedSeq = cache.get().entries.at(-1)?.seq ?? 0;
     set({ status: 'ready', failure: null, channel, seenSeq, openedSeq, older: olderState() });
     return channel.messages.position;
   }
 
-  async function reachBackTo(seq: number): Promise<void> {
-    const { entries, olderThan } = cache.get();
-    if (olderThan === null || entries.length >= MAX_OPENING || (entries[0]?.seq ?? 0) <= seq + 1) return;
-    if ((await fetchOlder(olderThan, BIG_PAGE_SIZE)) === null) await reachBackTo(seq);
+  async function loadBackTo(seq: number): Promise<void> {
+    const { entries, olderCursor } = cache.get();
+    if (olderCursor === null || entries.length >= maxInitialMessages || (entries[0]?.seq ?? 0) <= seq + 1) return;
+    if ((await fetchOlder(olderCursor, largePageSize)) === null) await loadBackTo(seq);
   }
 
-  /** Loads the page before the oldest message; does nothing while one is being loaded. */
+  /** Loads the page before the oldest message. Does nothing while a page is loading. */
   async function loadOlder(): Promise<void> {
-    const { olderThan } = cache.get();
-    if (olderThan === null || state.get().older === 'loading') return;
+    const { olderCursor } = cache.get();
+    if (olderCursor === null || state.get().older === 'loading') return;
     set({ older: 'loading' });
-    const failure = await fetchOlder(olderThan, PAGE_SIZE);
+    const failure = await fetchOlder(olderCursor, pageSize);
     set({ older: failure === null ? olderState() : 'failed' });
   }
 
@@ -129,27 +136,27 @@ export function createConversation({ client, channelId, channels }: Conversation
     const variables = { channelId, last, before };
     const result = await client.query(OlderMessagesDocument, variables, { requestPolicy: 'network-only' }).toPromise();
     const page = result.data?.channel?.messages;
-    if (!page) return failureOf(result.error) ?? GONE;
-    if (cache.get().olderThan === before) cache.addOlder(page);
+    if (!page) return toFailure(result.error) ?? notFound;
+    if (cache.get().olderCursor === before) cache.addOlder(page);
     return null;
   }
 
-  /** Null when it worked. */
+  /** Replaces the text of a message. Resolves with null, or with the failure. */
   async function edit(messageId: string, text: string): Promise<Failure | null> {
     const result = await client.mutation(EditMessageDocument, { messageId, text }).toPromise();
     if (result.data?.editMessage) cache.merge(result.data.editMessage);
-    return failureOf(result.error);
+    return toFailure(result.error);
   }
 
-  /** Null when it worked. */
+  /** Deletes a message. Resolves with null, or with the failure. */
   async function remove(messageId: string): Promise<Failure | null> {
     const result = await client.mutation(DeleteMessageDocument, { messageId }).toPromise();
     if (result.data?.deleteMessage) cache.merge(result.data.deleteMessage);
-    return failureOf(result.error);
+    return toFailure(result.error);
   }
 
   function olderState(): 'none' | 'some' {
-    return cache.get().olderThan === null ? 'none' : 'some';
+    return cache.get().olderCursor === null ? 'none' : 'some';
   }
 
   function set(change: Partial<ConversationState>): void {
