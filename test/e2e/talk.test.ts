@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { openWindow, overflowing, said, say, startBrowser, type Window } from '../support/browser.ts';
+import { guest } from '../support/client.ts';
 import { type Network, startNetwork } from '../support/network.ts';
 import { startOwnS3 } from '../support/services/s3.ts';
 
@@ -141,6 +142,26 @@ test('a room can be created, found, joined and used with the keyboard alone', as
   expect([...ada.problems, ...bob.problems]).toEqual([]);
 });
 
+test('the link of a room offers to join it, and the link of an unknown channel says that it is not found', async () => {
+  const owner = await guest(url, 'Grace');
+  const { createRoom } = await owner.ask('mutation { createRoom(input: { name: "Evening walks" }) { id } }');
+  const { page, problems } = await open(url);
+  await page.getByRole('button', { name: 'Browse rooms' }).click();
+  await page.getByRole('link', { name: 'Rooms' }).waitFor();
+
+  await page.evaluate(() => {
+    window.location.hash = '#/channel/unknown';
+  });
+  await page.getByText('Conversation not found').waitFor();
+  await page.evaluate((id) => {
+    window.location.hash = `#/channel/${id}`;
+  }, createRoom.id);
+  await page.getByText('You are not a member of this room').waitFor();
+  await page.getByRole('button', { name: 'Join', exact: true }).click();
+  await page.getByRole('textbox', { name: 'Message to Evening walks' }).waitFor();
+  expect(problems).toEqual([]);
+});
+
 test('pictures are shown as thumbnails and in full size, and other files as links', async () => {
   const ada = await findStranger('Ada', url, 360);
   const bob = await findStranger('Bob');
@@ -259,7 +280,7 @@ test('a page that stays open renews the URLs of its files', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 });
   try {
     await bob.page.clock.fastForward(hours * 3_600_000);
-    await vi.waitFor(async () => expect(await link.getAttribute('href')).not.toBe(before), 20_000);
+    await vi.waitFor(async () => expect(await link.getAttribute('href')).not.toBe(before), 60_000);
     const [old, renewed] = await Promise.all(
       [before, await link.getAttribute('href')].map((path) => fetch(new URL(path as string, url))),
     );

@@ -9,6 +9,10 @@ import {
 import { type Failure, toFailure } from '../urql/errors.ts';
 import type { ViewerSession } from './session.ts';
 
+/** Longest name of a user, in characters; the server has the same limit. */
+export const maxNameLength = 50;
+
+/** Functions to sign in and out. */
 export type Accounts = ReturnType<typeof createAccounts>;
 
 /** Creates the functions to sign in and out. Each updates the session and resolves with null, or with the failure. */

@@ -4,6 +4,7 @@ import { createSessionStore, type SessionStore } from '../urql/session.ts';
 
 /** The signed-in user, as stored in the session. */
 export type Viewer = ViewerPartsFragment;
+/** The session of the signed-in user. */
 export type ViewerSession = SessionStore<Viewer>;
 
 const viewerFields = 'id name avatarUrl isGuest email' satisfies string;

@@ -6,10 +6,9 @@ import { href, navigate } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
 import { useReadable } from '../ui/use-readable.ts';
 import type { Failure } from '../urql/errors.ts';
+import { maxNameLength } from './accounts.ts';
 import { useAccounts } from './contexts.ts';
 import { Wordmark } from './wordmark.tsx';
-
-const maxNameLength = 50;
 
 type Mode = 'sign-in' | 'register';
 

@@ -5,6 +5,7 @@ import { FailureNote } from '../ui/notice.tsx';
 import { href, navigate, type Route } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
 import type { Failure } from '../urql/errors.ts';
+import { maxNameLength } from './accounts.ts';
 import { useAccounts } from './contexts.ts';
 import { suggestName } from './guest-names.ts';
 import { Wordmark } from './wordmark.tsx';
@@ -44,7 +45,7 @@ export function Welcome() {
           hint={texts.welcome.nameHint}
           problem={isNameMissing ? texts.welcome.nameNeeded : null}
           value={name}
-          maxLength={50}
+          maxLength={maxNameLength}
           autoComplete="nickname"
           onChange={(event) => setName(event.target.value)}
           action={

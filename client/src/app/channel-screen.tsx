@@ -19,16 +19,15 @@ import { useReadable } from '../ui/use-readable.ts';
 
 /** A room, a direct channel or an ended match. The present match is shown as in `StrangerScreen`. */
 export function ChannelScreen({ channelId }: { channelId: string }) {
-  const conversation = useMessaging().conversation(channelId);
   const match = useReadable(useMatching());
   const listed = useReadable(useChannels()).channels.find(({ id }) => id === channelId);
-  const { channel: loaded, status, failure } = useReadable(conversation);
+  const { channel: loaded, status, failure } = useReadable(useMessaging().conversation(channelId));
   if (match.step === 'talking' && match.talk.channel.id === channelId) return <StrangerScreen />;
 
   const channel = listed ?? loaded;
   if (channel === null && status === 'ended') {
     if (failure?.code !== 'FORBIDDEN') return <ChannelNotFound />;
-    return <JoinRoom channelId={channelId} onJoined={conversation.reopen} />;
+    return <JoinRoom channelId={channelId} />;
   }
   return <ChannelPane channelId={channelId} channel={channel} />;
 }

@@ -6,7 +6,9 @@ import { createMessaging } from '../messages/messaging.ts';
 import { createSeenMarks } from '../receipts/seen-marks.ts';
 import { createParley } from '../urql/client.ts';
 
+/** Options of `createWorkspace`. */
 export interface WorkspaceOptions {
+  /** Absolute URL of the API. */
   url: string;
   session: ViewerSession;
   viewer: Viewer;

@@ -9,8 +9,10 @@ import { createValue, type Readable } from '../urql/value.ts';
 /** A channel with the fields that lists show. */
 export type ChannelItem = ChannelPartsFragment;
 
+/** The loaded channels and the state of loading. */
 export interface ChannelListState {
   status: 'loading' | 'ready' | 'failed';
+  /** Why the first page could not be loaded; null otherwise. */
   failure: Failure | null;
   /** Latest activity first. */
   channels: readonly ChannelItem[];
@@ -18,12 +20,14 @@ export interface ChannelListState {
   hasMore: boolean;
 }
 
+/** The list of the viewer's channels. */
 export type ChannelList = ReturnType<typeof createChannelList>;
 
 const pageSize = 50;
 /** How often the list is reloaded: the subscription does not announce who comes online. */
 const refreshMs = 60_000;
 
+/** Options of `createChannelList`. */
 export interface ChannelListOptions {
   client: Client;
   connection: Readable<Connection>;

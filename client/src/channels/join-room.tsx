@@ -7,22 +7,15 @@ import { texts } from '../ui/texts.ts';
 import { toFailure } from '../urql/errors.ts';
 import { useChannels } from './context.ts';
 
-interface JoinRoomProps {
-  channelId: string;
-  onJoined: () => void;
-}
-
 /** Shown for a room that the viewer is not a member of, with a button to join it. */
-export function JoinRoom({ channelId, onJoined }: JoinRoomProps) {
+export function JoinRoom({ channelId }: { channelId: string }) {
   const channels = useChannels();
   const [result, join] = useMutation(JoinRoomDocument);
   const failure = toFailure(result.error);
 
   async function submit() {
     const { data } = await join({ channelId });
-    if (!data?.joinRoom) return;
-    channels.put(data.joinRoom);
-    onJoined();
+    if (data?.joinRoom) channels.put(data.joinRoom);
   }
 
   return (

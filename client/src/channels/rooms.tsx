@@ -1,17 +1,14 @@
 import { useDeferredValue, useState } from 'react';
-import { useMutation, useQuery } from 'urql';
-import { JoinRoomDocument, RoomsDocument, type RoomsQuery } from '../gql/graphql.ts';
-import { RoomAvatar } from '../ui/avatar.tsx';
+import { useQuery } from 'urql';
+import { RoomsDocument } from '../gql/graphql.ts';
 import { Button } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { EmptyState, FailureNote, Skeleton } from '../ui/notice.tsx';
 import { Pane } from '../ui/pane.tsx';
-import { href, navigate } from '../ui/route.ts';
+import { navigate } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
 import { toFailure } from '../urql/errors.ts';
-import { useChannels } from './context.ts';
-
-type Room = NonNullable<RoomsQuery['rooms']>['nodes'][number];
+import { RoomRow } from './room-row.tsx';
 
 const pageSize = 30;
 
@@ -105,48 +102,5 @@ function NoRooms({ search }: { search: string }) {
         {texts.rooms.create}
       </Button>
     </EmptyState>
-  );
-}
-
-function RoomRow({ room }: { room: Room }) {
-  const channels = useChannels();
-  const [result, join] = useMutation(JoinRoomDocument);
-  const failure = toFailure(result.error);
-  const name = room.name ?? '';
-
-  async function joinAndOpen() {
-    const { data } = await join({ channelId: room.id });
-    if (!data?.joinRoom) return;
-    channels.put(data.joinRoom);
-    navigate({ screen: 'channel', channelId: room.id });
-  }
-
-  return (
-    <li className="room-row">
-      <RoomAvatar />
-      <div className="room-row-text">
-        <p className="room-row-name">{name}</p>
-        <p className="room-row-note">{texts.rooms.members(room.memberCount)}</p>
-      </div>
-      {room.viewerMembership === null ? (
-        <Button
-          variant="primary"
-          isBusy={result.fetching}
-          aria-label={`${texts.rooms.join} ${name}`}
-          onClick={joinAndOpen}
-        >
-          {texts.rooms.join}
-        </Button>
-      ) : (
-        <a
-          className="button button-plain"
-          aria-label={`${texts.rooms.open} ${name}`}
-          href={href({ screen: 'channel', channelId: room.id })}
-        >
-          {texts.rooms.open}
-        </a>
-      )}
-      {failure && <FailureNote failure={failure} />}
-    </li>
   );
 }

@@ -12,6 +12,7 @@ import { backoff, pause } from '../urql/backoff.ts';
 import { type Failure, toFailure } from '../urql/errors.ts';
 import { createValue } from '../urql/value.ts';
 
+/** A match with the fields that this client selects. */
 export type Match = MatchPartsFragment;
 type Talk = Match & { channel: NonNullable<Match['channel']>; partner: NonNullable<Match['partner']> };
 
@@ -26,6 +27,7 @@ export type MatchState =
 
 const tagsKey = 'match.tags';
 
+/** The store of the viewer's match or search. */
 export type Matching = ReturnType<typeof createMatching>;
 
 /** Creates the store of the viewer's match or search. A subscription keeps it up to date. */

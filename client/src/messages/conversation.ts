@@ -5,16 +5,17 @@ import {
   EditMessageDocument,
   type MessagePartsFragment,
   MessagesDocument,
-  NewestMessagesDocument,
-  OlderMessagesDocument,
 } from '../gql/graphql.ts';
 import { createEntryCache } from '../urql/cache.ts';
 import { type Failure, toFailure } from '../urql/errors.ts';
-import { followMessages, LoadError } from '../urql/resume.ts';
+import { followMessages } from '../urql/resume.ts';
 import { createValue } from '../urql/value.ts';
+import { createHistory } from './history.ts';
 
+/** A message with the fields that this client selects. */
 export type Message = MessagePartsFragment;
 
+/** The state of a conversation besides its messages. */
 export interface ConversationState {
   status: 'loading' | 'ready' | 'ended';
   /** Why the conversation could not be loaded, or why it ended. */
@@ -24,27 +25,24 @@ export interface ConversationState {
   seenSeq: number;
   /** The newest `seq` when the conversation was opened. Later messages are never shown as unread. */
   openedSeq: number;
+  /** Whether there are older messages to load, or the state of loading them. */
   older: 'none' | 'some' | 'loading' | 'failed';
 }
 
+/** Options of `createConversation`. */
 export interface ConversationOptions {
   client: Client;
   channelId: string;
   channels: ChannelList;
 }
 
+/** The conversation of one channel. */
 export type Conversation = ReturnType<typeof createConversation>;
-
-const pageSize = 50;
-const largePageSize = 100;
-/** Maximum number of messages to load when opening at the first unread message. */
-const maxInitialMessages = 500;
-
-const notFound: Failure = { code: 'NOT_FOUND', message: "Channel not found, or you don't have access to it." };
 
 /** Creates the conversation of one channel: the cache of its messages, and the functions that load and change them. */
 export function createConversation({ client, channelId, channels }: ConversationOptions) {
   const cache = createEntryCache<Message>();
+  const history = createHistory({ client, channelId, cache });
   const state = createValue<ConversationState>({
     status: 'loading',
     failure: null,
@@ -63,15 +61,18 @@ export function createConversation({ client, channelId, channels }: Conversation
     messages: cache,
     open,
     close,
-    reopen,
     loadOlder,
     merge: cache.merge,
     edit,
     remove,
   };
 
-  /** Follows the channel until `close`, from the position where it was closed before. */
+  /**
+   * Follows the channel until `close`, from the position where it was closed before. A conversation that has ended is
+   * loaded again: the viewer may have joined the room since.
+   */
   function open(): void {
+    if (state.get().status === 'ended') restart();
     const listed = channels.find(channelId);
     if (position !== undefined && listed?.viewerMembership)
       set({ seenSeq: listed.viewerMembership.seenSeq, openedSeq: listed.lastMessage?.seq ?? 0 });
@@ -91,54 +92,34 @@ export function createConversation({ client, channelId, channels }: Conversation
     position = follower?.position();
     follower?.stop();
     follower = undefined;
-    if (state.get().status === 'ended') {
-      position = undefined;
-      set({ status: 'loading', failure: null });
-    }
   }
 
-  /** Starts again after the conversation ended, for example because the viewer has joined the room. */
-  function reopen(): void {
+  function restart(): void {
     close();
-    open();
+    position = undefined;
+    set({ status: 'loading', failure: null });
   }
 
   async function load(): Promise<number> {
-    const last = (channels.find(channelId)?.viewerMembership?.unreadCount ?? 0) < pageSize ? pageSize : largePageSize;
-    const variables = { channelId, last };
-    const result = await client.query(NewestMessagesDocument, variables, { requestPolicy: 'network-only' }).toPromise();
-    const channel = result.data?.channel;
-    if (!channel?.messages) throw new LoadError(toFailure(result.error) ?? notFound);
-    cache.reset(channel.messages);
-    const seenSeq = channel.viewerMembership?.seenSeq ?? 0;
-    if ((channel.viewerMembership?.unreadCount ?? 0) > 0) await loadBackTo(seenSeq);
-    const openedSeq = cache.get().entries.at(-1)?.seq ?? 0;
-    set({ status: 'ready', failure: null, channel, seenSeq, openedSeq, older: olderState() });
-    return channel.messages.position;
-  }
-
-  async function loadBackTo(seq: number): Promise<void> {
-    const { entries, olderCursor } = cache.get();
-    if (olderCursor === null || entries.length >= maxInitialMessages || (entries[0]?.seq ?? 0) <= seq + 1) return;
-    if ((await fetchOlder(olderCursor, largePageSize)) === null) await loadBackTo(seq);
+    const unreadCount = channels.find(channelId)?.viewerMembership?.unreadCount ?? 0;
+    const { channel, position: loadedPosition } = await history.loadNewest(unreadCount);
+    set({
+      status: 'ready',
+      failure: null,
+      channel,
+      seenSeq: channel.viewerMembership?.seenSeq ?? 0,
+      openedSeq: cache.get().entries.at(-1)?.seq ?? 0,
+      older: olderState(),
+    });
+    return loadedPosition;
   }
 
   /** Loads the page before the oldest message. Does nothing while a page is loading. */
   async function loadOlder(): Promise<void> {
-    const { olderCursor } = cache.get();
-    if (olderCursor === null || state.get().older === 'loading') return;
+    if (olderState() === 'none' || state.get().older === 'loading') return;
     set({ older: 'loading' });
-    const failure = await fetchOlder(olderCursor, pageSize);
+    const failure = await history.loadOlder();
     set({ older: failure === null ? olderState() : 'failed' });
-  }
-
-  async function fetchOlder(before: string, last: number): Promise<Failure | null> {
-    const variables = { channelId, last, before };
-    const result = await client.query(OlderMessagesDocument, variables, { requestPolicy: 'network-only' }).toPromise();
-    const page = result.data?.channel?.messages;
-    if (!page) return toFailure(result.error) ?? notFound;
-    if (cache.get().olderCursor === before) cache.addOlder(page);
-    return null;
   }
 
   /** Replaces the text of a message. Resolves with null, or with the failure. */

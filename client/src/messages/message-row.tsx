@@ -6,6 +6,7 @@ import { DeliveryState, MessageHead } from './message-parts.tsx';
 import { MessageText } from './message-text.tsx';
 import type { Row } from './rows.ts';
 
+/** Actions on a message. */
 export interface MessageActions {
   reply: (message: Message) => void;
   edit: (message: Message) => void;

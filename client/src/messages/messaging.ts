@@ -7,6 +7,7 @@ import { type Conversation, createConversation } from './conversation.ts';
 import { createDrafts } from './drafts.ts';
 import { createOutbox } from './outbox.ts';
 
+/** Options of `createMessaging`. */
 export interface MessagingOptions {
   client: Client;
   connection: Readable<Connection>;
@@ -14,6 +15,7 @@ export interface MessagingOptions {
   channels: ChannelList;
 }
 
+/** The conversations, drafts and outbox of one user. */
 export type Messaging = ReturnType<typeof createMessaging>;
 
 /** Creates one user's conversations, drafts and outbox. */

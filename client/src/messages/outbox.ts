@@ -22,6 +22,7 @@ export interface PendingMessage {
   failure: Failure | null;
 }
 
+/** A message to send. */
 export interface NewMessage {
   channelId: string;
   text: string;
@@ -29,6 +30,7 @@ export interface NewMessage {
   attachmentIds: readonly string[];
 }
 
+/** Options of `createOutbox`. */
 export interface OutboxOptions {
   client: Client;
   connection: Readable<Connection>;

@@ -10,6 +10,7 @@ export type Row =
   | { kind: 'message'; key: string; message: Message; isOwn: boolean; isFirst: boolean; isLast: boolean }
   | { kind: 'pending'; key: string; pending: PendingMessage; isFirst: boolean };
 
+/** Input of `toRows`. */
 export interface RowsInput {
   messages: readonly Message[];
   /** Unsent messages of this channel, in the order in which they were written. */

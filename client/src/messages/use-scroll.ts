@@ -13,6 +13,7 @@ interface Anchor {
   top: number;
 }
 
+/** The scroll state of the message list, and the handlers to attach to it. */
 export interface Scroll {
   log: RefObject<HTMLDivElement | null>;
   isAtEnd: boolean;

@@ -5,9 +5,13 @@ import { MarkSeenDocument } from '../gql/graphql.ts';
 /** How long marks of one channel are collected before the newest is sent. */
 const sendDelayMs = 400;
 
+/** The sender of seen marks. */
 export type SeenMarks = ReturnType<typeof createSeenMarks>;
 
-/** Creates the sender of seen marks, which tell the server how far the viewer has read. A lost mark is not retried: the next one includes it. */
+/**
+ * Creates the sender of seen marks, which tell the server how far the viewer has read. A lost mark is not retried: the
+ * next one includes it.
+ */
 export function createSeenMarks({ client, channels }: { client: Client; channels: ChannelList }) {
   const marked = new Map<string, number>();
   const timers = new Map<string, ReturnType<typeof setTimeout>>();

@@ -1,6 +1,7 @@
 import type { ButtonHTMLAttributes, ReactNode, Ref } from 'react';
 import { Icon, type IconName } from './icon.tsx';
 
+/** Props of `Button`. */
 export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'className' | 'type'> {
   /** `primary`: the main action; use it once per screen. */
   variant?: 'primary' | 'plain' | 'quiet' | 'link';

@@ -22,6 +22,7 @@ const paths = {
   write: 'M5 6h14v10h-8l-4 3.5V16H5z',
 } as const;
 
+/** Name of an icon. */
 export type IconName = keyof typeof paths;
 
 /** An icon. Hidden from screen readers: put a text or a label next to it. */

@@ -5,6 +5,7 @@ import type { TokenSource } from './session.ts';
 import { createSocket, type Socket } from './socket.ts';
 import { createSubscriptionExchange } from './subscription-exchange.ts';
 
+/** Options of `createParley`. */
 export interface ParleyOptions {
   /** Absolute URL of the API, `http:` or `https:`. The WebSocket uses the same URL with `ws:` or `wss:`. */
   url: string;

@@ -3,6 +3,7 @@ import { backoff, pause } from './backoff.ts';
 import type { Entry } from './cache.ts';
 import { type Failure, toFailure } from './errors.ts';
 
+/** Options of `followMessages`. */
 export interface ResumeOptions<E extends Entry> {
   client: Pick<Client, 'subscription'>;
   channelId: string;

@@ -33,6 +33,7 @@ export interface SessionStore<User> extends Readable<Session<User> | null>, Toke
   dispose(): void;
 }
 
+/** Options of `createSessionStore`. */
 export interface SessionOptions<User> {
   /** Keeps the session across reloads, usually `localStorage`. */
   storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;

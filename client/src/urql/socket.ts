@@ -9,6 +9,7 @@ export type Connection =
   /** `since`: when the connection was lost, in milliseconds since the epoch. */
   | { readonly state: 'reconnecting'; readonly since: number };
 
+/** A subscription as graphql-ws sends it. */
 export interface Payload {
   query: string;
   operationName?: string;
@@ -32,6 +33,7 @@ export interface Socket {
   dispose(): void;
 }
 
+/** Options of `createSocket`. */
 export interface SocketOptions {
   /** URL of the API, `ws:` or `wss:`. */
   url: string;
