@@ -45,7 +45,7 @@ export function createAuthExchange(session: TokenSource): Exchange {
         if (token === undefined || !isRefused || operation.context['isRerun'] === true)
           return fromValue({ ...result, operation: withContext(operation, { isRerun: false }) });
         return pipe(
-          fromPromise(canRenew(token)),
+          fromPromise(renewToken(token)),
           takeUntil(teardownOf(operation)),
           mergeMap((isRenewed) => {
             if (!isRenewed) return fromValue(result);
@@ -63,7 +63,7 @@ export function createAuthExchange(session: TokenSource): Exchange {
       }
     };
 
-  function canRenew(refused: string): Promise<boolean> {
+  function renewToken(refused: string): Promise<boolean> {
     return session.renew(refused).then(
       (renewed) => renewed !== null,
       () => false,
