@@ -2,20 +2,21 @@ import type { SessionPartsFragment, ViewerPartsFragment } from '../gql/graphql.t
 import { createRefresh } from '../urql/refresh.ts';
 import { createSessionStore, type SessionStore } from '../urql/session.ts';
 
-/** Who is signed in, as the session remembers. */
+/** The signed-in user, as stored in the session. */
 export type Viewer = ViewerPartsFragment;
+/** The session of the signed-in user. */
 export type ViewerSession = SessionStore<Viewer>;
 
-const VIEWER_FIELDS = 'id name avatarUrl isGuest email' satisfies string;
+const viewerFields = 'id name avatarUrl isGuest email' satisfies string;
 
 /**
- * The session of this browser.
+ * Creates the session of this browser, kept in local storage.
  * @param url of the API
  */
 export function createViewerSession(url: string): ViewerSession {
   return createSessionStore<SessionPartsFragment['user']>({
     storage: localStorage,
     key: 'parley.session',
-    refresh: createRefresh(url, VIEWER_FIELDS),
+    refresh: createRefresh(url, viewerFields),
   });
 }

@@ -6,12 +6,16 @@ import {
   SignInDocument,
   SignOutDocument,
 } from '../gql/graphql.ts';
-import { type Failure, failureOf } from '../urql/errors.ts';
-import type { ViewerSession } from './viewer.ts';
+import { type Failure, toFailure } from '../urql/errors.ts';
+import type { ViewerSession } from './session.ts';
 
+/** Longest name of a user, in characters; the server has the same limit. */
+export const maxNameLength = 50;
+
+/** Functions to sign in and out. */
 export type Accounts = ReturnType<typeof createAccounts>;
 
-/** The ways in and out. Each answers null when it worked, and the session has changed; otherwise why not. */
+/** Creates the functions to sign in and out. Each updates the session and resolves with null, or with the failure. */
 export function createAccounts({ url, session }: { url: string; session: ViewerSession }) {
   const client: Client = createClient({ url, preferGetMethod: false, exchanges: [fetchExchange] });
 
@@ -19,20 +23,20 @@ export function createAccounts({ url, session }: { url: string; session: ViewerS
     async enterAsGuest(name: string): Promise<Failure | null> {
       const result = await client.mutation(EnterAsGuestDocument, { input: { name } }).toPromise();
       if (result.data?.guest) session.set(result.data.guest);
-      return failureOf(result.error);
+      return toFailure(result.error);
     },
-    /** A guest who registers keeps everything: the token tells the server who that is. */
+    /** Sends the token of a guest along, so that the guest becomes the registered user and keeps everything. */
     async register(input: RegisterInput): Promise<Failure | null> {
       const result = await client.mutation(RegisterDocument, { input }, await withToken()).toPromise();
       if (result.data?.register) session.set(result.data.register);
-      return failureOf(result.error);
+      return toFailure(result.error);
     },
     async signIn(email: string, password: string): Promise<Failure | null> {
       const result = await client.mutation(SignInDocument, { input: { email, password } }).toPromise();
       if (result.data?.login) session.set(result.data.login);
-      return failureOf(result.error);
+      return toFailure(result.error);
     },
-    /** Signs out here in any case; a server that cannot be told lets the session run out. */
+    /** Signs out locally even if the server cannot be reached; the session then expires on the server. */
     async signOut(): Promise<void> {
       await client.mutation(SignOutDocument, {}, await withToken()).toPromise();
       session.clear();

@@ -11,28 +11,18 @@ import { filter, make, merge, mergeMap, pipe, type Source, takeUntil } from 'won
 import type { Payload, Socket } from './socket.ts';
 
 /**
- * Runs subscriptions over the socket. It stands in for urql's `subscriptionExchange`, which merges each event into the
- * result before it: there an error stays on every later event, and an event without data repeats the last one's. Here
- * every event is a result of its own. The last result of a subscription has `hasNext: false`, with the reason as its
- * `error` when there is one.
+ * Returns an exchange that runs subscriptions over the socket. It replaces urql's `subscriptionExchange`, which merges
+ * each event into the previous result: an error would stay on every later event, and an event without data would repeat
+ * the data of the last one. Here every event is a separate result. The last result of a subscription has
+ * `hasNext: false`, and an `error` if the subscription failed.
  */
-export function liveExchange(socket: Pick<Socket, 'subscribe'>): Exchange {
+export function createSubscriptionExchange(socket: Pick<Socket, 'subscribe'>): Exchange {
   return ({ forward }) =>
     (operations) => {
       const events = pipe(
         operations,
         filter(isSubscription),
-        mergeMap((operation) =>
-          pipe(
-            follow(socket, operation),
-            takeUntil(
-              pipe(
-                operations,
-                filter(({ kind, key }) => kind === 'teardown' && key === operation.key),
-              ),
-            ),
-          ),
-        ),
+        mergeMap((operation) => pipe(toSource(socket, operation), takeUntil(teardownOf(operation)))),
       );
       const others = pipe(
         operations,
@@ -40,10 +30,17 @@ export function liveExchange(socket: Pick<Socket, 'subscribe'>): Exchange {
         forward,
       );
       return merge([events, others]);
+
+      function teardownOf({ key }: Operation): Source<Operation> {
+        return pipe(
+          operations,
+          filter((other) => other.kind === 'teardown' && other.key === key),
+        );
+      }
     };
 }
 
-function follow(socket: Pick<Socket, 'subscribe'>, operation: Operation): Source<OperationResult> {
+function toSource(socket: Pick<Socket, 'subscribe'>, operation: Operation): Source<OperationResult> {
   return make<OperationResult>(({ next, complete }) => {
     const end = (result: OperationResult) => {
       next({ ...result, hasNext: false });
@@ -60,8 +57,8 @@ function follow(socket: Pick<Socket, 'subscribe'>, operation: Operation): Source
   });
 }
 
-/** The variables go on by reference: a getter among them is read at each reconnect (see `resume.ts`). */
-function toPayload({ query, variables }: Operation) {
+/** The variables are passed by reference: a getter among them is read at each reconnect (see `resume.ts`). */
+function toPayload({ query, variables }: Operation): Payload {
   const operationName = getOperationName(query);
   return {
     query: stringifyDocument(query),

@@ -4,13 +4,13 @@ import { useReadable } from '../ui/use-readable.ts';
 import type { Connection } from '../urql/socket.ts';
 import type { Readable } from '../urql/value.ts';
 
-/** An outage shorter than this is nobody's concern. */
-const SILENT_MS = 2_000;
+/** How long an outage must last before the bar is shown. */
+const showAfterMs = 2_000;
 
-/** A slim bar, over the content so that nothing moves, for as long as a connection is being sought. */
+/** A slim bar above the content, shown while the client is reconnecting. */
 export function ConnectionBar({ connection }: { connection: Readable<Connection> }) {
   const present = useReadable(connection);
-  const isShown = useIsAfter(present.state === 'reconnecting' ? present.since + SILENT_MS : null);
+  const isShown = useHasPassed(present.state === 'reconnecting' ? present.since + showAfterMs : null);
   return (
     <div className="connection" role="status">
       {isShown && (
@@ -23,13 +23,13 @@ export function ConnectionBar({ connection }: { connection: Readable<Connection>
   );
 }
 
-/** Whether that moment, in milliseconds of `Date.now()`, has passed. */
-function useIsAfter(moment: number | null): boolean {
-  const [passed, setPassed] = useState<number | null>(null);
+/** Returns true once `time`, in milliseconds since the epoch, has passed; false for null. */
+function useHasPassed(time: number | null): boolean {
+  const [passedTime, setPassedTime] = useState<number | null>(null);
   useEffect(() => {
-    if (moment === null) return;
-    const timer = setTimeout(() => setPassed(moment), Math.max(0, moment - Date.now()));
+    if (time === null) return;
+    const timer = setTimeout(() => setPassedTime(time), Math.max(0, time - Date.now()));
     return () => clearTimeout(timer);
-  }, [moment]);
-  return moment !== null && passed === moment;
+  }, [time]);
+  return time !== null && passedTime === time;
 }

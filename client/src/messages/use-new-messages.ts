@@ -2,15 +2,18 @@ import { useEffect, useRef, useState } from 'react';
 import { texts } from '../ui/texts.ts';
 import type { Message } from './conversation.ts';
 
-interface NewsOptions {
+interface NewMessagesOptions {
   entries: readonly Message[];
   isReady: boolean;
   isAtEnd: boolean;
   viewerId: string;
 }
 
-/** What others wrote since the conversation was opened: how many came out of view, and the newest in words. */
-export function useNews({ entries, isReady, isAtEnd, viewerId }: NewsOptions) {
+/**
+ * Tracks messages of others since the conversation was opened. Returns the number of messages below the visible part,
+ * and a text that announces the newest ones to screen readers.
+ */
+export function useNewMessages({ entries, isReady, isAtEnd, viewerId }: NewMessagesOptions) {
   const [seenSeq, setSeenSeq] = useState<number | null>(null);
   const [announcement, setAnnouncement] = useState('');
   const announcedSeq = useRef<number | null>(null);
@@ -25,16 +28,16 @@ export function useNews({ entries, isReady, isAtEnd, viewerId }: NewsOptions) {
     const since = announcedSeq.current;
     announcedSeq.current = lastSeq;
     if (since === null) return;
-    const fresh = entries.filter(({ seq, author }) => seq > since && author.id !== viewerId);
-    if (fresh.length > 0) setAnnouncement(fresh.map(inWords).join('. '));
+    const added = entries.filter(({ seq, author }) => seq > since && author.id !== viewerId);
+    if (added.length > 0) setAnnouncement(added.map(announce).join('. '));
   }, [entries, isReady, lastSeq, viewerId]);
 
   const count = entries.filter(({ seq, author }) => seq > (seenSeq ?? lastSeq) && author.id !== viewerId).length;
   return { count, announcement };
 }
 
-function inWords({ kind, author, text }: Message): string {
+function announce({ kind, author, text }: Message): string {
   return kind === 'TEXT'
-    ? texts.messages.announcement(author.name, text || texts.files.one)
+    ? texts.messages.announcement(author.name, text || texts.files.attachment)
     : texts.messages.happened(kind, author.name);
 }

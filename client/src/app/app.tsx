@@ -1,22 +1,22 @@
-import { Provider } from 'urql';
-import { AccountScreen } from './accounts/account-screen.tsx';
-import type { Accounts } from './accounts/sign-in.ts';
-import { SignInScreen } from './accounts/sign-in-screen.tsx';
-import type { ViewerSession } from './accounts/viewer.ts';
-import { Welcome } from './accounts/welcome.tsx';
-import { ChannelScreen } from './channels/channel-screen.tsx';
-import { ConnectionBar } from './channels/connection-bar.tsx';
-import { NewRoom } from './channels/new-room.tsx';
-import { Rooms } from './channels/rooms.tsx';
-import { Sidebar } from './channels/sidebar.tsx';
-import { MatchFound } from './matching/match-found.tsx';
-import { FindNow, StrangerScreen } from './matching/stranger-screen.tsx';
-import { AccountsContext, WorkspaceContext } from './parley-context.tsx';
-import { type Route, useRoute } from './ui/route.ts';
-import { useReadable } from './ui/use-readable.ts';
-import { useTitle } from './ui/use-title.ts';
-import type { Readable } from './urql/value.ts';
+import { AccountScreen } from '../accounts/account-screen.tsx';
+import type { Accounts } from '../accounts/accounts.ts';
+import { AccountsContext } from '../accounts/contexts.ts';
+import type { ViewerSession } from '../accounts/session.ts';
+import { SignInScreen } from '../accounts/sign-in-screen.tsx';
+import { Welcome } from '../accounts/welcome.tsx';
+import { NewRoom } from '../channels/new-room.tsx';
+import { Rooms } from '../channels/rooms.tsx';
+import { MatchFound } from '../matching/match-found.tsx';
+import { StartSearch, StrangerScreen } from '../matching/stranger-screen.tsx';
+import { type Route, useRoute } from '../ui/route.ts';
+import { useReadable } from '../ui/use-readable.ts';
+import type { Readable } from '../urql/value.ts';
+import { ChannelScreen } from './channel-screen.tsx';
+import { ConnectionBar } from './connection-bar.tsx';
+import { Sidebar } from './sidebar.tsx';
+import { useDocumentTitle } from './use-document-title.ts';
 import type { Workspace } from './workspace.ts';
+import { WorkspaceProvider } from './workspace-provider.tsx';
 
 interface AppProps {
   accounts: Accounts;
@@ -24,7 +24,7 @@ interface AppProps {
   workspace: Readable<Workspace | null>;
 }
 
-/** The whole client: the ways in, or the signed-in viewer's conversations. */
+/** The whole client: the sign-in screens, or the signed-in viewer's conversations. */
 export function App({ accounts, session, workspace }: AppProps) {
   const present = useReadable(workspace);
   return (
@@ -32,11 +32,9 @@ export function App({ accounts, session, workspace }: AppProps) {
       {present === null ? (
         <SignedOut />
       ) : (
-        <WorkspaceContext value={present} key={present.viewerId}>
-          <Provider value={present.client}>
-            <SignedIn workspace={present} />
-          </Provider>
-        </WorkspaceContext>
+        <WorkspaceProvider workspace={present} key={present.viewer.viewerId}>
+          <SignedIn workspace={present} />
+        </WorkspaceProvider>
       )}
     </AccountsContext>
   );
@@ -50,7 +48,7 @@ function SignedOut() {
 
 function SignedIn({ workspace }: { workspace: Workspace }) {
   const route = useRoute();
-  useTitle(workspace);
+  useDocumentTitle();
   return (
     <main className="shell" data-screen={route.screen}>
       <Sidebar route={route} />
@@ -66,7 +64,7 @@ function SignedIn({ workspace }: { workspace: Workspace }) {
 function Screen({ route }: { route: Route }) {
   switch (route.screen) {
     case 'find':
-      return <FindNow />;
+      return <StartSearch />;
     case 'home':
     case 'stranger':
       return <StrangerScreen />;

@@ -1,4 +1,4 @@
-const first = [
+const adjectives = [
   'Amber',
   'Brisk',
   'Calm',
@@ -24,7 +24,7 @@ const first = [
   'Sunny',
   'Wandering',
 ];
-const second = [
+const nouns = [
   'Badger',
   'Beech',
   'Cedar',
@@ -51,9 +51,9 @@ const second = [
   'Wren',
 ];
 
-/** A name to offer to a guest. */
+/** Returns a random name to suggest to a guest. */
 export function suggestName(): string {
-  return `${pick(first)} ${pick(second)}`;
+  return `${pick(adjectives)} ${pick(nouns)}`;
 }
 
 function pick(words: readonly string[]): string {

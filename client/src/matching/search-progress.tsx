@@ -1,16 +1,16 @@
-import { useWorkspace } from '../parley-context.tsx';
 import { texts } from '../ui/texts.ts';
 import { useNow } from '../ui/use-now.ts';
-import { Strangers } from './strangers.tsx';
+import { useMatching } from './context.ts';
+import { SpeechBubbles } from './speech-bubbles.tsx';
 
-/** A quiet wait. `since`: milliseconds of `Date.now()`. */
-export function Waiting({ since }: { since: number }) {
-  const { matching } = useWorkspace();
+/** Shown while searching. `since`: start of the search, in milliseconds since the epoch. */
+export function SearchProgress({ since }: { since: number }) {
+  const matching = useMatching();
   const seconds = Math.max(0, Math.floor((useNow(1_000) - since) / 1_000));
   const tags = matching.tags();
   return (
     <div className="waiting">
-      <Strangers isSearching />
+      <SpeechBubbles isSearching />
       <p className="waiting-note" role="status">
         {texts.match.waitingNote(seconds)}
       </p>
