@@ -1,5 +1,4 @@
 import type { Signals, Topic } from '../../api/events.ts';
-import { createBoundedStream } from '../../api/infra/pubsub/bounded-stream.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 
 /** What becomes of one message. */
@@ -38,7 +37,6 @@ export function createLossyPubSub(fateOf: () => Fate): PubSub & { flush(): void;
       if (fate === 'deliver') flush();
     },
     subscribe,
-    stream: (topic, options) => createBoundedStream(subscribe, topic, options),
     connected: () => true,
     onReconnected(hook) {
       hooks.add(hook);
