@@ -2,7 +2,7 @@ import { type Head, seenTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
 import type { Heads } from '../live/heads.ts';
-import { createStream } from '../live/stream.ts';
+import { generateStream } from '../live/stream.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
 
@@ -143,7 +143,7 @@ export function createChannelList(options: {
       }
       await lookUp([userId]);
       follower.dirty.clear();
-      return createStream(
+      return generateStream(
         (signal) => tell(follower, signal),
         () => leave(userId, follower),
       );

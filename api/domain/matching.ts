@@ -3,7 +3,7 @@ import { BadUserInputError, type FieldProblem, RateLimitedError, UnavailableErro
 import { type MatchEndReason, matchTopic } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { State, Ticket, TicketState } from '../infra/state/state.ts';
-import { createStream } from '../live/stream.ts';
+import { generateStream } from '../live/stream.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
 import { type Claim, createMatchClaims, type MatchClaimOptions } from './match-claims.ts';
@@ -207,7 +207,7 @@ export function createMatching(
     async follow({ userId }: Viewer): Promise<AsyncIterableIterator<MatchView | null>> {
       const alarm = createAlarm(times.leaseMs / 3);
       const unsubscribe = await pubsub.subscribe(matchTopic(userId), alarm.ring);
-      return createStream(
+      return generateStream(
         (signal) => changes(userId, alarm, signal),
         () => void unsubscribe(),
       );

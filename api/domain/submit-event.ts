@@ -8,6 +8,7 @@ import {
   UnavailableError,
 } from '../errors.ts';
 import { type ChannelEvent, type Entry, encodeEvent, type Outcome, outcomesTopic, type Rejection } from '../events.ts';
+import { ignore } from '../ignore.ts';
 import { type Database, DatabaseUnavailableError } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
 import type { EventLog } from '../infra/event-log/event-log.ts';
@@ -176,9 +177,6 @@ export function rejectionError({ code, message }: Rejection): ParleyError {
       throw new Error(`unknown rejection ${code satisfies never}`);
   }
 }
-
-/** For a look-up that fails: what it was to find stays unknown. */
-function ignore(): void {}
 
 function unknownOutcome(): UnavailableError {
   return new UnavailableError(

@@ -10,6 +10,7 @@ import {
 import type { LiveSource, Positioned } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { Outbox } from './outbox/outboxes.ts';
+import { createStream, done, type Stream } from './stream.ts';
 
 /** What a subscription selects. */
 export interface Selection {
@@ -54,30 +55,19 @@ export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
      * Serves a subscription: what it gets goes straight to its sink.
      * @returns ends with the subscription, and brings nothing; to be ended by `return`
      */
-    serve(stream: LiveStream<Positioned>, selection: Selection, sink: Sink): AsyncIterableIterator<never> {
-      const { promise, resolve, reject } = withResolvers();
+    serve(stream: LiveStream<Positioned>, selection: Selection, sink: Sink): Stream<never> {
+      const served = createEmptyStream(() => leave());
       const leave = audienceOf(stream.source, selection).join(stream.reader, sink, (error) => {
         void stream.return();
-        if (error) reject(error);
-        else resolve(done);
+        if (error) served.fail(error);
+        else void served.return();
       });
-      return {
-        next: () => promise,
-        async return() {
-          leave();
-          return done;
-        },
-        [Symbol.asyncIterator]() {
-          return this;
-        },
-      };
+      return served;
     },
   };
 }
 
 export type Audiences = ReturnType<typeof createAudiences>;
-
-const done: IteratorResult<never> = { done: true, value: undefined };
 
 /** One page of a backlog is under way for a socket, however many of its subscriptions are behind. */
 function createTurns(): InTurn {
@@ -94,11 +84,11 @@ function createTurns(): InTurn {
   };
 }
 
-function withResolvers() {
-  let resolve = (_end: IteratorResult<never>) => {};
-  let reject = (_error: Error) => {};
-  const promise = new Promise<IteratorResult<never>>((...settle) => ([resolve, reject] = settle));
-  // It may fail before anybody waits for it.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
+/** Returns a stream without items, which waits until it is ended. */
+function createEmptyStream(onEnd: () => void): Stream<never> {
+  let finish = () => {};
+  const ended = new Promise<typeof done>((resolve) => {
+    finish = () => resolve(done);
+  });
+  return createStream<never>({ next: () => ended, return: async () => finish() }, onEnd);
 }

@@ -17,7 +17,7 @@ import { FeedRestartedError } from '../../api/live/channel-feed.ts';
 import type { LiveSource, Positioned } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
 import { createOutboxes } from '../../api/live/outbox/outboxes.ts';
-import { createStream } from '../../api/live/stream.ts';
+import { generateStream } from '../../api/live/stream.ts';
 import { type Context, requireViewer } from '../../schema/context.ts';
 import type { Domain } from '../../schema/domain.ts';
 import { createTestLogger } from './logger.ts';
@@ -197,7 +197,7 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
   function stream<Item>(source: (signal: AbortSignal) => AsyncGenerator<Item, void>) {
     backstage.open++;
     backstage.began++;
-    return createStream(source, () => void backstage.open--);
+    return generateStream(source, () => void backstage.open--);
   }
   const numbers = (count: number, then: (signal: AbortSignal) => Promise<void> | void = () => {}) =>
     stream(async function* (signal) {

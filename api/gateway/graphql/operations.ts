@@ -18,12 +18,13 @@ import type { Audiences, Selection } from '../../live/audiences.ts';
 import type { Positioned } from '../../live/live-source.ts';
 import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
 import { analyse, selectionKey } from '../../live/selection.ts';
+import { mapStream } from '../../live/stream.ts';
 import { maxParsedLetters } from '../request-limits.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { refuseCostly } from './cost.ts';
 import { type MapError, saysUnavailable } from './errors.ts';
 import type { GraphQLServer } from './graphql.ts';
-import { executeEvent, mapEvents, openSource, renewed } from './subscribe.ts';
+import { executeEvent, openSource, withNewLoaders } from './subscribe.ts';
 
 /** A text as it was parsed, and what is wrong with it. */
 interface ReadDocument {
@@ -79,7 +80,7 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
     if (!isAsyncIterable(source)) return masked(source);
     if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
     const kept = { ...args };
-    return mapEvents(source, async (event) => masked(await executeEvent(renewed(kept), event)));
+    return mapStream(source, { map: async (event) => masked(await executeEvent(withNewLoaders(kept), event)) });
   }
 
   /** What subscribers have in common that an audience makes its results of; nothing of the one who asks is kept. */
@@ -96,7 +97,9 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
   function makeWith(args: ExecutionArgs): MakePayloads<unknown> {
     const { domain } = args.contextValue as Context;
     return async (items, viewer) => {
-      const own = viewer ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) } : renewed(args);
+      const own = viewer
+        ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) }
+        : withNewLoaders(args);
       const results = await Promise.all(items.map((item) => executeEvent(own, item)));
       if (results.some(({ errors }) => saysUnavailable(errors))) return null;
       return results.map((result) => Buffer.from(JSON.stringify(masked(result))));

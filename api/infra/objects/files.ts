@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat, write
 import { dirname, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { UnavailableError } from '../../errors.ts';
+import { ignore } from '../../ignore.ts';
 import { type ByteRange, checkKey, type Objects, type PutOptions, type StoredObject } from './objects.ts';
 
 /**
@@ -134,8 +135,6 @@ function unlessMissing(error: NodeJS.ErrnoException): null {
   if (error.code === 'ENOENT') return null;
   throw translate(error);
 }
-
-function ignore(): void {}
 
 const unavailable = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EIO', 'EROFS', 'ENOENT', 'EACCES']);
 

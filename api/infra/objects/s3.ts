@@ -17,6 +17,7 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import pLimit from 'p-limit';
+import { ignore } from '../../ignore.ts';
 import type { Logger } from '../../logger.ts';
 import {
   type ByteRange,
@@ -207,5 +208,3 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
   }
   return { put, post, head, get, readUrl, copy, remove, list, sweep, ready, stop: async () => destroy() };
 }
-
-function ignore(): void {}
