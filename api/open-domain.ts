@@ -70,7 +70,7 @@ export async function openDomain(given: {
   const auth = await open(createAuth({ database, pubsub, secret, ttlSeconds: config.TOKEN_TTL_SECONDS, logger }));
   const outcomes = { log, pubsub, database, gatewayId: nodeId, timeoutMs: config.SEND_TIMEOUT_MS, logger };
   const { submit } = await open(createSubmitEvent(outcomes));
-  const heads = await open(createHeads({ pubsub, checkMs: 5_000, awayCheckMs: 1_000 }));
+  const heads = await open(createHeads({ pubsub, checkMs: 5_000, awayCheckMs: 1_000, logger }));
   const feeds = await open(
     createFeeds({
       pubsub,

@@ -54,7 +54,7 @@ const wrongLogin = 'The e-mail address or the password is wrong.';
 export function createAccounts(options: {
   database: Database;
   auth: Auth;
-  userCache: Pick<UserCache, 'of' | 'tell'>;
+  userCache: Pick<UserCache, 'getMany' | 'publishChange'>;
   limits: Limits;
   /** An upload of the viewer's that may be shown as the viewer; null when there is none with that id. */
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
@@ -97,7 +97,7 @@ export function createAccounts(options: {
       const where = { id: viewer?.userId ?? '', passwordHash: null };
       const [guest] = viewer ? await prisma.user.updateManyAndReturn({ where, data: fields }) : [];
       if (guest) {
-        await userCache.tell(guest.id);
+        await userCache.publishChange(guest.id);
         return guest;
       }
       return await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), ...fields } });
@@ -179,7 +179,7 @@ export function createAccounts(options: {
       const data = { ...(name === null ? {} : { name }), ...(avatarId === null ? {} : { avatarId }) };
       const user = await prisma.user.update({ where: { id: viewer.userId }, data });
       auth.forget(viewer.sessionId);
-      await userCache.tell(user.id);
+      await userCache.publishChange(user.id);
       return user;
     },
 
@@ -206,7 +206,7 @@ export function createAccounts(options: {
     byIds,
 
     /** The same, for what is delivered live, where each entry names its author. */
-    authors: userCache.of,
+    authors: userCache.getMany,
 
     /** What events say of a user; null when there is none. */
     async facts(userId: string): Promise<UserFacts | null> {

@@ -9,7 +9,7 @@ import type { Feeds } from '../live/feeds.ts';
 import type { Reader } from '../live/live-source.ts';
 import { createLiveStream, type LiveStream } from '../live/live-stream.ts';
 import type { Viewer } from './auth.ts';
-import type { Blocks, HeldBlocks } from './blocks.ts';
+import type { BlockList, Blocks } from './blocks.ts';
 import { admit, createHistory, refuseGap, refuseNegative } from './history.ts';
 import { mayDelete, mayEdit, maySend } from './policies.ts';
 import type { RateLimit } from './rate-limits.ts';
@@ -35,7 +35,7 @@ export function createMessages(options: {
   database: Database;
   submit: Submit;
   feeds: Feeds;
-  blocks: Pick<Blocks, 'hold'>;
+  blocks: Pick<Blocks, 'acquire'>;
   /** What is said of files that are attached. */
   toAttach(viewer: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]>;
   maxAttachments: number;
@@ -126,7 +126,7 @@ export function createMessages(options: {
     async follow({ userId }: Viewer, channelId: string, after: number | null): Promise<LiveStream<Entry>> {
       refuseNegative(after);
       const channel = admit(await history.standing(channelId, userId));
-      const blocked = await blocks.hold(userId);
+      const blocked = await blocks.acquire(userId);
       const { feed, release } = await feeds.hold(channelId).catch((error: unknown) => {
         blocked.release();
         throw error;
@@ -172,7 +172,7 @@ const noMemberAnyMore = 'You are no member of this channel any more.';
 function createReader(
   userId: string,
   { position, head }: { position: number; head: number },
-  blocked: HeldBlocks,
+  blocked: BlockList,
 ): Reader<Entry> {
   return {
     position,

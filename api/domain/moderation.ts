@@ -11,7 +11,7 @@ const maxBlocked = 1_000;
 /** What users do about each other. */
 export function createModeration(options: {
   database: Database;
-  blocks: Pick<Blocks, 'tell'>;
+  blocks: Pick<Blocks, 'publishChange'>;
   /** How often one viewer may block and unblock. */
   changeRate: RateLimit;
 }) {
@@ -39,7 +39,7 @@ export function createModeration(options: {
         [viewer.userId, otherId],
       );
       if (found.length === 0) throw new ConflictError(`You have blocked ${maxBlocked} users: unblock some first.`);
-      await blocks.tell(viewer.userId);
+      await blocks.publishChange(viewer.userId);
       return user;
     },
 
@@ -47,7 +47,7 @@ export function createModeration(options: {
     async unblock(viewer: Viewer, otherId: string): Promise<User> {
       const user = await target(viewer, otherId);
       await prisma.block.deleteMany({ where: { blockerId: viewer.userId, blockedId: otherId } });
-      await blocks.tell(viewer.userId);
+      await blocks.publishChange(viewer.userId);
       return user;
     },
 

@@ -40,7 +40,7 @@ export function createSessions({
     return token;
   }
 
-  /** Ends one session of a user, or all but one; answers those that it ended, for `auth.tellRevoked` after the commit. */
+  /** Ends one session of a user, or all but one; answers those that it ended, for `auth.publishRevocation` after the commit. */
   async function revoke(query: Query, where: { id?: string; userId: string; not?: string }): Promise<string[]> {
     const ended = await query<{ id: string }>(
       `UPDATE session SET revoked_at = $4 WHERE user_id = $1 AND revoked_at IS NULL
@@ -130,7 +130,7 @@ export function createSessions({
         return { token: await replaceToken(query, sessionId), ended: others };
       });
       auth.forget(sessionId);
-      await auth.tellRevoked(ended);
+      await auth.publishRevocation(ended);
       return grant(userId, sessionId, token);
     },
 
@@ -143,7 +143,7 @@ export function createSessions({
       const { sessionId, userId, token } = await database.transaction(async (query) => rotate(query, hash));
       auth.forget(sessionId);
       if (token !== null) return grant(userId, sessionId, token);
-      await auth.tellRevoked([sessionId]);
+      await auth.publishRevocation([sessionId]);
       throw new UnauthenticatedError('The refresh token was used before, so its session was ended: sign in again.');
     },
 
@@ -165,7 +165,7 @@ export function createSessions({
       const session = await database.prisma.session.findFirst({ where: { id, userId: viewer.userId } });
       if (session === null) throw new NotFoundError('There is no such session of yours.');
       // Last: the answer is on its way before the signal closes the socket that may have asked.
-      await auth.tellRevoked(ended);
+      await auth.publishRevocation(ended);
       return session;
     },
   };

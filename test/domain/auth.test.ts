@@ -135,7 +135,7 @@ describe('a revocation', () => {
     world.network.fate = 'double';
     const [listener] = watchAll([auth]);
     await world.sessions.end(viewer, viewer.sessionId);
-    await auth.tellRevoked([viewer.sessionId]);
+    await auth.publishRevocation([viewer.sessionId]);
     expect(listener).toHaveBeenCalledOnce();
   });
 
@@ -210,9 +210,9 @@ describe('a revocation', () => {
   });
 
   it('that was missed is looked up as soon as signals come again', async () => {
-    let reconnect = () => {};
+    const reconnectListeners: (() => void)[] = [];
     const onReconnected: PubSub['onReconnected'] = (listener) => {
-      reconnect = listener;
+      reconnectListeners.push(listener);
       return () => {};
     };
     const other = await world.node({ pubsub: { ...world.pubsub, onReconnected } });
@@ -221,7 +221,7 @@ describe('a revocation', () => {
     world.network.fate = 'lose';
     await world.sessions.end(viewer, viewer.sessionId);
 
-    reconnect();
+    for (const listener of reconnectListeners) listener();
     expect(await isRefused(other, signedIn.token)).toBe(true);
     await vi.waitFor(() => expect(listener).toHaveBeenCalledOnce());
   });
@@ -252,7 +252,7 @@ describe('a revocation', () => {
     await other.authenticate(signedIn.token);
     await world.database.prisma.session.update({ where: { id: viewer.sessionId }, data: { revokedAt: new Date() } });
 
-    await other.tellRevoked([viewer.sessionId]);
+    await other.publishRevocation([viewer.sessionId]);
 
     expect(await isRefused(other, signedIn.token)).toBe(true);
     expect(world.logger.lines).toMatchObject([{ level: 'warn', facts: { error: new Error('signals are away') } }]);
@@ -285,7 +285,7 @@ describe('what is known of a session', () => {
 
 /** A node whose look-up rounds come when the test advances the timers. */
 async function createTimedNode(options: Parameters<AccountsWorld['node']>[0] = {}): Promise<Auth> {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   return world.node(options);
 }
 
@@ -302,11 +302,11 @@ function createSlowDatabase() {
   const prisma = world.database.prisma.$extends({
     query: {
       session: {
-        async findUnique({ args, query }) {
-          const row = await query(args);
+        async findMany({ args, query }) {
+          const rows = await query(args);
           read();
           await released;
-          return row;
+          return rows;
         },
       },
     },

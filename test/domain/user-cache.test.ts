@@ -38,13 +38,13 @@ const fail = (): never => {
   throw new Error('two nodes were to be made');
 };
 const rename = (name: string) => database.query('UPDATE users SET name = $2 WHERE id = $1', [ada, name]);
-const namesOf = async ({ of }: { of(ids: readonly string[]): Promise<{ name: string }[]> }) =>
-  (await of([ada])).map(({ name }) => name);
+const namesOf = async ({ getMany }: { getMany(ids: readonly string[]): Promise<{ name: string }[]> }) =>
+  (await getMany([ada])).map(({ name }) => name);
 
 describe('user cache', () => {
   it('are read once, together, however often they write', async () => {
     const { here, reads } = await createNodes();
-    await Promise.all([here.of([ada]), here.of([ada, randomUUID()])]);
+    await Promise.all([here.getMany([ada]), here.getMany([ada, randomUUID()])]);
     for (let n = 0; n < 5; n++) expect(await namesOf(here)).toEqual(['Ada']);
     expect(reads).toHaveBeenCalledOnce();
   });
@@ -53,7 +53,7 @@ describe('user cache', () => {
     const { here, there } = await createNodes();
     for (const one of [here, there]) expect(await namesOf(one)).toEqual(['Ada']);
     await rename('Ada II');
-    await here.tell(ada);
+    await here.publishChange(ada);
     for (const one of [here, there]) expect(await namesOf(one)).toEqual(['Ada II']);
   });
 
@@ -63,7 +63,7 @@ describe('user cache', () => {
     reads.mockImplementationOnce((async () => {
       const users = [{ id: ada, name: 'Ada' }];
       await rename('Ada II');
-      await here.tell(ada);
+      await here.publishChange(ada);
       return users;
     }) as unknown as typeof read);
     await namesOf(here);
@@ -75,7 +75,7 @@ describe('user cache', () => {
     for (const one of [here, there]) await namesOf(one);
     await rename('Ada II');
     network.fate = 'lose';
-    await here.tell(ada);
+    await here.publishChange(ada);
     expect(await namesOf(there)).toEqual(['Ada']);
     network.fate = 'deliver';
     pubsub.reconnect();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
-import type { HeldBlocks } from '../../api/domain/blocks.ts';
+import type { BlockList } from '../../api/domain/blocks.ts';
 import { createMessages } from '../../api/domain/messages.ts';
 import { unlimited } from '../../api/domain/rate-limits.ts';
 import { type ChannelEvent, type Entry, encodeEvent } from '../../api/events.ts';
@@ -119,7 +119,7 @@ async function createStorm(fateOf: () => Fate) {
   let isSilent = false;
   const pubsub = createLossyPubSub(() => (isSilent ? 'lose' : fateOf()));
   const logger = createTestLogger();
-  const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6 });
+  const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6, logger });
   const source = withSmallPages(createFeedSource(stormy));
   const feeds = createFeeds({
     pubsub,
@@ -137,7 +137,7 @@ async function createStorm(fateOf: () => Fate) {
     database: stormy,
     submit: async () => null,
     feeds,
-    blocks: { hold: async () => holdBlock(blocking) },
+    blocks: { acquire: async () => blockListOf(blocking) },
     toAttach: async () => [],
     maxAttachments: 10,
     sendRate: unlimited,
@@ -285,7 +285,7 @@ function theLast(): ChannelEvent {
   return { ...base('owner'), type: 'MessageSent', ...said };
 }
 
-function holdBlock(blocked: string | null): HeldBlocks {
+function blockListOf(blocked: string | null): BlockList {
   return { has: (userId) => userId === blocked, release: () => {} };
 }
 

@@ -130,7 +130,7 @@ function createFakeAuth(): FakeAuth {
       return () => void watchers.delete(watcher);
     },
     sign: () => Promise.reject(new Error('not used')),
-    tellRevoked: async () => {},
+    publishRevocation: async () => {},
     forget: () => {},
     start: async () => {},
     stop: async () => {},

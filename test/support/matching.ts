@@ -106,7 +106,7 @@ export async function createMatchingWorld() {
         database,
         state,
         pubsub,
-        moderation: createModeration({ database, blocks: { tell: async () => {} }, changeRate: unlimited }),
+        moderation: createModeration({ database, blocks: { publishChange: async () => {} }, changeRate: unlimited }),
         submit,
         rateLimits: false,
         logger,
