@@ -34,7 +34,7 @@ export function createPresence(options: {
       return () => disconnected(userId);
     },
 
-    /** Returns the users among these who are connected to any node; none of them while the state is unavailable. */
+    /** Returns the given users that are connected to any node; an empty set while the state is unavailable. */
     async online(userIds: readonly string[]): Promise<Set<string>> {
       return presence.online(userIds).catch((error: unknown) => {
         logger.warn({ error }, 'presence is not known: the state is unavailable');

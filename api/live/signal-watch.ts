@@ -3,7 +3,7 @@ import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 import { type Checks, createCheckLoop } from './check-loop.ts';
 
-/** What a signal watch needs besides its checks. */
+/** A topic and its handlers. */
 export interface SignalWatchOptions<T extends Topic> {
   pubsub: Pick<PubSub, 'subscribe' | 'connected' | 'onReconnected'>;
   topic: T;

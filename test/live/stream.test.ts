@@ -4,7 +4,7 @@ import { createStream, generateStream, mapStream } from '../../api/live/stream.t
 const done = { done: true, value: undefined };
 const item = <Item>(value: Item) => ({ done: false, value });
 
-/** An iterator that yields whatever the test pushes, until it is returned. */
+/** Creates an iterator that yields the items that the test pushes, until it is returned. */
 function createSource() {
   const pending: ((result: IteratorResult<number, undefined>) => void)[] = [];
   const returned = vi.fn(async () => {
