@@ -179,6 +179,15 @@ describe('a check loop', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test('that is stopped after a reconnect forgets the check that was due', async () => {
+    const check = vi.fn(async () => {});
+    start(check, { reconnectJitterMs: 100 });
+    pubsub.reconnect();
+    await loop.stop();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(check).not.toHaveBeenCalled();
+  });
+
   test('that was stopped before it started does nothing', async () => {
     const check = vi.fn(async () => {});
     loop = createCheckLoop({ subject: 'things', check, checkMs, pubsub, logger });

@@ -77,6 +77,9 @@ describe('a signal watch', () => {
     network.reconnect();
     await vi.advanceTimersByTimeAsync(0);
     expect(log).toEqual(['reconnected', 'check', 'reconnected', 'check']);
+    await watch.stop();
+    network.reconnect();
+    expect(log).toHaveLength(4);
     check.mockReset();
   });
 

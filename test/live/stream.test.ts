@@ -159,6 +159,16 @@ describe('a mapped stream', () => {
     expect(seen).toEqual(['item 1', 'Error: two']);
   });
 
+  test('ends its source after such an item, and does not read it again', async () => {
+    const onEnd = vi.fn();
+    const source = createStream({ next: async () => item(1) }, onEnd);
+    const map = () => Promise.reject(new Error('one'));
+    const mapped = mapStream(source, { map, mapError: String });
+    expect(await mapped.next()).toEqual(item('Error: one'));
+    expect(onEnd).toHaveBeenCalledOnce();
+    expect(await mapped.next()).toEqual(done);
+  });
+
   test('throws an error of the function otherwise, and ends its source', async () => {
     const onEnd = vi.fn();
     const source = generateStream(async function* () {
