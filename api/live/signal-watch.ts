@@ -55,6 +55,3 @@ export function createSignalWatch<T extends Topic>(options: SignalWatchOptions<T
     },
   };
 }
-
-/** A watch of one topic, made by `createSignalWatch`. */
-export type SignalWatch = ReturnType<typeof createSignalWatch>;
