@@ -18,7 +18,7 @@ const passwordRate = { points: 10, windowMs: 60_000 };
 export function createAccounts(options: {
   database: Database;
   auth: Auth;
-  userCache: Pick<UserCache, 'of' | 'tell'>;
+  userCache: Pick<UserCache, 'getMany' | 'publishChange'>;
   /** Returns an upload that the viewer may use as a picture; null when there is none with that id. */
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;
@@ -36,7 +36,7 @@ export function createAccounts(options: {
     ...signIn,
 
     /** Returns users by their ids, from the cache that live delivery uses. */
-    authors: userCache.of,
+    authors: userCache.getMany,
 
     refresh: sessions.refresh,
     sessions: sessions.list,
@@ -58,7 +58,7 @@ export function createAccounts(options: {
       const data = { ...(name === null ? {} : { name }), ...(avatarId === null ? {} : { avatarId }) };
       const user = await prisma.user.update({ where: { id: viewer.userId }, data });
       auth.forget(viewer.sessionId);
-      await userCache.tell(user.id);
+      await userCache.publishChange(user.id);
       return user;
     },
 

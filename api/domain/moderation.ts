@@ -13,7 +13,7 @@ const blockRate = { burst: 60, perSecond: 1 };
 /** Creates the moderation between users: blocks. */
 export function createModeration(options: {
   database: Database;
-  blocks: Pick<Blocks, 'tell'>;
+  blocks: Pick<Blocks, 'publishChange'>;
   rateLimits: RateLimits;
 }) {
   const { blocks } = options;
@@ -37,7 +37,7 @@ export function createModeration(options: {
       );
       if (found.length === 0)
         throw new ConflictError(`You have blocked ${maxBlocked} users, which is the maximum. Unblock some first.`);
-      await blocks.tell(viewer.userId);
+      await blocks.publishChange(viewer.userId);
       return user;
     },
 
@@ -45,7 +45,7 @@ export function createModeration(options: {
     async unblock(viewer: Viewer, otherId: string): Promise<User> {
       const user = await requireOther(viewer, otherId);
       await prisma.block.deleteMany({ where: { blockerId: viewer.userId, blockedId: otherId } });
-      await blocks.tell(viewer.userId);
+      await blocks.publishChange(viewer.userId);
       return user;
     },
 

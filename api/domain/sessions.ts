@@ -64,7 +64,7 @@ export function createSessions({
         return { token: await refreshTokens.replaceNewest(query, sessionId), ended: others };
       });
       auth.forget(sessionId);
-      await auth.tellRevoked(ended);
+      await auth.publishRevocation(ended);
       return grant(userId, sessionId, token);
     },
 
@@ -76,7 +76,7 @@ export function createSessions({
       const { sessionId, userId, token } = await database.transaction((query) => rotateOrRevoke(query, refreshToken));
       auth.forget(sessionId);
       if (token !== null) return grant(userId, sessionId, token);
-      await auth.tellRevoked([sessionId]);
+      await auth.publishRevocation([sessionId]);
       throw new UnauthenticatedError('The refresh token was used before, so its session was ended. Sign in again.');
     },
 
@@ -98,7 +98,7 @@ export function createSessions({
       const session = await database.prisma.session.findFirst({ where: { id, userId: viewer.userId } });
       if (session === null) throw new NotFoundError("Session not found, or it isn't yours.");
       // Comes last, so that the response leaves before the signal closes the socket that the request may have come by.
-      await auth.tellRevoked(ended);
+      await auth.publishRevocation(ended);
       return session;
     },
   };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { createAccess } from '../../api/domain/access.ts';
-import type { HeldBlocks } from '../../api/domain/blocks.ts';
+import type { BlockList } from '../../api/domain/blocks.ts';
 import { createHistory } from '../../api/domain/history.ts';
 import { createMessages } from '../../api/domain/messages.ts';
 import { noRateLimits } from '../../api/domain/rate-limits.ts';
@@ -122,7 +122,7 @@ async function createSimulation(fateOf: () => Fate) {
   let losesAll = false;
   const pubsub = createLossyPubSub(() => (losesAll ? 'lose' : fateOf()));
   const logger = createTestLogger();
-  const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6 });
+  const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6, logger });
   const source = withSmallPages(createFeedSource(tested));
   const feeds = createFeeds({
     pubsub,
@@ -141,7 +141,7 @@ async function createSimulation(fateOf: () => Fate) {
     history: createHistory({ database: tested, maxReplay }),
     access: createAccess(tested),
     feeds,
-    blocks: { hold: async () => holdBlock(blocking) },
+    blocks: { acquire: async () => blockListOf(blocking) },
     toAttach: async () => [],
     rateLimits: noRateLimits,
     maxMessageBytes: 4096,
@@ -290,7 +290,7 @@ function lastEvent(): ChannelEvent {
   return { ...base('owner'), type: 'MessageSent', ...said };
 }
 
-function holdBlock(blocked: string | null): HeldBlocks {
+function blockListOf(blocked: string | null): BlockList {
   return { has: (userId) => userId === blocked, release: () => {} };
 }
 

@@ -106,7 +106,7 @@ export async function createMatchingWorld() {
         database,
         state,
         pubsub,
-        moderation: createModeration({ database, blocks: { tell: async () => {} }, rateLimits: noRateLimits }),
+        moderation: createModeration({ database, blocks: { publishChange: async () => {} }, rateLimits: noRateLimits }),
         submit,
         rateLimits: noRateLimits,
         logger,
