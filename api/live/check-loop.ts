@@ -59,7 +59,8 @@ export function createCheckLoop(
     const ms = awayCheckMs * (1 + jitter * (2 * Math.random() - 1));
     timer = setTimeout(() => {
       schedule();
-      sinceCheckMs += ms;
+      // Without the jitter, so that a shorter interval does not put a due check off by another one.
+      sinceCheckMs += awayCheckMs;
       tick();
     }, ms);
   }

@@ -58,7 +58,7 @@ describe('a check loop', () => {
   ])('varies each interval by its jitter (%d)', async (random, expectedMs) => {
     vi.spyOn(Math, 'random').mockReturnValue(random);
     const check = vi.fn(async () => {});
-    start(check, { checkMs: 500, awayCheckMs: 1_000, jitter: 1 / 8 });
+    start(check, { jitter: 1 / 8 });
     await vi.advanceTimersByTimeAsync(expectedMs - 1);
     expect(check).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1);
