@@ -1,14 +1,15 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-/** What every benchmark may be told. */
+/** Options of every benchmark. */
 export interface BenchOptions {
-  /** How long each measurement takes. */
+  /** Duration of each measurement. */
   seconds: number;
-  /** How often all are measured, side by side; the medians are reported. */
+  /** Number of times that everything is measured, side by side; the medians are reported. */
   rounds: number;
-  /** Only these, by their names; all when empty. Then nothing is written. */
+  /** Names of the servers to measure; empty for all of them. A selection is not written to the page. */
   only: readonly string[];
-  /** Only these parts of it, likewise. */
+  /** Names of the parts to measure, likewise. */
   parts: readonly string[];
 }
 
@@ -34,6 +35,7 @@ if (!(name in benches)) {
   );
   process.exit(2);
 }
+reportNode();
 const { run } = await benches[name as keyof typeof benches]();
 const list = (text: string) => text.split(',').filter(Boolean);
 await run({
@@ -43,3 +45,13 @@ await run({
   parts: list(values.parts),
 });
 process.exit(0);
+
+/** Prints the version of Node that is measured; figures for `docs/performance.md` come from the one in `.nvmrc`. */
+function reportNode(): void {
+  const expected = readFileSync('.nvmrc', 'utf8').trim();
+  const isExpected = process.versions.node.startsWith(`${expected}.`);
+  const hint = isExpected
+    ? ''
+    : `: put Node ${expected} first in PATH for figures that compare with docs/performance.md`;
+  process.stdout.write(`Node ${process.versions.node}${hint}\n`);
+}
