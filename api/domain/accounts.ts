@@ -21,11 +21,11 @@ import {
   passwordProblems,
 } from './account-input.ts';
 import type { Auth, Viewer } from './auth.ts';
-import type { Authors } from './authors.ts';
 import { type Page, type PageRequest, toPage } from './pages.ts';
 import { createPasswords } from './passwords.ts';
 import { createSessions, type SignedIn } from './sessions.ts';
 import { storable } from './text.ts';
+import type { UserCache } from './user-cache.ts';
 
 /** Where a request comes from. */
 export interface Origin {
@@ -54,7 +54,7 @@ const wrongLogin = 'The e-mail address or the password is wrong.';
 export function createAccounts(options: {
   database: Database;
   auth: Auth;
-  authors: Pick<Authors, 'of' | 'tell'>;
+  userCache: Pick<UserCache, 'of' | 'tell'>;
   limits: Limits;
   /** An upload of the viewer's that may be shown as the viewer; null when there is none with that id. */
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
@@ -62,7 +62,7 @@ export function createAccounts(options: {
   rateLimits: boolean;
   logger: Logger;
 }) {
-  const { database, auth, authors, limits, ownPicture, rateLimits, logger } = options;
+  const { database, auth, userCache, limits, ownPicture, rateLimits, logger } = options;
   const { prisma, query } = database;
   const passwords = createPasswords();
   const sessions = createSessions({ database, auth });
@@ -97,7 +97,7 @@ export function createAccounts(options: {
       const where = { id: viewer?.userId ?? '', passwordHash: null };
       const [guest] = viewer ? await prisma.user.updateManyAndReturn({ where, data: fields }) : [];
       if (guest) {
-        await authors.tell(guest.id);
+        await userCache.tell(guest.id);
         return guest;
       }
       return await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), ...fields } });
@@ -179,7 +179,7 @@ export function createAccounts(options: {
       const data = { ...(name === null ? {} : { name }), ...(avatarId === null ? {} : { avatarId }) };
       const user = await prisma.user.update({ where: { id: viewer.userId }, data });
       auth.forget(viewer.sessionId);
-      await authors.tell(user.id);
+      await userCache.tell(user.id);
       return user;
     },
 
@@ -206,7 +206,7 @@ export function createAccounts(options: {
     byIds,
 
     /** The same, for what is delivered live, where each entry names its author. */
-    authors: authors.of,
+    authors: userCache.of,
 
     /** What events say of a user; null when there is none. */
     async facts(userId: string): Promise<UserFacts | null> {

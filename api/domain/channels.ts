@@ -6,9 +6,9 @@ import type { UserFacts, Visibility } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import type { Viewer } from './auth.ts';
 import { createChannelReads } from './channel-reads.ts';
-import { type Submit, toError } from './outcomes.ts';
 import { mayRead } from './policies.ts';
-import type { Rate } from './rates.ts';
+import type { RateLimit } from './rate-limits.ts';
+import { rejectionError, type Submit } from './submit-event.ts';
 import { keyProblems, textProblem } from './text.ts';
 
 /** The namespace of direct channels' ids, which are made from both users' ids. */
@@ -21,7 +21,7 @@ export function createChannels(options: {
   submit: Submit;
   accounts: { facts(userId: string): Promise<UserFacts | null> };
   /** What one user may do to channels. */
-  changeRate: Rate;
+  changeRate: RateLimit;
 }) {
   const { database, accounts, changeRate } = options;
   const reads = createChannelReads(database);
@@ -122,7 +122,7 @@ export function createChannels(options: {
       const member = await database.prisma.member.findUnique({ where: { channelId_userId: { channelId, userId } } });
       const channel = await present(channelId);
       const refusal = member === null ? mayRead(channel, null) : null;
-      if (refusal) throw toError(refusal);
+      if (refusal) throw rejectionError(refusal);
       const before = member?.revision ?? 0;
       await submit({ type: 'MemberLeft', channelId, actorId: userId, userId, revision: before, gone: false });
       return present(channelId);

@@ -3,9 +3,9 @@ import { BadUserInputError, ResyncRequiredError } from '../errors.ts';
 import type { Entry } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry, unblockedBy } from '../infra/database/entries.ts';
-import { toError } from './outcomes.ts';
 import { type Page, type PageRequest, toPage } from './pages.ts';
 import { type ChannelFacts, type MemberFacts, mayRead } from './policies.ts';
+import { rejectionError } from './submit-event.ts';
 
 /** Entries that changed after a position, as one snapshot has them. */
 export interface Changes {
@@ -178,7 +178,7 @@ function pageRows(direction: 'ASC' | 'DESC'): string {
  */
 export function admit({ channel, member }: Standing): Admission {
   const refusal = mayRead(channel, member);
-  if (refusal) throw toError(refusal);
+  if (refusal) throw rejectionError(refusal);
   if (channel === null) throw new Error('a channel that may be read is there');
   return channel;
 }

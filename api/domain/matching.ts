@@ -6,8 +6,8 @@ import type { State, Ticket, TicketState } from '../infra/state/state.ts';
 import { createStream } from '../live/stream.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
+import { type Claim, createMatchClaims, type MatchClaimOptions } from './match-claims.ts';
 import type { Moderation } from './moderation.ts';
-import { type Claim, createPairing, type PairingOptions } from './pairing.ts';
 import { textProblem } from './text.ts';
 
 /** A user's match, or place in the queue. */
@@ -55,7 +55,7 @@ const rate = { points: 60, windowMs: 60_000 };
  * the database, so that losing all of the queue makes no double match.
  */
 export function createMatching(
-  options: PairingOptions & {
+  options: MatchClaimOptions & {
     state: State;
     pubsub: PubSub;
     moderation: Pick<Moderation, 'eitherWay'>;
@@ -65,7 +65,7 @@ export function createMatching(
   },
 ) {
   const { state, pubsub, moderation, times, rateLimits, logger } = options;
-  const pairing = createPairing(options);
+  const pairing = createMatchClaims(options);
   const { tickets, presence, limits } = state;
 
   /** Takes or renews a place, or finds the match that it comes to. */

@@ -11,9 +11,9 @@ import { createLiveStream, type LiveStream } from '../live/live-stream.ts';
 import type { Viewer } from './auth.ts';
 import type { Blocks, HeldBlocks } from './blocks.ts';
 import { admit, createHistory, refuseGap, refuseNegative } from './history.ts';
-import { type Submit, toError } from './outcomes.ts';
 import { mayDelete, mayEdit, maySend } from './policies.ts';
-import type { Rate } from './rates.ts';
+import type { RateLimit } from './rate-limits.ts';
+import { rejectionError, type Submit } from './submit-event.ts';
 import { checkText, keyProblems } from './text.ts';
 
 /** What `send` is given; ids are UUIDs. */
@@ -40,7 +40,7 @@ export function createMessages(options: {
   toAttach(viewer: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]>;
   maxAttachments: number;
   /** How often one viewer may send. */
-  sendRate: Rate;
+  sendRate: RateLimit;
   maxMessageBytes: number;
   maxReplay: number;
 }) {
@@ -56,7 +56,7 @@ export function createMessages(options: {
     if (writers.has(key)) return;
     const { channel, member } = await history.standing(channelId, userId);
     const refusal = maySend(channel, member);
-    if (refusal) throw toError(refusal);
+    if (refusal) throw rejectionError(refusal);
     writers.set(key, true);
   }
 
@@ -98,7 +98,7 @@ export function createMessages(options: {
     async edit(viewer: Viewer, messageId: string, text: string): Promise<Entry> {
       const { entry, channel, member } = await target(messageId, viewer.userId);
       const refusal = mayEdit(channel, member, entry, viewer.userId);
-      if (refusal) throw toError(refusal);
+      if (refusal) throw rejectionError(refusal);
       checkText(text, { path: 'text', maxBytes: maxMessageBytes });
       sendRate.take(viewer.userId);
       const { channelId, revision } = entry;
@@ -111,7 +111,7 @@ export function createMessages(options: {
     async remove(viewer: Viewer, messageId: string): Promise<Entry> {
       const { entry, channel, member } = await target(messageId, viewer.userId);
       const refusal = mayDelete(channel, member, entry, viewer.userId);
-      if (refusal) throw toError(refusal);
+      if (refusal) throw rejectionError(refusal);
       sendRate.take(viewer.userId);
       const { channelId } = entry;
       return placed(await submit({ type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId }));

@@ -3,7 +3,7 @@ import { BadUserInputError, ConflictError, NotFoundError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
 import type { Viewer } from './auth.ts';
 import type { Blocks } from './blocks.ts';
-import type { Rate } from './rates.ts';
+import type { RateLimit } from './rate-limits.ts';
 
 /** How many one user may block. */
 const maxBlocked = 1_000;
@@ -13,7 +13,7 @@ export function createModeration(options: {
   database: Database;
   blocks: Pick<Blocks, 'tell'>;
   /** How often one viewer may block and unblock. */
-  changeRate: Rate;
+  changeRate: RateLimit;
 }) {
   const { blocks, changeRate } = options;
   const { prisma, query } = options.database;

@@ -1,9 +1,9 @@
 import type { LRUCache } from 'lru-cache';
 import { DatabaseUnavailableError } from '../infra/database/database.ts';
-import { choose } from './choice.ts';
 import { bytesOf, createFrames, type Frames, portions } from './frames.ts';
 import type { Backlog, LiveSource, Positioned, Reader } from './live-source.ts';
-import type { Outbox } from './outbox.ts';
+import type { Outbox } from './outbox/outboxes.ts';
+import { filterForReader } from './reader-filter.ts';
 
 /**
  * Makes the payloads of `next` messages, as JSON.
@@ -81,7 +81,7 @@ export function createAudience<Item extends Positioned>(options: {
       while (seats.size > 0 && source.last() > position) await deliver(await after(position, pageSize));
       if (seats.size > 0) source.since(position);
     } catch (error) {
-      for (const seat of [...seats]) leave(seat, toError(error));
+      for (const seat of [...seats]) leave(seat, asError(error));
     } finally {
       isAdvancing = false;
     }
@@ -97,7 +97,7 @@ export function createAudience<Item extends Positioned>(options: {
   }
 
   function give(seat: Seat<Item>, { items, payloads, frames, through }: Made<Item>): void {
-    const { chosen, alone, error } = choose(seat, items, payloads);
+    const { chosen, alone, error } = filterForReader(seat, items, payloads);
     if (alone.length > 0) {
       fallBehind(seat);
       return;
@@ -168,7 +168,7 @@ export function createAudience<Item extends Positioned>(options: {
         most = await inTurn(seat.outbox, () => sendPage(seat, most));
       }
     } catch (error) {
-      leave(seat, toError(error));
+      leave(seat, asError(error));
     }
   }
 
@@ -185,10 +185,10 @@ export function createAudience<Item extends Positioned>(options: {
   /** @returns how many bytes were made */
   async function sendBacklog(seat: Seat<Item>, items: readonly Item[]): Promise<number> {
     const payloads = [...(await makeOrRecall(items))];
-    const { alone } = choose(seat, items, payloads);
+    const { alone } = filterForReader(seat, items, payloads);
     const own = alone.length > 0 ? await makeUntilDone(alone, seat.viewer) : [];
     for (const [n, item] of alone.entries()) payloads[items.indexOf(item)] = own[n] ?? Buffer.alloc(0);
-    const { chosen, error } = choose(seat, items, payloads);
+    const { chosen, error } = filterForReader(seat, items, payloads);
     for (const portion of portions(chosen, portionBytes)) {
       if (!seat.onEnd) break;
       metrics.delivered(portion.length);
@@ -245,6 +245,6 @@ interface Made<Item> {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function toError(error: unknown): Error {
+function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }

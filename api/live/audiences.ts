@@ -9,7 +9,7 @@ import {
 } from './audience.ts';
 import type { LiveSource, Positioned } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
-import type { Outbox } from './outbox.ts';
+import type { Outbox } from './outbox/outboxes.ts';
 
 /** What a subscription selects. */
 export interface Selection {

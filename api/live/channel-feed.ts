@@ -3,7 +3,7 @@ import type { Entry } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 import type { Backlog } from './live-source.ts';
-import { createRing } from './ring.ts';
+import { createRecentEntries } from './recent-entries.ts';
 
 /** The feed began anew, below what it had delivered: its readers are to come back and resume (close code 1013). */
 export class FeedRestartedError extends Error {
@@ -51,7 +51,7 @@ export function createChannelFeed(options: FeedOptions) {
   const ahead = new Map<number, Entry>();
   const listeners = new Set<() => void>();
   const reads = new LRUCache<string, Promise<Backlog<Entry>>>(keptReads);
-  let ring = createRing(options.ringBytes, 0);
+  let ring = createRecentEntries(options.ringBytes, 0);
   /** Complete up to here; -1 until the feed has begun. */
   let last = -1;
   /** The highest head heard of. */
@@ -160,7 +160,7 @@ export function createChannelFeed(options: FeedOptions) {
     async start(): Promise<void> {
       unsubscribe = await pubsub.subscribe(`channel:${channelId}`, accept);
       const head = await source.head(channelId);
-      ring = createRing(options.ringBytes, head);
+      ring = createRecentEntries(options.ringBytes, head);
       last = head;
       wanted = Math.max(wanted, head);
       for (const position of ahead.keys()) if (position <= head) ahead.delete(position);

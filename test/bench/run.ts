@@ -1,18 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-/** Options of every benchmark. */
-export interface BenchOptions {
-  /** Duration of each measurement. */
-  seconds: number;
-  /** Number of times that everything is measured, side by side; the medians are reported. */
-  rounds: number;
-  /** Names of the servers to measure; empty for all of them. A selection is not written to the page. */
-  only: readonly string[];
-  /** Names of the parts to measure, likewise. */
-  parts: readonly string[];
-}
-
 const benches = {
   fanout: () => import('./fanout.ts'),
   pipeline: () => import('./pipeline.ts'),

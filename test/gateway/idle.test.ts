@@ -3,8 +3,9 @@ import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { createSchema } from 'graphql-yoga';
 import { expect, it, vi } from 'vitest';
-import { longestRequestMs } from '../../api/gateway/idle.ts';
-import type { Context, Domain } from '../../schema/context.ts';
+import { longestRequestMs } from '../../api/gateway/http/idle.ts';
+import type { Context } from '../../schema/context.ts';
+import type { Domain } from '../../schema/domain.ts';
 import { startGateway } from '../support/gateway.ts';
 import { execute } from '../support/wire.ts';
 

@@ -4,7 +4,7 @@ import type { MakePayloads } from '../../api/live/audience.ts';
 import { createAudiences } from '../../api/live/audiences.ts';
 import type { Backlog, LiveSource, Positioned, Reader } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
-import type { Outbox } from '../../api/live/outbox.ts';
+import type { Outbox } from '../../api/live/outbox/outboxes.ts';
 import { createFakeOutbox } from '../support/outbox.ts';
 
 /** A source that holds the newest items, and reads those before. */

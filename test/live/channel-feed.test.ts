@@ -3,7 +3,7 @@ import type { Entry } from '../../api/events.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import { createChannelFeed, FeedRestartedError, type FeedSource } from '../../api/live/channel-feed.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
-import { createRing } from '../../api/live/ring.ts';
+import { createRecentEntries } from '../../api/live/recent-entries.ts';
 import { createTestLogger } from '../support/logger.ts';
 
 const entry = (position: number, facts: Partial<Entry> = {}) =>
@@ -83,7 +83,7 @@ describe('a ring', () => {
     ['letters of three', { text: '\u4e16'.repeat(300) }, 5],
     ['files', { attachments }, 7],
   ])('holds as much as its bound allows of %s', (_what, facts, expected) => {
-    const ring = createRing(7_000, 0);
+    const ring = createRecentEntries(7_000, 0);
     for (let position = 1; position <= 100; position++) ring.push(entry(position, facts));
     const held = ring.since(100 - expected, 100)?.length;
     expect(held).toBe(expected);

@@ -2,7 +2,7 @@ import { Duplex } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createOutboxes, type OutboxBounds } from '../../api/live/outbox.ts';
+import { createOutboxes, type OutboxBounds } from '../../api/live/outbox/outboxes.ts';
 
 afterEach(() => void vi.useRealTimers());
 

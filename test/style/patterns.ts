@@ -49,4 +49,7 @@ export const patterns: readonly Pattern[] = [
 ];
 
 /** Passages that break a pattern on purpose: the file and a part of the line. */
-export const exceptions: readonly { file: string; text: string }[] = [];
+export const exceptions: readonly { file: string; text: string }[] = [
+  { file: 'docs/style.md', text: 'Not "what was sent" but "the message"' },
+  { file: 'docs/style.md', text: 'instead of "is to be"; "no longer" instead of "not … any more"' },
+];

@@ -9,16 +9,17 @@ import {
   ResyncRequiredError,
   UnauthenticatedError,
 } from '../../api/errors.ts';
-import { createGateway, type GatewayOptions } from '../../api/gateway/gateway.ts';
-import { createHealth } from '../../api/gateway/health.ts';
+import { createGateway, type GatewayOptions } from '../../api/gateway/http/gateway.ts';
+import { createHealth } from '../../api/gateway/http/health.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { createAudiences } from '../../api/live/audiences.ts';
 import { FeedRestartedError } from '../../api/live/channel-feed.ts';
 import type { LiveSource, Positioned } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
-import { createOutboxes } from '../../api/live/outbox.ts';
+import { createOutboxes } from '../../api/live/outbox/outboxes.ts';
 import { createStream } from '../../api/live/stream.ts';
-import { type Context, type Domain, requireViewer } from '../../schema/context.ts';
+import { type Context, requireViewer } from '../../schema/context.ts';
+import type { Domain } from '../../schema/domain.ts';
 import { createTestLogger } from './logger.ts';
 
 /** What a test of the gateway alone looks at, behind the gateway's back. */

@@ -1,4 +1,4 @@
-import type { Outbox } from '../../api/live/outbox.ts';
+import type { Outbox } from '../../api/live/outbox/outboxes.ts';
 
 /** An outbox that gives what it is sent to the test. */
 export function createFakeOutbox({ add, send }: Pick<Outbox, 'add' | 'send'>): Outbox {
