@@ -30,7 +30,7 @@ export function createLogger(level: LogLevel, output?: DestinationStream) {
 export async function openPrettyOutput(): Promise<DestinationStream | undefined> {
   if (!process.stdout.isTTY) return undefined;
   const { default: pretty } = await import('pino-pretty');
-  return pretty({ sync: true });
+  return pretty({ sync: true, singleLine: true });
 }
 
 /** Returns the loggable part of an error, without the parameters of a statement: drivers add them, and they hold users' text. */
