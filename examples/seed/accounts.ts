@@ -15,7 +15,7 @@ export interface Account {
 export type Accounts = Record<PersonKey, Account>;
 
 /**
- * Registers the people of the seed, with a profile picture, or signs those in who are registered already.
+ * Registers the people of the seed, with a profile picture, or signs in with accounts that exist already.
  * @throws OperationError when an address belongs to an account with another password
  */
 export async function signInEveryone(client: Client): Promise<Accounts> {
