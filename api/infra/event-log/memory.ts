@@ -83,6 +83,8 @@ export function createMemoryEventLog(options: {
     while (isMine()) {
       try {
         next ??= await begin(partition, handler);
+        // Stopped meanwhile: nothing would wake it again.
+        if (!isMine()) return;
         const batch = take(partition, next);
         if (batch === null) await waitForRecords(partition);
         else {
