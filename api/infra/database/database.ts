@@ -1,7 +1,15 @@
 import type { PrismaClient } from '../../../prisma/generated/client.ts';
+import type { Statement } from './statement.ts';
 
-/** Runs one statement: one snapshot, its rows in order. Parameters are `$1`, `$2`, …; JSON is passed as a string. */
-export type Query = <Row>(sql: string, parameters?: readonly unknown[]) => Promise<Row[]>;
+/** Runs a declared statement in one snapshot and returns its rows in order. */
+export type Query = (<Row, Parameters>(
+  statement: Statement<Row, Parameters>,
+  parameters: Parameters,
+) => Promise<Row[]>) &
+  TextQuery;
+
+/** Runs SQL text, which nothing checks: for migrations, upkeep and tests. Parameters are `$1`, `$2`, …. */
+export type TextQuery = <Row>(text: string, parameters?: readonly unknown[]) => Promise<Row[]>;
 
 /** The database was away, too slow, or gave way to another transaction: the same work may succeed later. */
 export class DatabaseUnavailableError extends Error {
@@ -30,4 +38,10 @@ export interface Database {
   /** Rejects when the database cannot be reached. */
   ready(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** A database as its adapter returns it: it also runs text. */
+export interface SqlDatabase extends Database {
+  query: Query & TextQuery;
+  transaction<Result>(work: (query: Query & TextQuery) => Promise<Result>): Promise<Result>;
 }
