@@ -17,7 +17,7 @@ import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let database: TestDatabase;
 
-const metrics = { applied: () => {}, setAside: () => {}, publishFailed: () => {} };
+const metrics = { applied: () => {}, deadLettered: () => {}, publishFailed: () => {} };
 
 async function createWorkbench(over: Database = database) {
   const pubsub = createLossyPubSub(() => 'deliver');
@@ -79,7 +79,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
 
     expect(next).toBe(5n);
     expect(await texts()).toEqual(['a', 'b']);
-    expect(log.setAsideRecords.map(({ record, reason }) => [Number(record.offset), reason !== ''])).toEqual([
+    expect(log.deadLetters.map(({ record, reason }) => [Number(record.offset), reason !== ''])).toEqual([
       [2, true],
       [3, true],
     ]);
@@ -96,7 +96,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     });
 
     expect(await texts()).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8']);
-    expect(log.setAsideRecords).toHaveLength(1);
+    expect(log.deadLetters).toHaveLength(1);
     expect(outcomes.get(poison.eventId)).toMatchObject({ applied: false, rejection: { code: 'UNAVAILABLE' } });
     const [{ body } = { body: null }] = await database.query<{ body: Outcome | null }>(
       'SELECT body FROM outcome WHERE event_id = $1',
@@ -148,7 +148,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     failing = false;
 
     expect(await bridge.handle(batch)).toBe(3n);
-    expect(log.setAsideRecords).toEqual([]);
+    expect(log.deadLetters).toEqual([]);
     expect(await texts()).toEqual(['a', 'b']);
   });
 
@@ -189,7 +189,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     expect(await bridge.handle({ partition: 0, from: 2n, records: gap })).toBe(10n);
 
     expect(await texts()).toEqual(['a', 'b', 'c']);
-    expect(log.setAsideRecords.map(({ record }) => record.offset)).toEqual([5n, 8n]);
+    expect(log.deadLetters.map(({ record }) => record.offset)).toEqual([5n, 8n]);
   });
 
   test('a log that begins after, or ends before, what the database wants is not the log that was', async () => {
@@ -245,7 +245,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
 
       expect(all).toEqual([2n, 2n, 2n, 1n]);
       expect((await texts()).sort()).toEqual(['0', '1', '3']);
-      expect(log.setAsideRecords).toHaveLength(1);
+      expect(log.deadLetters).toHaveLength(1);
     });
 
     // PGlite has one connection: nobody else can hold anything.

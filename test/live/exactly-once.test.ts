@@ -35,7 +35,7 @@ const viewer = {
   createdAt: factsOf('owner').createdAt,
   expiresAt: 0,
 };
-const metrics = { applied: () => {}, setAside: () => {}, publishFailed: () => {} };
+const metrics = { applied: () => {}, deadLettered: () => {}, publishFailed: () => {} };
 const fates = fc.infiniteStream(fc.constantFrom<Fate>('deliver', 'deliver', 'deliver', 'lose', 'double', 'delay'));
 
 /** What may happen next. Two bridges believe to hold the partition; each goes on from where it believes to be. */
@@ -162,7 +162,7 @@ async function createStorm(fateOf: () => Fate) {
     name: 'storm',
     append: vi.fn(),
     consume: vi.fn(),
-    setAside: vi.fn(),
+    deadLetter: vi.fn(),
     ready: vi.fn(),
     stop: vi.fn(),
   };
@@ -315,7 +315,7 @@ async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entr
     name: 'storm',
     append: vi.fn(),
     consume: vi.fn(),
-    setAside: vi.fn(),
+    deadLetter: vi.fn(),
     ready: vi.fn(),
     stop: vi.fn(),
   };

@@ -63,8 +63,8 @@ export interface EventLog {
   append(record: LogRecord): Promise<void>;
   /** Begins to hand records over, as one of the consumers that share the partitions. */
   consume(handler: LogHandler): Promise<Consumption>;
-  /** Keeps a record that cannot be applied where an operator finds it, with the reason. Resolves when it is kept. */
-  setAside(partition: number, record: StoredRecord, reason: string): Promise<void>;
+  /** Stores a record that cannot be applied, with the reason, where operators can read it. Resolves once it is stored. */
+  deadLetter(partition: number, record: StoredRecord, reason: string): Promise<void>;
   /** Rejects when the log cannot be reached. */
   ready(): Promise<void>;
   /** Ends consumers first, then appends in flight. */

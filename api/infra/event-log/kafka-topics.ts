@@ -9,8 +9,8 @@ import { askLed } from './kafka-metadata.ts';
 interface TopicsOptions extends ClusterOptions {
   /** Of the events. */
   topic: string;
-  /** Of the records that were set aside; it has one partition. */
-  asideTopic: string;
+  /** Topic of the dead letters, which has one partition. */
+  deadLetterTopic: string;
   partitions: number;
   /** On how many brokers each record is kept. */
   replication: number;
@@ -26,8 +26,8 @@ interface Link {
 const retries = 2;
 /** What the promises need to survive the loss of a machine. */
 const needed = { replication: 3, inSync: 2 };
-/** A record that is set aside gets headers on top of what the log itself let pass. */
-const asideMaxBytes = 16 * 1024 * 1024;
+/** A dead letter has more headers than the record that the log took. */
+const deadLetterMaxBytes = 16 * 1024 * 1024;
 
 /** Makes the topics, and answers what is to be known of them. Nothing here waits for a broker longer than its time. */
 export function createTopics(options: TopicsOptions) {
@@ -109,15 +109,15 @@ function close(link: Promise<Link>): void {
 }
 
 async function makeTopics(admin: Admin, options: TopicsOptions): Promise<number> {
-  const { topic, asideTopic, partitions, replication, logger } = options;
+  const { topic, deadLetterTopic, partitions, replication, logger } = options;
   const inSync = { name: 'min.insync.replicas', value: String(Math.min(needed.inSync, Math.max(replication - 1, 1))) };
   const forever = { name: 'retention.ms', value: '-1' };
-  const large = { name: 'max.message.bytes', value: String(asideMaxBytes) };
+  const large = { name: 'max.message.bytes', value: String(deadLetterMaxBytes) };
   await admin.createTopics({
     topics: [
       { topic, numPartitions: partitions, replicationFactor: replication, configEntries: [inSync] },
       {
-        topic: asideTopic,
+        topic: deadLetterTopic,
         numPartitions: 1,
         replicationFactor: replication,
         configEntries: [inSync, forever, large],
