@@ -10,6 +10,10 @@ import {
 } from '../errors.ts';
 import type { UserFacts } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { int4, nullable, text, uuid } from '../infra/database/types.ts';
 import type { Limits } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
 import {
@@ -21,7 +25,7 @@ import {
   passwordProblems,
 } from './account-input.ts';
 import type { Auth, Viewer } from './auth.ts';
-import { type Page, type PageRequest, toPage } from './pages.ts';
+import { declarePages, type Page, type PageRequest, toPage } from './pages.ts';
 import { createPasswords } from './passwords.ts';
 import { createSessions, type SignedIn } from './sessions.ts';
 import { storable } from './text.ts';
@@ -46,8 +50,6 @@ const rates = {
   logins: { points: 100, windowMs: minuteMs },
   newcomers: { points: 120, windowMs: minuteMs },
 };
-/** As in the index by name, which then serves the prefix, the order and the page. */
-const folded = 'lower(name) COLLATE "C"';
 const wrongLogin = 'The e-mail address or the password is wrong.';
 
 /** Users and how they sign in. Addresses are unique among those who have a password. */
@@ -193,10 +195,7 @@ export function createAccounts(options: {
       }
       const nextHash = await passwords.hash(next);
       return sessions.renewAlone(viewer, async (query) => {
-        const changed = await query(
-          'UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id',
-          [viewer.userId, passwordHash, nextHash],
-        );
+        const changed = await query(updatePassword, { userId: viewer.userId, passwordHash, nextHash });
         if (changed.length === 0) throw wrongPassword();
       });
     },
@@ -216,16 +215,15 @@ export function createAccounts(options: {
 
     /** Users whose name begins so, in any case, by name. */
     async search(prefix: string, request: PageRequest<NameKey>): Promise<Page<User>> {
-      const { limit: size, backward, after, before } = request;
-      const direction = backward ? 'DESC' : 'ASC';
-      const rows = await query<User>(
-        `SELECT id, name, email, password_hash AS "passwordHash", is_moderator AS "isModerator", created_at AS "createdAt",
-           last_seen_at AS "lastSeenAt", avatar_id AS "avatarId" FROM users
-         WHERE ${folded} LIKE lower($1) AND ($2::text IS NULL OR (${folded}, id) > (lower($2), $3::uuid))
-           AND ($4::text IS NULL OR (${folded}, id) < (lower($4), $5::uuid))
-         ORDER BY ${folded} ${direction}, id ${direction} LIMIT ${size + 1}`,
-        [likePrefix(prefix), after?.name ?? null, after?.id ?? null, before?.name ?? null, before?.id ?? null],
-      );
+      const { limit: size, after, before } = request;
+      const rows = await query(selectByName(request), {
+        prefix: likePrefix(prefix),
+        afterName: after?.name ?? null,
+        afterId: after?.id ?? null,
+        beforeName: before?.name ?? null,
+        beforeId: before?.id ?? null,
+        limit: size + 1,
+      });
       return toPage(rows, request);
     },
   };
@@ -249,3 +247,34 @@ function likePrefix(prefix: string): string {
   const clean = normaliseName(storable(prefix));
   return `${clean.replace(/[\\%_]/g, '\\$&')}%`;
 }
+
+const updatePassword = statement({
+  sql: `
+    UPDATE users SET password_hash = $nextHash WHERE id = $userId AND password_hash = $passwordHash RETURNING id`,
+  parameters: { userId: uuid, passwordHash: nullable(text), nextHash: text },
+  row: { id: uuid },
+});
+
+const user = columns(tables.user, 'u');
+/** Expression of the index by name, which serves the prefix, the order and the page. */
+const folded = 'lower(u.name) COLLATE "C"';
+
+const selectByName = declarePages((backward) => {
+  const direction = backward ? 'DESC' : 'ASC';
+  return statement({
+    sql: `
+      SELECT ${user.list} FROM users u
+      WHERE ${folded} LIKE lower($prefix) AND ($afterName IS NULL OR (${folded}, u.id) > (lower($afterName), $afterId))
+        AND ($beforeName IS NULL OR (${folded}, u.id) < (lower($beforeName), $beforeId))
+      ORDER BY ${folded} ${direction}, u.id ${direction} LIMIT $limit`,
+    parameters: {
+      prefix: text,
+      afterName: nullable(text),
+      afterId: nullable(uuid),
+      beforeName: nullable(text),
+      beforeId: nullable(uuid),
+      limit: int4,
+    },
+    row: user.row,
+  });
+});
