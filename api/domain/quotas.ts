@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { ConflictError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { int8, nullable, text, uuid } from '../infra/database/types.ts';
 
 /** Whose room a file takes. */
 export interface FileOwner {
@@ -28,7 +30,7 @@ export function createQuotas(options: { database: Pick<Database, 'query' | 'tran
 
   /** The room that is left, in bytes, for each owner of a file; the file itself takes none. */
   async function roomFor(query: Query, { id, userId, channelId }: FileOwner): Promise<Room[]> {
-    const [used] = await query<{ user: string; channel: string }>(usedBytes, [userId, channelId, id]);
+    const [used] = await query(selectUsedBytes, { userId, channelId, fileId: id });
     const user = {
       owner: `user:${userId}`,
       left: bounds.user - Number(used?.user),
@@ -82,8 +84,7 @@ export function createQuotas(options: { database: Pick<Database, 'query' | 'tran
     async take(file: FileOwner, bytes: number, write: (query: Query) => Promise<unknown>): Promise<void> {
       await database.transaction(async (query) => {
         // Everybody takes the user's lock first, so that nobody waits in a circle.
-        for (const owner of [file.userId, file.channelId ?? []].flat())
-          await query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [owner]);
+        for (const owner of [file.userId, file.channelId ?? []].flat()) await query(lockOwner, { owner });
         for (const room of await roomFor(query, file)) refuseFull(room, bytes);
         await write(query);
       });
@@ -102,12 +103,22 @@ function refuseFull({ left, bound, who }: Room, bytes: number): void {
   if (bytes > left) throw new ConflictError(`${who} no room for this file: all files together take ${bound} bytes.`);
 }
 
-const usedBytes = `
-WITH files AS (
-  SELECT user_id, channel_id, byte_size FROM upload WHERE user_id = $1 OR channel_id = $2
-  UNION ALL
-  SELECT user_id, channel_id, byte_size FROM upload_ticket WHERE (user_id = $1 OR channel_id = $2) AND id <> $3
-)
-SELECT coalesce(sum(byte_size) FILTER (WHERE user_id = $1), 0)::text AS "user",
-  coalesce(sum(byte_size) FILTER (WHERE channel_id = $2), 0)::text AS channel
-FROM files`;
+const lockOwner = statement({
+  sql: 'SELECT FROM pg_advisory_xact_lock(hashtextextended($owner, 0))',
+  parameters: { owner: text },
+});
+
+const selectUsedBytes = statement({
+  sql: `
+    WITH files AS (
+      SELECT user_id, channel_id, byte_size FROM upload WHERE user_id = $userId OR channel_id = $channelId
+      UNION ALL
+      SELECT user_id, channel_id, byte_size FROM upload_ticket
+      WHERE (user_id = $userId OR channel_id = $channelId) AND id <> $fileId
+    )
+    SELECT coalesce(sum(byte_size) FILTER (WHERE user_id = $userId), 0) AS "user",
+      coalesce(sum(byte_size) FILTER (WHERE channel_id = $channelId), 0) AS channel
+    FROM files`,
+  parameters: { userId: uuid, channelId: nullable(uuid), fileId: uuid },
+  row: { user: int8, channel: int8 },
+});
