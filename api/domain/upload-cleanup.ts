@@ -1,4 +1,6 @@
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { arrayOf, int4, nullable, timestamptz, uuid } from '../infra/database/types.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import type { Logger } from '../logger.ts';
 import { fileKey, thumbnailKey } from './uploads.ts';
@@ -33,11 +35,11 @@ export function createUploadCleanup(options: {
   /** Objects go first: a row that is left finds them again, an object without a row is found by its age. */
   async function removeUploads(before: Date): Promise<void> {
     for (;;) {
-      const rows = await database.query<{ id: string }>(unreferenced, [before, batch]);
+      const rows = await database.query(selectUnreferenced, { before, limit: batch });
       if (rows.length === 0) return;
       const ids = rows.map(({ id }) => id);
       await objects.remove(ids.flatMap((id) => [fileKey(id), thumbnailKey(id)]));
-      await database.query('DELETE FROM upload WHERE id = ANY($1::uuid[])', [ids]);
+      await database.query(deleteUploads, { ids });
     }
   }
 
@@ -45,7 +47,7 @@ export function createUploadCleanup(options: {
     let keys: string[] = [];
     const flush = async () => {
       const ids = [...new Set(keys.map(idOf))];
-      const rows = await database.query<{ id: string }>(referenced, [ids]);
+      const rows = await database.query(selectReferenced, { ids });
       const known = new Set(rows.map(({ id }) => id));
       await objects.remove(keys.filter((key) => key.startsWith('raw/') || !known.has(idOf(key))));
       keys = [];
@@ -58,7 +60,7 @@ export function createUploadCleanup(options: {
   }
 
   async function newestChange(): Promise<number> {
-    const [newest] = await database.query<{ at: Date | null }>('SELECT max(last_activity_at) AS at FROM channel');
+    const [newest] = await database.query(selectNewestChange, {});
     return newest?.at?.getTime() ?? 0;
   }
 
@@ -66,7 +68,7 @@ export function createUploadCleanup(options: {
     const before = new Date(Math.min(Date.now(), await newestChange()) - graceMs);
     await removeUploads(before);
     await objects.sweep(before, (key) => form.test(key));
-    await database.query('DELETE FROM upload_ticket WHERE created_at < $1', [before]);
+    await database.query(deleteTickets, { before });
     await removeStrays(before);
   }
 
@@ -98,18 +100,41 @@ export function createUploadCleanup(options: {
 const form = /^(?:file|thumbnail|raw)\/[\da-f-]{36}$/;
 const idOf = (key: string): string => key.split('/')[1] ?? '';
 
-/** Those that have a row, or a message that is there. */
-const referenced = `
-SELECT id FROM upload WHERE id = ANY($1::uuid[])
-UNION ALL
-SELECT a.id FROM attachment a JOIN entry e ON e.id = a.message_id
-WHERE a.id = ANY($1::uuid[]) AND e.deleted_at IS NULL`;
+/** Uploads that have a row or belong to a message that exists. */
+const selectReferenced = statement({
+  sql: `
+    SELECT id FROM upload WHERE id = ANY($ids)
+    UNION ALL
+    SELECT a.id FROM attachment a JOIN entry e ON e.id = a.message_id
+    WHERE a.id = ANY($ids) AND e.deleted_at IS NULL`,
+  parameters: { ids: arrayOf(uuid) },
+  row: { id: uuid },
+});
 
-/** Neither somebody's picture nor a file of a message that is there. */
-const unreferenced = `
-SELECT u.id FROM upload u
-LEFT JOIN attachment a ON a.id = u.id
-LEFT JOIN entry e ON e.id = a.message_id
-WHERE u.created_at < $1 AND (e.id IS NULL OR e.deleted_at IS NOT NULL)
-  AND NOT EXISTS (SELECT FROM users p WHERE p.id = u.user_id AND p.avatar_id = u.id)
-ORDER BY u.created_at LIMIT $2`;
+/** Uploads that are neither a user's picture nor a file of a message that exists. */
+const selectUnreferenced = statement({
+  sql: `
+    SELECT u.id FROM upload u
+    LEFT JOIN attachment a ON a.id = u.id
+    LEFT JOIN entry e ON e.id = a.message_id
+    WHERE u.created_at < $before AND (e.id IS NULL OR e.deleted_at IS NOT NULL)
+      AND NOT EXISTS (SELECT FROM users p WHERE p.id = u.user_id AND p.avatar_id = u.id)
+    ORDER BY u.created_at LIMIT $limit`,
+  parameters: { before: timestamptz, limit: int4 },
+  row: { id: uuid },
+});
+
+const selectNewestChange = statement({
+  sql: 'SELECT max(last_activity_at) AS at FROM channel',
+  row: { at: nullable(timestamptz) },
+});
+
+const deleteUploads = statement({
+  sql: 'DELETE FROM upload WHERE id = ANY($ids)',
+  parameters: { ids: arrayOf(uuid) },
+});
+
+const deleteTickets = statement({
+  sql: 'DELETE FROM upload_ticket WHERE created_at < $before',
+  parameters: { before: timestamptz },
+});
