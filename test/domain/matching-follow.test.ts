@@ -3,7 +3,7 @@ import type { Viewer } from '../../api/domain/auth.ts';
 import type { Matching, MatchView } from '../../api/domain/matching.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import { matchTopic } from '../../api/events.ts';
-import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
 
@@ -163,7 +163,7 @@ it('ends a match whose other side stays away', async () => {
 it('goes on where a look-up fails', async () => {
   let away = false;
   const refused = vi.fn(() => Promise.reject(new DatabaseUnavailableError('away')));
-  const query: typeof world.database.query = (...given) => (away ? refused() : world.database.query(...given));
+  const query: Query = (...asked) => (away ? refused() : world.database.query(...asked));
   const { seen } = await watch(world.gateway({ database: { ...world.database, query } }), ada);
   await tells(seen, [null]);
   away = true;
