@@ -5,6 +5,8 @@ import type { Upload } from '../../prisma/generated/client.ts';
 import { BadUserInputError, ConflictError, NotFoundError, RateLimitedError, TooLargeError } from '../errors.ts';
 import type { AttachmentFacts } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { tables } from '../infra/database/tables.ts';
 import type { Objects, PostForm } from '../infra/objects/objects.ts';
 import type { Limits } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
@@ -157,7 +159,7 @@ export function createUploads(options: {
     stored: Promise<Stored & { mimetype: string }>,
   ): Promise<AttachmentFacts> {
     const whole = { ...upload, createdAt: new Date(), ...(await stored) };
-    await quotas.take(whole, whole.byteSize, (query) => query(insertUpload, insertedOf(whole)));
+    await quotas.take(whole, whole.byteSize, (query) => query(insertUpload, whole));
     return toFacts(whole);
   }
 
@@ -219,7 +221,7 @@ export function createUploads(options: {
       const expiresAt = new Date(Date.now() + ticketMs);
       const form = await objects.post(rawKey(id), { bytes: byteSize, expiresAt });
       if (form === null) throw new ConflictError('This server takes files by `upload` alone.');
-      const ticket = [id, userId, channelId, cleanFilename(filename), byteSize, new Date()];
+      const ticket = { id, userId, channelId, filename: cleanFilename(filename), byteSize, createdAt: new Date() };
       await quotas.take({ id, userId, channelId }, byteSize, (query) => query(insertTicket, ticket));
       return { id, expiresAt, ...form };
     },
@@ -341,13 +343,16 @@ function toFacts({ id, filename, mimetype, byteSize, width, height }: Upload): A
   return { id, filename, mimetype, byteSize, width, height };
 }
 
-const insertUpload = `
-INSERT INTO upload (id, user_id, channel_id, filename, mimetype, byte_size, width, height, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
-const insertTicket = `
-INSERT INTO upload_ticket (id, user_id, channel_id, filename, byte_size, created_at) VALUES ($1, $2, $3, $4, $5, $6)`;
+const insertUpload = statement({
+  sql: `
+    INSERT INTO upload (id, user_id, channel_id, filename, mimetype, byte_size, width, height, created_at)
+    VALUES ($id, $userId, $channelId, $filename, $mimetype, $byteSize, $width, $height, $createdAt)`,
+  parameters: tables.upload.columns,
+});
 
-function insertedOf(upload: Upload): unknown[] {
-  const { id, userId, channelId, filename, mimetype, byteSize, width, height, createdAt } = upload;
-  return [id, userId, channelId, filename, mimetype, byteSize, width, height, createdAt];
-}
+const insertTicket = statement({
+  sql: `
+    INSERT INTO upload_ticket (id, user_id, channel_id, filename, byte_size, created_at)
+    VALUES ($id, $userId, $channelId, $filename, $byteSize, $createdAt)`,
+  parameters: tables.uploadTicket.columns,
+});
