@@ -3,6 +3,16 @@ import type { Session, User } from '../../prisma/generated/client.ts';
 import { NotFoundError, UnauthenticatedError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import type { Auth, Viewer } from './auth.ts';
+import {
+  insertSession,
+  insertToken,
+  lockSession,
+  selectToken,
+  updateLastUsed,
+  updateNewestUsed,
+  updateRevoked,
+  updateUsed,
+} from './session-statements.ts';
 
 /** What a sign-in or a refresh gives. */
 export interface SignedIn {
@@ -31,34 +41,22 @@ export function createSessions({
 
   async function addToken(query: Query, sessionId: string, parent: Uint8Array | null): Promise<string> {
     const token = randomBytes(32).toString('base64url');
-    await query('INSERT INTO refresh_token (hash, session_id, parent, created_at) VALUES ($1, $2, $3, $4)', [
-      digest(token),
-      sessionId,
-      parent,
-      new Date(now()),
-    ]);
+    await query(insertToken, { hash: digest(token), sessionId, parent, at: new Date(now()) });
     return token;
   }
 
   /** Ends one session of a user, or all but one; answers those that it ended, for `auth.tellRevoked` after the commit. */
   async function revoke(query: Query, where: { id?: string; userId: string; not?: string }): Promise<string[]> {
-    const ended = await query<{ id: string }>(
-      `UPDATE session SET revoked_at = $4 WHERE user_id = $1 AND revoked_at IS NULL
-         AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3) RETURNING id`,
-      [where.userId, where.id ?? null, where.not ?? null, new Date(now())],
-    );
+    const { userId, id: only = null, not: except = null } = where;
+    const ended = await query(updateRevoked, { userId, only, except, at: new Date(now()) });
     return ended.map(({ id }) => id);
   }
 
   /** A refresh token in the place of the newest, of which it is the successor. */
   async function replaceToken(query: Query, sessionId: string): Promise<string> {
     const at = new Date(now());
-    await query('UPDATE session SET last_used_at = $2 WHERE id = $1', [sessionId, at]);
-    const [newest] = await query<{ hash: Uint8Array }>(
-      `UPDATE refresh_token SET used_at = $2 WHERE hash = (SELECT hash FROM refresh_token
-         WHERE session_id = $1 AND used_at IS NULL ORDER BY created_at DESC LIMIT 1) RETURNING hash`,
-      [sessionId, at],
-    );
+    await query(updateLastUsed, { sessionId, at });
+    const [newest] = await query(updateNewestUsed, { sessionId, at });
     return addToken(query, sessionId, newest?.hash ?? null);
   }
 
@@ -71,27 +69,18 @@ export function createSessions({
     query: Query,
     hash: Buffer,
   ): Promise<{ sessionId: string; userId: string; token: string | null }> {
-    const [held] = await query<{ sessionId: string; userId: string }>(
-      `SELECT s.id AS "sessionId", s.user_id AS "userId" FROM session s
-       WHERE s.id = (SELECT session_id FROM refresh_token WHERE hash = $1) AND s.revoked_at IS NULL FOR UPDATE`,
-      [hash],
-    );
+    const [held] = await query(lockSession, { hash });
     if (held === undefined) throw new UnauthenticatedError('The refresh token is not valid: sign in again.');
     // A second statement: it sees what others did while this one waited for the lock.
-    const [row] = await query<{ usedAt: Date | null; superseded: boolean }>(
-      `SELECT t.used_at AS "usedAt", EXISTS (
-         SELECT FROM refresh_token o WHERE (o.parent = t.hash OR (o.parent = t.parent AND o.hash <> t.hash))
-           AND o.used_at IS NOT NULL) AS superseded
-       FROM refresh_token t WHERE t.hash = $1`,
-      [hash],
-    );
+    const [row] = await query(selectToken, { hash });
     const usedAt = row?.usedAt ?? null;
     if (row?.superseded || (usedAt !== null && now() - usedAt.getTime() > graceMs)) {
       await revoke(query, { id: held.sessionId, userId: held.userId });
       return { ...held, token: null };
     }
-    await query('UPDATE refresh_token SET used_at = coalesce(used_at, $2) WHERE hash = $1', [hash, new Date(now())]);
-    await query('UPDATE session SET last_used_at = $2 WHERE id = $1', [held.sessionId, new Date(now())]);
+    const at = new Date(now());
+    await query(updateUsed, { hash, at });
+    await query(updateLastUsed, { sessionId: held.sessionId, at });
     return { ...held, token: await addToken(query, held.sessionId, hash) };
   }
 
@@ -103,12 +92,8 @@ export function createSessions({
     async begin({ id: userId, passwordHash }: Pick<User, 'id' | 'passwordHash'>, device: string): Promise<SignedIn> {
       const sessionId = randomUUID();
       const token = await database.transaction(async (query) => {
-        const begun = await query(
-          `INSERT INTO session (id, user_id, device, created_at, last_used_at)
-           SELECT $1::uuid, id, $3::text, $4::timestamptz, $4::timestamptz FROM users
-           WHERE id = $2 AND password_hash IS NOT DISTINCT FROM $5 FOR SHARE RETURNING id`,
-          [sessionId, userId, device, new Date(now()), passwordHash],
-        );
+        const at = new Date(now());
+        const begun = await query(insertSession, { id: sessionId, userId, device, at, passwordHash });
         if (begun.length === 0) throw new UnauthenticatedError('The password was just changed: sign in again.');
         return addToken(query, sessionId, null);
       });
