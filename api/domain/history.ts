@@ -2,7 +2,16 @@ import { batched } from '../batched.ts';
 import { BadUserInputError, ResyncRequiredError } from '../errors.ts';
 import type { Entry } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
-import { type EntryRow, entryColumns, toEntry, unblockedBy } from '../infra/database/entries.ts';
+import { selectEntries, toEntry } from '../infra/database/entries.ts';
+import type { Statement } from '../infra/database/statement.ts';
+import {
+  countChanges,
+  type Snapshot,
+  selectChanges,
+  selectLast,
+  selectPages,
+  selectStandings,
+} from './history-statements.ts';
 import { type Page, type PageRequest, toPage } from './pages.ts';
 import { type ChannelFacts, type MemberFacts, mayRead } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
@@ -31,19 +40,6 @@ export interface Standing {
   member: MemberFacts | null;
 }
 
-interface Snapshot extends Standing {
-  channelId: string;
-  entries: EntryRow[] | null;
-  /** How many rows there are, counted up to a bound. */
-  count: number;
-}
-
-/** What one statement reads beside the rows, so that they are complete up to the head and allowed to this reader. */
-const facts = (userId: string) => `
-  (SELECT jsonb_build_object('kind', c.kind, 'visibility', c.visibility, 'closedAt', c.closed_at, 'position', c.position,
-    'trimmedPosition', c.trimmed_position) FROM channel c WHERE c.id = w.id) AS channel,
-  (SELECT jsonb_build_object('role', m.role, 'state', m.state, 'revision', m.revision)
-    FROM member m WHERE m.channel_id = w.id AND m.user_id = ${userId}) AS member`;
 /** Above every seq and position. */
 const beyond = 2_147_483_647;
 
@@ -55,21 +51,16 @@ export function createHistory({ database, maxReplay }: { database: Database; max
   const { query } = database;
 
   /**
-   * One statement for all channels, each as one snapshot has it.
-   * @param rows SQL over the entries of channel `w.id`, with parameters from `$3` on
+   * Reads all channels with one statement, each in one snapshot.
    * @param take what is made of a channel that the user may read
    * @returns by channel; an error for who is no member, or whatever `take` throws
    */
-  async function read<Value>(
-    channelIds: readonly string[],
-    userId: string,
-    { rows, parameters }: { rows: string; parameters: readonly unknown[] },
+  async function read<Parameters, Value>(
+    select: Statement<Snapshot, Parameters>,
+    parameters: Parameters,
     take: (snapshot: { channel: Admission; entries: Entry[]; count: number }) => Value,
   ): Promise<Map<string, Value | Error>> {
-    const snapshots = await query<Snapshot>(
-      `SELECT w.id AS "channelId", ${facts('$2')}, ${rows} FROM unnest($1::uuid[]) AS w(id)`,
-      [channelIds, userId, ...parameters],
-    );
+    const snapshots = await query(select, parameters);
     return new Map(
       snapshots.map((snapshot) => [snapshot.channelId, settle(() => take(toReadable(snapshot)))] as const),
     );
@@ -86,8 +77,8 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     { after, limit }: { after: number | null; limit: number },
   ): Promise<Map<string, Changes | Error>> {
     refuseNegative(after);
-    const rows = { rows: changedRows, parameters: [after ?? beyond, limit, maxReplay + 1] };
-    return read(channelIds, userId, rows, ({ channel, entries, count }) => {
+    const parameters = { channelIds, userId, after: after ?? beyond, limit, maxCount: maxReplay + 1 };
+    return read(selectChanges, parameters, ({ channel, entries, count }) => {
       const { position: head } = channel;
       if (after !== null) refuseGap(after, channel, count > maxReplay);
       const more = count > entries.length;
@@ -95,19 +86,14 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     });
   }
 
-  const standings = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) =>
-    query<Standing>(
-      `SELECT ${facts('w.user_id')} FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w(id, user_id, n) ORDER BY n`,
-      unzip(pairs),
-    ),
-  );
+  const standings = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) => {
+    const [channelIds, userIds] = unzip(pairs);
+    return query(selectStandings, { channelIds, userIds });
+  });
 
   const counts = batched(async (pairs: readonly (readonly [channelId: string, after: number])[]) => {
-    const rows = await query<{ count: number }>(
-      `SELECT (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > w.after LIMIT $3) found)
-       FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS w(id, after, n) ORDER BY n`,
-      [...unzip(pairs), maxReplay + 1],
-    );
+    const [channelIds, afters] = unzip(pairs);
+    const rows = await query(countChanges, { channelIds, afters, maxCount: maxReplay + 1 });
     return rows.map(({ count }) => count);
   });
 
@@ -126,17 +112,13 @@ export function createHistory({ database, maxReplay }: { database: Database; max
 
     /** Entries by their ids, in no order. Who may read them is not asked here. */
     async byIds(ids: readonly string[]): Promise<Entry[]> {
-      const rows = await query<EntryRow>(`SELECT ${entryColumns} FROM entry e WHERE e.id = ANY($1::uuid[])`, [ids]);
+      const rows = await query(selectEntries, { ids });
       return rows.map(toEntry);
     },
 
     /** The newest entry of each channel that has one for this reader. */
     async lastOf(channelIds: readonly string[], userId: string): Promise<Entry[]> {
-      const rows = await query<EntryRow>(
-        `SELECT ${entryColumns} FROM unnest($1::uuid[]) AS w(id) CROSS JOIN LATERAL (
-           SELECT * FROM entry e WHERE e.channel_id = w.id AND ${unblockedBy('$2')} ORDER BY e.seq DESC LIMIT 1) e`,
-        [channelIds, userId],
-      );
+      const rows = await query(selectLast, { channelIds, userId });
       return rows.map(toEntry);
     },
 
@@ -150,26 +132,14 @@ export function createHistory({ database, maxReplay }: { database: Database; max
       request: PageRequest<number>,
     ): Promise<Map<string, HistoryPage | Error>> {
       const { limit, backward, after, before } = request;
-      const rows = pageRows(backward ? 'DESC' : 'ASC');
-      return read(
-        channelIds,
-        userId,
-        { rows, parameters: [after ?? 0, limit + 1, before ?? beyond] },
-        ({ channel, entries }) => ({ ...toPage(entries, request), position: channel.position }),
-      );
+      const parameters = { channelIds, userId, after: after ?? 0, before: before ?? beyond, limit: limit + 1 };
+      const select = backward ? selectPages.backward : selectPages.forward;
+      return read(select, parameters, ({ channel, entries }) => ({
+        ...toPage(entries, request),
+        position: channel.position,
+      }));
     },
   };
-}
-
-const changedRows = `
-  (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > $3::int
-    AND ${unblockedBy('$2')} LIMIT $5) found) AS count,
-  (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns} FROM entry e WHERE e.channel_id = w.id AND e.position > $3::int
-    AND ${unblockedBy('$2')} ORDER BY e.position LIMIT $4) found) AS entries`;
-
-function pageRows(direction: 'ASC' | 'DESC'): string {
-  return `0 AS count, (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns} FROM entry e
-    WHERE e.channel_id = w.id AND e.seq > $3::int AND e.seq < $5::int AND ${unblockedBy('$2')} ORDER BY e.seq ${direction} LIMIT $4) found) AS entries`;
 }
 
 /**
