@@ -2,11 +2,7 @@ import type { PrismaClient } from '../../../prisma/generated/client.ts';
 import type { Statement } from './statement.ts';
 
 /** Runs a declared statement in one snapshot and returns its rows in order. */
-export type Query = (<Row, Parameters>(
-  statement: Statement<Row, Parameters>,
-  parameters: Parameters,
-) => Promise<Row[]>) &
-  TextQuery;
+export type Query = <Row, Parameters>(statement: Statement<Row, Parameters>, parameters: Parameters) => Promise<Row[]>;
 
 /** Runs SQL text, which nothing checks: for migrations, upkeep and tests. Parameters are `$1`, `$2`, …. */
 export type TextQuery = <Row>(text: string, parameters?: readonly unknown[]) => Promise<Row[]>;
