@@ -1,6 +1,6 @@
 import { int4, nullable, timestamptz, uuid } from '../infra/database/types.ts';
 
-/** What is asked for: up to `limit` items between two keys, from the beginning or (`backward`) from the end. */
+/** Request for up to `limit` items between two keys, from the beginning or (`backward`) from the end. */
 export interface PageRequest<Key> {
   limit: number;
   backward: boolean;

@@ -21,7 +21,7 @@ export class DataInUseError extends Error {
  * PostgreSQL, wherever it runs. `prisma` is for a user's own records; `query` and `transaction` are for statements over
  * sets of rows, where one statement must be one snapshot or one round trip.
  *
- * Integers of eight bytes are to be cast to text in SQL; timestamps come as `Date`, JSON parsed.
+ * Statements return integers of eight bytes as strings, timestamps as `Date` and JSON parsed.
  */
 export interface Database {
   prisma: PrismaClient;
