@@ -11,13 +11,17 @@ import type { Uploads } from '../api/domain/uploads.ts';
 
 /** Bounds of this server that a client should know. */
 export interface LimitValues {
+  /** Maximum bytes of UTF-8 in a message's text. */
   messageBytes: number;
+  /** Maximum bytes of one file. */
   uploadBytes: number;
+  /** Maximum number of files per message. */
   attachments: number;
+  /** Maximum number of changes that a subscription replays. */
   replay: number;
 }
 
-/** Every noun of the domain; the composition root makes it. */
+/** The domain, by noun. The composition root (`api/compose/domain.ts`) makes it. */
 export interface Domain {
   accounts: Accounts;
   avatars: Avatars;

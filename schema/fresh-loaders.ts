@@ -2,7 +2,10 @@ import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Context } from './context.ts';
 import { createLoaders } from './loaders.ts';
 
-/** Gives each field of a mutation loaders of its own: what the one before has loaded may have changed since. */
+/**
+ * Gives each root field of a mutation fresh loaders: rows cached by the field before may have changed.
+ * @returns the same schema, its mutation resolvers wrapped
+ */
 export function renewLoaders(schema: GraphQLSchema): GraphQLSchema {
   for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
     const { resolve = defaultFieldResolver } = field;

@@ -12,5 +12,5 @@ import './uploads.ts';
 import { builder } from './builder.ts';
 import { renewLoaders } from './fresh-loaders.ts';
 
-/** The whole schema. */
+/** The GraphQL schema of Parley. */
 export const schema = renewLoaders(builder.toSchema());

@@ -3,13 +3,13 @@ import { builder, shareable } from './builder.ts';
 import { Channel, viewerMembership } from './channels.ts';
 import type { Context } from './context.ts';
 
-/** The most that `online` of a channel names. */
+/** Maximum number of members in `Channel.online`. */
 const maxOnline = 100;
 
 builder.objectField(User, 'online', (t) =>
   t.boolean({
     extensions: shareable,
-    description: 'True while at least one connection of the user is live, on any node.',
+    description: 'Whether at least one connection of the user is live, on any node.',
     resolve: async ({ id }, _args, { loaders }) => (await loaders.online.load(id)) !== null,
   }),
 );
@@ -18,7 +18,7 @@ builder.objectFields(Channel, (t) => ({
   online: t.field({
     type: [User],
     nullable: true,
-    description: 'Members with a live connection, at most 100 of them; null for who is not a member.',
+    description: 'Members with a live connection, at most 100. Null if the viewer is not a member.',
     resolve: async ({ id }, _args, context) => {
       const userIds = await onlineMembers(context, id);
       return userIds && Promise.all(userIds.slice(0, maxOnline).map((id) => context.loaders.presentUser(id)));
@@ -27,7 +27,7 @@ builder.objectFields(Channel, (t) => ({
   onlineCount: t.int({
     nullable: true,
     description:
-      'How many members have a live connection, among the 1,000 of longest standing; null for who is not a member.',
+      'Number of members with a live connection, among the 1,000 of longest standing. Null if the viewer is not a member.',
     resolve: async ({ id }, _args, context) => (await onlineMembers(context, id))?.length ?? null,
   }),
 }));

@@ -1,41 +1,41 @@
-/** Of one HTTP request, in bytes. */
+/** Maximum size of one HTTP request without files, in bytes. */
 export const maxRequestBytes = 1_048_576;
 
-/** Operations of one HTTP request. */
+/** Maximum number of operations in one batched HTTP request. */
 export const maxBatch = 10;
 
-/** Letters of one operation's text. */
+/** Maximum length of an operation's text, in UTF-16 code units. */
 export const maxQueryLength = 65_536;
 
-/** Of one WebSocket message, in bytes: one operation and its variables. */
+/** Maximum size of one WebSocket message, in bytes: an operation with its variables. */
 export const maxSocketMessageBytes = 131_072;
 
-/** Objects that one operation may answer with, by the sizes of its pages. */
+/** Maximum number of objects that an operation may return, estimated from its page sizes. */
 export const maxObjects = 5_000;
 
-/** Letters of all operations that are kept parsed. */
+/** Maximum total length of the operations in a cache of parsed documents, in UTF-16 code units. */
 export const maxParsedLetters = 1_048_576;
 
-/** Levels of fields in one operation, those of fragments included; introspection is not counted. */
+/** Maximum depth of an operation's fields, fragments included. Introspection is not limited. */
 export const maxDepth = 12;
 
-/** Aliases in one operation. */
+/** Maximum number of aliases in an operation. */
 export const maxAliases = 30;
 
-/** Words and signs of one operation's text. */
+/** Maximum number of lexical tokens in an operation's text. */
 export const maxTokens = 2_000;
 
-/** Letters of all operations that are kept for clients that send a hash instead. */
+/** Maximum total length of the automatically persisted queries, in UTF-16 code units. */
 export const maxStoredLetters = 4_194_304;
 
-/** Of each field of a multipart request that is no file, in bytes. */
+/** Maximum size of `operations` and of `map` in a multipart request, in bytes. */
 export const maxMultipartFieldBytes = 131_072;
 
-/** Files of one request. */
+/** Maximum number of files in a multipart request. */
 export const maxUploadsPerRequest = 10;
 
-/** How slowly a client may send a request, in bytes a second. */
+/** Minimum rate at which a client must send a request, in bytes per second. */
 export const slowestBytesPerSecond = 16_384;
 
-/** Fields of a multipart request that are no files: `operations` and `map`. */
+/** Number of fields in a multipart request that are not files: `operations` and `map`. */
 export const maxMultipartFields = 2;

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Connection } from '../../api/gateway/websocket/connection.ts';
-import { drained, heard, ping } from '../../api/gateway/websocket/liveness.ts';
+import { onDrain, onPong, ping } from '../../api/gateway/websocket/liveness.ts';
 
 /** A connection whose peer reads as the test says. */
 function connect() {
@@ -21,9 +21,9 @@ function connect() {
     terminate,
     ping: () => ping(connection),
     /** Answers the first ping that has no answer yet. */
-    pong: () => heard(connection, Buffer.from(pings.shift() ?? '')),
-    shout: (data = '') => heard(connection, Buffer.from(data)),
-    drain: () => drained(connection),
+    pong: () => onPong(connection, Buffer.from(pings.shift() ?? '')),
+    shout: (data = '') => onPong(connection, Buffer.from(data)),
+    drain: () => onDrain(connection),
     /** Pings until it is cut off; answers how often. */
     outlives(most = 1_000): number {
       let rounds = 0;

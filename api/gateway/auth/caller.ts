@@ -1,14 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 
-/** What is kept of a connection for the operations on it. */
+/** Facts about the client of a request or connection. */
 export interface Caller {
+  /** IP address of the client. */
   address: string;
+  /** The `User-Agent` header; empty without one. */
   userAgent: string;
 }
 
 /**
- * Who is calling.
- * @param trustProxy the last address of `X-Forwarded-For` is the client's: only behind one proxy that adds it
+ * Returns the client of a request.
+ * @param trustProxy takes the last address of `X-Forwarded-For`: correct only behind one proxy that adds it
  */
 export function readCaller(request: IncomingMessage, trustProxy: boolean): Caller {
   const forwarded = trustProxy ? request.headers['x-forwarded-for'] : undefined;

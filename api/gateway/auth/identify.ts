@@ -2,8 +2,9 @@ import type { Auth, Viewer } from '../../domain/auth.ts';
 import { UnauthenticatedError } from '../../errors.ts';
 
 /**
- * The viewer of a request. A token that is refused leaves it without one, and says why: signing in needs none.
- * @param authorization the header
+ * Returns the viewer of a request. With an invalid token there is none, and `refusal` is the error for operations that need
+ * one: signing in needs no viewer.
+ * @param authorization the `Authorization` header
  */
 export async function identify(
   auth: Auth,
@@ -19,7 +20,7 @@ export async function identify(
   }
 }
 
-/** The token of `Bearer …`; null when there is none. */
+/** Returns the token of `Bearer …`; null if there is none. */
 export function bearerToken(authorization: unknown): string | null {
   if (typeof authorization !== 'string') return null;
   return /^Bearer +(\S+)$/i.exec(authorization.trim())?.[1] ?? null;

@@ -1,15 +1,14 @@
 import type { Auth, Viewer } from '../../domain/auth.ts';
 
-/** What Node's timers take at most, in milliseconds. */
+/** Longest delay of a Node.js timer, in milliseconds. */
 const maxDelayMs = 2 ** 31 - 1;
-/** When to ask again while the session cannot be looked up, in milliseconds. */
+/** Milliseconds between attempts while the session cannot be looked up. */
 const retryMs = 10_000;
 
 /**
- * Waits for the end of what a viewer may do: the session is revoked, or its newest token has expired. A refresh, on any
- * node, prolongs it.
- * @param onEnd called once
- * @returns ends the watch
+ * Watches a viewer's session until it is revoked or its newest token expires. A refresh, on any node, extends it.
+ * @param onEnd called once when the session ends
+ * @returns a function that stops watching
  */
 export function watchSession(auth: Auth, { sessionId, expiresAt }: Viewer, onEnd: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;

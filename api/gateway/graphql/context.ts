@@ -5,7 +5,7 @@ import type { Viewer } from '../../domain/auth.ts';
 import type { UnauthenticatedError } from '../../errors.ts';
 import type { Caller } from '../auth/caller.ts';
 
-/** The context of one operation. */
+/** Creates the context of one operation. */
 export function createContext(
   domain: Domain,
   caller: Caller,
@@ -16,12 +16,12 @@ export function createContext(
   return refusal ? { ...context, refusal } : context;
 }
 
-/** The context of results that are made for one viewer, of whose connection nothing is known. */
+/** Creates the context of results for one viewer, without a connection. */
 export function createViewerContext(domain: Domain, viewer: Viewer | null): Context {
   return createContext(domain, { address: '', userAgent: '' }, viewer);
 }
 
-/** The context of results that are made for members of a channel together: there is no viewer. */
+/** Creates the context of results shared by the members of a channel: it has no viewer. */
 export function createMemberContext(domain: Domain, channelId: string): Context {
   return { ...createViewerContext(domain, null), memberOf: channelId };
 }

@@ -14,30 +14,33 @@ import type { Plugin } from 'graphql-yoga';
 import { defaultPageSize, maxPageSize } from '../../../schema/pages.ts';
 import { maxObjects } from '../request-limits.ts';
 
-/** What a list without pages is taken to hold. */
-const usualListLength = 10;
+/** Assumed length of a list without pagination. */
+const assumedListLength = 10;
 
-/** Refuses an operation that could answer with too many objects, before anything is asked of the database. */
+/** Rejects an operation that could return too many objects before it queries the database. */
 export const costPlugin: Plugin = {
-  onExecute: ({ args }) => refuseCostly(args),
-  onSubscribe: ({ args }) => refuseCostly(args),
+  onExecute: ({ args }) => rejectCostly(args),
+  onSubscribe: ({ args }) => rejectCostly(args),
 };
 
 type Operation = Partial<Pick<ExecutionArgs, 'operationName' | 'variableValues'>> &
   Pick<ExecutionArgs, 'schema' | 'document'>;
 
-/** The costs of operations without pages or conditions: the same whatever their variables are. */
+/** Costs of operations without pages or conditions, which do not depend on variables. */
 const fixedCosts = new WeakMap<DocumentNode, Map<string, number>>();
 
-/** @throws GraphQLError for an operation that could answer with too many objects */
-export function refuseCostly(operation: Operation): void {
+/**
+ * Estimates the number of objects that an operation returns from its page sizes.
+ * @throws GraphQLError with BAD_REQUEST if it is above `maxObjects`
+ */
+export function rejectCostly(operation: Operation): void {
   const cost = fixedCosts.get(operation.document)?.get(operation.operationName ?? '') ?? costOf(operation);
   if (cost <= maxObjects) return;
-  const message = `The operation could answer with ${cost} objects; the most is ${maxObjects}. Ask for smaller pages, or for fewer of them within each other.`;
+  const message = `The operation could return ${cost} objects; the maximum is ${maxObjects}. Request smaller pages or fewer nested ones.`;
   throw new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', limit: maxObjects } });
 }
 
-/** Variables that do not fit have no cost: executing says what is wrong with them. */
+/** Invalid variables cost nothing: execution reports them. */
 function costOf({ schema, document, operationName, variableValues }: Operation): number {
   let isFixed = true;
   const watch: ComplexityEstimator = ({ field }) => {
@@ -64,7 +67,7 @@ function keep(document: DocumentNode, operationName: string | null | undefined, 
   fixedCosts.set(document, costs.set(operationName ?? '', cost));
 }
 
-/** Whether some of its fields or fragments may be left out. */
+/** Whether directives may leave out fields or fragments. */
 function hasConditions(document: DocumentNode): boolean {
   let found = false;
   visit(document, {
@@ -80,12 +83,12 @@ function hasPages({ args }: GraphQLField<unknown, unknown>): boolean {
   return args.some(({ name }) => name === 'first');
 }
 
-/** An object is one, with what is below it; a page is its size times what is below it; other values, and the schema's own, are nothing. */
+/** Counts an object as one plus its children, and a page as its size times its children. Leaf values and introspection are free. */
 const countObjects: ComplexityEstimator = ({ type, field, args, childComplexity }) => {
   if (type.name.startsWith('__') || field.name.startsWith('__')) return 0;
   const fieldType = getNullableType(field.type);
   if (hasPages(field)) return Math.max(1, pageSizeOf(args) * childComplexity);
-  if (isListType(fieldType)) return (isPage(type.name) ? 1 : usualListLength) * (1 + childComplexity);
+  if (isListType(fieldType)) return (isPage(type.name) ? 1 : assumedListLength) * (1 + childComplexity);
   return isCompositeType(fieldType) ? 1 + childComplexity : 0;
 };
 
@@ -93,7 +96,7 @@ function pageSizeOf({ first, last }: { first?: number | null; last?: number | nu
   return Math.min(Math.max(first ?? last ?? defaultPageSize, 0), maxPageSize);
 }
 
-/** Its lists hold what was counted with the page. */
+/** The items of a page's lists were already counted with the page. */
 function isPage(typeName: string): boolean {
   return /(Connection|Changes)$/.test(typeName);
 }

@@ -7,26 +7,26 @@ import type { Logger } from '../../logger.ts';
 import { maxRequestBytes } from '../request-limits.ts';
 
 /**
- * What a client sees of an error.
- * @param requestId what finds it in the log; without it, an id of its own
+ * Maps an error to the one that a client sees.
+ * @param requestId id under which an unexpected error is logged; a new one if left out
  */
 export type MapError = (error: unknown, requestId?: string) => GraphQLError;
 
 /**
- * What a client sees of an error: those that are meant for it with their code, GraphQL's own with the code that fits,
- * everything else masked, logged once and found by its request id.
+ * Creates the mapping from errors to those that clients see: errors meant for clients keep their code, errors of GraphQL get
+ * the code that fits, and unexpected errors are masked, logged once and found by their request id.
  */
 export function createErrorMapper({ logger }: { logger: Logger }): MapError {
   return function mapError(error, requestId = randomUUID()) {
     if (error instanceof GraphQLError && error.extensions['code'] !== undefined) return withContractCode(error);
     const cause = rootOf(error);
     const at = error instanceof GraphQLError ? error : undefined;
-    if (cause instanceof GraphQLError) return withOwnCode(at ?? cause);
+    if (cause instanceof GraphQLError) return withGraphQLCode(at ?? cause);
     if (cause instanceof ParleyError)
       return toGraphQL(cause.message, { ...cause.extensions, code: cause.code }, cause, at);
     if (isUnavailable(cause)) {
       return toGraphQL(
-        'The server cannot answer just now: try again.',
+        'The server is temporarily unavailable: try again.',
         { code: 'UNAVAILABLE', retryable: true },
         cause,
         at,
@@ -34,7 +34,7 @@ export function createErrorMapper({ logger }: { logger: Logger }): MapError {
     }
     logger.error({ error: cause, requestId, path: at?.path }, 'a request failed');
     return toGraphQL(
-      'Something went wrong on the server. The request id finds it in its log.',
+      'Unexpected error. Quote the request id when you report it.',
       { code: 'INTERNAL_SERVER_ERROR', requestId },
       cause,
       at,
@@ -42,20 +42,20 @@ export function createErrorMapper({ logger }: { logger: Logger }): MapError {
   };
 }
 
-/** Whether an error passes by itself: the client is to try again. */
+/** Whether an error is temporary, so that the client should try again. */
 export function isUnavailable(error: unknown): boolean {
   return [DatabaseUnavailableError, FeedRestartedError, UnavailableError].some((kind) => error instanceof kind);
 }
 
 /**
- * Whether a result is what it is because something was away. A subscription ends by it, before its client takes the event
- * for one that it has got: the client comes back and resumes.
+ * Whether a result failed because a service was away. Such a subscription ends before its client counts the event as
+ * received; the client reconnects and resumes.
  */
-export function saysUnavailable(errors: readonly unknown[] | undefined): boolean {
+export function hasUnavailable(errors: readonly unknown[] | undefined): boolean {
   return errors?.some((error) => isUnavailable(rootOf(error))) ?? false;
 }
 
-/** What was thrown first, below the layers that GraphQL adds. */
+/** Returns the error that was thrown first, below the wrappers that GraphQL adds. */
 function rootOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError ? rootOf(error.originalError) : error;
 }
@@ -69,12 +69,12 @@ function toGraphQL(message: string, extensions: Record<string, unknown>, origina
   });
 }
 
-/** The libraries beneath have a few codes of their own. */
+/** Maps error codes of libraries to those of the schema. */
 function withContractCode(error: GraphQLError): GraphQLError {
   switch (error.extensions['code']) {
     case 'REQUEST_ENTITY_TOO_LARGE':
       return toGraphQL(
-        `A request takes at most ${maxRequestBytes} bytes.`,
+        `A request must be at most ${maxRequestBytes} bytes.`,
         { ...error.extensions, code: 'TOO_LARGE', limit: maxRequestBytes },
         null,
       );
@@ -86,8 +86,8 @@ function withContractCode(error: GraphQLError): GraphQLError {
   }
 }
 
-/** An error of GraphQL's own, which names none: syntax, variables that do not fit, or another fault of the request. */
-function withOwnCode(error: GraphQLError): GraphQLError {
+/** Adds a code to an error of GraphQL itself: invalid syntax, invalid variables, or another fault of the request. */
+function withGraphQLCode(error: GraphQLError): GraphQLError {
   const { message } = error;
   const place = { nodes: error.nodes ?? null, path: error.path ?? null };
   const [, name, below = ''] = /^Variable "\$(\w+)"(?:.*? at "(?:\w+)((?:\.|\[)[^"]*)")?/s.exec(message) ?? [];
@@ -101,10 +101,10 @@ function withOwnCode(error: GraphQLError): GraphQLError {
   return new GraphQLError(problem, { ...place, extensions: { code: 'BAD_USER_INPUT', fields } });
 }
 
-/** What GraphQL says of a variable but for the value, which may be a password: clients log what they are answered. */
+/** Removes the value from the message about an invalid variable: it may be a password, and clients log messages. */
 function withoutValue(message: string, path: string): string {
   if (!message.includes('" got invalid value ')) return message;
   const valueless =
     /; ((?:Field "\w+" (?:of required|is not defined by) type "|Expected type "[^"]+" to be|Expected non-nullable type)[^;]*)$/;
-  return `Variable "$${path}": ${valueless.exec(message)?.[1] ?? 'It is not of the type that the schema says.'}`;
+  return `Variable "$${path}": ${valueless.exec(message)?.[1] ?? 'It does not have the type that the schema declares.'}`;
 }

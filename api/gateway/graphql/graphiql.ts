@@ -2,22 +2,22 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 
-/** A page, as it is sent. */
+/** An HTML page, ready to send. */
 export interface Page {
   body: Buffer;
   headers: Readonly<Record<string, string>>;
 }
 
 /**
- * Where GraphiQL hands the headers of its editor to the executor: over a WebSocket they are to go into the payload of
- * connection_init, since a browser sends no headers with one.
+ * Matches the place where GraphiQL passes the headers of its editor to the executor. They must also go into the
+ * `connection_init` payload: browsers send no headers with a WebSocket.
  */
-const handOver = /extensions:\{headers:(\w+)\?\.headers\}/;
+const headersArgument = /extensions:\{headers:(\w+)\?\.headers\}/;
 
-/** Tabs that were laid out anew keep an old offset, jump away under the pointer by it, and so miss the first click. */
+/** Tabs keep an outdated offset after a new layout, move away under the pointer and miss the first click. */
 const steadyTabs = '<style>.graphiql-tab { transform: none !important; }</style></head>';
 
-/** GraphiQL with all that it needs in one page, compressed: nothing comes from another host. */
+/** Renders GraphiQL as one compressed page that loads nothing from other hosts. */
 export async function createGraphiQL(): Promise<Page> {
   const html = renderGraphiQL({
     title: 'Parley · GraphiQL',
@@ -34,9 +34,9 @@ export async function createGraphiQL(): Promise<Page> {
         : JSON.stringify({ Authorization: 'Bearer PASTE THE TOKEN OF THE FIRST TAB HERE' }, null, 2),
     })),
   });
-  if (!handOver.test(html)) throw new Error('GraphiQL has changed: its headers do not reach the WebSocket');
+  if (!headersArgument.test(html)) throw new Error('GraphiQL has changed: its headers do not reach the WebSocket');
   const page = html
-    .replace(handOver, 'extensions:{headers:$1?.headers,connectionParams:$1?.headers}')
+    .replace(headersArgument, 'extensions:{headers:$1?.headers,connectionParams:$1?.headers}')
     .replace('</head>', steadyTabs);
   return {
     body: await promisify(gzip)(page),
@@ -54,7 +54,7 @@ const tabs: readonly { query: string; variables?: object; isPublic?: boolean }[]
   {
     isPublic: true,
     query: `
-# 1. Become a guest. Copy the token of the answer into the Headers of the other tabs.
+# 1. Sign in as a guest. Copy the token from the response into the Headers of the other tabs.
 mutation Guest {
   guest(input: { name: "Ada" }) {
     token
@@ -66,7 +66,7 @@ mutation Guest {
   },
   {
     query: `
-# 2. Look for a stranger: sign a second guest in elsewhere and let both look.
+# 2. Look for a stranger: sign in as a second guest in another window and run this in both.
 mutation Match {
   match(input: { tags: ["books"] }) {
     id
@@ -92,7 +92,7 @@ subscription FollowMatch {
   },
   {
     query: `
-# 4. Open a room, and find it among the others.
+# 4. Open a room, and find it in the list of rooms.
 mutation CreateRoom {
   createRoom(input: { name: "Tea" }) {
     id
@@ -111,7 +111,7 @@ query Rooms {
   {
     variables: { channelId: 'PASTE A CHANNEL ID', text: 'Hello', clientId: 'made-up-by-your-device-1' },
     query: `
-# 5. Send. With the same clientId it is sent once, however often you press play.
+# 5. Send a message. With the same clientId it is sent once, however often you press play.
 mutation Send($channelId: ID!, $text: String!, $clientId: String) {
   send(input: { channelId: $channelId, text: $text, clientId: $clientId }) {
     message { id seq position text sentAt }
@@ -121,7 +121,7 @@ mutation Send($channelId: ID!, $text: String!, $clientId: String) {
   {
     variables: { id: 'PASTE A CHANNEL ID' },
     query: `
-# 6. Read the newest page, and the position to follow from.
+# 6. Read the newest page of the history, and the position to follow from.
 query History($id: ID!) {
   channel(id: $id) {
     name
@@ -136,7 +136,7 @@ query History($id: ID!) {
   {
     variables: { channelId: 'PASTE A CHANNEL ID', after: 0 },
     query: `
-# 7. Follow: everything after a position, then live. Nothing is lost and nothing comes twice.
+# 7. Follow a channel: everything after a position, then live. Nothing is lost or repeated.
 subscription FollowMessages($channelId: ID!, $after: Int) {
   messages(channelId: $channelId, after: $after) {
     id
@@ -151,7 +151,7 @@ subscription FollowMessages($channelId: ID!, $after: Int) {
   {
     variables: { messageId: 'PASTE A MESSAGE ID', text: 'Hello again' },
     query: `
-# 8. Change your mind.
+# 8. Edit or delete your message.
 mutation Edit($messageId: ID!, $text: String!) {
   editMessage(messageId: $messageId, text: $text) { id text editedAt position }
 }
@@ -164,7 +164,7 @@ mutation Delete($messageId: ID!) {
     variables: { refreshToken: 'PASTE THE REFRESH TOKEN' },
     isPublic: true,
     query: `
-# 9. A new token before the old one ends. Each refresh token is used once.
+# 9. Exchange the refresh token for a new pair. Each refresh token works once.
 mutation Refresh($refreshToken: String!) {
   refresh(refreshToken: $refreshToken) { token refreshToken expiresAt }
 }`,

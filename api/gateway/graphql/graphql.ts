@@ -28,7 +28,7 @@ import { subscribe } from './subscribe.ts';
 import { createTextCache } from './text-cache.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
 
-/** GraphQL over HTTP and server-sent events; WebSockets share its parsing, validation, execution and masking. */
+/** Creates GraphQL over HTTP and server-sent events. WebSockets share its parsing, validation and execution. */
 export function createGraphQL(options: {
   schema: GraphQLSchema;
   domain: Domain;
@@ -47,7 +47,7 @@ export function createGraphQL(options: {
     logging: false,
     batching: { limit: maxBatch },
     maxRequestBodySize: maxRequestBytes,
-    // Tokens travel in a header that pages of other origins cannot make a browser send: any origin may ask.
+    // Any origin may send requests: tokens travel in a header, which a browser never adds by itself.
     cors: { origin: '*', credentials: false, exposedHeaders: ['x-request-id'] },
     maskedErrors: false,
     parserAndValidationCache: {
@@ -55,16 +55,16 @@ export function createGraphQL(options: {
       errorCache: createTextCache(maxParsedLetters),
     },
     plugins: [
-      refuseLong,
+      useQueryLengthLimit,
       maxTokensPlugin({ n: maxTokens, exposeLimits: true }),
       maxDepthPlugin({ n: maxDepth, ignoreIntrospection: true }),
       maxAliasesPlugin({ n: maxAliases }),
       costPlugin,
       persistedQueries({ store: createTextCache(maxStoredLetters) }),
-      subscribeAnew,
+      useSharedSubscribe,
       streams.plugin,
-      refuseUnreadable,
-      takeMultipart,
+      useJsonErrors,
+      useMultipart,
       useMaskedErrors(createErrorMapper({ logger })),
     ],
     context: async (given) => {
@@ -78,43 +78,43 @@ export function createGraphQL(options: {
 
 export type GraphQLServer = ReturnType<typeof createGraphQL>;
 
-/** Each event of a stream over HTTP is executed as those over WebSockets are. */
-const subscribeAnew: Plugin = { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };
+/** Executes the events of a stream over HTTP in the same way as those over WebSockets. */
+const useSharedSubscribe: Plugin = { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };
 
-/** Refuses a text that is too long before it is parsed or kept. */
-const refuseLong: Plugin = {
-  onParams: ({ params: { query } }) => refuseLongQuery(query),
-  onParse: ({ params: { source } }) => refuseLongQuery(typeof source === 'string' ? source : source.body),
+/** Rejects a query that is too long before it is parsed or cached. */
+const useQueryLengthLimit: Plugin = {
+  onParams: ({ params: { query } }) => rejectLongQuery(query),
+  onParse: ({ params: { source } }) => rejectLongQuery(typeof source === 'string' ? source : source.body),
 };
 
-function refuseLongQuery(query: unknown): void {
+function rejectLongQuery(query: unknown): void {
   if (typeof query !== 'string' || query.length <= maxQueryLength) return;
-  const message = `An operation takes at most ${maxQueryLength} letters.`;
+  const message = `The text of an operation must be at most ${maxQueryLength} characters.`;
   throw new GraphQLError(message, { extensions: { code: 'TOO_LARGE', limit: maxQueryLength } });
 }
 
 /**
- * Files stream in beside the operation: the request is read by `multipart.ts`, and by nobody else. It is answered whole, which
- * a stream never is.
+ * Takes the parameters of a multipart request from `multipart.ts`, which reads the request while files stream in. The response
+ * to such a request is sent as a whole, so that it cannot be a subscription.
  */
-const takeMultipart: Plugin<object, ServerContext> = {
+const useMultipart: Plugin<object, ServerContext> = {
   onRequestParse({ serverContext, setRequestParser }) {
     const { multipart = null } = serverContext as Partial<RequestContext>;
     if (multipart) setRequestParser(() => multipart as Promise<GraphQLParams>);
   },
   onSubscribe({ args, setResultAndStopExecution }) {
     const { multipart = null } = args.contextValue as Partial<RequestContext>;
-    if (multipart) setResultAndStopExecution({ errors: [noFilesBesideStreams()] });
+    if (multipart) setResultAndStopExecution({ errors: [subscriptionInMultipart()] });
   },
 };
 
-function noFilesBesideStreams(): GraphQLError {
+function subscriptionInMultipart(): GraphQLError {
   const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
-  return new GraphQLError('A subscription takes no multipart request: send it as JSON.', { extensions });
+  return new GraphQLError('A subscription cannot be sent as a multipart request: send it as JSON.', { extensions });
 }
 
-/** Parameters in a URL or a form whose JSON cannot be read are the client's mistake, not the server's. */
-const refuseUnreadable: Plugin<Context> = {
+/** Reports malformed JSON among URL or form parameters as the client's error. */
+const useJsonErrors: Plugin<Context> = {
   onRequestParse({ requestParser, setRequestParser }) {
     if (requestParser === undefined) return;
     setRequestParser(async (request) => {
@@ -123,7 +123,7 @@ const refuseUnreadable: Plugin<Context> = {
       } catch (error) {
         if (!(error instanceof SyntaxError)) throw error;
         const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
-        throw new GraphQLError('The variables or extensions are no JSON.', { extensions });
+        throw new GraphQLError('`variables` and `extensions` must be JSON objects.', { extensions });
       }
     });
   },

@@ -6,22 +6,22 @@ import type { Domain } from '../../../schema/domain.ts';
 import type { Auth, Viewer } from '../../domain/auth.ts';
 import { UnauthenticatedError } from '../../errors.ts';
 import { watchSession } from '../auth/watch-session.ts';
-import { saysUnavailable } from './errors.ts';
+import { hasUnavailable } from './errors.ts';
 
-/** The context of an operation; one that came over HTTP knows its response. */
+/** Context of an operation; over HTTP it has the response. */
 type StreamContext = Context & { res?: ServerResponse };
 
-/** Subscriptions that are answered over HTTP. */
+/** Subscriptions over HTTP. */
 export interface Streams {
   plugin: Plugin<StreamContext>;
-  /** Drops them, so that their clients come back, to another node. */
+  /** Ends all streams, so that their clients reconnect to another node. */
   stop(): void;
 }
 
 /**
- * Streams over HTTP: the viewer is online meanwhile, as over a WebSocket, and they end with the viewer's session
- * and with the response.
- * @param options.maxConnections how many streams this node holds; further ones are refused
+ * Manages subscriptions over HTTP (server-sent events). The viewer is online for as long as a stream lasts, as with a
+ * WebSocket; a stream ends with the viewer's session and with the response.
+ * @param options.maxConnections maximum number of streams on this node; further ones are rejected with UNAVAILABLE
  */
 export function createStreams(options: { domain: Domain; auth: Auth; maxConnections: number }): Streams {
   const { domain, auth, maxConnections } = options;
@@ -30,7 +30,7 @@ export function createStreams(options: { domain: Domain; auth: Auth; maxConnecti
   function attend(stream: Endable, viewer: Viewer | null): () => void {
     if (viewer === null) return () => {};
     const refuse = () =>
-      stream.fail(new UnauthenticatedError('The token is not valid any more: refresh it, or sign in.'));
+      stream.fail(new UnauthenticatedError('The token is no longer valid: refresh it, or sign in again.'));
     const cleanups = [domain.presence.connected(viewer.userId), watchSession(auth, viewer, refuse)];
     return () => {
       for (const cleanup of cleanups) cleanup();
@@ -58,7 +58,7 @@ export function createStreams(options: { domain: Domain; auth: Auth; maxConnecti
           };
           const leave = attend(stream, viewer);
           drops.add(drop);
-          // Nobody reads a stream whose answer has gone, or became another than a stream.
+          // Nobody reads a stream whose response is closed already.
           if (response.destroyed || response.closed) drop();
           else response.once('close', drop);
           setResult(stream);
@@ -73,17 +73,17 @@ export function createStreams(options: { domain: Domain; auth: Auth; maxConnecti
 
 function tooManyStreams(): GraphQLError {
   const extensions = { code: 'UNAVAILABLE', retryable: true };
-  return new GraphQLError('The server has no room for another stream just now: try again.', { extensions });
+  return new GraphQLError('This server has too many open streams: try again.', { extensions });
 }
 
 interface Endable extends AsyncIterableIterator<ExecutionResult> {
-  /** Whoever reads gets the error next, and the source ends. */
+  /** Makes the next read reject with the error, and ends the source. */
   fail(error: Error): void;
 }
 
 /**
- * A stream that can be made to fail while it is being waited for.
- * @param onEnd called once, whichever way it ends
+ * Wraps a stream so that it can fail while a read is pending.
+ * @param onEnd called once, however the stream ends
  */
 function createEndable(source: AsyncIterable<ExecutionResult>, onEnd: () => void): Endable {
   const iterator = source[Symbol.asyncIterator]();
@@ -113,7 +113,7 @@ function createEndable(source: AsyncIterable<ExecutionResult>, onEnd: () => void
           iterator.next().then(resolve, reject);
         });
         if (result.done) end();
-        else if (saysUnavailable(result.value.errors)) {
+        else if (hasUnavailable(result.value.errors)) {
           end();
           void iterator.return?.();
         }

@@ -20,31 +20,31 @@ import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
 import { analyse, selectionKey } from '../../live/selection.ts';
 import { maxParsedLetters } from '../request-limits.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
-import { refuseCostly } from './cost.ts';
-import { type MapError, saysUnavailable } from './errors.ts';
+import { rejectCostly } from './cost.ts';
+import { hasUnavailable, type MapError } from './errors.ts';
 import type { GraphQLServer } from './graphql.ts';
-import { executeEvent, mapEvents, openSource, renewed } from './subscribe.ts';
+import { executeEvent, mapEvents, openSource, withFreshLoaders } from './subscribe.ts';
 
-/** A text as it was parsed, and what is wrong with it. */
-interface ReadDocument {
+/** A parsed document with its validation errors. */
+interface ParsedDocument {
   schema: GraphQLSchema;
   document: DocumentNode;
   errors: readonly GraphQLError[];
 }
 
-/** Execution arguments that know where live results go. */
+/** Execution arguments with the sink of live results. */
 interface Prepared extends ExecutionArgs {
   sink: Sink;
 }
 
 /**
- * Operations that come over a WebSocket: parsed and validated by the same plugins as those over HTTP, with the same bounds,
- * and executed without what a request needs besides. Subscriptions that follow a live source are served by audiences.
- * @param options.mapError what a client sees of an error
+ * Runs the operations of WebSockets. The plugins of HTTP parse and validate them, with the same limits; execution skips the
+ * rest of the HTTP pipeline. Audiences serve subscriptions that follow a live source.
+ * @param options.mapError maps an error to the one that the client sees
  */
 export function createOperations(options: { graphql: GraphQLServer; audiences: Audiences; mapError: MapError }) {
   const { graphql, audiences, mapError } = options;
-  const documents = new LRUCache<string, ReadDocument>({
+  const documents = new LRUCache<string, ParsedDocument>({
     maxSize: maxParsedLetters,
     sizeCalculation: (_read, text) => text.length,
   });
@@ -62,8 +62,8 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
     };
   }
 
-  /** @throws what keeps a text from being read: such a one is read anew each time */
-  function read(text: string): ReadDocument {
+  /** @throws GraphQLError if the text cannot be parsed; that result is not cached */
+  function read(text: string): ParsedDocument {
     const present = documents.get(text);
     if (present) return present;
     const { schema, parse, validate } = graphql.getEnveloped();
@@ -74,15 +74,15 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
   }
 
   async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-    refuseCostly(args);
+    rejectCostly(args);
     const source = await openSource(args);
     if (!isAsyncIterable(source)) return masked(source);
     if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
     const kept = { ...args };
-    return mapEvents(source, async (event) => masked(await executeEvent(renewed(kept), event)));
+    return mapEvents(source, async (event) => masked(await executeEvent(withFreshLoaders(kept), event)));
   }
 
-  /** What subscribers have in common that an audience makes its results of; nothing of the one who asks is kept. */
+  /** Returns the selection that an audience executes for all its subscribers; it keeps nothing of a single subscriber. */
   function select({ source }: LiveStream<Positioned>, args: Prepared): Selection {
     const { schema, document, operationName = null } = args;
     const { domain, viewer } = args.contextValue as Context;
@@ -96,9 +96,11 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
   function makeWith(args: ExecutionArgs): MakePayloads<unknown> {
     const { domain } = args.contextValue as Context;
     return async (items, viewer) => {
-      const own = viewer ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) } : renewed(args);
+      const own = viewer
+        ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) }
+        : withFreshLoaders(args);
       const results = await Promise.all(items.map((item) => executeEvent(own, item)));
-      if (results.some(({ errors }) => saysUnavailable(errors))) return null;
+      if (results.some(({ errors }) => hasUnavailable(errors))) return null;
       return results.map((result) => Buffer.from(JSON.stringify(masked(result))));
     };
   }
@@ -110,8 +112,8 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
   return {
     /**
      * Parses and validates an operation.
-     * @param sink where live results go
-     * @returns its errors, or what `execute` and `subscribe` take
+     * @param sink destination of live results
+     * @returns its errors, or the arguments for `execute` and `subscribe`
      */
     prepare(payload: SubscribePayload, context: Context, sink: Sink): Prepared | readonly GraphQLError[] {
       try {
@@ -122,7 +124,7 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
     },
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       try {
-        refuseCostly(args);
+        rejectCostly(args);
         return masked(await execute(args));
       } catch (error) {
         return { errors: [mapError(error)] };
@@ -140,12 +142,12 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
   };
 }
 
-/** What graphql-ws holds on to for as long as a subscription lasts is to be no more than it needs. */
+/** graphql-ws keeps the arguments for as long as a subscription lasts: this frees the memory they refer to. */
 function forget(args: ExecutionArgs): void {
   Object.assign(args, { sink: null, contextValue: null, variableValues: null });
 }
 
-/** Those that the operation declares, with their defaults. */
+/** Returns the values of the variables that the operation declares, with their defaults. */
 function coerce({ schema, document, operationName, variableValues }: ExecutionArgs): Record<string, unknown> {
   const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
   return getVariableValues(schema, definitions, variableValues ?? {}).coerced ?? {};

@@ -4,15 +4,16 @@ import type { Context } from '../../../schema/context.ts';
 import { createLoaders } from '../../../schema/loaders.ts';
 
 /**
- * What a subscription follows: an iterable of events, or why there is none.
- * @param args of a subscription that is valid
+ * Opens the event stream of a subscription.
+ * @param args execution arguments of a valid subscription
+ * @returns the events, or a result with the errors that kept it from opening
  */
 export async function openSource(args: ExecutionArgs): Promise<AsyncIterable<unknown> | ExecutionResult> {
   return createSourceEventStream(args) as Promise<AsyncIterable<unknown> | ExecutionResult>;
 }
 
-/** The arguments of an event's execution: its loaders know of nothing older. */
-export function renewed(args: ExecutionArgs): ExecutionArgs {
+/** Returns the arguments with fresh loaders, so that an event's execution sees no rows cached before it. */
+export function withFreshLoaders(args: ExecutionArgs): ExecutionArgs {
   const context = args.contextValue as Context;
   return { ...args, contextValue: { ...context, loaders: createLoaders(context.domain, context.viewer) } };
 }
@@ -22,12 +23,12 @@ export async function executeEvent(args: ExecutionArgs, event: unknown): Promise
   return execute({ ...args, rootValue: event });
 }
 
-/** The results of a subscription, one an event, each made when it is asked for. */
+/** Returns the results of a subscription, one per event, each executed when it is pulled. */
 export async function subscribe(
   args: ExecutionArgs,
 ): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
   const source = await openSource(args);
-  return isAsyncIterable(source) ? mapEvents(source, (event) => executeEvent(renewed(args), event)) : source;
+  return isAsyncIterable(source) ? mapEvents(source, (event) => executeEvent(withFreshLoaders(args), event)) : source;
 }
 
 /** An iterator over what is made of each event; ending it ends the source. */

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** Bounded by the letters of its keys and texts: what is kept of an operation grows with them. */
+/** Creates an LRU cache bounded by the total length of its keys and texts, in UTF-16 code units. */
 export function createTextCache<Value extends object | string>(maxSize: number) {
   const sizeCalculation = (value: Value, key: string) => key.length + (typeof value === 'string' ? value.length : 0);
   const cache = new LRUCache<string, Value>({ maxSize, sizeCalculation });

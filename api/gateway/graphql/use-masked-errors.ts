@@ -5,7 +5,7 @@ import type { ServerContext } from './server-context.ts';
 
 type MaskError = (error: unknown) => GraphQLError;
 
-/** Masks the errors of all that is answered over HTTP, under the id of the request that asked. */
+/** Masks the errors of every result over HTTP, and logs unexpected ones under the request's id. */
 export function useMaskedErrors(mapError: MapError): Plugin<object, ServerContext> {
   return {
     onResultProcess({ result, setResult, serverContext }) {
@@ -22,7 +22,7 @@ function maskErrors<Result extends ExecutionResult>(result: Result, maskError: M
   return result.errors ? { ...result, errors: result.errors.map(maskError) } : result;
 }
 
-/** Whatever ends a stream is the last that its reader hears of it. */
+/** Turns an error that ends a stream into its last result. */
 function maskStream(
   source: AsyncIterable<ExecutionResult>,
   maskError: MaskError,

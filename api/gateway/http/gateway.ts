@@ -19,47 +19,50 @@ import { createWebSockets } from '../websocket/websocket.ts';
 import { createAvatarHandler } from './avatars.ts';
 import { createFileHandler } from './files.ts';
 import type { createHealth } from './health.ts';
-import { cutOffIdle, longestRequestMs } from './idle.ts';
+import { disconnectStalled, longestRequestMs } from './idle.ts';
 import { readRequestId } from './request-id.ts';
 import { createStatic } from './static.ts';
 
-/** What the gateway is made of. */
+/** Parts and settings of a gateway. */
 export interface GatewayOptions {
   host: string;
-  /** 0: any that is free. */
+  /** Port to listen on; 0 picks a free one. */
   port: number;
   schema: GraphQLSchema;
   domain: Domain;
   auth: Auth;
   audiences: Audiences;
   outboxes: Outboxes;
-  /** The built web client. */
+  /** Directory of the built web client. */
   clientDir: string;
-  /** Where else than from here its pictures come; null: nowhere. */
+  /** Origin from which the web client also loads pictures; null: only from this server. */
   pictureOrigin: string | null;
+  /** Maximum number of WebSockets, and of streams over HTTP. */
   maxConnections: number;
+  /** Maximum number of concurrent operations on one WebSocket. */
   maxSubscriptions: number;
-  /** How long a client may be silent in the middle of its request, or not read its answer, in milliseconds. */
+  /** Milliseconds that a client may stall while it sends a request or reads a response. */
   idleMs: number;
+  /** Whether the last address of `X-Forwarded-For` is the client's. */
   trustProxy: boolean;
-  /** The probes. */
+  /** Routes of the probes, by path. */
   health: ReturnType<typeof createHealth>;
-  /** How long it says that it stops before it does, so that a balancer hears of it; in milliseconds. */
+  /** Milliseconds for which `/health` fails before the port closes, so that a load balancer notices. */
   drainMs: number;
-  /** For HTTPS and WSS: a certificate and its key, as PEM. */
+  /** Certificate and private key in PEM, for HTTPS and WSS; null: HTTP. */
   tls: { cert: string; key: string } | null;
   logger: Logger;
 }
 
-/** How many connections may wait to be taken when all clients come back at once, as far as the kernel allows. */
+/** Length of the accept queue, as far as the kernel allows: all clients may reconnect at once. */
 const backlog = 65_535;
-/** How long requests may take to finish once the gateway is stopping, in milliseconds. */
+/** Milliseconds that requests may take to finish once the gateway is stopping. */
 const finishMs = 5_000;
 const asText = { 'content-type': 'text/plain', 'cache-control': 'no-store' };
-/** How long a client that was answered in the middle of its request may go on sending, in milliseconds. */
+/** Milliseconds that a client may go on sending its request after the response has ended. */
 const lingerMs = 1_000;
 
-/** All that clients reach, on one port: GraphQL, files, pictures, the web client, probes. */
+/** Creates the gateway: GraphQL, files, avatars, the web client and the probes on one port. */
 export function createGateway(options: GatewayOptions) {
   const { domain, trustProxy, health, logger } = options;
   const streams = createStreams(options);
@@ -79,23 +82,23 @@ export function createGateway(options: GatewayOptions) {
   function receive(request: IncomingMessage, response: ServerResponse): void {
     const requestId = readRequestId(request);
     response.setHeader('x-request-id', requestId);
-    // Who keeps a line would go on to use it, or have it waited for.
+    // A client with a keep-alive connection would send its next request over it, or delay the stop.
     if (stopping) response.setHeader('connection', 'close');
     response.once('close', () => server.listening || server.closeIdleConnections());
-    endWithAnswer(request, response);
-    cutOffIdle(request, response, options.idleMs);
-    answer(request, response, requestId).catch((error: unknown) => fail(response, error, requestId));
+    discardRestOfRequest(request, response);
+    disconnectStalled(request, response, options.idleMs);
+    route(request, response, requestId).catch((error: unknown) => fail(response, error, requestId));
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+  async function route(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     const path = pathOf(request);
-    if (path === '/graphql') return answerGraphQL(request, response, requestId);
+    if (path === '/graphql') return handleGraphQL(request, response, requestId);
     if (path.startsWith('/avatars/')) return avatars(request, response);
     if (path.startsWith('/files/')) return files(request, response);
     return (health.routes[path] ?? client)(request, response);
   }
 
-  async function answerGraphQL(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+  async function handleGraphQL(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     if (request.method === 'GET' && wantsPage(request)) {
       graphiql ??= createGraphiQL();
       const { headers, body } = await graphiql;
@@ -104,27 +107,27 @@ export function createGateway(options: GatewayOptions) {
     }
     const caller = readCaller(request, trustProxy);
     const context = { req: request, res: response, caller, requestId };
-    if (isMultipart(request)) await answerMultipart(context);
+    if (isMultipart(request)) await handleMultipart(context);
     else await graphql.handle(request, response, { ...context, multipart: null });
   }
 
-  /** The request's body is read by `multipart.ts`, and by nobody else: Yoga gets one without. */
-  async function answerMultipart(context: Omit<RequestContext, 'multipart'>): Promise<void> {
+  /** `multipart.ts` alone reads the request's body: Yoga gets a request without one. */
+  async function handleMultipart(context: Omit<RequestContext, 'multipart'>): Promise<void> {
     const { req, res } = context;
     const multipart = readMultipart(req, res, domain.uploads.maxBytes);
-    // It may fail before it is waited for.
+    // It may reject before Yoga awaits it.
     multipart.catch(() => {});
     const headers = { ...withoutBody(req), 'content-type': 'application/json' };
-    const stated = { method: 'POST', headers, body: '{}' };
-    const answer = await graphql.fetch('http://localhost/graphql', stated, { ...context, multipart });
-    res.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
+    const init = { method: 'POST', headers, body: '{}' };
+    const response = await graphql.fetch('http://localhost/graphql', init, { ...context, multipart });
+    res.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text());
   }
 
   function fail(response: ServerResponse, error: unknown, requestId: string): void {
-    const passes = isUnavailable(error);
-    if (!passes) logger.error({ error, requestId }, 'a request failed');
+    const isTemporary = isUnavailable(error);
+    if (!isTemporary) logger.error({ error, requestId }, 'a request failed');
     if (response.headersSent) response.destroy();
-    else if (passes) response.writeHead(503, { ...asText, 'retry-after': '1' }).end('Not just now: try again.\n');
+    else if (isTemporary) response.writeHead(503, { ...asText, 'retry-after': '1' }).end('Unavailable: try again.\n');
     else response.writeHead(500, asText).end(`Something went wrong. Request id: ${requestId}\n`);
   }
 
@@ -135,11 +138,11 @@ export function createGateway(options: GatewayOptions) {
   });
 
   return {
-    /** How many sockets are open. */
+    /** Number of open WebSockets. */
     connections: sockets.size,
-    /** Where it listens, once it has started. */
+    /** The port that it listens on, once started. */
     port: () => (server.address() as AddressInfo).port,
-    /** Listens. */
+    /** Resolves once it listens. */
     async start(): Promise<void> {
       sockets.start();
       await new Promise<void>((resolve, reject) => {
@@ -147,7 +150,10 @@ export function createGateway(options: GatewayOptions) {
         server.listen({ port: options.port, host: options.host, backlog }, resolve);
       });
     },
-    /** Says so for a while; then refuses what is new, drops streams, ends sockets with 1012, lets requests finish, and closes. */
+    /**
+     * Fails `/health` for `drainMs`, then closes the port, drops streams, closes sockets with 1012 and lets requests finish.
+     * Resolves once everything is closed.
+     */
     async stop(): Promise<void> {
       stopping = true;
       health.stop();
@@ -165,18 +171,18 @@ export function createGateway(options: GatewayOptions) {
 }
 
 /**
- * A request may be answered before its end. What is on its way still is thrown away, so that the client reads its answer in
- * peace; whoever goes on sending is cut off.
+ * Discards the rest of a request whose response ended first, so that the client can read the response. A client that goes on
+ * sending is disconnected.
  */
-function endWithAnswer(request: IncomingMessage, response: ServerResponse): void {
-  // The request forgets its socket once that has gone.
+function discardRestOfRequest(request: IncomingMessage, response: ServerResponse): void {
+  // `request.socket` is gone once the socket is closed.
   const { socket } = request;
-  const cutOff = () => request.complete || socket.destroy();
+  const disconnect = () => request.complete || socket.destroy();
   response.once('finish', () => {
     if (request.complete) return;
     request.unpipe();
     request.resume();
-    setTimeout(cutOff, lingerMs).unref();
+    setTimeout(disconnect, lingerMs).unref();
   });
 }
 

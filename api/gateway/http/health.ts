@@ -1,16 +1,18 @@
 import type { ServerResponse } from 'node:http';
 import type { Handler } from './handler.ts';
 
-/** Rejects when something does not answer. */
+/** Rejects if a service does not respond. */
 export type ReadyCheck = () => Promise<void>;
 
+/** Milliseconds after which a check that has not resolved counts as failed. */
 const checkMs = 2_000;
 
 /**
- * Probes: `/health` says that the process is alive and takes requests, `/ready` that everything it needs answers too,
- * `/metrics` what it counts. One that is stopping is neither healthy nor ready. A balancer asks `/health`: what all processes
- * lack is no reason to send nobody anywhere.
- * @param options.reported what `/ready` tells of as well: another process would be no better off without it
+ * Creates the probes: `/health` succeeds while the process accepts requests, `/ready` while the services that it needs respond
+ * too, and `/metrics` returns its metrics. A stopping process is neither healthy nor ready. Load balancers use `/health`: a
+ * service that all processes lack is no reason to take every one of them out.
+ * @param options.ready checks that decide whether the process is ready, by name
+ * @param options.reported checks whose results `/ready` reports without failing
  */
 export function createHealth(options: {
   ready: Readonly<Record<string, ReadyCheck>>;
@@ -21,7 +23,7 @@ export function createHealth(options: {
   const routes: Readonly<Record<string, Handler>> = {
     '/health': (_request, response) => respond(response, stopping ? 'stopping' : 'ok'),
     '/ready': async (_request, response) => {
-      const [needed, reported] = await Promise.all([answersOf(options.ready), answersOf(options.reported)]);
+      const [needed, reported] = await Promise.all([runAll(options.ready), runAll(options.reported)]);
       const isReady = !stopping && Object.values(needed).every((state) => state === 'ok');
       const ports = { ...needed, ...reported };
       respond(response, stopping ? 'stopping' : isReady ? 'ok' : 'unavailable', { ports });
@@ -33,9 +35,9 @@ export function createHealth(options: {
   };
 
   return {
-    /** By path. */
+    /** Handlers of the probes, by path. */
     routes,
-    /** From now on the process is neither healthy nor ready. */
+    /** Marks the process as stopping: from now on it is neither healthy nor ready. */
     stop(): void {
       stopping = true;
     },
@@ -47,19 +49,19 @@ function respond(response: ServerResponse, status: 'ok' | 'unavailable' | 'stopp
   response.writeHead(status === 'ok' ? 200 : 503, headers).end(JSON.stringify({ status, ...facts }));
 }
 
-async function answersOf(checks: Readonly<Record<string, ReadyCheck>>): Promise<Record<string, 'ok' | 'away'>> {
-  const entries = Object.entries(checks).map(async ([name, check]) => [name, await answers(check)] as const);
+async function runAll(checks: Readonly<Record<string, ReadyCheck>>): Promise<Record<string, 'ok' | 'away'>> {
+  const entries = Object.entries(checks).map(async ([name, check]) => [name, await run(check)] as const);
   return Object.fromEntries(await Promise.all(entries));
 }
 
-async function answers(check: ReadyCheck): Promise<'ok' | 'away'> {
+async function run(check: ReadyCheck): Promise<'ok' | 'away'> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'away'>((resolve) => {
     timer = setTimeout(() => resolve('away'), checkMs);
   });
-  const answer = check().then(
+  const result = check().then(
     () => 'ok' as const,
     () => 'away' as const,
   );
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+  return Promise.race([result, late]).finally(() => clearTimeout(timer));
 }

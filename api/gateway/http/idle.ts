@@ -1,30 +1,30 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { slowestBytesPerSecond } from '../request-limits.ts';
 
-/** Node's own bound on requests, in milliseconds. */
-const ordinaryMs = 300_000;
+/** Node's default time limit for receiving a request, in milliseconds. */
+const defaultRequestMs = 300_000;
 
-/** How long a request of at most so many bytes may take to come in, in milliseconds. */
+/** Returns the milliseconds that a request of up to `maxBytes` may take to arrive, at the slowest rate allowed. */
 export function longestRequestMs(maxBytes: number): number {
-  return Math.max(ordinaryMs, Math.ceil((maxBytes / slowestBytesPerSecond) * 1_000));
+  return Math.max(defaultRequestMs, Math.ceil((maxBytes / slowestBytesPerSecond) * 1_000));
 }
 
 /**
- * Cuts a client off that is silent in the middle of its request, or does not read its answer. What the server takes its time for, and a
- * stream in which nothing happens, is no fault of the client.
- * @param idleMs for how long, in milliseconds
+ * Disconnects a client that stalls while it sends its request or reads the response. Time that the server takes, and a quiet
+ * stream, do not count.
+ * @param idleMs milliseconds without progress after which the client is disconnected
  */
-export function cutOffIdle(request: IncomingMessage, response: ServerResponse, idleMs: number): void {
-  // The request forgets its socket once that has gone.
+export function disconnectStalled(request: IncomingMessage, response: ServerResponse, idleMs: number): void {
+  // `request.socket` is gone once the socket is closed.
   const { socket } = request;
   response.setTimeout(idleMs, () => {
-    if (isClientsTurn(request, response)) socket.destroy();
+    if (isClientStalled(request, response)) socket.destroy();
     else response.setTimeout(idleMs);
   });
 }
 
-/** What the client has sent and nobody has taken yet is the server's turn. */
-function isClientsTurn(request: IncomingMessage, response: ServerResponse): boolean {
+/** Bytes that arrived but were not read yet are for the server to read: then the client is not stalled. */
+function isClientStalled(request: IncomingMessage, response: ServerResponse): boolean {
   const isSilent = !request.complete && request.readableLength === 0;
   return isSilent || response.writableLength > 0;
 }

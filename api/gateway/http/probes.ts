@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { createHealth } from './health.ts';
 
-/** The probes of a process that is no gateway. */
+/** Serves the probes of a process without a gateway. */
 export function createProbes(options: { host: string; port: number; health: ReturnType<typeof createHealth> }) {
   const { host, port, health } = options;
   const server = createServer((request, response) => {
@@ -12,7 +12,7 @@ export function createProbes(options: { host: string; port: number; health: Retu
   });
 
   return {
-    /** Where it listens, once it has started. */
+    /** The port that it listens on, once started. */
     port: () => (server.address() as AddressInfo).port,
     async start(): Promise<void> {
       await new Promise<void>((resolve, reject) => {

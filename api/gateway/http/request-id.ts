@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-const form = /^[\w.:-]{1,128}$/;
+const pattern = /^[\w.:-]{1,128}$/;
 
-/** The id of a request, which finds it in the log: the client's own (`X-Request-Id`) unless it is unusual, or a new one. */
+/** Returns the id under which a request is logged: its `X-Request-Id` header if it is well-formed, else a new UUID. */
 export function readRequestId({ headers }: IncomingMessage): string {
   const given = headers['x-request-id'];
-  return typeof given === 'string' && form.test(given) ? given : randomUUID();
+  return typeof given === 'string' && pattern.test(given) ? given : randomUUID();
 }

@@ -8,15 +8,15 @@ const securityHeaders = {
   'referrer-policy': 'no-referrer',
 };
 
-/** Redirections are looked at as well: pictures may end at the store of files. */
+/** Browsers apply the policy to redirects too, and pictures may redirect to the object store. */
 function contentPolicy(pictureOrigin: string | null): string {
   const pictures = ["'self'", 'data:', ...(pictureOrigin === null ? [] : [pictureOrigin])].join(' ');
   return `default-src 'self'; img-src ${pictures}; connect-src 'self' ws: wss:; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
 }
 
 /**
- * Serves the built web client: its page for every path without an extension, and its assets, which never change.
- * @param pictureOrigin where else than from here its pictures come; null: nowhere
+ * Serves the built web client: its page for every path without an extension, and its immutable assets.
+ * @param pictureOrigin origin from which the client also loads pictures; null: only from this server
  */
 export function createStatic(directory: string, pictureOrigin: string | null): Handler {
   if (!existsSync(`${directory}/index.html`)) {

@@ -4,67 +4,67 @@ import { encodeText } from '../../live/frames.ts';
 import type { Outbox } from '../../live/outbox/outboxes.ts';
 import type { Caller } from '../auth/caller.ts';
 
-/** What is kept of an operation. */
+/** State of a running operation. */
 interface Operation {
-  /** Settles when it has ended, also for the server. */
+  /** Settles once the server has finished the operation. */
   ended: Promise<void>;
-  /** What a subscription brings, once it has begun. */
+  /** Results of a subscription, once it has started. */
   stream: AsyncIterable<unknown> | null;
-  /** Its client wants no more of it. */
+  /** Whether the client has sent `complete` for it. */
   isCompleted: boolean;
 }
 
-/** What is kept of a socket. */
+/** State of an open WebSocket. */
 export interface Connection {
   socket: WebSocket;
-  /** All that leaves the socket, but for pings and the close. */
+  /** Queue of everything sent over the socket except pings and the close frame. */
   outbox: Outbox;
   caller: Caller;
   viewer: Viewer | null;
-  /** What is to be done once it has ended; also where the peer stalls and does not hear of the end. */
+  /** Run once when the connection ends, even if the peer has not acknowledged the close. */
   cleanups: (() => void)[];
-  /** Its operations by their id, until all that they do has ended. */
+  /** Operations by id, until the server has finished them. */
   running: Map<string, Operation>;
-  /** Bytes of messages that wait for the end of an operation whose id they use again. */
+  /** Bytes of messages that wait because they reuse the id of an operation that has not finished. */
   heldBytes: number;
-  /** Pings since the peer's last sign of life. */
+  /** Number of pings since the peer's last sign of life. */
   silentPings: number;
-  /** How much of what was handed to the socket the peer has read for sure, in bytes. */
+  /** Bytes that the peer has certainly read, of those written to the socket. */
   readBytes: number;
-  /** At the last ping, something was handed over that had not left. */
+  /** Whether written bytes were still buffered at the last ping. */
   wasBlocked: boolean;
 }
 
 /** Close codes of graphql-transport-ws and of the contract. */
 export const closeCodes = { tryAgainLater: 1013, restarting: 1012, badToken: 4403, internal: 4500 };
-/** A close frame has room for 123 bytes of reason, and a letter takes up to three. */
+/** A close frame holds 123 bytes of reason (RFC 6455, 5.5), and a character takes up to three. */
 const maxReasonLength = 41;
 
-/** Sends a message. What is returned is waited for, so that what sends goes on at the pace of its reader. */
+/** Sends a message. Awaiting the result makes the sender go at the pace of its reader. */
 export function send({ outbox }: Connection, message: string): Promise<void> | undefined {
   return outbox.send(encodeText(message), 'answer');
 }
 
-/** Closes a socket after all that it is still to send. */
+/** Closes a socket after everything that is queued for it. */
 export function close(connection: Connection, code: number, reason: string): void {
   connection.outbox.end();
   connection.socket.close(code, reason.slice(0, maxReasonLength));
   end(connection);
 }
 
-/** Closes a socket whose peer does not read: what it has not taken by now it will ask for again. */
+/** Closes a socket whose peer does not read, and drops its queue: the client resumes from its last position. */
 export function closeStalled(connection: Connection): void {
   connection.outbox.discard();
   close(connection, closeCodes.tryAgainLater, 'Read faster');
 }
 
-/** Ends a connection at once, with what its socket holds. */
-export function cutOff(connection: Connection): void {
+/** Ends a connection at once and drops the bytes that its socket has buffered. */
+export function terminate(connection: Connection): void {
   end(connection);
   connection.socket.terminate();
 }
 
-/** Ends all that runs on a connection. */
+/** Ends every operation of a connection and runs its cleanups. */
 export function end({ outbox, cleanups, running }: Connection): void {
   outbox.discard();
   for (const cleanup of cleanups.splice(0)) cleanup();

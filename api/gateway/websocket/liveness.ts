@@ -1,19 +1,19 @@
-import { type Connection, cutOff } from './connection.ts';
+import { type Connection, terminate } from './connection.ts';
 
-/** How often peers are pinged, in milliseconds: one that is quiet from one to the next is dead. */
+/** Interval of pings, in milliseconds. A peer that shows no sign of life between two pings is dead. */
 export const pingMs = 12_000;
 /**
- * A ping waits behind what was sent before it. The slowest reader that is waited for takes so many bytes from one ping to the
- * next (32 KB a second); it is given another ping for each.
+ * Bytes that the slowest tolerated reader (32 KB a second) reads between two pings. A ping queues behind the bytes sent
+ * before it, so a peer may miss one more ping for each of these.
  */
 const bytesPerPing = 393_216;
 
-/** Pings a peer, or cuts it off where it has shown no sign of life for too long. */
+/** Pings a peer, or ends its connection if it has shown no sign of life for too long. */
 export function ping(connection: Connection): void {
   const { socket, outbox, readBytes } = connection;
   const sent = outbox.handedBytes();
   if (connection.silentPings > Math.floor((sent - readBytes) / bytesPerPing)) {
-    cutOff(connection);
+    terminate(connection);
     return;
   }
   connection.silentPings++;
@@ -22,21 +22,21 @@ export function ping(connection: Connection): void {
 }
 
 /**
- * A pong says that its peer has read everything up to the ping whose data it repeats. Any other is a sign of life only where
- * nothing waits for the peer to read: one that does not read could send those for ever.
+ * Handles a pong. One that repeats the data of a ping proves that the peer has read everything sent before it. Any other
+ * counts as a sign of life only while nothing is buffered: a peer that does not read could send such pongs for ever.
  */
-export function heard(connection: Connection, data: Buffer): void {
+export function onPong(connection: Connection, data: Buffer): void {
   const { outbox, readBytes } = connection;
   const sent = outbox.handedBytes();
   const read = Number(String(data));
-  const isAnswer = data.length > 0 && read >= readBytes && read <= sent;
-  if (!isAnswer && outbox.isBlocked()) return;
-  connection.readBytes = isAnswer ? read : sent;
+  const isEcho = data.length > 0 && read >= readBytes && read <= sent;
+  if (!isEcho && outbox.isBlocked()) return;
+  connection.readBytes = isEcho ? read : sent;
   connection.silentPings = 0;
 }
 
-/** Something has left the socket. What the kernel takes at once says nothing of the peer; what it took after a wait does. */
-export function drained(connection: Connection): void {
+/** Handles a drained socket: a sign of life only if bytes had been buffered, since the kernel accepts the first ones at once. */
+export function onDrain(connection: Connection): void {
   if (!connection.wasBlocked) return;
   connection.wasBlocked = false;
   connection.silentPings = 0;

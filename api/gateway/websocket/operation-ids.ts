@@ -3,15 +3,16 @@ import { type Connection, close, closeCodes } from './connection.ts';
 
 /** A message of graphql-transport-ws. */
 export interface Message {
-  /** As JSON says; what is no JSON stays as it is. */
+  /** The parsed JSON, or the text if it is not JSON. */
   content: unknown;
   type: unknown;
-  /** Of its operation; empty where it has none. */
+  /** Id of the message's operation; empty if it has none. */
   id: string;
+  /** Size of the message. */
   bytes: number;
 }
 
-/** Reads a message; what is none is for graphql-ws to refuse. */
+/** Parses a message. graphql-ws rejects malformed ones. */
 export function readMessage(data: Buffer): Message {
   const text = String(data);
   const bytes = data.length;
@@ -24,28 +25,27 @@ export function readMessage(data: Buffer): Message {
 }
 
 /**
- * An id may be used again as soon as its operation was completed, but graphql-ws takes the end of the first for that of the
- * second: messages with the id wait until it has come.
- * @returns whether a message is to wait for its turn
+ * Whether a message must wait because its operation id is still in use. The protocol lets a client reuse an id right after
+ * `complete`, but graphql-ws would mistake the end of the first operation for that of the second.
  */
 export function mustWait({ running }: Connection, { id }: Message): boolean {
   return running.get(id)?.isCompleted ?? false;
 }
 
-/** Resolves when the operation has ended for which a message waits. Its socket is closed where too much waits. */
-export async function wait(connection: Connection, { id, bytes }: Message): Promise<void> {
-  if (connection.heldBytes > maxSocketMessageBytes) close(connection, closeCodes.tryAgainLater, 'Wait for answers');
+/** Resolves when the operation that a message waits for has ended. Closes the socket if too many bytes wait. */
+export async function waitForEnd(connection: Connection, { id, bytes }: Message): Promise<void> {
+  if (connection.heldBytes > maxSocketMessageBytes) close(connection, closeCodes.tryAgainLater, 'Too many messages');
   connection.heldBytes += bytes;
   await connection.running.get(id)?.ended.catch(() => {});
   connection.heldBytes -= bytes;
 }
 
 /**
- * Keeps an account of operations, by the messages that are handled.
- * @param handled settles when all that comes of the message has ended
- * @returns whether it is to be told of the end
+ * Tracks the operations of a connection by its messages.
+ * @param handled settles when the message and all its results are handled
+ * @returns whether the message started an operation, which the caller removes once `handled` settles
  */
-export function enter({ running }: Connection, { id, type }: Message, handled: Promise<void>): boolean {
+export function track({ running }: Connection, { id, type }: Message, handled: Promise<void>): boolean {
   const operation = running.get(id);
   if (operation && type === 'complete') operation.isCompleted = true;
   if (operation || type !== 'subscribe') return false;

@@ -8,14 +8,14 @@ import type { Logger } from '../../logger.ts';
 import { bearerToken } from '../auth/identify.ts';
 import { watchSession } from '../auth/watch-session.ts';
 import { createContext } from '../graphql/context.ts';
-import { createErrorMapper, saysUnavailable } from '../graphql/errors.ts';
+import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import { createOperations } from '../graphql/operations.ts';
 import { type Connection, close, closeCodes } from './connection.ts';
 
 /**
- * graphql-transport-ws, by graphql-ws, over our connections.
- * @param options.maxSubscriptions how many operations one socket runs at once; further ones are refused
+ * Speaks the protocol graphql-transport-ws over our connections, by the library graphql-ws.
+ * @param options.maxSubscriptions maximum number of concurrent operations per socket; further ones fail with RATE_LIMITED
  */
 export function createProtocol(options: {
   graphql: GraphQLServer;
@@ -29,8 +29,8 @@ export function createProtocol(options: {
   const mapError = createErrorMapper({ logger });
   const operations = createOperations({ graphql, audiences, mapError });
 
-  /** Lets a viewer in, until the session ends. */
-  function admit(connection: Connection, viewer: Viewer): void {
+  /** Attaches the viewer to the connection until the session ends. */
+  function attach(connection: Connection, viewer: Viewer): void {
     if (connection.socket.readyState !== connection.socket.OPEN) return;
     connection.viewer = viewer;
     const refuse = () => close(connection, closeCodes.badToken, 'Forbidden');
@@ -41,11 +41,11 @@ export function createProtocol(options: {
     async onConnect(connecting) {
       const { connectionParams, extra } = connecting;
       const token = tokenOf(connectionParams);
-      // It would be kept for as long as the connection lasts.
+      // graphql-ws keeps the payload, with the token, for as long as the connection lasts.
       Object.assign(connecting, { connectionParams: null });
       if (token === null) return true;
       try {
-        admit(extra, await auth.authenticate(token));
+        attach(extra, await auth.authenticate(token));
         return true;
       } catch (error) {
         if (error instanceof UnauthenticatedError) return false;
@@ -57,7 +57,7 @@ export function createProtocol(options: {
       const sink = { outbox: extra.outbox, idJson: JSON.stringify(id), viewer: extra.viewer };
       const prepared = operations.prepare(payload, createContext(domain, extra.caller, extra.viewer), sink);
       if (!('document' in prepared)) return prepared;
-      // graphql-ws holds on to it for as long as the operation runs.
+      // graphql-ws keeps the payload for as long as the operation runs.
       Object.assign(payload, { query: '', variables: null, extensions: null });
       return prepared;
     },
@@ -69,16 +69,16 @@ export function createProtocol(options: {
     },
     onNext({ extra }, _id, _payload, { document, operationName }, { errors }) {
       const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription';
-      if (isSubscription && saysUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
+      if (isSubscription && hasUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
     },
     onError({ extra }, _id, _payload, errors) {
-      if (saysUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
+      if (hasUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
       return errors.map((error) => mapError(error).toJSON());
     },
   });
 }
 
-/** The token of a connection_init payload: `authorization: "Bearer …"`, the key in any case, or `token`. */
+/** Returns the token of a `connection_init` payload: `authorization: "Bearer …"`, the key in any case, or `token`. */
 function tokenOf(parameters: Record<string, unknown> | undefined): string | null {
   for (const [key, value] of Object.entries(parameters ?? {})) {
     if (value === null) continue;
@@ -89,6 +89,6 @@ function tokenOf(parameters: Record<string, unknown> | undefined): string | null
 }
 
 function tooManySubscriptions(limit: number): GraphQLError {
-  const message = `One connection runs at most ${limit} operations at once: complete some first.`;
+  const message = `A connection can run at most ${limit} operations at once: complete some of them first.`;
   return new GraphQLError(message, { extensions: { code: 'RATE_LIMITED', retryAfterMs: 1_000 } });
 }

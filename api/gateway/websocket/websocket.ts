@@ -12,22 +12,23 @@ import type { Caller } from '../auth/caller.ts';
 import { isUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import { maxSocketMessageBytes } from '../request-limits.ts';
-import { type Connection, close, closeCodes, closeStalled, cutOff, end, send } from './connection.ts';
-import { drained, heard, ping, pingMs } from './liveness.ts';
-import { enter, type Message, mustWait, readMessage, wait } from './operation-ids.ts';
+import { type Connection, close, closeCodes, closeStalled, end, send, terminate } from './connection.ts';
+import { onDrain, onPong, ping, pingMs } from './liveness.ts';
+import { type Message, mustWait, readMessage, track, waitForEnd } from './operation-ids.ts';
 import { createProtocol } from './protocol.ts';
 
-/** How long a peer has to take what it was sent and answer a close, in milliseconds. */
+/** Milliseconds that a peer has to read the queued bytes and to acknowledge a close. */
 const closeTimeoutMs = 30_000;
+/** Milliseconds over which sockets are closed when the node stops, so that not all clients reconnect at once. */
 const shutdownSpreadMs = 500;
 
-/** Resolves when all that comes of a message has ended. */
+/** Resolves when a message and all its results are handled. */
 type HandleMessage = (data: string) => Promise<void>;
 
 /**
- * GraphQL over WebSocket: the protocol by graphql-ws, over our own sockets and outboxes.
- * @param options.maxConnections how many sockets this node holds; further ones are closed with 1013
- * @param options.maxSubscriptions how many operations one socket runs at once; further ones are refused
+ * Creates GraphQL over WebSocket: graphql-ws speaks the protocol, over our own sockets and outboxes.
+ * @param options.maxConnections maximum number of sockets on this node; further ones are closed with 1013
+ * @param options.maxSubscriptions maximum number of concurrent operations per socket; further ones fail with RATE_LIMITED
  */
 export function createWebSockets(options: {
   graphql: GraphQLServer;
@@ -79,7 +80,7 @@ export function createWebSockets(options: {
       closed().catch((error: unknown) => logger.error({ error }, 'a socket did not end cleanly')),
     );
     socket.on('ping', (data) => void connection.outbox.send(encodePong(data), 'answer'));
-    socket.on('pong', (data) => heard(connection, data));
+    socket.on('pong', (data) => onPong(connection, data));
     socket.once('close', () => {
       connections.delete(connection);
       end(connection);
@@ -88,8 +89,8 @@ export function createWebSockets(options: {
 
   function createConnection(socket: WebSocket, duplex: Duplex, caller: Caller): Connection {
     const outbox = outboxes.open(duplex, {
-      onDrained: () => drained(connection),
-      onOverflow: (isNodeFull) => (isNodeFull && outbox.isBlocked() ? cutOff(connection) : closeStalled(connection)),
+      onDrained: () => onDrain(connection),
+      onOverflow: (isNodeFull) => (isNodeFull && outbox.isBlocked() ? terminate(connection) : closeStalled(connection)),
     });
     const connection: Connection = {
       socket,
@@ -109,11 +110,11 @@ export function createWebSockets(options: {
   async function receive(connection: Connection, handle: HandleMessage, message: Message): Promise<void> {
     let isOperation = false;
     try {
-      while (mustWait(connection, message)) await wait(connection, message);
+      while (mustWait(connection, message)) await waitForEnd(connection, message);
       if (connection.socket.readyState !== connection.socket.OPEN) return;
-      // It takes what is parsed as well, and so that need not be done twice.
+      // graphql-ws accepts a parsed message too, which saves parsing it twice.
       const handled = handle(message.content as string);
-      isOperation = enter(connection, message, handled);
+      isOperation = track(connection, message, handled);
       await handled;
     } catch (error) {
       if (isUnavailable(error)) return close(connection, closeCodes.tryAgainLater, 'Try again later');
@@ -125,23 +126,23 @@ export function createWebSockets(options: {
   }
 
   return {
-    /** How many sockets are open. */
+    /** Number of open sockets. */
     size: () => connections.size,
-    /** Takes an HTTP upgrade. */
+    /** Accepts an HTTP upgrade. */
     upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer, caller: Caller): void {
       server.handleUpgrade(request, duplex, head, (socket) => open(socket, duplex, caller));
     },
     start(): void {
       pings = setInterval(() => connections.forEach(ping), pingMs);
     },
-    /** Closes every socket with 1012, over a short spread, and resolves when they have ended. */
+    /** Closes every socket with 1012, spread over half a second, and resolves when all have ended. */
     async stop(): Promise<void> {
       stopping = true;
       clearInterval(pings);
       await Promise.all(
         [...connections].map((connection, n, all) => closeSoon(connection, (n / all.length) * shutdownSpreadMs)),
       );
-      // Those that were turned away and keep the line open.
+      // Sockets that were rejected with 1013 and whose peers keep them open.
       for (const socket of server.clients) socket.terminate();
       server.close();
     },

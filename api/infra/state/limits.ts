@@ -2,8 +2,8 @@ import { type IRateLimiterOptions, type RateLimiterAbstract, RateLimiterRes } fr
 import type { Limits } from './state.ts';
 
 /**
- * Limits by rate-limiter-flexible, one limiter a rate.
- * @param create makes the limiter of a rate
+ * Creates rate limits over rate-limiter-flexible, with one limiter per rate.
+ * @param create creates the limiter of a rate
  */
 export function createLimits(create: (options: IRateLimiterOptions) => RateLimiterAbstract): Limits {
   const limiters = new Map<string, RateLimiterAbstract>();
@@ -19,7 +19,7 @@ export function createLimits(create: (options: IRateLimiterOptions) => RateLimit
     async take(key, { points, windowMs }) {
       const result = await limiterOf(points, windowMs)
         .consume(key)
-        .catch((refusal: unknown) => refusal);
+        .catch((rejection: unknown) => rejection);
       if (!(result instanceof RateLimiterRes)) throw result;
       return result.consumedPoints > points ? Math.max(1, result.msBeforeNext) : 0;
     },

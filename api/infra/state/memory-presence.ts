@@ -1,11 +1,11 @@
 import type { Presence } from './state.ts';
 
-/** How long it is remembered since when somebody has been away. */
+/** Milliseconds for which the time of a user's departure is remembered. */
 const awayMemoryMs = 86_400_000;
 
-/** Presence leases within this process. */
+/** Creates presence within this process. */
 export function createMemoryPresence(now: () => number): Presence {
-  /** By user, then node: when the lease ends. */
+  /** Ends of leases, by user and node. */
   const leases = new Map<string, Map<string, number>>();
   const awaySince = new Map<string, number>();
 
@@ -21,7 +21,7 @@ export function createMemoryPresence(now: () => number): Presence {
     return !wasOnline;
   }
 
-  /** Ends the leases that ran out; answers the users who have none left. */
+  /** Ends expired leases. Returns the users who have none left. */
   function expire(): string[] {
     const gone: string[] = [];
     for (const [userId, nodes] of leases) {

@@ -2,7 +2,7 @@ import type { Ticket, TicketState, Tickets } from './state.ts';
 
 interface Waiting {
   ticket: Ticket;
-  /** Raised with every entry: who has the lowest has waited longest. */
+  /** Incremented with every entry: the lowest has waited longest. */
   order: number;
   enteredAt: number;
   expiresAt: number;
@@ -14,19 +14,19 @@ interface Paired {
   until: number;
 }
 
-/** How long a pairing is remembered unless it is settled: longer than it takes to claim it. */
+/** Milliseconds for which a pair is remembered unless settled: longer than claiming it takes. */
 const pairedMs = 5_000;
-/** How long it is remembered that a ticket was given up: longer than anybody waits between renewals. */
+/** Milliseconds for which a given-up ticket is remembered: longer than the interval of renewals. */
 const leftMs = 60_000;
 
-/** The queue within this process. */
+/** Creates the matching queue within this process. */
 export function createMemoryTickets(now: () => number): Tickets {
-  /** By user, in order of entry. */
+  /** Waiting tickets by user, in order of entry. */
   const queue = new Map<string, Waiting>();
-  /** Users in order of entry; those without a tag are under null. */
+  /** Users by tag, in order of entry; users without tags are under null. */
   const byTag = new Map<string | null, Set<string>>();
   const paired = new Map<string, Paired>();
-  /** By ticket: until when it is remembered that it was given up. */
+  /** Given-up tickets, each with the time until which it is remembered. */
   const left = new Map<string, number>();
   let operations = 0;
   let entries = 0;
@@ -45,30 +45,30 @@ export function createMemoryTickets(now: () => number): Tickets {
     return placed;
   }
 
-  /** Who the ticket is to meet: somebody with a shared tag, else whoever may be taken without. */
+  /** The pairing rule: a partner with a shared tag, else one that is acceptable without. */
   function findPartner(own: Waiting, relaxMs: number): Waiting | undefined {
-    const sharing = own.ticket.tags.map((tag) => firstFitting(byTag.get(tag) ?? [], own));
+    const sharing = own.ticket.tags.map((tag) => firstMatch(byTag.get(tag) ?? [], own));
     const shared = sharing.filter((one) => one !== undefined).sort((a, b) => a.order - b.order)[0];
     if (shared || own.ticket.strict) return shared;
     const relaxed = (one: Waiting) => one.enteredAt <= now() - relaxMs;
-    const anyone = firstFitting(queue.keys(), own, relaxed(own) ? () => true : relaxed);
-    return anyone ?? (own.ticket.tags.length === 0 ? firstFitting(byTag.get(null) ?? [], own, () => true) : undefined);
+    const anyone = firstMatch(queue.keys(), own, relaxed(own) ? () => true : relaxed);
+    return anyone ?? (own.ticket.tags.length === 0 ? firstMatch(byTag.get(null) ?? [], own, () => true) : undefined);
   }
 
   /**
-   * The first in order of those who fit.
-   * @param goesOn where this fails nobody further back is looked at, and strict ones are passed over
+   * Returns the first match in order of entry.
+   * @param mayContinue ends the search when it returns false; if given, strict tickets are skipped
    */
-  function firstFitting(
+  function firstMatch(
     userIds: Iterable<string>,
     own: Waiting,
-    goesOn?: (one: Waiting) => boolean,
+    mayContinue?: (one: Waiting) => boolean,
   ): Waiting | undefined {
     for (const userId of userIds) {
       const one = valid(queue.get(userId));
       if (one === undefined) continue;
-      if (goesOn && !goesOn(one)) return undefined;
-      if (fits(own.ticket, one.ticket) && !(goesOn && one.ticket.strict)) return one;
+      if (mayContinue && !mayContinue(one)) return undefined;
+      if (canMeet(own.ticket, one.ticket) && !(mayContinue && one.ticket.strict)) return one;
     }
     return undefined;
   }
@@ -91,7 +91,7 @@ export function createMemoryTickets(now: () => number): Tickets {
     queue.delete(userId);
   }
 
-  /** Moves a user from some tags to others. Where a tag stays the user keeps the place in its order. */
+  /** Moves a user from some tags to others. The user keeps the place under tags that stay. */
   function reindex(userId: string, from: readonly (string | null)[], to: readonly (string | null)[]): void {
     for (const key of from) {
       if (to.includes(key)) continue;
@@ -112,7 +112,7 @@ export function createMemoryTickets(now: () => number): Tickets {
     return one && one.expiresAt > now() ? one : undefined;
   }
 
-  /** Forgets what has expired, once in about as many operations as there are tickets. */
+  /** Removes expired tickets, once in about as many operations as there are tickets. */
   function sweep(): void {
     if (++operations < queue.size + paired.size + left.size) return;
     operations = 0;
@@ -154,11 +154,11 @@ export function createMemoryTickets(now: () => number): Tickets {
   };
 }
 
-/** The tags that a ticket is found by. */
+/** Returns the keys under which a ticket is indexed. */
 function indexKeys({ tags }: Ticket): readonly (string | null)[] {
   return tags.length === 0 ? [null] : tags;
 }
 
-function fits(a: Ticket, b: Ticket): boolean {
+function canMeet(a: Ticket, b: Ticket): boolean {
   return a.userId !== b.userId && !a.avoid.includes(b.userId) && !b.avoid.includes(a.userId);
 }

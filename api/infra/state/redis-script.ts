@@ -3,27 +3,27 @@ import type { Redis } from 'ioredis';
 import type { RedisConnection } from '../redis-connection.ts';
 import { StateUnavailableError } from './state.ts';
 
-/** A Lua script, which Redis runs as one atomic operation. */
+/** A Lua script, which Redis runs as one atomic operation, and the SHA-1 by which Redis caches it. */
 export interface Script {
   lua: string;
   sha: string;
 }
 
 /**
- * Runs a script with the arguments that it names.
- * @throws StateUnavailableError when Redis did not run it, or did not answer
+ * Runs a script with arguments.
+ * @throws StateUnavailableError if Redis did not run it, or did not respond in time
  */
 export type RunScript = (script: Script, args: readonly (string | number)[]) => Promise<unknown>;
 
 /**
- * What every script begins with: `key(...)` names a key, `now` is Redis's time in epoch milliseconds, `args` are the
- * arguments, and `keep(key, ms)` makes a key last for that long at least. A script that Redis comes to only when its caller
- * has given up does nothing: nobody is to be paired who went away meanwhile.
+ * Beginning of every script: `key(...)` builds a key, `now` is Redis's time in epoch milliseconds, `args` are the arguments, and
+ * `keep(key, ms)` makes a key last at least that long. A script that runs only after its caller has given up does nothing, so
+ * that nobody is paired who has left.
  */
 const prelude = `
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
-if clock > tonumber(ARGV[2]) then return redis.error_reply('LATE its caller has given up') end
+if clock > tonumber(ARGV[2]) then return redis.error_reply('LATE the caller has given up') end
 local now = tonumber(ARGV[1]) or clock
 
 local args = {}
@@ -38,20 +38,20 @@ local function keep(name, ms)
 end
 `;
 
-/** A script of a body that follows the prelude. */
+/** Defines a script: the prelude, followed by a body. */
 export function defineScript(body: string): Script {
   const lua = prelude + body;
   return { lua, sha: createHash('sha1').update(lua).digest('hex') };
 }
 
-/** How long a comparison of clocks holds. */
+/** Milliseconds for which a comparison of clocks is used. */
 const comparedMs = 10_000;
 
 /**
- * Runs scripts over one connection.
- * @param options.timeoutMs for how long a caller waits
- * @param options.now epoch milliseconds in place of Redis's own clock
- * @returns what runs them on keys whose names begin with `base`
+ * Creates a runner of scripts over one connection.
+ * @param options.timeoutMs milliseconds for which a caller waits
+ * @param options.now returns epoch milliseconds in place of Redis's clock
+ * @returns takes the prefix of the keys, and returns the function that runs scripts on them
  */
 export function createScriptRunner(options: {
   connection: RedisConnection;
@@ -74,17 +74,17 @@ export function createScriptRunner(options: {
   }
 
   return (base) => async (script, args) => {
-    await connection.tried;
+    await connection.firstAttempt;
     if (!connection.isReady()) throw new StateUnavailableError('Redis is away');
     try {
       return await evaluate(base, script, args);
     } catch (cause) {
-      throw new StateUnavailableError('Redis did not do what it was asked', { cause });
+      throw new StateUnavailableError('Redis did not complete a script', { cause });
     }
   };
 }
 
-/** Redis's time as it is known here, in epoch milliseconds: never behind it, ahead by the time of one answer at most. */
+/** Returns a clock that estimates Redis's time in epoch milliseconds: never behind, and ahead by at most one response time. */
 function createRemoteClock(client: Redis): () => Promise<number> {
   let ahead: number | undefined;
   let comparedAt = 0;
@@ -102,7 +102,7 @@ function createRemoteClock(client: Redis): () => Promise<number> {
 
   return async () => {
     const known = ahead ?? (await compare());
-    // The answer is for those who come next.
+    // Callers after this one use the result.
     if (performance.now() - comparedAt > comparedMs) compare().catch(() => {});
     return performance.now() + known;
   };

@@ -2,12 +2,12 @@ import type { RunScript } from './redis-script.ts';
 import { enterScript, findScript, leaveScript, settleScript } from './redis-ticket-scripts.ts';
 import type { Ticket, TicketState, Tickets } from './state.ts';
 
-/** What scripts answer: a ticket is its id and the JSON of the wishes that it has now. */
-type Waiting = ['waiting', id: string, wishes: string, expiresAt: number];
-type Paired = ['paired', id: string, wishes: string, partnerId: string, partnerWishes: string];
+/** Results of the scripts. A ticket is its id and the JSON of its current preferences. */
+type Waiting = ['waiting', id: string, preferences: string, expiresAt: number];
+type Paired = ['paired', id: string, preferences: string, partnerId: string, partnerPreferences: string];
 type Left = ['left'];
 
-/** The queue in Redis. */
+/** Creates the matching queue in Redis. */
 export function createRedisTickets(run: RunScript): Tickets {
   return {
     async enter(ticket, { leaseMs, relaxMs }) {
@@ -15,12 +15,12 @@ export function createRedisTickets(run: RunScript): Tickets {
       return readState((await run(enterScript, args)) as Waiting | Paired | Left);
     },
     async find(userId) {
-      const answer = (await run(findScript, [userId])) as Waiting | Paired | null;
-      return answer && readState(answer);
+      const result = (await run(findScript, [userId])) as Waiting | Paired | null;
+      return result && readState(result);
     },
     async leave(userId) {
-      const answer = (await run(leaveScript, [userId])) as Waiting | null;
-      return answer && readTicket(answer[1], answer[2]);
+      const result = (await run(leaveScript, [userId])) as Waiting | null;
+      return result && readTicket(result[1], result[2]);
     },
     async settle(ticketIds) {
       await run(settleScript, ticketIds);
@@ -28,23 +28,27 @@ export function createRedisTickets(run: RunScript): Tickets {
   };
 }
 
-function readState(answer: Waiting | Paired): Exclude<TicketState, { status: 'left' }>;
-function readState(answer: Waiting | Paired | Left): TicketState;
-function readState(answer: Waiting | Paired | Left): TicketState {
-  switch (answer[0]) {
+function readState(result: Waiting | Paired): Exclude<TicketState, { status: 'left' }>;
+function readState(result: Waiting | Paired | Left): TicketState;
+function readState(result: Waiting | Paired | Left): TicketState {
+  switch (result[0]) {
     case 'waiting':
-      return { status: 'waiting', ticket: readTicket(answer[1], answer[2]), expiresAt: answer[3] };
+      return { status: 'waiting', ticket: readTicket(result[1], result[2]), expiresAt: result[3] };
     case 'paired': {
-      const [, id, wishes, partnerId, partnerWishes] = answer;
-      return { status: 'paired', ticket: readTicket(id, wishes), partner: readTicket(partnerId, partnerWishes) };
+      const [, id, preferences, partnerId, partnerPreferences] = result;
+      return {
+        status: 'paired',
+        ticket: readTicket(id, preferences),
+        partner: readTicket(partnerId, partnerPreferences),
+      };
     }
     case 'left':
       return { status: 'left' };
     default:
-      throw new Error(`unknown answer ${JSON.stringify(answer satisfies never)}`);
+      throw new Error(`unknown result ${JSON.stringify(result satisfies never)}`);
   }
 }
 
-function readTicket(id: string, wishes: string): Ticket {
-  return { ...(JSON.parse(wishes) as Ticket), id };
+function readTicket(id: string, preferences: string): Ticket {
+  return { ...(JSON.parse(preferences) as Ticket), id };
 }

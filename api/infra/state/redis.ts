@@ -8,13 +8,12 @@ import { createRedisTickets } from './redis-tickets.ts';
 import type { Limits, State } from './state.ts';
 
 /**
- * State in Redis, on its clock: one script an operation, every key with an expiry.
- * @param options.url of one server, `redis://…` or `rediss://…`
- * @param options.prefix what all keys begin with: processes that share their state have the same
- * @param options.timeoutMs after which an attempt to connect or an operation has failed
- * @param options.pingMs how often the connection is asked for a sign of life: a dead one is found within
- *   `pingMs` and `timeoutMs`
- * @param options.now epoch milliseconds in place of Redis's clock, for tests
+ * Creates state in Redis, on its clock: one script per operation, and an expiry on every key.
+ * @param options.url URL of one server, `redis://…` or `rediss://…`
+ * @param options.prefix prefix of all keys; processes that share the state must have the same
+ * @param options.timeoutMs milliseconds after which an attempt to connect or an operation fails
+ * @param options.pingMs interval of keep-alive pings in milliseconds: a dead connection is found within `pingMs` plus `timeoutMs`
+ * @param options.now returns epoch milliseconds in place of Redis's clock, for tests
  */
 export function createRedisState(options: {
   url: string;
@@ -28,11 +27,11 @@ export function createRedisState(options: {
   const connection = connectRedis({ url, timeoutMs, pingMs, logger });
   const runner = createScriptRunner({ connection, timeoutMs, now });
   return {
-    tickets: createRedisTickets(runner(`${prefix}:tickets`)),
+    tickets: createRedisTickets(runner(`${prefix}:queue`)),
     presence: createRedisPresence(runner(`${prefix}:presence`)),
     limits: createRedisLimits(connection, prefix),
     async ready() {
-      await connection.tried;
+      await connection.firstAttempt;
       await connection.client.ping();
     },
     async stop() {
@@ -41,8 +40,8 @@ export function createRedisState(options: {
   };
 }
 
-/** While Redis is away each process counts by itself. */
-function createRedisLimits({ client, tried }: RedisConnection, prefix: string): Limits {
+/** Creates rate limits in Redis. While it is away each process counts for itself. */
+function createRedisLimits({ client, firstAttempt }: RedisConnection, prefix: string): Limits {
   const limits = createLimits(
     (rate) =>
       new RateLimiterRedis({
@@ -55,7 +54,7 @@ function createRedisLimits({ client, tried }: RedisConnection, prefix: string): 
   );
   return {
     async take(key, rate) {
-      await tried;
+      await firstAttempt;
       return limits.take(key, rate);
     },
   };

@@ -1,86 +1,86 @@
-/** A place in the queue of those who look for a stranger. */
+/** A user's place in the matching queue. */
 export interface Ticket {
-  /** Random; the id of the user's Match. */
+  /** Random UUID; becomes the id of the user's match. */
   id: string;
   userId: string;
-  /** Lower case, distinct. */
+  /** Lower-case tags without duplicates. */
   tags: readonly string[];
-  /** Only with somebody who shares a tag. */
+  /** Whether to pair only with a user who shares a tag. */
   strict: boolean;
-  /** User ids never to be paired with: the last partner, and whoever is blocked either way. */
+  /** Ids of users never to pair with: the last partner, and users blocked in either direction. */
   avoid: readonly string[];
 }
 
-/** What entering the queue came to. */
+/** State of a user in the queue. */
 export type TicketState =
-  /** In the queue, until `expiresAt` (epoch milliseconds) unless renewed. */
+  /** In the queue until `expiresAt` (epoch milliseconds), unless renewed. */
   | { status: 'waiting'; ticket: Ticket; expiresAt: number }
-  /** Taken out of it together with `partner`; both tickets' renewals answer so until `settle` or a few seconds have passed. */
+  /** Taken out of the queue together with `partner`. Renewals of both tickets return this until `settle`, or for a few seconds. */
   | { status: 'paired'; ticket: Ticket; partner: Ticket }
-  /** This ticket was given up by `leave`: whoever still renews it is to stop. */
+  /** The ticket was given up by `leave`: stop renewing it. */
   | { status: 'left' };
 
 /**
- * The queue. Every operation is atomic among all processes: a user has at most one ticket, a ticket is in at most one
- * pair, and nobody is paired with an expired ticket, with themselves, or with somebody that either side avoids.
+ * The matching queue. Every operation is atomic over all processes: a user has at most one ticket, a ticket is in at most one
+ * pair, and nobody is paired with an expired ticket, with themselves, or with a user that either side avoids.
  */
 export interface Tickets {
   /**
-   * Takes a place or renews it, and tries to pair. A user who has a ticket keeps its id and its time of entry; tags,
-   * strictness and `avoid` become those given. Partners with a shared tag come first, longest waiting first; one without
-   * is taken when neither is strict and either has waited `relaxMs`, or neither has a tag. A ticket that was given up is
-   * not taken again.
+   * Enters the queue or renews the place, and tries to pair. A user who has a ticket keeps its id and time of entry; tags,
+   * `strict` and `avoid` are replaced. Pairing prefers partners who share a tag, longest waiting first. A partner without a
+   * shared tag is accepted if neither is strict and either has waited `relaxMs`, or if neither has tags. A ticket that was
+   * given up cannot enter again.
    */
   enter(ticket: Ticket, times: { leaseMs: number; relaxMs: number }): Promise<TicketState>;
-  /** The user's ticket and when it ends, or null. */
+  /** Returns the state of the user's ticket; null if the user has none. */
   find(userId: string): Promise<Exclude<TicketState, { status: 'left' }> | null>;
-  /** Takes the user out of the queue; answers the ticket, or null when there was none waiting. It is remembered for a minute. */
+  /** Removes the user from the queue and remembers that for a minute. Returns the ticket; null if none was waiting. */
   leave(userId: string): Promise<Ticket | null>;
-  /** Forgets that these tickets were paired, so that their users may enter anew. */
+  /** Forgets that these tickets were paired, so that their users can enter the queue again. */
   settle(ticketIds: readonly string[]): Promise<void>;
 }
 
-/** Who has a live connection: a lease for each user and node, on one clock. */
+/** Presence of users: one lease per user and node, on one clock. */
 export interface Presence {
   /**
-   * Renews the leases of a node's users for `leaseMs`, and ends those that ran out anywhere.
+   * Renews the leases of a node's users for `leaseMs`, and ends expired leases of all nodes.
    * @returns users who came online and users who went offline by this call
    */
   renew(nodeId: string, userIds: readonly string[], leaseMs: number): Promise<{ online: string[]; offline: string[] }>;
-  /** Ends a node's lease of a user; true when the user has no other. */
+  /** Ends a node's lease of a user. Returns true if the user has no other lease. */
   end(nodeId: string, userId: string): Promise<boolean>;
-  /** Those of the users who are online. */
+  /** Returns the given users who are online. */
   online(userIds: readonly string[]): Promise<Set<string>>;
   /**
-   * For how many milliseconds each of the users has been away; 0 when online. For one of whom nothing is known the clock
-   * starts with this call.
+   * Returns for each user the milliseconds since the last lease ended; 0 if online. For an unknown user the time starts with
+   * this call.
    */
   away(userIds: readonly string[]): Promise<Map<string, number>>;
 }
 
-/** Rates, counted over all processes; while the service is away, in this process alone. */
+/** Rate limits, counted over all processes; while the service is away, in this process only. */
 export interface Limits {
   /**
-   * Takes one of `points` that `key` has for each `windowMs`.
-   * @returns 0 when there was one, else the milliseconds until there is
+   * Takes one of the `points` that `key` has per `windowMs`.
+   * @returns 0 if there was one, else the milliseconds until the next
    */
   take(key: string, rate: { points: number; windowMs: number }): Promise<number>;
 }
 
-/** The service that holds the state is away or slow. What was asked may have been done; asking again is harmless. */
+/** Thrown when the service that holds the state is away or slow. The operation may have run; repeating it is harmless. */
 export class StateUnavailableError extends Error {
   override readonly name = 'StateUnavailableError';
 }
 
 /**
- * What is shared between processes but not kept. It may be emptied at any time: the database is the truth. While it cannot
- * be reached all of it but `limits` rejects with `StateUnavailableError`, within a bounded time.
+ * State that processes share and that may be lost at any time: the database is the source of truth. While the service cannot be
+ * reached, all operations but those of `limits` reject with `StateUnavailableError`, within a bounded time.
  */
 export interface State {
   tickets: Tickets;
   presence: Presence;
   limits: Limits;
-  /** Rejects when the service cannot be reached. */
+  /** Rejects if the service cannot be reached. */
   ready(): Promise<void>;
   stop(): Promise<void>;
 }
