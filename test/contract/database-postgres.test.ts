@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { paths } from '../../api/config.ts';
 import { DatabaseUnavailableError, type SqlDatabase, type TextQuery } from '../../api/infra/database/database.ts';
 import { createPostgresDatabase, type PostgresOptions } from '../../api/infra/database/postgres.ts';
+import { statement } from '../../api/infra/database/statement.ts';
 import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
 import { createSharedDatabase } from '../support/services/shared.ts';
 import { describeDatabase } from './database.ts';
@@ -157,11 +158,12 @@ describe('transactions over PostgreSQL', () => {
   test('may be tried again when a migration changed a table under a statement that was prepared', async () => {
     const database = await open({ pool: 1 });
     await database.query('CREATE TABLE changing (id int)');
-    await database.query('SELECT * FROM changing');
+    const select = statement({ sql: 'SELECT * FROM changing' });
+    await database.query(select, {});
     await database.query('ALTER TABLE changing ADD COLUMN name text');
 
-    await expect(database.query('SELECT * FROM changing')).rejects.toEqual(away);
-    expect(await database.query('SELECT * FROM changing')).toEqual([]);
+    await expect(database.query(select, {})).rejects.toEqual(away);
+    expect(await database.query(select, {})).toEqual([]);
   });
 });
 
