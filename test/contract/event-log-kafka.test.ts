@@ -143,7 +143,7 @@ describe('the event log over Kafka', () => {
     await vi.waitFor(() => expect(database.texts().sort()).toEqual(['', 'x']), patience);
   });
 
-  test('keeps a record that is set aside although it is as large as a broker takes', async () => {
+  test('keeps a dead letter although its record is as large as a broker accepts', async () => {
     const log = openLog();
     const large = { ...record('k', 'x'.repeat(1_048_000)), offset: 7n };
     await expect(log.deadLetter(0, large, 'r'.repeat(100_000))).resolves.toBeUndefined();

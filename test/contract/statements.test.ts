@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paths } from '../../api/config.ts';
 import type { TextQuery } from '../../api/infra/database/database.ts';
 import { migrate } from '../../api/infra/database/migrate.ts';
-import { statements } from '../../api/infra/database/statement.ts';
+import { statement, statements } from '../../api/infra/database/statement.ts';
 import type { Column } from '../../api/infra/database/table.ts';
 import { enums, tables } from '../../api/infra/database/tables.ts';
+import { arrayOf, uuid } from '../../api/infra/database/types.ts';
 
 const api = new URL('../../api/', import.meta.url);
 
@@ -62,6 +63,10 @@ describe('the tables written from schema.prisma are those of the migrated databa
     );
     expect(labels).toEqual(rows[0]?.labels);
   });
+});
+
+test('a statement that names a parameter without a type is refused', () => {
+  expect(() => statement({ sql: 'SELECT $id', parameters: { ids: arrayOf(uuid) } })).toThrow('$id');
 });
 
 describe('PostgreSQL prepares the statement, and its result has the declared columns', () => {
