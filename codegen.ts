@@ -49,7 +49,7 @@ async function readOperations() {
   );
 }
 
-/** `.env.example`: every variable with its default, and what it is for. */
+/** Returns `.env.example`: every variable with its default and its description. */
 function describeEnvironment(): string {
   const head =
     '# Every setting, with its default. Nothing needs to be set on a laptop. Made by npm run codegen from api/settings.ts.';

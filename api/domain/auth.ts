@@ -3,6 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { UnauthenticatedError } from '../errors.ts';
 import type { UserFacts } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 
@@ -116,11 +118,7 @@ export function createAuth(options: {
   async function check(): Promise<void> {
     if (watchers.size === 0) return;
     try {
-      const ended = await database.query<{ id: string }>(
-        `SELECT w.id FROM unnest($1::uuid[]) AS w (id) LEFT JOIN session s ON s.id = w.id
-         WHERE s.id IS NULL OR s.revoked_at IS NOT NULL`,
-        [[...watchers.keys()]],
-      );
+      const ended = await database.query(selectEnded, { sessionIds: [...watchers.keys()] });
       for (const { id } of ended) {
         forget(id);
         end(id);
@@ -210,5 +208,13 @@ export function createAuth(options: {
 }
 
 export type Auth = ReturnType<typeof createAuth>;
+
+const selectEnded = statement({
+  sql: `
+    SELECT w.id FROM unnest($sessionIds) AS w(id) LEFT JOIN session s ON s.id = w.id
+    WHERE s.id IS NULL OR s.revoked_at IS NOT NULL`,
+  parameters: { sessionIds: arrayOf(uuid) },
+  row: { id: uuid },
+});
 
 const expired = 'The token has expired: refresh it, or sign in again.';

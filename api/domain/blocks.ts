@@ -1,5 +1,9 @@
 import { batched } from '../batched.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 
@@ -101,12 +105,18 @@ export type Blocks = ReturnType<typeof createBlocks>;
 
 function readBlocked({ query }: Pick<Database, 'query'>) {
   return async (userIds: readonly string[]): Promise<ReadonlySet<string>[]> => {
-    const rows = await query<{ blockerId: string; blockedIds: string[] }>(
-      `SELECT b.blocker_id AS "blockerId", array_agg(b.blocked_id) AS "blockedIds" FROM block b
-       WHERE b.blocker_id = ANY($1::uuid[]) GROUP BY b.blocker_id`,
-      [userIds],
-    );
+    const rows = await query(selectBlocked, { userIds });
     const found = new Map(rows.map(({ blockerId, blockedIds }) => [blockerId, new Set(blockedIds)]));
     return userIds.map((userId) => found.get(userId) ?? nobody);
   };
 }
+
+const blocker = columns(tables.block, 'b', ['blockerId']);
+
+const selectBlocked = statement({
+  sql: `
+    SELECT ${blocker.list}, array_agg(b.blocked_id) AS "blockedIds" FROM block b
+    WHERE b.blocker_id = ANY($userIds) GROUP BY b.blocker_id`,
+  parameters: { userIds: arrayOf(uuid) },
+  row: { ...blocker.row, blockedIds: arrayOf(tables.block.columns.blockedId) },
+});

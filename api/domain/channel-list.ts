@@ -1,5 +1,9 @@
 import { type Head, seenTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
 import type { Heads } from '../live/heads.ts';
 import { createStream } from '../live/stream.ts';
@@ -196,11 +200,7 @@ async function readVersions(
   { query }: Pick<Database, 'query'>,
   userIds: readonly string[],
 ): Promise<Map<string, Map<string, number>>> {
-  const rows = await query<{ userId: string; channelId: string; version: number }>(
-    `SELECT m.user_id AS "userId", c.id AS "channelId", c.version FROM member m JOIN channel c ON c.id = m.channel_id
-     WHERE m.user_id = ANY($1::uuid[]) AND m.state = 'ACTIVE'`,
-    [userIds],
-  );
+  const rows = await query(selectVersions, { userIds });
   const found = new Map<string, Map<string, number>>();
   for (const { userId, channelId, version } of rows) {
     const versions = found.get(userId) ?? new Map<string, number>();
@@ -208,3 +208,14 @@ async function readVersions(
   }
   return found;
 }
+
+const membership = columns(tables.member, 'm', ['userId', 'channelId']);
+const version = columns(tables.channel, 'c', ['version']);
+
+const selectVersions = statement({
+  sql: `
+    SELECT ${membership.list}, ${version.list} FROM member m JOIN channel c ON c.id = m.channel_id
+    WHERE m.user_id = ANY($userIds) AND m.state = 'ACTIVE'`,
+  parameters: { userIds: arrayOf(uuid) },
+  row: { ...membership.row, ...version.row },
+});

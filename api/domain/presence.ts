@@ -1,4 +1,6 @@
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { Presence as PresencePort } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
 
@@ -47,7 +49,7 @@ export function createPresence(options: {
 
   async function markSeen(userIds: readonly string[]): Promise<void> {
     if (userIds.length === 0) return;
-    await database.query('UPDATE users SET last_seen_at = now() WHERE id = ANY($1::uuid[])', [userIds]);
+    await database.query(updateLastSeen, { userIds });
   }
 
   function disconnected(userId: string): void {
@@ -95,3 +97,8 @@ export function createPresence(options: {
 }
 
 export type PresenceDomain = ReturnType<typeof createPresence>;
+
+const updateLastSeen = statement({
+  sql: 'UPDATE users SET last_seen_at = now() WHERE id = ANY($userIds)',
+  parameters: { userIds: arrayOf(uuid) },
+});
