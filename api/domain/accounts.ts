@@ -1,6 +1,8 @@
 import type { User } from '../../prisma/generated/client.ts';
 import { BadUserInputError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { nullable, text, uuid } from '../infra/database/types.ts';
 import { nameProblems, normaliseName, passwordProblems } from './account-input.ts';
 import type { Auth, Viewer } from './auth.ts';
 import { createPasswords } from './passwords.ts';
@@ -73,10 +75,7 @@ export function createAccounts(options: {
       if (!(await passwords.matches(passwordHash, current))) throw wrongPassword();
       const nextHash = await passwords.hash(next);
       return sessions.renewAlone(viewer, async (query) => {
-        const changed = await query(
-          'UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id',
-          [viewer.userId, passwordHash, nextHash],
-        );
+        const changed = await query(updatePassword, { userId: viewer.userId, passwordHash, nextHash });
         if (changed.length === 0) throw wrongPassword();
       });
     },
@@ -93,3 +92,10 @@ function noOwnPicture(): BadUserInputError {
 function wrongPassword(): BadUserInputError {
   return new BadUserInputError([{ path: 'current', message: 'must be your present password' }]);
 }
+
+const updatePassword = statement({
+  sql: `
+    UPDATE users SET password_hash = $nextHash WHERE id = $userId AND password_hash = $passwordHash RETURNING id`,
+  parameters: { userId: uuid, passwordHash: nullable(text), nextHash: text },
+  row: { id: uuid },
+});

@@ -2,9 +2,12 @@ import type { Session, User } from '../../prisma/generated/client.ts';
 import { UnauthenticatedError } from '../errors.ts';
 import type { UserFacts } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { publishSignal } from '../live/publish-signal.ts';
 import { createSignalledCache } from '../live/signalled-cache.ts';
+
 import type { Logger } from '../logger.ts';
 import { createAccessTokens } from './access-tokens.ts';
 import { toUserFacts } from './user-facts.ts';
@@ -138,11 +141,7 @@ export function createAuth(options: {
 
   async function checkWatched(): Promise<void> {
     if (watchers.size === 0) return;
-    const ended = await database.query<{ id: string }>(
-      `SELECT w.id FROM unnest($1::uuid[]) AS w (id) LEFT JOIN session s ON s.id = w.id
-       WHERE s.id IS NULL OR s.revoked_at IS NOT NULL`,
-      [[...watchers.keys()]],
-    );
+    const ended = await database.query(selectEnded, { sessionIds: [...watchers.keys()] });
     for (const { id } of ended) {
       sessions.invalidate(id);
       notifyWatchers(id);
@@ -152,3 +151,11 @@ export function createAuth(options: {
 
 /** Authentication, made by `createAuth`. */
 export type Auth = ReturnType<typeof createAuth>;
+
+const selectEnded = statement({
+  sql: `
+    SELECT w.id FROM unnest($sessionIds) AS w(id) LEFT JOIN session s ON s.id = w.id
+    WHERE s.id IS NULL OR s.revoked_at IS NOT NULL`,
+  parameters: { sessionIds: arrayOf(uuid) },
+  row: { id: uuid },
+});

@@ -1,8 +1,13 @@
 import { batched } from '../batched.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { publishSignal } from '../live/publish-signal.ts';
 import { createSignalWatch } from '../live/signal-watch.ts';
+
 import type { Logger } from '../logger.ts';
 
 /** The users that one user has blocked, kept up to date until it is released. */
@@ -96,11 +101,7 @@ export function createBlocks(options: { database: Pick<Database, 'query'>; pubsu
   }
 
   async function readBlocked(userIds: readonly string[]): Promise<ReadonlySet<string>[]> {
-    const rows = await database.query<{ blockerId: string; blockedIds: string[] }>(
-      `SELECT b.blocker_id AS "blockerId", array_agg(b.blocked_id) AS "blockedIds" FROM block b
-       WHERE b.blocker_id = ANY($1::uuid[]) GROUP BY b.blocker_id`,
-      [userIds],
-    );
+    const rows = await database.query(selectBlocked, { userIds });
     const found = new Map(rows.map(({ blockerId, blockedIds }) => [blockerId, new Set(blockedIds)]));
     return userIds.map((userId) => found.get(userId) ?? nobody);
   }
@@ -108,3 +109,12 @@ export function createBlocks(options: { database: Pick<Database, 'query'>; pubsu
 
 /** The block lists of a node, made by `createBlocks`. */
 export type Blocks = ReturnType<typeof createBlocks>;
+const blocker = columns(tables.block, 'b', ['blockerId']);
+
+const selectBlocked = statement({
+  sql: `
+    SELECT ${blocker.list}, array_agg(b.blocked_id) AS "blockedIds" FROM block b
+    WHERE b.blocker_id = ANY($userIds) GROUP BY b.blocker_id`,
+  parameters: { userIds: arrayOf(uuid) },
+  row: { ...blocker.row, blockedIds: arrayOf(tables.block.columns.blockedId) },
+});

@@ -1,6 +1,10 @@
 import { batched } from '../batched.ts';
 import { type Head, seenTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
 import { createCheckLoop } from '../live/check-loop.ts';
 import type { Heads } from '../live/heads.ts';
@@ -158,11 +162,7 @@ export type ChannelList = ReturnType<typeof createChannelList>;
 
 function versionsReader({ query }: Pick<Database, 'query'>) {
   return async (userIds: readonly string[]): Promise<Versions[]> => {
-    const rows = await query<{ userId: string; channelId: string; version: number }>(
-      `SELECT m.user_id AS "userId", c.id AS "channelId", c.version FROM member m JOIN channel c ON c.id = m.channel_id
-       WHERE m.user_id = ANY($1::uuid[]) AND m.state = 'ACTIVE'`,
-      [userIds],
-    );
+    const rows = await query(selectVersions, { userIds });
     const found = new Map<string, Versions>();
     for (const { userId, channelId, version } of rows) {
       const versions: Versions = found.get(userId) ?? new Map();
@@ -171,3 +171,14 @@ function versionsReader({ query }: Pick<Database, 'query'>) {
     return userIds.map((userId) => found.get(userId) ?? new Map());
   };
 }
+
+const membership = columns(tables.member, 'm', ['userId', 'channelId']);
+const version = columns(tables.channel, 'c', ['version']);
+
+const selectVersions = statement({
+  sql: `
+    SELECT ${membership.list}, ${version.list} FROM member m JOIN channel c ON c.id = m.channel_id
+    WHERE m.user_id = ANY($userIds) AND m.state = 'ACTIVE'`,
+  parameters: { userIds: arrayOf(uuid) },
+  row: { ...membership.row, ...version.row },
+});

@@ -1,4 +1,6 @@
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { Presence as PresencePort } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
 
@@ -91,9 +93,14 @@ export function createPresence(options: {
 
   async function markLastSeen(userIds: readonly string[]): Promise<void> {
     if (userIds.length === 0) return;
-    await database.query('UPDATE users SET last_seen_at = now() WHERE id = ANY($1::uuid[])', [userIds]);
+    await database.query(updateLastSeen, { userIds });
   }
 }
 
 /** The presence of this node's users, made by `createPresence`. */
 export type PresenceDomain = ReturnType<typeof createPresence>;
+
+const updateLastSeen = statement({
+  sql: 'UPDATE users SET last_seen_at = now() WHERE id = ANY($userIds)',
+  parameters: { userIds: arrayOf(uuid) },
+});

@@ -2,6 +2,10 @@ import { BadUserInputError } from '../errors.ts';
 import { seenTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { unblockedBy } from '../infra/database/entries.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { publishSignal } from '../live/publish-signal.ts';
 import type { Logger } from '../logger.ts';
@@ -32,13 +36,7 @@ export function createReceipts(options: {
      */
     async markSeen(viewer: Viewer, channelId: string, seq: number): Promise<void> {
       if (seq < 0) throw new BadUserInputError([{ path: 'seq', message: 'must be 0 or above' }]);
-      const marked = await query(
-        `INSERT INTO seen_mark (channel_id, user_id, seq)
-         SELECT c.id, m.user_id, least($3::int, c.seq) FROM channel c
-         JOIN member m ON m.channel_id = c.id AND m.user_id = $2 AND m.state = 'ACTIVE' WHERE c.id = $1
-         ON CONFLICT (channel_id, user_id) DO UPDATE SET seq = greatest(seen_mark.seq, excluded.seq) RETURNING seq`,
-        [channelId, viewer.userId, seq],
-      );
+      const marked = await query(raiseSeenMark, { channelId, userId: viewer.userId, seq });
       if (marked.length > 0) return publishSignal(options, seenTopic(viewer.userId), channelId);
       const channel = await prisma.channel.findUnique({ where: { id: channelId } });
       const refusal = mayRead(channel, null);
@@ -47,15 +45,12 @@ export function createReceipts(options: {
 
     /** Returns the unread entries of a user in each of these channels; channels without the user are left out. */
     unread(userId: string, channelIds: readonly string[]): Promise<Unread[]> {
-      return query<Unread>(`${unreadStatement} AND m.channel_id = ANY($2::uuid[])`, [userId, channelIds]);
+      return query(selectUnread, { userId, channelIds });
     },
 
     /** Returns the number of unread entries of a user in all channels. */
     async unreadInAll(userId: string): Promise<number> {
-      const [row] = await query<{ count: number }>(
-        `SELECT coalesce(sum(u.count), 0)::int AS count FROM (${unreadStatement}) u`,
-        [userId],
-      );
+      const [row] = await query(countUnread, { userId });
       return row?.count ?? 0;
     },
   };
@@ -64,11 +59,35 @@ export function createReceipts(options: {
 /** The receipts of members, made by `createReceipts`. */
 export type Receipts = ReturnType<typeof createReceipts>;
 
-const unreadStatement = `
-  SELECT m.channel_id AS "channelId", n.count, n."firstId" FROM member m
+const raiseSeenMark = statement({
+  sql: `
+    INSERT INTO seen_mark (channel_id, user_id, seq)
+    SELECT c.id, m.user_id, least($seq, c.seq) FROM channel c
+    JOIN member m ON m.channel_id = c.id AND m.user_id = $userId AND m.state = 'ACTIVE' WHERE c.id = $channelId
+    ON CONFLICT (channel_id, user_id) DO UPDATE SET seq = greatest(seen_mark.seq, excluded.seq) RETURNING seq`,
+  parameters: { channelId: uuid, userId: uuid, seq: int4 },
+  row: { seq: tables.seenMark.columns.seq },
+});
+
+const member = columns(tables.member, 'm', ['channelId']);
+
+const unread = `
+  SELECT ${member.list}, n.count, n."firstId" FROM member m
   LEFT JOIN seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id
   CROSS JOIN LATERAL (
     SELECT count(*)::int AS count, (array_agg(e.id ORDER BY e.seq))[1] AS "firstId" FROM entry e
     WHERE e.channel_id = m.channel_id AND e.seq > greatest(m.joined_seq, s.seq) AND e.author_id <> m.user_id
       AND ${unblockedBy('m.user_id')}) n
-  WHERE m.user_id = $1 AND m.state = 'ACTIVE'`;
+  WHERE m.user_id = $userId AND m.state = 'ACTIVE'`;
+
+const selectUnread = statement({
+  sql: `${unread} AND m.channel_id = ANY($channelIds)`,
+  parameters: { userId: uuid, channelIds: arrayOf(uuid) },
+  row: { ...member.row, count: int4, firstId: nullable(uuid) },
+});
+
+const countUnread = statement({
+  sql: `SELECT coalesce(sum(u.count), 0)::int AS count FROM (${unread}) u`,
+  parameters: { userId: uuid },
+  row: { count: int4 },
+});

@@ -8,9 +8,13 @@ import {
   UnavailableError,
 } from '../errors.ts';
 import { type ChannelEvent, type Entry, encodeEvent, type Outcome, outcomesTopic, type Rejection } from '../events.ts';
+
 import { ignore } from '../ignore.ts';
+
 import type { Database } from '../infra/database/database.ts';
-import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
+import { selectEntries, toEntry } from '../infra/database/entries.ts';
+import { readOutcomes } from '../infra/database/outcomes.ts';
+
 import type { EventLog } from '../infra/event-log/event-log.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { createSignalWatch } from '../live/signal-watch.ts';
@@ -113,7 +117,7 @@ export function createSubmitEvent(options: {
   }
 
   async function lookUp(events: readonly ChannelEvent[]): Promise<void> {
-    const found = await readOutcomes(database, events);
+    const found = await findOutcomes(database, events);
     for (const { eventId } of events) {
       const outcome = found.get(eventId);
       if (outcome) pending.get(eventId)?.settle(outcome);
@@ -121,21 +125,17 @@ export function createSubmitEvent(options: {
   }
 }
 
-async function readOutcomes(database: Database, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
-  const stored = await database.query<{ eventId: string; body: Outcome }>(
-    'SELECT event_id AS "eventId", body FROM outcome WHERE event_id = ANY($1::uuid[])',
-    [events.map(({ eventId }) => eventId)],
-  );
+/** Returns the known outcomes of events: those that are stored, and the entries of accepted sends. */
+async function findOutcomes({ query }: Database, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
+  const outcomes = await readOutcomes(query, events);
   const sends = events.flatMap((event) => (event.type === 'MessageSent' ? [event] : []));
-  const rows = await database.query<EntryRow>(`SELECT ${entryColumns} FROM entry e WHERE e.id = ANY($1::uuid[])`, [
-    sends.map(({ messageId }) => messageId),
-  ]);
+  const rows = await query(selectEntries, { ids: sends.map(({ messageId }) => messageId) });
   const entries = new Map(rows.map((row) => [row.id, toEntry(row)]));
-  const landed = sends.flatMap(({ eventId, messageId }): [string, Outcome][] => {
+  for (const { eventId, messageId } of sends) {
     const entry = entries.get(messageId);
-    return entry ? [[eventId, { applied: true, entry }]] : [];
-  });
-  return new Map([...stored.map(({ eventId, body }): [string, Outcome] => [eventId, body]), ...landed]);
+    if (entry) outcomes.set(eventId, { applied: true, entry });
+  }
+  return outcomes;
 }
 
 /** Returns the error that a client receives for a rejection. */

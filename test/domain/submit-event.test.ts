@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createSubmitEvent, type EventDraft } from '../../api/domain/submit-event.ts';
 import { decodeEvent } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
+import type { Statement } from '../../api/infra/database/statement.ts';
 import type { LogRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { idOf } from '../support/events.ts';
@@ -18,11 +19,11 @@ const asked: number[] = [];
 let pubsub: ReturnType<typeof createLossyPubSub>;
 let outcomes: ReturnType<typeof createSubmitEvent>;
 
-const query = async (sql: string, [ids]: [string[]]) => {
-  if (!sql.includes('FROM outcome')) return [];
-  asked.push(ids.length);
+const query = async ({ text }: Statement<unknown, never>, { eventIds }: { eventIds: string[] }) => {
+  if (!text.includes('FROM outcome')) return [];
+  asked.push(eventIds.length);
   const body = { applied: true, entry: null };
-  return ids.filter((id) => stored.includes(id)).map((eventId) => ({ eventId, body }));
+  return eventIds.filter((id) => stored.includes(id)).map((eventId) => ({ eventId, body }));
 };
 
 beforeEach(async () => {

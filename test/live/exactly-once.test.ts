@@ -38,7 +38,7 @@ const viewer = {
   expiresAt: 0,
 };
 const maxReplay = 1_000;
-const metrics = { applied: () => {}, setAside: () => {}, publishFailed: () => {} };
+const metrics = { applied: () => {}, deadLettered: () => {}, publishFailed: () => {} };
 const fates = fc.infiniteStream(fc.constantFrom<Fate>('deliver', 'deliver', 'deliver', 'lose', 'double', 'delay'));
 
 /** A random step. Two bridges both own the partition, and each continues from its own position. */
@@ -165,7 +165,7 @@ async function createSimulation(fateOf: () => Fate) {
     name: 'simulation',
     append: vi.fn(),
     consume: vi.fn(),
-    setAside: vi.fn(),
+    deadLetter: vi.fn(),
     ready: vi.fn(),
     stop: vi.fn(),
   };
@@ -320,7 +320,7 @@ async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entr
     name: 'simulation',
     append: vi.fn(),
     consume: vi.fn(),
-    setAside: vi.fn(),
+    deadLetter: vi.fn(),
     ready: vi.fn(),
     stop: vi.fn(),
   };
