@@ -3,39 +3,35 @@ import { seenTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { unblockedBy } from '../infra/database/entries.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import { publishSignal } from '../live/publish-signal.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
 import { mayRead } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
-/** What a member has not seen of a channel: entries after the seen mark, one's own and those of blocked authors left out. */
+/** The unread entries of a member in one channel: those after the seen mark, except the member's own and blocked authors'. */
 export interface Unread {
   channelId: string;
   count: number;
-  /** The first of them; null when all is seen. */
+  /** Id of the first unread entry; null if there is none. */
   firstId: string | null;
 }
 
-/** How far members have seen. */
+/** Stores how far members have read each channel, and counts their unread entries. */
 export function createReceipts(options: {
   database: Pick<Database, 'query' | 'prisma'>;
   pubsub: PubSub;
   logger: Logger;
 }) {
-  const { pubsub, logger } = options;
   const { query, prisma } = options.database;
 
-  /** So that the viewer's other windows count anew. */
-  function tell(userId: string, channelId: string): Promise<void> {
-    return pubsub.publish(seenTopic(userId), channelId).catch((error: unknown) => {
-      logger.warn({ error }, 'a seen mark was not signalled; it shows when the channel is told next');
-    });
-  }
-
   return {
-    /** Moves the viewer's seen mark forward, never back nor beyond the newest entry. */
+    /**
+     * Moves the viewer's seen mark forward, at most to the newest entry, and signals it to the viewer's other devices.
+     * @throws BadUserInputError if `seq` is negative; NotFoundError or ForbiddenError if the viewer is not a member
+     */
     async markSeen(viewer: Viewer, channelId: string, seq: number): Promise<void> {
-      if (seq < 0) throw new BadUserInputError([{ path: 'seq', message: 'takes a seq, 0 or above' }]);
+      if (seq < 0) throw new BadUserInputError([{ path: 'seq', message: 'must be 0 or above' }]);
       const marked = await query(
         `INSERT INTO seen_mark (channel_id, user_id, seq)
          SELECT c.id, m.user_id, least($3::int, c.seq) FROM channel c
@@ -43,18 +39,18 @@ export function createReceipts(options: {
          ON CONFLICT (channel_id, user_id) DO UPDATE SET seq = greatest(seen_mark.seq, excluded.seq) RETURNING seq`,
         [channelId, viewer.userId, seq],
       );
-      if (marked.length > 0) return tell(viewer.userId, channelId);
+      if (marked.length > 0) return publishSignal(options, seenTopic(viewer.userId), channelId);
       const channel = await prisma.channel.findUnique({ where: { id: channelId } });
       const refusal = mayRead(channel, null);
       if (refusal) throw rejectionError(refusal);
     },
 
-    /** What a user has not seen, for each of the channels where the user is a member. */
+    /** Returns the unread entries of a user in each of these channels; channels without the user are left out. */
     unread(userId: string, channelIds: readonly string[]): Promise<Unread[]> {
       return query<Unread>(`${unreadStatement} AND m.channel_id = ANY($2::uuid[])`, [userId, channelIds]);
     },
 
-    /** How many entries a user has not seen, in all channels. */
+    /** Returns the number of unread entries of a user in all channels. */
     async unreadInAll(userId: string): Promise<number> {
       const [row] = await query<{ count: number }>(
         `SELECT coalesce(sum(u.count), 0)::int AS count FROM (${unreadStatement}) u`,
@@ -65,6 +61,7 @@ export function createReceipts(options: {
   };
 }
 
+/** The receipts of members, made by `createReceipts`. */
 export type Receipts = ReturnType<typeof createReceipts>;
 
 const unreadStatement = `

@@ -13,7 +13,7 @@ const logger = createTestLogger();
 
 /** Ids of events whose outcome is in the database. */
 const stored: string[] = [];
-/** How many events each look-up asked for. */
+/** Number of events in each look-up. */
 const asked: number[] = [];
 let pubsub: ReturnType<typeof createLossyPubSub>;
 let outcomes: ReturnType<typeof createSubmitEvent>;
@@ -41,7 +41,7 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-test('what is lost while pubsub says that all is well is looked up after a second, all in one query', async () => {
+test('outcomes that are lost while pubsub is connected are looked up after a second, in one query', async () => {
   const submitted = Promise.all([outcomes.submit(draft), outcomes.submit(draft)]);
   await vi.advanceTimersByTimeAsync(900);
   expect(asked).toEqual([]);
@@ -50,7 +50,7 @@ test('what is lost while pubsub says that all is well is looked up after a secon
   expect(asked).toEqual([2]);
 });
 
-test('once pubsub is back all that wait are looked up at once', async () => {
+test('all pending events are looked up as soon as pubsub is back', async () => {
   const submitted = outcomes.submit(draft);
   await vi.advanceTimersByTimeAsync(1);
   pubsub.reconnect();

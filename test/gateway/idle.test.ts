@@ -54,7 +54,7 @@ it('who does not read a file is cut off, and the store is told', async () => {
   const uploads = {
     maxBytes: 1_000,
     urls: { isValid: () => true },
-    outgoing: async () => ({ key: 'file/a', filename: 'a', mimetype: 'video/mp4', size: 1e12 }),
+    findFile: async () => ({ key: 'file/a', filename: 'a', mimetype: 'video/mp4', size: 1e12 }),
     readUrl: async () => null,
     read: async () => body,
   };

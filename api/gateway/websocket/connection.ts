@@ -44,7 +44,7 @@ const maxReasonLength = 41;
 
 /** Sends a message. Awaiting the result makes the sender go at the pace of its reader. */
 export function send({ outbox }: Connection, message: string): Promise<void> | undefined {
-  return outbox.send(encodeText(message), 'answer');
+  return outbox.send(encodeText(message), 'response');
 }
 
 /** Closes a socket after everything that is queued for it. */

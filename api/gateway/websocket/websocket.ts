@@ -81,7 +81,7 @@ export function createWebSockets(options: {
     connection.cleanups.push(() =>
       closed().catch((error: unknown) => logger.error({ error }, 'a socket did not end cleanly')),
     );
-    socket.on('ping', (data) => void connection.outbox.send(encodePong(data), 'answer'));
+    socket.on('ping', (data) => void connection.outbox.send(encodePong(data), 'response'));
     socket.on('pong', (data) => onPong(connection, data));
     socket.once('close', () => {
       connections.delete(connection);

@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../../../prisma/generated/client.ts';
+import { ignore } from '../../ignore.ts';
 import { type Database, DatabaseUnavailableError, type Query } from './database.ts';
 import { migrate } from './migrate.ts';
 import { translateErrors } from './prisma-driver.ts';
@@ -167,6 +168,3 @@ SET jit = off`;
 export async function prepare(client: pg.ClientBase): Promise<void> {
   await client.query(settings);
 }
-
-/** For errors of connections that nobody waits for. */
-function ignore(): void {}
