@@ -1,6 +1,5 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 
 /** A page, as it is sent. */
 export interface Page {
@@ -19,6 +18,8 @@ const steadyTabs = '<style>.graphiql-tab { transform: none !important; }</style>
 
 /** GraphiQL with all that it needs in one page, compressed: nothing comes from another host. */
 export async function createGraphiQL(): Promise<Page> {
+  // Imported at the first use, because the package holds 30 MB of text.
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const html = renderGraphiQL({
     title: 'Parley · GraphiQL',
     endpoint: '/graphql',
