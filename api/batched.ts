@@ -1,21 +1,22 @@
 import DataLoader from 'dataloader';
 
 /**
- * Does one thing at a time for all who ask: those who come at the same moment, or while it is being done, are served together
- * next. Nothing is kept.
- * @param load answers each key, in their order; at most 1,000 at once
+ * Batches look-ups: one call of `load` runs at a time, and keys requested while it runs are loaded together by the next.
+ * Nothing is cached.
+ * @param load returns a value for each key, in the same order; it gets at most 1,000 keys
+ * @returns loads the value of one key
  */
 export function batched<Key, Value>(
   load: (keys: readonly Key[]) => Promise<(Value | Error)[]>,
 ): (key: Key) => Promise<Value> {
-  let before: Promise<unknown> = Promise.resolve();
-  // After all promises that are settled by now, and before anything else happens.
-  const batchScheduleFn = (run: () => void) => void before.then(() => process.nextTick(run));
+  let previous: Promise<unknown> = Promise.resolve();
+  // After every promise that is settled by now, and before timers and I/O.
+  const batchScheduleFn = (run: () => void) => void previous.then(() => process.nextTick(run));
   const loader = new DataLoader<Key, Value>(
     (keys) => {
-      const answer = load(keys);
-      before = answer.catch(() => {});
-      return answer;
+      const values = load(keys);
+      previous = values.catch(() => {});
+      return values;
     },
     { cache: false, maxBatchSize: 1_000, batchScheduleFn },
   );

@@ -1,4 +1,4 @@
-/** The codes of the contract's `ErrorCode` that Parley itself gives; the rest are GraphQL's own. */
+/** Error codes of Parley. The schema's enum `ErrorCode` adds those of GraphQL itself. */
 export type ErrorCode =
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
@@ -10,40 +10,42 @@ export type ErrorCode =
   | 'RESYNC_REQUIRED'
   | 'UNAVAILABLE';
 
-/** One complaint about one input: `path` is dotted, from the operation's variables (`input.name`). */
+/** Problem with one input field. */
 export interface FieldProblem {
+  /** Dotted path from the operation's variables, such as `input.name`. */
   path: string;
+  /** Continues the path as a sentence: "must be 1 to 50 characters". */
   message: string;
 }
 
 /**
- * An error that a caller is meant to see: its message says what to do, and it reaches GraphQL clients with
- * `code` and `extensions`. Anything that is not one of these is masked.
+ * Base class of errors meant for clients: the message tells the reader how to go on, and `code` and `extensions` reach
+ * GraphQL clients. Every other error is masked.
  */
 export abstract class ParleyError extends Error {
   abstract readonly code: ErrorCode;
   readonly extensions: Readonly<Record<string, unknown>> = {};
 }
 
-/** No token, or one that is not valid any more. */
+/** Thrown when a request has no token, or one that is no longer valid. */
 export class UnauthenticatedError extends ParleyError {
   override readonly name = 'UnauthenticatedError';
   readonly code = 'UNAUTHENTICATED';
 }
 
-/** Signed in, but not allowed. */
+/** Thrown when the viewer is signed in but not allowed to do something. */
 export class ForbiddenError extends ParleyError {
   override readonly name = 'ForbiddenError';
   readonly code = 'FORBIDDEN';
 }
 
-/** Something that is not there, or that the viewer may not know of. */
+/** Thrown for something that does not exist, or that the viewer has no access to. */
 export class NotFoundError extends ParleyError {
   override readonly name = 'NotFoundError';
   readonly code = 'NOT_FOUND';
 }
 
-/** Arguments that cannot be accepted: one problem for each field, all at once. */
+/** Thrown for invalid arguments: lists the problems of all fields at once. */
 export class BadUserInputError extends ParleyError {
   override readonly name = 'BadUserInputError';
   readonly code = 'BAD_USER_INPUT';
@@ -55,13 +57,13 @@ export class BadUserInputError extends ParleyError {
   }
 }
 
-/** A present state that stands against the request: taken, closed, or changed meanwhile. */
+/** Thrown when the present state forbids a change: taken, closed, or edited in the meantime. */
 export class ConflictError extends ParleyError {
   override readonly name = 'ConflictError';
   readonly code = 'CONFLICT';
 }
 
-/** More bytes than `limit`. */
+/** Thrown for input of more than `limit` bytes. */
 export class TooLargeError extends ParleyError {
   override readonly name = 'TooLargeError';
   readonly code = 'TOO_LARGE';
@@ -73,7 +75,7 @@ export class TooLargeError extends ParleyError {
   }
 }
 
-/** Too often; the same call may be made again after `retryAfterMs` milliseconds. */
+/** Thrown when a rate limit is exceeded. The same call may be retried after `retryAfterMs` milliseconds. */
 export class RateLimitedError extends ParleyError {
   override readonly name = 'RateLimitedError';
   readonly code = 'RATE_LIMITED';
@@ -85,13 +87,13 @@ export class RateLimitedError extends ParleyError {
   }
 }
 
-/** A resume that cannot be complete: the client loads the newest page and subscribes from its position. */
+/** Thrown when a subscription cannot resume without a gap: the client loads the newest page and subscribes from its position. */
 export class ResyncRequiredError extends ParleyError {
   override readonly name = 'ResyncRequiredError';
   readonly code = 'RESYNC_REQUIRED';
 }
 
-/** A backing service is away or slow, or an outcome is not known yet. Trying again is right. */
+/** Thrown when a backing service is away or slow, or an outcome is not known yet. The call may be retried. */
 export class UnavailableError extends ParleyError {
   override readonly name = 'UnavailableError';
   readonly code = 'UNAVAILABLE';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ErrorCode } from './errors.ts';
 import type { LogRecord } from './infra/event-log/event-log.ts';
 
-/** The newest version of records that this process can read. Version 2 brought attachments. */
+/** Newest version of log records that this process can read. Version 2 added attachments. */
 const wireVersion = 2;
 const wireHeader = 'parley-wire';
 
@@ -21,18 +21,18 @@ export type MemberRole = (typeof memberRoles)[number];
 export type EntryKind = (typeof entryKinds)[number];
 export type MatchEndReason = (typeof matchEndReasons)[number];
 
-/** What an event says of a user: enough to insert the row where a restored database lacks it. */
+/** Facts about a user in an event: enough to insert the row if a restored database lacks it. */
 const userFacts = z.object({ id, name: z.string(), createdAt: time });
 export type UserFacts = z.infer<typeof userFacts>;
 
-/** What an event says of a file: enough to show it, whatever becomes of the upload's own row. */
+/** Facts about a file in an event: enough to show the file even if its upload row is gone. */
 const attachmentFacts = z.object({
   id,
   filename: z.string(),
   mimetype: z.string(),
-  /** In bytes. */
+  /** Size in bytes. */
   byteSize: z.int(),
-  /** Of a picture, in pixels; null for any other file. */
+  /** Width and height of a picture in pixels; null for other files. */
   width: z.int().nullable(),
   height: z.int().nullable(),
 });
@@ -41,20 +41,20 @@ export type AttachmentFacts = z.infer<typeof attachmentFacts>;
 const base = z.object({
   eventId: id,
   channelId: id,
-  /** The gateway that waits for the outcome. */
+  /** Id of the gateway that waits for the outcome. */
   gatewayId: z.string(),
-  /** When, by the clock of that gateway. */
+  /** Time of the event, by the clock of that gateway. */
   at: time,
-  /** The user who does it. */
+  /** Id of the user who acts. */
   actorId: id,
 });
 
 /**
- * Everything that can happen in a channel: facts on the log, keyed by the channel's id. Whether one is applied is the
- * bridge's word; a `revision` is that of the row the event was made from, so that a stale one is told apart.
+ * Everything that can happen in a channel: facts in the event log, keyed by the channel's id. The bridge decides whether an
+ * event is applied. `revision` is the revision of the row that the event was based on, so that the bridge recognises stale events.
  */
 const channelEvent = z.discriminatedUnion('type', [
-  /** A channel comes to be, with its first members. Never refused; known again by its id. */
+  /** A channel is opened with its first members. Never rejected; a repeated event is recognised by the channel's id. */
   base.extend({
     type: z.literal('ChannelOpened'),
     kind: z.enum(channelKinds),
@@ -62,18 +62,18 @@ const channelEvent = z.discriminatedUnion('type', [
     name: z.string().nullable(),
     members: z.array(z.object({ user: userFacts, role: z.enum(memberRoles) })).min(1),
   }),
-  /** A room's name or visibility; null leaves it as it is. */
+  /** A room's name or visibility changes; null leaves a property as it is. */
   base.extend({
     type: z.literal('ChannelUpdated'),
     name: z.string().nullable(),
     visibility: z.enum(visibilities).nullable(),
   }),
   base.extend({ type: z.literal('ChannelClosed') }),
-  /** Somebody becomes a member: by joining (actor and user are one) or by invitation. Revision 0: there was no row. */
+  /** A user becomes a member: by joining (actor and user are the same) or by invitation. Revision 0: there was no row. */
   base.extend({ type: z.literal('MemberJoined'), user: userFacts, revision: z.int() }),
-  /** Somebody goes; a match ends by it. `gone`: the user stayed away from the match for too long. */
+  /** A member leaves, which ends a match. `gone`: the user was absent from the match for too long. */
   base.extend({ type: z.literal('MemberLeft'), userId: id, revision: z.int(), gone: z.boolean() }),
-  /** `messageId` is made from channel, author and client id: the same for every retry. */
+  /** A message is sent. `messageId` is derived from channel, author and client id, so that it is the same for every retry. */
   base.extend({
     type: z.literal('MessageSent'),
     messageId: id,
@@ -86,10 +86,10 @@ const channelEvent = z.discriminatedUnion('type', [
   base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
 ]);
 export type ChannelEvent = z.infer<typeof channelEvent>;
-/** The event of one type. */
+/** An event of one type. */
 export type EventOf<Type extends ChannelEvent['type']> = Extract<ChannelEvent, { type: Type }>;
 
-/** One entry of a channel's history in one of its states: what is stored, published and delivered. */
+/** One entry of a channel's history in one of its states, as it is stored, published and delivered. */
 export interface Entry {
   id: string;
   channelId: string;
@@ -100,76 +100,76 @@ export interface Entry {
   position: number;
   text: string;
   replyToId: string | null;
-  /** Who wrote what it answers. */
+  /** Author of the message that this one replies to; null if it is no reply. */
   replyToAuthorId: string | null;
   attachments: readonly AttachmentFacts[];
-  /** ISO 8601, as are the two below. */
+  /** ISO 8601, like the two times below. */
   sentAt: string;
   editedAt: string | null;
   deletedAt: string | null;
-  /** Raised by every edit. */
+  /** Incremented by every edit and by the deletion. */
   revision: number;
 }
 
-/** Why an event was not applied. */
+/** Reason why the bridge did not apply an event. */
 export interface Rejection {
   code: Extract<ErrorCode, 'NOT_FOUND' | 'FORBIDDEN' | 'CONFLICT' | 'BAD_USER_INPUT' | 'UNAVAILABLE'>;
   message: string;
 }
 
-/** What became of an event: applied, with the entry that it made or changed if any, or refused. */
+/** Outcome of an event: applied, with the entry that it created or changed if any, or rejected. */
 export type Outcome = { applied: true; entry: Entry | null } | { applied: false; rejection: Rejection };
 
-/** Where a channel stands after a change. */
+/** State of a channel after a change, as far as its followers need it. */
 export interface Head {
   channelId: string;
   position: number;
   seq: number;
-  /** Raised by every change, also by those that take no position. */
+  /** Incremented by every change, including those that take no position. */
   version: number;
-  /** Users whose membership changed. */
+  /** Ids of users whose membership changed. */
   userIds: readonly string[];
 }
 
-/** Pubsub's topics, and what each carries. */
+/** Topics of pubsub, each with the type of its messages. */
 export interface Signals {
-  /** New states of entries of one channel, in order of position. */
+  /** New states of one channel's entries, in order of position. */
   [entries: `channel:${string}`]: readonly Entry[];
-  /** What became of events that one gateway appended. */
+  /** Outcomes of events that one gateway appended. */
   [outcomes: `outcomes:${string}`]: readonly { eventId: string; outcome: Outcome }[];
-  /** A user's match or place in the queue changed: look it up. */
+  /** A user's match or place in the queue changed. Carries nothing: subscribers look it up. */
   [match: `match:${string}`]: null;
-  /** The channel in which a user's seen mark moved. */
+  /** Id of the channel in which a user's seen mark moved. */
   [seen: `seen:${string}`]: string;
-  /** To every gateway: the channels that changed. */
+  /** For every gateway: heads of the channels that changed. */
   heads: readonly Head[];
-  /** To every gateway: sessions that were revoked. */
+  /** For every gateway: ids of sessions that were revoked. */
   sessions: readonly string[];
-  /** To every gateway: the user who changed. */
+  /** For every gateway: id of a user whose profile changed. */
   users: string;
-  /** To every gateway: the user whose blocks changed. */
+  /** For every gateway: id of a user whose blocks changed. */
   blocks: string;
 }
 export type Topic = keyof Signals & string;
 
-/** The topic of a channel's entries. */
+/** Returns the topic of a channel's entries. */
 export const channelTopic = (channelId: string) => `channel:${channelId}` as const;
-/** The topic of a gateway's outcomes. */
+/** Returns the topic of a gateway's outcomes. */
 export const outcomesTopic = (gatewayId: string) => `outcomes:${gatewayId}` as const;
-/** The topic of what happens to a user's match or place in the queue. */
+/** Returns the topic of changes to a user's match or place in the queue. */
 export const matchTopic = (userId: string) => `match:${userId}` as const;
 
-/** The topic of a user's seen marks. */
+/** Returns the topic of a user's seen marks. */
 export const seenTopic = (userId: string) => `seen:${userId}` as const;
 
-/** A record that this process is too old to read: its partition waits for a newer bridge. */
+/** Thrown for a record that this process is too old to read. Its partition waits for a newer bridge. */
 export class NewerWireError extends Error {
   override readonly name = 'NewerWireError';
 }
 
 /**
- * The record of an event: JSON under the channel's id, in a header the lowest wire version that says all of it, so that older
- * processes read what they can.
+ * Encodes an event as a log record: JSON keyed by the channel's id. A header names the lowest wire version that holds all of
+ * it, so that older processes can read as many records as possible.
  */
 export function encodeEvent(event: ChannelEvent): LogRecord {
   return {
@@ -180,8 +180,8 @@ export function encodeEvent(event: ChannelEvent): LogRecord {
 }
 
 /**
- * The event of a record.
- * @throws NewerWireError when the record's version is above `wireVersion`; any other error when it cannot be read
+ * Decodes the event of a log record.
+ * @throws NewerWireError if the record's version is above `wireVersion`; another error if the record is malformed
  */
 export function decodeEvent({ value, headers }: LogRecord): ChannelEvent {
   const version = Number(headers[wireHeader]);

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
-/** What the process counts, for `/metrics`. */
+/** Creates the metrics of this process, served at `/metrics`. */
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -8,16 +8,16 @@ export function createMetrics() {
   const applied = counter('events_applied_total', 'Events that the bridge applied.');
   const setAside = counter(
     'events_set_aside_total',
-    'Records that could not be applied and were set aside: look at them.',
+    'Records that could not be applied and went to the dead-letter topic.',
   );
   const publishFailed = counter(
     'publish_failures_total',
-    'Signals that could not be published; gateways look them up.',
+    'Signals that could not be published; gateways look up the changes instead.',
   );
   const gapsFilled = counter('feed_gaps_filled_total', 'Gaps in feeds that were filled from the database.');
-  const executed = counter('executions_total', 'Selections that were executed over an event for subscribers.');
-  const delivered = counter('deliveries_total', 'Results of live subscriptions that were given to a socket.');
-  const slowCloses = counter('slow_closes_total', 'Sockets that were closed because their client read too slowly.');
+  const executed = counter('executions_total', 'Executions of a selection over an event, for one or more subscribers.');
+  const delivered = counter('deliveries_total', 'Results of live subscriptions that were queued for a socket.');
+  const slowCloses = counter('slow_closes_total', 'Sockets closed because the client read too slowly.');
 
   return {
     bridge: {
@@ -31,7 +31,7 @@ export function createMetrics() {
     },
     onSlowClose: () => slowCloses.inc(),
     onGapFilled: () => gapsFilled.inc(),
-    /** Reads a value whenever it is asked for. */
+    /** Registers a gauge whose value is read at each scrape. */
     gauge(name: string, help: string, read: () => number): void {
       new Gauge({
         name: `parley_${name}`,
@@ -45,3 +45,5 @@ export function createMetrics() {
     text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   };
 }
+
+export type Metrics = ReturnType<typeof createMetrics>;

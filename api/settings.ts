@@ -1,141 +1,151 @@
 import { z } from 'zod';
 import { logLevels } from './logger.ts';
 
-/** Above this a timer would fire at once, and an SQL integer overflow. */
-const most = 2 ** 31 - 2;
-const count = (fallback: number) => z.coerce.number().int().positive().max(most).default(fallback);
+/** Largest value that fits a timer and an SQL integer. */
+const maxInteger = 2 ** 31 - 2;
+const count = (fallback: number) => z.coerce.number().int().positive().max(maxInteger).default(fallback);
 const bytes = (fallback: number) => z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).default(fallback);
 const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off']).default(fallback);
 const list = z.string().transform((value) => value.split(',').map((item) => item.trim()));
 const port = z.coerce.number().int().min(0).max(65535);
-const prefix = z.string().regex(/^[\w.-]{1,100}$/, 'takes letters, digits, dots and dashes');
+const prefix = z.string().regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, dashes or underscores');
 
 export const services = ['gateway', 'bridge'] as const;
 
 /**
- * Every environment variable that is read: what it takes, its default, and what it is for. `.env.example` and the table in
- * docs/operations.md are made of this by `npm run codegen`.
+ * Every environment variable that Parley reads: its format, default and description. `npm run codegen` writes `.env.example`
+ * and the table in docs/operations.md from it.
  */
 export const settings = z.object({
-  PORT: port.default(4000).describe('Port to listen on. 0 takes any that is free.'),
+  PORT: port.default(4000).describe('Port to listen on. 0 picks a free port.'),
   HOST: z.string().default('0.0.0.0').describe('Address to listen on.'),
   PUBLIC_URL: z
     .url()
     .optional()
-    .describe('Where clients reach this server, if not at the address above: https://chat.example.org'),
+    .describe('URL at which clients reach this server, if it differs from the address above: https://chat.example.org'),
   TRUST_PROXY: onOff('off').describe(
-    'on: a client has the last address of X-Forwarded-For. Only behind one proxy that adds it.',
+    'on: take the client address from the last entry of X-Forwarded-For. Use it only behind one proxy that adds the entry.',
   ),
-  TLS_CERT_FILE: z.string().optional().describe('For HTTPS and WSS: a PEM file with the certificate.'),
-  TLS_KEY_FILE: z.string().optional().describe('A PEM file with the key of the certificate.'),
+  TLS_CERT_FILE: z.string().optional().describe('PEM file with the certificate, for HTTPS and WSS.'),
+  TLS_KEY_FILE: z.string().optional().describe('PEM file with the private key of the certificate.'),
   SERVICES: list
     .transform((named) => [...new Set(named)])
     .pipe(z.array(z.enum(services)).min(1))
     .default([...services])
-    .describe('What this process is: a gateway holds connections, a bridge writes. A laptop needs both in one.'),
+    .describe(
+      'Services that this process runs: gateway (client connections), bridge (writes channels to the database), or both.',
+    ),
   DATA_DIR: z
     .string()
     .min(1)
     .default('./data')
-    .describe('Directory of everything that no variable below puts elsewhere. One process at a time.'),
+    .describe('Directory for data that no variable below stores elsewhere. One process at a time may use it.'),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
     .describe('PostgreSQL: postgresql://user:password@host/database, with ?sslmode=… for TLS.'),
-  DATABASE_POOL: count(10).describe('Connections to PostgreSQL that a process has at most.'),
-  DATABASE_STATEMENT_TIMEOUT_MS: count(10_000).describe('How long one statement may take.'),
+  DATABASE_POOL: count(10).describe('Maximum number of PostgreSQL connections per process.'),
+  DATABASE_STATEMENT_TIMEOUT_MS: count(10_000).describe('Maximum time for one SQL statement.'),
   REDIS_URL: list
     .pipe(z.array(z.url({ protocol: /^rediss?$/ })).min(1))
     .optional()
     .describe(
-      'Redis: redis://host:6379, or several by commas: signals are spread over all, the queue is in the first.',
+      'Redis: redis://host:6379, or several separated by commas. Signals are spread over all of them; the queue is in the first.',
     ),
-  REDIS_PREFIX: z.string().min(1).default('parley').describe('What the name of every key and signal begins with.'),
+  REDIS_PREFIX: z.string().min(1).default('parley').describe('Prefix of all Redis keys and pubsub topics.'),
   KAFKA_BROKERS: list
     .pipe(z.array(z.string().min(1)).min(1))
     .optional()
-    .describe('Kafka: host:9092, or several by commas.'),
+    .describe('Kafka brokers: host:9092, or several separated by commas.'),
   KAFKA_TOPIC_PREFIX: prefix
     .default('parley')
-    .describe('What the name of every topic begins with. Another is a new log.'),
+    .describe('Prefix of all Kafka topics. Changing it starts a new, empty log.'),
   KAFKA_PARTITIONS: count(12).describe(
-    'Partitions that the topic is made with; they never change. As many bridges share them.',
+    'Number of partitions of a new events topic; it never changes later. At most one bridge per partition works at a time.',
   ),
-  KAFKA_REPLICATION: count(1).describe('On how many brokers the topic is made to keep each event: 3 in production.'),
+  KAFKA_REPLICATION: count(1).describe('Replication factor of new topics: 3 in production.'),
   S3_BUCKET: z
     .string()
     .min(3)
     .optional()
-    .describe('Files are kept in this bucket of S3; made when it is not there. Unset: in DATA_DIR.'),
-  S3_ENDPOINT: z.url().optional().describe("Where S3 is, if not Amazon's: https://s3.example.org"),
+    .describe('S3 bucket for files; created if it does not exist. Unset: files are stored in DATA_DIR.'),
+  S3_ENDPOINT: z.url().optional().describe('URL of the S3 service, if it is not AWS: https://s3.example.org'),
   S3_PUBLIC_ENDPOINT: z
     .url()
     .optional()
-    .describe('Where clients reach S3, if not at S3_ENDPOINT: for direct uploads and S3_DIRECT_READS.'),
-  S3_REGION: z.string().min(1).default('us-east-1').describe('The region of the bucket.'),
-  S3_ACCESS_KEY_ID: z.string().min(1).optional().describe('Who signs in to S3.'),
-  S3_SECRET_ACCESS_KEY: z.string().min(1).optional().describe('The secret of that key.'),
-  S3_DIRECT_READS: onOff('off').describe('on: who reads a file is sent to S3 for it.'),
+    .describe(
+      'URL at which clients reach S3, if it differs from S3_ENDPOINT. Used by direct uploads and S3_DIRECT_READS.',
+    ),
+  S3_REGION: z.string().min(1).default('us-east-1').describe('Region of the bucket.'),
+  S3_ACCESS_KEY_ID: z.string().min(1).optional().describe('Access key id for S3.'),
+  S3_SECRET_ACCESS_KEY: z.string().min(1).optional().describe('Secret access key for S3.'),
+  S3_DIRECT_READS: onOff('off').describe('on: redirect downloads to S3.'),
   LOG_LEVEL: z
     .enum(logLevels)
     .default('warn')
-    .describe(`How much is logged: ${logLevels.join(', ')}.`),
+    .describe(`Least severe level to log: ${logLevels.join(', ')}.`),
   JWT_SECRET: z
     .string()
-    .min(32, 'takes at least 32 characters')
+    .min(32, 'must be at least 32 characters')
     .optional()
-    .describe('What tokens are signed with, at least 32 characters. Unset: made once and kept in DATA_DIR.'),
-  TOKEN_TTL_SECONDS: count(900).describe('How long a token lasts before it is to be refreshed.'),
-  MAX_CONNECTIONS: count(20_000).describe('WebSockets of this process.'),
-  MAX_SUBSCRIPTIONS: count(100).describe('Operations at once on one WebSocket.'),
+    .describe('Secret that signs tokens, at least 32 characters. Unset: generated once and kept in DATA_DIR.'),
+  TOKEN_TTL_SECONDS: count(900).describe('Lifetime of a token, in seconds. Clients refresh it before it ends.'),
+  MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets of this process.'),
+  MAX_SUBSCRIPTIONS: count(100).describe('Maximum number of concurrent operations on one WebSocket.'),
   IDLE_TIMEOUT_MS: count(60_000).describe(
-    'How long a client may be silent in the middle of a request, or not read its answer, before it is cut off.',
+    'Maximum time that a client may stall while it sends a request or reads a response; then its connection is closed.',
   ),
-  MAX_MESSAGE_BYTES: count(4096).describe('Bytes of the text of a message, as UTF-8.'),
-  MAX_UPLOAD_BYTES: count(104_857_600).describe('Bytes of one file.'),
-  MAX_USER_FILES_BYTES: bytes(2_147_483_648).describe('Bytes of all files that one user has here.'),
-  MAX_CHANNEL_FILES_BYTES: bytes(21_474_836_480).describe('Bytes of all files of one channel.'),
+  MAX_MESSAGE_BYTES: count(4096).describe('Maximum length of a message text, in bytes of UTF-8.'),
+  MAX_UPLOAD_BYTES: count(104_857_600).describe('Maximum size of one file, in bytes.'),
+  MAX_USER_FILES_BYTES: bytes(2_147_483_648).describe('Maximum total size of the files of one user, in bytes.'),
+  MAX_CHANNEL_FILES_BYTES: bytes(21_474_836_480).describe('Maximum total size of the files of one channel, in bytes.'),
   MAX_REPLAY: count(10_000).describe(
-    'Changes that a subscriber who resumes gets replayed; further back is RESYNC_REQUIRED.',
+    'Maximum number of changes that a resuming subscriber gets replayed; further back it gets RESYNC_REQUIRED.',
   ),
-  SEND_TIMEOUT_MS: count(10_000).describe('How long the outcome of an event is waited for before UNAVAILABLE.'),
+  SEND_TIMEOUT_MS: count(10_000).describe(
+    'Maximum time that a mutation waits for the outcome of its event; then it fails with UNAVAILABLE.',
+  ),
   DRAIN_MS: z.coerce
     .number()
     .int()
     .min(0)
-    .max(most)
+    .max(maxInteger)
     .default(0)
-    .describe('How long a gateway that stops says so on /health before it goes: 3000 behind a load balancer.'),
+    .describe(
+      'Time for which a stopping gateway fails /health before it closes its port: 3000 behind a load balancer.',
+    ),
   FLUSH_WINDOW_MS: z.coerce
     .number()
     .int()
     .min(0)
     .max(1_000)
     .default(2)
-    .describe('Frames of so many milliseconds leave a WebSocket in one write; 0: those of the same moment alone.'),
+    .describe(
+      'Window in which the frames of a WebSocket are batched into one write. 0 batches only frames of the same event loop turn.',
+    ),
   MAX_SOCKET_BUFFER_BYTES: count(1_048_576).describe(
-    'The most that waits for one client to read, in bytes, backlogs and a frame that is larger by itself aside; above it the client is closed with 1013 and resumes.',
+    'Maximum unread bytes per client; above it the socket is closed with 1013, and the client resumes. Backlogs, and a single frame above the limit, do not count.',
   ),
   MAX_NODE_BUFFER_BYTES: count(268_435_456).describe(
-    'The same for all clients of this process; above it signals are dropped, then the slowest are closed, at once where they are stuck.',
+    'Maximum unread bytes of all clients of this process; above it signals are dropped, then the slowest clients are closed.',
   ),
-  MATCH_LEASE_MS: count(15_000).describe('How long a place in the waiting queue lasts unless it is renewed.'),
-  MATCH_RELAX_MS: count(5_000).describe('After which wait anyone will do, without a shared tag.'),
-  MATCH_ABSENCE_MS: count(120_000).describe('How long one may stay away from a match before it ends.'),
-  PRESENCE_LEASE_MS: count(30_000).describe('How long users of a process that was killed stay online.'),
-  GRAVATAR: onOff('off').describe('on: pictures are fetched from Gravatar by this server, and kept.'),
-  RATE_LIMITS: onOff('on').describe('off: no rates, and no bound on connections. For load tests.'),
+  MATCH_LEASE_MS: count(15_000).describe('Lifetime of a place in the matching queue unless it is renewed.'),
+  MATCH_RELAX_MS: count(5_000).describe('How long to wait before matching without a shared tag.'),
+  MATCH_ABSENCE_MS: count(120_000).describe('Maximum absence from a match before it ends.'),
+  PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
+  GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
+  RATE_LIMITS: onOff('on').describe('off: no rate limits and no limit on connections. For load tests.'),
 });
 
-/** A variable as the docs show it. */
+/** An environment variable, as the docs show it. */
 export interface Setting {
   name: string;
-  /** As it is written in the environment; empty where it is unset unless given. */
+  /** Default value, as written in the environment; empty if the variable is unset by default. */
   fallback: string;
   description: string;
 }
 
-/** Every variable that is read, in the order of the docs. */
+/** Lists all environment variables, in the order of the docs. */
 export function listSettings(): Setting[] {
   return Object.entries(settings.shape).map(([name, schema]) => ({
     name,

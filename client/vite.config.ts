@@ -1,7 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
-/** Where `vite dev` finds the API: the gateway of `npm run dev`. */
+/** URL of the API for the development server: the gateway that `npm run dev` starts. */
 const gateway = 'http://localhost:4000';
 
 export default defineConfig({

@@ -1,6 +1,6 @@
-import type { NameKey } from '../api/domain/accounts.ts';
 import type { SignedIn } from '../api/domain/sessions.ts';
 import { storable } from '../api/domain/text.ts';
+import type { NameKey } from '../api/domain/user-reads.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
 import { builder, shareable } from './builder.ts';
 import type { Context } from './context.ts';
@@ -8,96 +8,101 @@ import { requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
 
-/** A user as the database has it. */
-export const User = builder.objectRef<UserRow>('User');
-/** A sign-in as the database has it. */
+/** A user, backed by its database row. `isSelf` is set on the user of a new session, who is not the viewer yet. */
+export const User = builder.objectRef<UserRow & { isSelf?: boolean }>('User');
+/** A sign-in, backed by its database row. */
 const DeviceSession = builder.objectRef<SessionRow>('DeviceSession');
 const Session = builder.objectRef<SignedIn>('Session');
 
 builder.node(User, {
-  description: 'Somebody: a guest, or a user with a password.',
+  description: 'A person: a guest, or a user who signs in with a password.',
   id: { resolve: ({ id }) => id },
   loadOne: (id, { viewer, loaders }) => (viewer === null ? null : loaders.user.load(id)),
   fields: (t) => ({
-    name: t.exposeString('name', { extensions: shareable, description: 'What the user is called; not unique.' }),
+    name: t.exposeString('name', {
+      extensions: shareable,
+      description: 'Display name, 1 to 50 characters. Names are not unique.',
+    }),
     avatarUrl: t.string({
       extensions: shareable,
       description:
-        "The user's picture, on this server always: what the user uploaded, else Gravatar's where the server is set to fetch it, else one drawn from the id.",
+        "URL of the user's picture. Always served by this server: the uploaded picture, else Gravatar if the server is configured to fetch it, else a drawing derived from the id.",
       resolve: (user, _args, { domain }) => domain.avatars.url(user),
     }),
     isGuest: t.boolean({
       extensions: shareable,
-      description: 'Has no password yet.',
+      description: 'True until the user registers with a password.',
       resolve: ({ passwordHash }) => passwordHash === null,
     }),
     lastSeenAt: t.field({
       type: 'DateTime',
       nullable: true,
       extensions: shareable,
-      description: 'When the last connection ended; null when there never was one.',
+      description: "Time at which the user's last connection ended. Null if there never was one.",
       resolve: async ({ id }, _args, { loaders }) => (await loaders.presentUser(id)).lastSeenAt,
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
       extensions: shareable,
-      description: 'When the user came to be.',
+      description: 'Time at which the user was created.',
     }),
     email: t.string({
       nullable: true,
-      description: 'The e-mail address. Null unless it is the viewer.',
+      description: 'E-mail address. Null unless the user is the viewer.',
       resolve: (user, _args, { viewer }) => (isOwn(user, viewer) ? user.email : null),
     }),
     isModerator: t.boolean({
       nullable: true,
-      description: 'May moderate the whole service. Null unless it is the viewer.',
+      description: 'Whether the user may moderate the whole service. Null unless the user is the viewer.',
       resolve: (user, _args, { viewer }) => (isOwn(user, viewer) ? user.isModerator : null),
     }),
   }),
 });
 
 Session.implement({
-  description: 'What signing in gives.',
+  description: 'Tokens of a new or refreshed sign-in.',
   fields: (t) => ({
     token: t.exposeString('token', {
-      description: "A JWT for `Authorization: Bearer …` and for the WebSocket's connection_init payload.",
+      description: 'JWT for the header `Authorization: Bearer …` and for the `connection_init` payload of a WebSocket.',
     }),
     refreshToken: t.exposeString('refreshToken', {
-      description: 'Exchange it by `refresh` before the token ends. It is used once.',
+      description: 'Token to pass to `refresh` before `expiresAt`. It works once.',
     }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the token ends.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Time at which `token` expires.' }),
     user: t.field({
       type: User,
-      description: 'Who signed in.',
-      resolve: async ({ userId }, _args, { domain }) => {
-        const user = await domain.accounts.byId(userId);
-        signedIn.add(user);
-        return user;
-      },
+      description: 'The user who signed in.',
+      resolve: async ({ userId }, _args, { domain }) => ({ ...(await domain.accounts.byId(userId)), isSelf: true }),
     }),
   }),
 });
 
-/** Users as the answers to their own signing in, for which there was no viewer yet. */
-const signedIn = new WeakSet<UserRow>();
-
-function isOwn(user: UserRow, viewer: Context['viewer']): boolean {
-  return user.id === viewer?.userId || signedIn.has(user);
+function isOwn({ id, isSelf = false }: typeof User.$inferType, viewer: Context['viewer']): boolean {
+  return isSelf || id === viewer?.userId;
 }
 
 builder.node(DeviceSession, {
-  description: 'One sign-in of one device.',
+  description: 'A sign-in on one device.',
   id: { resolve: ({ id }) => id },
   loadOne: (id, { viewer, domain }) => viewer && domain.accounts.session(viewer, id),
   fields: (t) => ({
-    device: t.exposeString('device', { description: 'What the device called itself.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it signed in.' }),
-    lastUsedAt: t.expose('lastUsedAt', { type: 'DateTime', description: 'When it got a token last.' }),
+    device: t.exposeString('device', {
+      description: 'Name of the device, as given at sign-in or derived from its user agent.',
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'Time of the sign-in.' }),
+    lastUsedAt: t.expose('lastUsedAt', {
+      type: 'DateTime',
+      description: 'Time at which the session last received a token.',
+    }),
     current: t.boolean({
-      description: 'It is the one that asks.',
+      description: 'True for the session that makes this request.',
       resolve: ({ id }, _args, { viewer }) => id === viewer?.sessionId,
     }),
-    revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true, description: 'When it was ended.' }),
+    revokedAt: t.expose('revokedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time at which the session was revoked. Null while it is active.',
+    }),
   }),
 });
 
@@ -105,7 +110,7 @@ builder.queryFields((t) => ({
   me: t.field({
     type: User,
     nullable: true,
-    description: 'The signed-in user; null when the request carries no token.',
+    description: 'The signed-in user. Null if the request has no token; UNAUTHENTICATED if its token is invalid.',
     resolve: (_root, _args, context) => {
       if (context.viewer === null && context.refusal === undefined) return null;
       return context.loaders.user.load(requireViewer(context).userId);
@@ -114,8 +119,8 @@ builder.queryFields((t) => ({
   user: t.field({
     type: User,
     nullable: true,
-    description: 'The user with that id; null when there is none.',
-    args: { id: t.arg.id({ required: true, description: 'Of a user.' }) },
+    description: 'The user with this id. Null if there is none.',
+    args: { id: t.arg.id({ required: true, description: 'Id of a user.' }) },
     resolve: (_root, { id }, context) => {
       requireViewer(context);
       const userId = findId('User', id);
@@ -126,8 +131,13 @@ builder.queryFields((t) => ({
     {
       type: User,
       nullable: true,
-      description: 'Users whose name begins so, for writing to them or inviting them.',
-      args: { search: t.arg.string({ required: true, description: 'The beginning of a name, in any case.' }) },
+      description: 'Users whose name starts with `search`: people to write to or to invite.',
+      args: {
+        search: t.arg.string({
+          required: true,
+          description: 'Beginning of a name; upper and lower case are the same.',
+        }),
+      },
       resolve: async (_root, { search, ...args }, context) => {
         requireViewer(context);
         const request = readPage(args, parseNameKey);
@@ -135,49 +145,56 @@ builder.queryFields((t) => ({
       },
     },
     { name: 'UserConnection', description: 'A page of users.' },
-    { name: 'UserEdge', description: 'A user that was found.' },
+    { name: 'UserEdge', description: 'A user found by name.' },
   ),
   sessions: t.field({
     type: [DeviceSession],
     nullable: true,
-    description: "The viewer's sign-ins, one a device, the newest first.",
+    description: "The viewer's active sessions, one per sign-in, newest first.",
     resolve: (_root, _args, context) => context.domain.accounts.sessions(requireViewer(context)),
   }),
 }));
 
 const RegisterInput = builder.inputType('RegisterInput', {
-  description: 'Who is to be a user.',
+  description: 'The account to create.',
   fields: (t) => ({
-    email: t.string({ required: true, description: 'To sign in with; nobody else sees it.' }),
-    password: t.string({ required: true, description: 'At least 8 characters.' }),
-    name: t.string({ required: true, description: 'What to be called: 1 to 50 characters.' }),
-    device: t.string({ description: 'What this device is called in `sessions`.' }),
+    email: t.string({ required: true, description: 'E-mail address to sign in with. Only the user sees it.' }),
+    password: t.string({ required: true, description: 'Password of at least 8 characters.' }),
+    name: t.string({ required: true, description: 'Display name, 1 to 50 characters.' }),
+    device: t.string({ description: 'Name of this device in `sessions`. Derived from the user agent if left out.' }),
   }),
 });
 
 const LoginInput = builder.inputType('LoginInput', {
-  description: 'Who signs in.',
+  description: 'Credentials of a registered user.',
   fields: (t) => ({
-    email: t.string({ required: true, description: 'As given to `register`, in any case.' }),
-    password: t.string({ required: true, description: 'As given to `register`.' }),
-    device: t.string({ description: 'What this device is called in `sessions`.' }),
+    email: t.string({
+      required: true,
+      description: 'E-mail address given to `register`; upper and lower case are the same.',
+    }),
+    password: t.string({ required: true, description: 'Password given to `register`.' }),
+    device: t.string({ description: 'Name of this device in `sessions`. Derived from the user agent if left out.' }),
   }),
 });
 
 const GuestInput = builder.inputType('GuestInput', {
-  description: 'Who wants to try it.',
+  description: 'The guest to create.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'What to be called: 1 to 50 characters.' }),
-    email: t.string({ description: 'For the picture alone, where the server fetches it from Gravatar.' }),
-    device: t.string({ description: 'What this device is called in `sessions`.' }),
+    name: t.string({ required: true, description: 'Display name, 1 to 50 characters.' }),
+    email: t.string({
+      description: 'E-mail address, used only to find a picture if the server is configured to fetch it from Gravatar.',
+    }),
+    device: t.string({ description: 'Name of this device in `sessions`. Derived from the user agent if left out.' }),
   }),
 });
 
 const ProfileInput = builder.inputType('ProfileInput', {
-  description: 'What to change of oneself; what is left out stays.',
+  description: "Changes to the viewer's profile. Fields that are left out stay as they are.",
   fields: (t) => ({
-    name: t.string({ description: 'What to be called: 1 to 50 characters.' }),
-    avatarId: t.id({ description: 'The picture to show: one that was uploaded without a channel.' }),
+    name: t.string({ description: 'New display name, 1 to 50 characters.' }),
+    avatarId: t.id({
+      description: "Id of a picture that was uploaded without a channel, to show as the user's picture.",
+    }),
   }),
 });
 
@@ -186,24 +203,26 @@ builder.mutationFields((t) => ({
     type: Session,
     nullable: true,
     description:
-      'A user with a password. A signed-in guest who registers keeps id, channels and history. A stale token is ignored.',
-    args: { input: t.arg({ type: RegisterInput, required: true, description: 'Who.' }) },
+      'Creates a user with a password and signs in. A signed-in guest who registers keeps id, channels and history. An expired token is ignored. CONFLICT if the e-mail address is taken.',
+    args: { input: t.arg({ type: RegisterInput, required: true, description: 'The account to create.' }) },
     resolve: (_root, { input }, { viewer, domain, ...origin }) =>
       domain.accounts.register(viewer, { ...input, device: input.device ?? null }, origin),
   }),
   login: t.field({
     type: Session,
     nullable: true,
-    description: 'Signs in with an e-mail address and a password. A stale token is ignored.',
-    args: { input: t.arg({ type: LoginInput, required: true, description: 'Who.' }) },
+    description:
+      "Signs in with an e-mail address and a password. An expired token is ignored. UNAUTHENTICATED if they don't match.",
+    args: { input: t.arg({ type: LoginInput, required: true, description: 'The credentials.' }) },
     resolve: (_root, { input }, { domain, ...origin }) =>
       domain.accounts.login({ ...input, device: input.device ?? null }, origin),
   }),
   guest: t.field({
     type: Session,
     nullable: true,
-    description: "A user with no password, for trying things and for strangers' matches. A stale token is ignored.",
-    args: { input: t.arg({ type: GuestInput, required: true, description: 'Who.' }) },
+    description:
+      'Creates a user without a password and signs in, for trying things and for matches with strangers. An expired token is ignored.',
+    args: { input: t.arg({ type: GuestInput, required: true, description: 'The guest to create.' }) },
     resolve: (_root, { input: { name, email, device } }, { domain, ...origin }) =>
       domain.accounts.guest({ name, email: email ?? null, device: device ?? null }, origin),
   }),
@@ -211,13 +230,13 @@ builder.mutationFields((t) => ({
     type: Session,
     nullable: true,
     description:
-      'A new token and a new refresh token for an old one. A retry with the old one within ten seconds, as long as its successor is unused, gives another successor; any other use of an old one ends the session. Live sockets of the session live on.',
-    args: { refreshToken: t.arg.string({ required: true, description: 'As given last.' }) },
+      'Exchanges a refresh token for a new token and a new refresh token. A retry with the old refresh token within ten seconds, while its successor is unused, returns another successor; any other reuse revokes the session. Live sockets of the session stay open.',
+    args: { refreshToken: t.arg.string({ required: true, description: 'The newest refresh token of the session.' }) },
     resolve: (_root, { refreshToken }, { domain }) => domain.accounts.refresh(refreshToken),
   }),
   logout: t.boolean({
     nullable: true,
-    description: 'Ends the present session and its live connections.',
+    description: 'Revokes the current session and closes its live connections.',
     resolve: async (_root, _args, context) => {
       await context.domain.accounts.logout(requireViewer(context));
       return true;
@@ -226,8 +245,8 @@ builder.mutationFields((t) => ({
   revokeSession: t.field({
     type: DeviceSession,
     nullable: true,
-    description: "Ends one of the viewer's sessions and closes its live connections, on every node, with 4403.",
-    args: { id: t.arg.id({ required: true, description: 'Of a session of `sessions`.' }) },
+    description: "Revokes one of the viewer's sessions and closes its live connections on every node with 4403.",
+    args: { id: t.arg.id({ required: true, description: "Id of one of the viewer's `sessions`." }) },
     resolve: (_root, { id }, context) =>
       context.domain.accounts.revokeSession(requireViewer(context), readId('DeviceSession', id)),
   }),
@@ -235,7 +254,7 @@ builder.mutationFields((t) => ({
     type: User,
     nullable: true,
     description: "Changes the viewer's name, picture, or both.",
-    args: { input: t.arg({ type: ProfileInput, required: true, description: 'What to change.' }) },
+    args: { input: t.arg({ type: ProfileInput, required: true, description: 'The changes.' }) },
     resolve: (_root, { input }, context) =>
       context.domain.accounts.updateProfile(requireViewer(context), {
         name: input.name ?? null,
@@ -245,10 +264,11 @@ builder.mutationFields((t) => ({
   changePassword: t.field({
     type: Session,
     nullable: true,
-    description: 'Sets another password. Ends every other session of the user.',
+    description:
+      'Sets a new password and revokes every other session of the user. BAD_USER_INPUT if `current` is wrong.',
     args: {
-      current: t.arg.string({ required: true, description: 'The present password.' }),
-      next: t.arg.string({ required: true, description: 'The new one: at least 8 characters.' }),
+      current: t.arg.string({ required: true, description: 'The current password.' }),
+      next: t.arg.string({ required: true, description: 'The new password, at least 8 characters.' }),
     },
     resolve: (_root, { current, next }, context) =>
       context.domain.accounts.changePassword(requireViewer(context), current, next),

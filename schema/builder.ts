@@ -7,26 +7,26 @@ import { decodeId, encodeId, type NodeType } from './ids.ts';
 /** A file part of a multipart request. */
 export interface FilePart {
   /**
-   * Waits until it comes in. Its stream is to be read to its end or destroyed.
-   * @throws BadUserInputError when it does not come, comes out of order, or was opened before
-   * @throws TooLargeError also by the stream, beyond the bound on files
+   * Waits for the file to arrive. Its stream must be read to the end or destroyed.
+   * @throws BadUserInputError if the file is missing, arrives out of order, or was opened before
+   * @throws TooLargeError if the file is larger than allowed; the stream may fail with it as well
    */
   open(): Promise<{ filename: string | undefined; body: Readable }>;
 }
 
 /**
- * For the `extensions` of a field whose value is the same for every member of the channel in which it is met: then those who
- * follow the channel share it. Without it a selection is executed for each of them.
+ * Field extension for values that are the same for every member of the channel they are selected in. A selection of such
+ * fields is executed once and shared by all its subscribers; any other is executed for each subscriber.
  */
 export const shareable = { isShareable: true };
 
 /**
- * The same for a field that leads to what another person wrote, whom a member may have blocked. Readers judge the event and
- * what hangs on it themselves, so that it is shared there; further down it is executed for each of them.
+ * Field extension for values written by another user, whom some members may have blocked. They are shared when selected on
+ * the event itself, where live delivery filters them for each reader; selected deeper, they are executed for each subscriber.
  */
 export const shareableOfEvent = { isShareable: 'ofEvent' };
 
-/** What every file of `schema/` adds its types and fields to. Fields are non-null unless they say otherwise. */
+/** The schema builder that every file of `schema/` adds its types and fields to. Fields are non-null by default. */
 export const builder = new SchemaBuilder<{
   Context: Context;
   DefaultFieldNullability: false;
@@ -43,7 +43,7 @@ export const builder = new SchemaBuilder<{
   relay: {
     cursorType: 'String',
     idFieldOptions: {
-      description: 'Opaque and globally unique; ask for it again through `node`.',
+      description: 'Opaque and globally unique. Pass it to `node` to fetch the object again.',
       extensions: shareable,
     },
     encodeGlobalID: (type, uuids) => encodeId(type as NodeType, String(uuids)),
@@ -51,38 +51,42 @@ export const builder = new SchemaBuilder<{
       const { type, uuids } = decodeId(id) ?? { type: 'Unknown', uuids: '' };
       return { typename: type, id: uuids };
     },
-    nodeTypeOptions: { description: 'Anything with an id that can be asked for through `node`.' },
+    nodeTypeOptions: { description: 'An object with an id that `node` can fetch.' },
     nodeQueryOptions: {
-      description:
-        'The object with that id, of whichever type; null when there is none or the viewer may not know of it.',
-      args: { id: { description: 'An `id` that this server gave.' } },
+      description: 'The object with this id, of any type. Null if it does not exist or the viewer has no access to it.',
+      args: { id: { description: 'An `id` from an earlier response.' } },
       resolve: (_root, { id }, _context, _info, resolveNode) => (id.typename === 'Unknown' ? null : resolveNode(id)),
     },
     nodesQueryOptions: false,
     nodesOnConnection: { description: 'The nodes of the page.' },
     edgesFieldOptions: {
-      description: 'The page, each node with its cursor.',
+      description: 'The nodes of the page, each with its cursor.',
       nullable: { list: false, items: false },
     },
-    nodeFieldOptions: { description: 'What the edge leads to.', nullable: false },
-    cursorFieldOptions: { description: 'Pass as `after` or `before` to continue from here.' },
-    pageInfoTypeOptions: { description: 'Where a page stands in its connection.' },
-    pageInfoFieldOptions: { description: 'Whether there is more on either side, and from where to ask for it.' },
-    hasNextPageFieldOptions: { description: 'There is more after `endCursor`.' },
-    hasPreviousPageFieldOptions: { description: 'There is more before `startCursor`.' },
-    startCursorFieldOptions: { description: 'Of the first edge; pass as `before`.' },
-    endCursorFieldOptions: { description: 'Of the last edge; pass as `after`.' },
-    firstArgOptions: {
-      description: 'At most so many from the beginning (or after `after`); 50 unless asked, at most 100.',
+    nodeFieldOptions: { description: 'The node of this edge.', nullable: false },
+    cursorFieldOptions: { description: 'Pass as `after` or `before` to continue from this edge.' },
+    pageInfoTypeOptions: { description: 'Position of a page in its connection.' },
+    pageInfoFieldOptions: { description: 'Whether there are more pages, and the cursors to fetch them with.' },
+    hasNextPageFieldOptions: { description: 'Whether there are nodes after `endCursor`.' },
+    hasPreviousPageFieldOptions: { description: 'Whether there are nodes before `startCursor`.' },
+    startCursorFieldOptions: {
+      description: 'Cursor of the first edge. Pass it as `before` to fetch the previous page.',
     },
-    afterArgOptions: { description: 'Only what comes after this cursor.' },
-    lastArgOptions: { description: 'At most so many from the end (or before `before`); at most 100.' },
-    beforeArgOptions: { description: 'Only what comes before this cursor.' },
+    endCursorFieldOptions: { description: 'Cursor of the last edge. Pass it as `after` to fetch the next page.' },
+    firstArgOptions: {
+      description: 'Number of nodes to return from the beginning, or from `after`: at most 100, 50 by default.',
+    },
+    afterArgOptions: { description: 'Returns only nodes after this cursor.' },
+    lastArgOptions: { description: 'Number of nodes to return from the end, or before `before`: at most 100.' },
+    beforeArgOptions: { description: 'Returns only nodes before this cursor.' },
   },
 });
 
-builder.queryType({ description: 'What can be read.' });
-builder.mutationType({ description: 'What can be done. Every field answers null with an error when it was refused.' });
+builder.queryType({ description: 'Everything that can be read.' });
+builder.mutationType({
+  description:
+    'Everything that can be done. Every field is nullable: a mutation that fails is null with an error and leaves the others alone.',
+});
 builder.subscriptionType({
-  description: 'What can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.',
+  description: 'Everything that can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.',
 });

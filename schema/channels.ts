@@ -1,3 +1,4 @@
+import { canReadChannel, canSeeChannel } from '../api/domain/access.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
 import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
@@ -7,81 +8,91 @@ import { builder, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
+import { readerOf } from './reader.ts';
 
 const ChannelKind = builder.enumType('ChannelKind', {
-  description: 'What kind of place a channel is.',
+  description: 'Kind of a channel.',
   values: {
-    ROOM: { description: 'A named place for many.' },
-    DIRECT: { description: 'The one place between two users.' },
-    MATCH: { description: 'Where two strangers meet, until one of them leaves.' },
+    ROOM: { description: 'A named channel for many people.' },
+    DIRECT: { description: 'The one channel between two users.' },
+    MATCH: { description: 'A channel for two matched strangers, until one of them leaves.' },
   } satisfies Record<(typeof channelKinds)[number], object>,
 });
 
 const Visibility = builder.enumType('Visibility', {
-  description: 'Who may find a room.',
+  description: 'Whether a room is listed and open to everybody.',
   values: {
-    PUBLIC: { description: 'Listed in `rooms`; anyone may join.' },
-    PRIVATE: { description: 'Known to its members alone, who invite others. Direct channels and matches always are.' },
+    PUBLIC: { description: 'Listed in `rooms`, and anyone may join.' },
+    PRIVATE: {
+      description:
+        'Visible to its members only; others need an invitation. Direct channels and matches are always private.',
+    },
   } satisfies Record<(typeof visibilities)[number], object>,
 });
 
 const MemberRole = builder.enumType('MemberRole', {
-  description: 'What a member may do.',
+  description: 'Role of a member in a room.',
   values: {
-    OWNER: { description: 'Renames and closes the room.' },
-    MODERATOR: { description: 'Keeps order in the room.' },
-    MEMBER: { description: 'Reads and writes.' },
+    OWNER: { description: 'May rename and close the room.' },
+    MODERATOR: { description: 'May moderate the room.' },
+    MEMBER: { description: 'May read and write.' },
   } satisfies Record<(typeof memberRoles)[number], object>,
 });
 
-/** A channel as the database has it. */
+/** A channel, backed by its database row. */
 export const Channel = builder.objectRef<ChannelRow>('Channel');
-/** An active membership. */
+/** A user's active membership of a channel. */
 export const Membership = builder.objectRef<MembershipRow>('Membership');
 
 builder.node(Channel, {
-  description: 'A place where people talk: a room, a direct channel, or a match.',
+  description: 'A place where people talk: a room, a direct channel or a match.',
   id: { resolve: ({ id }) => id },
   loadOne: (id, context) => visibleChannel(context, id),
   fields: (t) => ({
     kind: t.field({
       type: ChannelKind,
       extensions: shareable,
-      description: 'Room, direct channel or match.',
+      description: 'Whether this is a room, a direct channel or a match.',
       resolve: ({ kind }) => kind,
     }),
     visibility: t.field({
       type: Visibility,
       extensions: shareable,
-      description: 'Who may find it.',
+      description: 'Whether the channel is listed and open to everybody.',
       resolve: ({ visibility }) => visibility,
     }),
     name: t.string({
       nullable: true,
       extensions: shareable,
-      description: 'Of a room; null for the other kinds, and where the viewer may not know of it any more.',
-      resolve: async (channel, _args, context) => ((await isVisible(context, channel)) ? channel.name : null),
+      description: 'Name of a room. Null for direct channels and matches, and if the viewer no longer has access.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.name : null,
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', extensions: shareable, description: 'When it was opened.' }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      extensions: shareable,
+      description: 'Time at which the channel was opened.',
+    }),
     closedAt: t.expose('closedAt', {
       type: 'DateTime',
       nullable: true,
       extensions: shareable,
       description:
-        'Since when nobody can write here any more: the match was left, or the room closed. Its history stays.',
+        'Set when nobody can send any longer: the match was left, or the room was closed. The history stays.',
     }),
     memberCount: t.int({
       extensions: shareable,
-      description: 'How many members it has; 0 where the viewer may not know of it any more.',
-      resolve: async (channel, _args, context) => ((await isVisible(context, channel)) ? channel.memberCount : 0),
+      description: 'Number of members. 0 if the viewer no longer has access.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.memberCount : 0,
     }),
     members: t.connection(
       {
         type: User,
         nullable: true,
-        description: 'The members, longest standing first. Null for who is not a member.',
+        description: 'The members, longest standing first. Null if the viewer is not a member.',
         resolve: async (channel, args, context) => {
-          if ((await viewerMembership(context, channel.id)) === null) return null;
+          if (!(await canReadChannel(readerOf(context), channel.id))) return null;
           const request = readPage(args, parseTimeKey);
           const page = await context.loaders.members.load({ channelId: channel.id, request });
           if (page === null) return null;
@@ -99,11 +110,11 @@ builder.node(Channel, {
       { description: 'A page of members.' },
       {
         name: 'ChannelMembersEdge',
-        description: 'A member and the membership.',
+        description: 'A member, with the membership.',
         fields: (edge) => ({
           membership: edge.field({
             type: Membership,
-            description: 'What the user is in this channel.',
+            description: "The user's membership of this channel.",
             resolve: (parent) => (parent as unknown as { membership: MembershipRow }).membership,
           }),
         }),
@@ -112,7 +123,8 @@ builder.node(Channel, {
     peer: t.field({
       type: User,
       nullable: true,
-      description: 'The other one of a direct channel or a match; null in rooms, and for who is not a member.',
+      description:
+        'The other member of a direct channel or a match. Null for rooms, and if the viewer is not a member.',
       resolve: async ({ id, kind }, _args, { loaders }) => {
         const peer = kind === 'ROOM' ? null : await loaders.peer.load(id);
         return peer && loaders.user.load(peer.userId);
@@ -121,34 +133,42 @@ builder.node(Channel, {
     viewerMembership: t.field({
       type: Membership,
       nullable: true,
-      description: 'What the viewer is here; null when not a member.',
+      description: "The viewer's membership of this channel. Null if the viewer is not a member.",
       resolve: ({ id }, _args, context) => viewerMembership(context, id),
     }),
   }),
 });
 
 builder.node(Membership, {
-  description: 'What a user is in one channel.',
+  description: "A user's membership of one channel.",
   id: { resolve: ({ channelId, userId }) => `${channelId}:${userId}` },
   loadOne: async (key, context) => {
     const [channelId = ''] = key.split(':');
-    return (await viewerMembership(context, channelId)) && context.loaders.membership.load(key);
+    return (await canReadChannel(readerOf(context), channelId)) ? context.loaders.membership.load(key) : null;
   },
   fields: (t) => ({
     user: t.field({
       type: User,
-      description: 'Whose membership it is.',
+      description: 'The member.',
       resolve: ({ userId }, _args, { loaders }) => loaders.presentUser(userId),
     }),
     channel: t.field({
       type: Channel,
-      description: 'Where.',
+      description: 'The channel.',
       resolve: ({ channelId }, _args, { loaders }) => loaders.presentChannel(channelId),
     }),
-    role: t.field({ type: MemberRole, description: 'What the member may do.', resolve: ({ role }) => role }),
-    joinedAt: t.expose('joinedAt', { type: 'DateTime', description: 'Since when; a return counts anew.' }),
+    role: t.field({
+      type: MemberRole,
+      description: 'Role of the member in this channel.',
+      resolve: ({ role }) => role,
+    }),
+    joinedAt: t.expose('joinedAt', {
+      type: 'DateTime',
+      description: 'Time at which the user joined; after leaving and returning, the time of the return.',
+    }),
     seenSeq: t.exposeInt('seenSeq', {
-      description: "Everything up to this `seq` has been seen by the member. It begins at the member's own joining.",
+      description:
+        "The member has seen everything up to this `seq`. It starts at the entry of the member's own joining.",
     }),
   }),
 });
@@ -158,7 +178,7 @@ builder.objectField(User, 'channels', (t) =>
     {
       type: Channel,
       nullable: true,
-      description: "The viewer's own channels, latest activity first. Null on others.",
+      description: "The viewer's channels, most recent activity first. Null unless the user is the viewer.",
       resolve: async (user, args, { viewer, domain }) => {
         if (user.id !== viewer?.userId) return null;
         const request = readPage(args, parseTimeKey);
@@ -174,16 +194,20 @@ builder.queryFields((t) => ({
   channel: t.field({
     type: Channel,
     nullable: true,
-    description: 'The channel with that id; null when there is none or the viewer may not know of it.',
-    args: { id: t.arg.id({ required: true, description: 'Of a channel.' }) },
+    description: 'The channel with this id. Null if it does not exist or the viewer has no access to it.',
+    args: { id: t.arg.id({ required: true, description: 'Id of a channel.' }) },
     resolve: (_root, { id }, context) => visibleChannel(context, findId('Channel', id)),
   }),
   rooms: t.connection(
     {
       type: Channel,
       nullable: true,
-      description: 'Open public rooms, newest activity first.',
-      args: { search: t.arg.string({ description: 'Only rooms whose name contains this, in any case.' }) },
+      description: 'Open public rooms, most recent activity first.',
+      args: {
+        search: t.arg.string({
+          description: 'Returns only rooms whose name contains this text; upper and lower case are the same.',
+        }),
+      },
       resolve: async (_root, { search, ...args }, context) => {
         requireViewer(context);
         const request = readPage(args, parseTimeKey);
@@ -191,27 +215,33 @@ builder.queryFields((t) => ({
       },
     },
     { name: 'RoomConnection', description: 'A page of rooms.' },
-    { name: 'RoomEdge', description: 'A room in its list.' },
+    { name: 'RoomEdge', description: 'A room found in the list.' },
   ),
 }));
 
 const CreateRoomInput = builder.inputType('CreateRoomInput', {
-  description: 'A room to open.',
+  description: 'The room to open.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'What it is called: 1 to 80 characters.' }),
-    visibility: t.field({ type: Visibility, defaultValue: 'PUBLIC', description: 'Who may find it.' }),
-    clientId: t.string({ description: 'Makes a retry harmless: the same one gives the same room.' }),
+    name: t.string({ required: true, description: 'Name of the room, 1 to 80 characters.' }),
+    visibility: t.field({
+      type: Visibility,
+      defaultValue: 'PUBLIC',
+      description: 'Whether the room is listed and open to everybody.',
+    }),
+    clientId: t.string({
+      description: 'Idempotency key, 1 to 128 characters: a retry with the same key returns the same room.',
+    }),
   }),
 });
 
 builder.mutationFields((t) => {
-  const channelId = t.arg.id({ required: true, description: 'Of the channel.' });
+  const channelId = t.arg.id({ required: true, description: 'Id of the channel.' });
   return {
     createRoom: t.field({
       type: Channel,
       nullable: true,
-      description: 'Opens a room; the viewer is its owner.',
-      args: { input: t.arg({ type: CreateRoomInput, required: true, description: 'What it is to be.' }) },
+      description: 'Opens a room with the viewer as its owner.',
+      args: { input: t.arg({ type: CreateRoomInput, required: true, description: 'The room to open.' }) },
       resolve: (_root, { input: { name, visibility, clientId } }, context) =>
         context.domain.channels.createRoom(requireViewer(context), {
           name,
@@ -222,11 +252,14 @@ builder.mutationFields((t) => {
     updateRoom: t.field({
       type: Channel,
       nullable: true,
-      description: 'Changes the name of a room, its visibility, or both. By its owner.',
+      description: "Changes a room's name, visibility, or both. FORBIDDEN unless the viewer is the owner.",
       args: {
         channelId,
-        name: t.arg.string({ description: 'The new name: 1 to 80 characters.' }),
-        visibility: t.arg({ type: Visibility, description: 'Who may find it from now on.' }),
+        name: t.arg.string({ description: 'New name, 1 to 80 characters.' }),
+        visibility: t.arg({
+          type: Visibility,
+          description: 'Whether the room is listed and open to everybody from now on.',
+        }),
       },
       resolve: (_root, { channelId: id, name, visibility }, context) =>
         context.domain.channels.updateRoom(requireViewer(context), readId('Channel', id), {
@@ -237,7 +270,8 @@ builder.mutationFields((t) => {
     closeRoom: t.field({
       type: Channel,
       nullable: true,
-      description: 'Ends a room: nobody can write any more, its history stays. By its owner.',
+      description:
+        'Closes a room: nobody can send any longer, and the history stays. FORBIDDEN unless the viewer is the owner.',
       args: { channelId },
       resolve: (_root, { channelId: id }, context) =>
         context.domain.channels.closeRoom(requireViewer(context), readId('Channel', id)),
@@ -245,7 +279,7 @@ builder.mutationFields((t) => {
     joinRoom: t.field({
       type: Channel,
       nullable: true,
-      description: 'Makes the viewer a member of a public room. Who is one already stays one.',
+      description: 'Makes the viewer a member of a public room. Does nothing if the viewer is a member already.',
       args: { channelId },
       resolve: (_root, { channelId: id }, context) =>
         context.domain.channels.joinRoom(requireViewer(context), readId('Channel', id)),
@@ -253,16 +287,16 @@ builder.mutationFields((t) => {
     invite: t.field({
       type: Channel,
       nullable: true,
-      description: 'Makes somebody a member at once. By any member; how one gets into a private room.',
-      args: { channelId, userId: t.arg.id({ required: true, description: 'Who is to be a member.' }) },
+      description: 'Makes a user a member of a room at once: the way into a private room. Any member may invite.',
+      args: { channelId, userId: t.arg.id({ required: true, description: 'Id of the user to add.' }) },
       resolve: (_root, { channelId: id, userId }, context) =>
         context.domain.channels.invite(requireViewer(context), readId('Channel', id), readId('User', userId)),
     }),
     openDirect: t.field({
       type: Channel,
       nullable: true,
-      description: 'The one direct channel between the viewer and somebody; opened on first use.',
-      args: { userId: t.arg.id({ required: true, description: 'Whom to talk to.' }) },
+      description: 'Returns the one direct channel between the viewer and a user, and opens it on first use.',
+      args: { userId: t.arg.id({ required: true, description: 'Id of the other user.' }) },
       resolve: (_root, { userId }, context) =>
         context.domain.channels.openDirect(requireViewer(context), readId('User', userId)),
     }),
@@ -270,7 +304,7 @@ builder.mutationFields((t) => {
       type: Channel,
       nullable: true,
       description:
-        'Ends the membership in a room or a match. An owner who leaves hands the room to the member of the highest role and longest standing; the last to leave closes it.',
+        "Ends the viewer's membership of a room or a match. An owner who leaves hands the room to the member of the highest role and longest standing; the last member to leave closes it.",
       args: { channelId },
       resolve: (_root, { channelId: id }, context) =>
         context.domain.channels.leaveChannel(requireViewer(context), readId('Channel', id)),
@@ -282,29 +316,20 @@ builder.subscriptionField('channels', (t) =>
   t.field({
     type: Channel,
     description:
-      "One of the viewer's channels whenever it was joined or left (then `viewerMembership` is null), or its last message, unread count or state changed; at most about once a second each.",
+      "The viewer's channel list, live: a channel's present state whenever the viewer joined or left it, or its last message, unread count or state changed, at most once a second per channel. `viewerMembership` is null for a channel that the viewer left.",
     subscribe: (_root, _args, context) => context.domain.channelList.follow(requireViewer(context)),
     resolve: (channelId, _args, { loaders }) => loaders.presentChannel(channelId),
   }),
 );
 
-/** The viewer's active membership in a channel, or null. */
-export async function viewerMembership({ viewer, loaders }: Context, channelId: string): Promise<MembershipRow | null> {
+/** Returns the viewer's active membership of a channel; null when there is none. */
+async function viewerMembership({ viewer, loaders }: Context, channelId: string): Promise<MembershipRow | null> {
   return viewer === null ? null : loaders.membership.load(`${channelId}:${viewer.userId}`);
 }
 
 async function visibleChannel(context: Context, id: string | null): Promise<ChannelRow | null> {
   const channel = id === null || context.viewer === null ? null : await context.loaders.channel.load(id);
-  return channel && (await isVisible(context, channel)) ? channel : null;
-}
-
-/** Whether a channel's history is for this viewer, or for those for whom the answer is made. */
-export async function isMember(context: Context, channelId: string): Promise<boolean> {
-  return context.memberOf === channelId || (await viewerMembership(context, channelId)) !== null;
-}
-
-async function isVisible(context: Context, { id, kind, visibility }: ChannelRow): Promise<boolean> {
-  return (kind === 'ROOM' && visibility === 'PUBLIC') || isMember(context, id);
+  return channel && (await canSeeChannel(readerOf(context), channel)) ? channel : null;
 }
 
 function timeKey({ at, id }: TimeKey): string {

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../api/errors.ts';
 import { builder } from './builder.ts';
 
-/** Codes that GraphQL itself gives. */
+/** Codes for errors of GraphQL itself. */
 type OwnCode =
   | 'INTERNAL_SERVER_ERROR'
   | 'GRAPHQL_PARSE_FAILED'
@@ -11,31 +11,34 @@ type OwnCode =
 
 builder.enumType('ErrorCode', {
   description:
-    "What `errors[].extensions.code` says. A place that the viewer may not know of (a private room, others' direct channel or match) is NOT_FOUND, never FORBIDDEN.",
+    'Values of `errors[].extensions.code`. A channel that the viewer has no access to (a private room, a direct channel or match of others) is NOT_FOUND, never FORBIDDEN.',
   values: {
-    UNAUTHENTICATED: { description: 'No token, or one that is not valid any more: sign in, or refresh it.' },
+    UNAUTHENTICATED: { description: 'No token, or a token that is no longer valid: sign in or refresh it.' },
     FORBIDDEN: { description: 'Signed in, but not allowed.' },
-    NOT_FOUND: { description: 'Something that is not there, or that the viewer may not know of.' },
+    NOT_FOUND: { description: 'Does not exist, or the viewer has no access to it.' },
     BAD_USER_INPUT: {
-      description: 'Arguments that cannot be accepted: `extensions.fields` lists `{ path, message }`.',
+      description: 'Invalid arguments: `extensions.fields` lists `{ path, message }` for each.',
     },
     CONFLICT: {
-      description: 'What is there stands against it: an address that is taken, a closed channel, an edit meanwhile.',
+      description:
+        'The present state forbids the change: an e-mail address that is taken, a closed channel, a message edited in the meantime.',
     },
     TOO_LARGE: { description: 'More than `extensions.limit` bytes.' },
-    RATE_LIMITED: { description: 'Too often: try again after `extensions.retryAfterMs`.' },
+    RATE_LIMITED: { description: 'Too many requests: try again after `extensions.retryAfterMs` milliseconds.' },
     RESYNC_REQUIRED: {
       description:
-        '`after` is too far back, was trimmed, or lies beyond the newest change: drop what is cached of the channel, load the newest page, subscribe from its `position`.',
+        "`after` is further back than a subscription replays, was trimmed, or lies beyond the newest position: drop the channel's cached messages, load the newest page, and subscribe from its `position`.",
     },
     UNAVAILABLE: {
       description:
-        'Something behind the server is away or slow, or the outcome is not known yet: trying again is right.',
+        'A backing service is away or slow, or the outcome is not known yet. Try again: `extensions.retryable` is true.',
     },
-    INTERNAL_SERVER_ERROR: { description: 'A fault of the server: `extensions.requestId` finds it in its log.' },
-    GRAPHQL_PARSE_FAILED: { description: 'The document is not GraphQL.' },
-    GRAPHQL_VALIDATION_FAILED: { description: 'The document does not fit the schema.' },
-    BAD_REQUEST: { description: 'The request cannot be read, or asks for more than the server answers at once.' },
-    PERSISTED_QUERY_NOT_FOUND: { description: 'The server does not know this query by its hash: send it whole.' },
+    INTERNAL_SERVER_ERROR: {
+      description: 'Unexpected error of the server. Quote `extensions.requestId` when you report it.',
+    },
+    GRAPHQL_PARSE_FAILED: { description: 'The document is not valid GraphQL syntax.' },
+    GRAPHQL_VALIDATION_FAILED: { description: 'The document does not match the schema.' },
+    BAD_REQUEST: { description: 'The request is malformed, or costs more than the server executes at once.' },
+    PERSISTED_QUERY_NOT_FOUND: { description: 'No query with this hash is known: send the query text along with it.' },
   } satisfies Record<ErrorCode | OwnCode, object>,
 });

@@ -1,7 +1,7 @@
 import { validate } from 'uuid';
 import { NotFoundError } from '../api/errors.ts';
 
-/** The types that `node` finds, each with the letter that its ids begin with. */
+/** Types that `node` can fetch, each with the letter that its ids begin with. */
 const prefixes = {
   User: 'u',
   Channel: 'c',
@@ -20,8 +20,8 @@ const lastDigits = 'AQgw';
 const form = new RegExp(`^([a-z])_((?:[\\w-]{${uuidLength}}){1,2})$`);
 
 /**
- * The opaque id of an object: its type's letter, `_`, and its UUIDs in base64url.
- * @param uuids one UUID; of a Membership two, separated by a colon: the channel's and the user's
+ * Returns the opaque id of an object: its type's letter, `_`, and its UUIDs in base64url.
+ * @param uuids one UUID; for a Membership the channel's and the user's, separated by a colon
  */
 export function encodeId(type: NodeType, uuids: string): string {
   const separator = uuids.indexOf(':');
@@ -33,12 +33,12 @@ function shorten(uuid: string): string {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url');
 }
 
-/** Whether a text is a UUID as it is stored. */
+/** Whether a text is a UUID in the form that the database stores. */
 export function isUuid(text: string | undefined): text is string {
   return validate(text);
 }
 
-/** What an id names, in the form that `encodeId` takes; null when it is not an id of this server. */
+/** Returns type and UUIDs of an id, in the form that `encodeId` takes; null if it is not an id of this server. */
 export function decodeId(id: string): { type: NodeType; uuids: string } | null {
   const [, prefix, body] = form.exec(id) ?? [];
   const type = prefix === undefined ? undefined : types.get(prefix);
@@ -49,24 +49,24 @@ export function decodeId(id: string): { type: NodeType; uuids: string } | null {
   return uuids.every(isUuid) ? { type, uuids: uuids.join(':') } : null;
 }
 
-/** The UUID of an id of that type; null when it is no such id. */
+/** Returns the UUID of an id of the given type; null if it is not one. */
 export function findId(type: NodeType, id: string): string | null {
   const decoded = decodeId(id);
   return decoded?.type === type ? decoded.uuids : null;
 }
 
 /**
- * The UUID of an id of that type.
- * @throws NotFoundError when it is no such id
+ * Returns the UUID of an id of the given type.
+ * @throws NotFoundError if it is not one
  */
 export function readId(type: NodeType, id: string): string {
   const uuid = findId(type, id);
   if (uuid === null)
-    throw new NotFoundError(`There is no ${type.toLowerCase()} with the id ${JSON.stringify(id.slice(0, 64))}.`);
+    throw new NotFoundError(`${type} not found: ${JSON.stringify(id.slice(0, 64))} is not the id of one.`);
   return uuid;
 }
 
-/** The UUID that 22 digits of base64url stand for. The last has bits to spare, which are zero: a UUID has one spelling alone. */
+/** Decodes 22 characters of base64url. The spare bits of the last one must be zero, so that a UUID has a single spelling. */
 function lengthen(part: string): string | undefined {
   if (!lastDigits.includes(part.slice(-1))) return undefined;
   const hex = Buffer.from(part, 'base64url').toString('hex');

@@ -10,7 +10,7 @@ import './receipts.ts';
 import './scalars.ts';
 import './uploads.ts';
 import { builder } from './builder.ts';
-import { renewLoaders } from './loaders.ts';
+import { renewLoaders } from './fresh-loaders.ts';
 
-/** The whole schema. */
+/** The GraphQL schema of Parley. */
 export const schema = renewLoaders(builder.toSchema());

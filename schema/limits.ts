@@ -1,25 +1,21 @@
 import { builder } from './builder.ts';
+import type { LimitValues } from './domain.ts';
 import { maxPageSize } from './pages.ts';
-
-/** The bounds that a client should know; those of reactions and retention come with what they bound. */
-export interface LimitValues {
-  messageBytes: number;
-  uploadBytes: number;
-  attachments: number;
-  replay: number;
-}
 
 const Limits = builder.objectRef<LimitValues>('Limits');
 
 Limits.implement({
-  description: 'The bounds of this server that a client should know.',
+  description: 'Bounds of this server that a client should know.',
   fields: (t) => ({
-    messageBytes: t.exposeInt('messageBytes', { description: 'Of the text of one message, in UTF-8.' }),
-    uploadBytes: t.exposeInt('uploadBytes', { description: 'Of one file.' }),
-    attachments: t.exposeInt('attachments', { description: 'Files of one message.' }),
-    pageSize: t.int({ description: 'The most that one page of a connection holds.', resolve: () => maxPageSize }),
+    messageBytes: t.exposeInt('messageBytes', {
+      description: "Maximum length of a message's text, in bytes of UTF-8.",
+    }),
+    uploadBytes: t.exposeInt('uploadBytes', { description: 'Maximum size of one file, in bytes.' }),
+    attachments: t.exposeInt('attachments', { description: 'Maximum number of files per message.' }),
+    pageSize: t.int({ description: 'Maximum number of nodes per page of a connection.', resolve: () => maxPageSize }),
     replay: t.exposeInt('replay', {
-      description: 'How many changes a subscription replays; who is further behind gets RESYNC_REQUIRED.',
+      description:
+        'Maximum number of changes that a subscription replays; a client further behind gets RESYNC_REQUIRED.',
     }),
   }),
 });
@@ -27,7 +23,7 @@ Limits.implement({
 builder.queryField('limits', (t) =>
   t.field({
     type: Limits,
-    description: 'The bounds of this server that a client should know.',
+    description: 'Bounds of this server that a client should know.',
     resolve: (_root, _args, { domain }) => domain.limits,
   }),
 );

@@ -1,17 +1,16 @@
 import DataLoader from 'dataloader';
-import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Viewer } from '../api/domain/auth.ts';
 import type { PageRequest, TimeKey } from '../api/domain/pages.ts';
 import type { Channel as ChannelRow, User as UserRow } from '../prisma/generated/client.ts';
-import type { Context, Domain } from './context.ts';
+import type { Domain } from './domain.ts';
 
-/** Stands for who is not signed in: a member of nothing. */
-const nobody = '00000000-0000-0000-0000-000000000000';
+/** User id for requests without a viewer: it is a member of no channel. */
+const noUserId = '00000000-0000-0000-0000-000000000000';
 
-/** Of whom and what loaders are made. */
+/** The operation that loaders belong to. */
 interface Owner {
   domain: Domain;
-  /** Whose unread counts and seen marks are loaded; without one they are null. */
+  /** The user whose unread counts, blocks and peers are loaded; null loads none. */
   viewer: Viewer | null;
 }
 
@@ -38,7 +37,7 @@ const makers = {
       async (ids) => [...(await domain.presence.online(ids))],
       (id) => id,
     ),
-  /** Keyed `channel:user`; active memberships alone. */
+  /** Active memberships, keyed `channelId:userId`. */
   membership: ({ domain }: Owner) =>
     byKey(
       (keys) => domain.channels.memberships(keys),
@@ -47,17 +46,17 @@ const makers = {
   /** Pages of members. */
   members: ({ domain }: Owner) =>
     byRequest((channelIds, request: PageRequest<TimeKey>) => domain.channels.members(channelIds, request)),
-  /** Pages of history; the error for who is no member. */
+  /** Pages of history by channel; an error for channels that the viewer is not a member of. */
   history: ({ domain, viewer }: Owner) =>
     byRequest((channelIds, request: PageRequest<number>) =>
-      domain.messages.pages(channelIds, viewer?.userId ?? nobody, request),
+      domain.messages.pages(channelIds, viewer?.userId ?? noUserId, request),
     ),
-  /** What changed in each channel; the error for who is no member. */
+  /** Pages of changes by channel; an error for channels that the viewer is not a member of. */
   changes: ({ domain, viewer }: Owner) =>
     byRequest((channelIds, request: { after: number; limit: number }) =>
-      domain.messages.changesOf(channelIds, viewer?.userId ?? nobody, request),
+      domain.messages.changesOf(channelIds, viewer?.userId ?? noUserId, request),
     ),
-  /** By channel. */
+  /** Ids of members, by channel. */
   memberIds: ({ domain }: Owner) =>
     byKey(
       (channelIds) => domain.channels.memberIds(channelIds),
@@ -70,22 +69,22 @@ const makers = {
     ),
   lastEntry: ({ domain, viewer }: Owner) =>
     byKey(
-      (channelIds) => domain.messages.lastOf(channelIds, viewer?.userId ?? nobody),
+      (channelIds) => domain.messages.lastOf(channelIds, viewer?.userId ?? noUserId),
       ({ channelId }) => channelId,
     ),
-  /** Whom the viewer has blocked. */
+  /** Users that the viewer has blocked. */
   blocked: ({ domain, viewer }: Owner) =>
     byKey(
       async (ids) => (viewer === null ? [] : domain.moderation.blockedAmong(viewer.userId, ids)),
       (id) => id,
     ),
-  /** The viewer's counterpart, by direct channel or match. */
+  /** The other member of a direct channel or match, by channel. */
   peer: ({ domain, viewer }: Owner) =>
     byKey(
       async (ids) => (viewer === null ? [] : domain.channels.peers(viewer.userId, ids)),
       ({ channelId }) => channelId,
     ),
-  /** What the viewer has not seen, by channel. */
+  /** The viewer's unread entries, by channel. */
   unread: ({ domain, viewer }: Owner) =>
     byKey(
       async (ids) => (viewer === null ? [] : domain.receipts.unread(viewer.userId, ids)),
@@ -95,16 +94,17 @@ const makers = {
 
 type Made = { readonly [Name in keyof typeof makers]: ReturnType<(typeof makers)[Name]> };
 
-/** What resolvers look up by key, batched: however many objects an answer has, each loader asks the database once a level. */
+/** Look-ups by key for resolvers. Each loader queries the database once per level of a response, however many objects it has. */
 export interface Loaders extends Made {
-  /** What a row refers to: it is there. */
+  /** Loads a user that another row refers to, so that it must exist. */
   presentUser(id: string): Promise<UserRow>;
+  /** Loads a channel that another row refers to, so that it must exist. */
   presentChannel(id: string): Promise<ChannelRow>;
 }
 
 /**
- * Made anew for each execution, so that nothing outlives the answer; each loader when it is first used, since most
- * operations need one or none.
+ * Creates the loaders of one execution, so that nothing cached outlives the response. Each loader is made on first use:
+ * most operations need one or none.
  */
 export function createLoaders(domain: Domain, viewer: Viewer | null): Loaders {
   return Object.assign(Object.create(lazily), { owner: { domain, viewer } }) as Loaders;
@@ -128,18 +128,6 @@ for (const [name, make] of Object.entries(makers)) {
   });
 }
 
-/** Gives each field of a mutation loaders of its own: what the one before has loaded may have changed since. */
-export function renewLoaders(schema: GraphQLSchema): GraphQLSchema {
-  for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
-    const { resolve = defaultFieldResolver } = field;
-    field.resolve = (source, args, context: Context, info) => {
-      context.loaders = createLoaders(context.domain, context.viewer);
-      return resolve(source, args, context, info);
-    };
-  }
-  return schema;
-}
-
 function byKey<Value>(load: (keys: readonly string[]) => Promise<readonly Value[]>, keyOf: (value: Value) => string) {
   return new DataLoader<string, Value | null>(async (keys) => {
     const found = new Map((await load(keys)).map((value) => [keyOf(value), value]));
@@ -147,7 +135,7 @@ function byKey<Value>(load: (keys: readonly string[]) => Promise<readonly Value[
   });
 }
 
-/** One look-up for all channels of which the same is asked. */
+/** A loader that looks up all channels with the same request together. */
 function byRequest<Request, Value>(
   load: (channelIds: readonly string[], request: Request) => Promise<ReadonlyMap<string, Value | Error>>,
 ) {
@@ -172,7 +160,7 @@ function byRequest<Request, Value>(
 function required<Value>(loader: DataLoader<string, Value | null>) {
   return async (key: string): Promise<Value> => {
     const value = await loader.load(key);
-    if (value === null) throw new Error(`a row refers to ${key}, which is not there`);
+    if (value === null) throw new Error(`a row refers to ${key}, which does not exist`);
     return value;
   };
 }

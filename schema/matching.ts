@@ -1,4 +1,4 @@
-import type { MatchView } from '../api/domain/matching.ts';
+import type { MatchView } from '../api/domain/match-view.ts';
 import type { matchEndReasons } from '../api/events.ts';
 import { User } from './accounts.ts';
 import { builder } from './builder.ts';
@@ -6,54 +6,55 @@ import { Channel } from './channels.ts';
 import { requireViewer } from './context.ts';
 
 const MatchStatus = builder.enumType('MatchStatus', {
-  description: 'How far a search for a stranger has come.',
+  description: 'Progress of a search for a stranger.',
   values: {
-    WAITING: { description: 'In the queue.' },
-    MATCHED: { description: 'Somebody was found.' },
-    ENDED: { description: 'It is over.' },
+    WAITING: { description: 'The viewer is in the queue.' },
+    MATCHED: { description: 'A partner was found.' },
+    ENDED: { description: 'The match, or the wait for one, is over.' },
   } satisfies Record<MatchView['status'], object>,
 });
 
 const MatchEndReason = builder.enumType('MatchEndReason', {
-  description: 'Why a match, or a place in the queue, is over.',
+  description: 'Reason why a match, or a place in the queue, ended.',
   values: {
     LEFT: { description: 'The viewer left.' },
     PARTNER_LEFT: { description: 'The partner left.' },
-    PARTNER_GONE: { description: 'The partner stayed away for too long.' },
-    EXPIRED: { description: 'The viewer stayed away for too long.' },
+    PARTNER_GONE: { description: 'The partner was absent for too long.' },
+    EXPIRED: { description: 'The viewer was absent for too long.' },
   } satisfies Record<(typeof matchEndReasons)[number], object>,
 });
 
 const Match = builder.objectRef<MatchView>('Match');
 
 builder.node(Match, {
-  description: "The viewer's match with a stranger, or the place in the queue for one. It keeps its id throughout.",
+  description:
+    "The viewer's match with a stranger, or place in the queue for one. The id stays the same from waiting to the end.",
   id: { resolve: ({ id }) => id },
   loadOne: (id, { viewer, domain }) => viewer && domain.matching.byTicket(viewer, id),
   fields: (t) => ({
-    status: t.field({ type: MatchStatus, description: 'How far it has come.', resolve: ({ status }) => status }),
+    status: t.field({ type: MatchStatus, description: 'Progress of the search.', resolve: ({ status }) => status }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
       nullable: true,
       description:
-        'While WAITING: when the place in the queue ends unless it is renewed, by `match` or a live `match` subscription.',
+        'While WAITING: time at which the place in the queue ends unless it is renewed, by calling `match` again or by a live subscription `match`.',
     }),
     channel: t.field({
       type: Channel,
       nullable: true,
-      description: 'Where the two meet; set once matched.',
+      description: 'The channel in which the two talk. Set once matched.',
       resolve: ({ channelId }, _args, { loaders }) => (channelId === null ? null : loaders.channel.load(channelId)),
     }),
     partner: t.field({
       type: User,
       nullable: true,
-      description: 'Who was found; set once matched.',
+      description: 'The other person. Set once matched.',
       resolve: ({ partnerId }, _args, { loaders }) => (partnerId === null ? null : loaders.user.load(partnerId)),
     }),
     endReason: t.field({
       type: MatchEndReason,
       nullable: true,
-      description: 'Why it is over; set once ENDED.',
+      description: 'Reason of the end. Set once ENDED.',
       resolve: ({ endReason }) => endReason,
     }),
   }),
@@ -63,17 +64,19 @@ builder.queryField('match', (t) =>
   t.field({
     type: Match,
     nullable: true,
-    description: "The viewer's match or place in the queue; null when there is neither.",
+    description: "The viewer's match or place in the queue. Null if there is neither.",
     resolve: (_root, _args, context) => context.domain.matching.current(requireViewer(context)),
   }),
 );
 
 const MatchInput = builder.inputType('MatchInput', {
   description:
-    'Whom to meet. Strangers who share a tag are preferred; after a short wait anyone will do, unless `strict`.',
+    'Preferences for a partner. Strangers who share a tag are preferred; after a short wait anyone is accepted, unless `strict`.',
   fields: (t) => ({
-    tags: t.stringList({ description: 'What to talk about: at most 10 tags of 1 to 30 characters, in any case.' }),
-    strict: t.boolean({ defaultValue: false, description: 'Only somebody who shares a tag.' }),
+    tags: t.stringList({
+      description: 'Topics to talk about: at most 10 tags of 1 to 30 characters; upper and lower case are the same.',
+    }),
+    strict: t.boolean({ defaultValue: false, description: 'Whether to accept only partners who share a tag.' }),
   }),
 });
 
@@ -82,8 +85,10 @@ builder.mutationFields((t) => ({
     type: Match,
     nullable: true,
     description:
-      "Joins the queue, or returns the viewer's present match or place. Calling it again renews the place and changes its wishes.",
-    args: { input: t.arg({ type: MatchInput, description: 'Whom to meet; anyone unless given.' }) },
+      "Joins the queue, or returns the viewer's present match or place. Calling it again renews the place and replaces its preferences.",
+    args: {
+      input: t.arg({ type: MatchInput, description: 'Preferences for a partner. Without them anyone is accepted.' }),
+    },
     resolve: (_root, { input }, context) =>
       context.domain.matching.match(requireViewer(context), {
         tags: input?.tags ?? [],
@@ -93,7 +98,7 @@ builder.mutationFields((t) => ({
   unmatch: t.field({
     type: Match,
     nullable: true,
-    description: 'Leaves the queue or the match; null when there is neither.',
+    description: 'Leaves the queue or the match. Returns null if there is neither.',
     resolve: (_root, _args, context) => context.domain.matching.unmatch(requireViewer(context)),
   }),
 }));
@@ -103,7 +108,7 @@ builder.subscriptionField('match', (t) =>
     type: Match,
     nullable: true,
     description:
-      "The viewer's match or place in the queue: its present state at once (null when there is none), then every change. While it lasts it renews the place.",
+      "The viewer's match or place in the queue: the present state at once (null if there is none), then every change. The subscription renews the place for as long as it lasts.",
     subscribe: (_root, _args, context) => context.domain.matching.follow(requireViewer(context)),
     resolve: (view) => view,
   }),

@@ -1,87 +1,93 @@
+import { canReadChannel, canReadEntry } from '../api/domain/access.ts';
 import type { HistoryPage } from '../api/domain/history.ts';
 import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
 import { builder, shareable, shareableOfEvent } from './builder.ts';
-import { Channel, isMember } from './channels.ts';
+import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
+import { readerOf } from './reader.ts';
 
 const MessageKind = builder.enumType('MessageKind', {
-  description: 'What an entry of the history tells.',
+  description: "Kind of an entry in a channel's history.",
   values: {
-    TEXT: { description: 'What somebody wrote.' },
-    JOINED: { description: 'Somebody came into a room.' },
-    LEFT: { description: 'Somebody left.' },
-    REMOVED: { description: 'Somebody was removed.' },
+    TEXT: { description: 'Written by a user.' },
+    JOINED: { description: 'A user joined the room.' },
+    LEFT: { description: 'A user left.' },
+    REMOVED: { description: 'A user was removed.' },
   } satisfies Record<(typeof entryKinds)[number], object>,
 });
 
-/** An entry in one of its states. */
+/** An entry of a channel's history, in one of its states. */
 export const Message = builder.objectRef<Entry>('Message');
 
 builder.node(Message, {
   description:
-    "One entry of a channel's history: what somebody wrote, or that somebody came or went. All of them have a place in the one order of the channel.",
+    "One entry of a channel's history: a message, or a user joining or leaving. Entries of every kind have a place in the channel's one order.",
   id: { resolve: ({ id }) => id },
-  loadOne: (id, context) => readableMessage(context, id),
+  loadOne: (id, context) => findMessage(context, id),
   fields: (t) => ({
     kind: t.field({
       type: MessageKind,
       extensions: shareable,
-      description: 'What it tells.',
+      description: 'Kind of this entry.',
       resolve: ({ kind }) => kind,
     }),
     channel: t.field({
       type: Channel,
       extensions: shareable,
-      description: 'Where it belongs.',
+      description: 'The channel of this entry.',
       resolve: ({ channelId }, _args, { loaders }) => loaders.presentChannel(channelId),
     }),
     author: t.field({
       type: User,
       extensions: shareable,
-      description: 'Who wrote it; for the other kinds, whom it is about.',
+      description: 'The author; for JOINED, LEFT and REMOVED the user concerned.',
       resolve: ({ authorId }, _args, { loaders }) => loaders.author(authorId),
     }),
     clientId: t.exposeString('clientId', {
       nullable: true,
       extensions: shareable,
-      description: "The idempotency key that the author's device gave; null for what nobody wrote.",
+      description: "Idempotency key given by the author's device. Null for entries that nobody wrote.",
     }),
     seq: t.exposeInt('seq', {
       extensions: shareable,
-      description: 'Its place in the channel: dense, and never changes. Show messages in this order.',
+      description: "Place in the channel's order: dense, never changes. Show messages in this order.",
     }),
     position: t.exposeInt('position', {
       extensions: shareable,
       description:
-        'The position of its latest change in the channel. Of two states of a message the higher one is newer, and a cache keeps that one. Pass the highest one received as `after` to resume.',
+        'Position of the latest change of this message in the channel. Of two states of a message the one with the higher position is newer. Pass the highest position received as `after` to resume.',
     }),
     text: t.exposeString('text', {
       extensions: shareable,
-      description: 'What was written; empty once deleted, and for the other kinds.',
+      description: 'Text of the message. Empty once deleted, and for entries of other kinds.',
     }),
     replyTo: t.field({
       type: Message,
       nullable: true,
       extensions: shareableOfEvent,
-      description: 'The message that it answers; null where the viewer has blocked its author.',
-      resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : readableMessage(context, replyToId)),
+      description: 'The message that this one replies to. Null if the viewer has blocked its author.',
+      resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : findMessage(context, replyToId)),
     }),
-    sentAt: t.expose('sentAt', { type: 'DateTime', extensions: shareable, description: 'When it was sent.' }),
+    sentAt: t.expose('sentAt', {
+      type: 'DateTime',
+      extensions: shareable,
+      description: 'Time at which the message was sent.',
+    }),
     editedAt: t.expose('editedAt', {
       type: 'DateTime',
       nullable: true,
       extensions: shareable,
-      description: 'When its text was changed last.',
+      description: 'Time of the latest edit. Null if the message was never edited.',
     }),
     deletedAt: t.expose('deletedAt', {
       type: 'DateTime',
       nullable: true,
       extensions: shareable,
-      description: 'When it was deleted; then `text` is empty.',
+      description: 'Time of the deletion; from then on `text` is empty.',
     }),
   }),
 });
@@ -90,15 +96,15 @@ const ChannelChanges = builder.objectRef<{ messages: readonly Entry[]; position:
   'ChannelChanges',
 );
 ChannelChanges.implement({
-  description: 'What changed in a channel, for a client without a socket.',
+  description: 'A page of changes in a channel, for clients without a socket.',
   fields: (t) => ({
     messages: t.field({
       type: [Message],
-      description: 'What changed, each in its newest state, in order of `position`.',
+      description: 'The messages that changed, each in its newest state, in order of `position`.',
       resolve: ({ messages }) => messages,
     }),
     position: t.exposeInt('position', { description: 'Pass as the next `after`.' }),
-    hasMore: t.exposeBoolean('hasMore', { description: 'There is more already.' }),
+    hasMore: t.exposeBoolean('hasMore', { description: 'Whether there are more changes to fetch now.' }),
   }),
 });
 
@@ -108,7 +114,7 @@ builder.objectFields(Channel, (t) => ({
       type: Message,
       nullable: true,
       description:
-        'The history in order of `seq`; without arguments the newest page. Members read all of it, also from before they joined; null for who is not a member.',
+        'The history in order of `seq`; without arguments the newest page. Members read all of it, including entries from before they joined. Null if the viewer is not a member.',
       resolve: async (channel, args, context) => {
         const request = readPage(args, parseSeq, true);
         const page = await context.loaders.history.load({ channelId: channel.id, request }).catch(refusedAsNull);
@@ -116,25 +122,25 @@ builder.objectFields(Channel, (t) => ({
       },
     },
     {
-      description: 'A page of a history.',
+      description: 'A page of the history.',
       fields: (connection) => ({
         position: connection.int({
           description:
-            "The channel's position in the snapshot that this page was read from: subscribe with `after` set to it, and nothing is lost in between.",
+            "The channel's position in the snapshot that this page was read from. Subscribe with `after` set to it and nothing is lost in between.",
           resolve: (page) => (page as unknown as HistoryPage).position,
         }),
       }),
     },
-    { name: 'ChannelMessagesEdge', description: 'A message in its history.' },
+    { name: 'ChannelMessagesEdge', description: 'A message of the history.' },
   ),
   changes: t.field({
     type: ChannelChanges,
     nullable: true,
     description:
-      'What changed after a position, for a client without a socket: the newest state of each, in order of `position`. Null for who is not a member; RESYNC_REQUIRED as in the subscription `messages`.',
+      'The newest state of each message that changed after a position, in order of `position`, for clients without a socket. Null if the viewer is not a member. RESYNC_REQUIRED as in the subscription `messages`.',
     args: {
-      after: t.arg.int({ required: true, description: 'The position to continue from.' }),
-      first: t.arg.int({ description: 'At most so many; 50 unless asked, at most 100.' }),
+      after: t.arg.int({ required: true, description: 'Position to continue from.' }),
+      first: t.arg.int({ description: 'Number of messages to return: at most 100, 50 by default.' }),
     },
     resolve: async (channel, { after, first }, context) => {
       const { limit } = readPage({ first }, () => null);
@@ -146,55 +152,61 @@ builder.objectFields(Channel, (t) => ({
   lastMessage: t.field({
     type: Message,
     nullable: true,
-    description: 'The newest entry; null when there is none, and for who is not a member.',
+    description: 'The newest entry. Null if there is none, or if the viewer is not a member.',
     resolve: async ({ id }, _args, context) =>
-      (await isMember(context, id)) ? context.loaders.lastEntry.load(id) : null,
+      (await canReadChannel(readerOf(context), id)) ? context.loaders.lastEntry.load(id) : null,
   }),
   position: t.int({
     nullable: true,
-    description: 'The position of the newest change of an entry, 0 when there is none; null for who is not a member.',
-    resolve: async ({ id, position }, _args, context) => ((await isMember(context, id)) ? position : null),
+    description: 'Position of the newest change, 0 if there is none. Null if the viewer is not a member.',
+    resolve: async ({ id, position }, _args, context) =>
+      (await canReadChannel(readerOf(context), id)) ? position : null,
   }),
 }));
 
 const SendInput = builder.inputType('SendInput', {
-  description: 'A message to send.',
+  description: 'The message to send.',
   fields: (t) => ({
-    channelId: t.id({ required: true, description: 'Where to.' }),
+    channelId: t.id({ required: true, description: 'Id of the channel to send to.' }),
     text: t.string({
       required: true,
       defaultValue: '',
-      description: 'What to say: at most `limits.messageBytes` in UTF-8; it may be empty beside files.',
+      description:
+        'Text of the message, at most `limits.messageBytes` bytes of UTF-8. May be empty if there are attachments.',
     }),
     attachmentIds: t.idList({
       description:
-        'Files to attach, each named once: uploaded by the viewer for this channel. At most `limits.attachments`.',
+        'Ids of files to attach, each once: uploaded by the viewer for this channel. At most `limits.attachments`.',
     }),
-    replyToId: t.id({ description: 'The message of the same channel that it answers.' }),
+    replyToId: t.id({ description: 'Id of the message in the same channel that this one replies to.' }),
     clientId: t.string({
       description:
-        'Idempotency key, unique to the author and the channel: a UUID will do. With it, sending again is harmless.',
+        'Idempotency key, 1 to 128 characters, unique to the author and the channel, for instance a UUID. It makes a retry harmless.',
     }),
   }),
 });
 
 const SendPayload = builder.objectRef<{ message: Entry }>('SendPayload');
 SendPayload.implement({
-  description: 'What became of a send.',
+  description: 'Result of `send`.',
   fields: (t) => ({
-    message: t.field({ type: Message, description: 'The message in its place.', resolve: ({ message }) => message }),
+    message: t.field({
+      type: Message,
+      description: 'The message, in its place in the channel.',
+      resolve: ({ message }) => message,
+    }),
   }),
 });
 
 builder.mutationFields((t) => {
-  const messageId = t.arg.id({ required: true, description: 'Of the message.' });
+  const messageId = t.arg.id({ required: true, description: 'Id of the message.' });
   return {
     send: t.field({
       type: SendPayload,
       nullable: true,
       description:
-        'Resolves when the message is durable and has its place. The same `clientId` again returns the same message, whatever else it says. UNAVAILABLE means that the outcome is not known yet: send again with the same `clientId`.',
-      args: { input: t.arg({ type: SendInput, required: true, description: 'What to send, and where to.' }) },
+        'Sends a message; resolves when it is durable and has its place. The same `clientId` returns the same message, even if the rest of the input differs. UNAVAILABLE means that the outcome is not known yet: send again with the same `clientId`.',
+      args: { input: t.arg({ type: SendInput, required: true, description: 'The message to send.' }) },
       resolve: async (_root, { input: { channelId, text, attachmentIds, replyToId, clientId } }, context) => ({
         message: await context.domain.messages.send(requireViewer(context), {
           channelId: readId('Channel', channelId),
@@ -208,15 +220,15 @@ builder.mutationFields((t) => {
     editMessage: t.field({
       type: Message,
       nullable: true,
-      description: "Changes the text of one's own message. CONFLICT when it was edited meanwhile.",
-      args: { messageId, text: t.arg.string({ required: true, description: 'What it is to say.' }) },
+      description: "Changes the text of one of the viewer's messages. CONFLICT if it was edited in the meantime.",
+      args: { messageId, text: t.arg.string({ required: true, description: 'New text of the message.' }) },
       resolve: (_root, { messageId: id, text }, context) =>
         context.domain.messages.edit(requireViewer(context), readId('Message', id), text),
     }),
     deleteMessage: t.field({
       type: Message,
       nullable: true,
-      description: "Takes one's own message back. Its place in the history stays, without its text.",
+      description: "Deletes one of the viewer's messages. It keeps its place in the history, without its text.",
       args: { messageId },
       resolve: (_root, { messageId: id }, context) =>
         context.domain.messages.remove(requireViewer(context), readId('Message', id)),
@@ -228,11 +240,11 @@ builder.subscriptionField('messages', (t) =>
   t.field({
     type: Message,
     description:
-      'Each message as it is sent, and again whenever it is edited or deleted: the same id in its newest state. With `after`, first everything that changed since that position, then live: nothing lost, nothing twice, in order of `position`. Without it, live from now on. Ends with an error FORBIDDEN when the viewer is no longer a member.',
+      'One channel: each message as it is sent, and again whenever it is edited or deleted: the same id, its newest state. With `after`, first everything that changed since that position, then live: nothing lost, nothing twice, in order of `position`. Without it, live from now on. Ends with an error FORBIDDEN when the viewer is no longer a member.',
     args: {
-      channelId: t.arg.id({ required: true, description: 'Of the channel.' }),
+      channelId: t.arg.id({ required: true, description: 'Id of the channel.' }),
       after: t.arg.int({
-        description: 'The position to continue from: of the page that was loaded, or the highest one received.',
+        description: 'Position to continue from: `position` of the page that was loaded, or the highest one received.',
       }),
     },
     subscribe: (_root, { channelId, after }, context) =>
@@ -241,20 +253,14 @@ builder.subscriptionField('messages', (t) =>
   }),
 );
 
-/** An entry of a channel that the viewer is a member of, or those for whom the answer is made; null for any other. */
-export async function readableMessage(context: Context, id: string): Promise<Entry | null> {
-  const isNobody = context.viewer === null && context.memberOf === undefined;
-  const entry = isNobody ? null : await context.loaders.entry.load(id);
-  const isReadable = entry !== null && (await isMember(context, entry.channelId)) && !(await isBlocked(context, entry));
-  return isReadable ? entry : null;
+/** Returns the entry with that id; null when there is none or the reader of the result may not read it. */
+async function findMessage(context: Context, id: string): Promise<Entry | null> {
+  const isAnonymous = context.viewer === null && context.memberOf === undefined;
+  const entry = isAnonymous ? null : await context.loaders.entry.load(id);
+  return entry && (await canReadEntry(readerOf(context), entry)) ? entry : null;
 }
 
-/** Results that are made for all members together are not given to who blocked somebody that they show. */
-async function isBlocked({ viewer, loaders }: Context, { authorId }: Entry): Promise<boolean> {
-  return viewer !== null && (await loaders.blocked.load(authorId)) !== null;
-}
-
-/** Who stopped being a member while the answer was made is refused as who never was one. */
+/** Treats a viewer whose membership ended during the request like one who never was a member. */
 function refusedAsNull(error: unknown): null {
   if (error instanceof ForbiddenError || error instanceof NotFoundError) return null;
   throw error;

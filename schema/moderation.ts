@@ -7,11 +7,11 @@ builder.objectFields(User, (t) => ({
   blockedUsers: t.field({
     type: [User],
     nullable: true,
-    description: 'Whom the viewer has blocked, the latest first. Null unless it is the viewer.',
+    description: 'Users whom the viewer has blocked, newest block first. Null unless the user is the viewer.',
     resolve: ({ id }, _args, { viewer, domain }) => (id === viewer?.userId ? domain.moderation.blockedBy(id) : null),
   }),
   blockedByViewer: t.boolean({
-    description: 'The viewer has blocked this user, and gets nothing of what that one writes.',
+    description: 'Whether the viewer has blocked this user, and so receives nothing that the user writes.',
     resolve: async ({ id }, _args, { loaders }) => (await loaders.blocked.load(id)) !== null,
   }),
 }));
@@ -21,16 +21,16 @@ builder.mutationFields((t) => ({
     type: User,
     nullable: true,
     description:
-      'Leaves out what somebody writes, live and in every history, and never matches the two. Nobody else learns of it.',
-    args: { userId: t.arg.id({ required: true, description: 'Whom to block.' }) },
+      'Blocks a user: their messages are left out, live and in every history, and the two are never matched. Nobody else learns of it.',
+    args: { userId: t.arg.id({ required: true, description: 'Id of the user to block.' }) },
     resolve: (_root, { userId }, context) =>
       context.domain.moderation.block(requireViewer(context), readId('User', userId)),
   }),
   unblock: t.field({
     type: User,
     nullable: true,
-    description: 'Ends a block: what was left out is in the history again.',
-    args: { userId: t.arg.id({ required: true, description: 'Whom to unblock.' }) },
+    description: "Ends a block: the user's messages appear in the history again.",
+    args: { userId: t.arg.id({ required: true, description: 'Id of the user to unblock.' }) },
     resolve: (_root, { userId }, context) =>
       context.domain.moderation.unblock(requireViewer(context), readId('User', userId)),
   }),

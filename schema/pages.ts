@@ -1,9 +1,9 @@
 import type { Page, PageRequest } from '../api/domain/pages.ts';
 import { BadUserInputError, type FieldProblem } from '../api/errors.ts';
 
-/** The most that one page holds. */
+/** Maximum number of nodes per page. */
 export const maxPageSize = 100;
-/** What one page holds unless asked. */
+/** Number of nodes per page when neither `first` nor `last` is given. */
 export const defaultPageSize = 50;
 
 interface ConnectionArguments {
@@ -14,10 +14,10 @@ interface ConnectionArguments {
 }
 
 /**
- * Reads Relay's four arguments.
- * @param parseKey the key in a cursor's text, or null when it is none
- * @param backwardByDefault without `first` and `last`: the newest page instead of the first
- * @throws BadUserInputError for sizes out of bounds, both `first` and `last`, or a cursor that is not of this connection
+ * Reads the four arguments of a connection, as the GraphQL Cursor Connections Specification names them.
+ * @param parseKey returns the key in a cursor's text, or null if it is not a cursor of this connection
+ * @param backwardByDefault without any argument the last page is read instead of the first
+ * @throws BadUserInputError for sizes out of bounds, for `first` together with `last`, and for cursors of another connection
  */
 export function readPage<Key>(
   { first, after, last, before }: ConnectionArguments,
@@ -27,17 +27,17 @@ export function readPage<Key>(
   const problems: FieldProblem[] = [];
   const size = (path: string, value: number | null | undefined) => {
     if (value != null && (value < 0 || value > maxPageSize))
-      problems.push({ path, message: `takes 0 to ${maxPageSize}` });
+      problems.push({ path, message: `must be 0 to ${maxPageSize}` });
   };
   const key = (path: string, cursor: string | null | undefined) => {
     const text = cursor == null ? null : decodeCursor(cursor);
     const parsed = text === null ? null : parseKey(text);
-    if (cursor != null && parsed === null) problems.push({ path, message: 'is not a cursor of this connection' });
+    if (cursor != null && parsed === null) problems.push({ path, message: 'must be a cursor of this connection' });
     return parsed;
   };
   size('first', first);
   size('last', last);
-  if (first != null && last != null) problems.push({ path: 'last', message: 'cannot be given together with first' });
+  if (first != null && last != null) problems.push({ path: 'last', message: 'cannot be combined with `first`' });
   const request = {
     limit: first ?? last ?? defaultPageSize,
     backward: last != null || (first == null && after == null && (before != null || backwardByDefault)),
@@ -48,7 +48,10 @@ export function readPage<Key>(
   return request;
 }
 
-/** A page as Relay's connection; `keyOf` gives the text that `parseKey` reads. */
+/**
+ * Returns a page as a connection.
+ * @param keyOf returns the text of an item's cursor, which `parseKey` reads again
+ */
 export function toConnection<Item, Key>(
   { items, hasMore }: Page<Item>,
   { backward, after, before }: PageRequest<Key>,
@@ -70,7 +73,7 @@ function encodeCursor(text: string): string {
   return Buffer.from(text).toString('base64url');
 }
 
-/** The text of a cursor; null when it was not encoded so, though it might be read leniently. */
+/** Returns the text of a cursor; null if this server would encode it differently, since decoding is lenient. */
 function decodeCursor(cursor: string): string | null {
   const text = Buffer.from(cursor, 'base64url').toString();
   return encodeCursor(text) === cursor ? text : null;

@@ -10,14 +10,15 @@ builder.objectFields(Membership, (t) => ({
   unreadCount: t.int({
     nullable: true,
     description:
-      "How many entries after `seenSeq` there are, one's own and those of blocked authors left out. Null on others'.",
+      "Number of entries after `seenSeq`, without the viewer's own and those of blocked authors. Null on memberships of others.",
     resolve: async ({ channelId, userId }, _args, { viewer, loaders }) =>
       userId === viewer?.userId ? ((await loaders.unread.load(channelId))?.count ?? 0) : null,
   }),
   firstUnseen: t.field({
     type: Message,
     nullable: true,
-    description: "Where to scroll to on opening: the first of those. Null when all is seen, and on others'.",
+    description:
+      'The first unread entry, to scroll to when the channel is opened. Null if everything has been seen, and on memberships of others.',
     resolve: async ({ channelId, userId }, _args, { viewer, loaders }) => {
       const unread = userId === viewer?.userId ? await loaders.unread.load(channelId) : null;
       return unread?.firstId ? loaders.entry.load(unread.firstId) : null;
@@ -28,7 +29,7 @@ builder.objectFields(Membership, (t) => ({
 builder.objectField(User, 'unreadCount', (t) =>
   t.int({
     nullable: true,
-    description: 'Of all channels, for a badge. Null unless it is the viewer.',
+    description: 'Number of unread entries over all channels, for a badge. Null unless the user is the viewer.',
     resolve: ({ id }, _args, { viewer, domain }) => (id === viewer?.userId ? domain.receipts.unreadInAll(id) : null),
   }),
 );
@@ -37,17 +38,17 @@ builder.mutationField('markSeen', (t) =>
   t.field({
     type: Membership,
     nullable: true,
-    description: "Moves the viewer's seen mark forward, never back nor beyond the newest entry.",
+    description: "Moves the viewer's seen mark forward to `seq`; never back, nor beyond the newest entry.",
     args: {
-      channelId: t.arg.id({ required: true, description: 'Of the channel.' }),
-      seq: t.arg.int({ required: true, description: 'Of the last message that was seen.' }),
+      channelId: t.arg.id({ required: true, description: 'Id of the channel.' }),
+      seq: t.arg.int({ required: true, description: '`seq` of the last message that was seen.' }),
     },
     resolve: async (_root, { channelId, seq }, context) => {
       const viewer = requireViewer(context);
       const id = readId('Channel', channelId);
       await context.domain.receipts.markSeen(viewer, id, seq);
       const [membership] = await context.domain.channels.memberships([`${id}:${viewer.userId}`]);
-      if (membership === undefined) throw new NotFoundError('You are no member of this channel any more.');
+      if (membership === undefined) throw new NotFoundError('You are no longer a member of this channel.');
       return membership;
     },
   }),

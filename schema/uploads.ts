@@ -1,22 +1,25 @@
 import { GraphQLError } from 'graphql';
-import type { IncomingFile, Ticket } from '../api/domain/uploads.ts';
+import { canReadFile } from '../api/domain/access.ts';
+import type { PresignedUpload } from '../api/domain/direct-uploads.ts';
+import type { IncomingFile } from '../api/domain/streamed-uploads.ts';
 import type { AttachmentFacts } from '../api/events.ts';
 import { builder, type FilePart, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
 import { encodeId, readId } from './ids.ts';
-import { Message, readableMessage } from './messages.ts';
+import { Message } from './messages.ts';
+import { readerOf } from './reader.ts';
 
 builder.scalarType('Upload', {
   description: 'A file part of a GraphQL multipart request.',
   serialize: () => {
-    throw new GraphQLError('An Upload is taken, never given.');
+    throw new GraphQLError('An Upload is an input only.');
   },
   parseValue: (value) => {
     if (isFilePart(value)) return value;
-    throw new GraphQLError('An Upload takes a file part of a multipart request.');
+    throw new GraphQLError('An Upload must be a file part of a GraphQL multipart request.');
   },
   parseLiteral: () => {
-    throw new GraphQLError('An Upload takes a variable.');
+    throw new GraphQLError('An Upload must be passed as a variable.');
   },
 });
 
@@ -27,42 +30,43 @@ function isFilePart(value: unknown): value is FilePart {
 const Attachment = builder.objectRef<AttachmentFacts>('Attachment');
 
 builder.node(Attachment, {
-  description: 'A file of a message, or one that is to be attached.',
+  description: 'A file: attached to a message, or uploaded and not attached yet.',
   id: { resolve: ({ id }) => id },
-  loadOne: (id, context) => readableFile(context, id),
+  loadOne: (id, context) => findFile(context, id),
   fields: (t) => ({
-    filename: t.exposeString('filename', { extensions: shareable, description: 'What its sender called it.' }),
+    filename: t.exposeString('filename', { extensions: shareable, description: 'Name of the file, as uploaded.' }),
     mimetype: t.exposeString('mimetype', {
       extensions: shareable,
-      description: 'Its media type, by its bytes: what the sender says is not believed.',
+      description: 'Media type, detected from the content; the type that the client declares is ignored.',
     }),
-    byteSize: t.exposeInt('byteSize', { extensions: shareable, description: 'How many bytes it has.' }),
+    byteSize: t.exposeInt('byteSize', { extensions: shareable, description: 'Size in bytes.' }),
     width: t.exposeInt('width', {
       nullable: true,
       extensions: shareable,
-      description: 'Of a picture, in pixels as it is shown; null for any other file.',
+      description: 'Width of a picture in pixels, as displayed. Null for other files.',
     }),
     height: t.exposeInt('height', {
       nullable: true,
       extensions: shareable,
-      description: 'Of a picture, in pixels as it is shown; null for any other file.',
+      description: 'Height of a picture in pixels, as displayed. Null for other files.',
     }),
     url: t.string({
       extensions: shareable,
       description:
-        'Where it can be read until `urlExpiresAt`, by whoever has the URL: only members of the channel are given one. What a browser could run is a download there.',
+        'Presigned URL of the file, valid until `urlExpiresAt`. Anyone who has the URL can read the file; only members of the channel are given one. Types that a browser could execute are served as downloads.',
       resolve: ({ id, filename }, _args, { domain }) => domain.uploads.urls.url(id, 'file', filename),
     }),
     urlExpiresAt: t.field({
       type: 'DateTime',
       extensions: shareable,
-      description: 'When `url` and `thumbnailUrl` stop working: ask for others then.',
+      description: 'Time at which `url` and `thumbnailUrl` expire. Query the attachment again for new ones.',
       resolve: (_file, _args, { domain }) => domain.uploads.urls.expiresAt(),
     }),
     thumbnailUrl: t.string({
       nullable: true,
       extensions: shareable,
-      description: 'Of a picture, the same in WebP, at most 640 pixels wide and high; null for any other file.',
+      description:
+        'Presigned URL of a WebP version of a picture, at most 640 pixels wide and high. Null for other files.',
       resolve: ({ id, filename, width }, _args, { domain }) =>
         width === null ? null : domain.uploads.urls.url(id, 'thumbnail', `${filename}.webp`),
     }),
@@ -73,8 +77,8 @@ builder.objectField(Message, 'attachments', (t) =>
   t.field({
     type: [Attachment],
     extensions: shareable,
-    description: 'Its files; none once it was deleted.',
-    // A bridge of an older version says nothing of them.
+    description: 'Files of the message. Empty once it is deleted.',
+    // Bridges of older versions publish entries without this property.
     resolve: ({ attachments }) => attachments ?? [],
   }),
 );
@@ -84,10 +88,12 @@ builder.mutationField('upload', (t) =>
     type: Attachment,
     nullable: true,
     description:
-      'Stores a file that comes in a GraphQL multipart request: for a channel, to be named in `send`, or without one to be named in `updateProfile`. What is named nowhere is gone after a day.',
+      'Uploads a file by a GraphQL multipart request: for a channel, to attach with `send`, or without a channel as a picture for `updateProfile`. Unattached uploads are deleted after a day.',
     args: {
-      file: t.arg({ type: 'Upload', required: true, description: 'The file: at most `limits.uploadBytes`.' }),
-      channelId: t.arg.id({ description: 'Where it is to be sent; without it, it is to be a picture of the viewer.' }),
+      file: t.arg({ type: 'Upload', required: true, description: 'The file, at most `limits.uploadBytes` bytes.' }),
+      channelId: t.arg.id({
+        description: 'Id of the channel in which the file will be sent. Leave it out for a picture of the viewer.',
+      }),
     },
     resolve: (_root, { file, channelId }, context) =>
       context.domain.uploads.upload(requireViewer(context), {
@@ -99,34 +105,36 @@ builder.mutationField('upload', (t) =>
 
 const FormField = builder.objectRef<{ name: string; value: string }>('FormField');
 FormField.implement({
-  description: 'A field of a form.',
+  description: 'A field of an HTML form.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name.' }),
-    value: t.exposeString('value', { description: 'Its value.' }),
+    name: t.exposeString('name', { description: 'Name of the field.' }),
+    value: t.exposeString('value', { description: 'Value of the field.' }),
   }),
 });
 
-const UploadTicket = builder.objectRef<Ticket>('UploadTicket');
+const UploadTicket = builder.objectRef<PresignedUpload>('UploadTicket');
 UploadTicket.implement({
-  description: 'Leave to post a file to the store directly, as a form (`multipart/form-data`).',
+  description: 'Permission to upload a file directly to the object store, as an HTML form (`multipart/form-data`).',
   fields: (t) => ({
-    id: t.id({ description: 'For `finishUpload`.', resolve: ({ id }) => encodeId('Attachment', id) }),
-    url: t.exposeString('url', { description: 'Where to post the form.' }),
+    id: t.id({ description: 'Id to pass to `finishUpload`.', resolve: ({ id }) => encodeId('Attachment', id) }),
+    url: t.exposeString('url', { description: 'URL to post the form to.' }),
     fields: t.field({
       type: [FormField],
-      description: 'What the form holds before the file, in this order; the file comes last, as `file`.',
+      description: 'Form fields to post before the file, in this order. The file comes last, in a field named `file`.',
       resolve: ({ fields }) => [...fields],
     }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Until when it can be posted.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Time at which the permission expires.' }),
   }),
 });
 
 const StartUploadInput = builder.inputType('StartUploadInput', {
-  description: 'A file that is to be posted directly.',
+  description: 'The file to upload directly.',
   fields: (t) => ({
-    channelId: t.id({ description: 'Where it is to be sent; without it, it is to be a picture of the viewer.' }),
-    filename: t.string({ required: true, description: 'What it is called.' }),
-    byteSize: t.int({ required: true, description: 'How many bytes it has, exactly.' }),
+    channelId: t.id({
+      description: 'Id of the channel in which the file will be sent. Leave it out for a picture of the viewer.',
+    }),
+    filename: t.string({ required: true, description: 'Name of the file.' }),
+    byteSize: t.int({ required: true, description: 'Exact size of the file in bytes.' }),
   }),
 });
 
@@ -135,10 +143,10 @@ builder.mutationFields((t) => ({
     type: UploadTicket,
     nullable: true,
     description:
-      'For big files, where the store of files allows it: where and how to post the bytes directly. CONFLICT where it does not: use `upload`.',
-    args: { input: t.arg({ type: StartUploadInput, required: true, description: 'What is to come.' }) },
+      "Begins a direct upload of a big file and returns where and how to post its bytes. CONFLICT if this server's file store has no direct uploads: use `upload`.",
+    args: { input: t.arg({ type: StartUploadInput, required: true, description: 'The file to upload.' }) },
     resolve: (_root, { input: { channelId, filename, byteSize } }, context) =>
-      context.domain.uploads.start(requireViewer(context), {
+      context.domain.uploads.startUpload(requireViewer(context), {
         channelId: channelId == null ? null : readId('Channel', channelId),
         filename,
         byteSize,
@@ -147,10 +155,11 @@ builder.mutationFields((t) => ({
   finishUpload: t.field({
     type: Attachment,
     nullable: true,
-    description: 'Takes over what was posted, after a look at its bytes. Again gives the same.',
-    args: { id: t.arg.id({ required: true, description: 'Of the ticket.' }) },
+    description:
+      'Completes a direct upload: the type is detected from the content that was posted. Calling it again returns the same attachment.',
+    args: { id: t.arg.id({ required: true, description: 'Id of the `UploadTicket`.' }) },
     resolve: (_root, { id }, context) =>
-      context.domain.uploads.finish(requireViewer(context), readId('Attachment', id)),
+      context.domain.uploads.finishUpload(requireViewer(context), readId('Attachment', id)),
   }),
 }));
 
@@ -159,13 +168,13 @@ async function open(part: FilePart): Promise<IncomingFile> {
   return { filename: filename || 'file', body };
 }
 
-/** A file of one's own, or of a message that one may read. */
-async function readableFile(context: Context, id: string): Promise<AttachmentFacts | null> {
-  const { viewer, domain } = context;
+/** Returns the file with that id; null when there is none or the viewer may not read it. */
+async function findFile(context: Context, id: string): Promise<AttachmentFacts | null> {
+  const { viewer, domain, loaders } = context;
   const found = viewer && (await domain.uploads.byId(id));
   if (!found) return null;
   const { upload, messageId } = found;
-  const isOwn = upload.userId === viewer.userId;
-  const message = messageId === null ? null : await readableMessage(context, messageId);
-  return message?.attachments.find((file) => file.id === id) ?? (isOwn && messageId === null ? upload : null);
+  const entry = messageId === null ? null : await loaders.entry.load(messageId);
+  if (messageId !== null && entry === null) return null;
+  return (await canReadFile(readerOf(context), { id, userId: upload.userId, entry })) ? upload : null;
 }

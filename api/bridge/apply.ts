@@ -1,7 +1,7 @@
 import type { ChannelEvent, EventOf, Outcome } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
-import { type Applied, createApplied } from './applied.ts';
 import { applyChange, type Change } from './changes.ts';
+import { type Changeset, createChangeset } from './changeset.ts';
 import { applySends } from './sends.ts';
 
 /** What is applied by one statement or one change. */
@@ -22,8 +22,8 @@ export async function applyEvents(
   query: Query,
   events: readonly ChannelEvent[],
   known: ReadonlyMap<string, Outcome>,
-): Promise<Applied> {
-  const applied = createApplied();
+): Promise<Changeset> {
+  const applied = createChangeset();
   for (const step of toSteps(events, known)) await applyStep(query, step, applied);
   await storeOutcomes(query, applied.outcomes.filter(isToBeStored));
   return applied;
@@ -87,7 +87,7 @@ function refersTo(event: EventOf<'MessageSent'>, events: readonly EventOf<'Messa
   );
 }
 
-async function applyStep(query: Query, step: Step, applied: Applied): Promise<void> {
+async function applyStep(query: Query, step: Step, applied: Changeset): Promise<void> {
   switch (step.kind) {
     case 'sends':
       return applySends(query, step.events, applied);
@@ -107,6 +107,6 @@ async function applyStep(query: Query, step: Step, applied: Applied): Promise<vo
 }
 
 /** An accepted send is told by its entry. */
-function isToBeStored({ event, outcome }: Applied['outcomes'][number]): boolean {
+function isToBeStored({ event, outcome }: Changeset['outcomes'][number]): boolean {
   return event.type !== 'MessageSent' || !outcome.applied;
 }

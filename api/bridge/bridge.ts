@@ -4,8 +4,8 @@ import { type Database, DatabaseUnavailableError, type Query } from '../infra/da
 import type { Batch, Bounds, Consumption, EventLog, StoredRecord } from '../infra/event-log/event-log.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
-import { createApplied } from './applied.ts';
 import { applyEvents, readOutcomes, storeOutcomes } from './apply.ts';
+import { createChangeset } from './changeset.ts';
 import { createPositions } from './positions.ts';
 import { createPublisher } from './publish.ts';
 
@@ -119,7 +119,7 @@ export function createBridge(options: {
         readOutcomes(query, shares.flatMap(eventsOf)),
       ]);
       const events = shares.flatMap((share) => advance(nexts, share));
-      if (events.length === 0) return { nexts, applied: createApplied() };
+      if (events.length === 0) return { nexts, applied: createChangeset() };
       const [applied] = await Promise.all([applyEvents(query, events, known), positions.move(query, nexts)]);
       return { nexts, applied };
     });
@@ -133,7 +133,7 @@ export function createBridge(options: {
     await log.setAside(partition, record, reason);
     metrics.setAside();
     logger.error({ partition, offset: String(record.offset), reason }, 'a record cannot be applied and was set aside');
-    const applied = createApplied();
+    const applied = createChangeset();
     if (event) applied.outcomes.push({ event, outcome: { applied: false, rejection: poison } });
     const next = await database.transaction(async (query) => {
       const position = await lockOne(query, partition);

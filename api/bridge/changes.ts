@@ -2,22 +2,22 @@ import { mayClose, mayDelete, mayEdit, mayInvite, mayJoin, mayLeave, mayRead, ma
 import type { ChannelEvent, EventOf, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
-import { type Applied, addHead } from './applied.ts';
-import { activateMember, insertUsers, placeEntry, rewriteEntry, updateChannel } from './rows.ts';
-import { readScene, type Scene } from './scene.ts';
+import { addHead, type Changeset } from './changeset.ts';
+import { type EventContext, readEventContext } from './event-context.ts';
+import { activateMember, insertUsers, placeEntry, rewriteEntry, updateChannel } from './writes.ts';
 
 /** Every event but a send. */
 export type Change = Exclude<ChannelEvent, { type: 'MessageSent' }>;
 
 /** What applying one event has at hand. */
-interface Turn extends Scene {
+interface Turn extends EventContext {
   query: Query;
-  applied: Applied;
+  applied: Changeset;
 }
 
 /** Applies one event that is no send. */
-export async function applyChange(query: Query, event: Change, applied: Applied): Promise<void> {
-  const turn = { ...(await readScene(query, event)), query, applied };
+export async function applyChange(query: Query, event: Change, applied: Changeset): Promise<void> {
+  const turn = { ...(await readEventContext(query, event)), query, applied };
   applied.outcomes.push({ event, outcome: await change(event, turn) });
 }
 
@@ -139,7 +139,7 @@ async function remove(
 }
 
 /** A match ends for both when one goes: nobody can write any more, and both may be matched again. */
-async function endMatch(event: EventOf<'MemberLeft'>, query: Query, applied: Applied): Promise<void> {
+async function endMatch(event: EventOf<'MemberLeft'>, query: Query, applied: Changeset): Promise<void> {
   await updateChannel(query, event.channelId, 'closed_at = coalesce(closed_at, $2)', [event.at], applied);
   const claims = await query<{ userId: string }>(
     `UPDATE match_claim SET ended_at = $2,
@@ -157,7 +157,7 @@ async function endMatch(event: EventOf<'MemberLeft'>, query: Query, applied: App
 }
 
 /** After somebody left a room: an owner's place goes to the next in rank and standing; the last to leave closes it. */
-async function settleRoom(event: ChannelEvent, query: Query, applied: Applied, wasOwner: boolean): Promise<void> {
+async function settleRoom(event: ChannelEvent, query: Query, applied: Changeset, wasOwner: boolean): Promise<void> {
   const heirs = wasOwner
     ? await query<{ userId: string }>(
         `UPDATE member SET role = 'OWNER', revision = revision + 1

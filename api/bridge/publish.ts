@@ -1,7 +1,7 @@
 import { channelTopic, matchTopic, outcomesTopic, type Signals, type Topic } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
-import type { Applied } from './applied.ts';
+import type { Changeset } from './changeset.ts';
 
 type Published = Signals[`outcomes:${string}`][number];
 
@@ -26,7 +26,7 @@ export function createPublisher(options: { pubsub: PubSub; metrics: { publishFai
 
   return {
     /** Hands everything over at once, in the order in which it was applied; waits for none of it. */
-    publish({ entries, outcomes, heads, matchUserIds }: Applied): void {
+    publish({ entries, outcomes, heads, matchUserIds }: Changeset): void {
       for (const [channelId, list] of entries) send(channelTopic(channelId), list);
       for (const [gatewayId, list] of byGateway(outcomes)) send(outcomesTopic(gatewayId), list);
       if (heads.size > 0) send('heads', [...heads.values()]);
@@ -39,7 +39,7 @@ export function createPublisher(options: { pubsub: PubSub; metrics: { publishFai
   };
 }
 
-function byGateway(outcomes: Applied['outcomes']): Map<string, Published[]> {
+function byGateway(outcomes: Changeset['outcomes']): Map<string, Published[]> {
   const lists = new Map<string, Published[]>();
   for (const { event, outcome } of outcomes) {
     const published = { eventId: event.eventId, outcome };

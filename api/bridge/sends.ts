@@ -2,8 +2,8 @@ import { maySend } from '../domain/policies.ts';
 import type { Entry, EventOf, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
-import { type Applied, addEntry, addHead } from './applied.ts';
-import { readScene } from './scene.ts';
+import { addEntry, addHead, type Changeset } from './changeset.ts';
+import { readEventContext } from './event-context.ts';
 
 type MessageSent = EventOf<'MessageSent'>;
 
@@ -81,7 +81,7 @@ const statements = { plain: statementFor(false), withFiles: statementFor(true) }
  * Applies a run of sends, all with files or all without, none of which repeats or answers another of the run.
  * @param query of the transaction that holds the log's position
  */
-export async function applySends(query: Query, events: readonly MessageSent[], applied: Applied): Promise<void> {
+export async function applySends(query: Query, events: readonly MessageSent[], applied: Changeset): Promise<void> {
   const hasFiles = events.some(({ attachments }) => attachments.length > 0);
   const rows = await query<Place>(hasFiles ? statements.withFiles : statements.plain, toColumns(events, hasFiles));
   const places = new Map(rows.map((place) => [place.n, place]));
@@ -110,7 +110,7 @@ function toColumns(events: readonly MessageSent[], hasFiles: boolean): unknown[]
   ];
 }
 
-function notePlaced(event: MessageSent, place: Place, applied: Applied): Outcome {
+function notePlaced(event: MessageSent, place: Place, applied: Changeset): Outcome {
   const { channelId, actorId, clientId, text, replyToId, attachments } = event;
   const { seq, position, version, replyToAuthorId } = place;
   const entry: Entry = {
@@ -152,7 +152,7 @@ async function answerOthers(query: Query, events: readonly MessageSent[]): Promi
 
 /** What spoke against a send, in the order that the gateway asks in. */
 async function refusal(query: Query, event: MessageSent): Promise<Rejection> {
-  const { channel, actor, entry } = await readScene(query, event);
+  const { channel, actor, entry } = await readEventContext(query, event);
   return maySend(channel, actor) ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? noReply : taken);
 }
 

@@ -25,7 +25,7 @@ interface SessionFacts {
 }
 
 /** What a token says: whose it is, of which session, and until when, in seconds since 1970. */
-interface Claims {
+interface TokenClaims {
   sub: string;
   sid: string;
   exp: number;
@@ -55,7 +55,7 @@ export function createAuth(options: {
   const key = new TextEncoder().encode(options.secret);
   const cache = new LRUCache<string, SessionFacts>({ max: 50_000, ttl: cacheMs });
   /** Tokens whose signature was found good. */
-  const verified = new LRUCache<string, Claims>({ max: 20_000 });
+  const verified = new LRUCache<string, TokenClaims>({ max: 20_000 });
   const watchers = new Map<string, Set<() => void>>();
   /** Raised whenever something cached may be wrong: what was being read meanwhile may be wrong too, and is not cached. */
   let changes = 0;
@@ -63,7 +63,7 @@ export function createAuth(options: {
   let unhook: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  async function verify(token: string): Promise<Claims> {
+  async function verify(token: string): Promise<TokenClaims> {
     const known = verified.get(token);
     if (known && known.exp * 1_000 > Date.now()) return known;
     const claims = await readToken(token);
@@ -71,7 +71,7 @@ export function createAuth(options: {
     return claims;
   }
 
-  async function readToken(token: string): Promise<Claims> {
+  async function readToken(token: string): Promise<TokenClaims> {
     try {
       const { payload } = await jwtVerify(token, key, { issuer, audience: issuer, algorithms: [algorithm] });
       const { sub, sid, exp } = payload;

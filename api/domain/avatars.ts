@@ -4,8 +4,8 @@ import type { User } from '../../prisma/generated/client.ts';
 import type { Database } from '../infra/database/database.ts';
 import type { Logger } from '../logger.ts';
 
-/** A picture to be served. */
-export interface Picture {
+/** A user's picture, as it is served. */
+export interface AvatarImage {
   type: 'image/svg+xml' | 'image/png' | 'image/jpeg' | 'image/webp';
   body: Buffer;
 }
@@ -13,94 +13,101 @@ export interface Picture {
 const gravatarUrl = 'https://gravatar.com/avatar/';
 const maxBytes = 262_144;
 const timeoutMs = 3_000;
-/** How long a picture from Gravatar, or that there is none, is kept before it is asked for again. */
-const keepMs = 86_400_000;
+/** Milliseconds for which a response of Gravatar is cached, including that it has no picture. */
+const cacheMs = 86_400_000;
 
 /**
- * Users' pictures. Clients never talk to Gravatar: where it is on, this server fetches the picture and keeps it.
- * @param options.publicUrl where clients reach this server; empty: URLs are paths
- * @param options.gravatar the folder to keep fetched pictures in, or null where none are fetched
+ * Pictures of users: the picture that the user uploaded, else the one from Gravatar, else one generated from the user's id.
+ * Clients never contact Gravatar: this server fetches its pictures and caches them.
+ * @param options.publicUrl URL under which clients reach this server; if empty, the URLs are paths
+ * @param options.gravatar cache directory and `fetch` function for Gravatar, or null to disable it
  */
 export function createAvatars(options: {
   database: Pick<Database, 'prisma'>;
   publicUrl: string;
   gravatar: { directory: string; fetch: typeof fetch } | null;
-  /** The small picture of an upload; null when it is gone. */
+  /** Returns the thumbnail of an upload, or null if it no longer exists. */
   thumbnail(uploadId: string): Promise<Buffer | null>;
   logger: Logger;
 }) {
   const { database, publicUrl, gravatar, thumbnail, logger } = options;
 
-  async function fromGravatar(email: string): Promise<Picture | null> {
-    if (gravatar === null) return null;
-    const name = createHash('sha256').update(email).digest('hex');
-    const path = `${gravatar.directory}/${name}`;
-    const kept = await stat(path).catch(() => null);
-    if (kept && kept.mtimeMs > Date.now() - keepMs) return toPicture(await readFile(path));
-    const body = await download(gravatar.fetch, name);
-    await mkdir(gravatar.directory, { recursive: true });
-    // Each has a file of its own: many may fetch the same picture at once.
-    const fresh = `${path}.${randomUUID()}`;
-    await writeFile(fresh, body);
-    await rename(fresh, path);
-    return toPicture(body);
-  }
+  return {
+    /** Returns the URL of a user's picture, which changes with the picture. */
+    url: ({ id, avatarId }: Pick<User, 'id' | 'avatarId'>): string =>
+      `${publicUrl}/avatars/${id}${avatarId === null ? '' : `?picture=${avatarId}`}`,
 
-  async function fromUpload(uploadId: string): Promise<Picture | null> {
+    /** Returns a user's picture, or null if there is no such user. */
+    async picture(userId: string): Promise<AvatarImage | null> {
+      const user = await database.prisma.user.findUnique({ where: { id: userId } });
+      if (user === null) return null;
+      const uploaded = user.avatarId === null ? null : await readUploaded(user.avatarId);
+      return uploaded ?? (await tryGravatar(user)) ?? { type: 'image/svg+xml', body: generate(userId) };
+    },
+  };
+
+  async function readUploaded(uploadId: string): Promise<AvatarImage | null> {
     const body = await thumbnail(uploadId).catch((error: unknown) => {
-      logger.warn({ error, uploadId }, 'the picture could not be read; another is served');
+      logger.warn({ error, uploadId }, 'an uploaded avatar could not be read; another picture is served');
       return null;
     });
     return body && { type: 'image/webp', body };
   }
 
-  return {
-    /** Where a user's picture is: elsewhere once it is another. */
-    url: ({ id, avatarId }: Pick<User, 'id' | 'avatarId'>): string =>
-      `${publicUrl}/avatars/${id}${avatarId === null ? '' : `?picture=${avatarId}`}`,
-
-    /** A user's picture; null when there is no such user. */
-    async picture(userId: string): Promise<Picture | null> {
-      const user = await database.prisma.user.findUnique({ where: { id: userId } });
-      if (user === null) return null;
-      const own = user.avatarId === null ? null : await fromUpload(user.avatarId);
-      if (own) return own;
-      const fetched = await (user.email === null ? null : fromGravatar(user.email))?.catch((error: unknown) => {
-        logger.warn({ error, userId }, 'the picture could not be fetched from Gravatar; the drawn one is served');
-        return null;
-      });
-      return fetched ?? { type: 'image/svg+xml', body: draw(userId) };
-    },
-  };
+  async function tryGravatar({ id: userId, email }: User): Promise<AvatarImage | null> {
+    if (gravatar === null || email === null) return null;
+    return fromGravatar(gravatar, email).catch((error: unknown) => {
+      logger.warn({ error, userId }, 'an avatar could not be fetched from Gravatar; a generated one is served');
+      return null;
+    });
+  }
 }
 
+/** Pictures of users. */
 export type Avatars = ReturnType<typeof createAvatars>;
 
-/** Empty where Gravatar has none. */
-async function download(fetcher: typeof fetch, name: string): Promise<Buffer> {
-  const response = await fetcher(`${gravatarUrl}${name}?d=404&s=160`, { signal: AbortSignal.timeout(timeoutMs) });
+async function fromGravatar(
+  { directory, fetch: fetcher }: { directory: string; fetch: typeof fetch },
+  email: string,
+): Promise<AvatarImage | null> {
+  const hash = createHash('sha256').update(email).digest('hex');
+  const path = `${directory}/${hash}`;
+  const cached = await stat(path).catch(() => null);
+  if (cached && cached.mtimeMs > Date.now() - cacheMs) return toImage(await readFile(path));
+  const body = await download(fetcher, hash);
+  await mkdir(directory, { recursive: true });
+  // Concurrent requests for the same picture write to different files.
+  const partial = `${path}.${randomUUID()}`;
+  await writeFile(partial, body);
+  await rename(partial, path);
+  return toImage(body);
+}
+
+/** Downloads a picture from Gravatar; the result is empty if it has none. */
+async function download(fetcher: typeof fetch, hash: string): Promise<Buffer> {
+  const response = await fetcher(`${gravatarUrl}${hash}?d=404&s=160`, { signal: AbortSignal.timeout(timeoutMs) });
   if (response.status === 404) return Buffer.alloc(0);
-  if (!response.ok || response.body === null) throw new Error(`Gravatar answered ${response.status}`);
+  if (!response.ok || response.body === null) throw new Error(`Gravatar responded with status ${response.status}`);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body) {
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new Error(`Gravatar's picture has more than ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw new Error(`the picture from Gravatar exceeds ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-/** By the bytes it begins with; null for what is no picture, so that nothing else is ever served from here. */
-function toPicture(body: Buffer): Picture | null {
+/** Detects the type of a picture from its first bytes. Anything else is null, so that it is never served. */
+function toImage(body: Buffer): AvatarImage | null {
   if (body.subarray(0, 4).equals(Buffer.from([0x89, 0x50, 0x4e, 0x47]))) return { type: 'image/png', body };
   if (body.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))) return { type: 'image/jpeg', body };
   const isWebp = body.toString('latin1', 0, 4) === 'RIFF' && body.toString('latin1', 8, 12) === 'WEBP';
   return isWebp ? { type: 'image/webp', body } : null;
 }
 
-/** A mirrored pattern of soft shapes in two neighbouring hues, all of it from the id. */
-function draw(userId: string): Buffer {
+/** Generates an SVG from a user's id: a mirrored pattern of dots on a gradient of two neighboring hues. */
+function generate(userId: string): Buffer {
   const bytes = createHash('sha256').update(userId).digest();
   const hue = Math.round(((bytes[0] ?? 0) / 256) * 360);
   const second = (hue + 30 + ((bytes[1] ?? 0) % 40)) % 360;

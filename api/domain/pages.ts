@@ -1,4 +1,4 @@
-/** What is asked for: up to `limit` items between two keys, from the beginning or (`backward`) from the end. */
+/** Request for a page: up to `limit` items between two keys, from the beginning or, with `backward`, from the end. */
 export interface PageRequest<Key> {
   limit: number;
   backward: boolean;
@@ -6,21 +6,21 @@ export interface PageRequest<Key> {
   before: Key | null;
 }
 
-/** The items in order, whichever way they were asked for, and whether there are more that way. */
+/** Items in order, in either direction, and whether there are more in the direction of the request. */
 export interface Page<Item> {
   items: readonly Item[];
   hasMore: boolean;
 }
 
-/** A place in an order by time, then id. */
+/** Key of an item in an order by time, then id. */
 export interface TimeKey {
   at: Date;
   id: string;
 }
 
 /**
- * The page of rows that were read in the direction of the request.
- * @param rows up to one more than its limit
+ * Converts rows, read in the direction of the request, to a page.
+ * @param rows at most one more than the request's limit
  */
 export function toPage<Item>(rows: readonly Item[], { limit, backward }: PageRequest<unknown>): Page<Item> {
   const items = rows.slice(0, limit);
@@ -28,9 +28,9 @@ export function toPage<Item>(rows: readonly Item[], { limit, backward }: PageReq
 }
 
 /**
- * SQL for a page of an order by time, then id.
- * @param by the columns, and which way the order goes
- * @param first the number of the first parameter that it uses; it uses four
+ * Returns SQL for a page in an order by time, then id.
+ * @param by the two columns and the direction of the order
+ * @param first number of the first of the four parameters that the SQL uses
  */
 export function pageByTime(
   { limit, backward, after, before }: PageRequest<TimeKey>,

@@ -1,83 +1,91 @@
 import pLimit from 'p-limit';
-import sharp, { type Sharp } from 'sharp';
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { BadUserInputError, UnavailableError } from '../errors.ts';
-import { bare } from './bare-pictures.ts';
+import { stripMetadata } from './strip-metadata.ts';
 
-/** A picture that is ready to be shown. */
-export interface Picture {
-  /** Without what it told of where and by what it was taken. */
+/** A picture that is ready to be stored. */
+export interface ProcessedPicture {
+  /** The picture without metadata such as place, time and camera. */
   body: Buffer;
-  /** In WebP, at most 640 pixels wide and high. */
+  /** Thumbnail in WebP, at most 640 pixels wide and high. */
   thumbnail: Buffer;
-  /** In pixels, as it is shown. */
+  /** Displayed width in pixels. */
   width: number;
+  /** Displayed height in pixels. */
   height: number;
 }
 
-/** The most pixels of all its frames: a small file can hold a picture that fills the memory. */
+/** Maximum number of pixels in all frames: a small file can hold a picture that fills the memory. */
 const maxPixels = 50_000_000;
-/** AVIF takes most of a second for each million of pixels. */
+/** Maximum number of pixels of an AVIF, which takes most of a second per million pixels. */
 const maxAvifPixels = 16_777_216;
 const thumbnailSize = 640;
-/** A picture that is written again is to look the same. */
+/** JPEG and WebP quality of re-encoded pictures, high enough that they look the same. */
 const quality = 92;
 const avif = { quality: 75, effort: 0 };
-/** How many are read at once: each takes its pixels' memory, and a thread that files are read by too. */
-const turn = pLimit(2);
+/** Limits concurrent processing: each picture needs memory for its pixels, and a thread that file reads need too. */
+const queue = pLimit(2);
 const maxWaiting = 100;
 const timeout = { seconds: 20 };
 
-// Each picture is read once.
+// No picture is processed twice.
 sharp.cache(false);
 sharp.concurrency(1);
 
 /**
- * Reads a picture, by libvips, in a thread of its own, when its turn comes: until then nothing of it is in memory.
- * @param open brings all of its bytes
- * @param keep what is done with it before the next one's turn
- * @throws BadUserInputError for what is no whole picture, or has too many pixels; UnavailableError while too many wait
+ * Strips a picture of metadata and makes its thumbnail, in a libvips thread. At most two pictures are in memory at once;
+ * up to 100 others wait, not yet loaded.
+ * @param load returns the whole file; called when processing starts
+ * @param store stores the result, before the next picture is loaded
+ * @returns the result of `store`
+ * @throws BadUserInputError for a file that is broken or has too many pixels, UnavailableError if the queue is full
  */
-export async function readPicture<Kept>(
-  open: () => Promise<Buffer>,
-  keep: (picture: Picture) => Promise<Kept>,
-): Promise<Kept> {
-  if (turn.pendingCount >= maxWaiting)
-    throw new UnavailableError('Too many pictures are on their way just now: try again.');
-  return turn(async () => keep(await read(await open()).catch(refuse)));
+export async function processPicture<Result>(
+  load: () => Promise<Buffer>,
+  store: (picture: ProcessedPicture) => Promise<Result>,
+): Promise<Result> {
+  if (queue.pendingCount >= maxWaiting)
+    throw new UnavailableError('Too many pictures are being processed right now. Try again.');
+  return queue(async () => store(await transform(await load()).catch(rejectPicture)));
 }
 
-function refuse(): never {
-  const message = `is no picture that can be read: it is cut off, broken, or has more than ${maxPixels} pixels (AVIF: ${maxAvifPixels})`;
+function rejectPicture(): never {
+  const message = `must be a complete picture of at most ${maxPixels} pixels (AVIF: ${maxAvifPixels})`;
   throw new BadUserInputError([{ path: 'file', message }]);
 }
 
-async function read(bytes: Buffer): Promise<Picture> {
+async function transform(bytes: Buffer): Promise<ProcessedPicture> {
   const options = { limitInputPixels: maxPixels, failOn: 'truncated' } as const;
-  const whole = sharp(bytes, { ...options, animated: true })
+  const picture = sharp(bytes, { ...options, animated: true })
     .autoOrient()
     .timeout(timeout);
-  const { format, exif, xmp, iptc, pages = 1, orientation = 1, autoOrient, ...size } = await whole.metadata();
+  const { format, exif, xmp, iptc, pages = 1, orientation = 1, autoOrient, ...size } = await picture.metadata();
   const isAvif = format === 'heif';
   const pixels = size.width * size.height;
   if (pixels > (isAvif ? maxAvifPixels : maxPixels)) throw new Error(`${size.width} by ${size.height} pixels`);
-  const tells = isAvif && [exif, xmp, iptc].some((one) => one !== undefined);
-  const body = tells || orientation > 1 ? await rewritten(whole) : bare(bytes, format);
-  const thumbnail = await sharp(body, options)
+  const hasMetadata = [exif, xmp, iptc].some((block) => block !== undefined);
+  const mustReencode = orientation > 1 || (isAvif && hasMetadata);
+  const body = mustReencode ? await reencode(picture) : stripMetadata(bytes, format);
+  const height = pages > 1 ? (size.pageHeight ?? size.height) : autoOrient.height;
+  return { body, thumbnail: await makeThumbnail(body, options), width: autoOrient.width, height };
+}
+
+function makeThumbnail(bytes: Buffer, options: SharpOptions): Promise<Buffer> {
+  return sharp(bytes, options)
     .timeout(timeout)
     .resize(thumbnailSize, thumbnailSize, { fit: 'inside', withoutEnlargement: true })
     .webp()
     .toBuffer();
-  const height = pages > 1 ? (size.pageHeight ?? size.height) : autoOrient.height;
-  return { body, thumbnail, width: autoOrient.width, height };
 }
 
-/** The same picture, upright, of which only the colours' profile is kept beside it. */
-function rewritten(picture: Sharp): Promise<Buffer> {
-  const unlessOther = { force: false };
+/** Encodes a picture again, upright and without any metadata but its color profile. */
+function reencode(picture: Sharp): Promise<Buffer> {
+  // Sets the options of each format without converting to it.
+  const keepFormat = { force: false };
   return picture
     .keepIccProfile()
-    .jpeg({ quality, ...unlessOther })
-    .webp({ quality, ...unlessOther })
-    .avif({ ...avif, ...unlessOther })
+    .jpeg({ quality, ...keepFormat })
+    .webp({ quality, ...keepFormat })
+    .avif({ ...avif, ...keepFormat })
     .toBuffer();
 }

@@ -2,104 +2,104 @@ import { Readable } from 'node:stream';
 import { ConflictError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 
-/** Whose room a file takes. */
+/** A file and the owners whose quotas it counts against. */
 export interface FileOwner {
-  /** Of the file. */
+  /** Id of the upload. */
   id: string;
   userId: string;
-  /** Null: it takes the user's room alone. */
+  /** Channel of the file, or null if it counts against the user's quota only. */
   channelId: string | null;
 }
 
-/** Bounds on all files of one owner, in bytes. */
+/** Maximum size of all files of one owner, in bytes. */
 export interface Quotas {
   user: number;
   channel: number;
 }
 
 /**
- * What users and channels may have of files: those that are stored, those that are announced to be posted, and those on their way
- * in through this process.
+ * Enforces the quotas of users and channels. Stored files, announced direct uploads, and files that this process is
+ * receiving count against them.
  */
 export function createQuotas(options: { database: Pick<Database, 'query' | 'transaction'>; bounds: Quotas }) {
   const { database, bounds } = options;
-  /** Bytes that came in and are not stored yet, by owner. */
-  const arriving = new Map<string, number>();
-
-  /** The room that is left, in bytes, for each owner of a file; the file itself takes none. */
-  async function roomFor(query: Query, { id, userId, channelId }: FileOwner): Promise<Room[]> {
-    const [used] = await query<{ user: string; channel: string }>(usedBytes, [userId, channelId, id]);
-    const user = {
-      owner: `user:${userId}`,
-      left: bounds.user - Number(used?.user),
-      bound: bounds.user,
-      who: 'You have',
-    };
-    if (channelId === null) return [user];
-    const left = bounds.channel - Number(used?.channel);
-    return [user, { owner: `channel:${channelId}`, left, bound: bounds.channel, who: 'This channel has' }];
-  }
-
-  function add(rooms: readonly Room[], bytes: number): void {
-    for (const { owner } of rooms) {
-      const sum = (arriving.get(owner) ?? 0) + bytes;
-      if (sum > 0) arriving.set(owner, sum);
-      else arriving.delete(owner);
-    }
-  }
-
-  async function* count(rooms: readonly Room[], body: Readable): AsyncGenerator<Buffer> {
-    let bytes = 0;
-    try {
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        bytes += chunk.length;
-        add(rooms, chunk.length);
-        for (const room of rooms) refuseFull(room, arriving.get(room.owner) ?? 0);
-        yield chunk;
-      }
-    } finally {
-      add(rooms, -bytes);
-    }
-  }
+  /** Bytes of files that are being received, by owner. */
+  const incomingBytes = new Map<string, number>();
 
   return {
     /**
-     * A meter for a file that is to come in: it passes the file on, and fails with ConflictError once there is no room for all
-     * that comes in. What it passes on is to be read to its end or destroyed.
-     * @throws ConflictError where there is none as it is
+     * Prepares to receive a file. The returned function passes a stream on and fails it with ConflictError once the quota
+     * is exceeded; the caller must read the returned stream to its end or destroy it.
+     * @throws ConflictError if the quota is used up already
      */
-    async meter(file: FileOwner): Promise<(body: Readable) => Readable> {
-      const rooms = await roomFor(database.query, file);
-      for (const room of rooms) refuseFull(room, 1);
-      // It may fail when nobody reads it any more.
-      return (body) => Readable.from(count(rooms, body)).on('error', () => {});
+    async limitIncoming(file: FileOwner): Promise<(body: Readable) => Readable> {
+      const allowances = await allowancesOf(database.query, file);
+      for (const allowance of allowances) checkAllowance(allowance, 1);
+      // The stream may fail when nothing reads it.
+      return (body) => Readable.from(countBytes(allowances, body)).on('error', () => {});
     },
 
     /**
-     * Writes something down that takes room: those of one owner are counted one after another.
-     * @throws ConflictError where there is none
+     * Checks the quotas and writes the row of a file in one transaction. Files of one owner are handled one after another.
+     * @throws ConflictError if the file exceeds a quota
      */
-    async take(file: FileOwner, bytes: number, write: (query: Query) => Promise<unknown>): Promise<void> {
+    async reserve(file: FileOwner, bytes: number, write: (query: Query) => Promise<unknown>): Promise<void> {
       await database.transaction(async (query) => {
-        // Everybody takes the user's lock first, so that nobody waits in a circle.
+        // Every transaction locks the user before the channel, which rules out deadlocks.
         for (const owner of [file.userId, file.channelId ?? []].flat())
           await query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [owner]);
-        for (const room of await roomFor(query, file)) refuseFull(room, bytes);
+        for (const allowance of await allowancesOf(query, file)) checkAllowance(allowance, bytes);
         await write(query);
       });
     },
   };
+
+  /** Reads the allowance of each owner of a file; the announced size of the file itself is not counted. */
+  async function allowancesOf(query: Query, { id, userId, channelId }: FileOwner): Promise<Allowance[]> {
+    const [used] = await query<{ user: string; channel: string }>(usedBytes, [userId, channelId, id]);
+    const user = toAllowance(`user:${userId}`, 'You have', bounds.user, Number(used?.user));
+    if (channelId === null) return [user];
+    return [user, toAllowance(`channel:${channelId}`, 'This channel has', bounds.channel, Number(used?.channel))];
+  }
+
+  async function* countBytes(allowances: readonly Allowance[], body: Readable): AsyncGenerator<Buffer> {
+    let bytes = 0;
+    try {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        bytes += chunk.length;
+        addIncoming(allowances, chunk.length);
+        for (const allowance of allowances) checkAllowance(allowance, incomingBytes.get(allowance.owner) ?? 0);
+        yield chunk;
+      }
+    } finally {
+      addIncoming(allowances, -bytes);
+    }
+  }
+
+  function addIncoming(allowances: readonly Allowance[], bytes: number): void {
+    for (const { owner } of allowances) {
+      const sum = (incomingBytes.get(owner) ?? 0) + bytes;
+      if (sum > 0) incomingBytes.set(owner, sum);
+      else incomingBytes.delete(owner);
+    }
+  }
 }
 
-interface Room {
+/** Bytes that an owner may still store. */
+interface Allowance {
   owner: string;
-  left: number;
-  bound: number;
-  who: string;
+  /** Start of the error message: "You have" or "This channel has". */
+  subject: string;
+  quota: number;
+  available: number;
 }
 
-function refuseFull({ left, bound, who }: Room, bytes: number): void {
-  if (bytes > left) throw new ConflictError(`${who} no room for this file: all files together take ${bound} bytes.`);
+function toAllowance(owner: string, subject: string, quota: number, used: number): Allowance {
+  return { owner, subject, quota, available: quota - used };
+}
+
+function checkAllowance({ available, quota, subject }: Allowance, bytes: number): void {
+  if (bytes > available) throw new ConflictError(`${subject} no room for this file: the quota is ${quota} bytes.`);
 }
 
 const usedBytes = `

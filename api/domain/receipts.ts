@@ -5,8 +5,8 @@ import { unblockedBy } from '../infra/database/entries.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
-import { toError } from './outcomes.ts';
 import { mayRead } from './policies.ts';
+import { rejectionError } from './submit-event.ts';
 
 /** What a member has not seen of a channel: entries after the seen mark, one's own and those of blocked authors left out. */
 export interface Unread {
@@ -46,7 +46,7 @@ export function createReceipts(options: {
       if (marked.length > 0) return tell(viewer.userId, channelId);
       const channel = await prisma.channel.findUnique({ where: { id: channelId } });
       const refusal = mayRead(channel, null);
-      if (refusal) throw toError(refusal);
+      if (refusal) throw rejectionError(refusal);
     },
 
     /** What a user has not seen, for each of the channels where the user is a member. */

@@ -1,39 +1,40 @@
 import { Redis } from 'ioredis';
 import type { Logger } from '../logger.ts';
 
-/** How a Redis server is reached. Times are in milliseconds. */
+/** Options of a connection to a Redis server. Times are in milliseconds. */
 export interface RedisOptions {
   /** `redis://…`, or `rediss://…` for TLS. */
   url: string;
-  /** After which a command without an answer has failed. */
+  /** Time after which a command or an attempt to connect fails. */
   timeoutMs: number;
-  /** How often the connection is asked for a sign of life; one that gives none is replaced. */
+  /** Interval of keep-alive pings; a connection that does not respond is replaced. */
   pingMs: number;
   logger: Logger;
 }
 
-/** One connection, which comes back by itself. Commands fail at once while it is lost: none waits for its return. */
+/** A connection that reconnects automatically. While it is lost, commands fail at once instead of queueing. */
 export interface RedisConnection {
   client: Redis;
   /** Resolves when the first attempt to connect has succeeded or failed. */
-  tried: Promise<void>;
+  firstAttempt: Promise<void>;
   isReady(): boolean;
-  /** Replaces the connection, and reports why. */
+  /** Replaces the connection and logs the cause. */
   renew(cause: unknown): void;
   stop(): void;
 }
 
-const longestPauseMs = 1_000;
-/** A connection that lasted less was of no use: the pause before the next one grows. */
-const usefulMs = 5_000;
-/** How long a connection that is given up may take to say goodbye. */
-const farewellMs = 100;
+/** Longest delay between attempts to connect. */
+const maxDelayMs = 1_000;
+/** A connection that ends sooner counts as a failed attempt: the delay before the next one grows. */
+const stableMs = 5_000;
+/** Time that a connection may take to close in order. */
+const disconnectMs = 100;
 
 /** Opens a connection and keeps it open until it is stopped. */
 export function connectRedis(options: RedisOptions): RedisConnection {
   const client = createClient(options);
   const isReady = () => client.status === 'ready';
-  const tried = new Promise<void>((resolve) => {
+  const firstAttempt = new Promise<void>((resolve) => {
     for (const event of ['ready', 'close', 'end']) client.once(event, () => resolve());
   });
   let stopped = false;
@@ -56,7 +57,7 @@ export function connectRedis(options: RedisOptions): RedisConnection {
   const timer = setInterval(() => void ping(), options.pingMs);
   return {
     client,
-    tried,
+    firstAttempt,
     isReady,
     renew,
     stop() {
@@ -68,27 +69,27 @@ export function connectRedis(options: RedisOptions): RedisConnection {
 }
 
 function createClient({ url, timeoutMs }: RedisOptions): Redis {
-  const pauses = createPauses();
+  const backoff = createBackoff();
   const client = new Redis(url, {
     commandTimeout: timeoutMs,
     connectTimeout: timeoutMs,
-    disconnectTimeout: farewellMs,
-    maxLoadingRetryTime: longestPauseMs,
-    // What was sent before a loss may have happened: it is the caller who knows whether to repeat it.
+    disconnectTimeout: disconnectMs,
+    maxLoadingRetryTime: maxDelayMs,
+    // Commands in flight at a loss may have run: only the caller knows whether to repeat them.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     autoResubscribe: false,
-    // Each of its commands would lengthen the attempt to reach a server that does not answer.
+    // Each of its commands would delay the failure when a server does not respond.
     disableClientInfo: true,
-    retryStrategy: pauses.next,
+    retryStrategy: backoff.next,
   });
-  client.on('ready', pauses.connected);
+  client.on('ready', backoff.connected);
   return client;
 }
 
-/** How long to wait before each attempt to connect, in milliseconds: longer each time until a connection has lasted. */
-function createPauses() {
+/** Delays before attempts to connect, in milliseconds: growing until a connection has been stable, with jitter. */
+function createBackoff() {
   let attempts = 0;
   let connectedAt = Number.POSITIVE_INFINITY;
   return {
@@ -96,14 +97,14 @@ function createPauses() {
       connectedAt = performance.now();
     },
     next(): number {
-      if (performance.now() - connectedAt > usefulMs) attempts = 0;
+      if (performance.now() - connectedAt > stableMs) attempts = 0;
       connectedAt = Number.POSITIVE_INFINITY;
-      return Math.min(50 * ++attempts, longestPauseMs) * (0.75 + Math.random() / 2);
+      return Math.min(50 * ++attempts, maxDelayMs) * (0.75 + Math.random() / 2);
     },
   };
 }
 
-/** Says once that the server is away, and once that it is back. */
+/** Logs once that the server is away, and once that it is back. */
 function reportLosses(client: Redis, logger: Logger, isStopped: () => boolean) {
   const { host, port } = client.options;
   let error: unknown;
@@ -113,7 +114,7 @@ function reportLosses(client: Redis, logger: Logger, isStopped: () => boolean) {
   };
   client.on('error', explain);
   client.on('close', () => {
-    if (!isAway && !isStopped()) logger.warn({ error, host, port }, 'Redis is away: trying until it answers');
+    if (!isAway && !isStopped()) logger.warn({ error, host, port }, 'Redis is away: reconnecting');
     isAway = true;
   });
   client.on('ready', () => {

@@ -2,7 +2,7 @@ import type { Database } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
 import type { FeedsSource } from './feeds.ts';
 
-/** What feeds read from the database. */
+/** Returns the queries that feeds send to the database. */
 export function createFeedSource({ query }: Pick<Database, 'query'>): FeedsSource {
   async function heads(channelIds: readonly string[]) {
     const rows = await query<{ id: string; position: number }>(

@@ -1,12 +1,12 @@
 import { type Backlog, changed, type LiveSource, type Positioned, type Reader } from './live-source.ts';
 import { createStream } from './stream.ts';
 
-/** How many items are taken at a time. */
+/** Maximum number of items that are read at a time. */
 const pageSize = 100;
 
 /**
- * What one reader follows: an iterator of its own, or, taken apart, a reader that an audience serves from the same source
- * together with others. Either way it is to be ended by `return`.
+ * The items that one reader follows. It is either iterated, or an audience takes its source and reader and serves it
+ * together with other subscriptions. In both cases `return` must be called when it is no longer needed.
  */
 export interface LiveStream<Item extends Positioned> extends AsyncIterableIterator<Item> {
   readonly source: LiveSource<Item>;
@@ -15,7 +15,9 @@ export interface LiveStream<Item extends Positioned> extends AsyncIterableIterat
 }
 
 /**
- * @param onEnd called once, whichever way it ends, even when it was never read
+ * Returns the stream of a reader. As an iterator it yields the items after the reader's position, in order, each
+ * position at most once, and throws the error of the reader or of the source that ends it.
+ * @param onEnd called once when the stream ends, even if it was never read
  */
 export function createLiveStream<Item extends Positioned>(
   source: LiveSource<Item>,
@@ -49,15 +51,15 @@ export function createLiveStream<Item extends Positioned>(
   };
 }
 
-/** Whether what a subscription follows can be served by an audience. */
+/** Returns whether an audience can serve the stream of a subscription. */
 export function isLiveStream(stream: unknown): stream is LiveStream<Positioned> {
   return typeof stream === 'object' && stream !== null && 'source' in stream && 'reader' in stream;
 }
 
 async function* read<Item extends Positioned>(source: LiveSource<Item>, reader: Reader<Item>, signal: AbortSignal) {
   for (let position = reader.position; !signal.aborted; ) {
-    const held = source.since(position, pageSize);
-    const { entries, through, more }: Backlog<Item> = held ?? (await source.read(position, pageSize));
+    const recent = source.since(position, pageSize);
+    const { entries, through, more }: Backlog<Item> = recent ?? (await source.read(position, pageSize));
     for (const item of entries) {
       if (signal.aborted) return;
       const verdict = reader.judge(item);

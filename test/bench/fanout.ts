@@ -5,9 +5,9 @@ import { startParley } from './fanout/parley.ts';
 import { hasGo, peers, startPeer, versions } from './fanout/peers.ts';
 import { oneRoom, type Profile, profiles } from './fanout/profiles.ts';
 import type { Target } from './fanout/target.ts';
+import type { BenchOptions } from './options.ts';
 import { type Services, startServices } from './parley.ts';
 import { circumstances, median, page, round, table, write } from './report.ts';
-import type { BenchOptions } from './run.ts';
 
 /** What one target came to in one profile: at full speed, and at a fixed rate. */
 interface Row {

@@ -1,9 +1,9 @@
+import type { BenchOptions } from './options.ts';
 import { type Parley, type Services, startDistributed, startEmbedded, startServices } from './parley.ts';
 import { openPairs, type Pairs } from './pipeline/pairs.ts';
 import { measureKafka, measurePgbench } from './pipeline/yardsticks.ts';
 import { cpuOfTree, percentile } from './processes.ts';
 import { circumstances, median, round, table, write } from './report.ts';
-import type { BenchOptions } from './run.ts';
 
 /** What one way of running Parley came to. */
 interface Figures {

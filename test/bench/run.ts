@@ -1,17 +1,5 @@
 import { parseArgs } from 'node:util';
 
-/** What every benchmark may be told. */
-export interface BenchOptions {
-  /** How long each measurement takes. */
-  seconds: number;
-  /** How often all are measured, side by side; the medians are reported. */
-  rounds: number;
-  /** Only these, by their names; all when empty. Then nothing is written. */
-  only: readonly string[];
-  /** Only these parts of it, likewise. */
-  parts: readonly string[];
-}
-
 const benches = {
   fanout: () => import('./fanout.ts'),
   pipeline: () => import('./pipeline.ts'),

@@ -6,10 +6,10 @@ import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { guest } from '../support/client.ts';
+import type { BenchOptions } from './options.ts';
 import { startEmbedded } from './parley.ts';
 import { cpuOf, residentKb, start } from './processes.ts';
 import { circumstances, median, round, table, write } from './report.ts';
-import type { BenchOptions } from './run.ts';
 
 /** Somewhere to upload to. */
 interface Target {

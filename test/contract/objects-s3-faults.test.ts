@@ -7,9 +7,9 @@ import { createS3Objects } from '../../api/infra/objects/s3.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { startOwnS3 } from '../support/services/s3.ts';
 
-test('a store that is away is UNAVAILABLE, and found again by itself', async () => {
+test('a store that is down is UNAVAILABLE, and works again once it is back', async () => {
   const own = await startOwnS3();
-  const directory = await mkdtemp(join(tmpdir(), 'parley-spool-'));
+  const directory = await mkdtemp(join(tmpdir(), 'parley-incoming-'));
   const settings = { bucket: 'files', region: 'us-east-1', directory, requestTimeoutMs: 60_000, directReads: false };
   const objects = await createS3Objects({ ...own.address, ...settings, logger: createTestLogger() });
   await own.kill('SIGKILL');

@@ -23,7 +23,7 @@ const type = 'text/plain';
 
 let directory: string;
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'parley-spool-'));
+  directory = await mkdtemp(join(tmpdir(), 'parley-incoming-'));
   return () => rm(directory, { recursive: true });
 });
 
@@ -39,7 +39,7 @@ const open = (address: S3Address, bucket: string, options: Partial<S3Options> = 
     ...options,
   });
 
-/** The store's own client, for what other applications do in the same bucket. */
+/** Creates a client as another application would use it on the same bucket. */
 function createClient(): S3Client {
   const { endpoint, ...credentials } = shared;
   return new S3Client({ region, credentials, endpoint, forcePathStyle: true });
@@ -47,14 +47,14 @@ function createClient(): S3Client {
 
 describeObjects('over S3', async () => {
   const bucket = `bucket-${randomUUID()}`;
-  const objects = await open(shared, bucket);
+  const objects = await open(shared, bucket, { directReads: true });
   const client = createClient();
   return {
     objects,
-    async abandon(key) {
+    async leaveIncomplete(key) {
       await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: key }));
     },
-    async leftovers() {
+    async countIncomplete() {
       const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
       return Uploads.length;
     },
@@ -65,12 +65,12 @@ describeObjects('over S3', async () => {
   };
 });
 
-test('a client posts an object by itself, of the size that was said and no other, as no other type, until a time', async () => {
+test('a client posts an object directly, with exactly the announced size, key and type, until the form expires', async () => {
   const objects = await open(shared, `bucket-${randomUUID()}`);
-  const begin = (ms: number) => objects.post('file/a', { bytes: 1_000, expiresAt: new Date(Date.now() + ms) });
+  const begin = (ms: number) => objects.presignPost('file/a', { bytes: 1_000, expiresAt: new Date(Date.now() + ms) });
   const [valid, brief] = [await begin(60_000), await begin(0)];
   const post = async (bytes: number, change: Record<string, string> = {}, form = valid) => {
-    if (form === null) throw new Error('S3 takes posts');
+    if (form === null) throw new Error('S3 must support presigned posts');
     const data = new FormData();
     for (const { name, value } of form.fields) data.append(name, change[name] ?? value);
     data.append('file', new Blob([Buffer.alloc(bytes)]));
@@ -86,7 +86,7 @@ test('a client posts an object by itself, of the size that was said and no other
   await vi.waitFor(async () => expect(await post(1_000, {}, brief)).toBeGreaterThanOrEqual(400), { timeout: 5_000 });
 });
 
-test('a client reads an object by itself where that is wanted, as what it is said to be, until a time', async () => {
+test('a client reads an object directly if this is enabled, with the given headers, until the URL expires', async () => {
   const bucket = `bucket-${randomUUID()}`;
   const [objects, direct] = [await open(shared, bucket), await open(shared, bucket, { directReads: true })];
   await objects.put('file/a', Readable.from([Buffer.from('Hello')]), { type });
@@ -95,18 +95,19 @@ test('a client reads an object by itself where that is wanted, as what it is sai
     disposition: 'attachment; filename="a b.css"',
     expiresAt: new Date(Date.now() + 60_000),
   };
-  expect(await objects.readUrl('file/a', as)).toBeNull();
+  expect([objects.readOrigin, await objects.readUrl('file/a', as)]).toEqual([null, null]);
+  expect(direct.readOrigin).toBe(new URL(shared.endpoint).origin);
   const url = (await direct.readUrl('file/a', as)) ?? '';
-  const answer = await fetch(url);
-  expect([answer.status, await answer.text()]).toEqual([200, 'Hello']);
-  expect(answer.headers.get('content-type')).toBe('text/css');
-  expect(answer.headers.get('content-disposition')).toBe('attachment; filename="a b.css"');
+  const response = await fetch(url);
+  expect([response.status, await response.text()]).toEqual([200, 'Hello']);
+  expect(response.headers.get('content-type')).toBe('text/css');
+  expect(response.headers.get('content-disposition')).toBe('attachment; filename="a b.css"');
   expect((await fetch(url.replace('file/a', 'file/b'))).status).toBe(403);
   const brief = (await direct.readUrl('file/a', { ...as, expiresAt: new Date(Date.now() - 1_000) })) ?? '';
   await vi.waitFor(async () => expect((await fetch(brief)).status).toBe(403), { timeout: 5_000 });
 });
 
-test('uploads of other applications in the same bucket are theirs, and its own are found behind any number of them', async () => {
+test('incomplete uploads of other applications in the same bucket are kept, and do not hide its own', async () => {
   const Bucket = `bucket-${randomUUID()}`;
   const objects = await open(shared, Bucket);
   const client = createClient();
@@ -114,7 +115,7 @@ test('uploads of other applications in the same bucket are theirs, and its own a
   const others = Array.from({ length: 1_005 }, (_, n) => `another/${n}`);
   await Promise.all(others.map(begin));
   await begin('own/a');
-  await objects.sweep(new Date(Date.now() + 60_000), (key) => key.startsWith('own/'));
+  await objects.removeIncomplete(new Date(Date.now() + 60_000), (key) => key.startsWith('own/'));
   const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'own/' }));
   expect(Uploads ?? []).toEqual([]);
   const { Uploads: left } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'another/' }));
@@ -122,18 +123,18 @@ test('uploads of other applications in the same bucket are theirs, and its own a
   client.destroy();
 });
 
-test('what is on its way in has no name on the disk', async () => {
+test('a file that is being uploaded has no name on the disk', async () => {
   const objects = await open(shared, `bucket-${randomUUID()}`);
   const body = new Readable({ read: () => {} });
   body.push('cut off');
-  const put = objects.put('x/a', body, { type }).catch(() => 'given up');
+  const put = objects.put('x/a', body, { type }).catch(() => 'stopped');
   await vi.waitFor(() => expect(body.readableLength).toBe(0));
   await vi.waitFor(async () => expect(await readdir(directory)).toEqual([]));
   body.destroy();
-  expect(await put).toBe('given up');
+  expect(await put).toBe('stopped');
 });
 
-test('a store that does not answer in time is away', async () => {
+test('a store that does not respond in time is UNAVAILABLE', async () => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
@@ -142,7 +143,7 @@ test('a store that does not answer in time is away', async () => {
   silent.close();
 });
 
-test('processes that start together make one bucket', async () => {
+test('processes that start together create one bucket', async () => {
   const bucket = `bucket-${randomUUID()}`;
   const all = await Promise.all(Array.from({ length: 4 }, () => open(shared, bucket)));
   await all[0]?.put('a', Readable.from([Buffer.from('x')]), { type });

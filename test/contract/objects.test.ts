@@ -11,15 +11,21 @@ async function createWorkbench() {
   return {
     directory,
     objects: await createFileObjects({ directory }),
-    abandon: (key: string) => writeFile(join(directory, 'incoming', basename(key)), 'cut off'),
-    leftovers: async () => (await readdir(join(directory, 'incoming'))).length,
+    leaveIncomplete: (key: string) => writeFile(join(directory, 'incoming', basename(key)), 'cut off'),
+    countIncomplete: async () => (await readdir(join(directory, 'incoming'))).length,
     dispose: () => rm(directory, { recursive: true, force: true }),
   };
 }
 
 describeObjects('as files', createWorkbench);
 
-test('files are for their owner alone', async () => {
+test('clients read files through this server only', async () => {
+  const { objects, dispose } = await createWorkbench();
+  expect(objects.readOrigin).toBeNull();
+  await dispose();
+});
+
+test('files are readable by their owner only', async () => {
   const { objects, directory, dispose } = await createWorkbench();
   await objects.put('a/b', Readable.from([Buffer.from('secret')]), { type: 'text/plain' });
   expect((await stat(join(directory, 'kept', 'a', 'b'))).mode & 0o077).toBe(0);
@@ -27,7 +33,7 @@ test('files are for their owner alone', async () => {
   await dispose();
 });
 
-test('files whose directory has gone cannot be stored just now', async () => {
+test('storing files fails with UNAVAILABLE when the directory is gone', async () => {
   const { objects, dispose } = await createWorkbench();
   await dispose();
   await expect(objects.ready()).rejects.toMatchObject({ code: 'UNAVAILABLE' });

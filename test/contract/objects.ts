@@ -4,18 +4,18 @@ import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Objects } from '../../api/infra/objects/objects.ts';
 
-/** A store to test. */
+/** A store under test, with a view behind its interface. */
 export interface ObjectsWorkbench {
   objects: Objects;
-  /** How many uploads it holds that were begun and never ended. */
-  leftovers(): Promise<number>;
-  /** Leaves one behind, as a process does that is killed. */
-  abandon(key: string): Promise<void>;
+  /** Number of uploads in the store that were begun and never completed. */
+  countIncomplete(): Promise<number>;
+  /** Leaves an incomplete upload behind, as a killed process does. */
+  leaveIncomplete(key: string): Promise<void>;
   dispose(): Promise<void>;
 }
 
 const type = 'application/octet-stream';
-/** More than two of the parts in which S3 takes a stream. */
+/** Size in bytes of more than two parts of an S3 upload. */
 const large = 12_000_000;
 
 async function read(objects: Objects, key: string, range?: { start: number; end: number }): Promise<Buffer | null> {
@@ -29,28 +29,28 @@ async function keysOf(objects: Objects): Promise<string[]> {
   return keys.sort();
 }
 
-/** A body that brings so many bytes and then stalls, until it is told how to go on. */
+/** Creates a stream that yields `bytes` bytes and then stalls. */
 function stalling(bytes: number) {
   const body = new Readable({ read: () => {} });
   body.push(randomBytes(bytes));
   return body;
 }
 
-/** What every store of files is to do. */
+/** Describes the behavior that every file store shares. */
 export function describeObjects(name: string, create: () => Promise<ObjectsWorkbench>): void {
   describe(`objects ${name}`, () => {
     let objects: Objects;
-    let leftovers: ObjectsWorkbench['leftovers'];
-    let abandon: ObjectsWorkbench['abandon'];
+    let countIncomplete: ObjectsWorkbench['countIncomplete'];
+    let leaveIncomplete: ObjectsWorkbench['leaveIncomplete'];
 
     beforeAll(async () => {
       const workbench = await create();
-      ({ objects, leftovers, abandon } = workbench);
+      ({ objects, countIncomplete, leaveIncomplete } = workbench);
       return workbench.dispose;
     });
-    afterAll(async () => expect(await leftovers()).toBe(0));
+    afterAll(async () => expect(await countIncomplete()).toBe(0));
 
-    test.each([0, 1, 70_000, large])('are given back as they were stored: %i bytes', async (size) => {
+    test.each([0, 1, 70_000, large])('are read back as they were stored: %i bytes', async (size) => {
       const body = randomBytes(size);
       const key = `x/${randomUUID()}`;
       const begin = Date.now();
@@ -58,10 +58,10 @@ export function describeObjects(name: string, create: () => Promise<ObjectsWorkb
       expect((await read(objects, key))?.equals(body)).toBe(true);
       const stored = await objects.head(key);
       expect(stored).toMatchObject({ key, bytes: size });
-      expect(Math.abs(Number(stored?.at) - begin)).toBeLessThan(60_000);
+      expect(Math.abs(Number(stored?.storedAt) - begin)).toBeLessThan(60_000);
     });
 
-    test('are given in ranges', async () => {
+    test('are read in ranges', async () => {
       const body = randomBytes(100_000);
       const key = `x/${randomUUID()}`;
       await objects.put(key, Readable.from([body.subarray(0, 5), body.subarray(5)]), { type });
@@ -76,7 +76,7 @@ export function describeObjects(name: string, create: () => Promise<ObjectsWorkb
       }
     });
 
-    test('that are not there are null, and removing them changes nothing', async () => {
+    test('that do not exist are null, and removing them changes nothing', async () => {
       const key = `x/${randomUUID()}`;
       expect(await objects.head(key)).toBeNull();
       expect(await objects.get(key)).toBeNull();
@@ -84,39 +84,39 @@ export function describeObjects(name: string, create: () => Promise<ObjectsWorkb
     });
 
     test.each([
-      ['at once', 0],
-      ['after a little', 10_000],
-      ['after a lot', large],
-    ])('are not there, nor anything of them, when their stream fails: %s', async (_, bytes) => {
+      ['immediately', 0],
+      ['after a few bytes', 10_000],
+      ['after several parts', large],
+    ])('leave nothing behind when their stream fails: %s', async (_, bytes) => {
       const key = `x/${randomUUID()}`;
       const body = stalling(bytes);
       const put = objects.put(key, body, { type });
       setImmediate(() => body.destroy(new Error('the client went away')));
       await expect(put).rejects.toThrow('the client went away');
       expect(await objects.head(key)).toBeNull();
-      expect(await leftovers()).toBe(0);
+      expect(await countIncomplete()).toBe(0);
     });
 
-    test('are not stored from a stream that has failed already', async () => {
+    test('are not stored from a stream that has already failed', async () => {
       const body = stalling(0);
       body.on('error', () => {});
       body.destroy(new Error('too late'));
       await expect(objects.put(`x/${randomUUID()}`, body, { type })).rejects.toThrow('too late');
     });
 
-    test('are given up when their signal aborts', async () => {
+    test('are not stored when their signal aborts', async () => {
       const key = `x/${randomUUID()}`;
-      const giveUp = new AbortController();
+      const controller = new AbortController();
       const body = stalling(large);
-      const put = objects.put(key, body, { type, signal: giveUp.signal });
-      setTimeout(() => giveUp.abort(new Error('too slow')), 50);
+      const put = objects.put(key, body, { type, signal: controller.signal });
+      setTimeout(() => controller.abort(new Error('too slow')), 50);
       await expect(put).rejects.toThrow();
       expect(body.destroyed).toBe(true);
       expect(await objects.head(key)).toBeNull();
-      await vi.waitFor(async () => expect(await leftovers()).toBe(0));
+      await vi.waitFor(async () => expect(await countIncomplete()).toBe(0));
     });
 
-    test('are copied, and stay what they were when the first is another', async () => {
+    test('are copied, and the copy keeps its content when the original changes', async () => {
       const [from, to] = [`x/${randomUUID()}`, `x/${randomUUID()}`];
       expect(await objects.copy(from, to, { type })).toBeNull();
       await objects.put(from, Readable.from([Buffer.from('first')]), { type });
@@ -125,13 +125,13 @@ export function describeObjects(name: string, create: () => Promise<ObjectsWorkb
       expect(String(await read(objects, to))).toBe('first');
     });
 
-    test('are stored many at once', async () => {
+    test('are stored concurrently', async () => {
       const bodies = Array.from({ length: 20 }, () => [`many/${randomUUID()}`, randomBytes(300_000)] as const);
       await Promise.all(bodies.map(([key, body]) => objects.put(key, Readable.from([body]), { type })));
       for (const [key, body] of bodies) expect((await read(objects, key))?.equals(body)).toBe(true);
     });
 
-    test('are listed, all of them, until they are removed', async () => {
+    test('are all listed until they are removed', async () => {
       const before = await keysOf(objects);
       const added = Array.from({ length: 1_005 }, (_, n) => `list/${n}-${randomUUID()}`);
       for (let n = 0; n < added.length; n += 50) {
@@ -143,42 +143,48 @@ export function describeObjects(name: string, create: () => Promise<ObjectsWorkb
       expect(await keysOf(objects)).toEqual(before);
     });
 
-    test('that were begun and never ended are swept once they are old', async () => {
+    test('that were begun and never completed are removed once they are old', async () => {
       const key = `x/${randomUUID()}`;
-      await abandon(key);
-      await objects.sweep(new Date(Date.now() - 60_000), () => true);
-      expect(await leftovers()).toBe(1);
-      await objects.sweep(new Date(Date.now() + 60_000), () => true);
-      expect(await leftovers()).toBe(0);
+      await leaveIncomplete(key);
+      await objects.removeIncomplete(new Date(Date.now() - 60_000), () => true);
+      expect(await countIncomplete()).toBe(1);
+      await objects.removeIncomplete(new Date(Date.now() + 60_000), () => true);
+      expect(await countIncomplete()).toBe(0);
       expect(await objects.head(key)).toBeNull();
     });
 
-    test('are stored, read and reached while others stall on their way in and out', async () => {
+    test('are stored and read while other uploads and downloads stall', async () => {
       const key = `x/${randomUUID()}`;
       await objects.put(key, Readable.from([randomBytes(large)]), { type });
       const incoming = Array.from({ length: 60 }, () => stalling(20_000));
-      const puts = incoming.map((body) => objects.put(`x/${randomUUID()}`, body, { type }).catch(() => 'given up'));
+      const puts = incoming.map((body) => objects.put(`x/${randomUUID()}`, body, { type }).catch(() => 'stopped'));
       const outgoing = await Promise.all(Array.from({ length: 60 }, () => objects.get(key)));
       const other = `x/${randomUUID()}`;
       await objects.put(other, Readable.from([Buffer.from('other')]), { type });
       expect(String(await read(objects, other))).toBe('other');
       await objects.ready();
       for (const stream of [...incoming, ...outgoing]) stream?.destroy();
-      expect(await Promise.all(puts)).toEqual(Array(60).fill('given up'));
+      expect(await Promise.all(puts)).toEqual(Array(60).fill('stopped'));
     });
 
     test.each(['', '/x', 'x/', 'a//b', '../x', 'a/../b', 'A', 'a b', 'a\0', 'ä', `${'x'.repeat(201)}`])(
-      'have no key like %j',
+      'reject %j as a key',
       async (key) => {
-        await expect(objects.put(key, Readable.from(['x']), { type })).rejects.toThrow('no key');
-        await expect(objects.get(key)).rejects.toThrow('no key');
-        await expect(objects.head(key)).rejects.toThrow('no key');
-        await expect(objects.copy(key, 'x', { type })).rejects.toThrow('no key');
-        await expect(objects.copy('x', key, { type })).rejects.toThrow('no key');
-        await expect(objects.remove([key])).rejects.toThrow('no key');
+        await expect(objects.put(key, Readable.from(['x']), { type })).rejects.toThrow('not a valid object key');
+        await expect(objects.get(key)).rejects.toThrow('not a valid object key');
+        await expect(objects.head(key)).rejects.toThrow('not a valid object key');
+        await expect(objects.copy(key, 'x', { type })).rejects.toThrow('not a valid object key');
+        await expect(objects.copy('x', key, { type })).rejects.toThrow('not a valid object key');
+        await expect(objects.remove([key])).rejects.toThrow('not a valid object key');
       },
     );
 
-    test('are to be had', () => objects.ready());
+    test('have a read origin exactly if clients can read them directly', async () => {
+      const as = { type, disposition: 'inline', expiresAt: new Date(Date.now() + 60_000) };
+      const url = await objects.readUrl('x/a', as);
+      expect(objects.readOrigin).toBe(url && new URL(url).origin);
+    });
+
+    test('are available', () => objects.ready());
   });
 }

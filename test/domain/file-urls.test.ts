@@ -5,10 +5,10 @@ import { createFileUrls } from '../../api/domain/file-urls.ts';
 const hour = 3_600_000;
 const id = randomUUID();
 const clock = { now: 1_000 * hour };
-const urls = createFileUrls({ secret: 'what the test signs with', publicUrl: '', now: () => clock.now });
+const urls = createFileUrls({ secret: 'secret of the test', publicUrl: '', now: () => clock.now });
 const queryOf = (url: string) => new URL(url, 'http://localhost').searchParams;
 
-it('URLs of files are the same within an hour, and work for one hour at least and two at most', () => {
+it('file URLs are equal within an hour, and valid for one to two hours', () => {
   clock.now = 1_000 * hour;
   const first = urls.url(id, 'file', 'a.txt');
   clock.now += hour - 1;
@@ -22,7 +22,7 @@ it('URLs of files are the same within an hour, and work for one hour at least an
   expect(urls.url(id, 'file', 'a.txt')).not.toBe(first);
 });
 
-it('URLs of files are of one file, one variant and one secret', () => {
+it('a file URL is valid for one file, one variant and one secret', () => {
   const query = queryOf(urls.url(id, 'file', 'a.txt'));
   expect(urls.isValid(id, 'file', query)).toBe(true);
   expect(urls.isValid(randomUUID(), 'file', query)).toBe(false);
@@ -31,7 +31,7 @@ it('URLs of files are of one file, one variant and one secret', () => {
   expect(others.isValid(id, 'file', query)).toBe(false);
 });
 
-it('URLs of files hold any name', () => {
+it('a file URL may contain any file name', () => {
   const url = urls.url(id, 'file', 'a/b?c#d ü.txt');
   expect(url).toMatch(/^\/files\/[\da-f-]{36}\/file\/a%2Fb%3Fc%23d%20%C3%BC\.txt\?expires=\d+&signature=[\w-]{43}$/);
 });

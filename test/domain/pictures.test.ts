@@ -2,18 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { type Picture, readPicture } from '../../api/domain/pictures.ts';
+import { type ProcessedPicture, processPicture } from '../../api/domain/pictures.ts';
 
-/** What is in each picture's parts that are not drawn, and may be in none of what is kept. */
+/** Text in the metadata of each picture, which must not be in the result. */
 const secret = 'at home, 52.5200 N 13.4050 E';
-const told = Buffer.from(secret);
+const secretBytes = Buffer.from(secret);
 
 const noise = (width = 64, height = 48, frames = 1): Sharp =>
   sharp(randomBytes(width * height * frames * 3), {
     raw: { width, height: height * frames, channels: 3, ...(frames > 1 && { pageHeight: height }) },
   });
-const read = (bytes: Buffer): Promise<Picture> =>
-  readPicture(
+const processBytes = (bytes: Buffer): Promise<ProcessedPicture> =>
+  processPicture(
     async () => bytes,
     async (picture) => picture,
   );
@@ -49,29 +49,29 @@ const blocks = (data: Buffer) => Buffer.concat([Buffer.from([data.length]), data
 const exif = { IFD0: { Copyright: secret } };
 const afterGifHeader = (bytes: Buffer) => 13 + 3 * 2 ** (((bytes[10] ?? 0) & 7) + 1);
 
-describe('a picture tells nothing beside what it shows, and shows the same:', () => {
+describe('processing removes metadata and keeps the pixels of', () => {
   it.each<[string, () => Promise<Buffer>]>([
     ['a JPEG with EXIF', () => noise().withExif(exif).jpeg().toBuffer()],
-    ['a JPEG with EXIF, progressive', () => noise().withExif(exif).jpeg({ progressive: true }).toBuffer()],
-    ['a JPEG with a comment', async () => insert(await noise().jpeg().toBuffer(), 2, segment(0xfe, told))],
-    ['a JPEG with notes of its maker', async () => insert(await noise().jpeg().toBuffer(), 2, segment(0xe5, told))],
-    ['a JPEG with something after it', async () => Buffer.concat([await noise().jpeg().toBuffer(), told])],
+    ['a progressive JPEG with EXIF', () => noise().withExif(exif).jpeg({ progressive: true }).toBuffer()],
+    ['a JPEG with a comment', async () => insert(await noise().jpeg().toBuffer(), 2, segment(0xfe, secretBytes))],
+    ['a JPEG with maker notes', async () => insert(await noise().jpeg().toBuffer(), 2, segment(0xe5, secretBytes))],
+    ['a JPEG with trailing bytes', async () => Buffer.concat([await noise().jpeg().toBuffer(), secretBytes])],
     ['a PNG with EXIF', () => noise().withExif(exif).png().toBuffer()],
     [
-      'a PNG with a text',
+      'a PNG with a text chunk',
       async () => insert(await noise().png().toBuffer(), 33, pngChunk('tEXt', Buffer.from(`Comment\0${secret}`))),
     ],
     [
-      'a PNG with EXIF in a text',
+      'a PNG with EXIF in a text chunk',
       async () =>
         insert(await noise().png().toBuffer(), 33, pngChunk('tEXt', Buffer.from(`Raw profile type exif\0${secret}`))),
     ],
-    ['a PNG with something after it', async () => Buffer.concat([await noise().png().toBuffer(), told])],
+    ['a PNG with trailing bytes', async () => Buffer.concat([await noise().png().toBuffer(), secretBytes])],
     [
       'a GIF with a comment',
       async () => {
         const gif = await noise(40, 30, 3).gif().toBuffer();
-        return insert(gif, afterGifHeader(gif), Buffer.from([0x21, 0xfe]), blocks(told));
+        return insert(gif, afterGifHeader(gif), Buffer.from([0x21, 0xfe]), blocks(secretBytes));
       },
     ],
     [
@@ -79,21 +79,24 @@ describe('a picture tells nothing beside what it shows, and shows the same:', ()
       async () => {
         const gif = await noise(40, 30, 3).gif().toBuffer();
         const name = Buffer.from('\x0bXMP DataXMP');
-        return insert(gif, afterGifHeader(gif), Buffer.from([0x21, 0xff]), name, blocks(told));
+        return insert(gif, afterGifHeader(gif), Buffer.from([0x21, 0xff]), name, blocks(secretBytes));
       },
     ],
-    ['a GIF with something after it', async () => Buffer.concat([await noise().gif().toBuffer(), told])],
+    ['a GIF with trailing bytes', async () => Buffer.concat([await noise().gif().toBuffer(), secretBytes])],
     ['a WebP with EXIF', () => noise().withExif(exif).webp().toBuffer()],
-    ['a WebP with a chunk of its own', async () => withRiff(await noise().webp().toBuffer(), riffChunk('note', told))],
     [
-      'a WebP with EXIF, animated',
-      async () => withRiff(await noise(40, 30, 3).webp().toBuffer(), riffChunk('EXIF', told)),
+      'a WebP with a custom chunk',
+      async () => withRiff(await noise().webp().toBuffer(), riffChunk('note', secretBytes)),
     ],
-    ['a WebP with something after it', async () => Buffer.concat([await noise().webp().toBuffer(), told])],
+    [
+      'an animated WebP with EXIF',
+      async () => withRiff(await noise(40, 30, 3).webp().toBuffer(), riffChunk('EXIF', secretBytes)),
+    ],
+    ['a WebP with trailing bytes', async () => Buffer.concat([await noise().webp().toBuffer(), secretBytes])],
   ])('%s', async (_, make) => {
     const bytes = await make();
     expect(bytes.includes(secret)).toBe(true);
-    const { body, thumbnail } = await read(bytes);
+    const { body, thumbnail } = await processBytes(bytes);
     expect(body.includes(secret)).toBe(false);
     expect(thumbnail.includes(secret)).toBe(false);
     expect((await pixels(body)).equals(await pixels(bytes))).toBe(true);
@@ -101,117 +104,123 @@ describe('a picture tells nothing beside what it shows, and shows the same:', ()
     expect([left, xmp]).toEqual([undefined, undefined]);
   });
 
-  it('an AVIF, which is written again', async () => {
-    const { body, width, height } = await read(await noise().withExif(exif).avif().toBuffer());
+  it('an AVIF, which is re-encoded', async () => {
+    const { body, width, height } = await processBytes(await noise().withExif(exif).avif().toBuffer());
     expect(body.includes(secret)).toBe(false);
     expect([width, height]).toEqual([64, 48]);
     expect(await sharp(body).metadata()).toMatchObject({ format: 'heif', width: 64, height: 48 });
   });
 });
 
-it.each(['jpeg', 'png', 'webp'] as const)('keeps its colour profile, and is upright: %s', async (format) => {
-  for (const orientation of [1, 6]) {
-    const bytes = await noise()
-      .withIccProfile('p3')
-      .withMetadata({ orientation, icc: 'p3' })
-      .toFormat(format)
-      .toBuffer();
-    const { body, width, height } = await read(bytes);
-    const shown = await sharp(body).metadata();
-    expect([width, height]).toEqual(orientation === 1 ? [64, 48] : [48, 64]);
-    expect([shown.width, shown.height]).toEqual([width, height]);
-    expect(shown.icc?.length).toBeGreaterThan(0);
-    expect(shown.orientation ?? 1).toBe(1);
-  }
-});
+it.each(['jpeg', 'png', 'webp'] as const)(
+  'processing keeps the color profile and applies the orientation: %s',
+  async (format) => {
+    for (const orientation of [1, 6]) {
+      const bytes = await noise()
+        .withIccProfile('p3')
+        .withMetadata({ orientation, icc: 'p3' })
+        .toFormat(format)
+        .toBuffer();
+      const { body, width, height } = await processBytes(bytes);
+      const shown = await sharp(body).metadata();
+      expect([width, height]).toEqual(orientation === 1 ? [64, 48] : [48, 64]);
+      expect([shown.width, shown.height]).toEqual([width, height]);
+      expect(shown.icc?.length).toBeGreaterThan(0);
+      expect(shown.orientation ?? 1).toBe(1);
+    }
+  },
+);
 
-it.each(['jpeg', 'png', 'gif', 'webp', 'avif'] as const)('that tells nothing is kept as it is: %s', async (format) => {
-  const bytes = await noise().toFormat(format).toBuffer();
-  expect((await read(bytes)).body.equals(bytes)).toBe(true);
-});
+it.each(['jpeg', 'png', 'gif', 'webp', 'avif'] as const)(
+  'a picture without metadata stays as it is: %s',
+  async (format) => {
+    const bytes = await noise().toFormat(format).toBuffer();
+    expect((await processBytes(bytes)).body.equals(bytes)).toBe(true);
+  },
+);
 
-it('keeps its frames: an animated PNG', async () => {
+it('an animated PNG keeps its frames', async () => {
   const png = await noise(8, 8).png().toBuffer();
   const frame = [pngChunk('acTL', Buffer.from('0000000100000000', 'hex')), pngChunk('fcTL', Buffer.alloc(26, 1))];
   const animated = insert(png, 33, ...frame);
-  const { body, width } = await read(insert(animated, 33, pngChunk('tEXt', told)));
+  const { body, width } = await processBytes(insert(animated, 33, pngChunk('tEXt', secretBytes)));
   expect(body.equals(animated)).toBe(true);
   expect(width).toBe(8);
 });
 
-describe('what is no picture that can be read is refused:', () => {
+describe('a picture is rejected if it is', () => {
   const many = (part: Buffer) => Buffer.concat(Array.from({ length: 200_000 }, () => part));
   it.each<[string, () => Promise<Buffer>]>([
-    ['cut off', async () => (await noise().jpeg().toBuffer()).subarray(0, 2_000)],
-    ['cut off', async () => (await noise().png().toBuffer()).subarray(0, 2_000)],
-    ['cut off', async () => (await noise().webp().toBuffer()).subarray(0, 2_000)],
-    ['a GIF that is cut off within a block', async () => (await noise().gif().toBuffer()).subarray(0, 1_000)],
+    ['truncated', async () => (await noise().jpeg().toBuffer()).subarray(0, 2_000)],
+    ['truncated', async () => (await noise().png().toBuffer()).subarray(0, 2_000)],
+    ['truncated', async () => (await noise().webp().toBuffer()).subarray(0, 2_000)],
+    ['a GIF that is truncated within a block', async () => (await noise().gif().toBuffer()).subarray(0, 1_000)],
     [
-      'of very many parts',
+      'made of very many parts',
       async () => insert(await noise().jpeg().toBuffer(), 2, many(segment(0xfe, Buffer.alloc(0)))),
     ],
     [
-      'of very many parts',
+      'made of very many parts',
       async () => insert(await noise().png().toBuffer(), 33, many(pngChunk('tEXt', Buffer.alloc(0)))),
     ],
     [
-      'of too many pixels',
+      'larger than the maximum number of pixels',
       () =>
         sharp({ create: { width: 8_000, height: 7_000, channels: 3, background: 'red' } })
           .png()
           .toBuffer(),
     ],
     [
-      'of too many pixels in all its frames',
+      'larger than the maximum number of pixels in all frames',
       () =>
         sharp({ create: { width: 4_000, height: 15_000, pageHeight: 5_000, channels: 3, background: 'red' } })
           .gif({ keepDuplicateFrames: true })
           .toBuffer(),
     ],
     [
-      'of too many pixels for AVIF',
+      'larger than the maximum number of pixels for AVIF',
       () =>
         sharp({ create: { width: 4_200, height: 4_000, channels: 3, background: 'red' } })
           .avif({ effort: 0 })
           .toBuffer(),
     ],
   ])('%s', async (_, make) => {
-    await expect(read(await make())).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+    await expect(processBytes(await make())).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
   });
 });
 
-it('keeps nothing else waiting while it is read', async () => {
+it('processing a picture does not block the event loop', async () => {
   const bytes = await sharp({ create: { width: 5_000, height: 4_000, channels: 3, background: 'teal' } })
     .jpeg()
     .toBuffer();
-  let turns = 0;
-  const turning = setInterval(() => {
-    turns += 1;
+  let ticks = 0;
+  const ticking = setInterval(() => {
+    ticks += 1;
   }, 1);
-  await read(bytes);
-  clearInterval(turning);
-  expect(turns).toBeGreaterThan(10);
+  await processBytes(bytes);
+  clearInterval(ticking);
+  expect(ticks).toBeGreaterThan(10);
 });
 
-it('is in memory only when its turn comes, two at once, and no more than a hundred wait', async () => {
-  let opened = 0;
-  const brought: (() => void)[] = [];
+it('two pictures are in memory at once, and at most a hundred wait', async () => {
+  let loading = 0;
+  const pending: (() => void)[] = [];
   const bytes = await noise().png().toBuffer();
   const one = () =>
-    readPicture(
+    processPicture(
       () => {
-        opened += 1;
-        return new Promise<Buffer>((resolve) => brought.push(() => resolve(bytes)));
+        loading += 1;
+        return new Promise<Buffer>((resolve) => pending.push(() => resolve(bytes)));
       },
       async ({ width }) => width,
     );
   const all = Array.from({ length: 102 }, one);
-  await expect.poll(() => opened).toBe(2);
+  await expect.poll(() => loading).toBe(2);
   await expect(one()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-  expect(opened).toBe(2);
-  const bringing = setInterval(() => {
-    for (const bring of brought.splice(0)) bring();
+  expect(loading).toBe(2);
+  const releasing = setInterval(() => {
+    for (const release of pending.splice(0)) release();
   }, 1);
   expect(await Promise.all(all)).toEqual(Array(102).fill(64));
-  clearInterval(bringing);
+  clearInterval(releasing);
 });

@@ -29,10 +29,10 @@ function insert(table: 'upload' | 'upload_ticket', { id, userId, channelId: chan
   return (query: TestDatabase['query']) => query(sql, [id, userId, channel, bytes]);
 }
 
-const take = (quotas: ReturnType<typeof open>, table: 'upload' | 'upload_ticket', file: FileOwner, bytes: number) =>
-  quotas.take(file, bytes, insert(table, file, bytes));
+const reserve = (quotas: ReturnType<typeof open>, table: 'upload' | 'upload_ticket', file: FileOwner, bytes: number) =>
+  quotas.reserve(file, bytes, insert(table, file, bytes));
 
-describe.each(databaseKinds)('room for files, over %s', (kind) => {
+describe.each(databaseKinds)('the quota for files, over %s', (kind) => {
   beforeAll(async () => {
     database = await openDatabase(kind);
     return () => database.stop();
@@ -43,46 +43,46 @@ describe.each(databaseKinds)('room for files, over %s', (kind) => {
     users = [await addUser(), await addUser(), await addUser()];
   });
 
-  it('is the user’s, and what is only announced takes it as well', async () => {
+  it('limits each user, and counts announced uploads', async () => {
     const quotas = open({ user: 100, channel: 1_000 });
     const announced = fileOf();
-    await take(quotas, 'upload_ticket', announced, 60);
-    await expect(take(quotas, 'upload', fileOf(), 41)).rejects.toMatchObject({ code: 'CONFLICT' });
-    await expect(take(quotas, 'upload_ticket', fileOf(), 41)).rejects.toMatchObject({ code: 'CONFLICT' });
-    await take(quotas, 'upload', announced, 60);
+    await reserve(quotas, 'upload_ticket', announced, 60);
+    await expect(reserve(quotas, 'upload', fileOf(), 41)).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(reserve(quotas, 'upload_ticket', fileOf(), 41)).rejects.toMatchObject({ code: 'CONFLICT' });
+    await reserve(quotas, 'upload', announced, 60);
     await database.query('DELETE FROM upload_ticket');
-    await take(quotas, 'upload', fileOf(users[0], null), 40);
-    await take(quotas, 'upload', fileOf(users[1]), 100);
+    await reserve(quotas, 'upload', fileOf(users[0], null), 40);
+    await reserve(quotas, 'upload', fileOf(users[1]), 100);
   });
 
-  it('is the channel’s, however many bring files at once', async () => {
+  it('limits each channel, however many files are stored at once', async () => {
     const quotas = open({ user: 1_000, channel: 100 });
-    const all = Array.from({ length: 30 }, (_, n) => take(quotas, 'upload', fileOf(users[n % 3]), 10));
-    const refused = (await Promise.allSettled(all)).filter(({ status }) => status === 'rejected');
-    expect(refused).toHaveLength(20);
-    expect(refused[0]).toMatchObject({ reason: { code: 'CONFLICT', message: /^This channel has no room/ } });
-    await take(quotas, 'upload', fileOf(users[0], null), 10);
+    const all = Array.from({ length: 30 }, (_, n) => reserve(quotas, 'upload', fileOf(users[n % 3]), 10));
+    const rejected = (await Promise.allSettled(all)).filter(({ status }) => status === 'rejected');
+    expect(rejected).toHaveLength(20);
+    expect(rejected[0]).toMatchObject({ reason: { code: 'CONFLICT', message: /^This channel has no room/ } });
+    await reserve(quotas, 'upload', fileOf(users[0], null), 10);
   });
 
-  it('is taken by what is on its way in, until that has ended', async () => {
+  it('counts files that are being received, until they end', async () => {
     const quotas = open({ user: 100, channel: 150 });
-    const arrive = async (bytes: number, user?: string) =>
-      (await quotas.meter(fileOf(user)))(Readable.from([Buffer.alloc(bytes)]));
+    const receive = async (bytes: number, user?: string) =>
+      (await quotas.limitIncoming(fileOf(user)))(Readable.from([Buffer.alloc(bytes)]));
     const slow = new Readable({ read: () => {} });
     slow.push(Buffer.alloc(80));
-    const first = (await quotas.meter(fileOf()))(slow)[Symbol.asyncIterator]();
+    const first = (await quotas.limitIncoming(fileOf()))(slow)[Symbol.asyncIterator]();
     await first.next();
-    await expect(buffer(await arrive(60))).rejects.toMatchObject({ code: 'CONFLICT', message: /^You have no room/ });
-    expect(await buffer(await arrive(20))).toHaveLength(20);
-    await expect(buffer(await arrive(80, users[1]))).rejects.toMatchObject({ message: /^This channel has no room/ });
+    await expect(buffer(await receive(60))).rejects.toMatchObject({ code: 'CONFLICT', message: /^You have no room/ });
+    expect(await buffer(await receive(20))).toHaveLength(20);
+    await expect(buffer(await receive(80, users[1]))).rejects.toMatchObject({ message: /^This channel has no room/ });
     slow.push(null);
     expect((await first.next()).done).toBe(true);
-    expect(await buffer(await arrive(100))).toHaveLength(100);
+    expect(await buffer(await receive(100))).toHaveLength(100);
   });
 
-  it('that is taken up refuses a file before it is read', async () => {
+  it('rejects a file before it is read if it is used up', async () => {
     const quotas = open({ user: 100, channel: 1_000 });
-    await take(quotas, 'upload', fileOf(), 100);
-    await expect(quotas.meter(fileOf())).rejects.toMatchObject({ code: 'CONFLICT' });
+    await reserve(quotas, 'upload', fileOf(), 100);
+    await expect(quotas.limitIncoming(fileOf())).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 });

@@ -8,13 +8,12 @@ import sharp from 'sharp';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
 import { createFileUrls } from '../../api/domain/file-urls.ts';
+import { noRateLimits } from '../../api/domain/rate-limits.ts';
 import { createUploads } from '../../api/domain/uploads.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
 import type { Objects } from '../../api/infra/objects/objects.ts';
-import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
-import { createTestLogger } from '../support/logger.ts';
 
 const hour = 3_600_000;
 let database: TestDatabase;
@@ -38,17 +37,15 @@ const open = (attachableMs = hour) =>
   createUploads({
     database,
     objects,
-    limits: createMemoryState().limits,
-    standing: () => Promise.reject(new Error('no channel is used here')),
+    access: { requireSend: () => Promise.reject(new Error('no channel is used here')) },
     urls: createFileUrls({ secret: 'x', publicUrl: '' }),
     bounds: { file: 1_000_000, user: 10_000_000, channel: 10_000_000 },
     attachableMs,
-    rateLimits: false,
-    logger: createTestLogger(),
+    rateLimits: noRateLimits,
   });
 
-/** What was announced, and posted. */
-async function posted(bytes: Buffer): Promise<string> {
+/** Announces a direct upload and posts its content. */
+async function postFile(bytes: Buffer): Promise<string> {
   const id = randomUUID();
   await database.query(
     `INSERT INTO upload_ticket (id, user_id, filename, byte_size, created_at) VALUES ($1, $2, 'a', $3, now())`,
@@ -69,56 +66,56 @@ async function keys(): Promise<string[]> {
   return found.sort();
 }
 
-it('a posted file is finished again after the store was away in the middle, and is then all that is there', async () => {
-  const id = await posted(await picture());
+it('a direct upload can be finished again after the store failed, and leaves no other objects behind', async () => {
+  const id = await postFile(await picture());
   const put = objects.put;
   objects.put = async (key, ...more) => {
-    if (key.startsWith('thumbnail/')) throw new UnavailableError('away');
+    if (key.startsWith('thumbnail/')) throw new UnavailableError('unavailable');
     return put(key, ...more);
   };
-  await expect(open().finish(viewer, id)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(open().finishUpload(viewer, id)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   objects.put = put;
-  expect(await open().finish(viewer, id)).toMatchObject({ id, mimetype: 'image/png', width: 30 });
+  expect(await open().finishUpload(viewer, id)).toMatchObject({ id, mimetype: 'image/png', width: 30 });
   expect(await keys()).toEqual([`file/${id}`, `thumbnail/${id}`]);
   expect(await database.prisma.uploadTicket.count()).toBe(0);
 });
 
-it('what is posted as another kind while it is taken over is not taken over', async () => {
+it('a file that is replaced by one of another type while it is imported is rejected', async () => {
   const bytes = randomBytes(100);
-  const id = await posted(Buffer.alloc(100, 'a'));
+  const id = await postFile(Buffer.alloc(100, 'a'));
   const copy = objects.copy;
   objects.copy = async (...given) => {
     await objects.put(`raw/${id}`, Readable.from([bytes]), { type: 'text/plain' });
     return copy(...given);
   };
-  await expect(open().finish(viewer, id)).rejects.toMatchObject({ code: 'CONFLICT' });
+  await expect(open().finishUpload(viewer, id)).rejects.toMatchObject({ code: 'CONFLICT' });
   objects.copy = copy;
-  expect(await open().finish(viewer, id)).toMatchObject({ mimetype: 'application/octet-stream' });
+  expect(await open().finishUpload(viewer, id)).toMatchObject({ mimetype: 'application/octet-stream' });
   const kept = await objects.get(`file/${id}`);
   expect(kept && (await buffer(kept)).equals(bytes)).toBe(true);
 });
 
-it('a file that could not be stored takes no room any more', async () => {
-  const bring = (chunks: number) => {
+it('a file that could not be stored does not count against the quota', async () => {
+  const incoming = (chunks: number) => {
     const body = Readable.from(Array.from({ length: chunks }, () => Buffer.alloc(100_000, 'a')));
     return { channelId: null, file: async () => ({ filename: 'a', body }) };
   };
   const uploads = open();
   const put = objects.put;
-  objects.put = () => Promise.reject(new UnavailableError('away'));
+  objects.put = () => Promise.reject(new UnavailableError('unavailable'));
   for (let n = 0; n < 3; n++) {
-    await expect(uploads.upload(viewer, bring(90))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(uploads.upload(viewer, incoming(90))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   }
   objects.put = put;
-  expect(await uploads.upload(viewer, bring(100))).toMatchObject({ byteSize: 10_000_000 });
+  expect(await uploads.upload(viewer, incoming(100))).toMatchObject({ byteSize: 10_000_000 });
 });
 
-it('what is too old is neither finished nor shown, since it may be collected, unless it is shown already', async () => {
-  const [late, shown] = [await posted(await picture()), await posted(await picture())];
-  await open().finish(viewer, shown);
-  await expect(open(-1).finish(viewer, late)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-  expect(await open().ownPicture(viewer, shown)).toMatchObject({ id: shown });
-  expect(await open(-1).ownPicture(viewer, shown)).toBeNull();
-  await database.prisma.user.update({ where: { id: viewer.userId }, data: { avatarId: shown } });
-  expect(await open(-1).ownPicture(viewer, shown)).toMatchObject({ id: shown });
+it('an upload that is too old, and may be removed, can be neither finished nor made an avatar unless it is one', async () => {
+  const [late, avatar] = [await postFile(await picture()), await postFile(await picture())];
+  await open().finishUpload(viewer, avatar);
+  await expect(open(-1).finishUpload(viewer, late)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  expect(await open().ownPicture(viewer, avatar)).toMatchObject({ id: avatar });
+  expect(await open(-1).ownPicture(viewer, avatar)).toBeNull();
+  await database.prisma.user.update({ where: { id: viewer.userId }, data: { avatarId: avatar } });
+  expect(await open(-1).ownPicture(viewer, avatar)).toMatchObject({ id: avatar });
 });

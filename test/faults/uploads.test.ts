@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { paths } from '../../api/config.ts';
-import { createCollection } from '../../api/domain/collection.ts';
+import { createUploadCleanup } from '../../api/domain/upload-cleanup.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
 import { createS3Objects } from '../../api/infra/objects/s3.ts';
@@ -111,7 +111,7 @@ async function sendPicture(bytes: Buffer): Promise<void> {
   expect(data.upload.width).toBeGreaterThan(0);
 }
 
-test('a server that is killed in the middle of uploads leaves nothing of them after the next collection', async () => {
+test('a server that is killed in the middle of uploads leaves nothing of them after the next cleanup', async () => {
   await ada.ask('mutation { createRoom(input: { name: "Hall" }) { id } }');
   const kept = await upload(server.url, ada.token, { bytes: 'kept' });
   expect(kept.errors).toEqual([]);
@@ -133,10 +133,10 @@ test('a server that is killed in the middle of uploads leaves nothing of them af
   await server.kill('SIGTERM');
   const database = await createPgliteDatabase({ dataDir: directory, migrations: paths.migrations });
   const objects = await createFileObjects({ directory: join(directory, 'files') });
-  const collection = createCollection({ database, objects, graceMs: -600_000, logger: createTestLogger() });
-  await objects.sweep(new Date(Date.now() + 60_000), () => true);
+  const cleanup = createUploadCleanup({ database, objects, graceMs: -600_000, logger: createTestLogger() });
+  await objects.removeIncomplete(new Date(Date.now() + 60_000), () => true);
   expect((await storedFiles(directory)).length).toBe(before + 2);
-  await collection.collect();
+  await cleanup.runOnce();
   expect(await storedFiles(directory)).toEqual([]);
   await database.stop();
 });

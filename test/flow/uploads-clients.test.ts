@@ -76,7 +76,7 @@ const clients: Record<string, () => Promise<Answer>> = {
   },
 };
 
-test.each(Object.keys(clients))('uploads the same file and gets the same answer: %s', async (name) => {
+test.each(Object.keys(clients))('uploads the same file and gets the same response: %s', async (name) => {
   const uploaded = await clients[name]?.();
   const { url: path, thumbnailUrl, ...facts } = uploaded;
   expect(facts).toEqual({

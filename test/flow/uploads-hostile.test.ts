@@ -26,12 +26,12 @@ afterEach(async () => {
   expect((await ada.ask('{ me { name } }')).me.name).toBe('Ada');
 });
 
-const nothingIsLeft = () => vi.waitFor(async () => expect((await storedFiles(directory)).sort()).toEqual(before));
+const expectNoNewFiles = () => vi.waitFor(async () => expect((await storedFiles(directory)).sort()).toEqual(before));
 const codeOf = ({ errors }: GraphQLAnswer) => errors[0]?.extensions['code'];
 const bearer = () => ({ authorization: `Bearer ${ada.token}` });
 const send = (file: TestFile) => upload(url, ada.token, file);
 
-/** The parts of a form in this order. */
+/** Builds a form with the parts in this order. */
 function formOf(parts: readonly (readonly [name: string, value: string | Blob])[]): FormData {
   const form = new FormData();
   for (const [name, value] of parts) form.append(name, value);
@@ -43,30 +43,30 @@ const map = JSON.stringify({ 0: ['variables.file'] });
 const file = new Blob(['Hello']);
 
 describe('a file that is too large', () => {
-  it('is refused while it comes in, with the limit, and nothing of it is left', async () => {
+  it('is rejected while it is received, with the limit, and leaves nothing behind', async () => {
     const { status, errors } = await send({ bytes: randomBytes(maxBytes + 1) });
     expect(status).toBe(200);
     expect(errors).toMatchObject([{ path: ['upload'], extensions: { code: 'TOO_LARGE', limit: maxBytes } }]);
-    await nothingIsLeft();
+    await expectNoNewFiles();
     expect((await send({ bytes: randomBytes(maxBytes) })).errors).toEqual([]);
   });
 
-  it('beyond all that a request may hold is refused before it is read', async () => {
-    const answer = await send({ bytes: randomBytes(maxBytes * 20) });
-    expect([answer.status, codeOf(answer)]).toEqual([413, 'TOO_LARGE']);
-    await nothingIsLeft();
+  it('for any multipart request is rejected before it is read', async () => {
+    const response = await send({ bytes: randomBytes(maxBytes * 20) });
+    expect([response.status, codeOf(response)]).toEqual([413, 'TOO_LARGE']);
+    await expectNoNewFiles();
   });
 
-  it('is one too many for who has no room left', async () => {
+  it('for the rest of the user’s quota is rejected', async () => {
     for (let n = 0; n < 5; n++) expect((await send({ bytes: randomBytes(maxBytes) })).errors).toEqual([]);
     before = (await storedFiles(directory)).sort();
-    const answer = await send({ bytes: randomBytes(maxBytes) });
-    expect(codeOf(answer)).toBe('CONFLICT');
-    await nothingIsLeft();
+    const response = await send({ bytes: randomBytes(maxBytes) });
+    expect(codeOf(response)).toBe('CONFLICT');
+    await expectNoNewFiles();
   });
 });
 
-describe('a request that is no proper one', () => {
+describe('an invalid request', () => {
   it.each<[string, readonly (readonly [string, string | Blob])[], string]>([
     [
       'has its map first',
@@ -96,7 +96,7 @@ describe('a request that is no proper one', () => {
       'BAD_REQUEST',
     ],
     [
-      'has no JSON',
+      'has invalid JSON',
       [
         ['operations', '{'],
         ['map', map],
@@ -114,7 +114,7 @@ describe('a request that is no proper one', () => {
       'BAD_REQUEST',
     ],
     [
-      'has a map to nothing',
+      'has a map to a missing value',
       [
         ['operations', operations],
         ['map', '{"0":["variables.a.b"]}'],
@@ -132,7 +132,7 @@ describe('a request that is no proper one', () => {
       'BAD_REQUEST',
     ],
     [
-      'maps into what all objects have',
+      'maps into an inherited property',
       [
         ['operations', operations],
         ['map', '{"0":["variables.toString.call"]}'],
@@ -175,37 +175,37 @@ describe('a request that is no proper one', () => {
       'TOO_LARGE',
     ],
     [
-      'has an endless field',
+      'has a field that is too long',
       [['operations', JSON.stringify({ query: uploadQuery, padding: 'x'.repeat(200_000) })]],
       'TOO_LARGE',
     ],
-  ])('gets a clear answer: it %s', async (_, parts, code) => {
-    const answer = await postForm(url, formOf(parts), bearer());
-    expect(codeOf(answer)).toBe(code);
+  ])('gets a clear error if it %s', async (_, parts, code) => {
+    const response = await postForm(url, formOf(parts), bearer());
+    expect(codeOf(response)).toBe(code);
     expect(Object.prototype.toString.call([])).toBe('[object Array]');
-    await nothingIsLeft();
+    await expectNoNewFiles();
   });
 
-  it('needs a header that no page of another origin can send', async () => {
+  it('needs a header that pages of other origins cannot send', async () => {
     const form = () =>
       formOf([
         ['operations', operations],
         ['map', map],
         ['0', file],
       ]);
-    const answer = await postForm(url, form());
-    expect([answer.status, codeOf(answer)]).toEqual([400, 'BAD_REQUEST']);
-    expect(answer.errors[0]?.message).toContain('Apollo-Require-Preflight');
+    const response = await postForm(url, form());
+    expect([response.status, codeOf(response)]).toEqual([400, 'BAD_REQUEST']);
+    expect(response.errors[0]?.message).toContain('Apollo-Require-Preflight');
     for (const name of ['Apollo-Require-Preflight', 'GraphQL-Require-Preflight']) {
       expect(codeOf(await postForm(url, form(), { [name]: 'true' }))).toBe('UNAUTHENTICATED');
     }
-    await nothingIsLeft();
+    await expectNoNewFiles();
   });
 
-  it('cannot name one file twice', async () => {
+  it('cannot use one file twice', async () => {
     const query = 'mutation ($a: Upload!, $b: Upload!) { a: upload(file: $a) { id } b: upload(file: $b) { id } }';
     const both = JSON.stringify({ query, variables: { a: null, b: null } });
-    const answer = await postForm(
+    const response = await postForm(
       url,
       formOf([
         ['operations', both],
@@ -214,19 +214,19 @@ describe('a request that is no proper one', () => {
       ]),
       bearer(),
     );
-    expect(answer.errors.map(({ path, extensions }) => [path, extensions['code']])).toEqual([
+    expect(response.errors.map(({ path, extensions }) => [path, extensions['code']])).toEqual([
       [['b'], 'BAD_USER_INPUT'],
     ]);
-    expect(answer.data.a.id).toEqual(expect.any(String));
+    expect(response.data.a.id).toEqual(expect.any(String));
   });
 
-  it('cannot bring a file as a word', async () => {
-    const asked = await ada.codeOf('mutation ($file: Upload!) { upload(file: $file) { id } }', { file: 'words' });
-    expect(asked).toBe('BAD_USER_INPUT');
+  it('cannot pass a string as a file', async () => {
+    const code = await ada.codeOf('mutation ($file: Upload!) { upload(file: $file) { id } }', { file: 'words' });
+    expect(code).toBe('BAD_USER_INPUT');
     expect(await ada.codeOf('mutation { upload(file: "words") { id } }')).toBe('GRAPHQL_VALIDATION_FAILED');
   });
 
-  it('that nobody reads to its end is answered all the same', async () => {
+  it('whose file is not read to its end still gets a response', async () => {
     const form = formOf([
       ['operations', JSON.stringify({ query: '{ limits { uploadBytes } }', variables: { file: null } })],
       ['map', map],
@@ -239,10 +239,10 @@ describe('a request that is no proper one', () => {
       ['0', new Blob([randomBytes(maxBytes)])],
     ]);
     expect(codeOf(await postForm(url, form2, bearer()))).toBe('NOT_FOUND');
-    await nothingIsLeft();
+    await expectNoNewFiles();
   });
 
-  it('that is cut off leaves nothing, however far it came', async () => {
+  it('that is interrupted at any point leaves nothing behind', async () => {
     const { hostname, port } = new URL(url);
     const head = (length: number) =>
       `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ada.token}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${length}\r\n\r\n`;
@@ -256,15 +256,15 @@ describe('a request that is no proper one', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
       socket.destroy();
     }
-    await nothingIsLeft();
+    await expectNoNewFiles();
   });
 });
 
-describe('a file that is not what it seems', () => {
+describe('a misleading file', () => {
   it.each([
-    ['a page', '<!DOCTYPE html><html><script>alert(1)</script></html>', 'page.html', 'image/png'],
+    ['an HTML page', '<!DOCTYPE html><html><script>alert(1)</script></html>', 'page.html', 'image/png'],
     [
-      'a drawing with a script',
+      'an SVG with a script',
       '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
       'a.svg',
       'image/svg+xml',
@@ -280,43 +280,43 @@ describe('a file that is not what it seems', () => {
   ])('never runs in a browser: %s', async (_, bytes, filename, type) => {
     const { data, errors } = await send({ bytes, filename, type });
     expect(errors).toEqual([]);
-    const answer = await fetch(`${url}${data.upload.url}`);
-    const shownAs = answer.headers.get('content-type') ?? '';
+    const response = await fetch(`${url}${data.upload.url}`);
+    const shownAs = response.headers.get('content-type') ?? '';
     expect(['application/octet-stream', 'text/plain; charset=utf-8']).toContain(shownAs);
-    if (!shownAs.startsWith('text/plain')) expect(answer.headers.get('content-disposition')).toMatch(/^attachment/);
-    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
-    expect(answer.headers.get('content-security-policy')).toContain('sandbox');
-    expect(await answer.text()).toBe(bytes);
+    if (!shownAs.startsWith('text/plain')) expect(response.headers.get('content-disposition')).toMatch(/^attachment/);
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(response.headers.get('content-security-policy')).toContain('sandbox');
+    expect(await response.text()).toBe(bytes);
   });
 
   it.each([
-    ['a page', '<!DOCTYPE html><script>alert(1)</script>'],
+    ['an HTML page', '<!DOCTYPE html><script>alert(1)</script>'],
     ['an archive', 'PK\x05\x06'.padEnd(22, '\0')],
     ['a script', '*/=1;alert(1)//'],
-  ])('is shown as the picture that it is as well, and as nothing else: %s', async (_, more) => {
+  ])('that is also a picture is served as a picture only: %s', async (_, more) => {
     for (const format of ['jpeg', 'png', 'gif', 'webp'] as const) {
       const shown = sharp({ create: { width: 30, height: 20, channels: 3, background: 'teal' } });
       const bytes = Buffer.concat([await shown.toFormat(format).toBuffer(), Buffer.from(more, 'latin1')]);
       const { data, errors } = await send({ bytes, filename: 'a.html', type: 'text/html' });
       expect(errors).toEqual([]);
-      const answer = await fetch(`${url}${data.upload.url}`);
-      expect(answer.headers.get('content-type')).toBe(`image/${format}`);
-      expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
-      expect(answer.headers.get('content-security-policy')).toContain('sandbox');
-      const decoded = await sharp(Buffer.from(await answer.arrayBuffer())).metadata();
+      const response = await fetch(`${url}${data.upload.url}`);
+      expect(response.headers.get('content-type')).toBe(`image/${format}`);
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+      expect(response.headers.get('content-security-policy')).toContain('sandbox');
+      const decoded = await sharp(Buffer.from(await response.arrayBuffer())).metadata();
       expect([decoded.format, decoded.width, decoded.height]).toEqual([format, 30, 20]);
     }
   });
 
   it.each<[string, () => Buffer]>([
-    ['a picture that is a script as well', () => Buffer.from('GIF89a/*\x01\x00\x01\x00*/=1;alert(1)//', 'latin1')],
-    ['a picture that is cut off', () => png(400, 400).subarray(0, 400)],
-    ['a picture of more pixels than any memory holds', () => png(60_000, 60_000)],
-    ['the first letters of a picture', () => Buffer.from([0xff, 0xd8, 0xff, 0xe0])],
-  ])('is refused: %s', async (_, make) => {
+    ['a picture that is also a script', () => Buffer.from('GIF89a/*\x01\x00\x01\x00*/=1;alert(1)//', 'latin1')],
+    ['a truncated picture', () => png(400, 400).subarray(0, 400)],
+    ['a picture with more pixels than fit into memory', () => png(60_000, 60_000)],
+    ['the first bytes of a picture', () => Buffer.from([0xff, 0xd8, 0xff, 0xe0])],
+  ])('is rejected: %s', async (_, make) => {
     const { errors } = await send({ bytes: make(), filename: 'a.png', type: 'image/png' });
     expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', fields: [{ path: 'file' }] } }]);
-    await nothingIsLeft();
+    await expectNoNewFiles();
   });
 
   it.each([
@@ -329,16 +329,16 @@ describe('a file that is not what it seems', () => {
     [`${'x'.repeat(10_000)}.tar.gz`, `${'x'.repeat(197)}.gz`],
     ['<img src=x onerror=alert(1)>.png', '<img src=x onerror=alert(1)>.png'],
     ['naïve ☃.txt', 'naïve ☃.txt'],
-  ])('has a name that can be shown: %j', async (filename, shown) => {
+  ])('gets a name that is safe to display: %j', async (filename, shown) => {
     const { data, errors } = await send({ bytes: 'x', filename });
     expect(errors).toEqual([]);
     expect(data.upload.filename).toBe(shown);
-    const answer = await fetch(`${url}${data.upload.url}`);
-    expect(await answer.text()).toBe('x');
+    const response = await fetch(`${url}${data.upload.url}`);
+    expect(await response.text()).toBe('x');
   });
 });
 
-it('a thousand tiny files are a thousand files', async () => {
+it('a thousand tiny files are stored as a thousand files', async () => {
   for (let n = 0; n < 1_000; n += 50) {
     const some = Array.from({ length: 50 }, (_, k) => send({ bytes: `${n + k}` }));
     for (const { errors } of await Promise.all(some)) expect(errors).toEqual([]);
@@ -346,7 +346,7 @@ it('a thousand tiny files are a thousand files', async () => {
   expect((await storedFiles(directory)).length).toBe(before.length + 1_000);
 }, 120_000);
 
-/** A PNG that says to be so large, and holds its first rows. */
+/** Builds a PNG with the given size in its header that has only the first rows. */
 function png(width: number, height: number): Buffer {
   const chunk = (name: string, data: Buffer) => {
     const body = Buffer.concat([Buffer.from(name), data]);

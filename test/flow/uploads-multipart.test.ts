@@ -23,14 +23,15 @@ beforeEach(async () => {
   before = (await storedFiles(app.directory)).sort();
 });
 
-const nothingIsLeft = () => vi.waitFor(async () => expect((await storedFiles(app.directory)).sort()).toEqual(before));
+const expectNoNewFiles = () =>
+  vi.waitFor(async () => expect((await storedFiles(app.directory)).sort()).toEqual(before));
 const bearer = () => ({ authorization: `Bearer ${ada.token}` });
 const codesOf = ({ errors }: GraphQLAnswer) => errors.map(({ path, extensions }) => [path?.[0], extensions['code']]);
 
 const one = JSON.stringify({ query: uploadQuery, variables: { file: null } });
 const map = '{"0":["variables.file"]}';
 
-/** A body of a form as it goes over the wire, with whatever headers each part has. */
+/** Builds the body of a form as it is sent, with the given headers for each part. */
 function bodyOf(parts: readonly (readonly [headers: string, value: string | Buffer])[], end = '\r\n--b--\r\n'): Buffer {
   const written = parts.flatMap(([headers, value]) => ['\r\n--b\r\n', headers, '\r\n\r\n', value]);
   return Buffer.concat([...written, end].map((part) => Buffer.from(part))).subarray(2);
@@ -40,36 +41,39 @@ const file = (name: string, value: string | Buffer, filename = 'a') =>
   [`Content-Disposition: form-data; name="${name}"; filename="${filename}"`, value] as const;
 const send = (body: Buffer) => postBody(url, body, bearer());
 
-describe('a body that is no form', () => {
+describe('a malformed form', () => {
   it.each([
-    ['a control character in the name of a header', Buffer.from('--b\r\n\x01: x\r\n\r\nhello\r\n--b--\r\n')],
-    ['a control character in a name', bodyOf([field('operations', one), field('map', map), file('0', 'x', 'a\x00b')])],
+    ['a control character in a header name', Buffer.from('--b\r\n\x01: x\r\n\r\nhello\r\n--b--\r\n')],
+    [
+      'a control character in a file name',
+      bodyOf([field('operations', one), field('map', map), file('0', 'x', 'a\x00b')]),
+    ],
     ['headers without an end', Buffer.from(`--b\r\n${'x'.repeat(100_000)}`)],
-    ['nothing at all', Buffer.from('')],
-    ['only its end', Buffer.from('--b--\r\n')],
-  ])('is refused, and the server lives on: %s', async (_, body) => {
+    ['an empty body', Buffer.from('')],
+    ['only the final boundary', Buffer.from('--b--\r\n')],
+  ])('is rejected, and the server keeps working: %s', async (_, body) => {
     const { errors } = await send(body);
     expect(['BAD_REQUEST', 'BAD_USER_INPUT']).toContain(errors[0]?.extensions['code']);
     expect((await ada.ask('{ me { name } }')).me.name).toBe('Ada');
   });
 
-  it('is told to come again whole where its end is missing, and it is nobody’s fault here', async () => {
-    const answer = await send(
+  it('without an end is a client error that asks to send it again, and logs nothing', async () => {
+    const response = await send(
       bodyOf([field('operations', one), field('map', map), file('0', randomBytes(50_000))], ''),
     );
-    expect(codesOf(answer)).toEqual([['upload', 'BAD_USER_INPUT']]);
-    expect(answer.errors[0]?.message).toContain('send it again');
+    expect(codesOf(response)).toEqual([['upload', 'BAD_USER_INPUT']]);
+    expect(response.errors[0]?.message).toContain('send it again');
     expect(app.logger.lines.filter(({ level }) => level === 'error')).toEqual([]);
-    await nothingIsLeft();
+    await expectNoNewFiles();
   });
 
-  it('never stops the server, wherever a proper one was changed', async () => {
-    const proper = bodyOf([field('operations', one), field('map', map), file('0', 'Hello')]);
-    for (let n = 0; n < proper.length; n += 3) {
-      const body = Buffer.from(proper);
+  it('never crashes the server, wherever a valid one was changed', async () => {
+    const valid = bodyOf([field('operations', one), field('map', map), file('0', 'Hello')]);
+    for (let n = 0; n < valid.length; n += 3) {
+      const body = Buffer.from(valid);
       body[n] = [0, 1, 10, 13, 34, 45, 255][n % 7] as number;
       expect((await send(body)).status).toBeLessThan(500);
-      expect((await send(proper.subarray(0, n))).status).toBeLessThan(500);
+      expect((await send(valid.subarray(0, n))).status).toBeLessThan(500);
     }
     expect((await ada.ask('{ me { name } }')).me.name).toBe('Ada');
   });
@@ -82,33 +86,35 @@ describe('a map', () => {
     ['into another of its files', '{"0":["variables.a"],"1":["variables.a.resolve"]}'],
     ['into the same of its files', '{"0":["variables.a","variables.a.promise"]}'],
     ['of an inherited name', '{"__proto__":["variables.file"],"0":["variables.file.constructor"]}'],
-  ])('is refused where it leads %s', async (_, paths) => {
-    const answer = await send(bodyOf([field('operations', two), field('map', paths), file('0', 'x'), file('1', 'y')]));
-    expect([answer.status, answer.errors[0]?.extensions['code']]).toEqual([400, 'BAD_REQUEST']);
+  ])('is rejected if it leads %s', async (_, paths) => {
+    const response = await send(
+      bodyOf([field('operations', two), field('map', paths), file('0', 'x'), file('1', 'y')]),
+    );
+    expect([response.status, response.errors[0]?.extensions['code']]).toEqual([400, 'BAD_REQUEST']);
   });
 
-  it('may call its files as it likes', async () => {
+  it('may use any name for a file', async () => {
     const paths = '{"__proto__":["variables.file"]}';
-    const answer = await send(bodyOf([field('operations', one), field('map', paths), file('__proto__', 'x')]));
-    expect(answer.data.upload.byteSize).toBe(1);
+    const response = await send(bodyOf([field('operations', one), field('map', paths), file('__proto__', 'x')]));
+    expect(response.data.upload.byteSize).toBe(1);
   });
 });
 
-describe('parts beyond the bounds', () => {
-  it('are refused: fields', async () => {
+describe('parts above the limits', () => {
+  it('are rejected: fields', async () => {
     const junk = [field('x', '1'), field('y', '2')];
-    const answer = await send(bodyOf([...junk, field('operations', one), field('map', map), file('0', 'x')]));
-    expect([answer.status, answer.errors[0]?.extensions]).toMatchObject([413, { code: 'TOO_LARGE', limit: 2 }]);
+    const response = await send(bodyOf([...junk, field('operations', one), field('map', map), file('0', 'x')]));
+    expect([response.status, response.errors[0]?.extensions]).toMatchObject([413, { code: 'TOO_LARGE', limit: 2 }]);
   });
 
-  it.each([11, 1_000])('are refused: %i files', async (count) => {
+  it.each([11, 1_000])('are rejected: %i files', async (count) => {
     const others = Array.from({ length: count - 1 }, (_, n) => file(`x${n}`, 'x'));
-    const answer = await send(bodyOf([field('operations', one), field('map', map), ...others, file('0', 'x')]));
-    expect(answer.errors[0]?.extensions).toMatchObject({ code: 'TOO_LARGE', limit: 10 });
-    await nothingIsLeft();
+    const response = await send(bodyOf([field('operations', one), field('map', map), ...others, file('0', 'x')]));
+    expect(response.errors[0]?.extensions).toMatchObject({ code: 'TOO_LARGE', limit: 10 });
+    await expectNoNewFiles();
   });
 
-  it('are refused: bytes, also where they come all at once', async () => {
+  it('are rejected: bytes, even if they arrive at once', async () => {
     const small = await startApp({ MAX_UPLOAD_BYTES: '1000' });
     try {
       const cora = await guest(small.url, 'Cora');
@@ -145,54 +151,54 @@ describe('several files of one request', () => {
     expect((await ask(mutation())).data).toEqual({ a: { byteSize: 1_000_000 }, b: { byteSize: 1_000_000 } });
   });
 
-  it('do not wait for one that is refused before it is read', async () => {
-    const answer = await ask(mutation(), eveChannelId);
-    expect(codesOf(answer)).toEqual([['a', 'FORBIDDEN']]);
-    expect(answer.data.b).toEqual({ byteSize: 1_000_000 });
+  it('do not wait for a file that is rejected before it is read', async () => {
+    const response = await ask(mutation(), eveChannelId);
+    expect(codesOf(response)).toEqual([['a', 'FORBIDDEN']]);
+    expect(response.data.b).toEqual({ byteSize: 1_000_000 });
   });
 
-  it('do not wait for one that stands in their way', async () => {
-    const answer = await ask([...mutation()].reverse());
-    expect(answer.data.a).toEqual({ byteSize: 1_000_000 });
-    expect(codesOf(answer)).toEqual([['b', 'BAD_USER_INPUT']]);
-    expect(answer.errors[0]?.message).toContain('order');
+  it('do not wait for an unread file before them', async () => {
+    const response = await ask([...mutation()].reverse());
+    expect(response.data.a).toEqual({ byteSize: 1_000_000 });
+    expect(codesOf(response)).toEqual([['b', 'BAD_USER_INPUT']]);
+    expect(response.errors[0]?.message).toContain('order');
   });
 
-  it('may come in any order where they are small', async () => {
-    const answer = await ask([
+  it('may have any order if they are small', async () => {
+    const response = await ask([
       ['b', new Blob(['1'])],
       ['a', new Blob(['22'])],
     ]);
-    expect(answer.data).toEqual({ a: { byteSize: 2 }, b: { byteSize: 1 } });
+    expect(response.data).toEqual({ a: { byteSize: 2 }, b: { byteSize: 1 } });
   });
 
-  it('are settled where one is too large and another never comes', async () => {
+  it('fail one by one if one is too large or another is missing', async () => {
     const huge = new Blob([randomBytes(maxBytes + 1_000_000)]);
     expect(codesOf(await ask([['a', huge]]))).toEqual([
       ['a', 'TOO_LARGE'],
       ['b', 'BAD_USER_INPUT'],
     ]);
-    const answer = await ask([
+    const response = await ask([
       ['a', huge],
       ['b', big()],
     ]);
-    expect(codesOf(answer)).toEqual([['a', 'TOO_LARGE']]);
-    expect(answer.data.b).toEqual({ byteSize: 1_000_000 });
+    expect(codesOf(response)).toEqual([['a', 'TOO_LARGE']]);
+    expect(response.data.b).toEqual({ byteSize: 1_000_000 });
   });
 
-  it('are read by operations that run at once', async () => {
+  it('are read by concurrent operations', async () => {
     const operation = { query: uploadQuery, variables: { file: null } };
     const form = new FormData();
     form.append('operations', JSON.stringify([operation, operation]));
     form.append('map', '{"0":["1.variables.file"],"1":["0.variables.file"]}');
     for (const name of ['0', '1']) form.append(name, big());
     const response = await fetch(`${url}/graphql`, { method: 'POST', body: form, headers: bearer() });
-    const answers = (await response.json()) as GraphQLAnswer[];
-    expect(answers.map(({ data }) => data.upload.byteSize)).toEqual([1_000_000, 1_000_000]);
+    const results = (await response.json()) as GraphQLAnswer[];
+    expect(results.map(({ data }) => data.upload.byteSize)).toEqual([1_000_000, 1_000_000]);
   });
 });
 
-it('a subscription is no multipart request', async () => {
+it('a subscription must not be a multipart request', async () => {
   const query = 'subscription { channels { id } }';
   for (const accept of ['application/json', 'text/event-stream']) {
     const form = bodyOf([field('operations', JSON.stringify({ query })), field('map', '{}')]);
@@ -201,6 +207,6 @@ it('a subscription is no multipart request', async () => {
       body: form as BodyInit,
       headers: { ...bearer(), accept, 'content-type': 'multipart/form-data; boundary=b' },
     });
-    expect(await response.text()).toContain('takes no multipart request');
+    expect(await response.text()).toContain('cannot be sent as a multipart request');
   }
 });

@@ -62,7 +62,7 @@ const read = async (path: string, headers = {}) =>
   Buffer.from(await (await fetch(`${url}${path}`, { headers })).arrayBuffer());
 
 describe('files in S3', () => {
-  it('are stored, in parts where they are large, and given back, also in ranges', async () => {
+  it('are stored, in parts if they are large, and read whole or in ranges', async () => {
     for (const size of [0, 5, 12_000_000]) {
       const bytes = randomBytes(size);
       const { data, errors } = await upload(url, ada.token, { bytes }, channelId);
@@ -73,31 +73,31 @@ describe('files in S3', () => {
     }
   });
 
-  it('are pictures with thumbnails', async () => {
+  it('have thumbnails if they are pictures', async () => {
     const { data } = await upload(url, ada.token, { bytes: await picture().jpeg().toBuffer() }, channelId);
     expect(data.upload).toMatchObject({ mimetype: 'image/jpeg', width: 900, height: 300 });
     expect(await sharp(await read(data.upload.thumbnailUrl)).metadata()).toMatchObject({ format: 'webp', width: 640 });
   });
 
   it.each<[string, string, () => Uint8Array, string]>([
-    ['a file beyond the bound', 'TOO_LARGE', () => Buffer.alloc(20_000_001), 'here'],
+    ['a file above the maximum size', 'TOO_LARGE', () => Buffer.alloc(20_000_001), 'here'],
     ['a file for another channel', 'NOT_FOUND', () => Buffer.alloc(6_000_000), 'c_AAAAAAAAAAAAAAAAAAAAAA'],
     [
-      'what seems a picture',
+      'a file with the first bytes of a picture',
       'BAD_USER_INPUT',
       () => Buffer.from('GIF89a/*\x01\x00\x01\x00*/=1;alert(1)//', 'latin1'),
       'here',
     ],
-    ['a picture that is cut off', 'BAD_USER_INPUT', () => Buffer.from('ffd8ffe000104a46494600010100', 'hex'), 'here'],
-  ])('are refused, and nothing of them is left: %s', async (_, code, make, where) => {
-    const before = await stored();
-    const { errors } = await upload(url, ada.token, { bytes: make() }, where === 'here' ? channelId : where);
+    ['a truncated picture', 'BAD_USER_INPUT', () => Buffer.from('ffd8ffe000104a46494600010100', 'hex'), 'here'],
+  ])('are rejected and leave nothing behind: %s', async (_, code, make, channel) => {
+    const before = await listStored();
+    const { errors } = await upload(url, ada.token, { bytes: make() }, channel === 'here' ? channelId : channel);
     expect(errors[0]?.extensions['code']).toBe(code);
-    expect(await stored()).toEqual(before);
+    expect(await listStored()).toEqual(before);
   });
 
-  /** All that the bucket holds, and what was begun in it, and what is on its way to it. */
-  async function stored(): Promise<unknown[]> {
+  /** Lists the objects and the incomplete uploads of the bucket, and the files buffered on the disk. */
+  async function listStored(): Promise<unknown[]> {
     const Bucket = settings['S3_BUCKET'];
     const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }));
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
@@ -105,17 +105,17 @@ describe('files in S3', () => {
   }
 });
 
-it('sends who reads to the store itself where it is told to, and checks the URL first', async () => {
+it('redirects readers to the store if this is enabled, after it checked the URL', async () => {
   const app = await startApp({ ...settings, S3_DIRECT_READS: 'on' });
   try {
     const reader = await guest(app.url, 'Cora');
     const room = (await reader.ask('mutation { createRoom(input: { name: "Den" }) { id } }')).createRoom.id;
     const bytes = await picture().png().toBuffer();
     const { data } = await upload(app.url, reader.token, { bytes }, room);
-    const answer = await fetch(`${app.url}${data.upload.url}`, { redirect: 'manual' });
-    expect(answer.status).toBe(307);
+    const response = await fetch(`${app.url}${data.upload.url}`, { redirect: 'manual' });
+    expect(response.status).toBe(307);
     expect((await fetch(`${app.url}${data.upload.url}`, { method: 'HEAD' })).status).toBe(200);
-    expect(answer.headers.get('location')).toMatch(settings['S3_ENDPOINT'] as string);
+    expect(response.headers.get('location')).toMatch(settings['S3_ENDPOINT'] as string);
     for (const path of [data.upload.url, data.upload.thumbnailUrl]) {
       const followed = await fetch(`${app.url}${path}`);
       expect(followed.status).toBe(200);
@@ -127,7 +127,7 @@ it('sends who reads to the store itself where it is told to, and checks the URL 
   }
 });
 
-it('has no upload wait for long for those of clients that went silent', async () => {
+it('an upload does not wait for long for those of silent clients', async () => {
   const app = await startApp({ ...settings, IDLE_TIMEOUT_MS: '500' });
   try {
     const cora = await guest(app.url, 'Cora');
@@ -140,7 +140,7 @@ it('has no upload wait for long for those of clients that went silent', async ()
   }
 });
 
-/** Begins an upload and sends no more of it; resolves once the server has cut it off. */
+/** Begins an upload and stops sending; resolves when the server closes the connection. */
 async function stall(to: string, token: string): Promise<void> {
   const { hostname, port } = new URL(to);
   const socket = connect(Number(port), hostname);
@@ -155,7 +155,7 @@ async function stall(to: string, token: string): Promise<void> {
   await once(socket, 'close');
 }
 
-it('sends clients to where they reach the store', async () => {
+it('clients are sent to the public endpoint of the store', async () => {
   const outside = await startNetwork(settings['S3_ENDPOINT'] as string);
   const app = await startApp({ ...settings, S3_DIRECT_READS: 'on', S3_PUBLIC_ENDPOINT: outside.url });
   try {
@@ -166,10 +166,10 @@ it('sends clients to where they reach the store', async () => {
     expect(ticket.url).toMatch(outside.url);
     await post(ticket, bytes);
     const { finishUpload } = await cora.ask(finish, { id: ticket.id });
-    const answer = await fetch(`${app.url}${finishUpload.url}`, { redirect: 'manual' });
-    const there = answer.headers.get('location') as string;
-    expect(there).toMatch(outside.url);
-    expect((await fetch(there)).status).toBe(200);
+    const response = await fetch(`${app.url}${finishUpload.url}`, { redirect: 'manual' });
+    const location = response.headers.get('location') as string;
+    expect(location).toMatch(outside.url);
+    expect((await fetch(location)).status).toBe(200);
     expect((await fetch(app.url)).headers.get('content-security-policy')).toContain(
       `img-src 'self' data: ${outside.url};`,
     );
@@ -184,7 +184,7 @@ describe('a direct upload', () => {
     return (await ada.ask(start, { input: { channelId, filename, byteSize } })).startUpload;
   }
 
-  it('is posted to the store, taken over, and sent like any other', async () => {
+  it('is posted to the store, finished, and attached to a message', async () => {
     const bytes = await picture().png().toBuffer();
     const ticket = await begin(bytes.length, '../gold.png');
     await post(ticket, bytes);
@@ -202,7 +202,7 @@ describe('a direct upload', () => {
     expect(message.attachments).toEqual([{ id: file.id }]);
   });
 
-  it('is not taken over before all of it was posted, nor by anybody else', async () => {
+  it('cannot be finished before it is posted completely, or by another user', async () => {
     const ticket = await begin(1_000);
     expect(await ada.codeOf(finish, { id: ticket.id })).toBe('CONFLICT');
     await post(ticket, randomBytes(1_001));
@@ -215,7 +215,7 @@ describe('a direct upload', () => {
     });
   });
 
-  it('is looked at as any other: what seems a picture and is none is refused, and gone', async () => {
+  it('is rejected and removed if it is a broken picture', async () => {
     const bytes = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), randomBytes(500)]);
     const ticket = await begin(bytes.length);
     await post(ticket, bytes);
@@ -233,7 +233,7 @@ describe('a direct upload', () => {
           .jpeg()
           .toBuffer(),
     ],
-  ])('that was taken over stays what it is, whatever is posted after it: %s', async (_, make) => {
+  ])('that is finished cannot be replaced by posting again: %s', async (_, make) => {
     const bytes = await make();
     const ticket = await begin(bytes.length);
     await post(ticket, bytes);
@@ -245,7 +245,7 @@ describe('a direct upload', () => {
     expect((await ada.ask(finish, { id: ticket.id })).finishUpload).toEqual(file);
   });
 
-  it('takes room from when it begins, and is not begun where there is none', async () => {
+  it('counts against the quota from its start, and cannot start above it', async () => {
     const kim = await guest(url, 'Kim');
     const input = { filename: 'a', byteSize: 20_000_000 };
     for (let n = 0; n < 5; n++) expect(await kim.codeOf(start, { input })).toBeNull();
@@ -255,8 +255,8 @@ describe('a direct upload', () => {
   it.each([
     ['too large', { byteSize: 20_000_001 }, 'TOO_LARGE'],
     ['empty', { byteSize: 0 }, 'BAD_USER_INPUT'],
-    ['for no channel of theirs', { byteSize: 5, channelId: 'c_AAAAAAAAAAAAAAAAAAAAAA' }, 'NOT_FOUND'],
-  ])('does not begin when it is %s', async (_, input, code) => {
+    ['for a channel of others', { byteSize: 5, channelId: 'c_AAAAAAAAAAAAAAAAAAAAAA' }, 'NOT_FOUND'],
+  ])('does not start if it is %s', async (_, input, code) => {
     expect(await ada.codeOf(start, { input: { filename: 'a', ...input } })).toBe(code);
   });
 });

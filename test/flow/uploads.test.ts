@@ -31,15 +31,15 @@ const send = `mutation ($channelId: ID!, $text: String! = "", $ids: [ID!], $clie
   }
 }`;
 
-/** Uploads what is to be accepted. */
-async function stored(file: TestFile, who = ada, channel: string | null = channelId): Promise<Answer> {
-  const { data, errors } = await upload(url, who.token, file, channel);
+/** Uploads a file successfully. */
+async function uploadFile(file: TestFile, person = ada, channel: string | null = channelId): Promise<Answer> {
+  const { data, errors } = await upload(url, person.token, file, channel);
   expect(errors).toEqual([]);
   return data.upload;
 }
 
-/** Where a file lies in the directory of all. */
-async function placeOf(id: string): Promise<string> {
+/** Returns the path of a stored file within the directory of all files. */
+async function pathOf(id: string): Promise<string> {
   const entries = await readdir(join(directory, 'files'), { recursive: true });
   return entries.find((entry) => entry.endsWith(id)) ?? '';
 }
@@ -49,9 +49,9 @@ const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 const picture = (width = 1_200, height = 800) => sharp({ create: { width, height, channels: 3, background: 'teal' } });
 
 describe('an uploaded file', () => {
-  it('is told by its bytes, and read again by the URL that was given', async () => {
+  it('gets its type from the content, and is read by its URL', async () => {
     const bytes = randomBytes(300_000);
-    const file = await stored({ bytes, filename: 'photo.png', type: 'image/png' });
+    const file = await uploadFile({ bytes, filename: 'photo.png', type: 'image/png' });
     expect(file).toMatchObject({
       filename: 'photo.png',
       mimetype: 'application/octet-stream',
@@ -61,19 +61,19 @@ describe('an uploaded file', () => {
       thumbnailUrl: null,
     });
     expect(new Date(file.urlExpiresAt).getTime()).toBeGreaterThan(Date.now() + 3_000_000);
-    const answer = await get(file.url);
-    expect(answer.status).toBe(200);
-    expect(digest(new Uint8Array(await answer.arrayBuffer()))).toBe(digest(bytes));
-    expect(answer.headers.get('content-type')).toBe('application/octet-stream');
-    expect(answer.headers.get('content-disposition')).toMatch(/^attachment; filename="?photo\.png"?$/);
-    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
-    expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none'.* sandbox$/);
-    expect(answer.headers.get('content-length')).toBe(String(bytes.length));
+    const response = await get(file.url);
+    expect(response.status).toBe(200);
+    expect(digest(new Uint8Array(await response.arrayBuffer()))).toBe(digest(bytes));
+    expect(response.headers.get('content-type')).toBe('application/octet-stream');
+    expect(response.headers.get('content-disposition')).toMatch(/^attachment; filename="?photo\.png"?$/);
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none'.* sandbox$/);
+    expect(response.headers.get('content-length')).toBe(String(bytes.length));
   });
 
-  it('is given in ranges, and not again to who has it', async () => {
+  it('is served in ranges, and not again to a client that has it cached', async () => {
     const bytes = randomBytes(10_000);
-    const { url: path } = await stored({ bytes });
+    const { url: path } = await uploadFile({ bytes });
     const part = await get(path, { range: 'bytes=100-199' });
     expect([part.status, part.headers.get('content-range')]).toEqual([206, 'bytes 100-199/10000']);
     expect(Buffer.from(await part.arrayBuffer()).equals(bytes.subarray(100, 200))).toBe(true);
@@ -88,10 +88,10 @@ describe('an uploaded file', () => {
     expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '10000', '']);
   });
 
-  it('is never more than it was said to be, whatever the store has of it', async () => {
-    const { url: path } = await stored({ bytes: 'Hello' });
+  it('is never longer than recorded, even if the object in the store is', async () => {
+    const { url: path } = await uploadFile({ bytes: 'Hello' });
     const id = /\/files\/([^/]+)\//.exec(path)?.[1] ?? '';
-    await appendFile(join(directory, 'files', await placeOf(id)), ' and HTTP/1.1 200 OK');
+    await appendFile(join(directory, 'files', await pathOf(id)), ' and HTTP/1.1 200 OK');
     expect(await (await get(path)).text()).toBe('Hello');
   });
 
@@ -100,9 +100,9 @@ describe('an uploaded file', () => {
     ['video/webm', Buffer.from('\x1A\x45\xDF\xA3\x87\x42\x82\x84webm', 'latin1')],
     ['audio/mpeg', Buffer.from('ID3\x03\0\0\0\0\0\0\xFF\xFB\x90\0', 'latin1')],
     ['audio/ogg', Buffer.from(`OggS${'\0'.repeat(24)}\x01vorbis`, 'latin1')],
-  ])('is played from wherever one likes: %s', async (type, start) => {
+  ])('can be played from any position: %s', async (type, start) => {
     const bytes = Buffer.concat([start, Buffer.alloc(200_000, 7)]);
-    const file = await stored({ bytes, type: 'text/html' });
+    const file = await uploadFile({ bytes, type: 'text/html' });
     expect(file).toMatchObject({ mimetype: type, thumbnailUrl: null });
     const whole = await get(file.url);
     expect([whole.headers.get('content-type'), whole.headers.get('accept-ranges')]).toEqual([type, 'bytes']);
@@ -112,14 +112,14 @@ describe('an uploaded file', () => {
     expect(Buffer.from(await rest.arrayBuffer()).equals(bytes.subarray(150_000))).toBe(true);
   });
 
-  it('that is a picture has its size, a thumbnail, and tells nothing of where it was taken', async () => {
+  it('that is a picture has dimensions, a thumbnail and no location', async () => {
     const gps = { IFD3: { GPSLatitudeRef: 'N', GPSLatitude: '52/1 31/1 0/1' } };
     const bytes = await picture()
       .withExif({ IFD0: { Copyright: 'somebody' }, ...gps })
       .jpeg()
       .toBuffer();
     expect((await sharp(bytes).metadata()).exif).toBeDefined();
-    const file = await stored({ bytes, filename: 'beach.jpg' });
+    const file = await uploadFile({ bytes, filename: 'beach.jpg' });
     expect(file).toMatchObject({ mimetype: 'image/jpeg', width: 1_200, height: 800 });
     const shown = Buffer.from(await (await get(file.url)).arrayBuffer());
     expect(await sharp(shown).metadata()).toMatchObject({ format: 'jpeg', width: 1_200, height: 800 });
@@ -131,9 +131,9 @@ describe('an uploaded file', () => {
     expect([small.format, small.width, small.height]).toEqual(['webp', 640, 427]);
   });
 
-  it('that was turned by the camera is upright', async () => {
+  it('that is a rotated picture becomes upright', async () => {
     const bytes = await picture(400, 200).withMetadata({ orientation: 6 }).jpeg().toBuffer();
-    const file = await stored({ bytes });
+    const file = await uploadFile({ bytes });
     expect([file.width, file.height]).toEqual([200, 400]);
     const shown = await sharp(Buffer.from(await (await get(file.url)).arrayBuffer())).metadata();
     expect([shown.width, shown.height]).toEqual([200, 400]);
@@ -144,18 +144,18 @@ describe('an uploaded file', () => {
     ['webp', 'image/webp'],
     ['gif', 'image/gif'],
     ['avif', 'image/avif'],
-  ] as const)('is shown in its place: %s', async (format, mimetype) => {
-    const file = await stored({ bytes: await picture(30, 20).toFormat(format).toBuffer() });
+  ] as const)('is displayed inline: %s', async (format, mimetype) => {
+    const file = await uploadFile({ bytes: await picture(30, 20).toFormat(format).toBuffer() });
     expect(file).toMatchObject({ mimetype, width: 30, height: 20 });
-    const answer = await get(file.url);
-    expect(answer.headers.get('content-type')).toBe(mimetype);
-    expect(answer.headers.get('content-disposition')).toMatch(/^inline/);
+    const response = await get(file.url);
+    expect(response.headers.get('content-type')).toBe(mimetype);
+    expect(response.headers.get('content-disposition')).toMatch(/^inline/);
   });
 
-  it('is for its channel: an outsider can neither upload there nor learn of it', async () => {
+  it('is private to its channel: others can neither upload there nor see it', async () => {
     const { errors } = await upload(url, eve.token, { bytes: 'x' }, channelId);
     expect(errors[0]?.extensions['code']).toBe('NOT_FOUND');
-    const { id } = await stored({ bytes: 'Hello' });
+    const { id } = await uploadFile({ bytes: 'Hello' });
     const node = 'query ($id: ID!) { node(id: $id) { ... on Attachment { filename } } }';
     expect((await ada.ask(node, { id })).node).toEqual({ filename: 'file' });
     for (const one of [bob, eve]) expect((await one.ask(node, { id })).node).toBeNull();
@@ -164,32 +164,32 @@ describe('an uploaded file', () => {
     expect((await eve.ask(node, { id })).node).toBeNull();
   });
 
-  it('has no other URL than those that were given', async () => {
-    const { url: path } = await stored({ bytes: 'secret' });
-    const at = new URL(path, url);
+  it('cannot be read by a forged URL', async () => {
+    const { url: path } = await uploadFile({ bytes: 'secret' });
+    const signed = new URL(path, url);
     for (const [name, value] of [
       ['signature', 'x'.repeat(43)],
       ['expires', String(Date.now() + 9e12)],
       ['expires', 'NaN'],
       ['signature', ''],
     ] as const) {
-      const forged = new URL(at);
+      const forged = new URL(signed);
       forged.searchParams.set(name, value);
       expect((await fetch(forged)).status).toBe(403);
     }
-    expect((await fetch(String(at).replace('/file/', '/thumbnail/'))).status).toBe(403);
+    expect((await fetch(String(signed).replace('/file/', '/thumbnail/'))).status).toBe(403);
     expect((await get('/files/x/file/y')).status).toBe(404);
-    expect((await fetch(at, { method: 'POST' })).status).toBe(404);
+    expect((await fetch(signed, { method: 'POST' })).status).toBe(404);
   });
 });
 
 describe('a message with files', () => {
-  it('brings them to everybody, live and in the history, with the same URLs', async () => {
+  it('delivers them to every member, live and in the history, with the same URLs', async () => {
     const query = 'subscription ($id: ID!) { messages(channelId: $id) { text attachments { id filename url } } }';
     const following = follow(socket(url, bob.token), query, { id: channelId });
     const files = [
-      await stored({ bytes: 'one', filename: 'one.txt' }),
-      await stored({ bytes: 'two', filename: 'ü 2.txt' }),
+      await uploadFile({ bytes: 'one', filename: 'one.txt' }),
+      await uploadFile({ bytes: 'two', filename: 'ü 2.txt' }),
     ];
     const ids = files.map(({ id }) => id);
     await vi.waitFor(async () => {
@@ -204,59 +204,59 @@ describe('a message with files', () => {
     expect(await (await get(message.attachments[1].url)).text()).toBe('two');
   });
 
-  it('is retried without harm, but its files are nobody else’s', async () => {
-    const { id } = await stored({ bytes: 'once' });
+  it('can be sent again, but its files cannot be attached to another message', async () => {
+    const { id } = await uploadFile({ bytes: 'once' });
     const again = { channelId, ids: [id], clientId: 'the same' };
     const first = (await ada.ask(send, again)).send.message;
     expect((await ada.ask(send, again)).send.message).toEqual(first);
     expect(await ada.codeOf(send, { channelId, ids: [id] })).toBe('CONFLICT');
-    const gone = (await stored({ bytes: 'x' }, bob)).id;
+    const gone = (await uploadFile({ bytes: 'x' }, bob)).id;
     expect((await ada.ask(send, { ...again, ids: [gone] })).send.message).toEqual(first);
     expect(await ada.codeOf(send, { channelId, ids: [gone], clientId: 'another' })).toBe('BAD_USER_INPUT');
   });
 
-  it('sent twice at once is one, and two that name one file are one and a refusal', async () => {
-    const { id } = await stored({ bytes: 'raced' });
+  it('wins over a concurrent message with the same file, which is rejected', async () => {
+    const { id } = await uploadFile({ bytes: 'raced' });
     const codes = await Promise.all(['a', 'b'].map((clientId) => ada.codeOf(send, { channelId, ids: [id], clientId })));
     expect(codes.sort()).toEqual(['CONFLICT', null]);
   });
 
   it.each<[string, () => Promise<object>]>([
-    ['another’s', async () => ({ ids: [(await stored({ bytes: 'x' }, bob)).id] })],
-    ['one for no channel', async () => ({ ids: [(await stored({ bytes: 'x' }, ada, null)).id] })],
+    ['a file of another user', async () => ({ ids: [(await uploadFile({ bytes: 'x' }, bob)).id] })],
+    ['a file without a channel', async () => ({ ids: [(await uploadFile({ bytes: 'x' }, ada, null)).id] })],
     [
-      'one twice',
+      'a file twice',
       async () => {
-        const { id } = await stored({ bytes: 'x' });
+        const { id } = await uploadFile({ bytes: 'x' });
         return { ids: [id, id] };
       },
     ],
-    ['nothing, and says nothing', async () => ({ ids: [] })],
-  ])('is refused when it names %s', async (_, input) => {
+    ['no file and has no text', async () => ({ ids: [] })],
+  ])('is rejected if it names %s', async (_, input) => {
     expect(await ada.codeOf(send, { channelId, ...(await input()) })).toBe('BAD_USER_INPUT');
   });
 
-  it('gives who has left no URL any more', async () => {
+  it('gives no URLs to users who have left', async () => {
     const kim = await guest(url, 'Kim');
     await ada.ask(invite, { id: channelId, userId: kim.id });
-    const { id } = await stored({ bytes: 'for members' });
+    const { id } = await uploadFile({ bytes: 'for members' });
     const { message } = (await ada.ask(send, { channelId, ids: [id] })).send;
-    const asked =
+    const query =
       'query ($id: ID!, $file: ID!) { node(id: $id) { id } file: node(id: $file) { ... on Attachment { url } } }';
-    expect((await kim.ask(asked, { id: message.id, file: id })).file.url).toBe(message.attachments[0].url);
+    expect((await kim.ask(query, { id: message.id, file: id })).file.url).toBe(message.attachments[0].url);
     await kim.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id: channelId });
-    expect(await kim.ask(asked, { id: message.id, file: id })).toEqual({ node: null, file: null });
+    expect(await kim.ask(query, { id: message.id, file: id })).toEqual({ node: null, file: null });
   });
 
-  it('is read by an old URL until that expires, also by who has left, and then no more', async () => {
+  it('can be read by an old URL until it expires, even by users who have left', async () => {
     const dan = await guest(url, 'Dan');
     await ada.ask(invite, { id: channelId, userId: dan.id });
-    const { id } = await stored({ bytes: 'for members' });
+    const { id } = await uploadFile({ bytes: 'for members' });
     const { message } = (await ada.ask(send, { channelId, ids: [id] })).send;
-    const asked = 'query ($id: ID!) { node(id: $id) { ... on Message { attachments { url } } } }';
-    const old = (await dan.ask(asked, { id: message.id })).node.attachments[0].url;
+    const query = 'query ($id: ID!) { node(id: $id) { ... on Message { attachments { url } } } }';
+    const old = (await dan.ask(query, { id: message.id })).node.attachments[0].url;
     await dan.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id: channelId });
-    expect((await dan.ask(asked, { id: message.id })).node).toBeNull();
+    expect((await dan.ask(query, { id: message.id })).node).toBeNull();
     expect(await (await get(old)).text()).toBe('for members');
     vi.useFakeTimers({ toFake: ['Date'], now: Number(new URL(old, url).searchParams.get('expires')) + 1 });
     try {
@@ -267,8 +267,8 @@ describe('a message with files', () => {
     }
   });
 
-  it('has none left once it was deleted', async () => {
-    const { id } = await stored({ bytes: 'x' });
+  it('has no files after it was deleted', async () => {
+    const { id } = await uploadFile({ bytes: 'x' });
     const { message } = (await ada.ask(send, { channelId, text: 'gone soon', ids: [id] })).send;
     const remove = 'mutation ($id: ID!) { deleteMessage(messageId: $id) { text attachments { id } } }';
     expect((await ada.ask(remove, { id: message.id })).deleteMessage).toEqual({ text: '', attachments: [] });
@@ -277,27 +277,27 @@ describe('a message with files', () => {
   });
 });
 
-describe('a picture of oneself', () => {
+describe('an avatar', () => {
   it('is an upload without a channel', async () => {
-    const { id } = await stored({ bytes: await picture(2_000, 1_000).png().toBuffer() }, ada, null);
+    const { id } = await uploadFile({ bytes: await picture(2_000, 1_000).png().toBuffer() }, ada, null);
     const update = 'mutation ($id: ID!) { updateProfile(input: { avatarId: $id }) { avatarUrl } }';
     const before = (await bob.ask('query ($id: ID!) { user(id: $id) { avatarUrl } }', { id: ada.id })).user.avatarUrl;
     const { avatarUrl } = (await ada.ask(update, { id })).updateProfile;
     expect(avatarUrl).not.toBe(before);
-    const answer = await get(avatarUrl);
-    expect(answer.headers.get('content-type')).toBe('image/webp');
-    expect((await sharp(Buffer.from(await answer.arrayBuffer())).metadata()).width).toBe(640);
+    const response = await get(avatarUrl);
+    expect(response.headers.get('content-type')).toBe('image/webp');
+    expect((await sharp(Buffer.from(await response.arrayBuffer())).metadata()).width).toBe(640);
     expect(await bob.codeOf(update, { id })).toBe('BAD_USER_INPUT');
-    const text = await stored({ bytes: 'no picture' }, ada, null);
+    const text = await uploadFile({ bytes: 'not a picture' }, ada, null);
     expect(await ada.codeOf(update, { id: text.id })).toBe('BAD_USER_INPUT');
   });
 });
 
-it('leaves nothing on its way behind', async () => {
+it('leaves no temporary files behind', async () => {
   for (const name of await storedFiles(directory)) expect(name).toMatch(/^[\da-f-]{36}$/);
 });
 
-it('takes nothing directly, where the store is a directory', async () => {
+it('rejects direct uploads if the store is a directory', async () => {
   const start = 'mutation { startUpload(input: { filename: "a", byteSize: 5 }) { id } }';
   expect(await ada.codeOf(start)).toBe('CONFLICT');
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createHealth } from '../../api/gateway/health.ts';
-import { createProbes } from '../../api/gateway/probes.ts';
+import { createHealth } from '../../api/gateway/http/health.ts';
+import { createProbes } from '../../api/gateway/http/probes.ts';
 
 const here = async () => {};
 const away = () => Promise.reject(new Error('away'));

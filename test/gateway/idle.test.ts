@@ -3,8 +3,9 @@ import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { createSchema } from 'graphql-yoga';
 import { expect, it, vi } from 'vitest';
-import { longestRequestMs } from '../../api/gateway/idle.ts';
-import type { Context, Domain } from '../../schema/context.ts';
+import { longestRequestMs } from '../../api/gateway/http/idle.ts';
+import type { Context } from '../../schema/context.ts';
+import type { Domain } from '../../schema/domain.ts';
 import { startGateway } from '../support/gateway.ts';
 import { execute } from '../support/wire.ts';
 
@@ -53,7 +54,7 @@ it('who does not read a file is cut off, and the store is told', async () => {
   const uploads = {
     maxBytes: 1_000,
     urls: { isValid: () => true },
-    outgoing: async () => ({ key: 'file/a', filename: 'a', mimetype: 'video/mp4', size: 1e12 }),
+    findFile: async () => ({ key: 'file/a', filename: 'a', mimetype: 'video/mp4', size: 1e12 }),
     readUrl: async () => null,
     read: async () => body,
   };

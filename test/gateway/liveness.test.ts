@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Connection } from '../../api/gateway/connection.ts';
-import { drained, heard, ping } from '../../api/gateway/liveness.ts';
+import type { Connection } from '../../api/gateway/websocket/connection.ts';
+import { onDrain, onPong, ping } from '../../api/gateway/websocket/liveness.ts';
 
 /** A connection whose peer reads as the test says. */
 function connect() {
@@ -9,7 +9,7 @@ function connect() {
   const terminate = vi.fn();
   const connection = {
     socket: { terminate, ping: (data: string) => pings.push(data) },
-    outbox: { handedBytes: () => outbox.sent, isBlocked: () => outbox.isBlocked, discard: () => {} },
+    outbox: { writtenBytes: () => outbox.sent, isBlocked: () => outbox.isBlocked, discard: () => {} },
     cleanups: [],
     running: new Map(),
     silentPings: 0,
@@ -21,9 +21,9 @@ function connect() {
     terminate,
     ping: () => ping(connection),
     /** Answers the first ping that has no answer yet. */
-    pong: () => heard(connection, Buffer.from(pings.shift() ?? '')),
-    shout: (data = '') => heard(connection, Buffer.from(data)),
-    drain: () => drained(connection),
+    pong: () => onPong(connection, Buffer.from(pings.shift() ?? '')),
+    shout: (data = '') => onPong(connection, Buffer.from(data)),
+    drain: () => onDrain(connection),
     /** Pings until it is cut off; answers how often. */
     outlives(most = 1_000): number {
       let rounds = 0;

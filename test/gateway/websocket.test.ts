@@ -1,7 +1,7 @@
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createAudiences } from '../../api/live/audiences.ts';
-import { createOutboxes, type Outboxes } from '../../api/live/outbox.ts';
+import { createOutboxes, type Outboxes } from '../../api/live/outbox/outboxes.ts';
 import { startGateway } from '../support/gateway.ts';
 import { execute, openRaw, openSocket } from '../support/wire.ts';
 

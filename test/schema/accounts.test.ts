@@ -469,7 +469,7 @@ describe('secrets', () => {
     const log = writtenLog();
     for (const { message, extensions } of failures) {
       expect(extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR', requestId: expect.any(String) });
-      expect(message).toBe('Something went wrong on the server. The request id finds it in its log.');
+      expect(message).toBe('Unexpected error. Quote the request id when you report it.');
       expect(log).toContain(extensions['requestId']);
     }
     expectNone(log, [password, nextPassword, '$argon2', email, ...addresses, ...tokens]);

@@ -16,7 +16,7 @@ export const patterns: readonly Pattern[] = [
   {
     name: 'nominal who/whoever',
     pattern:
-      /\b(who(m|so)?ever)\b|(^\W*|[.,;:(]\s+|\b(of|for|to|by|with|from|than|and|or|is|are|about|on|at|in|tells?|says?|knows?|asks?|sees?|those|these|he|she|one|all|for)\s+)whom?\b(?![^.]*\?)/i,
+      /\b[Ww]ho(m|so)?ever\b|(^\W*|[.;:(]\s+)Whom?\b(?![^.]*\?)|\b(of|for|to|by|with|from|than|is|are|about|on|at|in|tells?|says?|knows?|asks?|sees?|those|these|he|she|one|all)\s+whom?\b(?![^.]*\?)/,
     instead: 'Name the person: "the author", "members", "a client that …".',
   },
   {
@@ -37,16 +37,19 @@ export const patterns: readonly Pattern[] = [
     instead: 'Use plain words: "again", "recently", "at most n bytes", "still", "anyway".',
   },
   {
-    name: 'all/those that',
-    pattern: /\b(all that|those (that|which)|that which|such (a one|as are|that are))\b/i,
+    name: 'all that',
+    pattern: /\b(all that|that which|such (a one|as are|that are))\b/i,
     instead: 'Name the things: "every entry that …", "requests that …".',
   },
   {
     name: 'fragment',
-    pattern: /^\W*(Of (a|an|one|the|its|all)\b[^,]*\.|Where to\.|Whose\b|Whom\b|For (whom|what)\b)/i,
+    pattern: /^\W*(Of (a|an|one|the|its|all)\b[^,]*\.|Where to\.|Whose\b|Whom\b|For (whom|what)\b)/,
     instead: 'Start with a noun or a verb: "Number of …", "Returns …".',
   },
 ];
 
 /** Passages that break a pattern on purpose: the file and a part of the line. */
-export const exceptions: readonly { file: string; text: string }[] = [];
+export const exceptions: readonly { file: string; text: string }[] = [
+  { file: 'docs/style.md', text: 'Not "what was sent" but "the message"' },
+  { file: 'docs/style.md', text: 'instead of "is to be"; "no longer" instead of "not … any more"' },
+];

@@ -79,7 +79,7 @@ function printCounts(passages: readonly Passage[]): void {
   const words = passages.reduce((sum, { text }) => sum + (text.match(/[A-Za-z][\w’'-]*/g)?.length ?? 0), 0);
   console.log(`${words} words`);
   for (const { name, pattern } of patterns) {
-    const every = new RegExp(pattern.source, 'gi');
+    const every = new RegExp(pattern.source, `${pattern.flags}g`);
     const found = passages.reduce((sum, { text }) => sum + (text.match(every)?.length ?? 0), 0);
     console.log(
       `${name.padEnd(24)} ${String(found).padStart(5)}  ${((found * 1_000) / words).toFixed(2)} per 1,000 words`,

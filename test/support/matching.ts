@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { createApplied } from '../../api/bridge/applied.ts';
 import { applyEvents, readOutcomes } from '../../api/bridge/apply.ts';
+import { createChangeset } from '../../api/bridge/changeset.ts';
 import { createPublisher } from '../../api/bridge/publish.ts';
 import { paths } from '../../api/config.ts';
 import type { Viewer } from '../../api/domain/auth.ts';
 import { createMatching } from '../../api/domain/matching.ts';
 import { createModeration } from '../../api/domain/moderation.ts';
-import { type Submit, toError } from '../../api/domain/outcomes.ts';
-import { unlimited } from '../../api/domain/rates.ts';
+import { noRateLimits, type RateLimits } from '../../api/domain/rate-limits.ts';
+import { rejectionError, type Submit } from '../../api/domain/submit-event.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import type { ChannelEvent } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
@@ -37,7 +37,7 @@ interface GatewayOptions {
   pubsub?: PubSub;
   submit?: Submit;
   times?: Partial<typeof calmTimes>;
-  rateLimits?: boolean;
+  rateLimits?: RateLimits;
 }
 
 /** No look-up is due within a test, unless it is signalled. */
@@ -60,14 +60,14 @@ export async function createMatchingWorld() {
     const fault = faults.shift();
     if (fault === 'lost') throw new UnavailableError('lost');
     const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
-    let applied = createApplied();
+    let applied = createChangeset();
     await database.transaction(async (query) => {
       applied = await applyEvents(query, [event], await readOutcomes(query, [event]));
     });
     publisher.publish(applied);
     if (fault === 'unheard') throw new UnavailableError('unheard');
     const outcome = applied.outcomes[0]?.outcome;
-    if (!outcome?.applied) throw outcome ? toError(outcome.rejection) : new Error('an event has an outcome');
+    if (!outcome?.applied) throw outcome ? rejectionError(outcome.rejection) : new Error('an event has an outcome');
     return outcome.entry;
   };
 
@@ -76,7 +76,7 @@ export async function createMatchingWorld() {
       enter: (ticket, times) => memory.tickets.enter(ticket, times),
       find: (userId) => memory.tickets.find(userId),
       leave: (userId) => memory.tickets.leave(userId),
-      settle: (ticketIds) => memory.tickets.settle(ticketIds),
+      acknowledge: (ticketIds) => memory.tickets.acknowledge(ticketIds),
     },
     presence: {
       renew: (nodeId, userIds, leaseMs) => memory.presence.renew(nodeId, userIds, leaseMs),
@@ -106,9 +106,9 @@ export async function createMatchingWorld() {
         database,
         state,
         pubsub,
-        moderation: createModeration({ database, blocks: { tell: async () => {} }, changeRate: unlimited }),
+        moderation: createModeration({ database, blocks: { tell: async () => {} }, rateLimits: noRateLimits }),
         submit,
-        rateLimits: false,
+        rateLimits: noRateLimits,
         logger,
         ...options,
         times: { ...calmTimes, ...options.times },

@@ -1,4 +1,4 @@
-/** One event on its way: bytes under a key, with what the transport must know in headers. */
+/** An encoded event: bytes under a key, with headers for the transport. */
 export interface LogRecord {
   /** Records of one key keep their order. */
   key: string;
@@ -6,67 +6,68 @@ export interface LogRecord {
   headers: Readonly<Record<string, string>>;
 }
 
-/** A record with its place in the log. */
+/** A record with its offset in the log. */
 export interface StoredRecord extends LogRecord {
   offset: bigint;
 }
 
-/** Records of one partition in the order of their offsets; never empty. */
+/** Records of one partition in order of their offsets; never empty. */
 export interface Batch {
   partition: number;
-  /** Where it was read from, if not at its first record: a log may leave out offsets, and nothing lies between the two. */
+  /** Offset from which the batch was read, if it is not the first record's: a log may have gaps, and this one is empty. */
   from?: bigint;
   records: readonly StoredRecord[];
 }
 
-/** What a partition holds: the offset of its first record still kept, and the one that the next record will get. */
+/** Range of a partition: the offset of the oldest retained record, and the offset that the next record will get. */
 export interface Bounds {
   begin: bigint;
   end: bigint;
 }
 
-/** What a consumer of the log is told and asked. */
+/** A consumer's callbacks. */
 export interface LogHandler {
   /**
-   * A partition was given to this consumer: where is it to begin? Nothing of the partition is handed over before the
-   * answer. Rejecting makes the log wait and ask again.
-   * @param bounds what the log holds, or null where the log begins wherever it is told
+   * Called when a partition is assigned to this consumer. No record of the partition is delivered before it resolves. If it
+   * rejects, the log waits and calls it again.
+   * @param bounds range of the partition; null if the log starts at any offset it is given
+   * @returns the offset to start from
    */
   assigned(partition: number, bounds: Bounds | null): Promise<bigint>;
   /**
-   * Takes a batch and answers the offset that it wants next: usually the one after the batch, any other seeks.
-   * Rejecting makes the log wait and hand the batch over again. Batches of one partition come one after another.
+   * Handles a batch. Batches of one partition come one after another. If it rejects, the log waits and delivers the batch again.
+   * @returns the offset to continue from: usually the one after the batch; any other seeks
    */
   handle(batch: Batch): Promise<bigint>;
 }
 
-/** A consumer at work. */
+/** A running consumer. */
 export interface Consumption {
-  /** Lets the batch in hand finish, then hands over nothing more. */
+  /** Waits for the current batch, and delivers no further one. */
   stop(): Promise<void>;
 }
 
 /**
  * The ordered log between gateways and bridges.
  *
- * - Records of one key are in the order in which their appends were called, on one partition.
- * - At least once: what was appended is handed over again until it was handled; nothing is skipped.
- * - Consumers share the partitions; one partition is with one consumer at a time, as far as the consumers know.
+ * - Records of one key are on one partition, in the order in which `append` was called.
+ * - At least once: an appended record is delivered again until it is handled; none is skipped.
+ * - Consumers share the partitions. As far as they know, each partition belongs to one of them at a time.
  */
 export interface EventLog {
-  /** Which log this is. Another name is another log, with offsets of its own. */
+  /** Identifies the log: a different name means a different log, with offsets of its own. */
   readonly name: string;
   /**
-   * Resolves when the record can no longer be lost. Rejects with `UnavailableError` when that cannot be said in time;
-   * the record may be in the log all the same.
+   * Resolves once the record can no longer be lost.
+   * @throws UnavailableError if that is not certain in time; the record may still be in the log
    */
   append(record: LogRecord): Promise<void>;
-  /** Begins to hand records over, as one of the consumers that share the partitions. */
+  /** Starts a consumer that shares the partitions with the others. */
   consume(handler: LogHandler): Promise<Consumption>;
   /** Keeps a record that cannot be applied where an operator finds it, with the reason. Resolves when it is kept. */
   setAside(partition: number, record: StoredRecord, reason: string): Promise<void>;
-  /** Rejects when the log cannot be reached. */
+  /** Rejects if the log cannot be reached. */
   ready(): Promise<void>;
-  /** Ends consumers first, then appends in flight. */
+  /** Stops consumers first, then waits for appends in flight. */
   stop(): Promise<void>;
 }

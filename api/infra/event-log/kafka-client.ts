@@ -1,38 +1,38 @@
 import { connect, type Socket } from 'node:net';
 import kafkajs, { type Kafka } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
-import { tolerateHeadless } from './kafka-metadata.ts';
+import { tolerateMissingLeaders } from './kafka-metadata.ts';
 
-/** How a Kafka cluster is reached. */
+/** Options of a connection to a Kafka cluster. */
 export interface ClusterOptions {
-  /** `host:port` of some of its brokers. */
+  /** Some of the cluster's brokers, as `host:port`. */
   brokers: readonly string[];
-  /** After which a request without an answer has failed, in milliseconds. */
+  /** Milliseconds after which a request without a response fails. */
   timeoutMs: number;
   logger: Logger;
 }
 
-/** A client of Kafka with connections of its own. */
+/** A Kafka client with connections of its own. */
 export interface KafkaClient {
   kafka: Kafka;
-  /** Cuts its connections and opens no more: whatever it was about to send never leaves. */
+  /** Closes the connections at once and opens no further ones: requests that were not sent yet never are. */
   close(): void;
 }
 
 const connectTimeoutMs = 3_000;
 const retry = { initialRetryTime: 50, maxRetryTime: 500, factor: 0.2, multiplier: 2 };
 
-tolerateHeadless();
+tolerateMissingLeaders();
 
 /**
- * A client that can be ended at once. kafkajs goes on to retry what its callers gave up; closed, it cannot.
- * @param retries how often a failed request is made again; a producer takes no bound
+ * Opens a client that can be closed at once. kafkajs would go on to retry requests that their callers gave up.
+ * @param retries number of retries of a failed request; producers retry without limit
  */
 export function openKafka({ brokers, timeoutMs, logger }: ClusterOptions, retries: number): KafkaClient {
   const sockets = new Set<Socket>();
   let closed = false;
   const kafka = new kafkajs.Kafka({
-    // The empty list is what ends kafkajs's retries for good.
+    // Only an empty list ends the retries of kafkajs.
     brokers: () => (closed ? [] : [...brokers]),
     clientId: 'parley',
     connectionTimeout: Math.min(connectTimeoutMs, timeoutMs),
@@ -54,21 +54,20 @@ export function openKafka({ brokers, timeoutMs, logger }: ClusterOptions, retrie
     kafka,
     close() {
       closed = true;
-      // Without an error kafkajs would not notice.
+      // kafkajs notices a destroyed socket only by an error.
       for (const socket of sockets) socket.destroy(new Error('the client was closed'));
     },
   };
 }
 
 /**
- * What the promise gives, unless it takes longer.
- * @param ms in milliseconds
- * @throws when the time is over; the work itself goes on
+ * Resolves with the promise's result if it comes within `ms` milliseconds.
+ * @throws Error when the time is over; the work itself continues
  */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Kafka did not answer within ${ms} ms`)), ms);
+    timer = setTimeout(() => reject(new Error(`Kafka did not respond within ${ms} ms`)), ms);
   });
   try {
     return await Promise.race([promise, late]);

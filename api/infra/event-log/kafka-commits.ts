@@ -3,9 +3,10 @@ import type { Logger } from '../../logger.ts';
 import type { Lease } from './kafka-lease.ts';
 
 /**
- * Tells Kafka on an interval how far each partition was handled. Nothing rests on it: it is for whoever measures the lag.
- * @param options.leases the partitions that are held, kept up to date
- * @param options.commitMs the interval, in milliseconds
+ * Commits at an interval how far each partition was handled. Only measurements of lag depend on it: the database knows the
+ * offsets.
+ * @param options.leases the partitions that are held, kept up to date by the caller
+ * @param options.commitMs the interval in milliseconds
  */
 export function createCommits(options: {
   consumer: Consumer;

@@ -3,14 +3,14 @@ import type { Consumption } from './event-log.ts';
 import { openSession, type Session, type SessionOptions } from './kafka-session.ts';
 
 /**
- * Takes part in the group until it is stopped: whatever ends a membership, another begins.
- * @param options.partitions the number of partitions, once the topic is there
+ * Consumes as a member of the group until it is stopped: when a session ends, the next one begins.
+ * @param options.partitions resolves with the number of partitions once the topic exists
  */
 export function createKafkaConsumption(options: SessionOptions & { partitions: Promise<number> }): Consumption {
   const { topic, partitions, retryMs, logger } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
-  /** Outlives the memberships: a handler may still be at work when its consumer is gone. */
+  /** Running handlers by partition. They outlive a session: a handler may still be running when its consumer is gone. */
   const work = new Map<number, Promise<unknown>>();
   const aborted = new Promise<undefined>((resolve) =>
     signal.addEventListener('abort', () => resolve(undefined), { once: true }),
@@ -26,7 +26,7 @@ export function createKafkaConsumption(options: SessionOptions & { partitions: P
       const error = await Promise.race([session.ended, aborted]);
       if (signal.aborted) break;
       if (session.hasJoined() || reported !== String(error)) {
-        logger.warn({ error, topic }, 'the log is not read: trying until it is');
+        logger.warn({ error, topic }, 'the log cannot be read; trying again');
       }
       reported = String(error);
       await session.close();

@@ -3,36 +3,36 @@ import { UnavailableError } from '../../errors.ts';
 import { type ClusterOptions, type KafkaClient, openKafka, within } from './kafka-client.ts';
 import { checkStored, maxRecordBytes, type Outgoing, type PartitionOf, sizeOf, toMessages } from './kafka-messages.ts';
 
-/** A record that somebody waits for. */
-export interface Waiting {
+/** A record whose append is pending. */
+export interface PendingRecord {
   record: Outgoing;
   bytes: number;
-  /** In milliseconds since the epoch. */
+  /** Time at which the append fails, in epoch milliseconds. */
   deadline: number;
-  isOver: boolean;
-  /** Only the first call counts. */
+  isSettled: boolean;
+  /** Resolves the append, or rejects it with an error. Only the first call has an effect. */
   settle(error?: Error): void;
 }
 
-/** Records on their way one batch after another, by a producer of their own. */
+/** Sends records, one batch after another, by a producer of its own. */
 export interface Lane {
-  push(waiting: Waiting): void;
-  /** Takes over what is not on its way yet. */
-  takeWaiting(): Waiting[];
-  /** Resolves when nothing is on its way or waits, and the producer is gone. */
+  push(pending: PendingRecord): void;
+  /** Removes and returns the records that were not sent yet. */
+  takeQueued(): PendingRecord[];
+  /** Resolves when every record is settled and the producer is closed. */
   close(): Promise<void>;
 }
 
-/** What a lane is made of, and whom it tells. */
+/** Options of a lane. */
 interface LaneOptions extends ClusterOptions {
   partitionOf: Promise<PartitionOf>;
-  /** What is to end before the first batch leaves. */
+  /** Settles before the first batch may be sent. */
   after?: Promise<unknown>;
-  /** After how long a batch is late, in milliseconds. */
+  /** Milliseconds after which a batch is late. */
   lateMs?: number;
-  /** A batch is late: `ended` resolves when it is over, one way or the other. */
-  onLate?(batch: readonly Waiting[], ended: Promise<unknown>): void;
-  /** All that was pushed is stored. */
+  /** Called when a batch is late; `ended` resolves once it is stored or has failed. */
+  onLate?(batch: readonly PendingRecord[], ended: Promise<unknown>): void;
+  /** Called when every queued record is stored. */
   onStored?(): void;
 }
 
@@ -45,18 +45,18 @@ const maxBatch = 1_000;
 const away = 'The server cannot store this now: try again.';
 
 /**
- * Sends records, those of one moment in one request. One request is on its way at a time, its retries included: so the
- * order is that of the calls, and Kafka knows a repeated batch from a new one. After a failure another producer
- * begins, since kafkajs has lost count then of what it sent; what the old one still held never leaves.
+ * Creates a lane. Records pushed in the same turn of the event loop share a request. One request is in flight at a time, its
+ * retries included: this keeps the order of the calls, and lets Kafka recognise a repeated batch. After a failure a new producer
+ * takes over, because kafkajs has lost its sequence numbers; requests of the old one are never sent.
  */
 export function createLane(options: LaneOptions): Lane {
   const { timeoutMs, partitionOf, after, lateMs, onLate, onStored, logger } = options;
-  let queue: Waiting[] = [];
+  let queue: PendingRecord[] = [];
   let sending: Promise<void> | null = null;
   let link: Promise<Link> | undefined;
 
-  function push(waiting: Waiting): void {
-    queue.push(waiting);
+  function push(pending: PendingRecord): void {
+    queue.push(pending);
     sending ??= new Promise<void>(setImmediate).then(sendAll);
   }
 
@@ -64,7 +64,7 @@ export function createLane(options: LaneOptions): Lane {
     await after;
     let isStored = false;
     for (;;) {
-      queue = queue.filter(({ isOver }) => !isOver);
+      queue = queue.filter(({ isSettled }) => !isSettled);
       if (queue.length === 0) break;
       const batch = queue.splice(0, countBatch(queue));
       const sent = sendBatch(batch);
@@ -76,7 +76,7 @@ export function createLane(options: LaneOptions): Lane {
     if (isStored) onStored?.();
   }
 
-  async function sendBatch(batch: readonly Waiting[]): Promise<boolean> {
+  async function sendBatch(batch: readonly PendingRecord[]): Promise<boolean> {
     const lastDeadline = batch.at(-1)?.deadline ?? 0;
     const givenUp = new AbortController();
     try {
@@ -92,7 +92,7 @@ export function createLane(options: LaneOptions): Lane {
     }
   }
 
-  async function transmit(batch: readonly Waiting[], givenUp: AbortSignal): Promise<void> {
+  async function transmit(batch: readonly PendingRecord[], givenUp: AbortSignal): Promise<void> {
     const topicMessages = toMessages(
       batch.map(({ record }) => record),
       await partitionOf,
@@ -112,7 +112,7 @@ export function createLane(options: LaneOptions): Lane {
 
   return {
     push,
-    takeWaiting: () => queue.splice(0),
+    takeQueued: () => queue.splice(0),
     async close(): Promise<void> {
       await sending;
       const { producer } = (await link?.catch(() => undefined)) ?? {};
@@ -123,24 +123,28 @@ export function createLane(options: LaneOptions): Lane {
 }
 
 /**
- * A record with its time, after which it fails with `UnavailableError`.
- * @param settle told once what became of it
+ * Creates a pending record, which fails with `UnavailableError` after `timeoutMs` milliseconds.
+ * @param settle called once with the outcome
  */
-export function createWaiting(record: Outgoing, timeoutMs: number, settle: (error?: Error) => void): Waiting {
-  const timer = setTimeout(() => waiting.settle(new UnavailableError(away)), timeoutMs);
-  const waiting: Waiting = {
+export function createPendingRecord(
+  record: Outgoing,
+  timeoutMs: number,
+  settle: (error?: Error) => void,
+): PendingRecord {
+  const timer = setTimeout(() => pending.settle(new UnavailableError(away)), timeoutMs);
+  const pending: PendingRecord = {
     record,
     bytes: sizeOf(record),
     deadline: Date.now() + timeoutMs,
-    isOver: false,
+    isSettled: false,
     settle(error) {
-      if (waiting.isOver) return;
+      if (pending.isSettled) return;
       clearTimeout(timer);
-      waiting.isOver = true;
+      pending.isSettled = true;
       settle(error);
     },
   };
-  return waiting;
+  return pending;
 }
 
 async function openLink(options: ClusterOptions): Promise<Link> {
@@ -159,8 +163,8 @@ async function openLink(options: ClusterOptions): Promise<Link> {
   }
 }
 
-/** How many of those that wait go into one request: at least one, however large. */
-function countBatch(queue: readonly Waiting[]): number {
+/** Number of queued records that fit into one request: at least one, however large. */
+function countBatch(queue: readonly PendingRecord[]): number {
   let bytes = 0;
   const end = queue.findIndex((one, index) => {
     bytes += one.bytes;

@@ -2,32 +2,32 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../logger.ts';
 import type { Bounds, LogHandler, StoredRecord } from './event-log.ts';
 
-/** What a consumer needs to hold partitions. */
+/** Options of the leases of a consumer. */
 export interface LeaseOptions {
   handler: LogHandler;
   bounds(): Promise<Map<number, Bounds>>;
-  /** How long a failed handler is left alone, in milliseconds. */
+  /** Milliseconds to wait before a failed handler is called again. */
   retryMs: number;
   logger: Logger;
 }
 
-/** One partition, from when it was given to this consumer until it is taken away. */
+/** A consumer's hold on one partition, from its assignment until it is revoked. */
 export interface Lease {
   partition: number;
-  /** Where the partition is to be read on; null until the handler said where to begin. */
+  /** The offset to continue from; null until the handler has chosen where to start. */
   next(): bigint | null;
   isHeld(): boolean;
-  /** Asks the handler where to begin, until it answers; null when the partition is taken away first. */
+  /** Calls the handler's `assigned` until it resolves. Returns the offset to start from; null if the partition is revoked first. */
   begin(): Promise<bigint | null>;
-  /** Hands over what was read, until it is handled, and answers where to read on; null when it is taken away first. */
+  /** Delivers records until they are handled. Returns the offset to continue from; null if the partition is revoked first. */
   take(records: readonly StoredRecord[]): Promise<bigint | null>;
-  /** Hands over nothing more; what is in hand goes on. */
+  /** Delivers no further batch; the current one finishes. */
   release(): void;
 }
 
 const maxBatch = 500;
 
-/** @param previous what may still be at work on the partition: nothing is asked or handed over before it ends */
+/** @param previous work of an earlier holder: the handler is not called before it ends */
 export function createLease(partition: number, previous: Promise<unknown>, options: LeaseOptions): Lease {
   const { handler, bounds, retryMs, logger } = options;
   const released = new AbortController();
@@ -37,7 +37,7 @@ export function createLease(partition: number, previous: Promise<unknown>, optio
 
   async function begin(): Promise<bigint | null> {
     await previous;
-    next = await insist(async () => handler.assigned(partition, await readBounds()));
+    next = await retryUntilDone(async () => handler.assigned(partition, await readBounds()));
     return isHeld() ? next : null;
   }
 
@@ -55,33 +55,33 @@ export function createLease(partition: number, previous: Promise<unknown>, optio
     for (let start = 0; start < records.length && isHeld(); start += maxBatch) {
       const from: bigint = next;
       const batch = records.slice(start, start + maxBatch);
-      const answer = await insist(() => handler.handle({ partition, from, records: batch }));
-      if (answer === null) return null;
-      next = answer;
-      if (answer !== (batch.at(-1)?.offset ?? 0n) + 1n) break;
+      const wanted = await retryUntilDone(() => handler.handle({ partition, from, records: batch }));
+      if (wanted === null) return null;
+      next = wanted;
+      if (wanted !== (batch.at(-1)?.offset ?? 0n) + 1n) break;
     }
     return isHeld() ? next : null;
   }
 
   /**
-   * Whether a record is the next of the log. Ends of transactions and what compaction removed leave gaps; but kafkajs begins
-   * at the earliest record as well where the log has lost the wanted one.
+   * Whether a record is the next one of the log. Control records and compaction leave gaps, which are fine. But kafkajs also
+   * starts at the earliest record if the log no longer has the wanted one.
    */
   async function follows(offset: bigint, wanted: bigint): Promise<boolean> {
     if (offset <= wanted) return offset === wanted;
-    const found = await insist(readBounds);
+    const found = await retryUntilDone(readBounds);
     return found !== null && found.begin <= wanted;
   }
 
   async function misplaced(offset: bigint): Promise<bigint | null> {
     const facts = { partition, offset: String(offset), next: String(next) };
-    if (!isMisplaced) logger.error(facts, 'the log does not go on where it ended');
+    if (!isMisplaced) logger.error(facts, 'the log does not continue at the expected offset');
     isMisplaced = true;
     await pause();
     return begin();
   }
 
-  async function insist<T>(attempt: () => Promise<T>): Promise<T | null> {
+  async function retryUntilDone<T>(attempt: () => Promise<T>): Promise<T | null> {
     let reported: string | undefined;
     while (isHeld()) {
       try {

@@ -1,26 +1,26 @@
 import kafkajs, { type Message, type RecordMetadata, type TopicMessages } from 'kafkajs';
 import type { LogRecord } from './event-log.ts';
 
-/** A record on its way to a topic. */
+/** A record to send to a topic. */
 export interface Outgoing extends LogRecord {
   topic: string;
-  /** Where it is to go; by its key unless told. */
+  /** Partition to send to; derived from the key if left out. */
   partition?: number;
 }
 
-/** Where a record is to go. */
+/** Returns the partition of a record. */
 export type PartitionOf = (record: Outgoing) => number;
 
-/** A request holds no more, and so no record may: it makes one batch a partition, of which a broker takes 1 MiB at most. */
+/** Maximum size of a request and so of a record: a request has one batch per partition, and brokers accept up to 1 MiB of it. */
 export const maxRecordBytes = 512 * 1024;
 
-/** The bytes of a record, about. */
+/** Returns the approximate size of a record in bytes. */
 export function sizeOf({ key, value, headers }: LogRecord): number {
   const words = Object.entries(headers).flat();
   return value.length + [key, ...words].reduce((sum, word) => sum + Buffer.byteLength(word), 0);
 }
 
-/** Where Kafka's own clients put a key. */
+/** Creates the mapping from keys to partitions that Kafka's own clients use. */
 export function createPartitionOf(partitions: number): PartitionOf {
   const partition = kafkajs.Partitioners.DefaultPartitioner();
   const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({
@@ -35,7 +35,7 @@ export function createPartitionOf(partitions: number): PartitionOf {
     partition({ topic: record.topic, partitionMetadata, message: { key: record.key, value: null } });
 }
 
-/** The records of each topic as kafkajs takes them, each with its partition. */
+/** Returns the records by topic in the form that kafkajs takes, each with its partition. */
 export function toMessages(records: readonly Outgoing[], partitionOf: PartitionOf): TopicMessages[] {
   const topics = new Map<string, Message[]>();
   for (const record of records) {
@@ -50,7 +50,11 @@ function toMessage({ key, value, headers }: LogRecord, partition: number): Messa
   return { key, value: Buffer.from(value.buffer, value.byteOffset, value.length), headers: { ...headers }, partition };
 }
 
-/** When a partition changes its broker between two attempts, kafkajs may say that all went well and not have sent it. */
+/**
+ * Checks that every partition of a request was stored: if a partition moves to another broker between two attempts, kafkajs may
+ * report success without having sent it.
+ * @throws Error for a partition that confirmed nothing
+ */
 export function checkStored(stored: RecordMetadata[], sent: TopicMessages[]): void {
   const kept = new Set(stored.map(({ topicName, partition }) => `${topicName} ${partition}`));
   for (const { topic, messages } of sent) {

@@ -19,21 +19,21 @@ type Parse = (metadata: Metadata) => Promise<unknown>;
 const requireModule = createRequire(import.meta.url);
 /** The versions of Kafka's metadata response that kafkajs speaks. */
 const versions = [0, 1, 2, 3, 4, 5, 6];
-const ledOnly = new AsyncLocalStorage<true>();
+const onlyWithLeader = new AsyncLocalStorage<true>();
 
 /**
- * Runs what asks all partitions of a topic something, of which those without a leader are left out: kafkajs would ask none.
- * It is to bring its own client, since kafkajs keeps what it knows.
+ * Runs a query over all partitions of a topic, leaving out those without a leader: kafkajs would query none.
+ * @param question must use a client of its own, since kafkajs caches metadata
  */
-export function askLed<T>(question: () => Promise<T>): Promise<T> {
-  return ledOnly.run(true, question);
+export function queryPartitionsWithLeader<T>(question: () => Promise<T>): Promise<T> {
+  return onlyWithLeader.run(true, question);
 }
 
 /**
- * kafkajs refuses to know anything of a topic of which one partition has no leader. This teaches it that the leader of such a
- * partition is nobody (-1), whom it waits for as for any broker that it does not know. To be called once.
+ * Patches kafkajs, which rejects the metadata of a topic if one partition has no leader. Such a partition gets the leader -1,
+ * for which kafkajs waits as for any broker that it does not know yet. Call it once.
  */
-export function tolerateHeadless(): void {
+export function tolerateMissingLeaders(): void {
   const responses = versions.map((version): { parse: Parse } =>
     requireModule(`kafkajs/src/protocol/requests/metadata/v${version}/response.js`),
   );
@@ -49,6 +49,6 @@ function tolerate(topic: Topic): Topic {
   );
   return {
     ...topic,
-    partitionMetadata: ledOnly.getStore() ? partitions.filter(({ leader }) => leader >= 0) : partitions,
+    partitionMetadata: onlyWithLeader.getStore() ? partitions.filter(({ leader }) => leader >= 0) : partitions,
   };
 }

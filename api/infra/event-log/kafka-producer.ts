@@ -1,22 +1,23 @@
 import { UnavailableError } from '../../errors.ts';
 import type { ClusterOptions } from './kafka-client.ts';
-import { createLane, createWaiting, type Lane, type Waiting } from './kafka-lane.ts';
+import { createLane, createPendingRecord, type Lane, type PendingRecord } from './kafka-lane.ts';
 import { createPartitionOf, type Outgoing, type PartitionOf } from './kafka-messages.ts';
 
-/** A batch that takes a quarter of its time holds up those behind it no longer. */
+/** A batch that takes more than this fraction (1/4) of its timeout no longer blocks the batches behind it. */
 const lateShare = 4;
 
 /**
- * Sends records over one lane that all partitions share. Where a batch is late its partitions get a lane each, behind it,
- * until they stored something again, and the others go on over a new one: one that cannot be written to stops no other.
- * @param options.partitions the number of partitions of the events' topic
- * @param options.maxQueued how many records may wait; further ones are refused
+ * Creates a producer. All partitions share one lane. If a batch is late, each of its partitions gets a lane of its own, queued
+ * behind the batch, until it stores records again; the others continue over a new shared lane. So a partition that cannot be
+ * written to does not block the others.
+ * @param options.partitions resolves with the number of partitions of the events topic
+ * @param options.maxQueued maximum number of pending records; further ones fail with UnavailableError
  */
 export function createKafkaProducer(options: ClusterOptions & { partitions: Promise<number>; maxQueued: number }) {
   const { timeoutMs, maxQueued } = options;
   const partitionOf = options.partitions.then(createPartitionOf);
   const lanes = new Set<Lane>();
-  const apart = new Map<string, Lane>();
+  const separate = new Map<string, Lane>();
   let shared = openShared();
   let known: PartitionOf | undefined;
   let waiting = 0;
@@ -28,11 +29,11 @@ export function createKafkaProducer(options: ClusterOptions & { partitions: Prom
     () => {},
   );
 
-  /** Resolves when the record is in the log; rejects with `UnavailableError` after the timeout at the latest. */
+  /** Resolves when the record is in the log; rejects with `UnavailableError` at the latest after the timeout. */
   function send(record: Outgoing): Promise<void> {
     if (stopped) return Promise.reject(new UnavailableError('The server is stopping: try again.'));
     if (waiting >= maxQueued) {
-      return Promise.reject(new UnavailableError('The server cannot keep up now: try again in a moment.'));
+      return Promise.reject(new UnavailableError('The server is overloaded: try again in a moment.'));
     }
     waiting++;
     return new Promise((resolve, reject) => {
@@ -41,12 +42,12 @@ export function createKafkaProducer(options: ClusterOptions & { partitions: Prom
         if (error) reject(error);
         else resolve();
       };
-      push(createWaiting(record, timeoutMs, settle));
+      push(createPendingRecord(record, timeoutMs, settle));
     });
   }
 
-  function push(one: Waiting): void {
-    const lane = known && apart.size > 0 ? apart.get(slotOf(one, known)) : undefined;
+  function push(one: PendingRecord): void {
+    const lane = known && separate.size > 0 ? separate.get(slotOf(one, known)) : undefined;
     (lane ?? shared).push(one);
   }
 
@@ -55,25 +56,25 @@ export function createKafkaProducer(options: ClusterOptions & { partitions: Prom
     lanes.add(lane);
     return lane;
 
-    function onLate(batch: readonly Waiting[], ended: Promise<unknown>): void {
-      // Before the topic is there nothing can be told apart.
+    function onLate(batch: readonly PendingRecord[], ended: Promise<unknown>): void {
+      // Partitions are unknown until the topic exists.
       if (known === undefined) return;
-      for (const one of batch) openApart(slotOf(one, known), ended);
+      for (const one of batch) openSeparate(slotOf(one, known), ended);
       shared = openShared();
-      for (const one of lane.takeWaiting()) push(one);
+      for (const one of lane.takeQueued()) push(one);
       void close(lane);
     }
   }
 
-  function openApart(slot: string, after: Promise<unknown>): void {
-    if (apart.has(slot)) return;
+  function openSeparate(slot: string, after: Promise<unknown>): void {
+    if (separate.has(slot)) return;
     const onStored = () => {
-      apart.delete(slot);
+      separate.delete(slot);
       void close(lane);
     };
     const lane = createLane({ ...options, partitionOf, after, onStored });
     lanes.add(lane);
-    apart.set(slot, lane);
+    separate.set(slot, lane);
   }
 
   async function close(lane: Lane): Promise<void> {
@@ -83,7 +84,7 @@ export function createKafkaProducer(options: ClusterOptions & { partitions: Prom
 
   return {
     send,
-    /** Lets what was taken end, each record within its time. */
+    /** Waits until every pending record is settled, each within its timeout. */
     async stop(): Promise<void> {
       stopped = true;
       while (lanes.size > 0) await Promise.all([...lanes].map(close));
@@ -91,6 +92,6 @@ export function createKafkaProducer(options: ClusterOptions & { partitions: Prom
   };
 }
 
-function slotOf({ record }: Waiting, partitionOf: PartitionOf): string {
+function slotOf({ record }: PendingRecord, partitionOf: PartitionOf): string {
   return `${record.topic} ${partitionOf(record)}`;
 }

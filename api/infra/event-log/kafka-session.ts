@@ -5,46 +5,46 @@ import { type ClusterOptions, openKafka, within } from './kafka-client.ts';
 import { createCommits } from './kafka-commits.ts';
 import { createLease, type Lease, type LeaseOptions } from './kafka-lease.ts';
 
-/** How a consumer takes part in its group. Times are in milliseconds. */
+/** Options of a consumer in its group. Times are in milliseconds. */
 export interface SessionOptions extends ClusterOptions, LeaseOptions {
   topic: string;
   group: string;
-  /** After which a member that gives no sign of life loses its partitions; a broker takes at least 6,000 unless told. */
+  /** Time after which a member without heartbeats loses its partitions; brokers accept 6,000 or more by default. */
   sessionTimeoutMs: number;
-  /** How often Kafka is told how far the log was handled, for whoever measures the lag. */
+  /** Interval at which offsets are committed, for measurements of lag. */
   commitMs: number;
 }
 
-/** One membership in the group: it ends when kafkajs gives up, or by itself when nothing moves any more. */
+/** One membership in the group. It ends when kafkajs gives up, or when the consumer stops making progress. */
 export interface Session {
-  /** Resolves with what ended it. */
+  /** Resolves with the error that ended the session. */
   ended: Promise<unknown>;
-  /** Whether it got so far as to be given partitions. */
+  /** Whether the group has assigned partitions to it. */
   hasJoined(): boolean;
-  /** Hands over nothing more. */
+  /** Delivers no further batch. */
   release(): void;
-  /** Leaves the group, in order if Kafka answers. */
+  /** Leaves the group, in order if Kafka responds. */
   close(): Promise<void>;
 }
 
-/** For about 12 s, in which a partition finds a new leader: who gave up and joined anew would wait for the session to end. */
+/** Retries for about 12 s, in which a partition finds a new leader: rejoining the group would take a whole session timeout. */
 const retries = 25;
-/** How long a leader is believed in: kafkajs goes on to ask one that is gone for as long. */
+/** Maximum age of metadata: kafkajs keeps asking a leader that is gone for as long. */
 const metadataMs = 2_000;
-/** How long a read waits for records: a partition that was paused is not read before that. */
+/** Maximum time that a fetch waits for records: a resumed partition waits as long for its first fetch. */
 const maxWaitMs = 100;
-/** How long a read waits for a slow handler before the other partitions go on without it. */
-const patienceMs = 250;
-/** A consumer without a sign of life is given up after so many session times. */
+/** Time that a fetch waits for a slow handler before the other partitions continue without it. */
+const slowHandlerMs = 250;
+/** Number of session timeouts without progress after which a consumer is given up. */
 const stallFactor = 4;
-/** How long leaving the group may take. */
-const farewellMs = 2_000;
+/** Maximum time for leaving the group. */
+const leaveMs = 2_000;
 
 /**
- * Joins the group and hands over what it is given. A partition is paused while a handler has it, so a slow one holds up
- * neither the heartbeats nor the others.
- * @param work what is at work on a partition, also for an earlier session; kept up to date
- * @param concurrency how many partitions are handled side by side
+ * Joins the group and delivers the records of its partitions. A partition is paused while its handler runs, so a slow handler
+ * delays neither heartbeats nor other partitions.
+ * @param work running handlers by partition, those of earlier sessions included; updated here
+ * @param concurrency number of partitions that are handled concurrently
  */
 export function openSession(options: SessionOptions, work: Map<number, Promise<unknown>>, concurrency: number) {
   const { topic, sessionTimeoutMs, logger } = options;
@@ -56,7 +56,7 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
   const consumer = createConsumer();
   const leases = new Map<number, Lease>();
   const busy = new Set<Lease>();
-  let lastSign = Date.now();
+  let lastProgressAt = Date.now();
   let joined = false;
 
   function createConsumer(): Consumer {
@@ -73,12 +73,12 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
   }
 
   async function start(): Promise<void> {
-    const sign = () => {
-      lastSign = Date.now();
+    const noteProgress = () => {
+      lastProgressAt = Date.now();
     };
-    consumer.on(consumer.events.FETCH, sign);
+    consumer.on(consumer.events.FETCH, noteProgress);
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      sign();
+      noteProgress();
       joined = true;
       assign(payload.memberAssignment[topic] ?? []);
     });
@@ -93,7 +93,7 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
     });
   }
 
-  /** Runs before anything is read: kafkajs calls it between joining the group and its first fetch. */
+  /** Runs before the first fetch: kafkajs emits the event between joining the group and fetching. */
   function assign(partitions: readonly number[]): void {
     for (const lease of leases.values()) lease.release();
     leases.clear();
@@ -108,34 +108,34 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
 
   async function eachBatch({ batch, pause }: EachBatchPayload): Promise<void> {
     const lease = leases.get(batch.partition);
-    // Also what must not be handled is paused, or it would be read over and over.
+    // A partition that must not be handled is paused as well, or it would be fetched over and over.
     pause();
     if (!lease?.isHeld() || busy.has(lease)) return;
-    const turn = proceed(lease, lease.take(batch.messages.map(toRecord)));
-    const impatience = new AbortController();
-    await Promise.race([turn, delay(patienceMs, undefined, { signal: impatience.signal }).catch(() => {})]);
-    impatience.abort();
+    const handling = proceed(lease, lease.take(batch.messages.map(toRecord)));
+    const waiting = new AbortController();
+    await Promise.race([handling, delay(slowHandlerMs, undefined, { signal: waiting.signal }).catch(() => {})]);
+    waiting.abort();
   }
 
-  /** Reads on where the work says, once it is done. */
+  /** Resumes the partition at the offset that the handler wants, once it is done. */
   function proceed(lease: Lease, next: Promise<bigint | null>): Promise<void> {
     const { partition } = lease;
     busy.add(lease);
-    const turn = next.then((offset) => {
+    const handling = next.then((offset) => {
       busy.delete(lease);
       if (offset === null || !lease.isHeld()) return;
       consumer.seek({ topic, partition, offset: String(offset) });
       consumer.resume([{ topic, partitions: [partition] }]);
     });
-    // It can fail only when kafkajs ended between two ticks: then the session is over.
-    const settled = turn.catch(end);
+    // It fails only if kafkajs ended between two ticks: then the session is over.
+    const settled = handling.catch(end);
     work.set(partition, settled);
     return settled;
   }
 
   const commits = createCommits({ ...options, consumer, leases });
   const watch = setInterval(() => {
-    if (Date.now() - lastSign > stallFactor * sessionTimeoutMs) end(new Error('the consumer gives no sign of life'));
+    if (Date.now() - lastProgressAt > stallFactor * sessionTimeoutMs) end(new Error('the consumer makes no progress'));
   }, sessionTimeoutMs);
   const started = start().catch(end);
   const release = () => {
@@ -149,10 +149,10 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
       clearInterval(watch);
       commits.stop();
       release();
-      // A member that is still joining could not leave, and the others would wait for it.
+      // A member that is still joining cannot leave, and the group would wait for it.
       const left = started.then(commits.commit).then(() => consumer.disconnect());
-      await within(farewellMs, left).catch((error: unknown) =>
-        logger.debug({ error }, 'the group was not left in order'),
+      await within(leaveMs, left).catch((error: unknown) =>
+        logger.debug({ error }, 'the consumer group was not left in order'),
       );
       client.close();
     },

@@ -3,18 +3,18 @@ import kafkajs, { type Admin } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { Bounds } from './event-log.ts';
 import { type ClusterOptions, type KafkaClient, openKafka, within } from './kafka-client.ts';
-import { askLed } from './kafka-metadata.ts';
+import { queryPartitionsWithLeader } from './kafka-metadata.ts';
 
-/** The topics of one log, and how they are made where they are not there yet. */
+/** Options of the topics of one log. */
 interface TopicsOptions extends ClusterOptions {
-  /** Of the events. */
+  /** Name of the events topic. */
   topic: string;
   /** Of the records that were set aside; it has one partition. */
   asideTopic: string;
   partitions: number;
-  /** On how many brokers each record is kept. */
+  /** Replication factor of new topics. */
   replication: number;
-  /** How long a failed attempt is left alone, in milliseconds. */
+  /** Milliseconds between failed attempts. */
   retryMs: number;
 }
 
@@ -24,12 +24,12 @@ interface Link {
 }
 
 const retries = 2;
-/** What the promises need to survive the loss of a machine. */
+/** Settings with which acknowledged records survive the loss of a machine. */
 const needed = { replication: 3, inSync: 2 };
 /** A record that is set aside gets headers on top of what the log itself let pass. */
 const asideMaxBytes = 16 * 1024 * 1024;
 
-/** Makes the topics, and answers what is to be known of them. Nothing here waits for a broker longer than its time. */
+/** Creates the topics if they do not exist, and reads their properties. Every request is bounded by `timeoutMs`. */
 export function createTopics(options: TopicsOptions) {
   const { topic, timeoutMs, retryMs, logger } = options;
   const stopping = new AbortController();
@@ -37,14 +37,14 @@ export function createTopics(options: TopicsOptions) {
   let reading: Promise<Map<number, Bounds>> | undefined;
   const prepared = prepare();
 
-  /** Resolves with the number of partitions, however long it takes until a broker answers. */
+  /** Resolves with the number of partitions, however long it takes until a broker responds. */
   async function prepare(): Promise<number> {
     let reported: string | undefined;
     while (!stopping.signal.aborted) {
       try {
-        return await ask((admin) => makeTopics(admin, options));
+        return await query((admin) => createMissingTopics(admin, options));
       } catch (error) {
-        if (reported !== String(error)) logger.warn({ error, topic }, 'the topic is not ready: trying until it is');
+        if (reported !== String(error)) logger.warn({ error, topic }, 'the topic is not ready; trying again');
         reported = String(error);
         await delay(retryMs, undefined, { signal: stopping.signal }).catch(() => {});
       }
@@ -52,7 +52,7 @@ export function createTopics(options: TopicsOptions) {
     throw new Error('the log was stopped');
   }
 
-  async function ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+  async function query<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
     link ??= openLink(options);
     const mine = link;
     try {
@@ -69,21 +69,21 @@ export function createTopics(options: TopicsOptions) {
 
   prepared.catch(() => {});
   return {
-    /** The number of partitions of the events' topic, once it is there. */
+    /** Resolves with the number of partitions of the events topic once it exists. */
     prepared,
-    /** What the log holds, in each partition that has a leader; those who ask at once share an answer. */
+    /** Returns the range of each partition that has a leader. Concurrent calls share one request. */
     bounds(): Promise<Map<number, Bounds>> {
-      reading ??= askLed(() => readBounds(options)).finally(() => {
+      reading ??= queryPartitionsWithLeader(() => readBounds(options)).finally(() => {
         reading = undefined;
       });
       return reading;
     },
-    /** Rejects unless the topic is there and each of its partitions can be written to. */
+    /** Rejects unless the topic exists and each of its partitions has a leader. */
     async ready(): Promise<void> {
       await within(timeoutMs, prepared);
-      const partitions = await ask((admin) => describePartitions(admin, topic));
-      const headless = partitions.filter(({ leader }) => leader < 0);
-      if (headless.length > 0) throw new Error(`${headless.length} partitions of ${topic} have no leader`);
+      const partitions = await query((admin) => describePartitions(admin, topic));
+      const withoutLeader = partitions.filter(({ leader }) => leader < 0);
+      if (withoutLeader.length > 0) throw new Error(`${withoutLeader.length} partitions of ${topic} have no leader`);
     },
     stop(): void {
       stopping.abort();
@@ -108,7 +108,7 @@ function close(link: Promise<Link>): void {
   link.then(({ client }) => client.close()).catch(() => {});
 }
 
-async function makeTopics(admin: Admin, options: TopicsOptions): Promise<number> {
+async function createMissingTopics(admin: Admin, options: TopicsOptions): Promise<number> {
   const { topic, asideTopic, partitions, replication, logger } = options;
   const inSync = { name: 'min.insync.replicas', value: String(Math.min(needed.inSync, Math.max(replication - 1, 1))) };
   const forever = { name: 'retention.ms', value: '-1' };
@@ -126,7 +126,10 @@ async function makeTopics(admin: Admin, options: TopicsOptions): Promise<number>
   });
   const found = await describePartitions(admin, topic);
   if (found.length !== partitions) {
-    logger.warn({ topic, found: found.length, partitions }, 'the topic keeps the number of partitions that it has');
+    logger.warn(
+      { topic, found: found.length, partitions },
+      'the topic exists with another number of partitions, which stays',
+    );
   }
   await checkReplication(admin, topic, found, logger);
   return found.length;
@@ -155,7 +158,7 @@ async function checkReplication(
   if (replication >= needed.replication && inSync >= needed.inSync) return;
   logger.warn(
     { topic, replication, 'min.insync.replicas': inSync, needed },
-    'the loss of one machine may lose acknowledged messages: give the topic more replicas',
+    'acknowledged messages may be lost with one machine: give the topic more replicas',
   );
 }
 

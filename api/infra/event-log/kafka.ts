@@ -6,30 +6,30 @@ import { maxRecordBytes, sizeOf } from './kafka-messages.ts';
 import { createKafkaProducer } from './kafka-producer.ts';
 import { createTopics } from './kafka-topics.ts';
 
-/** Where the log is, and how long things may take; all times are in milliseconds. */
+/** Options of the log over Kafka. Times are in milliseconds. */
 interface KafkaOptions extends ClusterOptions {
-  /** Begins the names of the topics and of the consumers' group. */
+  /** Prefix of the topics and of the consumer group. */
   topicPrefix: string;
-  /** With how many partitions the topic is made; one that is there keeps those that it has. */
+  /** Number of partitions of a new topic; an existing topic keeps its own. */
   partitions: number;
-  /** On how many brokers each record is kept; a topic that is there keeps its own. */
+  /** Replication factor of a new topic; an existing topic keeps its own. */
   replication: number;
-  /** How many records may wait to be stored; further appends are refused. */
+  /** Maximum number of pending appends; further ones fail. Default 20,000. */
   maxQueued?: number;
-  /** How long a failed handler, or a broker that is away, is left alone. */
+  /** Time between attempts after a handler fails or a broker is away. Default 200. */
   retryMs?: number;
-  /** After which a consumer without a sign of life loses its partitions; a broker takes at least 6,000 unless told. */
+  /** Time after which a consumer without heartbeats loses its partitions; brokers accept 6,000 or more by default. Default 6,000. */
   sessionTimeoutMs?: number;
-  /** How often Kafka is told how far the log was handled, for whoever measures the lag. */
+  /** Interval at which offsets are committed, for measurements of lag. Default 5,000. */
   commitMs?: number;
 }
 
-/** A reason longer than this is cut: a broker bounds records, headers included. */
+/** Longer reasons are truncated: brokers limit the size of records, headers included. */
 const maxReasonLength = 1_000;
 
 /**
- * The log over Apache Kafka. `append` resolves when all replicas in sync have the record, and fails after `timeoutMs`
- * at the latest. Whatever fails is tried anew: a broker that is away is waited for, also at the start.
+ * Creates the event log over Apache Kafka. `append` resolves when all in-sync replicas have the record, and fails at the latest
+ * after `timeoutMs`. Everything else is retried until it succeeds: a broker may be away at the start too.
  */
 export function createKafkaEventLog(options: KafkaOptions) {
   const { topicPrefix, maxQueued = 20_000, retryMs = 200, sessionTimeoutMs = 6_000, commitMs = 5_000 } = options;
@@ -67,7 +67,7 @@ export function createKafkaEventLog(options: KafkaOptions) {
     },
     async ready(): Promise<void> {
       await topics.ready().catch((error: unknown) => {
-        throw new UnavailableError('Kafka cannot be reached: see that its brokers run.', { cause: error });
+        throw new UnavailableError('Kafka cannot be reached: check that its brokers are running.', { cause: error });
       });
     },
     async stop(): Promise<void> {

@@ -17,27 +17,27 @@ interface Queued extends LogRecord {
 
 interface Partition {
   index: number;
-  /** Null until the first consumer said where the log begins. */
+  /** Offset of the first record; null until the first consumer has chosen where the log starts. */
   begin: bigint | null;
   records: Queued[];
-  /** How many of the records, from the front, were handled; they are kept for those who seek back. */
+  /** Number of records, from the front, that were handled; they are retained for consumers that seek back. */
   handled: number;
   handler: LogHandler | null;
   running: Promise<void> | null;
   wake(): void;
 }
 
-/** While one batch is applied, what came of the one before is answered: a batch of all that waits would leave nothing for that. */
+/** Maximum records per batch. While one batch is applied, the results of the one before are delivered: larger batches would leave nothing to overlap. */
 const maxBatch = 100;
 const maxSetAside = 1_000;
 
 /**
- * The log of one process: `append` resolves when the record was handled. What was handled is kept up to a bound for
- * those who seek back; what was not is gone with the process, and was not acknowledged.
- * @param options.name which log it is
- * @param options.maxQueued how many records may wait to be handled; further appends are refused
- * @param options.keep how many handled records are kept
- * @param options.retryMs how long a failed handler is left alone, in milliseconds
+ * Creates the event log of a single process: `append` resolves when the record was handled. Handled records are retained up to
+ * a bound for consumers that seek back; others are lost with the process, and were not acknowledged.
+ * @param options.name identifies the log
+ * @param options.maxQueued maximum number of records that wait; further appends fail with UnavailableError
+ * @param options.keep number of handled records that are retained
+ * @param options.retryMs milliseconds before a failed handler is called again
  */
 export function createMemoryEventLog(options: {
   logger: Logger;
@@ -58,7 +58,7 @@ export function createMemoryEventLog(options: {
     if (stopped || partition === undefined)
       return Promise.reject(new UnavailableError('The server is stopping: try again.'));
     if (partition.records.length - partition.handled >= maxQueued) {
-      return Promise.reject(new UnavailableError('The server cannot keep up now: try again in a moment.'));
+      return Promise.reject(new UnavailableError('The server is overloaded: try again in a moment.'));
     }
     return new Promise((resolve, reject) => {
       partition.records.push({ ...record, resolve, reject });
@@ -66,7 +66,7 @@ export function createMemoryEventLog(options: {
     });
   }
 
-  /** Shares the partitions anew among the consumers; each changes hands when the batch in hand is done. */
+  /** Reassigns the partitions to the consumers; each changes hands when its current batch is done. */
   function share(): void {
     for (const partition of partitions) {
       const handler = consumers[partition.index % Math.max(consumers.length, 1)] ?? null;
@@ -84,7 +84,7 @@ export function createMemoryEventLog(options: {
       try {
         next ??= await begin(partition, handler);
         const batch = take(partition, next);
-        if (batch === null) await moreOf(partition);
+        if (batch === null) await waitForRecords(partition);
         else {
           next = await handler.handle(batch);
           settle(partition, next);
@@ -96,8 +96,8 @@ export function createMemoryEventLog(options: {
     }
   }
 
-  /** Resolves when there is more: what arrives on sockets at the same moment shares the next batch. */
-  async function moreOf(partition: Partition): Promise<void> {
+  /** Resolves when there are records: those that arrive on sockets in the same turn share the next batch. */
+  async function waitForRecords(partition: Partition): Promise<void> {
     await new Promise<void>((resolve) => (partition.wake = resolve));
     await new Promise(setImmediate);
   }
@@ -110,13 +110,13 @@ export function createMemoryEventLog(options: {
     return next;
   }
 
-  /** Notes what was handled, so that its appends resolve, and forgets what is no longer kept. */
+  /** Resolves the appends of handled records, and drops records that are no longer retained. */
   function settle(partition: Partition, next: bigint): void {
     const begin = partition.begin ?? next;
     const done = Math.min(Number(next - begin), partition.records.length);
     for (; partition.handled < done; partition.handled++) partition.records[partition.handled]?.resolve();
     const surplus = partition.handled - keep;
-    // Kept up to twice over, so that forgetting seldom copies.
+    // Up to twice `keep` records stay, so that dropping seldom copies.
     if (surplus < keep) return;
     partition.records.splice(0, surplus);
     partition.handled -= surplus;
@@ -165,11 +165,11 @@ function createPartition(index: number): Partition {
   return { index, begin: null, records: [], handled: 0, handler: null, running: null, wake: () => {} };
 }
 
-/** The records from an offset on, or null when there are none yet. */
+/** Returns the next batch from an offset on; null if there are no records yet. */
 function take({ index, begin, records }: Partition, next: bigint): Batch | null {
   const first = begin ?? next;
   const from = Number(next - first);
-  if (from < 0) throw new Error(`offset ${next} is not kept any more: the log begins at ${first}`);
+  if (from < 0) throw new Error(`offset ${next} is no longer retained: the log begins at ${first}`);
   const batch = records.slice(from, from + maxBatch).map(({ key, value, headers }, n) => ({
     key,
     value,
@@ -179,7 +179,7 @@ function take({ index, begin, records }: Partition, next: bigint): Batch | null 
   return batch.length === 0 ? null : { partition: index, records: batch };
 }
 
-/** FNV-1a: spreads keys over partitions, the same in every process. */
+/** FNV-1a hash, which spreads keys over partitions. */
 function hash(key: string): number {
   let value = 0x811c9dc5;
   for (const byte of Buffer.from(key)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;

@@ -6,26 +6,47 @@ import { UnavailableError } from '../../errors.ts';
 import { type ByteRange, checkKey, type Objects, type PutOptions, type StoredObject } from './objects.ts';
 
 /**
- * Objects as files of a directory, which several processes may share. One that is being stored has another name until it is whole
- * and on the disk.
- * @param options.directory made when it is not there
+ * Stores objects as files in a directory, which several processes may share. An incoming file has a temporary name until
+ * it is complete and flushed to the disk.
+ * @param options.directory created if it does not exist
  */
 export async function createFileObjects({ directory }: { directory: string }): Promise<Objects> {
-  const kept = join(directory, 'kept');
+  const root = join(directory, 'kept');
   const incoming = join(directory, 'incoming');
-  await mkdir(kept, { recursive: true, mode: 0o700 });
+  await mkdir(root, { recursive: true, mode: 0o700 });
   await mkdir(incoming, { recursive: true, mode: 0o700 });
 
+  return {
+    readOrigin: null,
+    put,
+    presignPost: async () => null,
+    readUrl: async () => null,
+    head,
+    get,
+    copy,
+    async remove(keys) {
+      for (const key of keys) await rm(join(root, checkKey(key)), { force: true });
+    },
+    list,
+    removeIncomplete,
+    async ready() {
+      await stat(root).catch((error: unknown) => {
+        throw toUnavailable(error);
+      });
+    },
+    stop: async () => {},
+  };
+
   async function put(key: string, body: Readable, { signal }: PutOptions): Promise<number> {
-    const path = join(kept, checkKey(key));
+    const path = join(root, checkKey(key));
     const partial = join(incoming, randomUUID());
-    // It may fail before it is read, and is found to have failed then.
+    // The stream may fail before it is read; `write` rejects then.
     body.on('error', ignore);
     try {
       const bytes = await write(partial, body, signal);
       await makeFolder(dirname(path));
       await rename(partial, path);
-      await sync(dirname(path)).catch(async (error: unknown) => {
+      await syncFolder(dirname(path)).catch(async (error: unknown) => {
         await rm(path, { force: true });
         throw error;
       });
@@ -33,23 +54,24 @@ export async function createFileObjects({ directory }: { directory: string }): P
     } catch (error) {
       body.destroy();
       await rm(partial, { force: true });
-      throw translate(error);
+      throw toUnavailable(error);
     }
   }
 
   async function makeFolder(folder: string): Promise<void> {
     const first = await mkdir(folder, { recursive: true, mode: 0o700 });
-    // Those above it that are new as well are on the disk with theirs.
-    if (first) for (let made = folder; made.length >= first.length; made = dirname(made)) await sync(dirname(made));
+    // Each new parent needs a sync of its own for its name to survive a crash.
+    if (first)
+      for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
   }
 
   async function head(key: string): Promise<StoredObject | null> {
-    const found = await stat(join(kept, checkKey(key))).catch(unlessMissing);
-    return found && { key, bytes: found.size, at: found.mtime };
+    const found = await stat(join(root, checkKey(key))).catch(nullIfMissing);
+    return found && { key, bytes: found.size, storedAt: found.mtime };
   }
 
   async function get(key: string, range?: ByteRange): Promise<Readable | null> {
-    const file = await open(join(kept, checkKey(key)), 'r').catch(unlessMissing);
+    const file = await open(join(root, checkKey(key)), 'r').catch(nullIfMissing);
     return file?.createReadStream(range ?? {}) ?? null;
   }
 
@@ -62,47 +84,18 @@ export async function createFileObjects({ directory }: { directory: string }): P
   }
 
   async function* list(): AsyncIterable<StoredObject> {
-    for await (const path of filesIn(kept)) {
-      const object = await head(path.slice(kept.length + 1));
+    for await (const path of filesIn(root)) {
+      const object = await head(path.slice(root.length + 1));
       if (object) yield object;
     }
   }
 
-  async function sweep(before: Date): Promise<void> {
+  async function removeIncomplete(before: Date): Promise<void> {
     for (const name of await readdir(incoming)) {
       const path = join(incoming, name);
-      const found = await stat(path).catch(unlessMissing);
+      const found = await stat(path).catch(nullIfMissing);
       if (found && found.mtime < before) await rm(path, { force: true });
     }
-  }
-
-  return {
-    put,
-    post: async () => null,
-    readUrl: async () => null,
-    head,
-    get,
-    copy,
-    async remove(keys) {
-      for (const key of keys) await rm(join(kept, checkKey(key)), { force: true });
-    },
-    list,
-    sweep,
-    async ready() {
-      await stat(kept).catch((error: unknown) => {
-        throw translate(error);
-      });
-    },
-    stop: async () => {},
-  };
-}
-
-/** One after another: there may be very many. */
-async function* filesIn(folder: string): AsyncIterable<string> {
-  for await (const entry of await opendir(folder)) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesIn(path);
-    else if (entry.isFile()) yield path;
   }
 }
 
@@ -111,7 +104,7 @@ async function write(path: string, body: Readable, signal: AbortSignal | undefin
   try {
     if (signal) addAbortSignal(signal, body);
     await writeFile(file, body);
-    // It is to be on the disk before it has its name.
+    // The content must be on the disk before the file gets its final name.
     await file.sync();
     return (await file.stat()).size;
   } finally {
@@ -119,30 +112,39 @@ async function write(path: string, body: Readable, signal: AbortSignal | undefin
   }
 }
 
-/** A name is on the disk once its folder is. */
-async function sync(directory: string): Promise<void> {
+/** Flushes a folder to the disk: until then, a crash can undo a rename within it. */
+async function syncFolder(path: string): Promise<void> {
   let folder: FileHandle | undefined;
   try {
-    folder = await open(directory, 'r');
+    folder = await open(path, 'r');
     await folder.sync();
   } finally {
     await folder?.close();
   }
 }
 
-function unlessMissing(error: NodeJS.ErrnoException): null {
+/** Walks a folder lazily: it may hold millions of files. */
+async function* filesIn(folder: string): AsyncIterable<string> {
+  for await (const entry of await opendir(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesIn(path);
+    else if (entry.isFile()) yield path;
+  }
+}
+
+function nullIfMissing(error: NodeJS.ErrnoException): null {
   if (error.code === 'ENOENT') return null;
-  throw translate(error);
+  throw toUnavailable(error);
+}
+
+const unavailableCodes = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EIO', 'EROFS', 'ENOENT', 'EACCES']);
+
+/** Wraps an error of the disk in an UnavailableError; other errors are returned unchanged. */
+function toUnavailable(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return unavailableCodes.has(code)
+    ? new UnavailableError('Files cannot be stored right now. Try again.', { cause: error })
+    : error;
 }
 
 function ignore(): void {}
-
-const unavailable = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EIO', 'EROFS', 'ENOENT', 'EACCES']);
-
-/** What becomes of the disk's own errors. */
-function translate(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return unavailable.has(code)
-    ? new UnavailableError('Files cannot be stored just now: try again.', { cause: error })
-    : error;
-}

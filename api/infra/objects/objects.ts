@@ -3,84 +3,89 @@ import type { Readable } from 'node:stream';
 /** An object as the store lists it. */
 export interface StoredObject {
   key: string;
-  /** Its size, in bytes. */
+  /** Size in bytes. */
   bytes: number;
-  /** When it was stored. */
-  at: Date;
+  storedAt: Date;
 }
 
-/** Bytes `start` to `end` of an object, both included, counted from 0. */
+/** Range of bytes of an object: `start` and `end` are both included and count from 0. */
 export interface ByteRange {
   start: number;
   end: number;
 }
 
-/** How an object is stored. */
+/** Options for storing an object. */
 export interface PutOptions {
-  /** Its media type, for whoever reads it past this server. */
+  /** Media type, served to clients that read the object from the store directly. */
   type: string;
-  /** Aborting gives it up. */
+  /** Cancels the operation when it aborts. */
   signal?: AbortSignal;
 }
 
-/** How a client posts an object to the store by itself. */
-export interface PostForm {
+/** Presigned form with which a client posts an object to the store directly. */
+export interface PresignedPost {
   url: string;
-  /** To be posted before the file, in this order. */
+  /** Form fields to send before the file, in this order. */
   fields: readonly { name: string; value: string }[];
 }
 
 /**
- * Where files are kept, by keys of lower-case letters, digits and dashes with slashes between them. An object never changes:
- * another one has another key.
+ * Store of files. Keys consist of lower-case letters, digits and dashes, with slashes between them. Objects are immutable:
+ * a changed file gets a new key.
  *
  * Every method rejects with `UnavailableError` when the store cannot be reached.
  */
 export interface Objects {
+  /** Origin that clients read files from directly, the origin of every `readUrl`; null if this server serves all files. */
+  readonly readOrigin: string | null;
   /**
-   * Stores a stream, whole or not at all: when this rejects, nothing is there, and nothing of it is kept.
-   * @returns how many bytes there were
-   * @throws whatever the stream or the signal failed with
+   * Stores a stream. Atomic: if this rejects, no part of the object is kept.
+   * @returns size of the object, in bytes
+   * @throws the error of the stream or of the signal
    */
   put(key: string, body: Readable, options: PutOptions): Promise<number>;
   /**
-   * Lets a client store an object of exactly so many bytes by itself, once or again, until a time; null where the store has no
-   * way to.
+   * Presigns a form with which a client may store an object of exactly `bytes` bytes, any number of times until
+   * `expiresAt`. Returns null if the store does not support this.
    */
-  post(key: string, bound: { bytes: number; expiresAt: Date }): Promise<PostForm | null>;
-  /** An object's size and age; null when there is none. */
+  presignPost(key: string, bound: { bytes: number; expiresAt: Date }): Promise<PresignedPost | null>;
+  /** Returns the size and age of an object, or null if there is none. */
   head(key: string): Promise<StoredObject | null>;
   /**
-   * An object's bytes, or a range of them that lies within it; null when there is none. The stream is to be read to its end or
-   * destroyed.
+   * Opens an object, or a range within it; null if there is no such object. The caller must read the stream to its end or
+   * destroy it.
    */
   get(key: string, range?: ByteRange): Promise<Readable | null>;
   /**
-   * Where a client may read an object from the store itself, until a time, as what it says it is; null where the store is not
-   * set to let clients.
+   * Presigns a URL from which a client may read an object until `expiresAt`, served with the given media type and
+   * `Content-Disposition`. Returns null if `readOrigin` is null.
    */
   readUrl(key: string, as: { type: string; disposition: string; expiresAt: Date }): Promise<string | null>;
-  /** Stores another object of the same bytes, as `put` does; null when there is nothing to copy. */
+  /** Copies an object to another key, atomically as `put` does; null if there is no object to copy. */
   copy(from: string, to: string, options: PutOptions): Promise<StoredObject | null>;
-  /** Removes what is there of these. */
+  /** Removes objects; keys without an object are ignored. */
   remove(keys: readonly string[]): Promise<void>;
-  /** Every object, in no order. */
+  /** Lists every object, in no particular order. */
   list(): AsyncIterable<StoredObject>;
   /**
-   * Removes what is left of uploads that were begun before a time and never ended: their process was killed.
-   * @param isOwn by key: the store may be another's as well
+   * Removes the remains of uploads that were begun before a time and never completed, because their process was killed.
+   * @param isOwn tells by its key whether an upload is Parley's: other applications may use the same store
    */
-  sweep(before: Date, isOwn: (key: string) => boolean): Promise<void>;
-  /** Rejects when the store cannot be reached. */
+  removeIncomplete(before: Date, isOwn: (key: string) => boolean): Promise<void>;
+  /** Rejects if the store cannot be reached. */
   ready(): Promise<void>;
   stop(): Promise<void>;
 }
 
-const form = /^[\da-z][\da-z-]*(\/[\da-z][\da-z-]*)*$/;
-const maxLength = 200;
+const keyPattern = /^[\da-z][\da-z-]*(\/[\da-z][\da-z-]*)*$/;
+const maxKeyLength = 200;
 
-/** @throws for what is no key: one could lead out of a folder */
+/**
+ * Returns the key unchanged if it is valid.
+ * @throws Error if it is not: such a key could point outside of the store's folder
+ */
 export function checkKey(key: string): string {
-  if (key.length > maxLength || !form.test(key)) throw new Error(`${JSON.stringify(key)} is no key of an object`);
+  if (key.length > maxKeyLength || !keyPattern.test(key))
+    throw new Error(`${JSON.stringify(key)} is not a valid object key`);
   return key;
 }

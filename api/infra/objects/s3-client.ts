@@ -1,33 +1,36 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { UnavailableError } from '../../errors.ts';
 
-/** How the store is reached. */
+/** Address and credentials of an S3 store. */
 export interface S3Address {
-  /** Where it is, unless it is Amazon's. */
+  /** URL of the store; without it, Amazon S3. */
   endpoint?: string | undefined;
   region: string;
   accessKeyId: string;
   secretAccessKey: string;
-  /** How long one request may wait for its answer, in milliseconds. */
+  /** Milliseconds that a request may wait for its response. */
   requestTimeoutMs: number;
 }
 
 const connectTimeoutMs = 3_000;
 
-/** @param maxSockets how many requests go on at once: others wait */
+/**
+ * Creates a client for an S3 store.
+ * @param maxSockets maximum number of concurrent requests; further requests wait
+ */
 export function createS3Client(address: S3Address, maxSockets: number): S3Client {
   const { endpoint, region, accessKeyId, secretAccessKey, requestTimeoutMs } = address;
   return new S3Client({
     region,
     credentials: { accessKeyId, secretAccessKey },
-    // A name of a host for each bucket is Amazon's custom alone.
+    // Only Amazon has a host name for each bucket.
     ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
       connectionTimeout: connectTimeoutMs,
       requestTimeout: requestTimeoutMs,
-      // Else it is only warned of.
+      // Without this the SDK only logs a warning.
       throwOnRequestTimeout: true,
       httpAgent: { maxSockets },
       httpsAgent: { maxSockets },
@@ -35,27 +38,33 @@ export function createS3Client(address: S3Address, maxSockets: number): S3Client
   });
 }
 
-const missing = new Set(['NotFound', 'NoSuchKey', 'NoSuchBucket', 'NoSuchUpload']);
+const notFoundErrors = new Set(['NotFound', 'NoSuchKey', 'NoSuchBucket', 'NoSuchUpload']);
 const nameOf = (error: unknown) => (error instanceof Error ? error.name : '');
 
-/** Null for what is not there. @throws UnavailableError for anything else */
-export function unlessMissing(error: unknown): null {
-  if (missing.has(nameOf(error))) return null;
-  throw translate(error);
+/**
+ * Turns a "not found" error of the store into null.
+ * @throws UnavailableError in place of any other error of the store
+ */
+export function nullIfMissing(error: unknown): null {
+  if (notFoundErrors.has(nameOf(error))) return null;
+  throw toUnavailable(error);
 }
 
-/** Another process may have made it at the same moment. */
-export function unlessOwned(error: unknown): void {
-  if (nameOf(error) !== 'BucketAlreadyOwnedByYou') throw translate(error);
+/**
+ * Ignores that a bucket exists already: another process may have created it at the same moment.
+ * @throws UnavailableError in place of any other error of the store
+ */
+export function ignoreAlreadyOwned(error: unknown): void {
+  if (nameOf(error) !== 'BucketAlreadyOwnedByYou') throw toUnavailable(error);
 }
 
-/** @throws UnavailableError in the place of the store's own errors */
-export function rethrow(error: unknown): never {
-  throw translate(error);
+/** @throws UnavailableError in place of an error of the store */
+export function throwUnavailable(error: unknown): never {
+  throw toUnavailable(error);
 }
 
-/** What becomes of the store's own errors. */
-export function translate(error: unknown): unknown {
+/** Wraps an error of the store in an UnavailableError; values that are not errors are returned unchanged. */
+export function toUnavailable(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  return new UnavailableError('The store of files cannot be reached just now: try again.', { cause: error });
+  return new UnavailableError('The file store cannot be reached right now. Try again.', { cause: error });
 }

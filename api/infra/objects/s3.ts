@@ -14,67 +14,95 @@ import {
   paginateListObjectsV2,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import pLimit from 'p-limit';
 import type { Logger } from '../../logger.ts';
+import { bufferToDisk } from './buffer-to-disk.ts';
+import { type ByteRange, checkKey, type Objects, type PutOptions, type StoredObject } from './objects.ts';
 import {
-  type ByteRange,
-  checkKey,
-  type Objects,
-  type PostForm,
-  type PutOptions,
-  type StoredObject,
-} from './objects.ts';
-import { createS3Client, rethrow, type S3Address, translate, unlessMissing, unlessOwned } from './s3-client.ts';
-import { spool } from './spool.ts';
+  createS3Client,
+  ignoreAlreadyOwned,
+  nullIfMissing,
+  type S3Address,
+  throwUnavailable,
+  toUnavailable,
+} from './s3-client.ts';
+import { createS3Signer } from './s3-signer.ts';
 
-/** How the store is used. */
+/** Configuration of the S3 store. */
 export interface S3Options extends S3Address {
-  /** Where clients reach it, unless it is there as well. */
+  /** URL under which clients reach the store; defaults to `endpoint`. */
   publicEndpoint?: string | undefined;
-  /** Made when it is not there. */
+  /** Name of the bucket; it is created if it does not exist. */
   bucket: string;
-  /** Where what comes in waits until it is whole: on a disk of this machine, made when it is not there. */
+  /** Directory on a local disk in which incoming files are buffered; it is created if it does not exist. */
   directory: string;
-  /** Clients read from the store itself. */
+  /** Whether clients read files from the store directly. */
   directReads: boolean;
   logger: Logger;
 }
 
-/** What a client posts is told by its bytes, later. */
-const postedType = 'application/octet-stream';
-/** The smallest part that S3 takes, in bytes: two of them are held for each upload. */
+/** Size of the parts of an upload, in bytes: the smallest that S3 accepts, since two are in memory for each upload. */
 const partBytes = 5_242_880;
-/** How many objects are sent to the store at once: others wait on the disk, since each takes a few parts of memory. */
+/** Number of concurrent uploads to the store. Others wait on the disk, since each upload holds a few parts in memory. */
 const maxUploads = 1;
-/** How many requests go on at once, but for those that read. */
+/** Number of concurrent requests that do not read objects. */
 const maxSockets = 50;
-/** How many objects are read at once: each as slowly as its reader takes it. */
-const maxReaders = 1_000;
-/** How many objects one request removes at most. */
+/** Number of objects read at once, each as slowly as its reader consumes it. */
+const maxReadSockets = 1_000;
+/** Number of objects that one request may delete, limited by S3. */
 const maxRemoved = 1_000;
 
-/** Objects in a bucket of S3, or of whatever speaks its protocol. */
+/**
+ * Stores objects in a bucket of S3, or of another store with the same protocol.
+ * @throws UnavailableError if the bucket can be neither found nor created
+ */
 export async function createS3Objects(options: S3Options): Promise<Objects> {
-  const { bucket: Bucket, directory, directReads, logger } = options;
+  const { bucket: Bucket, directory, logger } = options;
   const client = createS3Client(options, maxSockets);
-  const reader = createS3Client(options, maxReaders);
-  // It asks the store for nothing.
-  const signer = createS3Client({ ...options, endpoint: options.publicEndpoint ?? options.endpoint }, 1);
-  const turn = pLimit(maxUploads);
+  const reader = createS3Client(options, maxReadSockets);
+  const signer = await createS3Signer({ ...options, endpoint: options.publicEndpoint ?? options.endpoint });
+  const uploadQueue = pLimit(maxUploads);
+
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await createBucket();
+  } catch (error) {
+    destroy();
+    throw error;
+  }
+  return {
+    put,
+    head,
+    get,
+    copy,
+    remove,
+    list,
+    removeIncomplete,
+    presignPost: signer.presignPost,
+    readUrl: signer.readUrl,
+    readOrigin: signer.readOrigin,
+    ready,
+    stop: async () => destroy(),
+  };
+
+  async function createBucket(): Promise<void> {
+    const found = await client.send(new HeadBucketCommand({ Bucket })).catch(nullIfMissing);
+    if (found) return;
+    await client.send(new CreateBucketCommand({ Bucket })).catch(ignoreAlreadyOwned);
+    logger.info({ bucket: Bucket }, 'created the bucket for files');
+  }
 
   async function put(key: string, body: Readable, { type, signal }: PutOptions): Promise<number> {
     checkKey(key);
-    // It may fail before it is read, and is found to have failed then.
+    // The stream may fail before it is read; `bufferToDisk` rejects then.
     body.on('error', ignore);
     try {
-      const whole = await spool(directory, body, signal);
-      await turn(() => upload(key, whole.read(), type, signal)).finally(whole.close);
-      return whole.bytes;
+      const buffered = await bufferToDisk(directory, body, signal);
+      await uploadQueue(() => upload(key, buffered.read(), type, signal)).finally(buffered.close);
+      return buffered.bytes;
     } catch (error) {
       body.destroy();
-      throw body.errored ?? signal?.reason ?? translate(error);
+      throw body.errored ?? signal?.reason ?? toUnavailable(error);
     }
   }
 
@@ -95,40 +123,16 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     }
   }
 
-  async function post(key: string, { bytes, expiresAt }: { bytes: number; expiresAt: Date }): Promise<PostForm> {
-    const { url, fields } = await createPresignedPost(signer, {
-      Bucket,
-      Key: checkKey(key),
-      Fields: { 'Content-Type': postedType },
-      Conditions: [
-        ['content-length-range', bytes, bytes],
-        ['eq', '$Content-Type', postedType],
-      ],
-      Expires: Math.max(1, Math.round((expiresAt.getTime() - Date.now()) / 1_000)),
-    });
-    return { url, fields: Object.entries(fields).map(([name, value]) => ({ name, value })) };
-  }
-
   async function head(key: string): Promise<StoredObject | null> {
-    const found = await client.send(new HeadObjectCommand({ Bucket, Key: checkKey(key) })).catch(unlessMissing);
-    return found && { key, bytes: found.ContentLength ?? 0, at: found.LastModified ?? new Date(0) };
+    const found = await client.send(new HeadObjectCommand({ Bucket, Key: checkKey(key) })).catch(nullIfMissing);
+    return found && { key, bytes: found.ContentLength ?? 0, storedAt: found.LastModified ?? new Date(0) };
   }
 
   async function get(key: string, range?: ByteRange): Promise<Readable | null> {
     const Range = range && `bytes=${range.start}-${range.end}`;
     const command = new GetObjectCommand({ Bucket, Key: checkKey(key), ...(Range ? { Range } : {}) });
-    const found = await reader.send(command).catch(unlessMissing);
+    const found = await reader.send(command).catch(nullIfMissing);
     return found ? (found.Body as Readable) : null;
-  }
-
-  async function readUrl(
-    key: string,
-    { type, disposition, expiresAt }: { type: string; disposition: string; expiresAt: Date },
-  ): Promise<string | null> {
-    if (!directReads) return null;
-    const as = { ResponseContentType: type, ResponseContentDisposition: disposition };
-    const expiresIn = Math.max(1, Math.round((expiresAt.getTime() - Date.now()) / 1_000));
-    return getSignedUrl(signer, new GetObjectCommand({ Bucket, Key: checkKey(key), ...as }), { expiresIn });
   }
 
   async function copy(
@@ -138,7 +142,7 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
   ): Promise<StoredObject | null> {
     const source = { CopySource: `${Bucket}/${checkKey(from)}`, MetadataDirective: 'REPLACE' } as const;
     const command = new CopyObjectCommand({ Bucket, Key: checkKey(to), ...source, ContentType });
-    const copied = await client.send(command, signal && { abortSignal: signal }).catch(unlessMissing);
+    const copied = await client.send(command, signal && { abortSignal: signal }).catch(nullIfMissing);
     return copied && head(to);
   }
 
@@ -147,9 +151,9 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
       const Objects = keys.slice(n, n + maxRemoved).map((key) => ({ Key: checkKey(key) }));
       const { Errors = [] } = await client
         .send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }))
-        .catch(rethrow);
+        .catch(throwUnavailable);
       if (Errors.length > 0)
-        throw translate(new Error(`${Errors.length} objects were not removed: ${Errors[0]?.Message}`));
+        throw toUnavailable(new Error(`${Errors.length} objects were not removed: ${Errors[0]?.Message}`));
     }
   }
 
@@ -157,39 +161,32 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     try {
       for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket })) {
         for (const { Key, Size, LastModified } of Contents) {
-          if (Key !== undefined) yield { key: Key, bytes: Size ?? 0, at: LastModified ?? new Date(0) };
+          if (Key !== undefined) yield { key: Key, bytes: Size ?? 0, storedAt: LastModified ?? new Date(0) };
         }
       }
     } catch (error) {
-      throw translate(error);
+      throw toUnavailable(error);
     }
   }
 
-  async function sweep(before: Date, isOwn: (key: string) => boolean): Promise<void> {
-    for await (const { Key = '', UploadId, Initiated } of listUploads()) {
+  async function removeIncomplete(before: Date, isOwn: (key: string) => boolean): Promise<void> {
+    for await (const { Key = '', UploadId, Initiated } of listIncomplete()) {
       if (Initiated === undefined || Initiated >= before || !isOwn(Key)) continue;
-      await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(unlessMissing);
+      await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(nullIfMissing);
     }
   }
 
-  async function* listUploads(): AsyncIterable<MultipartUpload> {
+  async function* listIncomplete(): AsyncIterable<MultipartUpload> {
     let page: Partial<ListMultipartUploadsCommandOutput> = {};
     do {
       const command = new ListMultipartUploadsCommand({ Bucket, KeyMarker: page.NextKeyMarker });
-      page = await client.send(command).catch(rethrow);
+      page = await client.send(command).catch(throwUnavailable);
       yield* page.Uploads ?? [];
     } while (page.IsTruncated);
   }
 
   async function ready(): Promise<void> {
-    await client.send(new HeadBucketCommand({ Bucket })).catch(rethrow);
-  }
-
-  async function makeBucket(): Promise<void> {
-    const isThere = await client.send(new HeadBucketCommand({ Bucket })).catch(unlessMissing);
-    if (isThere) return;
-    await client.send(new CreateBucketCommand({ Bucket })).catch(unlessOwned);
-    logger.info({ bucket: Bucket }, 'made the bucket for files');
+    await client.send(new HeadBucketCommand({ Bucket })).catch(throwUnavailable);
   }
 
   function destroy(): void {
@@ -197,15 +194,6 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     reader.destroy();
     signer.destroy();
   }
-
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await makeBucket();
-  } catch (error) {
-    destroy();
-    throw error;
-  }
-  return { put, post, head, get, readUrl, copy, remove, list, sweep, ready, stop: async () => destroy() };
 }
 
 function ignore(): void {}

@@ -6,8 +6,8 @@ import type { PubSub } from './pubsub.ts';
 type Listener = (message: string) => void;
 
 /**
- * Signals within this process. Listeners are called in a later turn of the event loop than `publish`, so that a publisher
- * is never re-entered.
+ * Creates pubsub within this process. Listeners are called in a later turn of the event loop than `publish`, so that a
+ * publisher is never re-entered.
  */
 export function createMemoryPubSub({ logger }: { logger: Logger }): PubSub {
   const listeners = new Map<string, Set<Listener>>();
@@ -25,7 +25,7 @@ export function createMemoryPubSub({ logger }: { logger: Logger }): PubSub {
     try {
       listener(message);
     } catch (error) {
-      logger.error({ error, topic }, 'a listener of pubsub threw');
+      logger.error({ error, topic }, 'a pubsub listener threw');
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Signals, Topic } from '../../events.ts';
 
-/** Ends a subscription. Resolves when the listener is not called any more. */
+/** Ends a subscription. Once it resolves, the listener is no longer called. */
 export type Unsubscribe = () => Promise<void>;
 
 /** The subscriber did not read fast enough: what came beyond its bound was not kept, and it must look up what it missed. */
@@ -11,17 +11,17 @@ export class SubscriberOverflowError extends Error {
 /**
  * Signals between processes, at most once.
  *
- * - Who is subscribed gets what is published afterwards, in each publisher's order.
- * - Delivery is best effort: messages may be lost, and whoever relies on one looks it up as well.
- * - A listener that throws harms no other.
- * - Messages are JSON on the way: what a listener gets is its own copy.
+ * - A subscriber gets the messages published after it subscribed, in each publisher's order.
+ * - Delivery is best effort: messages may be lost, so code that relies on one must also look up the change.
+ * - A listener that throws does not affect the others.
+ * - Messages are transferred as JSON: each listener gets its own copy.
  */
 export interface PubSub {
-  /** Resolves when the message was handed over; rejects when it could not be, within a bounded time. */
+  /** Resolves once the message is handed over; rejects within a bounded time if it cannot be. */
   publish<T extends Topic>(topic: T, message: Signals[T]): Promise<void>;
   /**
-   * Resolves only once live: every message published after that reaches `listener` unless the connection is lost. While it
-   * is lost (`connected` is false) this resolves as well, and the topic is subscribed with all others when it is back.
+   * Resolves once the subscription is live: every message published later reaches `listener` unless the connection is lost.
+   * While the connection is lost (`connected` is false) it resolves too, and the topic is subscribed when it is back.
    */
   subscribe<T extends Topic>(topic: T, listener: (message: Signals[T]) => void): Promise<Unsubscribe>;
   /**
@@ -32,11 +32,14 @@ export interface PubSub {
     topic: T,
     options: { limit: number; signal: AbortSignal },
   ): Promise<AsyncIterable<Signals[T]>>;
-  /** False while messages may be getting lost. */
+  /** False while messages may get lost. */
   connected(): boolean;
-  /** Calls `listener` each time everything is subscribed again after a loss: what was missed is to be looked up. */
+  /**
+   * Calls `listener` each time all topics are subscribed again after a loss: look up the changes missed meanwhile.
+   * @returns removes the listener
+   */
   onReconnected(listener: () => void): () => void;
-  /** Rejects when the service cannot be reached. */
+  /** Rejects if the service cannot be reached. */
   ready(): Promise<void>;
   /** Ends every subscription. */
   stop(): Promise<void>;

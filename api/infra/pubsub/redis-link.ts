@@ -7,18 +7,19 @@ import type { Unsubscribe } from './pubsub.ts';
 export interface RedisLink {
   /** Rejects at once while the publisher is away, and within `timeoutMs` otherwise. */
   publish(channel: string, message: unknown): Promise<void>;
-  /** Resolves when Redis has confirmed it, or, while Redis is away, when it is among what the return will confirm. */
+  /** Resolves when Redis has confirmed the subscription, or, while Redis is away, when it is queued for the reconnect. */
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<Unsubscribe>;
-  /** Whether all that is subscribed here is subscribed there, and publishing is possible. */
+  /** Whether Redis has confirmed every subscription, and publishing is possible. */
   isLive(): boolean;
   ready(): Promise<void>;
   stop(): void;
 }
 
-/** How many channels one command subscribes to. */
+/** Number of channels per SUBSCRIBE command. */
 const chunk = 1_000;
 
 /**
+ * Opens the two connections to a Redis server. One that subscribes cannot publish (RESP2).
  * @param options.onLost called when a connection was lost
  * @param options.onLive called when the publisher is connected or everything is subscribed, each time
  */
@@ -27,7 +28,7 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
   const publisher = connectRedis(options);
   const subscriber = connectRedis(options);
   const channels = new Set<string>();
-  /** Raised whenever what was subscribed is so no more. */
+  /** Incremented whenever Redis has lost the subscriptions. */
   let epoch = 0;
   let isSubscribed = false;
 
@@ -38,7 +39,7 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
     messageEventName: 'messageBuffer',
   });
 
-  /** All that the engine asks of its subscriber. */
+  /** The part of a subscriber that graphql-redis-subscriptions uses. */
   function createFacade(): unknown {
     return {
       on: subscriber.client.on.bind(subscriber.client),
@@ -48,16 +49,16 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
     };
   }
 
-  /** Never fails: what Redis does not confirm now it is asked for again when it is back. */
+  /** Never rejects: channels that Redis does not confirm now are subscribed again after the reconnect. */
   async function confirm(channel: string): Promise<void> {
     channels.add(channel);
-    await subscriber.tried;
+    await subscriber.firstAttempt;
     if (subscriber.isReady()) await subscriber.client.subscribe(channel).catch(subscriber.renew);
   }
 
   function unsubscribe(channel: string): void {
     channels.delete(channel);
-    // A connection that is lost has no subscriptions; one that does not answer is found by its pings.
+    // A lost connection has no subscriptions, and pings find one that does not respond.
     if (subscriber.isReady()) subscriber.client.unsubscribe(channel).catch(() => {});
   }
 
@@ -89,7 +90,7 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
 
   return {
     async publish(channel, message) {
-      await publisher.tried;
+      await publisher.firstAttempt;
       if (!publisher.isReady()) throw new Error('Redis is away: the message was not published');
       await engine.publish(channel, message);
     },
@@ -99,14 +100,14 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
       return async () => {
         if (ended) return;
         ended = true;
-        // The engine fails over a listener that ends another's subscription while it hands a message out.
+        // The engine throws if a listener ends another subscription while it dispatches a message.
         await Promise.resolve();
         engine.unsubscribe(id);
       };
     },
     isLive,
     async ready() {
-      await Promise.all([publisher.tried, subscriber.tried]);
+      await Promise.all([publisher.firstAttempt, subscriber.firstAttempt]);
       await Promise.all([publisher.client.ping(), subscriber.client.ping()]);
       if (!isLive()) throw new Error('Redis is back, but not everything is subscribed again yet');
     },

@@ -6,13 +6,12 @@ import type { PubSub } from './pubsub.ts';
 import { createRedisLink, type RedisLink } from './redis-link.ts';
 
 /**
- * Signals over Redis.
- * @param options.urls one server or several, `redis://…` or `rediss://…`: each topic is on one of them, so every process
- *   is to name the same ones in the same order
- * @param options.prefix what the names of all channels begin with: processes that are to meet have the same
- * @param options.timeoutMs after which an attempt to connect, subscribe or publish has failed
- * @param options.pingMs how often each connection is asked for a sign of life: a dead one is found within
- *   `pingMs` and `timeoutMs`
+ * Creates pubsub over Redis.
+ * @param options.urls one or several servers, `redis://…` or `rediss://…`. Each topic is on one of them, so all processes must
+ *   list the same ones in the same order
+ * @param options.prefix prefix of all Redis channels; all processes of a deployment must have the same
+ * @param options.timeoutMs milliseconds after which an attempt to connect, subscribe or publish fails
+ * @param options.pingMs interval of keep-alive pings in milliseconds: a dead connection is found within `pingMs` plus `timeoutMs`
  */
 export function createRedisPubSub(options: {
   urls: readonly string[];
@@ -36,7 +35,7 @@ export function createRedisPubSub(options: {
   function onLive(): void {
     if (!wasLost || stopped || !connected()) return;
     wasLost = false;
-    for (const listener of [...reconnected]) guard(listener, 'a listener of reconnections threw');
+    for (const listener of [...reconnected]) guard(listener, 'a listener for reconnections threw');
   }
 
   function guard(work: () => void, message: string, facts: object = {}): void {
@@ -57,7 +56,7 @@ export function createRedisPubSub(options: {
     let ended = false;
     const unsubscribe = await linkOf(topic).subscribe(`${prefix}:${topic}`, (message) => {
       if (!ended && !stopped)
-        guard(() => listener(JSON.parse(message.toString())), 'a listener of pubsub threw', { topic });
+        guard(() => listener(JSON.parse(message.toString())), 'a pubsub listener threw', { topic });
     });
     return () => {
       ended = true;

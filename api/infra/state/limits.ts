@@ -2,8 +2,8 @@ import { type IRateLimiterOptions, type RateLimiterAbstract, RateLimiterRes } fr
 import type { Limits } from './state.ts';
 
 /**
- * Limits by rate-limiter-flexible, one limiter a rate.
- * @param create makes the limiter of a rate
+ * Creates limits by rate-limiter-flexible, one limiter for each rate.
+ * @param create creates the limiter of a rate
  */
 export function createLimits(create: (options: IRateLimiterOptions) => RateLimiterAbstract): Limits {
   const limiters = new Map<string, RateLimiterAbstract>();

@@ -1,12 +1,12 @@
 import { defineScript, type RunScript } from './redis-script.ts';
 import type { Presence } from './state.ts';
 
-/** How many users one script is about: a script holds up everything else in Redis. */
+/** Maximum number of users in one script: while a script runs, Redis does nothing else. */
 const batch = 500;
 
-/**
- * Keys: `leases:<user>` sorts nodes by the end of their lease, `ends` every lease by its end, `away:<user>` is since when
- * somebody has been away. All are forgotten after a day, leases long before that by renewals anywhere.
+/*
+ * Keys: `leases:<user>` sorts nodes by the end of their lease, `ends` sorts all leases by their end, `away:<user>` is the
+ * time since which the user has been away. All expire after a day; leases end long before that, by renewals of any node.
  */
 const presence = `
 local memoryMs = 86400000
@@ -24,7 +24,7 @@ local function goOffline(user)
 end
 `;
 
-/** Arguments: node, lease in ms, users. Answers those who came online. */
+/** Renews leases. Arguments: node, `leaseMs`, users. Returns the users that came online. */
 const renewScript = defineScript(`${presence}
 local node, leaseMs, online = args[1], args[2], {}
 for i = 3, #args do
@@ -39,22 +39,22 @@ keep(key('ends'), memoryMs)
 return online
 `);
 
-/** Arguments: the most to end. Ends leases that ran out; answers how many, then the users who have none left. */
+/** Ends expired leases. Arguments: maximum number to end. Returns their number, then the users without a lease. */
 const expireScript = defineScript(`${presence}
 local ended = redis.call('ZRANGEBYSCORE', key('ends'), '-inf', now, 'LIMIT', 0, args[1])
-local answer = { #ended }
+local result = { #ended }
 for _, one in ipairs(ended) do
   local user, node = one:match('^(.*)\\n(.*)$')
   redis.call('ZREM', key('ends'), one)
   if redis.call('ZREM', leases(user), node) == 1 and redis.call('ZCARD', leases(user)) == 0 then
     goOffline(user)
-    table.insert(answer, user)
+    table.insert(result, user)
   end
 end
-return answer
+return result
 `);
 
-/** Arguments: node, user. Answers 1 when the user has no other lease. */
+/** Ends a lease. Arguments: node, user. Returns 1 when the user has no other lease. */
 const endScript = defineScript(`${presence}
 local node, user = args[1], args[2]
 if redis.call('EXISTS', leases(user)) == 0 then return 1 end
@@ -65,7 +65,7 @@ goOffline(user)
 return 1
 `);
 
-/** Arguments: users. Answers those who are online. */
+/** Arguments: users. Returns the online users among them. */
 const onlineScript = defineScript(`${presence}
 local online = {}
 for _, user in ipairs(args) do
@@ -74,20 +74,20 @@ end
 return online
 `);
 
-/** Arguments: users. Answers for each how long in ms they have been away. */
+/** Arguments: users. Returns the milliseconds for which each has been away. */
 const awayScript = defineScript(`${presence}
-local answer = {}
+local result = {}
 for i, user in ipairs(args) do
-  answer[i] = 0
+  result[i] = 0
   if not isOnline(user) then
     redis.call('SET', key('away', user), now, 'PX', memoryMs, 'NX')
-    answer[i] = now - redis.call('GET', key('away', user))
+    result[i] = now - redis.call('GET', key('away', user))
   end
 end
-return answer
+return result
 `);
 
-/** Presence leases in Redis. */
+/** Creates the presence leases in Redis. */
 export function createRedisPresence(run: RunScript): Presence {
   async function inBatches<T>(userIds: readonly string[], work: (batch: readonly string[]) => Promise<T[]>) {
     const starts = Array.from({ length: Math.ceil(userIds.length / batch) }, (_, n) => n * batch);
@@ -104,18 +104,18 @@ export function createRedisPresence(run: RunScript): Presence {
     return offline;
   }
 
-  const ask = (userIds: readonly string[]) => run(onlineScript, userIds) as Promise<string[]>;
+  const readOnline = (userIds: readonly string[]) => run(onlineScript, userIds) as Promise<string[]>;
   return {
     async renew(nodeId, userIds, leaseMs) {
-      const renewOnes = (some: readonly string[]) => run(renewScript, [nodeId, leaseMs, ...some]) as Promise<string[]>;
-      const online = await inBatches(userIds, renewOnes);
+      const renewBatch = (some: readonly string[]) => run(renewScript, [nodeId, leaseMs, ...some]) as Promise<string[]>;
+      const online = await inBatches(userIds, renewBatch);
       return { online, offline: await expire() };
     },
     async end(nodeId, userId) {
       return (await run(endScript, [nodeId, userId])) === 1;
     },
     async online(userIds) {
-      return new Set(await inBatches(userIds, ask));
+      return new Set(await inBatches(userIds, readOnline));
     },
     async away(userIds) {
       const times = await inBatches(userIds, (some) => run(awayScript, some) as Promise<number[]>);

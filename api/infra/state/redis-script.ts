@@ -10,15 +10,15 @@ export interface Script {
 }
 
 /**
- * Runs a script with the arguments that it names.
- * @throws StateUnavailableError when Redis did not run it, or did not answer
+ * Runs a script with its arguments.
+ * @throws StateUnavailableError when Redis did not run it or did not respond
  */
 export type RunScript = (script: Script, args: readonly (string | number)[]) => Promise<unknown>;
 
 /**
- * What every script begins with: `key(...)` names a key, `now` is Redis's time in epoch milliseconds, `args` are the
- * arguments, and `keep(key, ms)` makes a key last for that long at least. A script that Redis comes to only when its caller
- * has given up does nothing: nobody is to be paired who went away meanwhile.
+ * Start of every script: `key(...)` returns the name of a key, `now` is Redis's time in epoch milliseconds, `args` are the
+ * arguments, and `keep(key, ms)` makes a key last at least that long. A script that Redis reaches only after its caller has
+ * given up does nothing, so that a user who went away meanwhile is not paired.
  */
 const prelude = `
 local time = redis.call('TIME')
@@ -38,20 +38,20 @@ local function keep(name, ms)
 end
 `;
 
-/** A script of a body that follows the prelude. */
+/** Returns the script with this body. */
 export function defineScript(body: string): Script {
   const lua = prelude + body;
   return { lua, sha: createHash('sha1').update(lua).digest('hex') };
 }
 
-/** How long a comparison of clocks holds. */
+/** Milliseconds for which a comparison of clocks is used. */
 const comparedMs = 10_000;
 
 /**
- * Runs scripts over one connection.
- * @param options.timeoutMs for how long a caller waits
+ * Creates the runner of scripts over one connection.
+ * @param options.timeoutMs milliseconds that a caller waits
  * @param options.now epoch milliseconds in place of Redis's own clock
- * @returns what runs them on keys whose names begin with `base`
+ * @returns a function that returns the runner for keys whose names begin with `base`
  */
 export function createScriptRunner(options: {
   connection: RedisConnection;
@@ -74,17 +74,17 @@ export function createScriptRunner(options: {
   }
 
   return (base) => async (script, args) => {
-    await connection.tried;
+    await connection.firstAttempt;
     if (!connection.isReady()) throw new StateUnavailableError('Redis is away');
     try {
       return await evaluate(base, script, args);
     } catch (cause) {
-      throw new StateUnavailableError('Redis did not do what it was asked', { cause });
+      throw new StateUnavailableError('Redis did not run the script', { cause });
     }
   };
 }
 
-/** Redis's time as it is known here, in epoch milliseconds: never behind it, ahead by the time of one answer at most. */
+/** Estimates Redis's time in epoch milliseconds: never behind it, and ahead by at most one round trip. */
 function createRemoteClock(client: Redis): () => Promise<number> {
   let ahead: number | undefined;
   let comparedAt = 0;
@@ -102,7 +102,7 @@ function createRemoteClock(client: Redis): () => Promise<number> {
 
   return async () => {
     const known = ahead ?? (await compare());
-    // The answer is for those who come next.
+    // Not awaited: the result serves the next callers.
     if (performance.now() - comparedAt > comparedMs) compare().catch(() => {});
     return performance.now() + known;
   };

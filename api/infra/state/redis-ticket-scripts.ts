@@ -1,11 +1,12 @@
 import { defineScript } from './redis-script.ts';
 
-/**
- * Keys: `ticket:<user>` is a place in the queue, a hash: `id`, `wishes` (the ticket that was given, JSON), `order` (who
- * has the lowest has waited longest), `enteredAt`, `endsAt`. Sorted by order: `tag:<tag>`, and of those who are not
- * strict `open` and `untagged`. `ends` sorts all by the end of their lease. `pair:<user>` is a pairing, a hash: `id`,
- * `wishes`, `partnerId`, `partnerWishes`, `endsAt`; `paired:<ticket>` names its user. `left:<ticket>` is until when it is
- * remembered that a ticket was given up. What counts is the end that is written in each: keys go a while later.
+/*
+ * Keys: `ticket:<user>` is a place in the queue, a hash of `id`, `wishes` (the ticket as JSON), `order` (lowest for the
+ * longest wait), `enteredAt` and `endsAt`. The sets `tag:<tag>`, `open` (not strict) and `untagged` (not strict, without
+ * tags) sort users by order; `ends` sorts all users by the end of their lease. `pair:<user>` is a pair, a hash of `id`,
+ * `wishes`, `partnerId`, `partnerWishes` and `endsAt`; `paired:<ticket>` is the user of a paired ticket. `left:<ticket>` is
+ * the time until which a ticket counts as given up. A value counts until the end that is written in it; its key expires
+ * a while later.
  */
 const common = `
 local graceMs, pairedMs, leftMs = 60000, 5000, 60000
@@ -13,9 +14,9 @@ local graceMs, pairedMs, leftMs = 60000, 5000, 60000
 local function read(user)
   local got = redis.call('HMGET', key('ticket', user), 'id', 'wishes', 'order', 'enteredAt', 'endsAt')
   if not got[1] then return nil end
-  local wishes = cjson.decode(got[2])
+  local ticket = cjson.decode(got[2])
   return {
-    user = user, id = got[1], json = got[2], tags = wishes.tags, strict = wishes.strict, avoid = wishes.avoid,
+    user = user, id = got[1], json = got[2], tags = ticket.tags, strict = ticket.strict, avoid = ticket.avoid,
     order = tonumber(got[3]), enteredAt = tonumber(got[4]), endsAt = tonumber(got[5]),
   }
 end
@@ -24,7 +25,7 @@ local function valid(one)
   return one and one.endsAt > now and one or nil
 end
 
--- The sorted sets that a place is found by.
+-- Returns the sorted sets by which a place is found.
 local function indexes(one)
   local names = {}
   for _, tag in ipairs(one.tags) do names[key('tag', tag)] = true end
@@ -41,7 +42,7 @@ local function remove(one)
   redis.call('DEL', key('ticket', one.user))
 end
 
-local function pairing(user)
+local function pairOf(user)
   local got = redis.call('HMGET', key('pair', user), 'id', 'wishes', 'partnerId', 'partnerWishes', 'endsAt')
   if not got[1] or tonumber(got[5]) <= now then return nil end
   return { 'paired', got[1], got[2], got[3], got[4] }
@@ -53,7 +54,7 @@ end
 `;
 
 const placing = `
--- Takes those out whose lease ended: a bounded number, since every entry does it.
+-- Removes places whose lease has ended: a bounded number, because every entry does it.
 local function sweep()
   for _, user in ipairs(redis.call('ZRANGEBYSCORE', key('ends'), '-inf', now, 'LIMIT', 0, 100)) do
     local one = read(user)
@@ -75,12 +76,12 @@ local function save(one, lastMs)
 end
 
 local function place(id, json, leaseMs)
-  local wishes = cjson.decode(json)
-  local present = read(wishes.userId)
+  local ticket = cjson.decode(json)
+  local present = read(ticket.userId)
   if present then remove(present) end
   present = valid(present)
   local one = {
-    user = wishes.userId, json = json, tags = wishes.tags, strict = wishes.strict, avoid = wishes.avoid,
+    user = ticket.userId, json = json, tags = ticket.tags, strict = ticket.strict, avoid = ticket.avoid,
     id = present and present.id or id, order = present and present.order or redis.call('INCR', key('order')),
     enteredAt = present and present.enteredAt or now, endsAt = now + leaseMs,
   }
@@ -97,12 +98,12 @@ local function avoids(one, other)
   return false
 end
 
-local function fits(one, other)
+local function areSuitable(one, other)
   return one.user ~= other.user and not avoids(one, other) and not avoids(other, one)
 end
 
--- The first in order of those who fit. Where goesOn is given and fails, nobody further back is looked at.
-local function firstFitting(name, own, goesOn)
+-- Returns the first suitable place in order. The search ends at the first place for which goesOn, if given, fails.
+local function firstSuitable(name, own, goesOn)
   local from, page = 0, 16
   while true do
     local users = redis.call('ZRANGE', name, from, from + page - 1)
@@ -110,7 +111,7 @@ local function firstFitting(name, own, goesOn)
       local one = valid(read(user))
       if one then
         if goesOn and not goesOn(one) then return nil end
-        if fits(own, one) then return one end
+        if areSuitable(own, one) then return one end
       end
     end
     if #users < page then return nil end
@@ -121,7 +122,7 @@ end
 local function findSharing(own)
   local best = nil
   for _, tag in ipairs(own.tags) do
-    local one = firstFitting(key('tag', tag), own)
+    local one = firstSuitable(key('tag', tag), own)
     if one and (not best or one.order < best.order) then best = one end
   end
   return best
@@ -131,14 +132,14 @@ local function findPartner(own, relaxMs)
   local shared = findSharing(own)
   if shared or own.strict then return shared end
   local function relaxed(one) return one.enteredAt <= now - relaxMs end
-  local anyone = firstFitting(key('open'), own, not relaxed(own) and relaxed or nil)
+  local anyone = firstSuitable(key('open'), own, not relaxed(own) and relaxed or nil)
   if anyone or #own.tags > 0 then return anyone end
-  return firstFitting(key('untagged'), own)
+  return firstSuitable(key('untagged'), own)
 end
 `;
 
-const joining = `
-local function join(one, partner)
+const pairing = `
+local function pair(one, partner)
   remove(one)
   redis.call('HSET', key('pair', one.user), 'id', one.id, 'wishes', one.json,
     'partnerId', partner.id, 'partnerWishes', partner.json, 'endsAt', now + pairedMs)
@@ -147,28 +148,28 @@ local function join(one, partner)
 end
 `;
 
-/** Arguments: user, id and JSON of the ticket, lease and time to relax in ms. Answers the state that it came to. */
-export const enterScript = defineScript(`${common}${placing}${finding}${joining}
+/** Takes or renews a place and tries to pair. Arguments: user, id and JSON of the ticket, `leaseMs`, `relaxMs`. Returns the state. */
+export const enterScript = defineScript(`${common}${placing}${finding}${pairing}
 local user, id, json, leaseMs, relaxMs = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5])
 sweep()
 if tonumber(redis.call('GET', key('left', id)) or 0) > now then return { 'left' } end
-local present = pairing(user)
+local present = pairOf(user)
 if present then return present end
 local own = place(id, json, leaseMs)
 local other = findPartner(own, relaxMs)
 if not other then return waiting(own) end
-join(own, other)
-join(other, own)
-return pairing(user)
+pair(own, other)
+pair(other, own)
+return pairOf(user)
 `);
 
-/** Arguments: user. Answers the state, or nothing. */
+/** Finds a user's place or pair. Arguments: user. Returns the state, or nil. */
 export const findScript = defineScript(`${common}
 local one = valid(read(args[1]))
-return pairing(args[1]) or (one and waiting(one))
+return pairOf(args[1]) or (one and waiting(one))
 `);
 
-/** Arguments: user. Answers the state that was waiting, or nothing. */
+/** Gives up a user's place. Arguments: user. Returns the state of the place, or nil. */
 export const leaveScript = defineScript(`${common}
 local present = read(args[1])
 if present then remove(present) end
@@ -178,8 +179,8 @@ redis.call('SET', key('left', one.id), now + leftMs, 'PX', leftMs + graceMs)
 return waiting(one)
 `);
 
-/** Arguments: ids of tickets. */
-export const settleScript = defineScript(`${common}
+/** Forgets pairs. Arguments: ids of their tickets. */
+export const acknowledgeScript = defineScript(`${common}
 for _, id in ipairs(args) do
   local user = redis.call('GET', key('paired', id))
   if user and redis.call('HGET', key('pair', user), 'id') == id then redis.call('DEL', key('pair', user)) end

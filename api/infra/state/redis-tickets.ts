@@ -1,13 +1,13 @@
 import type { RunScript } from './redis-script.ts';
-import { enterScript, findScript, leaveScript, settleScript } from './redis-ticket-scripts.ts';
+import { acknowledgeScript, enterScript, findScript, leaveScript } from './redis-ticket-scripts.ts';
 import type { Ticket, TicketState, Tickets } from './state.ts';
 
-/** What scripts answer: a ticket is its id and the JSON of the wishes that it has now. */
-type Waiting = ['waiting', id: string, wishes: string, expiresAt: number];
-type Paired = ['paired', id: string, wishes: string, partnerId: string, partnerWishes: string];
+/** Results of the scripts. A ticket is its id, and its other fields as JSON. */
+type Waiting = ['waiting', id: string, json: string, expiresAt: number];
+type Paired = ['paired', id: string, json: string, partnerId: string, partnerJson: string];
 type Left = ['left'];
 
-/** The queue in Redis. */
+/** Creates the queue in Redis. */
 export function createRedisTickets(run: RunScript): Tickets {
   return {
     async enter(ticket, { leaseMs, relaxMs }) {
@@ -15,36 +15,36 @@ export function createRedisTickets(run: RunScript): Tickets {
       return readState((await run(enterScript, args)) as Waiting | Paired | Left);
     },
     async find(userId) {
-      const answer = (await run(findScript, [userId])) as Waiting | Paired | null;
-      return answer && readState(answer);
+      const result = (await run(findScript, [userId])) as Waiting | Paired | null;
+      return result && readState(result);
     },
     async leave(userId) {
-      const answer = (await run(leaveScript, [userId])) as Waiting | null;
-      return answer && readTicket(answer[1], answer[2]);
+      const result = (await run(leaveScript, [userId])) as Waiting | null;
+      return result && readTicket(result[1], result[2]);
     },
-    async settle(ticketIds) {
-      await run(settleScript, ticketIds);
+    async acknowledge(ticketIds) {
+      await run(acknowledgeScript, ticketIds);
     },
   };
 }
 
-function readState(answer: Waiting | Paired): Exclude<TicketState, { status: 'left' }>;
-function readState(answer: Waiting | Paired | Left): TicketState;
-function readState(answer: Waiting | Paired | Left): TicketState {
-  switch (answer[0]) {
+function readState(result: Waiting | Paired): Exclude<TicketState, { status: 'left' }>;
+function readState(result: Waiting | Paired | Left): TicketState;
+function readState(result: Waiting | Paired | Left): TicketState {
+  switch (result[0]) {
     case 'waiting':
-      return { status: 'waiting', ticket: readTicket(answer[1], answer[2]), expiresAt: answer[3] };
+      return { status: 'waiting', ticket: readTicket(result[1], result[2]), expiresAt: result[3] };
     case 'paired': {
-      const [, id, wishes, partnerId, partnerWishes] = answer;
-      return { status: 'paired', ticket: readTicket(id, wishes), partner: readTicket(partnerId, partnerWishes) };
+      const [, id, json, partnerId, partnerJson] = result;
+      return { status: 'paired', ticket: readTicket(id, json), partner: readTicket(partnerId, partnerJson) };
     }
     case 'left':
       return { status: 'left' };
     default:
-      throw new Error(`unknown answer ${JSON.stringify(answer satisfies never)}`);
+      throw new Error(`unknown result ${JSON.stringify(result satisfies never)}`);
   }
 }
 
-function readTicket(id: string, wishes: string): Ticket {
-  return { ...(JSON.parse(wishes) as Ticket), id };
+function readTicket(id: string, json: string): Ticket {
+  return { ...(JSON.parse(json) as Ticket), id };
 }

@@ -8,11 +8,11 @@ import { createRedisTickets } from './redis-tickets.ts';
 import type { Limits, State } from './state.ts';
 
 /**
- * State in Redis, on its clock: one script an operation, every key with an expiry.
- * @param options.url of one server, `redis://…` or `rediss://…`
- * @param options.prefix what all keys begin with: processes that share their state have the same
- * @param options.timeoutMs after which an attempt to connect or an operation has failed
- * @param options.pingMs how often the connection is asked for a sign of life: a dead one is found within
+ * Creates the state in Redis, on its clock. Each operation is one script; every key expires.
+ * @param options.url URL of one server, `redis://…` or `rediss://…`
+ * @param options.prefix prefix of all keys: the same in all processes that share their state
+ * @param options.timeoutMs milliseconds after which an attempt to connect, or an operation, fails
+ * @param options.pingMs milliseconds between keep-alive checks: a dead connection is detected within
  *   `pingMs` and `timeoutMs`
  * @param options.now epoch milliseconds in place of Redis's clock, for tests
  */
@@ -32,7 +32,7 @@ export function createRedisState(options: {
     presence: createRedisPresence(runner(`${prefix}:presence`)),
     limits: createRedisLimits(connection, prefix),
     async ready() {
-      await connection.tried;
+      await connection.firstAttempt;
       await connection.client.ping();
     },
     async stop() {
@@ -41,8 +41,8 @@ export function createRedisState(options: {
   };
 }
 
-/** While Redis is away each process counts by itself. */
-function createRedisLimits({ client, tried }: RedisConnection, prefix: string): Limits {
+/** Creates the limits in Redis; while it is away, each process counts by itself. */
+function createRedisLimits({ client, firstAttempt }: RedisConnection, prefix: string): Limits {
   const limits = createLimits(
     (rate) =>
       new RateLimiterRedis({
@@ -55,7 +55,7 @@ function createRedisLimits({ client, tried }: RedisConnection, prefix: string): 
   );
   return {
     async take(key, rate) {
-      await tried;
+      await firstAttempt;
       return limits.take(key, rate);
     },
   };

@@ -4,124 +4,124 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** What kind of place a channel is. */
+/** Kind of a channel. */
 export type ChannelKind =
-  /** The one place between two users. */
+  /** The one channel between two users. */
   | 'DIRECT'
-  /** Where two strangers meet, until one of them leaves. */
+  /** A channel for two matched strangers, until one of them leaves. */
   | 'MATCH'
-  /** A named place for many. */
+  /** A named channel for many people. */
   | 'ROOM';
 
-/** A room to open. */
+/** The room to open. */
 export type CreateRoomInput = {
-  /** Makes a retry harmless: the same one gives the same room. */
+  /** Idempotency key, 1 to 128 characters: a retry with the same key returns the same room. */
   clientId?: string | null | undefined;
-  /** What it is called: 1 to 80 characters. */
+  /** Name of the room, 1 to 80 characters. */
   name: string;
-  /** Who may find it. */
+  /** Whether the room is listed and open to everybody. */
   visibility?: Visibility | null | undefined;
 };
 
-/** Who wants to try it. */
+/** The guest to create. */
 export type GuestInput = {
-  /** What this device is called in `sessions`. */
+  /** Name of this device in `sessions`. Derived from the user agent if left out. */
   device?: string | null | undefined;
-  /** For the picture alone, where the server fetches it from Gravatar. */
+  /** E-mail address, used only to find a picture if the server is configured to fetch it from Gravatar. */
   email?: string | null | undefined;
-  /** What to be called: 1 to 50 characters. */
+  /** Display name, 1 to 50 characters. */
   name: string;
 };
 
-/** Who signs in. */
+/** Credentials of a registered user. */
 export type LoginInput = {
-  /** What this device is called in `sessions`. */
+  /** Name of this device in `sessions`. Derived from the user agent if left out. */
   device?: string | null | undefined;
-  /** As given to `register`, in any case. */
+  /** E-mail address given to `register`; upper and lower case are the same. */
   email: string;
-  /** As given to `register`. */
+  /** Password given to `register`. */
   password: string;
 };
 
-/** Why a match, or a place in the queue, is over. */
+/** Reason why a match, or a place in the queue, ended. */
 export type MatchEndReason =
-  /** The viewer stayed away for too long. */
+  /** The viewer was absent for too long. */
   | 'EXPIRED'
   /** The viewer left. */
   | 'LEFT'
-  /** The partner stayed away for too long. */
+  /** The partner was absent for too long. */
   | 'PARTNER_GONE'
   /** The partner left. */
   | 'PARTNER_LEFT';
 
-/** Whom to meet. Strangers who share a tag are preferred; after a short wait anyone will do, unless `strict`. */
+/** Preferences for a partner. Strangers who share a tag are preferred; after a short wait anyone is accepted, unless `strict`. */
 export type MatchInput = {
-  /** Only somebody who shares a tag. */
+  /** Whether to accept only partners who share a tag. */
   strict?: boolean | null | undefined;
-  /** What to talk about: at most 10 tags of 1 to 30 characters, in any case. */
+  /** Topics to talk about: at most 10 tags of 1 to 30 characters; upper and lower case are the same. */
   tags?: Array<string> | null | undefined;
 };
 
-/** How far a search for a stranger has come. */
+/** Progress of a search for a stranger. */
 export type MatchStatus =
-  /** It is over. */
+  /** The match, or the wait for one, is over. */
   | 'ENDED'
-  /** Somebody was found. */
+  /** A partner was found. */
   | 'MATCHED'
-  /** In the queue. */
+  /** The viewer is in the queue. */
   | 'WAITING';
 
-/** What a member may do. */
+/** Role of a member in a room. */
 export type MemberRole =
-  /** Reads and writes. */
+  /** May read and write. */
   | 'MEMBER'
-  /** Keeps order in the room. */
+  /** May moderate the room. */
   | 'MODERATOR'
-  /** Renames and closes the room. */
+  /** May rename and close the room. */
   | 'OWNER';
 
-/** What an entry of the history tells. */
+/** Kind of an entry in a channel's history. */
 export type MessageKind =
-  /** Somebody came into a room. */
+  /** A user joined the room. */
   | 'JOINED'
-  /** Somebody left. */
+  /** A user left. */
   | 'LEFT'
-  /** Somebody was removed. */
+  /** A user was removed. */
   | 'REMOVED'
-  /** What somebody wrote. */
+  /** Written by a user. */
   | 'TEXT';
 
-/** Who is to be a user. */
+/** The account to create. */
 export type RegisterInput = {
-  /** What this device is called in `sessions`. */
+  /** Name of this device in `sessions`. Derived from the user agent if left out. */
   device?: string | null | undefined;
-  /** To sign in with; nobody else sees it. */
+  /** E-mail address to sign in with. Only the user sees it. */
   email: string;
-  /** What to be called: 1 to 50 characters. */
+  /** Display name, 1 to 50 characters. */
   name: string;
-  /** At least 8 characters. */
+  /** Password of at least 8 characters. */
   password: string;
 };
 
-/** A message to send. */
+/** The message to send. */
 export type SendInput = {
-  /** Files to attach, each named once: uploaded by the viewer for this channel. At most `limits.attachments`. */
+  /** Ids of files to attach, each once: uploaded by the viewer for this channel. At most `limits.attachments`. */
   attachmentIds?: Array<string | number> | null | undefined;
-  /** Where to. */
+  /** Id of the channel to send to. */
   channelId: string | number;
-  /** Idempotency key, unique to the author and the channel: a UUID will do. With it, sending again is harmless. */
+  /** Idempotency key, 1 to 128 characters, unique to the author and the channel, for instance a UUID. It makes a retry harmless. */
   clientId?: string | null | undefined;
-  /** The message of the same channel that it answers. */
+  /** Id of the message in the same channel that this one replies to. */
   replyToId?: string | number | null | undefined;
-  /** What to say: at most `limits.messageBytes` in UTF-8; it may be empty beside files. */
+  /** Text of the message, at most `limits.messageBytes` bytes of UTF-8. May be empty if there are attachments. */
   text?: string;
 };
 
-/** Who may find a room. */
+/** Whether a room is listed and open to everybody. */
 export type Visibility =
-  /** Known to its members alone, who invite others. Direct channels and matches always are. */
+  /** Visible to its members only; others need an invitation. Direct channels and matches are always private. */
   | 'PRIVATE'
-  /** Listed in `rooms`; anyone may join. */
+  /** Listed in `rooms`, and anyone may join. */
   | 'PUBLIC';
 
 export type ViewerPartsFragment = { id: string, name: string, avatarUrl: string, isGuest: boolean, email: string | null };

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import type { Domain } from '../../schema/domain.ts';
+import type { Config } from '../config.ts';
+import { createAccess } from '../domain/access.ts';
+import { createAccounts } from '../domain/accounts.ts';
+import { createAuth } from '../domain/auth.ts';
+import { createAvatars } from '../domain/avatars.ts';
+import { createBlocks } from '../domain/blocks.ts';
+import { createChannelList } from '../domain/channel-list.ts';
+import { createChannels } from '../domain/channels.ts';
+import { createFileUrls } from '../domain/file-urls.ts';
+import { createHistory } from '../domain/history.ts';
+import { createMatching } from '../domain/matching.ts';
+import { createMessages, maxAttachments } from '../domain/messages.ts';
+import { createModeration } from '../domain/moderation.ts';
+import { createPresence } from '../domain/presence.ts';
+import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
+import { createReceipts } from '../domain/receipts.ts';
+import { createSubmitEvent, type Submit } from '../domain/submit-event.ts';
+import { createUploadCleanup } from '../domain/upload-cleanup.ts';
+import { createUploads } from '../domain/uploads.ts';
+import { createUserCache } from '../domain/user-cache.ts';
+import type { Objects } from '../infra/objects/objects.ts';
+import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Open } from './lifecycle.ts';
+import { openLive } from './live.ts';
+import type { Ports } from './ports.ts';
+import { readSigningSecret } from './signing-secret.ts';
+
+/** Parts of the domain that replace those made here. */
+export interface DomainOverrides {
+  /** Appends an event and waits for its outcome. */
+  submit?: Submit;
+}
+
+/** Makes the domain of a gateway, one noun after another, and starts the parts that run. */
+export async function openDomain(given: {
+  config: Config;
+  logger: Logger;
+  open: Open;
+  metrics: Metrics;
+  ports: Ports;
+  overrides?: DomainOverrides;
+}) {
+  const { config, logger, open, ports, overrides = {} } = given;
+  const { database, pubsub, state, log } = ports;
+  const rateLimits = config.RATE_LIMITS === 'on' ? createRateLimits({ limits: state.limits, logger }) : noRateLimits;
+  const common = { database, pubsub, state, log, logger, rateLimits };
+  const history = createHistory({ database, maxReplay: config.MAX_REPLAY });
+  const access = createAccess(database);
+  const nodeId = randomUUID();
+  const secret = await readSigningSecret(config);
+  const publicUrl = config.PUBLIC_URL ?? '';
+
+  const auth = await open(createAuth({ ...common, secret, ttlSeconds: config.TOKEN_TTL_SECONDS }));
+  const submitted = await open(createSubmitEvent({ ...common, gatewayId: nodeId, timeoutMs: config.SEND_TIMEOUT_MS }));
+  const submit = overrides.submit ?? submitted.submit;
+  const { heads, feeds } = await openLive(given);
+  const channelList = await open(createChannelList({ ...common, heads }));
+  const blocks = await open(createBlocks(common));
+  const userCache = await open(createUserCache(common));
+  const presence = await open(
+    createPresence({ database, presence: state.presence, nodeId, leaseMs: config.PRESENCE_LEASE_MS, logger }),
+  );
+
+  const files = { ...common, objects: required(ports.objects) };
+  const uploads = createUploads({
+    ...files,
+    access,
+    urls: createFileUrls({ secret, publicUrl }),
+    bounds: {
+      file: config.MAX_UPLOAD_BYTES,
+      user: config.MAX_USER_FILES_BYTES,
+      channel: config.MAX_CHANNEL_FILES_BYTES,
+    },
+    rateLimits,
+  });
+  await open(createUploadCleanup(files));
+
+  const { ownPicture, thumbnail } = uploads;
+  const accounts = createAccounts({ ...common, auth, userCache, ownPicture, rateLimits });
+  const moderation = createModeration({ database, blocks, rateLimits });
+  const domain: Domain = {
+    accounts,
+    avatars: createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) }),
+    channels: createChannels({ database, submit, accounts, rateLimits }),
+    channelList,
+    limits: {
+      messageBytes: config.MAX_MESSAGE_BYTES,
+      uploadBytes: config.MAX_UPLOAD_BYTES,
+      attachments: maxAttachments,
+      replay: config.MAX_REPLAY,
+    },
+    matching: createMatching({
+      ...common,
+      submit,
+      moderation,
+      times: { leaseMs: config.MATCH_LEASE_MS, relaxMs: config.MATCH_RELAX_MS, absenceMs: config.MATCH_ABSENCE_MS },
+      rateLimits,
+    }),
+    messages: createMessages({
+      submit,
+      history,
+      access,
+      feeds,
+      blocks,
+      toAttach: uploads.findAttachable,
+      rateLimits,
+      maxMessageBytes: config.MAX_MESSAGE_BYTES,
+      maxReplay: config.MAX_REPLAY,
+    }),
+    moderation,
+    presence,
+    receipts: createReceipts(common),
+    uploads,
+  };
+  given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
+  return { domain, auth };
+}
+
+function required(objects: Objects | null): Objects {
+  if (objects === null) throw new Error('a gateway needs an object store');
+  return objects;
+}
+
+function gravatarOf({ GRAVATAR, DATA_DIR }: Config) {
+  return GRAVATAR === 'on' ? { directory: `${DATA_DIR}/avatars`, fetch } : null;
+}

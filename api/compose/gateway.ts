@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import type { GraphQLSchema } from 'graphql';
+import type { Domain } from '../../schema/domain.ts';
+import { type Config, paths } from '../config.ts';
+import type { Auth } from '../domain/auth.ts';
+import { createGateway, type GatewayOptions } from '../gateway/http/gateway.ts';
+import type { createHealth } from '../gateway/http/health.ts';
+import { createAudiences } from '../live/audiences.ts';
+import { createOutboxes } from '../live/outbox/outboxes.ts';
+import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics.ts';
+
+/** Everything that a gateway is made of besides its settings. */
+export interface GatewayParts {
+  schema: GraphQLSchema;
+  domain: Domain;
+  auth: Auth;
+  health: ReturnType<typeof createHealth>;
+  /** The origin that clients load pictures from directly; null where this server serves them. */
+  pictureOrigin: string | null;
+  metrics: Metrics;
+  logger: Logger;
+}
+
+/**
+ * Makes the gateway: HTTP, server-sent events and WebSockets over one port, with live delivery behind them.
+ * @param parts parts of the gateway, and options that replace those of the configuration
+ */
+export async function makeGateway(config: Config, parts: GatewayParts & Partial<GatewayOptions>) {
+  const { metrics, ...replaced } = parts;
+  const audiences = createAudiences({ metrics: metrics.audiences });
+  const outboxes = createOutboxes({
+    windowMs: config.FLUSH_WINDOW_MS,
+    socketBytes: config.MAX_SOCKET_BUFFER_BYTES,
+    nodeBytes: config.MAX_NODE_BUFFER_BYTES,
+    onOverflow: metrics.onSlowClose,
+  });
+  const gateway = createGateway({
+    audiences,
+    outboxes,
+    host: config.HOST,
+    port: config.PORT,
+    clientDir: paths.client,
+    maxConnections: config.RATE_LIMITS === 'on' ? config.MAX_CONNECTIONS : Number.POSITIVE_INFINITY,
+    maxSubscriptions: config.MAX_SUBSCRIPTIONS,
+    idleMs: config.IDLE_TIMEOUT_MS,
+    trustProxy: config.TRUST_PROXY === 'on',
+    drainMs: config.DRAIN_MS,
+    tls: await readTls(config),
+    ...replaced,
+  });
+  metrics.gauge('audiences', 'Groups of subscribers that share an execution.', audiences.size);
+  metrics.gauge('outbox_bytes', 'Bytes that clients have not read yet.', outboxes.queuedBytes);
+  metrics.gauge('connections', 'Open WebSockets.', gateway.connections);
+  return gateway;
+}
+
+async function readTls({ TLS_CERT_FILE, TLS_KEY_FILE }: Config): Promise<{ cert: string; key: string } | null> {
+  if (!TLS_CERT_FILE || !TLS_KEY_FILE) return null;
+  const [cert, key] = await Promise.all([readFile(TLS_CERT_FILE, 'utf8'), readFile(TLS_KEY_FILE, 'utf8')]);
+  return { cert, key };
+}

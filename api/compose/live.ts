@@ -1,0 +1,29 @@
+import { createFeedSource } from '../live/feed-source.ts';
+import { createFeeds } from '../live/feeds.ts';
+import { createHeads } from '../live/heads.ts';
+import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Open } from './lifecycle.ts';
+import type { Ports } from './ports.ts';
+
+/** Opens live delivery: the heads that bridges publish, and the feed of each channel that somebody here follows. */
+export async function openLive(given: { open: Open; metrics: Metrics; logger: Logger; ports: Ports }) {
+  const { open, metrics, logger } = given;
+  const { database, pubsub } = given.ports;
+  const heads = await open(createHeads({ pubsub, checkMs: 5_000, awayCheckMs: 1_000 }));
+  const feeds = await open(
+    createFeeds({
+      pubsub,
+      heads,
+      source: createFeedSource(database),
+      graceMs: 5,
+      lingerMs: 10_000,
+      ringBytes: 1_048_576,
+      logger,
+      onGapFilled: metrics.onGapFilled,
+    }),
+  );
+  metrics.gauge('feeds', 'Channels that somebody here follows.', feeds.size);
+  metrics.gauge('feed_lag', 'Changes that the slowest feed has heard of and not delivered yet.', feeds.lag);
+  return { heads, feeds };
+}

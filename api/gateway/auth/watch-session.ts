@@ -1,0 +1,43 @@
+import type { Auth, Viewer } from '../../domain/auth.ts';
+
+/** Longest delay of a Node.js timer, in milliseconds. */
+const maxDelayMs = 2 ** 31 - 1;
+/** Milliseconds between attempts while the session cannot be looked up. */
+const retryMs = 10_000;
+
+/**
+ * Watches a viewer's session until it is revoked or its newest token expires. A refresh, on any node, extends it.
+ * @param onEnd called once when the session ends
+ * @returns a function that stops watching
+ */
+export function watchSession(auth: Auth, { sessionId, expiresAt }: Viewer, onEnd: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
+  const unwatch = auth.watch(sessionId, end);
+
+  function stop(): void {
+    isOver = true;
+    clearTimeout(timer);
+    unwatch();
+  }
+
+  function end(): void {
+    if (isOver) return;
+    stop();
+    onEnd();
+  }
+
+  function checkAt(moment: number): void {
+    timer = setTimeout(check, Math.min(Math.max(moment - Date.now(), 0), maxDelayMs));
+  }
+
+  async function check(): Promise<void> {
+    const expiry = await auth.expiryOf(sessionId).catch(() => Date.now() + retryMs);
+    if (isOver) return;
+    if (expiry > Date.now()) checkAt(expiry);
+    else end();
+  }
+
+  checkAt(expiresAt);
+  return stop;
+}

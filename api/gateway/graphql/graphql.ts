@@ -1,0 +1,130 @@
+import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
+import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
+import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
+import { useAPQ as persistedQueries } from '@graphql-yoga/plugin-apq';
+import { GraphQLError, type GraphQLSchema } from 'graphql';
+import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
+import type { Context } from '../../../schema/context.ts';
+import type { Domain } from '../../../schema/domain.ts';
+import type { Auth } from '../../domain/auth.ts';
+import type { Logger } from '../../logger.ts';
+import { identify } from '../auth/identify.ts';
+import {
+  maxAliases,
+  maxBatch,
+  maxDepth,
+  maxParsedLetters,
+  maxQueryLength,
+  maxRequestBytes,
+  maxStoredLetters,
+  maxTokens,
+} from '../request-limits.ts';
+import { createContext } from './context.ts';
+import { costPlugin } from './cost.ts';
+import { createErrorMapper } from './errors.ts';
+import type { Streams } from './http-streams.ts';
+import type { RequestContext, ServerContext } from './server-context.ts';
+import { subscribe } from './subscribe.ts';
+import { createTextCache } from './text-cache.ts';
+import { useMaskedErrors } from './use-masked-errors.ts';
+
+/** Creates GraphQL over HTTP and server-sent events. WebSockets share its parsing, validation and execution. */
+export function createGraphQL(options: {
+  schema: GraphQLSchema;
+  domain: Domain;
+  auth: Auth;
+  streams: Streams;
+  logger: Logger;
+}) {
+  const { schema, domain, auth, streams, logger } = options;
+
+  return createYoga<ServerContext, Context>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    landingPage: false,
+    graphiql: false,
+    multipart: false,
+    logging: false,
+    batching: { limit: maxBatch },
+    maxRequestBodySize: maxRequestBytes,
+    // Any origin may send requests: tokens travel in a header, which a browser never adds by itself.
+    cors: { origin: '*', credentials: false, exposedHeaders: ['x-request-id'] },
+    maskedErrors: false,
+    parserAndValidationCache: {
+      documentCache: createTextCache(maxParsedLetters),
+      errorCache: createTextCache(maxParsedLetters),
+    },
+    plugins: [
+      useQueryLengthLimit,
+      maxTokensPlugin({ n: maxTokens, exposeLimits: true }),
+      maxDepthPlugin({ n: maxDepth, ignoreIntrospection: true }),
+      maxAliasesPlugin({ n: maxAliases }),
+      costPlugin,
+      persistedQueries({ store: createTextCache(maxStoredLetters) }),
+      useSharedSubscribe,
+      streams.plugin,
+      useJsonErrors,
+      useMultipart,
+      useMaskedErrors(createErrorMapper({ logger })),
+    ],
+    context: async (given) => {
+      if ('context' in given) return given.context;
+      const { req, caller } = given;
+      const { viewer, refusal } = await identify(auth, req.headers.authorization);
+      return createContext(domain, caller, viewer, refusal);
+    },
+  });
+}
+
+export type GraphQLServer = ReturnType<typeof createGraphQL>;
+
+/** Executes the events of a stream over HTTP in the same way as those over WebSockets. */
+const useSharedSubscribe: Plugin = { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };
+
+/** Rejects a query that is too long before it is parsed or cached. */
+const useQueryLengthLimit: Plugin = {
+  onParams: ({ params: { query } }) => rejectLongQuery(query),
+  onParse: ({ params: { source } }) => rejectLongQuery(typeof source === 'string' ? source : source.body),
+};
+
+function rejectLongQuery(query: unknown): void {
+  if (typeof query !== 'string' || query.length <= maxQueryLength) return;
+  const message = `The text of an operation must be at most ${maxQueryLength} characters.`;
+  throw new GraphQLError(message, { extensions: { code: 'TOO_LARGE', limit: maxQueryLength } });
+}
+
+/**
+ * Takes the parameters of a multipart request from `multipart.ts`, which reads the request while files stream in. The response
+ * to such a request is sent as a whole, so that it cannot be a subscription.
+ */
+const useMultipart: Plugin<object, ServerContext> = {
+  onRequestParse({ serverContext, setRequestParser }) {
+    const { multipart = null } = serverContext as Partial<RequestContext>;
+    if (multipart) setRequestParser(() => multipart as Promise<GraphQLParams>);
+  },
+  onSubscribe({ args, setResultAndStopExecution }) {
+    const { multipart = null } = args.contextValue as Partial<RequestContext>;
+    if (multipart) setResultAndStopExecution({ errors: [subscriptionInMultipart()] });
+  },
+};
+
+function subscriptionInMultipart(): GraphQLError {
+  const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
+  return new GraphQLError('A subscription cannot be sent as a multipart request: send it as JSON.', { extensions });
+}
+
+/** Reports malformed JSON among URL or form parameters as the client's error. */
+const useJsonErrors: Plugin<Context> = {
+  onRequestParse({ requestParser, setRequestParser }) {
+    if (requestParser === undefined) return;
+    setRequestParser(async (request) => {
+      try {
+        return await requestParser(request);
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
+        throw new GraphQLError('`variables` and `extensions` must be JSON objects.', { extensions });
+      }
+    });
+  },
+};

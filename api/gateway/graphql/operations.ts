@@ -1,0 +1,155 @@
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute,
+  type GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+} from 'graphql';
+import { getVariableValues } from 'graphql/execution/values.js';
+import type { SubscribePayload } from 'graphql-ws';
+import { isAsyncIterable } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
+import type { Context } from '../../../schema/context.ts';
+import type { Viewer } from '../../domain/auth.ts';
+import type { Audiences, Selection } from '../../live/audiences.ts';
+import type { Positioned } from '../../live/live-source.ts';
+import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
+import type { MakePayloads } from '../../live/page-loader.ts';
+import { analyse, selectionKey } from '../../live/selection.ts';
+import type { Sink } from '../../live/subscriber.ts';
+import { maxParsedLetters } from '../request-limits.ts';
+import { createMemberContext, createViewerContext } from './context.ts';
+import { rejectCostly } from './cost.ts';
+import { hasUnavailable, type MapError } from './errors.ts';
+import type { GraphQLServer } from './graphql.ts';
+import { executeEvent, mapEvents, openSource, withFreshLoaders } from './subscribe.ts';
+
+/** A parsed document with its validation errors. */
+interface ParsedDocument {
+  schema: GraphQLSchema;
+  document: DocumentNode;
+  errors: readonly GraphQLError[];
+}
+
+/** Execution arguments with the sink of live results. */
+interface Prepared extends ExecutionArgs {
+  sink: Sink;
+}
+
+/**
+ * Runs the operations of WebSockets. The plugins of HTTP parse and validate them, with the same limits; execution skips the
+ * rest of the HTTP pipeline. Audiences serve subscriptions that follow a live source.
+ * @param options.mapError maps an error to the one that the client sees
+ */
+export function createOperations(options: { graphql: GraphQLServer; audiences: Audiences; mapError: MapError }) {
+  const { graphql, audiences, mapError } = options;
+  const documents = new LRUCache<string, ParsedDocument>({
+    maxSize: maxParsedLetters,
+    sizeCalculation: (_read, text) => text.length,
+  });
+
+  function prepare(payload: SubscribePayload, context: Context, sink: Sink): Prepared | readonly GraphQLError[] {
+    const { schema, document, errors } = read(payload.query);
+    if (errors.length > 0) return errors.map((error) => mapError(error));
+    return {
+      sink,
+      schema,
+      document,
+      operationName: payload.operationName ?? null,
+      variableValues: payload.variables ?? {},
+      contextValue: context,
+    };
+  }
+
+  /** @throws GraphQLError if the text cannot be parsed; that result is not cached */
+  function read(text: string): ParsedDocument {
+    const present = documents.get(text);
+    if (present) return present;
+    const { schema, parse, validate } = graphql.getEnveloped();
+    const document = parse(text);
+    const made = { schema, document, errors: validate(schema, document) };
+    documents.set(text, made);
+    return made;
+  }
+
+  async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+    rejectCostly(args);
+    const source = await openSource(args);
+    if (!isAsyncIterable(source)) return masked(source);
+    if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
+    const kept = { ...args };
+    return mapEvents(source, async (event) => masked(await executeEvent(withFreshLoaders(kept), event)));
+  }
+
+  /** Returns the selection that an audience executes for all its subscribers; it keeps nothing of a single subscriber. */
+  function select({ source }: LiveStream<Positioned>, args: Prepared): Selection {
+    const { schema, document, operationName = null } = args;
+    const { domain, viewer } = args.contextValue as Context;
+    const sharing = analyse(schema, document, operationName);
+    const variableValues = coerce(args);
+    const contextValue = sharing.isShareable ? createMemberContext(domain, source.channelId) : args.contextValue;
+    const event = { schema, document, operationName, variableValues, contextValue };
+    return { key: selectionKey(sharing, variableValues, viewer?.sessionId ?? ''), make: () => makeWith(event) };
+  }
+
+  function makeWith(args: ExecutionArgs): MakePayloads<unknown> {
+    const { domain } = args.contextValue as Context;
+    return async (items, viewer) => {
+      const own = viewer
+        ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) }
+        : withFreshLoaders(args);
+      const results = await Promise.all(items.map((item) => executeEvent(own, item)));
+      if (results.some(({ errors }) => hasUnavailable(errors))) return null;
+      return results.map((result) => Buffer.from(JSON.stringify(masked(result))));
+    };
+  }
+
+  function masked(result: ExecutionResult): ExecutionResult {
+    return result.errors ? { ...result, errors: result.errors.map((error) => mapError(error)) } : result;
+  }
+
+  return {
+    /**
+     * Parses and validates an operation.
+     * @param sink destination of live results
+     * @returns its errors, or the arguments for `execute` and `subscribe`
+     */
+    prepare(payload: SubscribePayload, context: Context, sink: Sink): Prepared | readonly GraphQLError[] {
+      try {
+        return prepare(payload, context, sink);
+      } catch (error) {
+        return [mapError(error)];
+      }
+    },
+    async execute(args: ExecutionArgs): Promise<ExecutionResult> {
+      try {
+        rejectCostly(args);
+        return masked(await execute(args));
+      } catch (error) {
+        return { errors: [mapError(error)] };
+      }
+    },
+    async subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+      try {
+        return await subscribe(args as Prepared);
+      } catch (error) {
+        return { errors: [mapError(error)] };
+      } finally {
+        forget(args);
+      }
+    },
+  };
+}
+
+/** graphql-ws keeps the arguments for as long as a subscription lasts: this frees the memory they refer to. */
+function forget(args: ExecutionArgs): void {
+  Object.assign(args, { sink: null, contextValue: null, variableValues: null });
+}
+
+/** Returns the values of the variables that the operation declares, with their defaults. */
+function coerce({ schema, document, operationName, variableValues }: ExecutionArgs): Record<string, unknown> {
+  const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
+  return getVariableValues(schema, definitions, variableValues ?? {}).coerced ?? {};
+}

@@ -1,0 +1,17 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GraphQLParams } from 'graphql-yoga';
+import type { Context } from '../../../schema/context.ts';
+import type { Caller } from '../auth/caller.ts';
+
+/** Context that Yoga gets with each operation: the HTTP request, or a context that exists already. */
+export type ServerContext = RequestContext | { context: Context };
+
+/** Context of a request over HTTP. */
+export interface RequestContext {
+  req: IncomingMessage;
+  res: ServerResponse;
+  caller: Caller;
+  requestId: string;
+  /** Parameters of a multipart request, once it was read up to its files; null for other requests. */
+  multipart: Promise<GraphQLParams | GraphQLParams[]> | null;
+}

@@ -1,0 +1,67 @@
+import type { ServerResponse } from 'node:http';
+import type { Handler } from './handler.ts';
+
+/** Rejects if a service does not respond. */
+export type ReadyCheck = () => Promise<void>;
+
+/** Milliseconds after which a check that has not resolved counts as failed. */
+const checkMs = 2_000;
+
+/**
+ * Creates the probes: `/health` succeeds while the process accepts requests, `/ready` while the services that it needs respond
+ * too, and `/metrics` returns its metrics. A stopping process is neither healthy nor ready. Load balancers use `/health`: a
+ * service that all processes lack is no reason to take every one of them out.
+ * @param options.ready checks that decide whether the process is ready, by name
+ * @param options.reported checks whose results `/ready` reports without failing
+ */
+export function createHealth(options: {
+  ready: Readonly<Record<string, ReadyCheck>>;
+  reported: Readonly<Record<string, ReadyCheck>>;
+  metrics(): Promise<{ type: string; text: string }>;
+}) {
+  let stopping = false;
+  const routes: Readonly<Record<string, Handler>> = {
+    '/health': (_request, response) => respond(response, stopping ? 'stopping' : 'ok'),
+    '/ready': async (_request, response) => {
+      const [needed, reported] = await Promise.all([runAll(options.ready), runAll(options.reported)]);
+      const isReady = !stopping && Object.values(needed).every((state) => state === 'ok');
+      const ports = { ...needed, ...reported };
+      respond(response, stopping ? 'stopping' : isReady ? 'ok' : 'unavailable', { ports });
+    },
+    '/metrics': async (_request, response) => {
+      const { type, text } = await options.metrics();
+      response.writeHead(200, { 'content-type': type }).end(text);
+    },
+  };
+
+  return {
+    /** Handlers of the probes, by path. */
+    routes,
+    /** Marks the process as stopping: from now on it is neither healthy nor ready. */
+    stop(): void {
+      stopping = true;
+    },
+  };
+}
+
+function respond(response: ServerResponse, status: 'ok' | 'unavailable' | 'stopping', facts: object = {}): void {
+  const headers = { 'content-type': 'application/json' };
+  response.writeHead(status === 'ok' ? 200 : 503, headers).end(JSON.stringify({ status, ...facts }));
+}
+
+async function runAll(checks: Readonly<Record<string, ReadyCheck>>): Promise<Record<string, 'ok' | 'away'>> {
+  const entries = Object.entries(checks).map(async ([name, check]) => [name, await run(check)] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+async function run(check: ReadyCheck): Promise<'ok' | 'away'> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'away'>((resolve) => {
+    timer = setTimeout(() => resolve('away'), checkMs);
+  });
+  const result = check().then(
+    () => 'ok' as const,
+    () => 'away' as const,
+  );
+  return Promise.race([result, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import sirv from 'sirv';
+import type { Handler } from './handler.ts';
+
+const securityHeaders = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+};
+
+/** Browsers apply the policy to redirects too, and pictures may redirect to the object store. */
+function contentPolicy(pictureOrigin: string | null): string {
+  const pictures = ["'self'", 'data:', ...(pictureOrigin === null ? [] : [pictureOrigin])].join(' ');
+  return `default-src 'self'; img-src ${pictures}; connect-src 'self' ws: wss:; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+}
+
+/**
+ * Serves the built web client: its page for every path without an extension, and its immutable assets.
+ * @param pictureOrigin origin from which the client also loads pictures; null: only from this server
+ */
+export function createStatic(directory: string, pictureOrigin: string | null): Handler {
+  if (!existsSync(`${directory}/index.html`)) {
+    return (_request, response) =>
+      notFound(response, 'The web client is not built: run `npm run build`. The API is at /graphql.\n');
+  }
+  const headers = { ...securityHeaders, 'content-security-policy': contentPolicy(pictureOrigin) };
+  const serve = sirv(directory, {
+    single: true,
+    etag: true,
+    gzip: true,
+    brotli: true,
+    setHeaders(response, path) {
+      const cache = path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache';
+      for (const [name, value] of Object.entries({ ...headers, 'cache-control': cache }))
+        response.setHeader(name, value);
+    },
+  });
+  return (request, response) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response, 'Not found.\n');
+    serve(request, response, () => notFound(response, 'Not found.\n'));
+  };
+}
+
+function notFound(response: ServerResponse, text: string): void {
+  response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end(text);
+}

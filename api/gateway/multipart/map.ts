@@ -1,0 +1,38 @@
+/** Path of a variable or of a value within one, such as `0.variables.input.file`. */
+const variablePath = /^(?:\d{1,2}\.)?variables(?:\.\w{1,64}){1,8}$/;
+
+/**
+ * Reads the `map` field of a multipart request.
+ * @returns the distinct paths at which it places files; none if it is not JSON, which the library rejects
+ * @throws Error if a path does not lead to a variable, or leads into another file
+ */
+export function readMapPaths(map: string): string[] {
+  const paths = parse(map).filter((path) => typeof path === 'string');
+  if (!paths.every(isSafePath)) throw new Error("Every path in 'map' must name a variable.");
+  if (paths.some((path) => paths.some((other) => path.startsWith(`${other}.`))))
+    throw new Error("A path in 'map' must not lead into another file.");
+  return [...new Set(paths)];
+}
+
+function parse(map: string): unknown[] {
+  try {
+    return Object.values(JSON.parse(map) as Record<string, unknown>).flat();
+  } catch {
+    return [];
+  }
+}
+
+/** Rejects names of inherited properties: the library would follow such a path into a prototype. */
+function isSafePath(path: string): boolean {
+  const isInherited = (name: string) => name in Object.prototype || name in Array.prototype || name in String.prototype;
+  return variablePath.test(path) && !path.split('.').some((name) => !/^\d+$/.test(name) && isInherited(name));
+}
+
+/** Replaces the value at a path; the path must exist. */
+export function replaceAt<Value>(holder: object, path: string, replace: (value: Value) => unknown): void {
+  const names = path.split('.');
+  const last = names.pop() ?? '';
+  const parent = names.reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], holder);
+  const fields = parent as Record<string, unknown>;
+  fields[last] = replace(fields[last] as Value);
+}

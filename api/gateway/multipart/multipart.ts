@@ -1,0 +1,96 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { GraphQLError } from 'graphql';
+import { type GraphQLOperation, processRequest, type Upload } from 'graphql-upload-minimal';
+import type { GraphQLParams } from 'graphql-yoga';
+import { TooLargeError } from '../../errors.ts';
+import { maxMultipartFieldBytes, maxUploadsPerRequest } from '../request-limits.ts';
+import { createFileParts } from './files.ts';
+import { guardRequest } from './guarded-request.ts';
+import { replaceAt } from './map.ts';
+
+/** Headers that a page of another origin cannot send without a CORS preflight. */
+const preflightHeaders = [
+  'authorization',
+  'apollo-require-preflight',
+  'graphql-require-preflight',
+  'x-apollo-operation-name',
+];
+
+/** Tells whether a request has a multipart form as its body. */
+export function isMultipart({ headers }: IncomingMessage): boolean {
+  return /^multipart\/form-data\b/i.test(headers['content-type'] ?? '');
+}
+
+/** Returns the maximum size of a multipart request, in bytes. */
+export function maxMultipartBytes(maxFileBytes: number): number {
+  return (maxFileBytes + maxMultipartFieldBytes) * maxUploadsPerRequest;
+}
+
+/** Returns the headers of a request without those that describe its body. */
+export function headersWithoutBody({ headers }: IncomingMessage): Record<string, string> {
+  const kept = Object.entries(headers).filter(
+    ([name]) => !/^(?:content-|transfer-encoding|connection|expect)/.test(name),
+  );
+  return Object.fromEntries(kept.map(([name, value]) => [name, String(value)]));
+}
+
+/**
+ * Reads a GraphQL multipart request (github.com/jaydenseric/graphql-multipart-request-spec) up to its files, which are
+ * streamed to the resolvers.
+ * @param maxFileBytes maximum size of one file; above it, the stream fails with TooLargeError
+ * @throws GraphQLError with status 400 for a malformed request, and 413 for one that is too large
+ */
+export async function readMultipart(
+  request: IncomingMessage,
+  response: ServerResponse,
+  maxFileBytes: number,
+): Promise<GraphQLParams | GraphQLParams[]> {
+  requirePreflight(request);
+  rejectOversized(request, maxFileBytes);
+  const limits = {
+    maxFieldSize: maxMultipartFieldBytes,
+    maxFiles: maxUploadsPerRequest,
+    maxFileSize: maxFileBytes + 1,
+  };
+  const files = createFileParts(maxFileBytes);
+  const guarded = guardRequest(request, files);
+  try {
+    const operations = await processRequest(guarded.request, response, limits);
+    for (const path of guarded.paths()) replaceAt(operations, path, (upload: Upload) => files.toFilePart(upload));
+    return toParams(operations);
+  } catch (error) {
+    throw toGraphQLError(error, maxFileBytes);
+  }
+}
+
+function requirePreflight({ headers }: IncomingMessage): void {
+  if (preflightHeaders.some((name) => headers[name] !== undefined)) return;
+  const message =
+    'A multipart request must have one of these headers, which protect against cross-site request forgery: Authorization, Apollo-Require-Preflight, GraphQL-Require-Preflight.';
+  throw requestError(message, 'BAD_REQUEST', 400);
+}
+
+/** Rejects a request that is too large for any number of files, before it is read. */
+function rejectOversized({ headers }: IncomingMessage, maxFileBytes: number): void {
+  if (Number(headers['content-length'] ?? 0) > maxMultipartBytes(maxFileBytes)) throw tooLarge(maxFileBytes);
+}
+
+function toParams(operations: GraphQLOperation | GraphQLOperation[]): GraphQLParams | GraphQLParams[] {
+  return operations as GraphQLParams | GraphQLParams[];
+}
+
+function toGraphQLError(error: unknown, maxFileBytes: number): unknown {
+  if (error instanceof GraphQLError || !(error instanceof Error)) return error;
+  if (error instanceof TooLargeError) return requestError(error.message, error.code, 413, error.extensions);
+  if ('status' in error && error.status === 413) return tooLarge(maxFileBytes);
+  return requestError(error.message, 'BAD_REQUEST', 400);
+}
+
+function tooLarge(limit: number): GraphQLError {
+  const message = `A file must not exceed ${limit} bytes, and a request may have at most ${maxUploadsPerRequest} files.`;
+  return requestError(message, 'TOO_LARGE', 413, { limit });
+}
+
+function requestError(message: string, code: string, status: number, more: object = {}): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, ...more, http: { status } } });
+}

@@ -1,0 +1,41 @@
+/** Maximum size of one HTTP request without files, in bytes. */
+export const maxRequestBytes = 1_048_576;
+
+/** Maximum number of operations in one batched HTTP request. */
+export const maxBatch = 10;
+
+/** Maximum length of an operation's text, in UTF-16 code units. */
+export const maxQueryLength = 65_536;
+
+/** Maximum size of one WebSocket message, in bytes: an operation with its variables. */
+export const maxSocketMessageBytes = 131_072;
+
+/** Maximum number of objects that an operation may return, estimated from its page sizes. */
+export const maxObjects = 5_000;
+
+/** Maximum total length of the operations in a cache of parsed documents, in UTF-16 code units. */
+export const maxParsedLetters = 1_048_576;
+
+/** Maximum depth of an operation's fields, fragments included. Introspection is not limited. */
+export const maxDepth = 12;
+
+/** Maximum number of aliases in an operation. */
+export const maxAliases = 30;
+
+/** Maximum number of lexical tokens in an operation's text. */
+export const maxTokens = 2_000;
+
+/** Maximum total length of the automatically persisted queries, in UTF-16 code units. */
+export const maxStoredLetters = 4_194_304;
+
+/** Maximum size of `operations` and of `map` in a multipart request, in bytes. */
+export const maxMultipartFieldBytes = 131_072;
+
+/** Maximum number of files in a multipart request. */
+export const maxUploadsPerRequest = 10;
+
+/** Minimum rate at which a client must send a request, in bytes per second. */
+export const slowestBytesPerSecond = 16_384;
+
+/** Number of fields in a multipart request that are not files: `operations` and `map`. */
+export const maxMultipartFields = 2;

@@ -1,0 +1,72 @@
+import type { WebSocket } from 'ws';
+import type { Viewer } from '../../domain/auth.ts';
+import { encodeText } from '../../live/frames.ts';
+import type { Outbox } from '../../live/outbox/outboxes.ts';
+import type { Caller } from '../auth/caller.ts';
+
+/** State of a running operation. */
+interface Operation {
+  /** Settles once the server has finished the operation. */
+  ended: Promise<void>;
+  /** Results of a subscription, once it has started. */
+  stream: AsyncIterable<unknown> | null;
+  /** Whether the client has sent `complete` for it. */
+  isCompleted: boolean;
+}
+
+/** State of an open WebSocket. */
+export interface Connection {
+  socket: WebSocket;
+  /** Queue of everything sent over the socket except pings and the close frame. */
+  outbox: Outbox;
+  caller: Caller;
+  viewer: Viewer | null;
+  /** Run once when the connection ends, even if the peer has not acknowledged the close. */
+  cleanups: (() => void)[];
+  /** Operations by id, until the server has finished them. */
+  running: Map<string, Operation>;
+  /** Bytes of messages that wait because they reuse the id of an operation that has not finished. */
+  heldBytes: number;
+  /** Number of pings since the peer's last sign of life. */
+  silentPings: number;
+  /** Bytes that the peer has certainly read, of those written to the socket. */
+  readBytes: number;
+  /** Whether written bytes were still buffered at the last ping. */
+  wasBlocked: boolean;
+}
+
+/** Close codes of graphql-transport-ws and of the contract. */
+export const closeCodes = { tryAgainLater: 1013, restarting: 1012, badToken: 4403, internal: 4500 };
+/** A close frame holds 123 bytes of reason (RFC 6455, 5.5), and a character takes up to three. */
+const maxReasonLength = 41;
+
+/** Sends a message. Awaiting the result makes the sender go at the pace of its reader. */
+export function send({ outbox }: Connection, message: string): Promise<void> | undefined {
+  return outbox.send(encodeText(message), 'response');
+}
+
+/** Closes a socket after everything that is queued for it. */
+export function close(connection: Connection, code: number, reason: string): void {
+  connection.outbox.end();
+  connection.socket.close(code, reason.slice(0, maxReasonLength));
+  end(connection);
+}
+
+/** Closes a socket whose peer does not read, and drops its queue: the client resumes from its last position. */
+export function closeStalled(connection: Connection): void {
+  connection.outbox.discard();
+  close(connection, closeCodes.tryAgainLater, 'Read faster');
+}
+
+/** Ends a connection at once and drops the bytes that its socket has buffered. */
+export function terminate(connection: Connection): void {
+  end(connection);
+  connection.socket.terminate();
+}
+
+/** Ends every operation of a connection and runs its cleanups. */
+export function end({ outbox, cleanups, running }: Connection): void {
+  outbox.discard();
+  for (const cleanup of cleanups.splice(0)) cleanup();
+  for (const { stream } of running.values()) void stream?.[Symbol.asyncIterator]().return?.();
+}

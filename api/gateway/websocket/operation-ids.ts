@@ -1,0 +1,54 @@
+import { maxSocketMessageBytes } from '../request-limits.ts';
+import { type Connection, close, closeCodes } from './connection.ts';
+
+/** A message of graphql-transport-ws. */
+export interface Message {
+  /** The parsed JSON, or the text if it is not JSON. */
+  content: unknown;
+  type: unknown;
+  /** Id of the message's operation; empty if it has none. */
+  id: string;
+  /** Size of the message. */
+  bytes: number;
+}
+
+/** Parses a message. graphql-ws rejects malformed ones. */
+export function readMessage(data: Buffer): Message {
+  const text = String(data);
+  const bytes = data.length;
+  try {
+    const content = JSON.parse(text);
+    return { content, type: content.type, id: String(content.id ?? ''), bytes };
+  } catch {
+    return { content: text, type: null, id: '', bytes };
+  }
+}
+
+/**
+ * Whether a message must wait because its operation id is still in use. The protocol lets a client reuse an id right after
+ * `complete`, but graphql-ws would mistake the end of the first operation for that of the second.
+ */
+export function mustWait({ running }: Connection, { id }: Message): boolean {
+  return running.get(id)?.isCompleted ?? false;
+}
+
+/** Resolves when the operation that a message waits for has ended. Closes the socket if too many bytes wait. */
+export async function waitForEnd(connection: Connection, { id, bytes }: Message): Promise<void> {
+  if (connection.heldBytes > maxSocketMessageBytes) close(connection, closeCodes.tryAgainLater, 'Too many messages');
+  connection.heldBytes += bytes;
+  await connection.running.get(id)?.ended.catch(() => {});
+  connection.heldBytes -= bytes;
+}
+
+/**
+ * Tracks the operations of a connection by its messages.
+ * @param handled settles when the message and all its results are handled
+ * @returns whether the message started an operation, which the caller removes once `handled` settles
+ */
+export function track({ running }: Connection, { id, type }: Message, handled: Promise<void>): boolean {
+  const operation = running.get(id);
+  if (operation && type === 'complete') operation.isCompleted = true;
+  if (operation || type !== 'subscribe') return false;
+  running.set(id, { ended: handled, stream: null, isCompleted: false });
+  return true;
+}

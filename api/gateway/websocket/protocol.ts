@@ -1,0 +1,94 @@
+import { GraphQLError, getOperationAST } from 'graphql';
+import { makeServer, type Server } from 'graphql-ws';
+import type { Domain } from '../../../schema/domain.ts';
+import type { Auth, Viewer } from '../../domain/auth.ts';
+import { UnauthenticatedError } from '../../errors.ts';
+import type { Audiences } from '../../live/audiences.ts';
+import type { Logger } from '../../logger.ts';
+import { bearerToken } from '../auth/identify.ts';
+import { watchSession } from '../auth/watch-session.ts';
+import { createContext } from '../graphql/context.ts';
+import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
+import type { GraphQLServer } from '../graphql/graphql.ts';
+import { createOperations } from '../graphql/operations.ts';
+import { type Connection, close, closeCodes } from './connection.ts';
+
+/**
+ * Speaks the protocol graphql-transport-ws over our connections, by the library graphql-ws.
+ * @param options.maxSubscriptions maximum number of concurrent operations per socket; further ones fail with RATE_LIMITED
+ */
+export function createProtocol(options: {
+  graphql: GraphQLServer;
+  domain: Domain;
+  auth: Auth;
+  audiences: Audiences;
+  maxSubscriptions: number;
+  logger: Logger;
+}): Server<Connection> {
+  const { graphql, domain, auth, audiences, maxSubscriptions, logger } = options;
+  const mapError = createErrorMapper({ logger });
+  const operations = createOperations({ graphql, audiences, mapError });
+
+  /** Attaches the viewer to the connection until the session ends. */
+  function attach(connection: Connection, viewer: Viewer): void {
+    if (connection.socket.readyState !== connection.socket.OPEN) return;
+    connection.viewer = viewer;
+    const refuse = () => close(connection, closeCodes.badToken, 'Forbidden');
+    connection.cleanups.push(watchSession(auth, viewer, refuse), domain.presence.connected(viewer.userId));
+  }
+
+  return makeServer<Record<string, unknown>, Connection>({
+    async onConnect(connecting) {
+      const { connectionParams, extra } = connecting;
+      const token = tokenOf(connectionParams);
+      // graphql-ws keeps the payload, with the token, for as long as the connection lasts.
+      Object.assign(connecting, { connectionParams: null });
+      if (token === null) return true;
+      try {
+        attach(extra, await auth.authenticate(token));
+        return true;
+      } catch (error) {
+        if (error instanceof UnauthenticatedError) return false;
+        throw error;
+      }
+    },
+    async onSubscribe({ extra }, id, payload) {
+      if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
+      const sink = { outbox: extra.outbox, idJson: JSON.stringify(id), viewer: extra.viewer };
+      const prepared = operations.prepare(payload, createContext(domain, extra.caller, extra.viewer), sink);
+      if (!('document' in prepared)) return prepared;
+      // graphql-ws keeps the payload for as long as the operation runs.
+      Object.assign(payload, { query: '', variables: null, extensions: null });
+      return prepared;
+    },
+    execute: (args) => operations.execute(args),
+    subscribe: (args) => operations.subscribe(args),
+    onOperation({ extra }, id, _payload, _args, result) {
+      const operation = extra.running.get(id);
+      if (operation && Symbol.asyncIterator in result) operation.stream = result;
+    },
+    onNext({ extra }, _id, _payload, { document, operationName }, { errors }) {
+      const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription';
+      if (isSubscription && hasUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
+    },
+    onError({ extra }, _id, _payload, errors) {
+      if (hasUnavailable(errors)) close(extra, closeCodes.tryAgainLater, 'Try again later');
+      return errors.map((error) => mapError(error).toJSON());
+    },
+  });
+}
+
+/** Returns the token of a `connection_init` payload: `authorization: "Bearer …"`, the key in any case, or `token`. */
+function tokenOf(parameters: Record<string, unknown> | undefined): string | null {
+  for (const [key, value] of Object.entries(parameters ?? {})) {
+    if (value === null) continue;
+    if (key.toLowerCase() === 'authorization') return bearerToken(value) ?? String(value);
+    if (key === 'token') return String(value);
+  }
+  return null;
+}
+
+function tooManySubscriptions(limit: number): GraphQLError {
+  const message = `A connection can run at most ${limit} operations at once: complete some of them first.`;
+  return new GraphQLError(message, { extensions: { code: 'RATE_LIMITED', retryAfterMs: 1_000 } });
+}

@@ -1,0 +1,159 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Domain } from '../../../schema/domain.ts';
+import type { Auth } from '../../domain/auth.ts';
+import type { Audiences } from '../../live/audiences.ts';
+import { encodePong } from '../../live/frames.ts';
+import type { Outboxes } from '../../live/outbox/outboxes.ts';
+import type { Logger } from '../../logger.ts';
+import type { Caller } from '../auth/caller.ts';
+import { isUnavailable } from '../graphql/errors.ts';
+import type { GraphQLServer } from '../graphql/graphql.ts';
+import { maxSocketMessageBytes } from '../request-limits.ts';
+import { type Connection, close, closeCodes, closeStalled, end, send, terminate } from './connection.ts';
+import { onDrain, onPong, ping, pingMs } from './liveness.ts';
+import { type Message, mustWait, readMessage, track, waitForEnd } from './operation-ids.ts';
+import { createProtocol } from './protocol.ts';
+
+/** Milliseconds that a peer has to read the queued bytes and to acknowledge a close. */
+const closeTimeoutMs = 30_000;
+/** Milliseconds over which sockets are closed when the node stops, so that not all clients reconnect at once. */
+const shutdownSpreadMs = 500;
+
+/** Resolves when a message and all its results are handled. */
+type HandleMessage = (data: string) => Promise<void>;
+
+/**
+ * Creates GraphQL over WebSocket: graphql-ws speaks the protocol, over our own sockets and outboxes.
+ * @param options.maxConnections maximum number of sockets on this node; further ones are closed with 1013
+ * @param options.maxSubscriptions maximum number of concurrent operations per socket; further ones fail with RATE_LIMITED
+ */
+export function createWebSockets(options: {
+  graphql: GraphQLServer;
+  domain: Domain;
+  auth: Auth;
+  audiences: Audiences;
+  outboxes: Outboxes;
+  maxConnections: number;
+  maxSubscriptions: number;
+  logger: Logger;
+}) {
+  const { outboxes, maxConnections, logger } = options;
+  const connections = new Set<Connection>();
+  const protocol = createProtocol(options);
+  const settings = {
+    noServer: true,
+    maxPayload: maxSocketMessageBytes,
+    closeTimeout: closeTimeoutMs,
+    perMessageDeflate: false,
+    autoPong: false,
+    handleProtocols: (protocols: Set<string>) =>
+      protocols.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) ? GRAPHQL_TRANSPORT_WS_PROTOCOL : false,
+  } as const;
+  const server = new WebSocketServer(settings);
+  let stopping = false;
+  let pings: NodeJS.Timeout | undefined;
+
+  function open(socket: WebSocket, duplex: Duplex, caller: Caller): void {
+    socket.on('error', (error) => logger.debug({ error }, 'a socket failed'));
+    if (stopping || connections.size >= maxConnections) {
+      socket.close(closeCodes.tryAgainLater, 'Try again later');
+      return;
+    }
+    const connection = createConnection(socket, duplex, caller);
+    connections.add(connection);
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: (message) => send(connection, message),
+        close: (code, reason) => close(connection, code ?? closeCodes.internal, reason ?? ''),
+        onMessage: (handle) =>
+          socket.on('message', (data: Buffer) => {
+            if (socket.readyState === socket.OPEN) void receive(connection, handle, readMessage(data));
+          }),
+      },
+      connection,
+    );
+    connection.cleanups.push(() =>
+      closed().catch((error: unknown) => logger.error({ error }, 'a socket did not end cleanly')),
+    );
+    socket.on('ping', (data) => void connection.outbox.send(encodePong(data), 'response'));
+    socket.on('pong', (data) => onPong(connection, data));
+    socket.once('close', () => {
+      connections.delete(connection);
+      end(connection);
+    });
+  }
+
+  function createConnection(socket: WebSocket, duplex: Duplex, caller: Caller): Connection {
+    const outbox = outboxes.open(duplex, {
+      onDrained: () => onDrain(connection),
+      onOverflow: (isNodeFull) => (isNodeFull && outbox.isBlocked() ? terminate(connection) : closeStalled(connection)),
+    });
+    const connection: Connection = {
+      socket,
+      outbox,
+      caller,
+      viewer: null,
+      cleanups: [],
+      running: new Map(),
+      heldBytes: 0,
+      silentPings: 0,
+      readBytes: 0,
+      wasBlocked: false,
+    };
+    return connection;
+  }
+
+  async function receive(connection: Connection, handle: HandleMessage, message: Message): Promise<void> {
+    let isOperation = false;
+    try {
+      while (mustWait(connection, message)) await waitForEnd(connection, message);
+      if (connection.socket.readyState !== connection.socket.OPEN) return;
+      // graphql-ws accepts a parsed message too, which saves parsing it twice.
+      const handled = handle(message.content as string);
+      isOperation = track(connection, message, handled);
+      await handled;
+    } catch (error) {
+      if (isUnavailable(error)) return close(connection, closeCodes.tryAgainLater, 'Try again later');
+      logger.error({ error }, 'a message of a socket could not be handled');
+      close(connection, closeCodes.internal, 'Internal server error');
+    } finally {
+      if (isOperation) connection.running.delete(message.id);
+    }
+  }
+
+  return {
+    /** Number of open sockets. */
+    size: () => connections.size,
+    /** Accepts an HTTP upgrade. */
+    upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer, caller: Caller): void {
+      server.handleUpgrade(request, duplex, head, (socket) => open(socket, duplex, caller));
+    },
+    start(): void {
+      pings = setInterval(() => connections.forEach(ping), pingMs);
+    },
+    /** Closes every socket with 1012, spread over half a second, and resolves when all have ended. */
+    async stop(): Promise<void> {
+      stopping = true;
+      clearInterval(pings);
+      await Promise.all(
+        [...connections].map((connection, n, all) => closeSoon(connection, (n / all.length) * shutdownSpreadMs)),
+      );
+      // Sockets that were rejected with 1013 and whose peers keep them open.
+      for (const socket of server.clients) socket.terminate();
+      server.close();
+    },
+  };
+}
+
+function closeSoon(connection: Connection, delayMs: number): Promise<void> {
+  const { socket } = connection;
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+    setTimeout(() => close(connection, closeCodes.restarting, 'Service restart'), delayMs);
+    setTimeout(() => socket.terminate(), delayMs + shutdownSpreadMs * 2);
+  });
+}

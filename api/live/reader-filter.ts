@@ -1,0 +1,31 @@
+import type { Positioned, Reader } from './live-source.ts';
+
+/** The part of some items that one reader gets. */
+interface Filtered<Item> {
+  /** Payloads of the items before an error, without those that the reader skips. */
+  payloads: readonly Buffer[];
+  /** The items among them whose payloads must be made for this reader alone. */
+  alone: readonly Item[];
+  /** The error that ends the reader's stream. */
+  error?: Error;
+}
+
+/**
+ * Returns the part of some items that a reader gets. If it gets all of them, `payloads` is returned as it is.
+ * @param subscriber the reader, and the position up to which it has everything
+ * @param payloads one for each item
+ */
+export function filterForReader<Item extends Positioned>(
+  { reader, position }: { reader: Reader<Item>; position: number },
+  items: readonly Item[],
+  payloads: readonly Buffer[],
+): Filtered<Item> {
+  const verdicts = items.map((item) => (item.position <= position ? 'skip' : reader.judge(item)));
+  if (verdicts.every((verdict) => verdict === null)) return { payloads, alone: [] };
+  const end = verdicts.findIndex((verdict) => verdict instanceof Error);
+  const error = verdicts[end];
+  const isIncluded = (n: number) => verdicts[n] !== 'skip' && (end < 0 || n < end);
+  const included = payloads.filter((_, n) => isIncluded(n));
+  const alone = items.filter((_, n) => isIncluded(n) && verdicts[n] === 'alone');
+  return error instanceof Error ? { payloads: included, alone, error } : { payloads: included, alone };
+}

@@ -1,0 +1,37 @@
+import type { Accounts } from '../api/domain/accounts.ts';
+import type { Avatars } from '../api/domain/avatars.ts';
+import type { ChannelList } from '../api/domain/channel-list.ts';
+import type { Channels } from '../api/domain/channels.ts';
+import type { Matching } from '../api/domain/matching.ts';
+import type { Messages } from '../api/domain/messages.ts';
+import type { Moderation } from '../api/domain/moderation.ts';
+import type { PresenceDomain } from '../api/domain/presence.ts';
+import type { Receipts } from '../api/domain/receipts.ts';
+import type { Uploads } from '../api/domain/uploads.ts';
+
+/** Bounds of this server that a client should know. */
+export interface LimitValues {
+  /** Maximum bytes of UTF-8 in a message's text. */
+  messageBytes: number;
+  /** Maximum bytes of one file. */
+  uploadBytes: number;
+  /** Maximum number of files per message. */
+  attachments: number;
+  /** Maximum number of changes that a subscription replays. */
+  replay: number;
+}
+
+/** The domain, by noun. The composition root (`api/compose/domain.ts`) makes it. */
+export interface Domain {
+  accounts: Accounts;
+  avatars: Avatars;
+  channels: Channels;
+  channelList: ChannelList;
+  limits: LimitValues;
+  matching: Matching;
+  messages: Messages;
+  moderation: Moderation;
+  presence: PresenceDomain;
+  receipts: Receipts;
+  uploads: Uploads;
+}
