@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import pg from 'pg';
+import { ignore } from '../../ignore.ts';
 import type { SqlDatabase } from './database.ts';
 import { lockDirectory } from './lock.ts';
 import { createDatabaseDirectory } from './pglite-directory.ts';
@@ -42,17 +43,17 @@ async function openDatabase(
   directory: string | undefined,
   migrations: string,
   unlock: () => Promise<void>,
-): Promise<Database> {
+): Promise<SqlDatabase> {
   const thread = createPgliteThread(directory);
   const pool = new pg.Pool({ stream: thread.connect, ...settings, onConnect: openSession });
-  pool.on('error', () => {});
+  pool.on('error', ignore);
   const database = createPooledDatabase(pool, async () => {
     clearInterval(maintenance);
     await thread.stop();
     await unlock();
   });
   // The next round retries after a failure.
-  const maintenance = setInterval(() => runMaintenance(database.query).catch(() => {}), maintenanceMs);
+  const maintenance = setInterval(() => runMaintenance(database.query).catch(ignore), maintenanceMs);
   try {
     await applyMigrations(pool, migrations);
   } catch (error) {
