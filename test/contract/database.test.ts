@@ -8,8 +8,8 @@ import { paths } from '../../api/config.ts';
 import type { SqlDatabase, TextQuery } from '../../api/infra/database/database.ts';
 import { MigrationChangedError, type MigrationSession, migrate } from '../../api/infra/database/migrate.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
-import { createPgliteThread } from '../../api/infra/database/pglite-thread.ts';
 import { runMaintenance } from '../../api/infra/database/pglite-maintenance.ts';
+import { createPgliteThread } from '../../api/infra/database/pglite-thread.ts';
 import { describeDatabase } from './database.ts';
 
 describeDatabase('in this process', () => createPgliteDatabase({ migrations: paths.migrations }));
