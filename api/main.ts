@@ -1,13 +1,13 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --enable-source-maps --max-semi-space-size=32
 import { createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { DatabaseUnavailableError, DataInUseError } from './infra/database/database.ts';
-import { createLogger, type Logger } from './logger.ts';
+import { createLogger, type Logger, openPrettyOutput } from './logger.ts';
 
 /** Runs the process: one line says where to go, SIGINT and SIGTERM end it cleanly, a second one at once. */
 async function main(): Promise<void> {
   const config = readConfig();
-  const logger = createLogger(config.LOG_LEVEL);
+  const logger = createLogger(config.LOG_LEVEL, await openPrettyOutput());
   process.on('uncaughtException', (error) => {
     logger.error({ error }, 'the process cannot go on');
     process.exit(1);
@@ -49,7 +49,7 @@ main().catch((error: unknown) => {
   process.exit(1);
 });
 
-/** What keeps the process from starting, in words where it is something that the reader can put right. */
+/** Returns the reason why the process cannot start: a plain message for faults that the reader can fix, else a stack trace. */
 function explain(error: unknown): string {
   if (
     [ConfigError, DataInUseError, DatabaseUnavailableError].some((kind) => error instanceof kind) &&
@@ -57,7 +57,7 @@ function explain(error: unknown): string {
   )
     return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `${error.message}. Stop what listens there, or set PORT to another port (0: any that is free).`;
+    return `${error.message}. Stop the process that listens there, or set PORT to another port (0 picks a free one).`;
   }
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

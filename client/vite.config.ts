@@ -1,8 +1,9 @@
 import react from '@vitejs/plugin-react';
-import { defineConfig } from 'vite';
+import { defineConfig, loadEnv } from 'vite';
 
-/** URL of the API for the development server: the gateway that `npm run dev` starts. */
-const gateway = 'http://localhost:4000';
+/** URL of the gateway of `npm run dev`: its `PORT` comes from the environment or from `.env`, as in the server. */
+const { PORT = '4000' } = loadEnv('development', `${import.meta.dirname}/..`, 'PORT');
+const gateway = `http://localhost:${PORT}`;
 
 export default defineConfig({
   root: import.meta.dirname,

@@ -88,7 +88,6 @@ async function openObjects(config: Config, logger: Logger): Promise<Objects> {
     publicEndpoint: config.S3_PUBLIC_ENDPOINT,
     bucket: config.S3_BUCKET,
     directory: `${config.DATA_DIR}/incoming`,
-    requestTimeoutMs: 60_000,
     region: config.S3_REGION,
     accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
     secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',

@@ -2,6 +2,7 @@ import { batched } from '../batched.ts';
 import { ForbiddenError } from '../errors.ts';
 import type { Entry, Rejection } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { selectAccess } from './access-statements.ts';
 import { type ChannelFacts, isPublicRoom, type MemberFacts, mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
@@ -34,10 +35,10 @@ export interface ReaderFacts {
  */
 export function createAccess({ query }: Pick<Database, 'query'>) {
   const read = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) =>
-    query<ChannelAccess>(
-      `SELECT ${accessColumns('w.user_id')} FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w(id, user_id, n) ORDER BY n`,
-      [pairs.map(([channelId]) => channelId), pairs.map(([, userId]) => userId)],
-    ),
+    query(selectAccess, {
+      channelIds: pairs.map(([channelId]) => channelId),
+      userIds: pairs.map(([, userId]) => userId),
+    }),
   );
 
   return {
@@ -86,16 +87,6 @@ export function createAccess({ query }: Pick<Database, 'query'>) {
 }
 
 export type Access = ReturnType<typeof createAccess>;
-
-/**
- * Returns SQL for the columns of `ChannelAccess`, of channel `w.id`, to be read in one snapshot with other data.
- * @param userId an SQL expression: a parameter or a column
- */
-export const accessColumns = (userId: string) => `
-  (SELECT jsonb_build_object('kind', c.kind, 'visibility', c.visibility, 'closedAt', c.closed_at, 'position', c.position,
-    'trimmedPosition', c.trimmed_position) FROM channel c WHERE c.id = w.id) AS channel,
-  (SELECT jsonb_build_object('role', m.role, 'state', m.state, 'revision', m.revision)
-    FROM member m WHERE m.channel_id = w.id AND m.user_id = ${userId}) AS member`;
 
 /**
  * Returns the channel when the user may read its history.

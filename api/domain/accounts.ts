@@ -1,6 +1,8 @@
 import type { User } from '../../prisma/generated/client.ts';
 import { BadUserInputError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { nullable, text, uuid } from '../infra/database/types.ts';
 import { nameProblems, normaliseName, passwordProblems } from './account-input.ts';
 import type { Auth, Viewer } from './auth.ts';
 import { createPasswords } from './passwords.ts';
@@ -18,7 +20,7 @@ const passwordRate = { points: 10, windowMs: 60_000 };
 export function createAccounts(options: {
   database: Database;
   auth: Auth;
-  userCache: Pick<UserCache, 'of' | 'tell'>;
+  userCache: Pick<UserCache, 'getMany' | 'publishChange'>;
   /** Returns an upload that the viewer may use as a picture; null when there is none with that id. */
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;
@@ -36,7 +38,7 @@ export function createAccounts(options: {
     ...signIn,
 
     /** Returns users by their ids, from the cache that live delivery uses. */
-    authors: userCache.of,
+    authors: userCache.getMany,
 
     refresh: sessions.refresh,
     sessions: sessions.list,
@@ -58,7 +60,7 @@ export function createAccounts(options: {
       const data = { ...(name === null ? {} : { name }), ...(avatarId === null ? {} : { avatarId }) };
       const user = await prisma.user.update({ where: { id: viewer.userId }, data });
       auth.forget(viewer.sessionId);
-      await userCache.tell(user.id);
+      await userCache.publishChange(user.id);
       return user;
     },
 
@@ -73,10 +75,7 @@ export function createAccounts(options: {
       if (!(await passwords.matches(passwordHash, current))) throw wrongPassword();
       const nextHash = await passwords.hash(next);
       return sessions.renewAlone(viewer, async (query) => {
-        const changed = await query(
-          'UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id',
-          [viewer.userId, passwordHash, nextHash],
-        );
+        const changed = await query(updatePassword, { userId: viewer.userId, passwordHash, nextHash });
         if (changed.length === 0) throw wrongPassword();
       });
     },
@@ -93,3 +92,10 @@ function noOwnPicture(): BadUserInputError {
 function wrongPassword(): BadUserInputError {
   return new BadUserInputError([{ path: 'current', message: 'must be your present password' }]);
 }
+
+const updatePassword = statement({
+  sql: `
+    UPDATE users SET password_hash = $nextHash WHERE id = $userId AND password_hash = $passwordHash RETURNING id`,
+  parameters: { userId: uuid, passwordHash: nullable(text), nextHash: text },
+  row: { id: uuid },
+});

@@ -1,6 +1,10 @@
 import { v5 as uuidV5 } from 'uuid';
 import type { MatchEndReason } from '../events.ts';
 import type { Database, Query } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { bool, json, uuid } from '../infra/database/types.ts';
 import type { Ticket } from '../infra/state/state.ts';
 import type { Submit } from './submit-event.ts';
 import { toUserFacts } from './user-facts.ts';
@@ -25,8 +29,6 @@ export interface MatchClaimOptions {
 
 /** Namespace of matches' channel ids, which are derived from both tickets' ids. */
 const matchNamespace = '0b0d2c1e-7f0f-4a65-8f3e-9a4f5f8f6d21';
-const claimColumns = `k.ticket_id AS "ticketId", k.user_id AS "userId", k.partner_id AS "partnerId",
-  k.channel_id AS "channelId", k.end_reason AS "endReason", EXISTS (SELECT FROM channel c WHERE c.id = k.channel_id) AS opened`;
 
 /** Rolls a claim back: one of the two is matched already or has blocked the other, or they met last. */
 class PairLapsedError extends Error {
@@ -46,19 +48,13 @@ export function createMatchClaims({ database, submit }: MatchClaimOptions) {
 
     /** Returns a user's latest claim, ongoing or ended; null when there never was one. */
     async latest(userId: string): Promise<MatchClaim | null> {
-      const [claim = null] = await query<MatchClaim>(
-        `SELECT ${claimColumns} FROM match_claim k WHERE k.user_id = $1 ORDER BY k.claimed_at DESC LIMIT 1`,
-        [userId],
-      );
+      const [claim = null] = await query(selectLatestClaim, { userId });
       return claim;
     },
 
     /** Returns a user's claim that was made with a ticket; null when there is none. */
     async byTicket(userId: string, ticketId: string): Promise<MatchClaim | null> {
-      const [claim = null] = await query<MatchClaim>(
-        `SELECT ${claimColumns} FROM match_claim k WHERE k.ticket_id = $1 AND k.user_id = $2`,
-        [ticketId, userId],
-      );
+      const [claim = null] = await query(selectClaimByTicket, { userId, ticketId });
       return claim;
     },
 
@@ -110,15 +106,34 @@ async function insertClaims(query: Query, own: Ticket, other: Ticket, channelId:
     { ticket_id: other.id, user_id: other.userId, partner_id: own.userId },
     // Everywhere in the same order, so that two claims cannot deadlock.
   ].sort((a, b) => (a.user_id < b.user_id ? -1 : 1));
-  const inserted = await query(
-    `INSERT INTO match_claim (ticket_id, user_id, partner_id, channel_id, claimed_at)
-     SELECT s.ticket_id, s.user_id, s.partner_id, $2, clock_timestamp()
-     FROM jsonb_to_recordset($1::jsonb) AS s(ticket_id uuid, user_id uuid, partner_id uuid)
-     WHERE s.partner_id IS DISTINCT FROM (SELECT k.partner_id FROM match_claim k WHERE k.user_id = s.user_id
-       ORDER BY k.claimed_at DESC LIMIT 1)
-       AND NOT EXISTS (SELECT FROM block b WHERE b.blocker_id = s.user_id AND b.blocked_id = s.partner_id)
-     ON CONFLICT DO NOTHING RETURNING 1 AS one`,
-    [JSON.stringify(sides), channelId],
-  );
+  const inserted = await query(insertSides, { sides: JSON.stringify(sides), channelId });
   if (inserted.length < sides.length) throw new PairLapsedError();
 }
+
+const claim = columns(tables.matchClaim, 'k', ['ticketId', 'userId', 'partnerId', 'channelId', 'endReason']);
+const claimList = `${claim.list}, EXISTS (SELECT FROM channel c WHERE c.id = k.channel_id) AS opened`;
+
+const selectLatestClaim = statement({
+  sql: `SELECT ${claimList} FROM match_claim k WHERE k.user_id = $userId ORDER BY k.claimed_at DESC LIMIT 1`,
+  parameters: { userId: uuid },
+  row: { ...claim.row, opened: bool },
+});
+
+const selectClaimByTicket = statement({
+  sql: `SELECT ${claimList} FROM match_claim k WHERE k.ticket_id = $ticketId AND k.user_id = $userId`,
+  parameters: { userId: uuid, ticketId: uuid },
+  row: { ...claim.row, opened: bool },
+});
+
+const insertSides = statement({
+  sql: `
+    INSERT INTO match_claim (ticket_id, user_id, partner_id, channel_id, claimed_at)
+    SELECT s.ticket_id, s.user_id, s.partner_id, $channelId, clock_timestamp()
+    FROM jsonb_to_recordset($sides) AS s(ticket_id uuid, user_id uuid, partner_id uuid)
+    WHERE s.partner_id IS DISTINCT FROM (
+        SELECT k.partner_id FROM match_claim k WHERE k.user_id = s.user_id ORDER BY k.claimed_at DESC LIMIT 1)
+      AND NOT EXISTS (SELECT FROM block b WHERE b.blocker_id = s.user_id AND b.blocked_id = s.partner_id)
+    ON CONFLICT DO NOTHING RETURNING ticket_id AS "ticketId"`,
+  parameters: { sides: json<unknown>(), channelId: uuid },
+  row: { ticketId: uuid },
+});

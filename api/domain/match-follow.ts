@@ -2,7 +2,7 @@ import { UnavailableError } from '../errors.ts';
 import { matchTopic } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Ticket } from '../infra/state/state.ts';
-import { createStream } from '../live/stream.ts';
+import { generateStream } from '../live/stream.ts';
 import type { Logger } from '../logger.ts';
 import type { MatchClaim, MatchClaims } from './match-claims.ts';
 import type { MatchLifecycle } from './match-lifecycle.ts';
@@ -37,7 +37,7 @@ export function createMatchFollow(options: {
     async open(userId: string): Promise<AsyncIterableIterator<MatchView | null>> {
       const alarm = createAlarm(leaseMs / renewalsPerLease);
       const unsubscribe = await pubsub.subscribe(matchTopic(userId), alarm.ring);
-      return createStream(
+      return generateStream(
         (signal) => changes(userId, alarm, signal),
         () => void unsubscribe(),
       );

@@ -4,14 +4,14 @@ import type { Feeds } from '../live/feeds.ts';
 import type { Reader } from '../live/live-source.ts';
 import { createLiveStream, type LiveStream } from '../live/live-stream.ts';
 import { type Access, judgeLiveEntry } from './access.ts';
-import type { Blocks, HeldBlocks } from './blocks.ts';
+import type { BlockList, Blocks } from './blocks.ts';
 import type { History } from './history.ts';
 import { requirePosition, requireReplayable } from './resume.ts';
 
 /** Parts that live streams of messages run on. */
 export interface MessageStreamOptions {
   feeds: Feeds;
-  blocks: Pick<Blocks, 'hold'>;
+  blocks: Pick<Blocks, 'acquire'>;
   history: Pick<History, 'isTooFar'>;
   access: Pick<Access, 'requireRead'>;
   /** Maximum number of changed entries that a resume may be behind. */
@@ -29,7 +29,7 @@ export function createMessageStreams({ feeds, blocks, history, access, maxReplay
     async open(userId: string, channelId: string, after: number | null): Promise<LiveStream<Entry>> {
       requirePosition(after);
       const channel = await access.requireRead(channelId, userId);
-      const blocked = await blocks.hold(userId);
+      const blocked = await blocks.acquire(userId);
       const { feed, release } = await feeds.acquire(channelId).catch((error: unknown) => {
         blocked.release();
         throw error;
@@ -60,7 +60,7 @@ export function createMessageStreams({ feeds, blocks, history, access, maxReplay
 function createReader(
   userId: string,
   { position, head }: { position: number; head: number },
-  blocked: HeldBlocks,
+  blocked: BlockList,
 ): Reader<Entry> {
   const reader = { userId, head, hasBlocked: (otherId: string) => blocked.has(otherId) };
   return { position, judge: (entry) => judgeLiveEntry(entry, reader) };

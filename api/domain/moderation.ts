@@ -1,6 +1,8 @@
 import type { User } from '../../prisma/generated/client.ts';
 import { BadUserInputError, ConflictError, NotFoundError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { int4, uuid } from '../infra/database/types.ts';
 import type { Viewer } from './auth.ts';
 import type { Blocks } from './blocks.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -13,7 +15,7 @@ const blockRate = { burst: 60, perSecond: 1 };
 /** Creates the moderation between users: blocks. */
 export function createModeration(options: {
   database: Database;
-  blocks: Pick<Blocks, 'tell'>;
+  blocks: Pick<Blocks, 'publishChange'>;
   rateLimits: RateLimits;
 }) {
   const { blocks } = options;
@@ -27,17 +29,10 @@ export function createModeration(options: {
      */
     async block(viewer: Viewer, otherId: string): Promise<User> {
       const user = await requireOther(viewer, otherId);
-      const found = await query(
-        `WITH added AS (
-           INSERT INTO block (blocker_id, blocked_id, created_at)
-           SELECT $1, $2, now() WHERE (SELECT count(*) FROM block b WHERE b.blocker_id = $1) < ${maxBlocked}
-           ON CONFLICT DO NOTHING RETURNING 1)
-         SELECT FROM added UNION ALL SELECT FROM block b WHERE b.blocker_id = $1 AND b.blocked_id = $2`,
-        [viewer.userId, otherId],
-      );
+      const found = await query(insertBlock, { blockerId: viewer.userId, blockedId: otherId, maxBlocked });
       if (found.length === 0)
         throw new ConflictError(`You have blocked ${maxBlocked} users, which is the maximum. Unblock some first.`);
-      await blocks.tell(viewer.userId);
+      await blocks.publishChange(viewer.userId);
       return user;
     },
 
@@ -45,7 +40,7 @@ export function createModeration(options: {
     async unblock(viewer: Viewer, otherId: string): Promise<User> {
       const user = await requireOther(viewer, otherId);
       await prisma.block.deleteMany({ where: { blockerId: viewer.userId, blockedId: otherId } });
-      await blocks.tell(viewer.userId);
+      await blocks.publishChange(viewer.userId);
       return user;
     },
 
@@ -69,11 +64,7 @@ export function createModeration(options: {
 
     /** Returns the ids of the users who have blocked a user, or whom the user has blocked. */
     async eitherWay(userId: string): Promise<string[]> {
-      const rows = await query<{ userId: string }>(
-        `SELECT b.blocked_id AS "userId" FROM block b WHERE b.blocker_id = $1
-         UNION SELECT b.blocker_id FROM block b WHERE b.blocked_id = $1`,
-        [userId],
-      );
+      const rows = await query(selectBlockedEitherWay, { userId });
       return rows.map((row) => row.userId);
     },
   };
@@ -88,3 +79,22 @@ export function createModeration(options: {
 }
 
 export type Moderation = ReturnType<typeof createModeration>;
+
+const insertBlock = statement({
+  sql: `
+    WITH added AS (
+      INSERT INTO block (blocker_id, blocked_id, created_at)
+      SELECT $blockerId, $blockedId, now()
+      WHERE (SELECT count(*) FROM block b WHERE b.blocker_id = $blockerId) < $maxBlocked
+      ON CONFLICT DO NOTHING RETURNING 1)
+    SELECT FROM added UNION ALL SELECT FROM block b WHERE b.blocker_id = $blockerId AND b.blocked_id = $blockedId`,
+  parameters: { blockerId: uuid, blockedId: uuid, maxBlocked: int4 },
+});
+
+const selectBlockedEitherWay = statement({
+  sql: `
+    SELECT b.blocked_id AS "userId" FROM block b WHERE b.blocker_id = $userId
+    UNION SELECT b.blocker_id FROM block b WHERE b.blocked_id = $userId`,
+  parameters: { userId: uuid },
+  row: { userId: uuid },
+});

@@ -1,6 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { UnauthenticatedError } from '../errors.ts';
 import type { Query } from '../infra/database/database.ts';
+import {
+  insertToken,
+  lockSession,
+  selectToken,
+  updateLastUsed,
+  updateNewestUsed,
+  updateUsed,
+} from './session-statements.ts';
 
 /** Milliseconds for which a used refresh token can be used again, for a client that did not get the response. */
 const graceMs = 10_000;
@@ -21,12 +29,8 @@ export function createRefreshTokens({ now }: { now: () => number }) {
     /** Issues a refresh token in place of the newest one of a session. */
     async replaceNewest(query: Query, sessionId: string): Promise<string> {
       const at = new Date(now());
-      await query('UPDATE session SET last_used_at = $2 WHERE id = $1', [sessionId, at]);
-      const [newest] = await query<{ hash: Uint8Array }>(
-        `UPDATE refresh_token SET used_at = $2 WHERE hash = (SELECT hash FROM refresh_token
-           WHERE session_id = $1 AND used_at IS NULL ORDER BY created_at DESC LIMIT 1) RETURNING hash`,
-        [sessionId, at],
-      );
+      await query(updateLastUsed, { sessionId, at });
+      const [newest] = await query(updateNewestUsed, { sessionId, at });
       return addToken(query, sessionId, newest?.hash ?? null);
     },
 
@@ -38,37 +42,23 @@ export function createRefreshTokens({ now }: { now: () => number }) {
      */
     async rotate(query: Query, refreshToken: string): Promise<Rotation> {
       const hash = digest(refreshToken);
-      const [session] = await query<{ sessionId: string; userId: string }>(
-        `SELECT s.id AS "sessionId", s.user_id AS "userId" FROM session s
-         WHERE s.id = (SELECT session_id FROM refresh_token WHERE hash = $1) AND s.revoked_at IS NULL FOR UPDATE`,
-        [hash],
-      );
+      const [session] = await query(lockSession, { hash });
       if (session === undefined) throw new UnauthenticatedError('The refresh token is not valid. Sign in again.');
       // A separate statement, so that it sees changes that were committed while the first one waited for the lock.
-      const [row] = await query<{ usedAt: Date | null; superseded: boolean }>(
-        `SELECT t.used_at AS "usedAt", EXISTS (
-           SELECT FROM refresh_token o WHERE (o.parent = t.hash OR (o.parent = t.parent AND o.hash <> t.hash))
-             AND o.used_at IS NOT NULL) AS superseded
-         FROM refresh_token t WHERE t.hash = $1`,
-        [hash],
-      );
+      const [row] = await query(selectToken, { hash });
       const usedAt = row?.usedAt ?? null;
       const isLate = usedAt !== null && now() - usedAt.getTime() > graceMs;
       if (row?.superseded || isLate) return { ...session, token: null };
-      await query('UPDATE refresh_token SET used_at = coalesce(used_at, $2) WHERE hash = $1', [hash, new Date(now())]);
-      await query('UPDATE session SET last_used_at = $2 WHERE id = $1', [session.sessionId, new Date(now())]);
+      const at = new Date(now());
+      await query(updateUsed, { hash, at });
+      await query(updateLastUsed, { sessionId: session.sessionId, at });
       return { ...session, token: await addToken(query, session.sessionId, hash) };
     },
   };
 
   async function addToken(query: Query, sessionId: string, parent: Uint8Array | null): Promise<string> {
     const token = randomBytes(32).toString('base64url');
-    await query('INSERT INTO refresh_token (hash, session_id, parent, created_at) VALUES ($1, $2, $3, $4)', [
-      digest(token),
-      sessionId,
-      parent,
-      new Date(now()),
-    ]);
+    await query(insertToken, { hash: digest(token), sessionId, parent, at: new Date(now()) });
     return token;
   }
 }

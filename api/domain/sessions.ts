@@ -4,6 +4,7 @@ import { NotFoundError, UnauthenticatedError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import type { Auth, Viewer } from './auth.ts';
 import { createRefreshTokens, type Rotation } from './refresh-tokens.ts';
+import { insertSession, updateRevoked } from './session-statements.ts';
 
 /** Tokens of a session, as a sign-in or a refresh returns them. */
 export interface SignedIn {
@@ -37,12 +38,8 @@ export function createSessions({
     async begin({ id: userId, passwordHash }: Pick<User, 'id' | 'passwordHash'>, device: string): Promise<SignedIn> {
       const sessionId = randomUUID();
       const token = await database.transaction(async (query) => {
-        const begun = await query(
-          `INSERT INTO session (id, user_id, device, created_at, last_used_at)
-           SELECT $1::uuid, id, $3::text, $4::timestamptz, $4::timestamptz FROM users
-           WHERE id = $2 AND password_hash IS NOT DISTINCT FROM $5 FOR SHARE RETURNING id`,
-          [sessionId, userId, device, new Date(now()), passwordHash],
-        );
+        const at = new Date(now());
+        const begun = await query(insertSession, { id: sessionId, userId, device, at, passwordHash });
         if (begun.length === 0) throw new UnauthenticatedError('The password was just changed. Sign in again.');
         return refreshTokens.issue(query, sessionId);
       });
@@ -64,7 +61,7 @@ export function createSessions({
         return { token: await refreshTokens.replaceNewest(query, sessionId), ended: others };
       });
       auth.forget(sessionId);
-      await auth.tellRevoked(ended);
+      await auth.publishRevocation(ended);
       return grant(userId, sessionId, token);
     },
 
@@ -76,7 +73,7 @@ export function createSessions({
       const { sessionId, userId, token } = await database.transaction((query) => rotateOrRevoke(query, refreshToken));
       auth.forget(sessionId);
       if (token !== null) return grant(userId, sessionId, token);
-      await auth.tellRevoked([sessionId]);
+      await auth.publishRevocation([sessionId]);
       throw new UnauthenticatedError('The refresh token was used before, so its session was ended. Sign in again.');
     },
 
@@ -98,7 +95,7 @@ export function createSessions({
       const session = await database.prisma.session.findFirst({ where: { id, userId: viewer.userId } });
       if (session === null) throw new NotFoundError("Session not found, or it isn't yours.");
       // Comes last, so that the response leaves before the signal closes the socket that the request may have come by.
-      await auth.tellRevoked(ended);
+      await auth.publishRevocation(ended);
       return session;
     },
   };
@@ -119,11 +116,8 @@ export function createSessions({
    * @returns ids of the sessions that it ended, for `auth.tellRevoked` after the commit
    */
   async function revoke(query: Query, where: { id?: string; userId: string; not?: string }): Promise<string[]> {
-    const ended = await query<{ id: string }>(
-      `UPDATE session SET revoked_at = $4 WHERE user_id = $1 AND revoked_at IS NULL
-         AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3) RETURNING id`,
-      [where.userId, where.id ?? null, where.not ?? null, new Date(now())],
-    );
+    const { userId, id: only = null, not: except = null } = where;
+    const ended = await query(updateRevoked, { userId, only, except, at: new Date(now()) });
     return ended.map(({ id }) => id);
   }
 }

@@ -37,7 +37,7 @@ const maxCountedLength = 254;
 /** Creates the ways to sign in: registering, logging in, and entering as a guest. */
 export function createSignIn(options: {
   database: Database;
-  userCache: Pick<UserCache, 'tell'>;
+  userCache: Pick<UserCache, 'publishChange'>;
   passwords: Passwords;
   sessions: Sessions;
   rateLimits: RateLimits;
@@ -119,7 +119,7 @@ export function createSignIn(options: {
       const where = { id: viewer?.userId ?? '', passwordHash: null };
       const [guest] = viewer ? await prisma.user.updateManyAndReturn({ where, data: fields }) : [];
       if (guest) {
-        await userCache.tell(guest.id);
+        await userCache.publishChange(guest.id);
         return guest;
       }
       return await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), ...fields } });

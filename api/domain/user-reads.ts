@@ -2,8 +2,12 @@ import type { User } from '../../prisma/generated/client.ts';
 import { NotFoundError } from '../errors.ts';
 import type { UserFacts } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { int4, nullable, text, uuid } from '../infra/database/types.ts';
 import { normaliseName } from './account-input.ts';
-import { type Page, type PageRequest, toPage } from './pages.ts';
+import { declarePages, type Page, type PageRequest, toPage } from './pages.ts';
 import { storable } from './text.ts';
 import { toUserFacts } from './user-facts.ts';
 
@@ -12,9 +16,6 @@ export interface NameKey {
   name: string;
   id: string;
 }
-
-/** The same expression as in the index by name, which then serves the prefix, the order and the page. */
-const folded = 'lower(name) COLLATE "C"';
 
 /** Creates the reads of users. */
 export function createUserReads({ prisma, query }: Database) {
@@ -37,16 +38,15 @@ export function createUserReads({ prisma, query }: Database) {
 
     /** Reads a page of the users whose name begins with a prefix, in any case, in order of name. */
     async search(prefix: string, request: PageRequest<NameKey>): Promise<Page<User>> {
-      const { limit: size, backward, after, before } = request;
-      const direction = backward ? 'DESC' : 'ASC';
-      const rows = await query<User>(
-        `SELECT id, name, email, password_hash AS "passwordHash", is_moderator AS "isModerator", created_at AS "createdAt",
-           last_seen_at AS "lastSeenAt", avatar_id AS "avatarId" FROM users
-         WHERE ${folded} LIKE lower($1) AND ($2::text IS NULL OR (${folded}, id) > (lower($2), $3::uuid))
-           AND ($4::text IS NULL OR (${folded}, id) < (lower($4), $5::uuid))
-         ORDER BY ${folded} ${direction}, id ${direction} LIMIT ${size + 1}`,
-        [likePrefix(prefix), after?.name ?? null, after?.id ?? null, before?.name ?? null, before?.id ?? null],
-      );
+      const { limit, after, before } = request;
+      const rows = await query(selectByName(request), {
+        prefix: likePrefix(prefix),
+        afterName: after?.name ?? null,
+        afterId: after?.id ?? null,
+        beforeName: before?.name ?? null,
+        beforeId: before?.id ?? null,
+        limit: limit + 1,
+      });
       return toPage(rows, request);
     },
   };
@@ -56,3 +56,27 @@ function likePrefix(prefix: string): string {
   const clean = normaliseName(storable(prefix));
   return `${clean.replace(/[\\%_]/g, '\\$&')}%`;
 }
+
+const user = columns(tables.user, 'u');
+/** The same expression as in the index by name, which then serves the prefix, the order and the page. */
+const folded = 'lower(u.name) COLLATE "C"';
+
+const selectByName = declarePages((backward) => {
+  const direction = backward ? 'DESC' : 'ASC';
+  return statement({
+    sql: `
+      SELECT ${user.list} FROM users u
+      WHERE ${folded} LIKE lower($prefix) AND ($afterName IS NULL OR (${folded}, u.id) > (lower($afterName), $afterId))
+        AND ($beforeName IS NULL OR (${folded}, u.id) < (lower($beforeName), $beforeId))
+      ORDER BY ${folded} ${direction}, u.id ${direction} LIMIT $limit`,
+    parameters: {
+      prefix: text,
+      afterName: nullable(text),
+      afterId: nullable(uuid),
+      beforeName: nullable(text),
+      beforeId: nullable(uuid),
+      limit: int4,
+    },
+    row: user.row,
+  });
+});

@@ -4,6 +4,7 @@ import type { LiveSource, Positioned } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { AudienceMetrics, MakePayloads, PayloadCache } from './page-loader.ts';
 import { createSerializer } from './serializer.ts';
+import { createStream, done, type Stream } from './stream.ts';
 import type { Sink } from './subscriber.ts';
 
 /** The fields and variables that a subscription executes over each item. */
@@ -34,23 +35,14 @@ export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
      * @returns an iterator that yields nothing and ends with the subscription; `return` ends both. It throws the error
      *   that ended the subscription.
      */
-    serve(stream: LiveStream<Positioned>, selection: Selection, sink: Sink): AsyncIterableIterator<never> {
-      const { promise, resolve, reject } = withResolvers();
+    serve(stream: LiveStream<Positioned>, selection: Selection, sink: Sink): Stream<never> {
+      const served = createEmptyStream(() => leave());
       const leave = audienceOf(stream.source, selection).join(stream.reader, sink, (error) => {
         void stream.return();
-        if (error) reject(error);
-        else resolve(done);
+        if (error) served.fail(error);
+        else void served.return();
       });
-      return {
-        next: () => promise,
-        async return() {
-          leave();
-          return done;
-        },
-        [Symbol.asyncIterator]() {
-          return this;
-        },
-      };
+      return served;
     },
   };
 
@@ -72,13 +64,11 @@ export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
 /** The audiences of a node. */
 export type Audiences = ReturnType<typeof createAudiences>;
 
-const done: IteratorResult<never> = { done: true, value: undefined };
-
-function withResolvers() {
-  let resolve = (_end: IteratorResult<never>) => {};
-  let reject = (_error: Error) => {};
-  const promise = new Promise<IteratorResult<never>>((...settle) => ([resolve, reject] = settle));
-  // It may reject before anything waits for it.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
+/** Returns a stream without items, which waits until it is ended. */
+function createEmptyStream(onEnd: () => void): Stream<never> {
+  let finish = () => {};
+  const ended = new Promise<typeof done>((resolve) => {
+    finish = () => resolve(done);
+  });
+  return createStream<never>({ next: () => ended, return: async () => finish() }, onEnd);
 }

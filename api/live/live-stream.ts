@@ -1,5 +1,5 @@
 import { type Backlog, changed, type LiveSource, type Positioned, type Reader } from './live-source.ts';
-import { createStream } from './stream.ts';
+import { createStream, done, generateStream, type Stream } from './stream.ts';
 
 /** Maximum number of items that are read at a time. */
 const pageSize = 100;
@@ -8,10 +8,9 @@ const pageSize = 100;
  * The items that one reader follows. It is either iterated, or an audience takes its source and reader and serves it
  * together with other subscriptions. In both cases `return` must be called when it is no longer needed.
  */
-export interface LiveStream<Item extends Positioned> extends AsyncIterableIterator<Item> {
+export interface LiveStream<Item extends Positioned> extends Stream<Item> {
   readonly source: LiveSource<Item>;
   readonly reader: Reader<Item>;
-  return(): Promise<IteratorResult<Item>>;
 }
 
 /**
@@ -24,31 +23,15 @@ export function createLiveStream<Item extends Positioned>(
   reader: Reader<Item>,
   onEnd: () => void,
 ): LiveStream<Item> {
-  let own: AsyncIterableIterator<Item> | undefined;
-  let hasEnded = false;
-
-  function end(): void {
-    if (!hasEnded) onEnd();
-    hasEnded = true;
-  }
-
-  return {
-    source,
-    reader,
-    async next() {
-      if (hasEnded) return { done: true, value: undefined };
-      own ??= createStream((signal) => read(source, reader, signal), end);
+  let own: Stream<Item> | undefined;
+  const items = {
+    next() {
+      own ??= generateStream((signal) => read(source, reader, signal));
       return own.next();
     },
-    async return() {
-      end();
-      await own?.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+    return: async () => own?.return() ?? done,
   };
+  return Object.assign(createStream(items, onEnd), { source, reader });
 }
 
 /** Returns whether an audience can serve the stream of a subscription. */

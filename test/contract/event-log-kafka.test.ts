@@ -126,7 +126,7 @@ describe('the event log over Kafka', () => {
     const database = createLogDatabase();
     const handler = database.handler(async ({ partition, records }) => {
       for (const poison of records.filter(({ value }) => value.length === 0)) {
-        await log.setAside(partition, { ...poison, headers: { 'parley-wire': '1' } }, 'it says nothing');
+        await log.deadLetter(partition, { ...poison, headers: { 'parley-wire': '1' } }, 'it says nothing');
       }
     });
     opening(await log.consume(handler));
@@ -143,10 +143,10 @@ describe('the event log over Kafka', () => {
     await vi.waitFor(() => expect(database.texts().sort()).toEqual(['', 'x']), patience);
   });
 
-  test('keeps a record that is set aside although it is as large as a broker takes', async () => {
+  test('keeps a dead letter although its record is as large as a broker accepts', async () => {
     const log = openLog();
     const large = { ...record('k', 'x'.repeat(1_048_000)), offset: 7n };
-    await expect(log.setAside(0, large, 'r'.repeat(100_000))).resolves.toBeUndefined();
+    await expect(log.deadLetter(0, large, 'r'.repeat(100_000))).resolves.toBeUndefined();
   });
 
   test('hands over nothing from a log that begins above the wanted offset, and asks again', async () => {

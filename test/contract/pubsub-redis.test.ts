@@ -31,7 +31,7 @@ describePubSub('over several Redis servers', async () => {
   return { pubsub, dispose };
 });
 
-describe('pubsub over Redis that goes away', () => {
+describe('pubsub over Redis, when Redis goes away', () => {
   const opened: { stop(): Promise<void> }[] = [];
   afterEach(async () => {
     for (const one of opened.splice(0).reverse()) await one.stop();
@@ -43,7 +43,7 @@ describe('pubsub over Redis that goes away', () => {
   const startServer = async () => opening(await startOwnRedis());
   const pubsubOver = (...urls: string[]) => opening(create(urls));
 
-  test('tells when everything is subscribed again after Redis was killed, and then brings every message', async () => {
+  test('reports when everything is subscribed again after Redis was killed, and then delivers every message', async () => {
     const redis = await startServer();
     const pubsub = pubsubOver(redis.url);
     const topics = Array.from({ length: 2_500 }, (_, n) => matchTopic(`user ${n}`));
@@ -65,7 +65,7 @@ describe('pubsub over Redis that goes away', () => {
     expect(back.count).toBe(1);
   });
 
-  test('finds out that Redis hangs, rejects what is published meanwhile, and comes back when it goes on', async () => {
+  test('detects that Redis hangs, rejects messages that are published meanwhile, and reconnects when Redis goes on', async () => {
     const redis = await startServer();
     const pubsub = opening(create([redis.url], { timeoutMs: 1_000 }));
     const seen: unknown[] = [];
@@ -87,7 +87,7 @@ describe('pubsub over Redis that goes away', () => {
     expect(seen).not.toContainEqual(['second']);
   });
 
-  test('finds out that a connection is dead though nothing is asked of it', async () => {
+  test('detects a dead connection even if it is idle', async () => {
     const redis = await startServer();
     const pubsub = opening(create([redis.url], { timeoutMs: 1_000 }));
     await pubsub.subscribe('sessions', () => {});
@@ -100,7 +100,7 @@ describe('pubsub over Redis that goes away', () => {
     await vi.waitFor(() => expect(back.count).toBe(1), patience);
   });
 
-  test('is not back before Redis has confirmed every subscription', async () => {
+  test('is not connected before Redis has confirmed every subscription', async () => {
     const redis = await startServer();
     const pubsub = pubsubOver(redis.url);
     const seen: unknown[] = [];
@@ -122,7 +122,7 @@ describe('pubsub over Redis that goes away', () => {
     await vi.waitFor(() => expect(seen).toEqual([['a']]), patience);
   });
 
-  test('takes subscribers while Redis is away, from before it was ever reached, and subscribes them when it comes', async () => {
+  test('accepts subscribers before Redis was ever reached, and subscribes them when it comes up', async () => {
     const redis = await startServer();
     await redis.kill('SIGKILL');
     const pubsub = pubsubOver(redis.url);
@@ -140,7 +140,7 @@ describe('pubsub over Redis that goes away', () => {
     await vi.waitFor(() => expect(seen).toEqual([['a']]), patience);
   });
 
-  test('has every topic on one of several servers, and is not connected while one of them is away', async () => {
+  test('puts every topic on one of several servers, and is not connected while one of them is away', async () => {
     const [one, other] = [await startServer(), await startServer()];
     const pubsub = pubsubOver(one.url, other.url);
     const topics = Array.from({ length: 40 }, (_, n) => matchTopic(`user ${n}`));
@@ -163,7 +163,7 @@ describe('pubsub over Redis that goes away', () => {
     await vi.waitFor(() => expect(seen.toSorted()).toEqual(topics.toSorted()), patience);
   });
 
-  test('meets other processes with its prefix, and no one with another', async () => {
+  test('reaches processes with the same prefix, and no others', async () => {
     const redis = await startServer();
     const [near, far, other] = ['same', 'same', 'other'].map((prefix) => opening(create([redis.url], { prefix })));
     const seen: string[] = [];
@@ -176,7 +176,7 @@ describe('pubsub over Redis that goes away', () => {
     await vi.waitFor(() => expect(seen.toSorted()).toEqual(['far a', 'other b']), patience);
   });
 
-  test('stands a listener that ends every subscription of its topic, its own too, and leaves none behind', async () => {
+  test('lets a listener end every subscription of its topic, including its own, and leaves none behind', async () => {
     const pubsub = pubsubOver((await startServer()).url);
     const seen: number[] = [];
     const endings: (() => Promise<void>)[] = [];
@@ -208,7 +208,7 @@ function countReconnections(pubsub: PubSub): { count: number } {
   return back;
 }
 
-/** How many commands were refused to those who may not have asked. */
+/** Returns the number of commands that Redis refused for lack of permission. */
 async function countRefusals(admin: Redis): Promise<number> {
   const entries = (await admin.call('ACL', 'LOG')) as (string | number)[][];
   return entries.reduce((sum, entry) => sum + Number(entry[entry.indexOf('count') + 1]), 0);

@@ -4,7 +4,7 @@ import type { MatchView } from '../../api/domain/match-view.ts';
 import type { Matching } from '../../api/domain/matching.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import { matchTopic } from '../../api/events.ts';
-import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
 
@@ -164,7 +164,7 @@ it('ends a match whose partner stays away', async () => {
 it('continues after a failed look-up', async () => {
   let away = false;
   const refused = vi.fn(() => Promise.reject(new DatabaseUnavailableError('away')));
-  const query: typeof world.database.query = (...given) => (away ? refused() : world.database.query(...given));
+  const query: Query = (...asked) => (away ? refused() : world.database.query(...asked));
   const { seen } = await watch(world.gateway({ database: { ...world.database, query } }), ada);
   await tells(seen, [null]);
   away = true;

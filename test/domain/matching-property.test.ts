@@ -191,8 +191,7 @@ function heard(submit: MatchingWorld['submit']): MatchingWorld['submit'] {
 function interleaved(scheduler: fc.Scheduler, database: Database, crashes: { next: boolean }): Database {
   return {
     ...database,
-    query: <Row>(sql: string, parameters?: readonly unknown[]) =>
-      scheduler.schedule(Promise.resolve()).then(() => database.query<Row>(sql, parameters)),
+    query: (...asked) => scheduler.schedule(Promise.resolve()).then(() => database.query(...asked)),
     transaction: async (work) => {
       await scheduler.schedule(Promise.resolve());
       if (!crashes.next) return database.transaction(work);

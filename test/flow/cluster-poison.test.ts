@@ -68,7 +68,7 @@ async function put(value: Buffer | null, headers: IHeaders): Promise<number> {
   return stored?.partition ?? -1;
 }
 
-async function countSetAside(): Promise<number> {
+async function countDeadLetters(): Promise<number> {
   const metrics = await (await fetch(`${app.url}/metrics`)).text();
   return Number(/^parley_events_set_aside_total (\d+)$/m.exec(metrics)?.[1]);
 }
@@ -87,9 +87,9 @@ const poison: Record<string, { value: Buffer | null; headers: IHeaders; reason: 
 };
 
 test.each(Object.entries(poison))(
-  'a record with %s is set aside as it was, with its reason, and the partition goes on',
+  'a record with %s becomes a dead letter, unchanged and with its reason, and the partition continues',
   async (_, { value, headers, reason }) => {
-    const [before, letters] = [await countSetAside(), deadLetters.length];
+    const [before, letters] = [await countDeadLetters(), deadLetters.length];
     const partition = await put(value, headers);
 
     expect((await ada.ask(send, { id, text: 'after it' })).send.message.seq).toBe(2);
@@ -102,12 +102,12 @@ test.each(Object.entries(poison))(
     expect(texts).toMatchObject({ ...headers, 'parley-topic': `${prefix}.events`, 'parley-partition': `${partition}` });
     expect(texts['parley-reason']).toMatch(reason);
     expect(texts['parley-offset']).toMatch(/^\d+$/);
-    expect(await countSetAside()).toBe(before + 1);
+    expect(await countDeadLetters()).toBe(before + 1);
     expect(app.logger.lines).toContainEqual(expect.objectContaining({ level: 'error', facts: factsOf(texts) }));
   },
 );
 
-/** What the log line of a record that was set aside names. */
+/** Fields of the log line about a dead letter. */
 function factsOf(texts: Record<string, string>): unknown {
   return {
     partition: Number(texts['parley-partition']),

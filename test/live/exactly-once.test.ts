@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { createAccess } from '../../api/domain/access.ts';
-import type { HeldBlocks } from '../../api/domain/blocks.ts';
+import type { BlockList } from '../../api/domain/blocks.ts';
 import { createHistory } from '../../api/domain/history.ts';
 import { createMessages } from '../../api/domain/messages.ts';
 import { noRateLimits } from '../../api/domain/rate-limits.ts';
@@ -38,7 +38,7 @@ const viewer = {
   expiresAt: 0,
 };
 const maxReplay = 1_000;
-const metrics = { applied: () => {}, setAside: () => {}, publishFailed: () => {} };
+const metrics = { applied: () => {}, deadLettered: () => {}, publishFailed: () => {} };
 const fates = fc.infiniteStream(fc.constantFrom<Fate>('deliver', 'deliver', 'deliver', 'lose', 'double', 'delay'));
 
 /** A random step. Two bridges both own the partition, and each continues from its own position. */
@@ -122,7 +122,7 @@ async function createSimulation(fateOf: () => Fate) {
   let losesAll = false;
   const pubsub = createLossyPubSub(() => (losesAll ? 'lose' : fateOf()));
   const logger = createTestLogger();
-  const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6 });
+  const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6, logger });
   const source = withSmallPages(createFeedSource(tested));
   const feeds = createFeeds({
     pubsub,
@@ -130,7 +130,7 @@ async function createSimulation(fateOf: () => Fate) {
     source,
     graceMs: 1,
     lingerMs: 5,
-    ringBytes: 2_000,
+    recentBytes: 2_000,
     logger,
     onGapFilled: () => {},
   });
@@ -141,7 +141,7 @@ async function createSimulation(fateOf: () => Fate) {
     history: createHistory({ database: tested, maxReplay }),
     access: createAccess(tested),
     feeds,
-    blocks: { hold: async () => holdBlock(blocking) },
+    blocks: { acquire: async () => blockListOf(blocking) },
     toAttach: async () => [],
     rateLimits: noRateLimits,
     maxMessageBytes: 4096,
@@ -165,7 +165,7 @@ async function createSimulation(fateOf: () => Fate) {
     name: 'simulation',
     append: vi.fn(),
     consume: vi.fn(),
-    setAside: vi.fn(),
+    deadLetter: vi.fn(),
     ready: vi.fn(),
     stop: vi.fn(),
   };
@@ -290,7 +290,7 @@ function lastEvent(): ChannelEvent {
   return { ...base('owner'), type: 'MessageSent', ...said };
 }
 
-function holdBlock(blocked: string | null): HeldBlocks {
+function blockListOf(blocked: string | null): BlockList {
   return { has: (userId) => userId === blocked, release: () => {} };
 }
 
@@ -320,7 +320,7 @@ async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entr
     name: 'simulation',
     append: vi.fn(),
     consume: vi.fn(),
-    setAside: vi.fn(),
+    deadLetter: vi.fn(),
     ready: vi.fn(),
     stop: vi.fn(),
   };

@@ -1,5 +1,5 @@
 import { paths } from '../../api/config.ts';
-import type { Database } from '../../api/infra/database/database.ts';
+import type { SqlDatabase } from '../../api/infra/database/database.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { createPostgresDatabase } from '../../api/infra/database/postgres.ts';
 import { hasService } from './services/left-out.ts';
@@ -27,12 +27,12 @@ export async function openDatabase(kind: DatabaseKind = 'PGlite') {
 
 export type TestDatabase = Awaited<ReturnType<typeof openDatabase>>;
 
-function open(kind: DatabaseKind): Promise<Database> {
+function open(kind: DatabaseKind): Promise<SqlDatabase> {
   const { migrations } = paths;
   return kind === 'PGlite' ? createPgliteDatabase({ migrations }) : openPostgres(migrations);
 }
 
-async function openPostgres(migrations: string): Promise<Database> {
+async function openPostgres(migrations: string): Promise<SqlDatabase> {
   const url = await createSharedDatabase();
   return createPostgresDatabase({ url, pool: 5, statementTimeoutMs: 10_000, migrations });
 }

@@ -17,7 +17,7 @@ import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { FeedRestartedError } from '../../api/live/channel-feed.ts';
 import type { LiveSource, Positioned } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
-import { createStream } from '../../api/live/stream.ts';
+import { generateStream } from '../../api/live/stream.ts';
 import { createMetrics } from '../../api/metrics.ts';
 import { type Context, requireViewer } from '../../schema/context.ts';
 import type { Domain } from '../../schema/domain.ts';
@@ -126,7 +126,7 @@ function createFakeAuth(): FakeAuth {
       return () => void watchers.delete(watcher);
     },
     sign: () => Promise.reject(new Error('not used')),
-    tellRevoked: async () => {},
+    publishRevocation: async () => {},
     forget: () => {},
     start: async () => {},
     stop: async () => {},
@@ -193,7 +193,7 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
   function stream<Item>(source: (signal: AbortSignal) => AsyncGenerator<Item, void>) {
     backstage.open++;
     backstage.began++;
-    return createStream(source, () => void backstage.open--);
+    return generateStream(source, () => void backstage.open--);
   }
   const numbers = (count: number, then: (signal: AbortSignal) => Promise<void> | void = () => {}) =>
     stream(async function* (signal) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { applyEvents, readOutcomes } from '../../api/bridge/apply.ts';
+import { applyEvents } from '../../api/bridge/apply.ts';
 import { createChangeset } from '../../api/bridge/changeset.ts';
 import { createPublisher } from '../../api/bridge/publish.ts';
 import { paths } from '../../api/config.ts';
@@ -11,6 +11,7 @@ import { rejectionError, type Submit } from '../../api/domain/submit-event.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import type { ChannelEvent } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
+import { readOutcomes } from '../../api/infra/database/outcomes.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
@@ -106,7 +107,7 @@ export async function createMatchingWorld() {
         database,
         state,
         pubsub,
-        moderation: createModeration({ database, blocks: { tell: async () => {} }, rateLimits: noRateLimits }),
+        moderation: createModeration({ database, blocks: { publishChange: async () => {} }, rateLimits: noRateLimits }),
         submit,
         rateLimits: noRateLimits,
         logger,

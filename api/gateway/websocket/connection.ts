@@ -20,6 +20,8 @@ export interface Connection {
   /** Queue of everything sent over the socket except pings and the close frame. */
   outbox: Outbox;
   caller: Caller;
+  /** Id under which the connection is logged. */
+  requestId: string;
   viewer: Viewer | null;
   /** Run once when the connection ends, even if the peer has not acknowledged the close. */
   cleanups: (() => void)[];

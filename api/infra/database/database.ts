@@ -1,7 +1,11 @@
 import type { PrismaClient } from '../../../prisma/generated/client.ts';
+import type { Statement } from './statement.ts';
 
-/** Runs one statement over one snapshot and returns its rows in order. Parameters are `$1`, `$2`, …; pass JSON as a string. */
-export type Query = <Row>(sql: string, parameters?: readonly unknown[]) => Promise<Row[]>;
+/** Runs a declared statement in one snapshot and returns its rows in order. */
+export type Query = <Row, Parameters>(statement: Statement<Row, Parameters>, parameters: Parameters) => Promise<Row[]>;
+
+/** Runs SQL text, which nothing checks: for migrations, upkeep and tests. Parameters are `$1`, `$2`, …. */
+export type TextQuery = <Row>(text: string, parameters?: readonly unknown[]) => Promise<Row[]>;
 
 /** Thrown when the database is down or too slow, or preferred another transaction: the same work may succeed later. */
 export class DatabaseUnavailableError extends Error {
@@ -17,7 +21,7 @@ export class DataInUseError extends Error {
  * PostgreSQL, on a server or within this process. Use `prisma` for a user's own records; use `query` and `transaction`
  * for statements over sets of rows, which must be one snapshot or one round trip.
  *
- * Cast integers of eight bytes to text in SQL. Timestamps are returned as `Date`, JSON is returned parsed.
+ * Statements return integers of eight bytes as strings, timestamps as `Date` and JSON parsed.
  */
 export interface Database {
   prisma: PrismaClient;
@@ -31,4 +35,10 @@ export interface Database {
   ready(): Promise<void>;
   /** Closes every connection, and PostgreSQL itself if it runs within this process. */
   stop(): Promise<void>;
+}
+
+/** A database as its adapter returns it: it also runs text. */
+export interface SqlDatabase extends Database {
+  query: Query & TextQuery;
+  transaction<Result>(work: (query: Query & TextQuery) => Promise<Result>): Promise<Result>;
 }

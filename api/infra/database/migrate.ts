@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import type { Query } from './database.ts';
+import type { TextQuery } from './database.ts';
 
 /** A connection with an open transaction. */
 export interface MigrationSession {
   /** Runs a script of several statements. */
   execute(script: string): Promise<unknown>;
-  query: Query;
+  query: TextQuery;
 }
 
 /** Thrown when a migration that was applied differs from the one in the folder: other code created the database. */

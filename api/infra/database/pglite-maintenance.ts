@@ -1,4 +1,4 @@
-import type { Query } from './database.ts';
+import type { TextQuery } from './database.ts';
 
 /** Bytes of write-ahead log that PostgreSQL may have to replay after a crash; beyond them a checkpoint is made. */
 const checkpointBytes = 16_777_216;
@@ -8,7 +8,7 @@ const checkpointBytes = 16_777_216;
  * PGlite lacks. A table is due by the default thresholds of autovacuum
  * (https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM).
  */
-export async function runMaintenance(query: Query): Promise<void> {
+export async function runMaintenance(query: TextQuery): Promise<void> {
   for (const { name } of await query<{ name: string }>(dueTables)) await query(`VACUUM (ANALYZE) ${name}`);
   const [log] = await query<{ isLong: boolean }>(
     `SELECT pg_current_wal_insert_lsn() - redo_lsn > ${checkpointBytes} AS "isLong" FROM pg_control_checkpoint()`,

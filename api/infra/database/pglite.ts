@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import pg from 'pg';
-import type { Database } from './database.ts';
+import { ignore } from '../../ignore.ts';
+import type { SqlDatabase } from './database.ts';
 import { lockDirectory } from './lock.ts';
 import { createDatabaseDirectory } from './pglite-directory.ts';
 import { runMaintenance } from './pglite-maintenance.ts';
@@ -23,7 +24,7 @@ const resetSession = ['ROLLBACK', 'DISCARD ALL'];
  * @param options.migrations folder of migrations, all of which are applied when this resolves
  * @throws DataInUseError when another process uses the directory
  */
-export async function createPgliteDatabase(options: { dataDir?: string; migrations: string }): Promise<Database> {
+export async function createPgliteDatabase(options: { dataDir?: string; migrations: string }): Promise<SqlDatabase> {
   const { dataDir, migrations } = options;
   if (dataDir === undefined) return openDatabase(undefined, migrations, async () => {});
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -42,17 +43,17 @@ async function openDatabase(
   directory: string | undefined,
   migrations: string,
   unlock: () => Promise<void>,
-): Promise<Database> {
+): Promise<SqlDatabase> {
   const thread = createPgliteThread(directory);
   const pool = new pg.Pool({ stream: thread.connect, ...settings, onConnect: openSession });
-  pool.on('error', () => {});
+  pool.on('error', ignore);
   const database = createPooledDatabase(pool, async () => {
     clearInterval(maintenance);
     await thread.stop();
     await unlock();
   });
   // The next round retries after a failure.
-  const maintenance = setInterval(() => runMaintenance(database.query).catch(() => {}), maintenanceMs);
+  const maintenance = setInterval(() => runMaintenance(database.query).catch(ignore), maintenanceMs);
   try {
     await applyMigrations(pool, migrations);
   } catch (error) {

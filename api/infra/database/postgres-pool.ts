@@ -1,9 +1,14 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../../../prisma/generated/client.ts';
-import { type Database, DatabaseUnavailableError, type Query } from './database.ts';
+
+import { ignore } from '../../ignore.ts';
+
+import { DatabaseUnavailableError, type Query, type SqlDatabase, type TextQuery } from './database.ts';
+
 import { migrate } from './migrate.ts';
 import { translateErrors } from './prisma-driver.ts';
+import type { Statement } from './statement.ts';
 import { translate } from './unavailable.ts';
 
 /** Address of PostgreSQL and timeouts of a connection, in milliseconds. */
@@ -52,7 +57,7 @@ export function createPool({ size, ...options }: ConnectionOptions & { size: num
  * Creates a database over a pool, which Prisma shares.
  * @param stop runs after the pool has closed, to stop PostgreSQL itself
  */
-export function createPooledDatabase(pool: pg.Pool, stop: () => Promise<void> = async () => {}): Database {
+export function createPooledDatabase(pool: pg.Pool, stop: () => Promise<void> = async () => {}): SqlDatabase {
   const prisma = new PrismaClient({ adapter: translateErrors(new PrismaPg(pool)) });
   const query = queryOf(pool);
   return {
@@ -80,32 +85,32 @@ export function migrateOver(client: pg.ClientBase, migrations: string): Promise<
   }, migrations);
 }
 
-/** Returns a function that runs statements, one round trip each. */
-function queryOf(runner: Pick<pg.ClientBase | pg.Pool, 'query'>): Query {
-  return async <Row>(text: string, parameters: readonly unknown[] = []) => {
-    const statement = { text, values: [...parameters], ...nameOf(text) };
-    const result = await runner.query<Row & pg.QueryResultRow>(statement).catch(translate);
+/** Runs statements and text, one round trip each. */
+function queryOf(runner: Pick<pg.ClientBase | pg.Pool, 'query'>): Query & TextQuery {
+  return async <Row, Parameters>(statement: Statement<Row, Parameters> | string, parameters?: Parameters) => {
+    const config = typeof statement === 'string' ? toText(statement, parameters) : toPrepared(statement, parameters);
+    const result = await runner.query<Row & pg.QueryResultRow>(config).catch(translate);
     return result.rows;
   };
 }
 
-/** Statements with a name are prepared once for each connection, because planning most of them takes longer than running them. */
-const maxNames = 500;
-const names = new Map<string, string>();
+function toText(text: string, parameters: unknown = []): pg.QueryConfig {
+  return { text, values: [...(parameters as readonly unknown[])] };
+}
 
-/** Returns a name for the first `maxNames` different statements, and none for the rest. */
-function nameOf(text: string): { name?: string } {
-  const name = names.get(text) ?? `parley${names.size}`;
-  if (!names.has(text) && names.size >= maxNames) return {};
-  names.set(text, name);
-  return { name };
+/** Each connection prepares a statement once: planning takes longer than running most of them. */
+function toPrepared<Parameters>(
+  { name, text, values }: Statement<unknown, Parameters>,
+  parameters: Parameters | undefined,
+): pg.QueryConfig {
+  return { name, text, values: values(parameters as Parameters) };
 }
 
 /**
  * Runs work in one transaction on its own connection. A connection in an unknown state after an error is closed.
  * @throws DatabaseUnavailableError when the connection is lost, or none is free in time
  */
-async function transact<Result>(pool: pg.Pool, work: (query: Query) => Promise<Result>): Promise<Result> {
+async function transact<Result>(pool: pg.Pool, work: (query: Query & TextQuery) => Promise<Result>): Promise<Result> {
   const client = await pool.connect().catch(translate);
   // If the server closes the connection, the next statement rejects.
   client.on('error', ignore);
@@ -122,13 +127,16 @@ async function transact<Result>(pool: pg.Pool, work: (query: Query) => Promise<R
   }
 }
 
-async function runTransaction<Result>(client: pg.ClientBase, work: (query: Query) => Promise<Result>): Promise<Result> {
+async function runTransaction<Result>(
+  client: pg.ClientBase,
+  work: (query: Query & TextQuery) => Promise<Result>,
+): Promise<Result> {
   const query = queryOf(client);
   let isOpen = true;
-  const queryWithin: Query = (sql, parameters) => {
-    if (!isOpen) return Promise.reject(new Error('This transaction has ended: its `query` can no longer be used.'));
-    return query(sql, parameters);
-  };
+  const queryWithin = ((...asked: Parameters<Query>) => {
+    if (!isOpen) return Promise.reject(new Error('This transaction has ended: it runs no further query.'));
+    return query(...asked);
+  }) as Query & TextQuery;
   try {
     // Not awaited first, so that the first statement of the work is sent together with BEGIN.
     const [, result] = await Promise.all([query('BEGIN ISOLATION LEVEL READ COMMITTED'), work(queryWithin)]);
@@ -169,6 +177,3 @@ SET jit = off`;
 export async function prepare(client: pg.ClientBase): Promise<void> {
   await client.query(settings);
 }
-
-/** Handles errors of idle connections, which the pool replaces. */
-function ignore(): void {}

@@ -6,7 +6,8 @@ import { EmptyState, FailureNote, Skeleton } from '../ui/notice.tsx';
 import { texts } from '../ui/texts.ts';
 import { fileDropHandlers } from '../uploads/file-drop.ts';
 import { Composer } from './composer.tsx';
-import type { ConversationState, Message } from './conversation.ts';
+import type { ConversationState } from './conversation.ts';
+import type { Message } from './message.ts';
 import { focusRow, MessageList } from './message-list.tsx';
 import { useConversation } from './use-conversation.ts';
 

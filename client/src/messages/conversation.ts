@@ -1,19 +1,12 @@
 import type { Client } from '@urql/core';
 import type { ChannelItem, ChannelList } from '../channels/channel-list.ts';
-import {
-  DeleteMessageDocument,
-  EditMessageDocument,
-  type MessagePartsFragment,
-  MessagesDocument,
-} from '../gql/graphql.ts';
+import { DeleteMessageDocument, EditMessageDocument, MessagesDocument } from '../gql/graphql.ts';
 import { createEntryCache } from '../urql/cache.ts';
 import { type Failure, toFailure } from '../urql/errors.ts';
 import { followMessages } from '../urql/resume.ts';
 import { createValue } from '../urql/value.ts';
 import { createHistory } from './history.ts';
-
-/** A message with the fields that this client selects. */
-export type Message = MessagePartsFragment;
+import type { Message } from './message.ts';
 
 /** The state of a conversation besides its messages. */
 export interface ConversationState {

@@ -3,7 +3,7 @@ import { NewestMessagesDocument, OlderMessagesDocument } from '../gql/graphql.ts
 import type { EntryCache } from '../urql/cache.ts';
 import { type Failure, toFailure } from '../urql/errors.ts';
 import { LoadError } from '../urql/resume.ts';
-import type { Message } from './conversation.ts';
+import type { Message } from './message.ts';
 
 interface HistoryOptions {
   client: Client;

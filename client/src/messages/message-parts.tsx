@@ -1,7 +1,7 @@
 import { Avatar } from '../ui/avatar.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Time } from '../ui/time.tsx';
-import type { Message } from './conversation.ts';
+import type { Message } from './message.ts';
 
 /** The author and the time, above the first message of a group. */
 export function MessageHead({ author, at }: { author: Message['author']; at: string }) {

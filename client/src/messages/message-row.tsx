@@ -1,7 +1,7 @@
 import { IconButton } from '../ui/button.tsx';
 import { texts } from '../ui/texts.ts';
 import { Attachments } from '../uploads/attachments.tsx';
-import type { Message } from './conversation.ts';
+import type { Message } from './message.ts';
 import { DeliveryState, MessageHead } from './message-parts.tsx';
 import { MessageText } from './message-text.tsx';
 import type { Row } from './rows.ts';

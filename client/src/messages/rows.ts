@@ -1,5 +1,5 @@
 import { dayOf } from '../ui/time.tsx';
-import type { Message } from './conversation.ts';
+import type { Message } from './message.ts';
 import type { PendingMessage } from './outbox.ts';
 
 /** A row of the message list. A message keeps its `key` when it changes from pending to sent. */

@@ -3,8 +3,9 @@ import { useViewer } from '../accounts/contexts.ts';
 import { texts } from '../ui/texts.ts';
 import type { useUploads } from '../uploads/use-uploads.ts';
 import { useMessaging } from './context.ts';
-import type { Conversation, Message } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
 import type { Draft } from './drafts.ts';
+import type { Message } from './message.ts';
 
 interface Edit {
   message: Message;

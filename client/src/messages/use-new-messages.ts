@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { texts } from '../ui/texts.ts';
-import type { Message } from './conversation.ts';
+import type { Message } from './message.ts';
 
 interface NewMessagesOptions {
   entries: readonly Message[];
