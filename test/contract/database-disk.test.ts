@@ -33,4 +33,4 @@ test('what a disk does not take is not acknowledged, and what comes after is', a
   expect(error).toBe('DatabaseUnavailableError');
   expect(ids).toEqual(expect.arrayContaining([1, 3]));
   await rm(directory, { recursive: true });
-}, 90_000);
+});

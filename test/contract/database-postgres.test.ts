@@ -112,7 +112,7 @@ describe('transactions over PostgreSQL', () => {
     const { database, operator } = await openWatched({ idleInTransactionMs: 200 });
     const left = database.transaction(async (query) => {
       await query('SELECT 1');
-      await expect.poll(() => count(operator, 'idle in transaction'), { timeout: 10_000 }).toBe(0);
+      await expect.poll(() => count(operator, 'idle in transaction')).toBe(0);
       await query('SELECT 2');
     });
 
@@ -172,8 +172,7 @@ describe('migrations over PostgreSQL', () => {
       const { createPostgresDatabase } = await import('./api/infra/database/postgres.ts');
       const options = { url: process.argv[1], pool: 1, statementTimeoutMs: 5000, migrations: './prisma/migrations' };
       await (await createPostgresDatabase(options)).stop();`;
-    const start = () =>
-      run(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, url], { timeout: 60_000 });
+    const start = () => run(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, url]);
 
     await Promise.all([start(), start(), start()]);
 

@@ -6,7 +6,7 @@ import { createLogDatabase } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { type KafkaService, startOwnKafka } from '../support/services/kafka.ts';
 import { type KafkaProxy, startKafkaProxy } from '../support/services/kafka-proxy.ts';
-import { patience, record } from './event-log.ts';
+import { record } from './event-log.ts';
 
 const rounds = 20;
 
@@ -51,7 +51,7 @@ test('a stored request whose answer is lost is neither taken for the next one no
 
   const database = createLogDatabase();
   await log.consume(database.handler());
-  await vi.waitFor(() => expect(database.texts()).toContain(`${rounds - 1} 3`), patience);
+  await vi.waitFor(() => expect(database.texts()).toContain(`${rounds - 1} 3`));
   expect(database.texts()).toEqual(texts);
   await log.stop();
 

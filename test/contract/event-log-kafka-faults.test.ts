@@ -7,7 +7,7 @@ import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createAppender, createLogDatabase, type LogDatabase, ofKey } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { type KafkaService, startOwnKafka } from '../support/services/kafka.ts';
-import { patience, record } from './event-log.ts';
+import { record } from './event-log.ts';
 
 const partitions = 4;
 const sessionTimeoutMs = 1_500;
@@ -67,7 +67,7 @@ test('refuses appends in time while the broker is away, and has what it acknowle
   await expect(log.ready()).rejects.toBeInstanceOf(UnavailableError);
   await broker.restart();
   await waitForMore(appender.acknowledged);
-  await vi.waitFor(() => log.ready(), patience);
+  await vi.waitFor(() => log.ready());
 
   const { acknowledged } = await appender.stop();
   await expectAll(database, acknowledged);
@@ -99,8 +99,8 @@ test('waits for a broker that is away at the start', async () => {
 
   await broker.restart();
 
-  await vi.waitFor(() => log.append(record('k', '0 late')), patience);
-  await vi.waitFor(() => expect(database.texts()).toContain('0 late'), patience);
+  await vi.waitFor(() => log.append(record('k', '0 late')));
+  await vi.waitFor(() => expect(database.texts()).toContain('0 late'));
   expect(database.texts()).not.toContain('0 early');
 });
 
@@ -109,7 +109,7 @@ test('ends while the broker is away', async () => {
   const database = createLogDatabase();
   await log.consume(database.handler());
   await log.append(record('k', '0 a'));
-  await vi.waitFor(() => expect(database.texts()).toEqual(['0 a']), patience);
+  await vi.waitFor(() => expect(database.texts()).toEqual(['0 a']));
 
   await broker.kill('SIGKILL');
   await log.stop();
@@ -134,22 +134,22 @@ test('keeps its partitions while a handler takes longer than the session', async
   });
   opening(await log.consume(handler));
   const appender = opening(createAppender(log));
-  await vi.waitFor(() => expect(held).toHaveLength(1), patience);
+  await vi.waitFor(() => expect(held).toHaveLength(1));
   const since = Date.now();
 
-  await vi.waitFor(() => expect(Date.now() - since).toBeGreaterThan(3 * sessionTimeoutMs), patience);
+  await vi.waitFor(() => expect(Date.now() - since).toBeGreaterThan(3 * sessionTimeoutMs));
   expect(database.assignments).toHaveLength(partitions);
   release();
 
   const { texts } = await appender.stop();
-  await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length), patience);
+  await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length));
   for (let key = 0; key < 7; key++) expect(ofKey(key, database.texts())).toEqual(ofKey(key, texts));
   expect(database.assignments).toHaveLength(partitions);
 });
 
 async function waitForMore(acknowledged: readonly string[]): Promise<void> {
   const before = acknowledged.length;
-  await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(before + 500), patience);
+  await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(before + 500));
 }
 
 /** An append fails within its time, of which it takes three at most where the machine is slow. */
@@ -165,7 +165,7 @@ async function expectAll(database: LogDatabase, acknowledged: readonly string[])
     const there = new Set(database.texts());
     return acknowledged.filter((text) => !there.has(text));
   };
-  await vi.waitFor(() => expect(missing()).toEqual([]), patience);
+  await vi.waitFor(() => expect(missing()).toEqual([]));
   expect(new Set(database.texts()).size).toBe(database.texts().length);
 }
 

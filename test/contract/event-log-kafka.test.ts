@@ -7,7 +7,7 @@ import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createAppender, createLogDatabase, ofKey } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { sharedKafka } from '../support/services/shared.ts';
-import { describeEventLog, nextOf, patience, record } from './event-log.ts';
+import { describeEventLog, nextOf, record } from './event-log.ts';
 
 const partitions = 4;
 
@@ -63,7 +63,7 @@ describe('the event log over Kafka', () => {
 
     await Promise.all(texts.map((text) => log.append(record(`key ${text[0]}`, text))));
 
-    await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length), patience);
+    await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length));
     for (let key = 0; key < 7; key++) expect(ofKey(key, database.texts())).toEqual(ofKey(key, texts));
   });
 
@@ -79,16 +79,16 @@ describe('the event log over Kafka', () => {
     const database = createLogDatabase();
     const appended = opening(createAppender(log));
     const first = opening(await log.consume(database.handler()));
-    await vi.waitFor(() => expect(database.texts().length).toBeGreaterThan(200), patience);
+    await vi.waitFor(() => expect(database.texts().length).toBeGreaterThan(200));
 
     opening(await log.consume(database.handler()));
-    await vi.waitFor(() => expect(database.assignments.length).toBeGreaterThan(partitions), patience);
+    await vi.waitFor(() => expect(database.assignments.length).toBeGreaterThan(partitions));
     const before = database.assignments.length;
     await first.stop();
-    await vi.waitFor(() => expect(database.assignments.length).toBeGreaterThanOrEqual(before + partitions), patience);
+    await vi.waitFor(() => expect(database.assignments.length).toBeGreaterThanOrEqual(before + partitions));
 
     const { texts } = await appended.stop();
-    await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length), patience);
+    await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length));
     for (let key = 0; key < 7; key++) expect(ofKey(key, database.texts())).toEqual(ofKey(key, texts));
   });
 
@@ -106,12 +106,12 @@ describe('the event log over Kafka', () => {
       Promise.all(Array.from({ length: 40 }, (_, key) => log.append(record(`key ${key}`, text))));
     opening(await log.consume(handler));
     await appendAll('before');
-    await vi.waitFor(() => expect(stuck.size).toBe(1), patience);
+    await vi.waitFor(() => expect(stuck.size).toBe(1));
 
     await appendAll('after');
 
     const goingOn = () => [...database.taken.values()].filter((texts) => texts.includes('after'));
-    await vi.waitFor(() => expect(goingOn()).toHaveLength(partitions - 1), patience);
+    await vi.waitFor(() => expect(goingOn()).toHaveLength(partitions - 1));
     expect(database.taken.has([...stuck][0] ?? -1)).toBe(false);
   });
 
@@ -140,7 +140,7 @@ describe('the event log over Kafka', () => {
       ['parley-offset', '0'],
       ['parley-reason', 'it says nothing'],
     ]);
-    await vi.waitFor(() => expect(database.texts().sort()).toEqual(['', 'x']), patience);
+    await vi.waitFor(() => expect(database.texts().sort()).toEqual(['', 'x']));
   });
 
   test('keeps a record that is set aside although it is as large as a broker takes', async () => {
@@ -154,7 +154,7 @@ describe('the event log over Kafka', () => {
     for (const text of ['a', 'b', 'c', 'd']) await log.append(record('k', text));
     const admin = await openAdmin();
     // Of a topic that is new, some partitions may have no leader yet.
-    const ends = await vi.waitFor(() => admin.fetchTopicOffsets(log.name), patience);
+    const ends = await vi.waitFor(() => admin.fetchTopicOffsets(log.name));
     const partition = ends.find(({ high }) => high === '4')?.partition ?? -1;
     await admin.deleteTopicRecords({ topic: log.name, partitions: [{ partition, offset: '2' }] });
     const asked: unknown[] = [];
@@ -172,12 +172,12 @@ describe('the event log over Kafka', () => {
         },
       }),
     );
-    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2), patience);
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2));
     expect(asked[0]).toEqual({ begin: 2n, end: 4n });
     expect(offsets).toEqual([]);
 
     wanted = 2n;
-    await vi.waitFor(() => expect(offsets).toEqual([2n, 3n]), patience);
+    await vi.waitFor(() => expect(offsets).toEqual([2n, 3n]));
   });
 
   test('goes on behind a transaction, whose end takes an offset and is no record', async () => {
@@ -205,11 +205,11 @@ describe('the event log over Kafka', () => {
       batches.flatMap(({ from, records }) => records.map(({ value, offset }) => `${value} at ${offset} from ${from}`));
 
     await write('a', 'commit');
-    await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0']), patience);
+    await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0']));
     await write('b', 'abort');
     await write('c', 'commit');
 
-    await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0', 'c at 4 from 1']), patience);
+    await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0', 'c at 4 from 1']));
     expect(log.logger.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
@@ -223,7 +223,7 @@ describe('the event log over Kafka', () => {
     await vi.waitFor(async () => {
       const [topic] = await admin.fetchOffsets({ groupId: `${log.topicPrefix}.bridge`, topics: [log.name] });
       expect(topic?.partitions.map(({ offset }) => offset).sort()).toEqual(['0', '0', '0', '5']);
-    }, patience);
+    });
   });
 
   test('refuses what is appended after the end, and begins where it was when it is opened again', async () => {
@@ -236,7 +236,7 @@ describe('the event log over Kafka', () => {
     const again = openLog(log.topicPrefix);
     await again.append(record('k', 'c'));
     opening(await again.consume(database.handler()));
-    await vi.waitFor(() => expect(database.texts()).toEqual(['a', 'c']), patience);
+    await vi.waitFor(() => expect(database.texts()).toEqual(['a', 'c']));
   });
 
   function createClient() {
@@ -247,10 +247,10 @@ describe('the event log over Kafka', () => {
     const messages: kafkajs.KafkaMessage[] = [];
     const consumer = createClient().consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100 });
     opening({ stop: () => consumer.disconnect() });
-    await vi.waitFor(() => consumer.connect(), patience);
-    await vi.waitFor(() => consumer.subscribe({ topic, fromBeginning: true }), patience);
+    await vi.waitFor(() => consumer.connect());
+    await vi.waitFor(() => consumer.subscribe({ topic, fromBeginning: true }));
     await consumer.run({ eachMessage: async ({ message }) => void messages.push(message) });
-    await vi.waitFor(() => expect(messages).toHaveLength(count), patience);
+    await vi.waitFor(() => expect(messages).toHaveLength(count));
     return messages;
   }
 });

@@ -1,9 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Batch, Consumption, EventLog, LogHandler, LogRecord } from '../../api/infra/event-log/event-log.ts';
 
-/** How long a real service may take to hand something over. */
-export const patience = { timeout: 20_000, interval: 10 };
-
 /** A log to be tested, empty, with several partitions. */
 export interface LogUnderTest {
   log: EventLog;
@@ -40,7 +37,7 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
 
       await Promise.all(Array.from({ length: 60 }, (_, n) => under.log.append(record(`key ${n % 3}`, String(n)))));
 
-      await vi.waitFor(() => expect([...seen.values()].flat()).toHaveLength(60), patience);
+      await vi.waitFor(() => expect([...seen.values()].flat()).toHaveLength(60));
       for (const [key, values] of seen) {
         expect(values).toEqual(Array.from({ length: 20 }, (_, n) => String(n * 3 + Number(key.at(-1)))));
       }
@@ -55,7 +52,7 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
 
       await under.log.append({ key: 'k', value: Buffer.from([0, 255, 128]), headers: { one: 'ö' } });
 
-      await vi.waitFor(() => expect(seen).toHaveLength(1), patience);
+      await vi.waitFor(() => expect(seen).toHaveLength(1));
       expect(Buffer.from(seen[0]?.value ?? [])).toEqual(Buffer.from([0, 255, 128]));
       expect(seen[0]?.headers).toEqual({ one: 'ö' });
     });
@@ -71,7 +68,7 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
 
       await Promise.all(['a', 'b', 'c'].map((value) => under.log.append(record('k', value))));
 
-      await vi.waitFor(() => expect(seen).toEqual(['a', 'b', 'c']), patience);
+      await vi.waitFor(() => expect(seen).toEqual(['a', 'b', 'c']));
     });
 
     test('goes on where the handler wants to, also further back', async () => {
@@ -86,7 +83,7 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
 
       for (const value of ['a', 'b', 'c', 'd']) await under.log.append(record('k', value));
 
-      await vi.waitFor(() => expect(offsets.map(Number)).toEqual([0, 1, 2, 3, 1, 2, 3]), patience);
+      await vi.waitFor(() => expect(offsets.map(Number)).toEqual([0, 1, 2, 3, 1, 2, 3]));
     });
 
     test('begins where the consumer says that it stands', async () => {
@@ -103,7 +100,7 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
         () => 1n,
       );
 
-      await vi.waitFor(() => expect(values).toEqual(['b', 'c']), patience);
+      await vi.waitFor(() => expect(values).toEqual(['b', 'c']));
     });
 
     test('asks again where to begin until it gets an answer, and hands nothing over before', async () => {
@@ -125,7 +122,7 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
 
       void under.log.append(record('k', 'a'));
 
-      await vi.waitFor(() => expect(values).toEqual(['a']), patience);
+      await vi.waitFor(() => expect(values).toEqual(['a']));
     });
 
     test('shares the partitions among consumers, and those of one that stops go to the others', async () => {
@@ -145,12 +142,12 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
         await Promise.all(keys.map((key) => under.log.append(record(key, 'x'))));
         expect(seen.get('one')?.size).toBeGreaterThan(0);
         expect(seen.get('two')?.size).toBeGreaterThan(0);
-      }, patience);
+      });
       await one.stop();
       seen.clear();
       await Promise.all(keys.map((key) => under.log.append(record(key, 'y'))));
 
-      await vi.waitFor(() => expect(seen.get('two')?.size).toBe(keys.length), patience);
+      await vi.waitFor(() => expect(seen.get('two')?.size).toBe(keys.length));
       expect(seen.has('one')).toBe(false);
     });
 

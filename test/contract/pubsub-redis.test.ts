@@ -9,8 +9,6 @@ import { startOwnRedis } from '../support/services/redis.ts';
 import { sharedRedis } from '../support/services/shared.ts';
 import { describePubSub } from './pubsub.ts';
 
-const patience = { timeout: 20_000, interval: 10 };
-
 let sharedUrl: string;
 beforeAll(async () => {
   sharedUrl = await sharedRedis();
@@ -52,16 +50,16 @@ describe('pubsub over Redis that goes away', () => {
     const back = countReconnections(pubsub);
 
     await redis.kill('SIGKILL');
-    await vi.waitFor(() => expect(pubsub.connected()).toBe(false), patience);
+    await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
     await expect(pubsub.ready()).rejects.toThrow();
     await expect(pubsub.publish('sessions', ['lost'])).rejects.toThrow();
     await redis.restart();
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
 
     expect(pubsub.connected()).toBe(true);
     await pubsub.ready();
     await Promise.all(topics.map((topic) => pubsub.publish(topic, null)));
-    await vi.waitFor(() => expect(seen.size).toBe(topics.length), patience);
+    await vi.waitFor(() => expect(seen.size).toBe(topics.length));
     expect(back.count).toBe(1);
   });
 
@@ -76,14 +74,14 @@ describe('pubsub over Redis that goes away', () => {
     const late = pubsub.subscribe(matchTopic('late'), () => seen.push('late'));
     await expect(pubsub.publish('sessions', ['first'])).rejects.toThrow();
     await late;
-    await vi.waitFor(() => expect(pubsub.connected()).toBe(false), patience);
+    await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
     await expect(pubsub.publish('sessions', ['second'])).rejects.toThrow();
     await redis.kill('SIGCONT');
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
 
     await pubsub.publish('sessions', ['third']);
     await pubsub.publish(matchTopic('late'), null);
-    await vi.waitFor(() => expect(seen.slice(-2)).toEqual([['third'], 'late']), patience);
+    await vi.waitFor(() => expect(seen.slice(-2)).toEqual([['third'], 'late']));
     expect(seen).not.toContainEqual(['second']);
   });
 
@@ -94,10 +92,10 @@ describe('pubsub over Redis that goes away', () => {
     const back = countReconnections(pubsub);
 
     await redis.kill('SIGSTOP');
-    await vi.waitFor(() => expect(pubsub.connected()).toBe(false), patience);
+    await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
     await redis.kill('SIGCONT');
 
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
   });
 
   test('is not back before Redis has confirmed every subscription', async () => {
@@ -111,15 +109,15 @@ describe('pubsub over Redis that goes away', () => {
 
     // Redis ends the connection, accepts new ones and refuses to subscribe them.
     await admin.call('ACL', 'SETUSER', 'default', 'resetchannels');
-    await vi.waitFor(async () => expect(await countRefusals(admin)).toBeGreaterThan(2), patience);
+    await vi.waitFor(async () => expect(await countRefusals(admin)).toBeGreaterThan(2));
     await expect(pubsub.ready()).rejects.toThrow();
     expect(pubsub.connected()).toBe(false);
     expect(back.count).toBe(0);
     await admin.call('ACL', 'SETUSER', 'default', 'allchannels');
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
 
     await pubsub.publish('sessions', ['a']);
-    await vi.waitFor(() => expect(seen).toEqual([['a']]), patience);
+    await vi.waitFor(() => expect(seen).toEqual([['a']]));
   });
 
   test('takes subscribers while Redis is away, from before it was ever reached, and subscribes them when it comes', async () => {
@@ -134,10 +132,10 @@ describe('pubsub over Redis that goes away', () => {
     await unsubscribe();
     expect(pubsub.connected()).toBe(false);
     await redis.restart();
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
 
     await pubsub.publish('sessions', ['a']);
-    await vi.waitFor(() => expect(seen).toEqual([['a']]), patience);
+    await vi.waitFor(() => expect(seen).toEqual([['a']]));
   });
 
   test('has every topic on one of several servers, and is not connected while one of them is away', async () => {
@@ -149,18 +147,18 @@ describe('pubsub over Redis that goes away', () => {
     const back = countReconnections(pubsub);
 
     await other.kill('SIGKILL');
-    await vi.waitFor(() => expect(pubsub.connected()).toBe(false), patience);
+    await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
     const published = await Promise.allSettled(topics.map((topic) => pubsub.publish(topic, null)));
     const reached = topics.filter((_, n) => published[n]?.status === 'fulfilled');
 
     expect(reached.length).toBeGreaterThan(0);
     expect(reached.length).toBeLessThan(topics.length);
-    await vi.waitFor(() => expect(seen.toSorted()).toEqual(reached.toSorted()), patience);
+    await vi.waitFor(() => expect(seen.toSorted()).toEqual(reached.toSorted()));
     await other.restart();
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
     seen.length = 0;
     for (const topic of topics) await pubsub.publish(topic, null);
-    await vi.waitFor(() => expect(seen.toSorted()).toEqual(topics.toSorted()), patience);
+    await vi.waitFor(() => expect(seen.toSorted()).toEqual(topics.toSorted()));
   });
 
   test('meets other processes with its prefix, and no one with another', async () => {
@@ -173,7 +171,7 @@ describe('pubsub over Redis that goes away', () => {
     await near?.publish('sessions', ['a']);
     await other?.publish('sessions', ['b']);
 
-    await vi.waitFor(() => expect(seen.toSorted()).toEqual(['far a', 'other b']), patience);
+    await vi.waitFor(() => expect(seen.toSorted()).toEqual(['far a', 'other b']));
   });
 
   test('stands a listener that ends every subscription of its topic, its own too, and leaves none behind', async () => {
@@ -188,12 +186,12 @@ describe('pubsub over Redis that goes away', () => {
       endings.push(await pubsub.subscribe('sessions', listener));
     }
     await pubsub.publish('sessions', ['a']);
-    await vi.waitFor(() => expect(seen).toEqual([1]), patience);
+    await vi.waitFor(() => expect(seen).toEqual([1]));
 
     await pubsub.subscribe('sessions', () => seen.push(4));
     await pubsub.publish('sessions', ['b']);
 
-    await vi.waitFor(() => expect(seen).toEqual([1, 4]), patience);
+    await vi.waitFor(() => expect(seen).toEqual([1, 4]));
   });
 });
 

@@ -10,7 +10,6 @@ import { startOwnRedis } from '../support/services/redis.ts';
 import { sharedRedis } from '../support/services/shared.ts';
 import { describeState } from './state.ts';
 
-const patience = { timeout: 20_000, interval: 10 };
 const times = { leaseMs: 30_000, relaxMs: 10_000 };
 
 let sharedUrl: string;
@@ -46,8 +45,8 @@ describe('state over Redis', () => {
     const ghost = ticket();
     await state.tickets.enter(ghost, { leaseMs: 50, relaxMs: 10 });
     const { offline: gone } = await state.presence.renew('one', ['ada'], 50);
-    await vi.waitFor(async () => expect(await state.tickets.find(ghost.userId)).toBeNull(), patience);
-    await vi.waitFor(async () => expect(await state.presence.online(['ada'])).toEqual(new Set()), patience);
+    await vi.waitFor(async () => expect(await state.tickets.find(ghost.userId)).toBeNull());
+    await vi.waitFor(async () => expect(await state.presence.online(['ada'])).toEqual(new Set()));
 
     expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'waiting' });
     for (let n = 0; n < 2; n++) gone.push(...(await state.presence.renew('two', [], 1_000)).offline);
@@ -64,7 +63,7 @@ describe('state over Redis', () => {
     expect(expiresAt).toBeLessThanOrEqual(Date.now() + times.leaseMs + 1);
 
     expect(await state.presence.away(['ada'])).toEqual(new Map([['ada', 0]]));
-    await vi.waitFor(async () => expect((await state.presence.away(['ada'])).get('ada')).toBeGreaterThan(20), patience);
+    await vi.waitFor(async () => expect((await state.presence.away(['ada'])).get('ada')).toBeGreaterThan(20));
   });
 
   test('gives every key an expiry, whatever was done', async () => {
@@ -171,7 +170,7 @@ describe('state over Redis', () => {
     await redis.kill('SIGKILL');
     await expectAway(state);
     await redis.restart();
-    await vi.waitFor(() => state.ready(), patience);
+    await vi.waitFor(() => state.ready());
 
     expect(await state.tickets.find(ada.userId)).toBeNull();
     expect(await state.tickets.leave(ada.userId)).toBeNull();
@@ -208,7 +207,7 @@ describe('state over Redis', () => {
     await redis.kill('SIGSTOP');
     await expectAway(state);
     await redis.kill('SIGCONT');
-    await vi.waitFor(() => state.ready(), patience);
+    await vi.waitFor(() => state.ready());
 
     expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'paired', partner: ada });
   });
@@ -220,7 +219,7 @@ describe('state over Redis', () => {
 
     await expectAway(state);
     await redis.restart();
-    await vi.waitFor(() => state.ready(), patience);
+    await vi.waitFor(() => state.ready());
 
     expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'waiting' });
   });

@@ -9,8 +9,6 @@ import { type KafkaService, startOwnKafkas } from '../support/services/kafka.ts'
 import { createSharedDatabase, sharedRedis } from '../support/services/shared.ts';
 
 const replication = 3;
-const patience = { timeout: 60_000, interval: 100 };
-
 let brokers: KafkaService[] = [];
 let admin: Admin;
 let cluster: Cluster;
@@ -26,7 +24,7 @@ beforeAll(async () => {
   cluster = createCluster({ databaseUrl: await createSharedDatabase(), redisUrl, brokers: addresses.join() });
   const settings = { KAFKA_REPLICATION: `${replication}` };
   [gateway] = await Promise.all([cluster.gateway(settings), cluster.bridge(settings)]);
-}, 180_000);
+});
 afterAll(async () => {
   await cluster?.stop();
   await admin?.disconnect();
@@ -61,7 +59,7 @@ test('the broker that a channel is written to killed, and then the next, in the 
     await leader.restart();
     await vi.waitFor(async () => {
       for (const { isr } of await describePartitions()) expect(isr).toHaveLength(replication);
-    }, patience);
+    });
   }
   await load.progress(100);
   await load.verify();

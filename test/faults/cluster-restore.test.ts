@@ -10,8 +10,6 @@ import type { ServerProcess } from '../support/process.ts';
 import { dumpDatabase, restoreDatabase } from '../support/services/backup.ts';
 import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
 
-const patience = { timeout: 60_000, interval: 50 };
-
 let directory: string;
 let databaseUrl: string;
 let cluster: Cluster;
@@ -51,22 +49,22 @@ test('a database restored from a dump takes the log up from there: history is wh
   client.on('closed', (event) => codes.push(Reflect.get(Object(event), 'code')));
   const live = followMessages(client, load.channelId, 0);
   const changes = before.toSorted((one, other) => one.position - other.position);
-  await vi.waitFor(() => expect(idsOf(live.received)).toEqual(idsOf(changes)), patience);
+  await vi.waitFor(() => expect(idsOf(live.received)).toEqual(idsOf(changes)));
 
   await restoreDatabase(databaseUrl, file);
-  await vi.waitFor(() => expect(codes).toContain(1013), patience);
-  await vi.waitFor(() => expect(live.ended?.errors[0]?.extensions?.['code']).toBe('RESYNC_REQUIRED'), patience);
+  await vi.waitFor(() => expect(codes).toContain(1013));
+  await vi.waitFor(() => expect(live.ended?.errors[0]?.extensions?.['code']).toBe('RESYNC_REQUIRED'));
   expect((await historyOf(load, survivor)).length).toBeLessThan(before.length - 300);
 
   await Promise.all([cluster.gateway({ PORT: port }), cluster.bridge()]);
   await vi.waitFor(async () => {
     const restored = await historyOf(load, survivor);
     expect(restored.slice(0, before.length)).toEqual(before);
-  }, patience);
+  });
   expect(await roomOf(load, survivor)).toEqual(room);
   const after = changes.at(-200)?.position;
   const resumed = followMessages(client, load.channelId, after);
-  await vi.waitFor(() => expect(idsOf(resumed.received.slice(0, 199))).toEqual(idsOf(changes.slice(-199))), patience);
+  await vi.waitFor(() => expect(idsOf(resumed.received.slice(0, 199))).toEqual(idsOf(changes.slice(-199))));
 
   await load.progress(100);
   await load.verify();

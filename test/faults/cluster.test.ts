@@ -31,9 +31,9 @@ beforeAll(async () => {
   }
   balancer = await startBalancer([`127.0.0.1:${gateways[0]?.port}`, `127.0.0.1:${gateways[1]?.port}`]);
   await vi.waitFor(async () => expect((await fetch(`${balancer.url}/health`)).status).toBe(200));
-}, 180_000);
+});
 afterAll(async () => {
-  balancer?.stop();
+  await balancer?.stop();
   await cluster?.stop();
   await Promise.all([postgres, redis, kafka].map((one) => one?.stop()));
 });

@@ -344,7 +344,7 @@ it('a thousand tiny files are stored as a thousand files', async () => {
     for (const { errors } of await Promise.all(some)) expect(errors).toEqual([]);
   }
   expect((await storedFiles(directory)).length).toBe(before.length + 1_000);
-}, 120_000);
+});
 
 /** Builds a PNG with the given size in its header that has only the first rows. */
 function png(width: number, height: number): Buffer {

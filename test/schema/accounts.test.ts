@@ -54,15 +54,15 @@ const queries = {
 };
 type Operation = keyof typeof queries;
 
-/** Distinct enough to be found wherever they should not be. */
+/** Passwords distinct enough to be found anywhere they must not be. */
 const password = 'pass-word-of-the-tests';
 const nextPassword = 'next-word-of-the-tests';
 const wrongPassword = 'wrong-word-of-the-tests';
 const revoked = { code: 4403 };
 
 let app: Awaited<ReturnType<typeof startApp>>;
-/** Every answer so far, as it came. */
-const answers: { operation: string; text: string }[] = [];
+/** Text of every response so far. */
+const responses: { operation: string; text: string }[] = [];
 const addresses: string[] = [];
 const tokens: string[] = [];
 
@@ -72,7 +72,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('register', () => {
-  it('answers a session of a user with a password', async () => {
+  it('returns a session of a user with a password', async () => {
     const email = someAddress();
     const given = { email: ` ${email.toUpperCase()}`, password, name: ' Ada ', device: 'phone' };
     const signedIn = await well('register', { input: given });
@@ -85,7 +85,7 @@ describe('register', () => {
     expect(await well('me', {}, signedIn.token)).toMatchObject({ id: signedIn.user.id, email, isModerator: false });
   });
 
-  it('makes a user of a guest, who keeps id, channels, history and the session', async () => {
+  it('turns a guest into a user with the same id, channels, history and session', async () => {
     const guest = await signUpGuest();
     const room = (await execute(`mutation { createRoom(input: { name: "Kept" }) { id } }`, {}, guest.token)).data;
     const sent = `mutation ($id: ID!) { send(input: { channelId: $id, text: "before" }) { message { id } } }`;
@@ -110,7 +110,7 @@ describe('register', () => {
     expect((await signUp('stale')).user.isGuest).toBe(false);
   });
 
-  it('refuses what it is given badly, each field with its path', async () => {
+  it('rejects invalid input with the path of each field', async () => {
     const { error } = await badly('register', { input: { email: 'ada', password: 'short', name: '' } });
     expect(error).toMatchObject({
       path: ['register'],
@@ -122,7 +122,7 @@ describe('register', () => {
     for (const { message } of error.extensions['fields']) expect(message).toEqual(expect.any(String));
   });
 
-  it('refuses an address that is taken', async () => {
+  it('rejects an email address that is taken', async () => {
     const { email } = await signUp();
     const { code } = await badly('register', { input: { email: email.toUpperCase(), password, name: 'Eve' } });
     expect(code).toBe('CONFLICT');
@@ -130,7 +130,7 @@ describe('register', () => {
 });
 
 describe('login', () => {
-  it('answers another session of the user', async () => {
+  it('returns another session of the user', async () => {
     const { email, user, token } = await signUp();
     const laptop = await well('login', { input: { email, password, device: 'laptop' } });
     expect(laptop.user).toEqual({ ...user, email });
@@ -142,7 +142,7 @@ describe('login', () => {
     expect((await well('login', { input: { email, password } }, 'stale')).user.id).toBe(user.id);
   });
 
-  it('refuses an address and a password in the same words', async () => {
+  it('rejects an unknown address and a wrong password with the same error', async () => {
     const { email } = await signUp();
     const wrong = await badly('login', { input: { email, password: wrongPassword } });
     const unknown = await badly('login', { input: { email: someAddress(), password } });
@@ -150,7 +150,7 @@ describe('login', () => {
     expect({ ...unknown.error, locations: null }).toEqual({ ...wrong.error, locations: null });
   });
 
-  it('is refused after too many tries, and says when to try again', async () => {
+  it('is rejected after too many attempts, with the time of the next one', async () => {
     const { email } = await signUp();
     for (const _ of Array(10)) await badly('login', { input: { email, password: wrongPassword } });
     const { error, code } = await badly('login', { input: { email, password } });
@@ -161,7 +161,7 @@ describe('login', () => {
 });
 
 describe('guest', () => {
-  it('answers a session of a user without a password', async () => {
+  it('returns a session of a user without a password', async () => {
     const { token, user } = await signUpGuest();
     expect(user).toMatchObject({ name: 'Guest', isGuest: true, email: null });
     expect(await well('me', {}, token)).toMatchObject({ id: user.id, isGuest: true, isModerator: false });
@@ -171,7 +171,7 @@ describe('guest', () => {
     expect((await well('guest', { input: { name: 'Guest' } }, 'stale')).user.isGuest).toBe(true);
   });
 
-  it('refuses what it is given badly', async () => {
+  it('rejects invalid input', async () => {
     const { error } = await badly('guest', { input: { name: 'x'.repeat(51), email: 'nowhere' } });
     expect(error.extensions).toMatchObject({
       code: 'BAD_USER_INPUT',
@@ -181,7 +181,7 @@ describe('guest', () => {
 });
 
 describe('refresh', () => {
-  it('answers other tokens of the same session', async () => {
+  it('returns new tokens of the same session', async () => {
     const { refreshToken, user, token } = await signUp();
     const [before] = await well('sessions', {}, token);
     const refreshed = await well('refresh', { refreshToken });
@@ -190,11 +190,11 @@ describe('refresh', () => {
     expect(await well('sessions', {}, refreshed.token)).toMatchObject([{ id: before.id, current: true }]);
   });
 
-  it('refuses a token that nobody was given', async () => {
+  it('rejects an unknown token', async () => {
     expect(await badly('refresh', { refreshToken: 'unknown' })).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
-  it('refuses a token whose successor was used, and ends the session and what is connected by it', async () => {
+  it('rejects a token whose successor was used, and revokes the session with its connections', async () => {
     const { refreshToken, token } = await signUp();
     const socket = await connect(token);
     const second = await well('refresh', { refreshToken });
@@ -206,7 +206,7 @@ describe('refresh', () => {
 });
 
 describe('logout', () => {
-  it('ends the present session and its live connections, and no other', async () => {
+  it('revokes the current session with its connections, and no other', async () => {
     const { email, token, refreshToken } = await signUp();
     const other = await well('login', { input: { email, password } });
     const socket = await connect(token);
@@ -221,7 +221,7 @@ describe('logout', () => {
 });
 
 describe('revokeSession', () => {
-  it('ends another session of the viewer, and its live connections', async () => {
+  it('revokes another session of the viewer with its connections', async () => {
     const { email, token } = await signUp();
     const laptop = await well('login', { input: { email, password, device: 'laptop' } });
     const socket = await connect(laptop.token);
@@ -238,7 +238,7 @@ describe('revokeSession', () => {
     expect(await well('sessions', {}, token)).toMatchObject([{ current: true }]);
   });
 
-  it("does not know others' sessions, nor ids of other things", async () => {
+  it("does not find sessions of others, nor ids of other types", async () => {
     const { token, user } = await signUp();
     const stranger = await signUp();
     const [{ id }] = await well('sessions', {}, stranger.token);
@@ -249,7 +249,7 @@ describe('revokeSession', () => {
 });
 
 describe('updateProfile', () => {
-  it('answers the user with the new name, and leaves what is left out', async () => {
+  it('returns the user with the new name, and leaves omitted fields unchanged', async () => {
     const { token, user } = await signUp();
     const renamed = { id: user.id, name: 'Countess' };
     expect(await well('updateProfile', { input: { name: 'Countess' } }, token)).toEqual(renamed);
@@ -258,7 +258,7 @@ describe('updateProfile', () => {
     expect(await well('me', {}, token)).toMatchObject(renamed);
   });
 
-  it('refuses a bad name', async () => {
+  it('rejects an invalid name', async () => {
     const { token } = await signUp();
     const { error } = await badly('updateProfile', { input: { name: 'A\0da' } }, token);
     expect(error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'input.name' }] });
@@ -266,7 +266,7 @@ describe('updateProfile', () => {
 });
 
 describe('changePassword', () => {
-  it('renews the session and ends every other', async () => {
+  it('renews the current session and revokes all others', async () => {
     const { email, token, user } = await signUp();
     const other = await well('login', { input: { email, password } });
     const socket = await connect(other.token);
@@ -281,7 +281,7 @@ describe('changePassword', () => {
     expect((await well('login', { input: { email, password: nextPassword } })).user.id).toBe(user.id);
   });
 
-  it('refuses a wrong present one, and a bad new one', async () => {
+  it('rejects a wrong current password and an invalid new one', async () => {
     const { token } = await signUp();
     const wrong = await badly('changePassword', { current: wrongPassword, next: nextPassword }, token);
     expect(wrong.error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'current' }] });
@@ -291,7 +291,7 @@ describe('changePassword', () => {
 });
 
 describe('me', () => {
-  it('is the signed-in user, and nobody without a token', async () => {
+  it('is the signed-in user, and null without a token', async () => {
     const { token, user, email } = await signUp();
     expect(await well('me', {}, token)).toEqual({
       ...user,
@@ -304,7 +304,7 @@ describe('me', () => {
     expect(await well('me')).toBeNull();
   });
 
-  it('has a picture on this server, in which nothing can run', async () => {
+  it('has an avatar on this server that cannot run scripts', async () => {
     const { token } = await signUp();
     const { avatarUrl } = await well('me', {}, token);
     const picture = await fetch(`${app.url}${avatarUrl}`);
@@ -317,7 +317,7 @@ describe('me', () => {
 });
 
 describe('user', () => {
-  it('is found by its id, and null when there is none', async () => {
+  it('is found by its id, and null if there is none', async () => {
     const { token } = await signUp();
     const { user } = await signUp();
     expect(await well('user', { id: user.id }, token)).toMatchObject({ id: user.id, name: 'Ada' });
@@ -327,7 +327,7 @@ describe('user', () => {
 });
 
 describe('users', () => {
-  it('are found by the beginning of their name, page by page in both directions', async () => {
+  it('are found by a prefix of their name, page by page in both directions', async () => {
     const { token } = await signUp();
     const prefix = randomUUID().slice(0, 8);
     for (const end of ['c', 'A', 'b']) await well('guest', { input: { name: `${prefix} ${end}` } });
@@ -348,12 +348,12 @@ describe('users', () => {
 
   it.each<[string, object, string]>([
     ['more than a page holds', { first: 101 }, 'first'],
-    ['less than none', { last: -1 }, 'last'],
+    ['a negative size', { last: -1 }, 'last'],
     ['both ends', { first: 1, last: 1 }, 'last'],
-    ['a cursor that is none', { after: 'none' }, 'after'],
+    ['an invalid cursor', { after: 'none' }, 'after'],
     ['a cursor that was tampered with', { before: cursorOf(`${'-'.repeat(36)}:Ada`) }, 'before'],
     ['a cursor with a NUL character', { after: cursorOf(`${randomUUID()}:A\0`) }, 'after'],
-  ])('cannot be asked for by %s', async (_, given, path) => {
+  ])('cannot be queried with %s', async (_, given, path) => {
     const { token } = await signUpGuest();
     const { error } = await badly('users', { search: 'A', ...given }, token);
     expect(error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path }] });
@@ -374,7 +374,7 @@ describe('sessions', () => {
 });
 
 describe('node', () => {
-  it("finds a user and one's own session, and nothing without a viewer", async () => {
+  it("finds users and the viewer's own sessions, and nothing without a viewer", async () => {
     const { token, user } = await signUp();
     const stranger = await signUp();
     const [own] = await well('sessions', {}, token);
@@ -402,18 +402,18 @@ describe('without a valid token', () => {
     ['changePassword', { current: password, next: nextPassword }],
   ];
 
-  it.each(needed)('%s is refused', async (operation, variables) => {
+  it.each(needed)('%s is rejected', async (operation, variables) => {
     expect(await badly(operation, variables)).toMatchObject({ code: 'UNAUTHENTICATED' });
     expect(await badly(operation, variables, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
-  it('me is refused when there was one, for it is to be refreshed', async () => {
+  it('me is rejected if the token is invalid, so the client refreshes it', async () => {
     expect(await badly('me', {}, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 });
 
 describe('secrets', () => {
-  it("never let out others' addresses and rights, wherever users are met", async () => {
+  it('do not include the email address and rights of other users, wherever users are returned', async () => {
     const [ada, eve] = [await signUp(), await signUp()];
     const hidden = { email: null, isModerator: null };
     expect(await well('user', { id: ada.user.id }, eve.token)).toMatchObject(hidden);
@@ -435,7 +435,7 @@ describe('secrets', () => {
     ['a field is missing', { email: 'ada@example.org', password }],
     ['a field is unknown', { email: 'ada@example.org', password, name: 'Ada', age: 7 }],
     ['a field is of another kind', { email: 'ada@example.org', password: [password], name: { first: password } }],
-  ])('are not repeated to who gave them when %s', async (_, input) => {
+  ])('are not repeated in the error when %s', async (_, input) => {
     const { errors } = await execute(queries.register, { input });
     expect(errors.length).toBeGreaterThan(0);
     for (const { extensions } of errors)
@@ -443,7 +443,7 @@ describe('secrets', () => {
     expectNone(JSON.stringify(errors), [password, 'ada@example.org']);
   });
 
-  it('are neither in the answers nor in the log when the server fails', async () => {
+  it('are neither in the responses nor in the log when the server fails', async () => {
     const { email, token, refreshToken } = await signUp();
     const { token: guestToken } = await signUpGuest();
     const [{ id }] = await well('sessions', {}, token);
@@ -475,25 +475,25 @@ describe('secrets', () => {
     expectNone(log, [password, nextPassword, '$argon2', email, ...addresses, ...tokens]);
   });
 
-  it('were in no answer of all these, but for tokens as the answers to signing in', () => {
-    expect(answers.length).toBeGreaterThan(100);
+  it('were in none of these responses, except for tokens in responses to signing in', () => {
+    expect(responses.length).toBeGreaterThan(100);
     const signIns = new Set(['register', 'login', 'guest', 'refresh', 'changePassword']);
-    for (const { operation, text } of answers) {
+    for (const { operation, text } of responses) {
       expectNone(text, [password, nextPassword, wrongPassword, '$argon2', 'passwordHash', 'password_hash']);
       if (!signIns.has(operation)) expectNone(text, tokens);
     }
   });
 });
 
-/** What an operation came to; the answer is kept for the last test. */
+/** Executes an operation, and keeps the response for the last test. */
 async function execute(query: string, variables: object, token?: string, operation = ''): Promise<GraphQLAnswer> {
-  const answer = await post(app.url, { query, variables }, token === undefined ? {} : { token });
-  answers.push({ operation, text: answer.text });
-  const { data = null, errors = [] } = answer.json() as Partial<GraphQLAnswer>;
-  return { status: answer.status, data, errors };
+  const response = await post(app.url, { query, variables }, token === undefined ? {} : { token });
+  responses.push({ operation, text: response.text });
+  const { data = null, errors = [] } = response.json() as Partial<GraphQLAnswer>;
+  return { status: response.status, data, errors };
 }
 
-/** What the one field of an operation answers; throws for any error. */
+/** Returns the value of the only field of an operation; throws for any error. */
 async function well(operation: Operation, variables: object = {}, token?: string): Promise<Answer> {
   const { data, errors } = await execute(queries[operation], variables, token, operation);
   if (errors.length > 0) throw new Error(`${operation} ${JSON.stringify(variables)}: ${JSON.stringify(errors)}`);
@@ -502,7 +502,7 @@ async function well(operation: Operation, variables: object = {}, token?: string
   return value;
 }
 
-/** The one error of an operation, whose field is null. */
+/** Returns the only error of an operation, whose field is null. */
 async function badly(operation: Operation, variables: object = {}, token?: string) {
   const { data, errors } = await execute(queries[operation], variables, token, operation);
   const [error, ...more] = errors;
@@ -531,7 +531,7 @@ function cursorOf(text: string): string {
   return Buffer.from(text).toString('base64url');
 }
 
-/** Runs some work while no user and no session can be written: PostgreSQL's error then quotes the whole row. */
+/** Runs some work while no user or session can be written: PostgreSQL's error then quotes the whole row. */
 async function withBrokenTables<Result>(work: () => Promise<Result>): Promise<Result> {
   const { database } = backstage;
   if (database === undefined) throw new Error('the app has opened no database');
@@ -545,7 +545,7 @@ async function withBrokenTables<Result>(work: () => Promise<Result>): Promise<Re
   }
 }
 
-/** All that the app has logged, as the logger of a server writes it. */
+/** Everything that the app has logged, as a server's logger writes it. */
 function writtenLog(): string {
   const logger = createLogger('debug');
   for (const { level, facts, message } of app.logger.lines) logger[level](facts, String(message));
