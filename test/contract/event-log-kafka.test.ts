@@ -6,6 +6,7 @@ import type { Batch } from '../../api/infra/event-log/event-log.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createAppender, createLogDatabase, ofKey } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { patienceMs } from '../support/patience.ts';
 import { sharedKafka } from '../support/services/shared.ts';
 import { describeEventLog, nextOf, record } from './event-log.ts';
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
 
 function createLog(topicPrefix = `test-${randomUUID()}`) {
   const logger = createTestLogger();
-  const times = { timeoutMs: 10_000, retryMs: 10, commitMs: 50 };
+  const times = { timeoutMs: patienceMs, retryMs: 10, commitMs: 50 };
   const log = createKafkaEventLog({ brokers, topicPrefix, partitions, replication: 1, ...times, logger });
   return { ...log, logger, topicPrefix };
 }
@@ -45,7 +46,7 @@ describe('the event log over Kafka', () => {
     return admin;
   };
 
-  test('warns where acknowledged records would not survive the loss of a broker', async () => {
+  test('warns if acknowledged records would not survive the loss of a broker', async () => {
     const log = openLog();
     await log.ready();
 
@@ -55,7 +56,7 @@ describe('the event log over Kafka', () => {
     ]);
   });
 
-  test('keeps the order of a key and every record when thousands are appended at once', async () => {
+  test('keeps every record and the order of each key when thousands are appended at once', async () => {
     const log = openLog();
     const database = createLogDatabase();
     opening(await log.consume(database.handler()));
@@ -67,14 +68,14 @@ describe('the event log over Kafka', () => {
     for (let key = 0; key < 7; key++) expect(ofKey(key, database.texts())).toEqual(ofKey(key, texts));
   });
 
-  test('refuses a record that no broker would take, and takes its neighbours', async () => {
+  test('rejects a record that is too large for a broker, and accepts the records around it', async () => {
     const log = openLog();
     const large = log.append(record('k', 'x'.repeat(2_000_000)));
 
     await Promise.all([expect(large).rejects.toBeInstanceOf(TooLargeError), log.append(record('k', 'a'))]);
   });
 
-  test('loses, repeats and reorders nothing when a consumer joins and another leaves meanwhile', async () => {
+  test('loses, repeats and reorders nothing while consumers join and leave', async () => {
     const log = openLog();
     const database = createLogDatabase();
     const appended = opening(createAppender(log));
@@ -92,7 +93,7 @@ describe('the event log over Kafka', () => {
     for (let key = 0; key < 7; key++) expect(ofKey(key, database.texts())).toEqual(ofKey(key, texts));
   });
 
-  test('goes on with the other partitions while the handler of one is stuck', async () => {
+  test('continues with other partitions while the handler of one keeps failing', async () => {
     const log = openLog();
     const database = createLogDatabase();
     const stuck = new Set<number>();
@@ -115,7 +116,7 @@ describe('the event log over Kafka', () => {
     expect(database.taken.has([...stuck][0] ?? -1)).toBe(false);
   });
 
-  test('keeps a record that cannot be applied in a topic of its own, with headers that say why', async () => {
+  test('sets a record that cannot be applied aside in the dead-letter topic, with the reason in its headers', async () => {
     const log = openLog();
     await log.ready();
     const producer = createClient().producer();
@@ -143,17 +144,17 @@ describe('the event log over Kafka', () => {
     await vi.waitFor(() => expect(database.texts().sort()).toEqual(['', 'x']));
   });
 
-  test('keeps a record that is set aside although it is as large as a broker takes', async () => {
+  test('sets aside a record of the maximum size', async () => {
     const log = openLog();
     const large = { ...record('k', 'x'.repeat(1_048_000)), offset: 7n };
     await expect(log.setAside(0, large, 'r'.repeat(100_000))).resolves.toBeUndefined();
   });
 
-  test('hands over nothing from a log that begins above the wanted offset, and asks again', async () => {
+  test('delivers nothing from a log that begins above the requested offset, and asks again', async () => {
     const log = openLog();
     for (const text of ['a', 'b', 'c', 'd']) await log.append(record('k', text));
     const admin = await openAdmin();
-    // Of a topic that is new, some partitions may have no leader yet.
+    // Some partitions of a new topic may not have a leader yet.
     const ends = await vi.waitFor(() => admin.fetchTopicOffsets(log.name));
     const partition = ends.find(({ high }) => high === '4')?.partition ?? -1;
     await admin.deleteTopicRecords({ topic: log.name, partitions: [{ partition, offset: '2' }] });
@@ -180,7 +181,7 @@ describe('the event log over Kafka', () => {
     await vi.waitFor(() => expect(offsets).toEqual([2n, 3n]));
   });
 
-  test('goes on behind a transaction, whose end takes an offset and is no record', async () => {
+  test('continues after a transaction, whose end takes an offset without a record', async () => {
     const log = openLog();
     await log.ready();
     const producer = createClient().producer({
@@ -213,7 +214,7 @@ describe('the event log over Kafka', () => {
     expect(log.logger.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('tells Kafka how far the log was handled', async () => {
+  test('commits to Kafka how far the log was handled', async () => {
     const log = openLog();
     const database = createLogDatabase();
     opening(await log.consume(database.handler()));
@@ -226,7 +227,7 @@ describe('the event log over Kafka', () => {
     });
   });
 
-  test('refuses what is appended after the end, and begins where it was when it is opened again', async () => {
+  test('rejects appends after it has stopped, and continues where it was when it is opened again', async () => {
     const log = createLog();
     const database = createLogDatabase();
     await log.append(record('k', 'a'));

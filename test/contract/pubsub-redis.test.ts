@@ -5,6 +5,7 @@ import { matchTopic } from '../../api/events.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createRedisPubSub } from '../../api/infra/pubsub/redis.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { patienceMs } from '../support/patience.ts';
 import { startOwnRedis } from '../support/services/redis.ts';
 import { sharedRedis } from '../support/services/shared.ts';
 import { describePubSub } from './pubsub.ts';
@@ -29,7 +30,7 @@ describePubSub('over several Redis servers', async () => {
   return { pubsub, dispose };
 });
 
-describe('pubsub over Redis that goes away', () => {
+describe('pubsub over Redis during outages', () => {
   const opened: { stop(): Promise<void> }[] = [];
   afterEach(async () => {
     for (const one of opened.splice(0).reverse()) await one.stop();
@@ -41,7 +42,7 @@ describe('pubsub over Redis that goes away', () => {
   const startServer = async () => opening(await startOwnRedis());
   const pubsubOver = (...urls: string[]) => opening(create(urls));
 
-  test('tells when everything is subscribed again after Redis was killed, and then brings every message', async () => {
+  test('reports when every topic is subscribed again after Redis was killed, and then delivers every message', async () => {
     const redis = await startServer();
     const pubsub = pubsubOver(redis.url);
     const topics = Array.from({ length: 2_500 }, (_, n) => matchTopic(`user ${n}`));
@@ -63,9 +64,9 @@ describe('pubsub over Redis that goes away', () => {
     expect(back.count).toBe(1);
   });
 
-  test('finds out that Redis hangs, rejects what is published meanwhile, and comes back when it goes on', async () => {
+  test('detects that Redis hangs, rejects messages until it resumes, then reconnects', async () => {
     const redis = await startServer();
-    const pubsub = opening(create([redis.url], { timeoutMs: 1_000 }));
+    const pubsub = opening(create([redis.url], { timeoutMs: 3_000 }));
     const seen: unknown[] = [];
     await pubsub.subscribe('sessions', (sessions) => seen.push(sessions));
     const back = countReconnections(pubsub);
@@ -85,9 +86,9 @@ describe('pubsub over Redis that goes away', () => {
     expect(seen).not.toContainEqual(['second']);
   });
 
-  test('finds out that a connection is dead though nothing is asked of it', async () => {
+  test('detects a dead connection on which nothing is sent', async () => {
     const redis = await startServer();
-    const pubsub = opening(create([redis.url], { timeoutMs: 1_000 }));
+    const pubsub = opening(create([redis.url], { timeoutMs: 3_000 }));
     await pubsub.subscribe('sessions', () => {});
     const back = countReconnections(pubsub);
 
@@ -98,7 +99,7 @@ describe('pubsub over Redis that goes away', () => {
     await vi.waitFor(() => expect(back.count).toBe(1));
   });
 
-  test('is not back before Redis has confirmed every subscription', async () => {
+  test('is connected again only after Redis has confirmed every subscription', async () => {
     const redis = await startServer();
     const pubsub = pubsubOver(redis.url);
     const seen: unknown[] = [];
@@ -107,9 +108,9 @@ describe('pubsub over Redis that goes away', () => {
     const admin = new Redis(redis.url);
     opening({ stop: async () => admin.disconnect() });
 
-    // Redis ends the connection, accepts new ones and refuses to subscribe them.
+    // Redis closes the connection, accepts new ones and denies them to subscribe.
     await admin.call('ACL', 'SETUSER', 'default', 'resetchannels');
-    await vi.waitFor(async () => expect(await countRefusals(admin)).toBeGreaterThan(2));
+    await vi.waitFor(async () => expect(await countDenied(admin)).toBeGreaterThan(2));
     await expect(pubsub.ready()).rejects.toThrow();
     expect(pubsub.connected()).toBe(false);
     expect(back.count).toBe(0);
@@ -120,7 +121,7 @@ describe('pubsub over Redis that goes away', () => {
     await vi.waitFor(() => expect(seen).toEqual([['a']]));
   });
 
-  test('takes subscribers while Redis is away, from before it was ever reached, and subscribes them when it comes', async () => {
+  test('accepts subscribers before it has ever reached Redis, and subscribes them once it does', async () => {
     const redis = await startServer();
     await redis.kill('SIGKILL');
     const pubsub = pubsubOver(redis.url);
@@ -138,7 +139,7 @@ describe('pubsub over Redis that goes away', () => {
     await vi.waitFor(() => expect(seen).toEqual([['a']]));
   });
 
-  test('has every topic on one of several servers, and is not connected while one of them is away', async () => {
+  test('has every topic on one of several servers, and is not connected while one is unavailable', async () => {
     const [one, other] = [await startServer(), await startServer()];
     const pubsub = pubsubOver(one.url, other.url);
     const topics = Array.from({ length: 40 }, (_, n) => matchTopic(`user ${n}`));
@@ -161,7 +162,7 @@ describe('pubsub over Redis that goes away', () => {
     await vi.waitFor(() => expect(seen.toSorted()).toEqual(topics.toSorted()));
   });
 
-  test('meets other processes with its prefix, and no one with another', async () => {
+  test('reaches processes with the same prefix only', async () => {
     const redis = await startServer();
     const [near, far, other] = ['same', 'same', 'other'].map((prefix) => opening(create([redis.url], { prefix })));
     const seen: string[] = [];
@@ -174,7 +175,7 @@ describe('pubsub over Redis that goes away', () => {
     await vi.waitFor(() => expect(seen.toSorted()).toEqual(['far a', 'other b']));
   });
 
-  test('stands a listener that ends every subscription of its topic, its own too, and leaves none behind', async () => {
+  test('allows a listener to end every subscription of its topic, including its own', async () => {
     const pubsub = pubsubOver((await startServer()).url);
     const seen: number[] = [];
     const endings: (() => Promise<void>)[] = [];
@@ -197,7 +198,14 @@ describe('pubsub over Redis that goes away', () => {
 
 function create(urls: readonly string[], options: { prefix?: string; timeoutMs?: number } = {}): PubSub {
   const prefix = `test-${randomUUID()}`;
-  return createRedisPubSub({ urls, prefix, timeoutMs: 5_000, pingMs: 100, logger: createTestLogger(), ...options });
+  return createRedisPubSub({
+    urls,
+    prefix,
+    timeoutMs: patienceMs,
+    pingMs: 100,
+    logger: createTestLogger(),
+    ...options,
+  });
 }
 
 function countReconnections(pubsub: PubSub): { count: number } {
@@ -206,8 +214,8 @@ function countReconnections(pubsub: PubSub): { count: number } {
   return back;
 }
 
-/** How many commands were refused to those who may not have asked. */
-async function countRefusals(admin: Redis): Promise<number> {
+/** Counts the commands that Redis denied because of its access rules. */
+async function countDenied(admin: Redis): Promise<number> {
   const entries = (await admin.call('ACL', 'LOG')) as (string | number)[][];
   return entries.reduce((sum, entry) => sum + Number(entry[entry.indexOf('count') + 1]), 0);
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Head, matchTopic } from '../../api/events.ts';
 import { type PubSub, SubscriberOverflowError } from '../../api/infra/pubsub/pubsub.ts';
 
-/** What every pubsub promises, whatever it is made of. */
+/** Describes the behavior that every pubsub shares. */
 export function describePubSub(
   name: string,
   create: () => Promise<{ pubsub: PubSub; dispose(): Promise<void> }>,
@@ -16,7 +16,7 @@ export function describePubSub(
     });
     afterEach(() => dispose());
 
-    test('brings a subscriber everything that is published once it is live, in order', async () => {
+    test('delivers to a live subscriber every message, in order', async () => {
       const seen: number[] = [];
       await pubsub.subscribe('heads', (heads) => seen.push(...heads.map(({ position }) => position)));
 
@@ -25,7 +25,7 @@ export function describePubSub(
       await vi.waitFor(() => expect(seen).toEqual(Array.from({ length: 50 }, (_, n) => n)));
     });
 
-    test('brings a message to each subscriber of its topic, as a copy of its own, and to no other', async () => {
+    test('delivers a separate copy of a message to each subscriber of its topic, and to no other', async () => {
       const seen: (readonly Head[])[] = [];
       const others: unknown[] = [];
       await pubsub.subscribe('heads', (heads) => seen.push(heads));
@@ -41,7 +41,7 @@ export function describePubSub(
       expect(others).toEqual([]);
     });
 
-    test('goes on for others when a listener throws', async () => {
+    test('delivers to other listeners if one throws', async () => {
       const seen: unknown[] = [];
       await pubsub.subscribe('sessions', () => {
         throw new Error('a bad listener');
@@ -54,7 +54,7 @@ export function describePubSub(
       await vi.waitFor(() => expect(seen).toEqual([['a'], ['b']]));
     });
 
-    test('calls a listener no more once it has unsubscribed', async () => {
+    test('does not call a listener after it has unsubscribed', async () => {
       const seen: unknown[] = [];
       const kept: unknown[] = [];
       const unsubscribe = await pubsub.subscribe('sessions', (sessions) => seen.push(sessions));
@@ -82,7 +82,7 @@ export function describePubSub(
       await reading;
     });
 
-    test('ends a stream that is not read fast enough with a typed error, after what it kept', async () => {
+    test('ends a stream that is not read fast enough with a typed error, after its buffered messages', async () => {
       const stream = await pubsub.stream('sessions', { limit: 2, signal: new AbortController().signal });
       const barrier: unknown[] = [];
       await pubsub.subscribe(matchTopic('barrier'), (message) => barrier.push(message));
@@ -99,7 +99,7 @@ export function describePubSub(
       expect(seen).toEqual([['a'], ['b']]);
     });
 
-    test('answers that it is ready and connected', async () => {
+    test('reports that it is ready and connected', async () => {
       await expect(pubsub.ready()).resolves.toBeUndefined();
       expect(pubsub.connected()).toBe(true);
     });

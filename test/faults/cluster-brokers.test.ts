@@ -37,7 +37,7 @@ async function describePartitions(): Promise<PartitionMetadata[]> {
   return topics[0]?.partitions ?? [];
 }
 
-/** The broker that takes what is sent to a channel. */
+/** Returns the broker that leads the partition of a channel. */
 async function findLeader(channelId: string): Promise<KafkaService> {
   const partitions = await describePartitions();
   const record = { topic: '', key: readId('Channel', channelId), value: Buffer.alloc(0), headers: {} };
@@ -46,7 +46,7 @@ async function findLeader(channelId: string): Promise<KafkaService> {
   return brokers[leader - 1] as KafkaService;
 }
 
-test('the broker that a channel is written to killed, and then the next, in the middle of twenty senders: nothing is lost, nothing comes twice', async () => {
+test('twenty senders lose and repeat nothing while the leader of their partition is killed, then its successor', async () => {
   const load = await startLoad(() => [gateway.url]);
   await load.progress(100);
   for (const name of ['first', 'second']) {

@@ -25,7 +25,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-test('a database restored from a dump takes the log up from there: history is what it was, and those who resume get the rest', async () => {
+test('a database restored from a dump catches up from the log: history is complete, and subscribers resume', async () => {
   const port = `${await freePort()}`;
   const [stopped, survivor, bridge] = await Promise.all([
     cluster.gateway({ PORT: port }),
@@ -77,7 +77,7 @@ function historyOf({ owner, channelId }: Load, { url }: ServerProcess): Promise<
   return readHistory(url, owner.token, channelId);
 }
 
-/** The room beside its messages. */
+/** Reads the room's fields other than messages. */
 async function roomOf({ owner, channelId }: Load, { url }: ServerProcess): Promise<Answer> {
   const query =
     'query ($id: ID!) { channel(id: $id) { name members(first: 100) { edges { membership { role } node { id name } } } } }';
@@ -86,7 +86,7 @@ async function roomOf({ owner, channelId }: Load, { url }: ServerProcess): Promi
   return data.channel;
 }
 
-/** What the log has to bring back beside messages: changes of them, of members, and a member that the dump does not know. */
+/** Makes changes that only the log can restore: of messages, of the room, and a member that the dump does not have. */
 async function changeAll({ owner, channelId }: Load, url: string): Promise<void> {
   const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "first" }) { message { id } } }';
   const message = (await owner.ask(send, { id: channelId })).send.message;

@@ -15,7 +15,7 @@ afterAll(async () => {
 
 const kills = 10;
 const senders = 20;
-/** How many messages a server acknowledges before it is killed. */
+/** Number of messages that a server acknowledges before it is killed. */
 const acknowledgedBefore = 100;
 const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
   send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } }
@@ -25,11 +25,11 @@ const page = `query ($id: ID!, $after: String) { channel(id: $id) { messages(fir
 
 interface Sent {
   clientId: string;
-  /** What the server acknowledged; null when it was killed first. */
+  /** Id that the server acknowledged; null if it was killed first. */
   id: string | null;
 }
 
-test('a server that is killed ten times over amid twenty senders loses nothing that it acknowledged, and repeats nothing', async () => {
+test('a server that is killed ten times under twenty senders loses no acknowledged message and repeats none', async () => {
   server = await startProcess({ DATA_DIR: directory });
   const people = await Promise.all(Array.from({ length: senders }, (_, n) => guest(server?.url ?? '', `Sender ${n}`)));
   const channelId = await openRoom(server.url, people);
@@ -72,16 +72,16 @@ async function openRoom(url: string, [owner, ...others]: readonly Person[]): Pro
   return data.createRoom.id;
 }
 
-/** Sends as fast as it can until the server is gone. */
+/** Sends as fast as possible until the server is gone. */
 async function talk(url: string, one: Person, channelId: string, sent: Sent[]): Promise<void> {
   for (;;) {
     const message: Sent = { clientId: `${one.id} ${sent.length}`, id: null };
     sent.push(message);
-    const answer = await ask(url, send, { channelId, text: 'hello', clientId: message.clientId }, one.token).catch(
+    const response = await ask(url, send, { channelId, text: 'hello', clientId: message.clientId }, one.token).catch(
       () => null,
     );
-    if (answer === null) return;
-    message.id = answer.data?.send?.message.id ?? null;
+    if (response === null) return;
+    message.id = response.data?.send?.message.id ?? null;
   }
 }
 

@@ -37,7 +37,7 @@ export interface Load {
   /** How many sends were acknowledged so far. */
   acknowledged(): number;
   /** Resolves once so many more were acknowledged. */
-  progress(more: number, timeoutMs?: number): Promise<void>;
+  progress(more: number): Promise<void>;
   /** Milliseconds from now until each subscriber got something that was sent after now, in order: the last is the worst. */
   firstDeliveries(): Promise<number[]>;
   /** How fast it goes until what it is given is over. */
