@@ -1,13 +1,13 @@
-FROM node:20-slim AS build
+FROM node:24-slim AS build
 WORKDIR /parley
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-# What is only a peer of something else (Prisma's command line, TypeScript) does not run here.
 RUN npm run build
+# --legacy-peer-deps also removes packages that are only peers of others: Prisma's command line and TypeScript.
 RUN npm prune --omit=dev --legacy-peer-deps --ignore-scripts --no-audit --no-fund
 
-FROM node:20-slim
+FROM node:24-slim
 RUN apt-get update \
   && apt-get install -y --no-install-recommends tini \
   && rm -rf /var/lib/apt/lists/* \
@@ -22,5 +22,5 @@ USER node
 EXPOSE 4000
 VOLUME /data
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["node", "-e", "const { PORT, TLS_CERT_FILE, HOST } = process.env; process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; fetch(`${TLS_CERT_FILE ? 'https' : 'http'}://${HOST && HOST !== '0.0.0.0' ? HOST : '127.0.0.1'}:${PORT || 4000}/health`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=32", "dist/api/main.js"]
+  CMD ["node", "-e", "const { PORT, TLS_CERT_FILE, HOST } = process.env; process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; fetch(`${TLS_CERT_FILE ? 'https' : 'http'}://${HOST && HOST !== '0.0.0.0' ? HOST : '127.0.0.1'}:${PORT || 4000}/health`).then((response) => process.exit(response.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["tini", "--", "node", "--enable-source-maps", "--max-semi-space-size=32", "dist/api/main.js"]

@@ -10,9 +10,9 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 const clientSource = path('client/src/');
 const printed = `${printSchema(lexicographicSortSchema(schema))}\n`;
 
-await writeFile(path('schema/schema.graphql'), printed);
+await update(path('schema/schema.graphql'), printed);
 await writeOperations(parse(printed));
-await writeFile(path('.env.example'), describeEnvironment());
+await update(path('.env.example'), describeEnvironment());
 await writeTable(path('docs/operations.md'));
 
 /** Writes the types and documents of every `.graphql` file of the client to `client/src/gql/graphql.ts`. */
@@ -34,7 +34,7 @@ async function writeOperations(schemaDocument: DocumentNode): Promise<void> {
   });
   await mkdir(`${clientSource}gql`, { recursive: true });
   for (const section of sections) {
-    if (section.filename.endsWith('/graphql.ts')) await writeFile(section.filename, await codegen(section));
+    if (section.filename.endsWith('/graphql.ts')) await update(section.filename, await codegen(section));
   }
 }
 
@@ -49,15 +49,15 @@ async function readOperations() {
   );
 }
 
-/** `.env.example`: every variable with its default, and what it is for. */
+/** Returns the text of `.env.example`: every variable with its default and its description. */
 function describeEnvironment(): string {
   const head =
-    '# Every setting, with its default. Nothing needs to be set on a laptop. Made by npm run codegen from api/settings.ts.';
+    '# Every setting with its default. A laptop needs none of them. Generated from api/settings.ts by npm run codegen.';
   const blocks = listSettings().map(({ name, fallback, description }) => `# ${description}\n${name}=${fallback}`);
   return `${[head, ...blocks].join('\n\n')}\n`;
 }
 
-/** Writes the table of settings between its two marks in a page. */
+/** Writes the table of settings between the two markers of a page. */
 async function writeTable(file: string): Promise<void> {
   const rows = listSettings().map(({ name, fallback, description }) => {
     return `| \`${name}\` | ${fallback && `\`${fallback}\``} | ${description} |`;
@@ -66,5 +66,11 @@ async function writeTable(file: string): Promise<void> {
   const page = await readFile(file, 'utf8');
   const written = page.replace(/(?<=<!-- settings.*-->\n).*(?=<!-- \/settings -->)/s, () => `${table}\n`);
   if (!written.includes(table)) throw new Error(`${file} has no place for the settings`);
-  await writeFile(file, written);
+  await update(file, written);
+}
+
+/** Writes a file if its content differs: a file that stays untouched makes no watcher rebuild. */
+async function update(file: string, content: string): Promise<void> {
+  const current = await readFile(file, 'utf8').catch(() => null);
+  if (current !== content) await writeFile(file, content);
 }

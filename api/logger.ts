@@ -1,27 +1,39 @@
-import { pino } from 'pino';
+import { type DestinationStream, pino } from 'pino';
 
-/** The levels that `LOG_LEVEL` takes, quietest last. */
+/** Levels that `LOG_LEVEL` takes, quietest last. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 export type LogLevel = (typeof logLevels)[number];
 
-/** What every part logs through: JSON lines on standard output, an object of facts first, then a sentence. */
+/** Logger that every part takes: a call has an object of facts first, then a sentence. */
 export type Logger = Pick<ReturnType<typeof pino>, 'debug' | 'info' | 'warn' | 'error'>;
 
 /**
- * The process's one logger; parts get a child of it.
- * @param level the least level that is written
+ * Creates the logger of the process.
+ * @param level lowest level that is written
+ * @param output stream for the lines; JSON on standard output by default
  */
-export function createLogger(level: LogLevel) {
-  return pino({
+export function createLogger(level: LogLevel, output?: DestinationStream) {
+  const options = {
     level,
     base: null,
     serializers: { error: describe },
     redact: ['password', 'token', 'refreshToken', 'authorization', '*.password', '*.token', '*.authorization'],
-  });
+  };
+  return output ? pino(options, output) : pino(options);
 }
 
-/** What is logged of an error: never the parameters of a statement, which drivers add and which are users' words. */
+/**
+ * Returns a stream that formats log lines for people if standard output is a terminal, undefined if it is a file or a pipe.
+ * It writes synchronously, so that the last lines before an exit are not lost.
+ */
+export async function openPrettyOutput(): Promise<DestinationStream | undefined> {
+  if (!process.stdout.isTTY) return undefined;
+  const { default: pretty } = await import('pino-pretty');
+  return pretty({ sync: true, singleLine: true });
+}
+
+/** Returns the loggable part of an error, without the parameters of a statement: drivers add them, and they hold users' text. */
 function describe(error: unknown): object {
   if (!(error instanceof Error)) return { message: String(error) };
   const { name, message, stack, cause } = error;

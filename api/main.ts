@@ -1,13 +1,13 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --enable-source-maps --max-semi-space-size=32
 import { createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { DatabaseUnavailableError, DataInUseError } from './infra/database/database.ts';
-import { createLogger, type Logger } from './logger.ts';
+import { createLogger, type Logger, openPrettyOutput } from './logger.ts';
 
 /** Runs the process: one line says where to go, SIGINT and SIGTERM end it cleanly, a second one at once. */
 async function main(): Promise<void> {
   const config = readConfig();
-  const logger = createLogger(config.LOG_LEVEL);
+  const logger = createLogger(config.LOG_LEVEL, await openPrettyOutput());
   process.on('uncaughtException', (error) => {
     logger.error({ error }, 'the process cannot go on');
     process.exit(1);

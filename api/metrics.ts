@@ -6,7 +6,7 @@ export function createMetrics() {
   collectDefaultMetrics({ register: registry });
   const counter = (name: string, help: string) => new Counter({ name: `parley_${name}`, help, registers: [registry] });
   const applied = counter('events_applied_total', 'Events that the bridge applied.');
-  const setAside = counter(
+  const deadLettered = counter(
     'events_set_aside_total',
     'Records that could not be applied and went to the dead-letter topic.',
   );
@@ -22,7 +22,7 @@ export function createMetrics() {
   return {
     bridge: {
       applied: (events: number) => applied.inc(events),
-      setAside: () => setAside.inc(),
+      deadLettered: () => deadLettered.inc(),
       publishFailed: () => publishFailed.inc(),
     },
     audiences: {

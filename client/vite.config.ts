@@ -1,8 +1,9 @@
 import react from '@vitejs/plugin-react';
-import { defineConfig } from 'vite';
+import { defineConfig, loadEnv } from 'vite';
 
-/** Where `vite dev` finds the API: the gateway of `npm run dev`. */
-const gateway = 'http://localhost:4000';
+/** URL of the gateway of `npm run dev`: its `PORT` comes from the environment or from `.env`, as in the server. */
+const { PORT = '4000' } = loadEnv('development', `${import.meta.dirname}/..`, 'PORT');
+const gateway = `http://localhost:${PORT}`;
 
 export default defineConfig({
   root: import.meta.dirname,

@@ -1,6 +1,6 @@
-import type { NameKey } from '../api/domain/accounts.ts';
 import type { SignedIn } from '../api/domain/sessions.ts';
 import { storable } from '../api/domain/text.ts';
+import type { NameKey } from '../api/domain/user-reads.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
 import { builder, shareable } from './builder.ts';
 import type { Context } from './context.ts';
@@ -8,8 +8,8 @@ import { requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
 
-/** A user, backed by its database row. */
-export const User = builder.objectRef<UserRow>('User');
+/** A user, backed by its database row. `isSelf` is set on the user of a new session, who is not the viewer yet. */
+export const User = builder.objectRef<UserRow & { isSelf?: boolean }>('User');
 /** A sign-in, backed by its database row. */
 const DeviceSession = builder.objectRef<SessionRow>('DeviceSession');
 const Session = builder.objectRef<SignedIn>('Session');
@@ -72,20 +72,13 @@ Session.implement({
     user: t.field({
       type: User,
       description: 'The user who signed in.',
-      resolve: async ({ userId }, _args, { domain }) => {
-        const user = await domain.accounts.byId(userId);
-        signedIn.add(user);
-        return user;
-      },
+      resolve: async ({ userId }, _args, { domain }) => ({ ...(await domain.accounts.byId(userId)), isSelf: true }),
     }),
   }),
 });
 
-/** Users as the answers to their own signing in, for which there was no viewer yet. */
-const signedIn = new WeakSet<UserRow>();
-
-function isOwn(user: UserRow, viewer: Context['viewer']): boolean {
-  return user.id === viewer?.userId || signedIn.has(user);
+function isOwn({ id, isSelf = false }: typeof User.$inferType, viewer: Context['viewer']): boolean {
+  return isSelf || id === viewer?.userId;
 }
 
 builder.node(DeviceSession, {

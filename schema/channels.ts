@@ -1,3 +1,4 @@
+import { canReadChannel, canSeeChannel } from '../api/domain/access.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
 import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
@@ -7,6 +8,7 @@ import { builder, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
+import { readerOf } from './reader.ts';
 
 const ChannelKind = builder.enumType('ChannelKind', {
   description: 'Kind of a channel.',
@@ -63,7 +65,8 @@ builder.node(Channel, {
       nullable: true,
       extensions: shareable,
       description: 'Name of a room. Null for direct channels and matches, and if the viewer no longer has access.',
-      resolve: async (channel, _args, context) => ((await isVisible(context, channel)) ? channel.name : null),
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.name : null,
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
@@ -80,7 +83,8 @@ builder.node(Channel, {
     memberCount: t.int({
       extensions: shareable,
       description: 'Number of members. 0 if the viewer no longer has access.',
-      resolve: async (channel, _args, context) => ((await isVisible(context, channel)) ? channel.memberCount : 0),
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.memberCount : 0,
     }),
     members: t.connection(
       {
@@ -88,7 +92,7 @@ builder.node(Channel, {
         nullable: true,
         description: 'The members, longest standing first. Null if the viewer is not a member.',
         resolve: async (channel, args, context) => {
-          if ((await viewerMembership(context, channel.id)) === null) return null;
+          if (!(await canReadChannel(readerOf(context), channel.id))) return null;
           const request = readPage(args, parseTimeKey);
           const page = await context.loaders.members.load({ channelId: channel.id, request });
           if (page === null) return null;
@@ -140,7 +144,7 @@ builder.node(Membership, {
   id: { resolve: ({ channelId, userId }) => `${channelId}:${userId}` },
   loadOne: async (key, context) => {
     const [channelId = ''] = key.split(':');
-    return (await viewerMembership(context, channelId)) && context.loaders.membership.load(key);
+    return (await canReadChannel(readerOf(context), channelId)) ? context.loaders.membership.load(key) : null;
   },
   fields: (t) => ({
     user: t.field({
@@ -318,23 +322,14 @@ builder.subscriptionField('channels', (t) =>
   }),
 );
 
-/** The viewer's active membership in a channel, or null. */
-export async function viewerMembership({ viewer, loaders }: Context, channelId: string): Promise<MembershipRow | null> {
+/** Returns the viewer's active membership of a channel; null when there is none. */
+async function viewerMembership({ viewer, loaders }: Context, channelId: string): Promise<MembershipRow | null> {
   return viewer === null ? null : loaders.membership.load(`${channelId}:${viewer.userId}`);
 }
 
 async function visibleChannel(context: Context, id: string | null): Promise<ChannelRow | null> {
   const channel = id === null || context.viewer === null ? null : await context.loaders.channel.load(id);
-  return channel && (await isVisible(context, channel)) ? channel : null;
-}
-
-/** Whether a channel's history is for this viewer, or for those for whom the answer is made. */
-export async function isMember(context: Context, channelId: string): Promise<boolean> {
-  return context.memberOf === channelId || (await viewerMembership(context, channelId)) !== null;
-}
-
-async function isVisible(context: Context, { id, kind, visibility }: ChannelRow): Promise<boolean> {
-  return (kind === 'ROOM' && visibility === 'PUBLIC') || isMember(context, id);
+  return channel && (await canSeeChannel(readerOf(context), channel)) ? channel : null;
 }
 
 function timeKey({ at, id }: TimeKey): string {

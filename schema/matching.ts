@@ -1,4 +1,4 @@
-import type { MatchView } from '../api/domain/matching.ts';
+import type { MatchView } from '../api/domain/match-view.ts';
 import type { matchEndReasons } from '../api/events.ts';
 import { User } from './accounts.ts';
 import { builder } from './builder.ts';

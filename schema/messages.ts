@@ -1,12 +1,14 @@
+import { canReadChannel, canReadEntry } from '../api/domain/access.ts';
 import type { HistoryPage } from '../api/domain/history.ts';
 import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
 import { builder, shareable, shareableOfEvent } from './builder.ts';
-import { Channel, isMember } from './channels.ts';
+import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
+import { readerOf } from './reader.ts';
 
 const MessageKind = builder.enumType('MessageKind', {
   description: "Kind of an entry in a channel's history.",
@@ -25,7 +27,7 @@ builder.node(Message, {
   description:
     "One entry of a channel's history: a message, or a user joining or leaving. Entries of every kind have a place in the channel's one order.",
   id: { resolve: ({ id }) => id },
-  loadOne: (id, context) => readableMessage(context, id),
+  loadOne: (id, context) => findMessage(context, id),
   fields: (t) => ({
     kind: t.field({
       type: MessageKind,
@@ -68,7 +70,7 @@ builder.node(Message, {
       nullable: true,
       extensions: shareableOfEvent,
       description: 'The message that this one replies to. Null if the viewer has blocked its author.',
-      resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : readableMessage(context, replyToId)),
+      resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : findMessage(context, replyToId)),
     }),
     sentAt: t.expose('sentAt', {
       type: 'DateTime',
@@ -152,12 +154,13 @@ builder.objectFields(Channel, (t) => ({
     nullable: true,
     description: 'The newest entry. Null if there is none, or if the viewer is not a member.',
     resolve: async ({ id }, _args, context) =>
-      (await isMember(context, id)) ? context.loaders.lastEntry.load(id) : null,
+      (await canReadChannel(readerOf(context), id)) ? context.loaders.lastEntry.load(id) : null,
   }),
   position: t.int({
     nullable: true,
     description: 'Position of the newest change, 0 if there is none. Null if the viewer is not a member.',
-    resolve: async ({ id, position }, _args, context) => ((await isMember(context, id)) ? position : null),
+    resolve: async ({ id, position }, _args, context) =>
+      (await canReadChannel(readerOf(context), id)) ? position : null,
   }),
 }));
 
@@ -250,20 +253,14 @@ builder.subscriptionField('messages', (t) =>
   }),
 );
 
-/** An entry of a channel that the viewer is a member of, or those for whom the answer is made; null for any other. */
-export async function readableMessage(context: Context, id: string): Promise<Entry | null> {
-  const isNobody = context.viewer === null && context.memberOf === undefined;
-  const entry = isNobody ? null : await context.loaders.entry.load(id);
-  const isReadable = entry !== null && (await isMember(context, entry.channelId)) && !(await isBlocked(context, entry));
-  return isReadable ? entry : null;
+/** Returns the entry with that id; null when there is none or the reader of the result may not read it. */
+async function findMessage(context: Context, id: string): Promise<Entry | null> {
+  const isAnonymous = context.viewer === null && context.memberOf === undefined;
+  const entry = isAnonymous ? null : await context.loaders.entry.load(id);
+  return entry && (await canReadEntry(readerOf(context), entry)) ? entry : null;
 }
 
-/** Results that are made for all members together are not given to who blocked somebody that they show. */
-async function isBlocked({ viewer, loaders }: Context, { authorId }: Entry): Promise<boolean> {
-  return viewer !== null && (await loaders.blocked.load(authorId)) !== null;
-}
-
-/** Who stopped being a member while the answer was made is refused as who never was one. */
+/** Treats a viewer whose membership ended during the request like one who never was a member. */
 function refusedAsNull(error: unknown): null {
   if (error instanceof ForbiddenError || error instanceof NotFoundError) return null;
   throw error;

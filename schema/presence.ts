@@ -1,7 +1,9 @@
+import { canReadChannel } from '../api/domain/access.ts';
 import { User } from './accounts.ts';
 import { builder, shareable } from './builder.ts';
-import { Channel, viewerMembership } from './channels.ts';
+import { Channel } from './channels.ts';
 import type { Context } from './context.ts';
+import { readerOf } from './reader.ts';
 
 /** Maximum number of members in `Channel.online`. */
 const maxOnline = 100;
@@ -33,7 +35,7 @@ builder.objectFields(Channel, (t) => ({
 }));
 
 async function onlineMembers(context: Context, channelId: string): Promise<string[] | null> {
-  if ((await viewerMembership(context, channelId)) === null) return null;
+  if (!(await canReadChannel(readerOf(context), channelId))) return null;
   const userIds = (await context.loaders.memberIds.load(channelId))?.userIds ?? [];
   const online = await context.loaders.online.loadMany(userIds);
   return userIds.filter((_, n) => typeof online[n] === 'string');

@@ -1,11 +1,13 @@
 import { GraphQLError } from 'graphql';
+import { canReadFile } from '../api/domain/access.ts';
 import type { PresignedUpload } from '../api/domain/direct-uploads.ts';
 import type { IncomingFile } from '../api/domain/streamed-uploads.ts';
 import type { AttachmentFacts } from '../api/events.ts';
 import { builder, type FilePart, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
 import { encodeId, readId } from './ids.ts';
-import { Message, readableMessage } from './messages.ts';
+import { Message } from './messages.ts';
+import { readerOf } from './reader.ts';
 
 builder.scalarType('Upload', {
   description: 'A file part of a GraphQL multipart request.',
@@ -30,7 +32,7 @@ const Attachment = builder.objectRef<AttachmentFacts>('Attachment');
 builder.node(Attachment, {
   description: 'A file: attached to a message, or uploaded and not attached yet.',
   id: { resolve: ({ id }) => id },
-  loadOne: (id, context) => readableFile(context, id),
+  loadOne: (id, context) => findFile(context, id),
   fields: (t) => ({
     filename: t.exposeString('filename', { extensions: shareable, description: 'Name of the file, as uploaded.' }),
     mimetype: t.exposeString('mimetype', {
@@ -166,13 +168,13 @@ async function open(part: FilePart): Promise<IncomingFile> {
   return { filename: filename || 'file', body };
 }
 
-/** A file of one's own, or of a message that one may read. */
-async function readableFile(context: Context, id: string): Promise<AttachmentFacts | null> {
-  const { viewer, domain } = context;
+/** Returns the file with that id; null when there is none or the viewer may not read it. */
+async function findFile(context: Context, id: string): Promise<AttachmentFacts | null> {
+  const { viewer, domain, loaders } = context;
   const found = viewer && (await domain.uploads.byId(id));
   if (!found) return null;
   const { upload, messageId } = found;
-  const isOwn = upload.userId === viewer.userId;
-  const message = messageId === null ? null : await readableMessage(context, messageId);
-  return message?.attachments.find((file) => file.id === id) ?? (isOwn && messageId === null ? upload : null);
+  const entry = messageId === null ? null : await loaders.entry.load(messageId);
+  if (messageId !== null && entry === null) return null;
+  return (await canReadFile(readerOf(context), { id, userId: upload.userId, entry })) ? upload : null;
 }

@@ -60,5 +60,7 @@ test('what it stands on says when it is healthy, and keeps what must be kept', (
 test('the image runs not as root, with an init that passes signals on', async () => {
   const dockerfile = await readFile('Dockerfile', 'utf8');
   expect(dockerfile).toMatch(/^USER node$/m);
-  expect(dockerfile).toContain('ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=32", "dist/api/main.js"]');
+  expect(dockerfile).toContain(
+    'ENTRYPOINT ["tini", "--", "node", "--enable-source-maps", "--max-semi-space-size=32", "dist/api/main.js"]',
+  );
 });

@@ -1,10 +1,11 @@
 import type { ChannelEvent, EventOf, Outcome } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
+import { storeOutcomes } from '../infra/database/outcomes.ts';
 import { applyChange, type Change } from './changes.ts';
 import { type Changeset, createChangeset } from './changeset.ts';
 import { applySends } from './sends.ts';
 
-/** What is applied by one statement or one change. */
+/** Events that are applied together, or one event. */
 type Step =
   | { kind: 'sends'; events: EventOf<'MessageSent'>[] }
   | { kind: 'change'; event: Change }
@@ -12,50 +13,27 @@ type Step =
   | { kind: 'repeated'; event: ChannelEvent };
 
 /**
- * Applies events, in order, within the transaction that holds the log's position: the only writer of channels, members
- * and entries. An event whose outcome is stored has that outcome again and changes nothing.
- * @param query of that transaction
- * @param known the outcomes of theirs that are stored, as this transaction read them after it had locked the position
- * @returns what changed, to be published after the commit
+ * Applies events in order. Nothing else writes channels, members and entries. An event whose outcome is stored gets that
+ * outcome again and changes nothing.
+ * @param query of the transaction that has locked the log's position
+ * @param known stored outcomes of the events, read by this transaction after it had locked the position
+ * @returns the changes, to be published after the commit
  */
 export async function applyEvents(
   query: Query,
   events: readonly ChannelEvent[],
   known: ReadonlyMap<string, Outcome>,
 ): Promise<Changeset> {
-  const applied = createChangeset();
-  for (const step of toSteps(events, known)) await applyStep(query, step, applied);
-  await storeOutcomes(query, applied.outcomes.filter(isToBeStored));
-  return applied;
+  const changeset = createChangeset();
+  for (const step of toSteps(events, known)) await applyStep(query, step, changeset);
+  await storeOutcomes(query, changeset.outcomes.filter(needsStoring));
+  return changeset;
 }
 
 /**
- * Stores outcomes for an hour; one that is stored already stays.
- * @param query of the transaction that applies the events
+ * Splits events into steps. A batch of sends ends before a send that repeats or replies to another of the batch, or has one
+ * of its files, because a statement does not see its own writes.
  */
-export async function storeOutcomes(
-  query: Query,
-  outcomes: readonly { event: Pick<ChannelEvent, 'eventId'>; outcome: Outcome }[],
-): Promise<void> {
-  if (outcomes.length === 0) return;
-  await query(
-    `INSERT INTO outcome (event_id, body, expires_at)
-     SELECT event_id, body, now() + interval '1 hour' FROM jsonb_to_recordset($1::jsonb) AS o(event_id uuid, body jsonb)
-     ON CONFLICT DO NOTHING`,
-    [JSON.stringify(outcomes.map(({ event, outcome }) => ({ event_id: event.eventId, body: outcome })))],
-  );
-}
-
-/** Outcomes that are stored, by the event's id. */
-export async function readOutcomes(query: Query, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
-  const rows = await query<{ eventId: string; body: Outcome }>(
-    'SELECT event_id AS "eventId", body FROM outcome WHERE event_id = ANY($1::uuid[])',
-    [events.map(({ eventId }) => eventId)],
-  );
-  return new Map(rows.map(({ eventId, body }) => [eventId, body]));
-}
-
-/** A run of sends ends where one repeats or answers another of the run, or names the same file: a statement sees what was there before it alone. */
 function toSteps(events: readonly ChannelEvent[], known: ReadonlyMap<string, Outcome>): Step[] {
   const steps: Step[] = [];
   const seen = new Set<string>();
@@ -67,15 +45,18 @@ function toSteps(events: readonly ChannelEvent[], known: ReadonlyMap<string, Out
     if (isRepeated) steps.push({ kind: 'repeated', event });
     else if (outcome) steps.push({ kind: 'known', event, outcome });
     else if (event.type !== 'MessageSent') steps.push({ kind: 'change', event });
-    else if (last?.kind === 'sends' && isAlike(event, last.events) && !refersTo(event, last.events))
+    else if (last?.kind === 'sends' && takesSameStatement(event, last.events) && !refersTo(event, last.events))
       last.events.push(event);
     else steps.push({ kind: 'sends', events: [event] });
   }
   return steps;
 }
 
-/** Those with files take more than those without. */
-function isAlike({ attachments }: EventOf<'MessageSent'>, [first]: readonly EventOf<'MessageSent'>[]): boolean {
+/** The statement for sends with files costs more than the one for sends without. */
+function takesSameStatement(
+  { attachments }: EventOf<'MessageSent'>,
+  [first]: readonly EventOf<'MessageSent'>[],
+): boolean {
   return attachments.length > 0 === (first !== undefined && first.attachments.length > 0);
 }
 
@@ -87,18 +68,18 @@ function refersTo(event: EventOf<'MessageSent'>, events: readonly EventOf<'Messa
   );
 }
 
-async function applyStep(query: Query, step: Step, applied: Changeset): Promise<void> {
+async function applyStep(query: Query, step: Step, changeset: Changeset): Promise<void> {
   switch (step.kind) {
     case 'sends':
-      return applySends(query, step.events, applied);
+      return applySends(query, step.events, changeset);
     case 'change':
-      return applyChange(query, step.event, applied);
+      return applyChange(query, step.event, changeset);
     case 'known':
-      applied.outcomes.push(step);
+      changeset.outcomes.push(step);
       return;
     case 'repeated':
-      applied.outcomes.push(
-        ...applied.outcomes.filter(({ event }) => event.eventId === step.event.eventId).slice(0, 1),
+      changeset.outcomes.push(
+        ...changeset.outcomes.filter(({ event }) => event.eventId === step.event.eventId).slice(0, 1),
       );
       return;
     default:
@@ -106,7 +87,7 @@ async function applyStep(query: Query, step: Step, applied: Changeset): Promise<
   }
 }
 
-/** An accepted send is told by its entry. */
-function isToBeStored({ event, outcome }: Changeset['outcomes'][number]): boolean {
+/** The entry of an accepted send takes the place of its outcome. */
+function needsStoring({ event, outcome }: Changeset['outcomes'][number]): boolean {
   return event.type !== 'MessageSent' || !outcome.applied;
 }

@@ -1,6 +1,6 @@
 import type { ChannelEvent, Entry, Head, Outcome } from '../events.ts';
 
-/** What a transaction of the bridge changed: gathered while it runs, published after its commit. */
+/** Changes of one transaction of the bridge: collected while it runs, published after its commit. */
 export interface Changeset {
   outcomes: { event: ChannelEvent; outcome: Outcome }[];
   /** New states of entries by channel, in order of position. */
@@ -10,7 +10,7 @@ export interface Changeset {
   matchUserIds: Set<string>;
 }
 
-/** Where a channel stands, as a statement returns it. */
+/** Head of a channel as a statement returns it. */
 export interface ChannelHead {
   id: string;
   position: number;
@@ -18,19 +18,22 @@ export interface ChannelHead {
   version: number;
 }
 
-/** Nothing yet. */
+/** Returns an empty changeset. */
 export function createChangeset(): Changeset {
   return { outcomes: [], entries: new Map(), heads: new Map(), matchUserIds: new Set() };
 }
 
-/** Adds an entry's new state; its position is above those added before. */
+/** Adds the new state of an entry, whose position is above those added before. */
 export function addEntry({ entries }: Changeset, entry: Entry): void {
   const list = entries.get(entry.channelId);
   if (list) list.push(entry);
   else entries.set(entry.channelId, [entry]);
 }
 
-/** Notes where a channel stands now, and whose membership changed. */
+/**
+ * Adds the new head of a channel.
+ * @param userIds users whose membership changed
+ */
 export function addHead({ heads }: Changeset, { id, ...head }: ChannelHead, userIds: readonly string[] = []): void {
   const before = heads.get(id)?.userIds ?? [];
   heads.set(id, { channelId: id, ...head, userIds: [...new Set([...before, ...userIds])] });

@@ -1,41 +1,47 @@
-import type { ChannelFacts, EntryFacts, MemberFacts } from '../domain/policies.ts';
 import type { ChannelEvent } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
-import { type EntryRow, entryColumns } from '../infra/database/entries.ts';
+import { entryColumns } from '../infra/database/entries.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns, jsonOf, type Row } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { nullable, uuid } from '../infra/database/types.ts';
 
-/** The rows that the verdict on an event rests on, as they are when its turn comes. */
-export interface EventContext {
-  channel: (ChannelFacts & { id: string; seq: number }) | null;
-  /** The membership of who does it. */
-  actor: MemberFacts | null;
-  /** The membership of whom it is done to. */
-  subject: MemberFacts | null;
-  entry: (EntryRow & EntryFacts) | null;
-}
+const channel = columns(tables.channel, 'c', ['id', 'seq', 'kind', 'visibility', 'closedAt']);
+const member = columns(tables.member, 'm', ['role', 'state', 'revision']);
 
-const statement = `
-SELECT
-  (SELECT jsonb_build_object('id', c.id, 'seq', c.seq, 'kind', c.kind, 'visibility', c.visibility, 'closedAt', c.closed_at)
-    FROM channel c WHERE c.id = $1::uuid) AS channel,
-  (SELECT jsonb_build_object('role', m.role, 'state', m.state, 'revision', m.revision)
-    FROM member m WHERE m.channel_id = $1::uuid AND m.user_id = $2::uuid) AS actor,
-  (SELECT jsonb_build_object('role', m.role, 'state', m.state, 'revision', m.revision)
-    FROM member m WHERE m.channel_id = $1::uuid AND m.user_id = $3::uuid) AS subject,
-  (SELECT to_jsonb(found) FROM (SELECT ${entryColumns} FROM entry e
-    WHERE e.id = $4::uuid AND e.channel_id = $1::uuid) AS found) AS entry`;
+/** Rows that the rules for an event need: the channel, the memberships of the actor and the subject, and the entry. */
+const row = {
+  channel: nullable(jsonOf(channel.row)),
+  actor: nullable(jsonOf(member.row)),
+  subject: nullable(jsonOf(member.row)),
+  entry: nullable(jsonOf(entryColumns.row)),
+};
 
-/** Reads the scene of an event, in one statement. */
+const selectContext = statement({
+  sql: `
+    SELECT
+      (SELECT ${channel.object} FROM channel c WHERE c.id = $channelId) AS channel,
+      (SELECT ${member.object} FROM member m WHERE m.channel_id = $channelId AND m.user_id = $actorId) AS actor,
+      (SELECT ${member.object} FROM member m WHERE m.channel_id = $channelId AND m.user_id = $subjectId) AS subject,
+      (SELECT to_jsonb(found) FROM (SELECT ${entryColumns.list} FROM entry e
+        WHERE e.id = $messageId AND e.channel_id = $channelId) AS found) AS entry`,
+  parameters: { channelId: uuid, actorId: uuid, subjectId: uuid, messageId: nullable(uuid) },
+  row,
+});
+
+/** Current rows that decide whether an event is applied; null where there is no such row. */
+export type EventContext = Row<typeof row>;
+
+/** Reads the context of an event in one statement. */
 export async function readEventContext(query: Query, event: ChannelEvent): Promise<EventContext> {
-  const [scene] = await query<EventContext>(statement, [
-    event.channelId,
-    event.actorId,
-    subjectOf(event),
-    messageOf(event),
-  ]);
-  if (scene === undefined) throw new Error('a statement without FROM answered no row');
-  return scene;
+  const { channelId, actorId } = event;
+  const subjectId = subjectOf(event);
+  const [context] = await query(selectContext, { channelId, actorId, subjectId, messageId: messageOf(event) });
+  if (context === undefined) throw new Error('A statement without FROM returned no row.');
+  return context;
 }
 
+/** Returns the user whose membership the event changes; the actor for other events. */
 function subjectOf(event: ChannelEvent): string {
   switch (event.type) {
     case 'MemberJoined':
@@ -47,7 +53,7 @@ function subjectOf(event: ChannelEvent): string {
   }
 }
 
-/** What it changes, or answers. */
+/** Returns the message that the event changes or replies to. */
 function messageOf(event: ChannelEvent): string | null {
   if (event.type === 'MessageSent') return event.replyToId;
   return 'messageId' in event ? event.messageId : null;

@@ -1,38 +1,78 @@
-import type { Query } from '../infra/database/database.ts';
+import { DatabaseUnavailableError, type Query } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, int4, int8, text } from '../infra/database/types.ts';
 
-/** A zombie's lock on the log's position is taken from it after this many milliseconds. */
+/** Milliseconds after which a bridge that has stalled loses its locks. */
 const idleTransactionMs = 5_000;
 
 /**
- * How far the database has come in each partition of a log: the offset that it wants next. Whoever has locked one is the only
- * bridge to apply what lies there, until the transaction ends.
+ * Returns the positions of a log: the next offset that the database needs from each partition. Only the bridge that has
+ * locked a partition's position applies its records, until its transaction ends.
  */
 export function createPositions(log: string) {
-  async function lock(query: Query, partitions: readonly number[], waiting: string): Promise<Map<number, bigint>> {
-    const rows = await query<{ partition: number; next: string }>(
-      `SELECT partition, next_offset::text AS next, set_config('idle_in_transaction_session_timeout', $3, true)
-       FROM log_position WHERE log = $1 AND partition = ANY($2::int[]) ORDER BY partition FOR UPDATE ${waiting}`,
-      [log, partitions, String(idleTransactionMs)],
-    );
-    return new Map(rows.map(({ partition, next }) => [partition, BigInt(next)]));
+  async function lock(
+    query: Query,
+    select: typeof selectForUpdate,
+    partitions: readonly number[],
+  ): Promise<Map<number, bigint>> {
+    const rows = await query(select, { log, partitions, idleMs: String(idleTransactionMs) });
+    return new Map(rows.map(({ partition, nextOffset }) => [partition, BigInt(nextOffset)]));
+  }
+
+  function missing(partition: number): never {
+    throw new DatabaseUnavailableError(`The database has no position for log ${log}, partition ${partition}.`);
   }
 
   return {
-    /** Makes a partition known. */
+    /** Adds a partition, from offset 0 on, unless it is known. */
     async add(query: Query, partition: number): Promise<void> {
-      await query('INSERT INTO log_position VALUES ($1, $2, 0) ON CONFLICT DO NOTHING', [log, partition]);
+      await query(insertPosition, { log, partition });
     },
-    /** Locks those that are there, and waits until it has them. */
-    lock: (query: Query, partitions: readonly number[]) => lock(query, partitions, ''),
-    /** Locks those that nobody else has at this moment. */
-    lockFree: (query: Query, partitions: readonly number[]) => lock(query, partitions, 'SKIP LOCKED'),
-    /** Moves those that the transaction has locked. */
+    /** Locks the known ones of these partitions, waits for their locks, and returns their positions. */
+    lock: (query: Query, partitions: readonly number[]) => lock(query, selectForUpdate, partitions),
+    /**
+     * Locks one partition, waits for its lock, and returns its position.
+     * @throws DatabaseUnavailableError when the partition is not known
+     */
+    async lockOne(query: Query, partition: number): Promise<bigint> {
+      return (await lock(query, selectForUpdate, [partition])).get(partition) ?? missing(partition);
+    },
+    /** Throws DatabaseUnavailableError for a partition that is not known. */
+    missing,
+    /** Locks the partitions that no other transaction has locked, and returns their positions. */
+    lockFree: (query: Query, partitions: readonly number[]) => lock(query, selectFreeForUpdate, partitions),
+    /** Stores new positions of partitions that the transaction has locked. */
     async move(query: Query, nexts: ReadonlyMap<number, bigint>): Promise<void> {
-      await query(
-        `UPDATE log_position p SET next_offset = n.next FROM unnest($2::int[], $3::bigint[]) AS n(partition, next)
-         WHERE p.log = $1 AND p.partition = n.partition`,
-        [log, [...nexts.keys()], [...nexts.values()].map(String)],
-      );
+      const offsets = [...nexts.values()].map(String);
+      await query(updatePositions, { log, partitions: [...nexts.keys()], offsets });
     },
   };
+}
+
+const insertPosition = statement({
+  sql: 'INSERT INTO log_position (log, partition, next_offset) VALUES ($log, $partition, 0) ON CONFLICT DO NOTHING',
+  parameters: { log: text, partition: int4 },
+});
+
+const selectForUpdate = declareLock('FOR UPDATE');
+const selectFreeForUpdate = declareLock('FOR UPDATE SKIP LOCKED');
+
+const updatePositions = statement({
+  sql: `
+    UPDATE log_position p SET next_offset = n.next
+    FROM unnest($partitions, $offsets) AS n(partition, next) WHERE p.log = $log AND p.partition = n.partition`,
+  parameters: { log: text, partitions: arrayOf(int4), offsets: arrayOf(int8) },
+});
+
+function declareLock(clause: string) {
+  const position = columns(tables.logPosition, 'p', ['partition', 'nextOffset']);
+  return statement({
+    sql: `
+      SELECT ${position.list}, set_config('idle_in_transaction_session_timeout', $idleMs, true) AS timeout
+      FROM log_position p WHERE p.log = $log AND p.partition = ANY($partitions) ORDER BY p.partition ${clause}`,
+    parameters: { log: text, partitions: arrayOf(int4), idleMs: text },
+    row: { ...position.row, timeout: text },
+  });
 }

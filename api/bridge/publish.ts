@@ -6,35 +6,35 @@ import type { Changeset } from './changeset.ts';
 type Published = Signals[`outcomes:${string}`][number];
 
 /**
- * Publishes what was applied: one message a channel, one a gateway, one to all with the heads. A message that cannot be
- * published is counted and given up: gateways look up what they miss.
+ * Publishes changesets: one message for each channel, one for each gateway, and one with the heads for all gateways. A
+ * failed message is counted and not repeated, because gateways look up the changes they miss.
  */
 export function createPublisher(options: { pubsub: PubSub; metrics: { publishFailed(): void }; logger: Logger }) {
   const { pubsub, metrics, logger } = options;
-  const underway = new Set<Promise<void>>();
+  const pending = new Set<Promise<void>>();
 
   function send<T extends Topic>(topic: T, message: Signals[T]): void {
     const sending = pubsub
       .publish(topic, message)
       .catch((error: unknown) => {
         metrics.publishFailed();
-        logger.warn({ error, topic }, 'not published; those who listen will look it up');
+        logger.warn({ error, topic }, 'a message was not published; its subscribers will look the change up');
       })
-      .finally(() => underway.delete(sending));
-    underway.add(sending);
+      .finally(() => pending.delete(sending));
+    pending.add(sending);
   }
 
   return {
-    /** Hands everything over at once, in the order in which it was applied; waits for none of it. */
+    /** Sends all messages of a changeset in the order in which it was applied, without waiting for them. */
     publish({ entries, outcomes, heads, matchUserIds }: Changeset): void {
       for (const [channelId, list] of entries) send(channelTopic(channelId), list);
       for (const [gatewayId, list] of byGateway(outcomes)) send(outcomesTopic(gatewayId), list);
       if (heads.size > 0) send('heads', [...heads.values()]);
       for (const userId of matchUserIds) send(matchTopic(userId), null);
     },
-    /** Resolves when nothing is on its way any more. */
+    /** Resolves when no message is pending. */
     async drain(): Promise<void> {
-      await Promise.all(underway);
+      await Promise.all(pending);
     },
   };
 }

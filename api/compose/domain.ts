@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Domain } from '../../schema/domain.ts';
 import type { Config } from '../config.ts';
+import { createAccess } from '../domain/access.ts';
 import { createAccounts } from '../domain/accounts.ts';
 import { createAuth } from '../domain/auth.ts';
 import { createAvatars } from '../domain/avatars.ts';
@@ -10,10 +11,10 @@ import { createChannels } from '../domain/channels.ts';
 import { createFileUrls } from '../domain/file-urls.ts';
 import { createHistory } from '../domain/history.ts';
 import { createMatching } from '../domain/matching.ts';
-import { createMessages } from '../domain/messages.ts';
+import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createPresence } from '../domain/presence.ts';
-import { createRateLimit, unlimited } from '../domain/rate-limits.ts';
+import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
 import { createSubmitEvent, type Submit } from '../domain/submit-event.ts';
 import { createUploadCleanup } from '../domain/upload-cleanup.ts';
@@ -33,9 +34,6 @@ export interface DomainOverrides {
   submit?: Submit;
 }
 
-/** Files of one message. */
-const maxAttachments = 10;
-
 /** Makes the domain of a gateway, one noun after another, and starts the parts that run. */
 export async function openDomain(given: {
   config: Config;
@@ -47,9 +45,10 @@ export async function openDomain(given: {
 }) {
   const { config, logger, open, ports, overrides = {} } = given;
   const { database, pubsub, state, log } = ports;
-  const common = { database, pubsub, state, log, logger, limits: state.limits };
-  const rateLimits = config.RATE_LIMITS === 'on';
-  const changeRate = () => (rateLimits ? createRateLimit({ burst: 60, perSecond: 1 }) : unlimited);
+  const rateLimits = config.RATE_LIMITS === 'on' ? createRateLimits({ limits: state.limits, logger }) : noRateLimits;
+  const common = { database, pubsub, state, log, logger, rateLimits };
+  const history = createHistory({ database, maxReplay: config.MAX_REPLAY });
+  const access = createAccess(database);
   const nodeId = randomUUID();
   const secret = await readSigningSecret(config);
   const publicUrl = config.PUBLIC_URL ?? '';
@@ -68,7 +67,7 @@ export async function openDomain(given: {
   const files = { ...common, objects: required(ports.objects) };
   const uploads = createUploads({
     ...files,
-    standing: createHistory({ database, maxReplay: config.MAX_REPLAY }).standing,
+    access,
     urls: createFileUrls({ secret, publicUrl }),
     bounds: {
       file: config.MAX_UPLOAD_BYTES,
@@ -81,11 +80,11 @@ export async function openDomain(given: {
 
   const { ownPicture, thumbnail } = uploads;
   const accounts = createAccounts({ ...common, auth, userCache, ownPicture, rateLimits });
-  const moderation = createModeration({ database, blocks, changeRate: changeRate() });
+  const moderation = createModeration({ database, blocks, rateLimits });
   const domain: Domain = {
     accounts,
     avatars: createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) }),
-    channels: createChannels({ database, submit, accounts, changeRate: changeRate() }),
+    channels: createChannels({ database, submit, accounts, rateLimits }),
     channelList,
     limits: {
       messageBytes: config.MAX_MESSAGE_BYTES,
@@ -101,13 +100,13 @@ export async function openDomain(given: {
       rateLimits,
     }),
     messages: createMessages({
-      database,
       submit,
+      history,
+      access,
       feeds,
       blocks,
       toAttach: uploads.findAttachable,
-      maxAttachments,
-      sendRate: rateLimits ? createRateLimit({ burst: 200, perSecond: 50 }) : unlimited,
+      rateLimits,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
       maxReplay: config.MAX_REPLAY,
     }),

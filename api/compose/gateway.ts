@@ -3,7 +3,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Domain } from '../../schema/domain.ts';
 import { type Config, paths } from '../config.ts';
 import type { Auth } from '../domain/auth.ts';
-import { createGateway } from '../gateway/http/gateway.ts';
+import { createGateway, type GatewayOptions } from '../gateway/http/gateway.ts';
 import type { createHealth } from '../gateway/http/health.ts';
 import { createAudiences } from '../live/audiences.ts';
 import { createOutboxes } from '../live/outbox/outboxes.ts';
@@ -22,9 +22,12 @@ export interface GatewayParts {
   logger: Logger;
 }
 
-/** Makes the gateway: HTTP, server-sent events and WebSockets over one port, with live delivery behind them. */
-export async function makeGateway(config: Config, parts: GatewayParts) {
-  const { metrics, ...rest } = parts;
+/**
+ * Makes the gateway: HTTP, server-sent events and WebSockets over one port, with live delivery behind them.
+ * @param parts parts of the gateway, and options that replace those of the configuration
+ */
+export async function makeGateway(config: Config, parts: GatewayParts & Partial<GatewayOptions>) {
+  const { metrics, ...replaced } = parts;
   const audiences = createAudiences({ metrics: metrics.audiences });
   const outboxes = createOutboxes({
     windowMs: config.FLUSH_WINDOW_MS,
@@ -33,7 +36,6 @@ export async function makeGateway(config: Config, parts: GatewayParts) {
     onOverflow: metrics.onSlowClose,
   });
   const gateway = createGateway({
-    ...rest,
     audiences,
     outboxes,
     host: config.HOST,
@@ -45,6 +47,7 @@ export async function makeGateway(config: Config, parts: GatewayParts) {
     trustProxy: config.TRUST_PROXY === 'on',
     drainMs: config.DRAIN_MS,
     tls: await readTls(config),
+    ...replaced,
   });
   metrics.gauge('audiences', 'Groups of subscribers that share an execution.', audiences.size);
   metrics.gauge('outbox_bytes', 'Bytes that clients have not read yet.', outboxes.queuedBytes);

@@ -10,7 +10,7 @@ import type { Ports } from './ports.ts';
 export async function openLive(given: { open: Open; metrics: Metrics; logger: Logger; ports: Ports }) {
   const { open, metrics, logger } = given;
   const { database, pubsub } = given.ports;
-  const heads = await open(createHeads({ pubsub, checkMs: 5_000, awayCheckMs: 1_000 }));
+  const heads = await open(createHeads({ pubsub, checkMs: 5_000, awayCheckMs: 1_000, logger }));
   const feeds = await open(
     createFeeds({
       pubsub,

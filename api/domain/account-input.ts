@@ -1,61 +1,62 @@
 import type { FieldProblem } from '../errors.ts';
 import { textProblem } from './text.ts';
 
+/** Longest name, in characters as users see them (grapheme clusters). */
 const maxNameLength = 50;
 const maxEmailLength = 254;
+/** Longest name of a device, in Unicode code points. */
+const maxDeviceLength = 100;
 const minPasswordLength = 8;
 const maxPasswordBytes = 256;
-/** One at sign between something without spaces and a domain with a dot: whether it exists only a message could tell. */
+/** One at sign between text without spaces and a domain with a dot. Whether the address exists is not checked. */
 const emailForm = /^[^\s@<>()",;:\\]+@[^\s@<>()",;:\\]+\.[^\s@<>()",;:\\.]+$/u;
-/** Control characters, and those that turn the direction of the text that follows (Unicode, UAX 9). */
+/** Control characters, and characters that change the direction of the following text (Unicode, UAX 9). */
 const unprintable = /[\p{Cc}\u202A-\u202E\u2066-\u2069]/u;
 const graphemes = new Intl.Segmenter();
 
-/** The form in which a name is kept. */
+/** Returns a name in the form in which it is stored. */
 export function normaliseName(name: string): string {
   return name.normalize('NFC').trim().replace(/\s+/gu, ' ');
 }
 
-/** The form in which an address is kept and compared. */
+/** Returns an e-mail address in the form in which it is stored and compared. */
 export function normaliseEmail(email: string): string {
   return email.normalize('NFC').trim().toLowerCase();
 }
 
-/** What is wrong with a normalised name. */
+/** Returns the problems of a normalised name. */
 export function nameProblems(name: string, path: string): FieldProblem[] {
   const length = [...graphemes.segment(name)].length;
   if (length < 1 || length > maxNameLength || Buffer.byteLength(name) > maxNameLength * 16) {
-    return [{ path, message: `takes 1 to ${maxNameLength} characters` }];
+    return [{ path, message: `must be 1 to ${maxNameLength} characters` }];
   }
-  const message = unprintable.test(name)
-    ? 'contains a character that cannot be shown: leave it out'
-    : textProblem(name);
+  const message = unprintable.test(name) ? 'must not contain characters that cannot be shown' : textProblem(name);
   return message ? [{ path, message }] : [];
 }
 
-/** What is wrong with a normalised address. */
+/** Returns the problems of a normalised e-mail address. */
 export function emailProblems(email: string, path: string): FieldProblem[] {
-  const fine =
+  const isValid =
     email.length <= maxEmailLength && emailForm.test(email) && !unprintable.test(email) && !textProblem(email);
-  return fine ? [] : [{ path, message: 'is not an e-mail address' }];
+  return isValid ? [] : [{ path, message: 'must be an e-mail address' }];
 }
 
-/** What is wrong with a new password (NIST SP 800-63B, section 5.1.1: length alone). */
+/** Returns the problems of a new password: length only, as NIST SP 800-63B, section 5.1.1, recommends. */
 export function passwordProblems(password: string, path: string): FieldProblem[] {
   if ([...password].length < minPasswordLength)
-    return [{ path, message: `takes at least ${minPasswordLength} characters` }];
+    return [{ path, message: `must be at least ${minPasswordLength} characters` }];
   if (Buffer.byteLength(password) > maxPasswordBytes)
-    return [{ path, message: `takes at most ${maxPasswordBytes} bytes` }];
+    return [{ path, message: `must be at most ${maxPasswordBytes} bytes` }];
   return [];
 }
 
-/** How a device is called in the list of sessions: what it says, else a short form of its user agent. */
+/** Returns the name of a device for the list of sessions: the given one, else a short form of its user agent. */
 export function deviceName(device: string | null, userAgent: string): string {
   const given = normaliseName((device ?? '').toWellFormed().replace(/\p{Cc}/gu, ' '));
-  return [...given].slice(0, 100).join('') || shortAgent(userAgent);
+  return [...given].slice(0, maxDeviceLength).join('') || shortAgent(userAgent);
 }
 
-/** In this order: most browsers also name those that they are like, and Android names Linux. */
+// The order matters: most browsers also name browsers that they resemble, and Android names Linux.
 const browsers = ['Edg', 'Firefox', 'Chrome', 'Safari', 'curl', 'okhttp', 'Dart'];
 const systems = ['Android', 'iPhone', 'iPad', 'Windows', 'Mac OS', 'Linux'];
 

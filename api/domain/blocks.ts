@@ -1,112 +1,120 @@
 import { batched } from '../batched.ts';
 import type { Database } from '../infra/database/database.ts';
-import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
+import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import { publishSignal } from '../live/publish-signal.ts';
+import { createSignalWatch } from '../live/signal-watch.ts';
+
 import type { Logger } from '../logger.ts';
 
-/** Whom somebody has blocked, kept up to date for as long as it is held. */
-export interface HeldBlocks {
+/** The users that one user has blocked, kept up to date until it is released. */
+export interface BlockList {
+  /** Returns whether the user is blocked. */
   has(userId: string): boolean;
+  /** Must be called once the list is no longer needed. */
   release(): void;
 }
 
-interface Held {
+interface SharedList {
   blocked: ReadonlySet<string>;
   loaded: Promise<void>;
-  holds: number;
+  references: number;
 }
 
 const nobody: ReadonlySet<string> = new Set();
-/** How often what is held is looked up, behind the signals, in milliseconds. */
+/** Milliseconds between two checks for changes that no signal announced. */
 const checkMs = 15_000;
 
 /**
- * The blocks of those who follow something on this node: live delivery asks for every entry and cannot ask the database.
- * Changes are told by a signal, behind which all that is held is looked up every 15 s.
+ * Keeps the block lists of the users who follow something on this node in memory: live delivery consults one for every
+ * entry and cannot wait for the database. Changes are published as signals.
  */
 export function createBlocks(options: { database: Pick<Database, 'query'>; pubsub: PubSub; logger: Logger }) {
-  const { pubsub, logger } = options;
-  const held = new Map<string, Held>();
-  const read = batched(readBlocked(options.database));
-  let unsubscribe: Unsubscribe | undefined;
-  let unhook: (() => void) | undefined;
-  let timer: NodeJS.Timeout | undefined;
-
-  async function load(userId: string): Promise<void> {
-    const blocked = await read(userId);
-    const one = held.get(userId);
-    if (one) one.blocked = blocked;
-  }
-
-  function open(userId: string): Held {
-    const one: Held = { blocked: nobody, loaded: Promise.resolve(), holds: 0 };
-    held.set(userId, one);
-    one.loaded = load(userId);
-    return one;
-  }
-
-  function release(userId: string, one: Held): void {
-    one.holds--;
-    if (one.holds === 0 && held.get(userId) === one) held.delete(userId);
-  }
-
-  async function renew(userIds: Iterable<string>): Promise<void> {
-    try {
-      await Promise.all([...userIds].filter((userId) => held.has(userId)).map(load));
-    } catch (error) {
-      logger.warn({ error }, 'blocks could not be looked up; the next round tries again');
-    }
-  }
+  const { database, pubsub, logger } = options;
+  const lists = new Map<string, SharedList>();
+  const read = batched(readBlocked);
+  const watch = createSignalWatch({
+    pubsub,
+    topic: 'blocks',
+    onSignal: (userId) => void reloadSafely(userId),
+    checks: { subject: 'blocks', check: () => Promise.all([...lists.keys()].map(reload)), checkMs },
+    logger,
+  });
 
   return {
-    /** Every hold is to be released. */
-    async hold(userId: string): Promise<HeldBlocks> {
-      const one = held.get(userId) ?? open(userId);
-      one.holds++;
+    /** Loads a user's block list, shared with every other holder. Each list must be released. */
+    async acquire(userId: string): Promise<BlockList> {
+      const list = lists.get(userId) ?? open(userId);
+      list.references++;
       try {
-        await one.loaded;
+        await list.loaded;
       } catch (error) {
-        release(userId, one);
+        release(userId, list);
         throw error;
       }
       let isHeld = true;
       return {
-        has: (other) => one.blocked.has(other),
+        has: (other) => list.blocked.has(other),
         release() {
-          if (isHeld) release(userId, one);
+          if (isHeld) release(userId, list);
           isHeld = false;
         },
       };
     },
-    /** Tells every node that a user's blocks changed; this one knows when this resolves. */
-    async tell(userId: string): Promise<void> {
-      await renew([userId]);
-      await pubsub.publish('blocks', userId).catch((error: unknown) => {
-        logger.warn({ error }, 'a block was not signalled; nodes will find it when they look blocks up');
-      });
+    /** Tells every node that a user's blocks changed; this node has reloaded them when it resolves. Never rejects. */
+    async publishChange(userId: string): Promise<void> {
+      await reloadSafely(userId);
+      await publishSignal({ pubsub, logger }, 'blocks', userId);
     },
-    async start(): Promise<void> {
-      unsubscribe = await pubsub.subscribe('blocks', (userId) => void renew([userId]));
-      unhook = pubsub.onReconnected(() => void renew(held.keys()));
-      timer = setInterval(() => void renew(held.keys()), checkMs);
-    },
-    async stop(): Promise<void> {
-      clearInterval(timer);
-      unhook?.();
-      await unsubscribe?.();
-    },
+    /** Resolves once changes are received. */
+    start: watch.start,
+    stop: watch.stop,
   };
-}
 
-export type Blocks = ReturnType<typeof createBlocks>;
+  function open(userId: string): SharedList {
+    const list: SharedList = { blocked: nobody, loaded: Promise.resolve(), references: 0 };
+    lists.set(userId, list);
+    list.loaded = reload(userId);
+    return list;
+  }
 
-function readBlocked({ query }: Pick<Database, 'query'>) {
-  return async (userIds: readonly string[]): Promise<ReadonlySet<string>[]> => {
-    const rows = await query<{ blockerId: string; blockedIds: string[] }>(
-      `SELECT b.blocker_id AS "blockerId", array_agg(b.blocked_id) AS "blockedIds" FROM block b
-       WHERE b.blocker_id = ANY($1::uuid[]) GROUP BY b.blocker_id`,
-      [userIds],
-    );
+  function release(userId: string, list: SharedList): void {
+    list.references--;
+    if (list.references === 0 && lists.get(userId) === list) lists.delete(userId);
+  }
+
+  /** Reloads are batched one after another, so that an older state never replaces a newer one. */
+  async function reload(userId: string): Promise<void> {
+    const blocked = await read(userId);
+    const list = lists.get(userId);
+    if (list) list.blocked = blocked;
+  }
+
+  async function reloadSafely(userId: string): Promise<void> {
+    if (!lists.has(userId)) return;
+    await reload(userId).catch((error: unknown) => {
+      logger.warn({ error }, 'blocks could not be reloaded; the next check tries again');
+    });
+  }
+
+  async function readBlocked(userIds: readonly string[]): Promise<ReadonlySet<string>[]> {
+    const rows = await database.query(selectBlocked, { userIds });
     const found = new Map(rows.map(({ blockerId, blockedIds }) => [blockerId, new Set(blockedIds)]));
     return userIds.map((userId) => found.get(userId) ?? nobody);
-  };
+  }
 }
+
+/** The block lists of a node, made by `createBlocks`. */
+export type Blocks = ReturnType<typeof createBlocks>;
+const blocker = columns(tables.block, 'b', ['blockerId']);
+
+const selectBlocked = statement({
+  sql: `
+    SELECT ${blocker.list}, array_agg(b.blocked_id) AS "blockedIds" FROM block b
+    WHERE b.blocker_id = ANY($userIds) GROUP BY b.blocker_id`,
+  parameters: { userIds: arrayOf(uuid) },
+  row: { ...blocker.row, blockedIds: arrayOf(tables.block.columns.blockedId) },
+});

@@ -1,34 +1,39 @@
+import { batched } from '../batched.ts';
 import { type Head, seenTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
+import { createCheckLoop } from '../live/check-loop.ts';
 import type { Heads } from '../live/heads.ts';
-import { createStream } from '../live/stream.ts';
+import { generateStream, type Stream } from '../live/stream.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
+import { type CoalescedQueue, createCoalescedQueue } from './coalesced-queue.ts';
 
-/** One who follows the list: what changed and was not told yet, and when each channel was told last. */
-interface Follower {
-  dirty: Set<string>;
-  told: Map<string, number>;
-  wake(): void;
-}
-
-/** A user who is followed here: the channels that the user is a member of, each with its version. */
-interface Followed {
-  followers: Set<Follower>;
-  versions: Map<string, number>;
-  /** To the user's seen marks. */
+/** A user whose list of channels is followed on this node. */
+interface FollowedUser {
+  /** One for each subscription of the user. */
+  queues: Set<CoalescedQueue>;
+  /** Version of each channel that the user is a member of. */
+  versions: Versions;
+  /** Subscription to the seen marks of the user's other devices. */
   subscription: Promise<Unsubscribe>;
 }
 
-/** How often one channel is told to one follower at most, in milliseconds. */
+/** Channel versions by channel id. */
+type Versions = Map<string, number>;
+
+/** Minimum milliseconds between two updates of the same channel in one subscription. */
 const coalesceMs = 1_000;
-/** How often the versions are looked up behind the signals, in milliseconds. */
-const lookupMs = 15_000;
+/** How versions are checked against the database, in case a head was lost. Nodes spread their checks. */
+const checkOptions = { subject: 'lists of channels', checkMs: 15_000, jitter: 1 / 8, reconnectJitterMs: 250 };
 
 /**
- * The viewers' lists of channels, kept live from the heads that bridges publish: an index of who here is a member of
- * what, so that a change costs no query and no signal for each member.
+ * Follows the channel lists of users by the heads that bridges publish. It knows which followed users are members of which
+ * channels, so that a change in a channel costs no query, and no signal for each member.
  */
 export function createChannelList(options: {
   database: Pick<Database, 'query'>;
@@ -37,174 +42,143 @@ export function createChannelList(options: {
   logger: Logger;
 }) {
   const { database, pubsub, heads, logger } = options;
-  const users = new Map<string, Followed>();
+  const users = new Map<string, FollowedUser>();
   const memberIds = new Map<string, Set<string>>();
-  let lookedUpAt = 0;
+  const readVersions = batched(versionsReader(database));
+  const checks = createCheckLoop({ ...checkOptions, check: () => reload([...users.keys()]), pubsub, logger });
+  let removeListener: (() => void) | undefined;
+
+  return {
+    /** Follows the viewer's list. Resolves to a stream of the ids of changed channels, live when this resolves. */
+    async follow({ userId }: Viewer): Promise<Stream<string>> {
+      const queue = createCoalescedQueue(coalesceMs);
+      try {
+        await join(userId, queue);
+      } catch (error) {
+        leave(userId, queue);
+        throw error;
+      }
+      await reloadSafely([userId]);
+      queue.clear();
+      return generateStream(queue.items, () => leave(userId, queue));
+    },
+
+    /** Returns the number of followed users, for metrics and tests. */
+    size: () => users.size,
+    start(): void {
+      removeListener = heads.listen({ heads: onHeads });
+      checks.start();
+    },
+    async stop(): Promise<void> {
+      await checks.stop();
+      removeListener?.();
+    },
+  };
 
   function onHeads(published: readonly Head[]): void {
     const moved = new Set<string>();
     for (const { channelId, version, userIds } of published) {
       for (const userId of memberIds.get(channelId) ?? []) {
         users.get(userId)?.versions.set(channelId, version);
-        touch(userId, channelId);
+        notify(userId, channelId);
       }
       for (const userId of userIds) {
         if (users.has(userId)) moved.add(userId);
-        touch(userId, channelId);
+        notify(userId, channelId);
       }
     }
-    if (moved.size > 0) void lookUp([...moved]);
+    if (moved.size > 0) void reloadSafely([...moved]);
   }
 
-  function touch(userId: string, channelId: string): void {
-    for (const follower of users.get(userId)?.followers ?? []) {
-      follower.dirty.add(channelId);
-      follower.wake();
-    }
+  function notify(userId: string, channelId: string): void {
+    for (const queue of users.get(userId)?.queues ?? []) queue.add(channelId);
   }
 
-  async function check(): Promise<void> {
-    if (users.size === 0 || Date.now() - lookedUpAt < lookupMs) return;
-    await lookUp([...users.keys()]);
-    lookedUpAt = Date.now();
+  async function reloadSafely(userIds: readonly string[]): Promise<void> {
+    await reload(userIds).catch((error: unknown) => {
+      logger.warn({ error }, 'lists of channels could not be loaded; the next check tries again');
+    });
   }
 
-  /** Reads who is a member of what, and touches what differs from what is known. */
-  async function lookUp(userIds: readonly string[]): Promise<void> {
-    try {
-      const found = await readVersions(database, userIds);
-      for (const userId of userIds) takeIn(userId, found.get(userId) ?? new Map());
-    } catch (error) {
-      logger.warn({ error }, 'lists of channels could not be looked up; the next round tries again');
-    }
+  /** Reads memberships and versions, one query after another, so that an older state never replaces a newer one. */
+  async function reload(userIds: readonly string[]): Promise<void> {
+    await Promise.all(userIds.map(async (userId) => replaceVersions(userId, await readVersions(userId))));
   }
 
-  function takeIn(userId: string, versions: Map<string, number>): void {
-    const followed = users.get(userId);
-    if (followed === undefined) return;
-    const before = followed.versions;
-    followed.versions = versions;
+  /** Takes over the state of the database, and notifies of each channel where it differs. */
+  function replaceVersions(userId: string, versions: Versions): void {
+    const user = users.get(userId);
+    if (user === undefined) return;
+    const before = user.versions;
+    user.versions = versions;
     for (const [channelId, version] of versions) {
-      index(channelId, userId);
-      if ((before.get(channelId) ?? -1) < version) touch(userId, channelId);
+      addMember(channelId, userId);
+      if ((before.get(channelId) ?? -1) < version) notify(userId, channelId);
     }
     for (const channelId of before.keys()) {
       if (versions.has(channelId)) continue;
-      unindex(channelId, userId);
-      touch(userId, channelId);
+      removeMember(channelId, userId);
+      notify(userId, channelId);
     }
   }
 
-  function index(channelId: string, userId: string): void {
+  function addMember(channelId: string, userId: string): void {
     const ids = memberIds.get(channelId);
     if (ids) ids.add(userId);
     else memberIds.set(channelId, new Set([userId]));
   }
 
-  function unindex(channelId: string, userId: string): void {
+  function removeMember(channelId: string, userId: string): void {
     const ids = memberIds.get(channelId);
     ids?.delete(userId);
     if (ids?.size === 0) memberIds.delete(channelId);
   }
 
-  function join(userId: string, follower: Follower): Promise<unknown> {
-    const followed = users.get(userId) ?? {
-      followers: new Set(),
+  async function join(userId: string, queue: CoalescedQueue): Promise<void> {
+    const user = users.get(userId) ?? {
+      queues: new Set(),
       versions: new Map(),
-      subscription: pubsub.subscribe(seenTopic(userId), (channelId) => touch(userId, channelId)),
+      subscription: pubsub.subscribe(seenTopic(userId), (channelId) => notify(userId, channelId)),
     };
-    followed.followers.add(follower);
-    users.set(userId, followed);
-    return followed.subscription;
+    user.queues.add(queue);
+    users.set(userId, user);
+    await user.subscription;
   }
 
-  function leave(userId: string, follower: Follower): void {
-    const followed = users.get(userId);
-    followed?.followers.delete(follower);
-    if (followed === undefined || followed.followers.size > 0) return;
+  function leave(userId: string, queue: CoalescedQueue): void {
+    const user = users.get(userId);
+    user?.queues.delete(queue);
+    if (user === undefined || user.queues.size > 0) return;
     users.delete(userId);
-    for (const channelId of followed.versions.keys()) unindex(channelId, userId);
-    followed.subscription
+    for (const channelId of user.versions.keys()) removeMember(channelId, userId);
+    user.subscription
       .then((unsubscribe) => unsubscribe())
-      .catch((error: unknown) => logger.debug({ error }, 'seen marks were not followed'));
+      .catch((error: unknown) => logger.debug({ error }, 'a subscription to seen marks did not end cleanly'));
   }
+}
 
-  let unlisten: (() => void) | undefined;
+/** The channel lists of a node, made by `createChannelList`. */
+export type ChannelList = ReturnType<typeof createChannelList>;
 
-  return {
-    /** The ids of the viewer's channels as they change, live when this resolves. */
-    async follow({ userId }: Viewer): Promise<AsyncIterableIterator<string>> {
-      const follower: Follower = { dirty: new Set(), told: new Map(), wake: () => {} };
-      try {
-        await join(userId, follower);
-      } catch (error) {
-        leave(userId, follower);
-        throw error;
-      }
-      await lookUp([userId]);
-      follower.dirty.clear();
-      return createStream(
-        (signal) => tell(follower, signal),
-        () => leave(userId, follower),
-      );
-    },
-
-    /** How many users are followed, for metrics and tests. */
-    size: () => users.size,
-    start(): void {
-      unlisten = heads.listen({ heads: onHeads, check });
-    },
-    stop(): void {
-      unlisten?.();
-    },
+function versionsReader({ query }: Pick<Database, 'query'>) {
+  return async (userIds: readonly string[]): Promise<Versions[]> => {
+    const rows = await query(selectVersions, { userIds });
+    const found = new Map<string, Versions>();
+    for (const { userId, channelId, version } of rows) {
+      const versions: Versions = found.get(userId) ?? new Map();
+      found.set(userId, versions.set(channelId, version));
+    }
+    return userIds.map((userId) => found.get(userId) ?? new Map());
   };
 }
 
-export type ChannelList = ReturnType<typeof createChannelList>;
+const membership = columns(tables.member, 'm', ['userId', 'channelId']);
+const version = columns(tables.channel, 'c', ['version']);
 
-async function* tell(follower: Follower, signal: AbortSignal) {
-  signal.addEventListener('abort', () => follower.wake(), { once: true });
-  while (!signal.aborted) {
-    const due = [...follower.dirty].find((channelId) => dueIn(follower, channelId) <= 0);
-    if (due === undefined) await pause(follower);
-    else {
-      follower.dirty.delete(due);
-      follower.told.set(due, Date.now());
-      yield due;
-    }
-  }
-}
-
-function dueIn({ told }: Follower, channelId: string): number {
-  return (told.get(channelId) ?? 0) + coalesceMs - Date.now();
-}
-
-/** Until something is touched, or what was touched is due. */
-async function pause(follower: Follower): Promise<void> {
-  for (const [channelId] of follower.told) if (dueIn(follower, channelId) <= 0) follower.told.delete(channelId);
-  const soonest = Math.min(...[...follower.dirty].map((channelId) => dueIn(follower, channelId)));
-  await new Promise<void>((resolve) => {
-    const timer = Number.isFinite(soonest) ? setTimeout(resolve, soonest) : undefined;
-    follower.wake = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-  });
-}
-
-async function readVersions(
-  { query }: Pick<Database, 'query'>,
-  userIds: readonly string[],
-): Promise<Map<string, Map<string, number>>> {
-  const rows = await query<{ userId: string; channelId: string; version: number }>(
-    `SELECT m.user_id AS "userId", c.id AS "channelId", c.version FROM member m JOIN channel c ON c.id = m.channel_id
-     WHERE m.user_id = ANY($1::uuid[]) AND m.state = 'ACTIVE'`,
-    [userIds],
-  );
-  const found = new Map<string, Map<string, number>>();
-  for (const { userId, channelId, version } of rows) {
-    const versions = found.get(userId) ?? new Map<string, number>();
-    found.set(userId, versions.set(channelId, version));
-  }
-  return found;
-}
+const selectVersions = statement({
+  sql: `
+    SELECT ${membership.list}, ${version.list} FROM member m JOIN channel c ON c.id = m.channel_id
+    WHERE m.user_id = ANY($userIds) AND m.state = 'ACTIVE'`,
+  parameters: { userIds: arrayOf(uuid) },
+  row: { ...membership.row, ...version.row },
+});

@@ -1,105 +1,76 @@
 import type { Channel } from '../../prisma/generated/client.ts';
 import type { MemberRole } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
-import { type Page, type PageRequest, pageByTime, type TimeKey, toPage } from './pages.ts';
+import {
+  selectChannelsOfUser,
+  selectMemberIds,
+  selectMembers,
+  selectMemberships,
+  selectPeers,
+  selectRooms,
+} from './channel-statements.ts';
+import { type Page, type PageRequest, type TimeKey, toPage, toTimePage } from './pages.ts';
 import type { MemberFacts } from './policies.ts';
 import { storable } from './text.ts';
 
-/** What an active member is in one channel. */
+/** An active membership of a channel. */
 export interface Membership extends MemberFacts {
   channelId: string;
   userId: string;
   role: MemberRole;
   joinedAt: Date;
-  /** Everything up to this seq has been seen by the member. */
+  /** Seq up to which the member has seen the channel. */
   seenSeq: number;
 }
 
-const channelColumns = `c.id, c.kind, c.visibility, c.name, c.created_at AS "createdAt", c.closed_at AS "closedAt", c.seq,
-  c.position, c.trimmed_position AS "trimmedPosition", c.version, c.member_count AS "memberCount",
-  c.last_activity_at AS "lastActivityAt"`;
-const memberColumns = `m.channel_id AS "channelId", m.user_id AS "userId", m.role, m.state, m.revision,
-  m.joined_at AS "joinedAt", greatest(m.joined_seq, s.seq) AS "seenSeq"`;
-const memberTables = `member m LEFT JOIN seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id`;
-const activity = { at: 'c.last_activity_at', id: 'c.id', ascending: false };
-const standing = { at: 'm.joined_at', id: 'm.user_id', ascending: true };
-/** What `online` of a channel looks at, at most. */
+/** Maximum number of members of one channel that `memberIds` returns. */
 const maxMemberIds = 1_000;
 
-/** How channels and memberships are read: each in one query, however many are asked for. */
+/** Creates the reads of channels and memberships; each is one query for all of its keys. */
 export function createChannelReads({ query, prisma }: Database) {
   return {
-    /** The channels of these ids, in no order. Who may know of them is not asked here. */
+    /** Returns channels by their ids, in no order. Access is not checked. */
     byIds: (ids: readonly string[]): Promise<Channel[]> => prisma.channel.findMany({ where: { id: { in: [...ids] } } }),
 
-    /** Active memberships by `channel:user`. */
+    /** Returns active memberships, in no order. @param keys `channelId:userId` */
     memberships(keys: readonly string[]): Promise<Membership[]> {
       const pairs = keys.map((key) => key.split(':'));
-      return query<Membership>(
-        `SELECT ${memberColumns} FROM ${memberTables}
-         JOIN (SELECT DISTINCT * FROM unnest($1::uuid[], $2::uuid[]) AS k(channel_id, user_id)) k
-           ON k.channel_id = m.channel_id AND k.user_id = m.user_id
-         WHERE m.state = 'ACTIVE'`,
-        [pairs.map(([channelId]) => channelId), pairs.map(([, userId]) => userId)],
-      );
+      return query(selectMemberships, {
+        channelIds: pairs.map(([channelId = '']) => channelId),
+        userIds: pairs.map(([, userId = '']) => userId),
+      });
     },
 
-    /** The other one of each direct or match channel that a user is or was in. */
+    /** Returns the other user of each direct channel or match that a user is a member of. */
     peers(userId: string, channelIds: readonly string[]): Promise<{ channelId: string; userId: string }[]> {
-      return query(
-        `SELECT m.channel_id AS "channelId", m.user_id AS "userId" FROM member m
-         JOIN channel c ON c.id = m.channel_id AND c.kind <> 'ROOM'
-         JOIN member own ON own.channel_id = m.channel_id AND own.user_id = $1 AND own.state = 'ACTIVE'
-         WHERE m.channel_id = ANY($2::uuid[]) AND m.user_id <> $1`,
-        [userId, channelIds],
-      );
+      return query(selectPeers, { userId, channelIds });
     },
 
-    /** Active members of each channel, longest standing first, at most 1,000 of each. */
+    /** Returns the active members of each channel, longest membership first, at most 1,000 of each. */
     memberIds(channelIds: readonly string[]): Promise<{ channelId: string; userIds: string[] }[]> {
-      return query(
-        `SELECT c.id AS "channelId", array(SELECT m.user_id FROM member m WHERE m.channel_id = c.id AND m.state = 'ACTIVE'
-           ORDER BY m.joined_at, m.user_id LIMIT ${maxMemberIds}) AS "userIds"
-         FROM unnest($1::uuid[]) AS c(id)`,
-        [channelIds],
-      );
+      return query(selectMemberIds, { channelIds, limit: maxMemberIds });
     },
 
-    /** A page of the members of each channel, longest standing first. */
+    /** Reads a page of each channel's members, longest membership first. */
     async members(
       channelIds: readonly string[],
       request: PageRequest<TimeKey>,
     ): Promise<Map<string, Page<Membership>>> {
-      const { where, order, parameters } = pageByTime(request, standing, 2);
-      const rows = await query<Membership>(
-        `SELECT found.* FROM unnest($1::uuid[]) AS w(id) CROSS JOIN LATERAL (SELECT ${memberColumns} FROM ${memberTables}
-           WHERE m.channel_id = w.id AND m.state = 'ACTIVE' AND ${where} ${order}) found`,
-        [channelIds, ...parameters],
-      );
+      const rows = await query(selectMembers(request), { channelIds, ...toTimePage(request) });
       const ofChannel = (id: string) => rows.filter(({ channelId }) => channelId === id);
       return new Map(channelIds.map((id) => [id, toPage(ofChannel(id), request)]));
     },
 
-    /** Open public rooms, newest activity first. */
+    /** Reads a page of the open public rooms, latest activity first. @param search part of the name, in any case */
     async rooms(search: string | null, request: PageRequest<TimeKey>): Promise<Page<Channel>> {
-      const { where, order, parameters } = pageByTime(request, activity, 2);
-      const rows = await query<Channel>(
-        `SELECT ${channelColumns} FROM channel c
-         WHERE c.kind = 'ROOM' AND c.visibility = 'PUBLIC' AND c.closed_at IS NULL
-           AND ($1::text IS NULL OR strpos(lower(c.name), lower($1)) > 0) AND ${where} ${order}`,
-        [search === null ? null : storable(search), ...parameters],
-      );
+      const text = search === null ? null : storable(search);
+      const rows = await query(selectRooms(request), { search: text, ...toTimePage(request) });
       return toPage(rows, request);
     },
 
-    /** A user's channels, latest activity first. */
+    /** Reads a page of a user's channels, latest activity first. */
     async ofUser(userId: string, request: PageRequest<TimeKey>): Promise<Page<Channel>> {
-      const { where, order, parameters } = pageByTime(request, activity, 2);
-      const rows = await query<Channel>(
-        `SELECT ${channelColumns} FROM channel c JOIN member m ON m.channel_id = c.id
-         WHERE m.user_id = $1 AND m.state = 'ACTIVE' AND ${where} ${order}`,
-        [userId, ...parameters],
-      );
+      const rows = await query(selectChannelsOfUser(request), { userId, ...toTimePage(request) });
       return toPage(rows, request);
     },
   };

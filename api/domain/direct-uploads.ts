@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { PrismaClient, UploadTicket } from '../../prisma/generated/client.ts';
 import { BadUserInputError, ConflictError, NotFoundError, TooLargeError } from '../errors.ts';
 import type { AttachmentFacts } from '../events.ts';
+import { statement } from '../infra/database/statement.ts';
+import { tables } from '../infra/database/tables.ts';
 import type { Objects, PresignedPost } from '../infra/objects/objects.ts';
 import { newerThan } from './attachments.ts';
 import type { Viewer } from './auth.ts';
@@ -88,7 +90,7 @@ export function createDirectUploads(options: {
     userId: string,
     { channelId, filename, byteSize }: AnnouncedFile,
   ): Promise<void> {
-    const ticket = [id, userId, channelId, cleanFilename(filename), byteSize, new Date()];
+    const ticket = { id, userId, channelId, filename: cleanFilename(filename), byteSize, createdAt: new Date() };
     await quotas.reserve({ id, userId, channelId }, byteSize, (query) => query(insertTicket, ticket));
   }
 
@@ -118,5 +120,9 @@ function checkSize(byteSize: number, maxBytes: number): void {
     throw new TooLargeError(`The file must not exceed ${maxBytes} bytes. Send a smaller one.`, maxBytes);
 }
 
-const insertTicket = `
-INSERT INTO upload_ticket (id, user_id, channel_id, filename, byte_size, created_at) VALUES ($1, $2, $3, $4, $5, $6)`;
+const insertTicket = statement({
+  sql: `
+    INSERT INTO upload_ticket (id, user_id, channel_id, filename, byte_size, created_at)
+    VALUES ($id, $userId, $channelId, $filename, $byteSize, $createdAt)`,
+  parameters: tables.uploadTicket.columns,
+});

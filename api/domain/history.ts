@@ -1,227 +1,130 @@
 import { batched } from '../batched.ts';
-import { BadUserInputError, ResyncRequiredError } from '../errors.ts';
 import type { Entry } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
-import { type EntryRow, entryColumns, toEntry, unblockedBy } from '../infra/database/entries.ts';
+import { selectEntries, toEntry } from '../infra/database/entries.ts';
+import type { Statement } from '../infra/database/statement.ts';
+import { type ReadableChannel, requireReadable } from './access.ts';
+import { countChanges, type Snapshot, selectChanges, selectLast, selectPages } from './history-statements.ts';
 import { type Page, type PageRequest, toPage } from './pages.ts';
-import { type ChannelFacts, type MemberFacts, mayRead } from './policies.ts';
-import { rejectionError } from './submit-event.ts';
+import { requirePosition, requireReplayable } from './resume.ts';
 
-/** Entries that changed after a position, as one snapshot has them. */
+/** Entries that changed after a position, from one snapshot. */
 export interface Changes {
   entries: readonly Entry[];
-  /** The channel's head in that snapshot: what permission was read at. */
-  head: number;
-  /** Complete up to here: the head, or the last entry's position where there are more. */
+  /** Position up to which `entries` is complete: the channel's, or the last entry's when there are more. */
   through: number;
   more: boolean;
 }
 
-/** A page of a channel's history, and the channel's head in the same snapshot. */
+/** A page of a channel's history, and the channel's position in the same snapshot. */
 export interface HistoryPage extends Page<Entry> {
   position: number;
 }
 
-/** A channel that somebody may read, as one snapshot has it. */
-export type Admission = ChannelFacts & { position: number; trimmedPosition: number };
-
-/** What the rules need to know of a channel and of somebody in it, in one snapshot. */
-export interface Standing {
-  channel: Admission | null;
-  member: MemberFacts | null;
-}
-
-interface Snapshot extends Standing {
-  channelId: string;
-  entries: EntryRow[] | null;
-  /** How many rows there are, counted up to a bound. */
-  count: number;
-}
-
-/** What one statement reads beside the rows, so that they are complete up to the head and allowed to this reader. */
-const facts = (userId: string) => `
-  (SELECT jsonb_build_object('kind', c.kind, 'visibility', c.visibility, 'closedAt', c.closed_at, 'position', c.position,
-    'trimmedPosition', c.trimmed_position) FROM channel c WHERE c.id = w.id) AS channel,
-  (SELECT jsonb_build_object('role', m.role, 'state', m.state, 'revision', m.revision)
-    FROM member m WHERE m.channel_id = w.id AND m.user_id = ${userId}) AS member`;
-/** Above every seq and position. */
+/** Greater than every seq and position. */
 const beyond = 2_147_483_647;
 
 /**
- * How a channel's entries are read: by a user, who gets none of those that users write whom that one has blocked.
- * @param options.maxReplay the most rows that a resume may lie behind
+ * Creates the reads of channels' entries. Each is on behalf of one user: entries of authors whom the user has blocked
+ * are left out, and channels that the user may not read yield errors.
+ * @param options.maxReplay maximum number of changed entries that a resume may be behind
  */
 export function createHistory({ database, maxReplay }: { database: Database; maxReplay: number }) {
   const { query } = database;
 
-  /**
-   * One statement for all channels, each as one snapshot has it.
-   * @param rows SQL over the entries of channel `w.id`, with parameters from `$3` on
-   * @param take what is made of a channel that the user may read
-   * @returns by channel; an error for who is no member, or whatever `take` throws
-   */
-  async function read<Value>(
-    channelIds: readonly string[],
-    userId: string,
-    { rows, parameters }: { rows: string; parameters: readonly unknown[] },
-    take: (snapshot: { channel: Admission; entries: Entry[]; count: number }) => Value,
-  ): Promise<Map<string, Value | Error>> {
-    const snapshots = await query<Snapshot>(
-      `SELECT w.id AS "channelId", ${facts('$2')}, ${rows} FROM unnest($1::uuid[]) AS w(id)`,
-      [channelIds, userId, ...parameters],
-    );
-    return new Map(
-      snapshots.map((snapshot) => [snapshot.channelId, settle(() => take(toReadable(snapshot)))] as const),
-    );
-  }
-
-  /**
-   * What changed after a position, in order of position; null: nothing yet, from the head on.
-   * @returns by channel; ResyncRequiredError where that cannot be complete, NotFoundError or ForbiddenError for who is no
-   * member
-   */
-  async function changesOf(
-    channelIds: readonly string[],
-    userId: string,
-    { after, limit }: { after: number | null; limit: number },
-  ): Promise<Map<string, Changes | Error>> {
-    refuseNegative(after);
-    const rows = { rows: changedRows, parameters: [after ?? beyond, limit, maxReplay + 1] };
-    return read(channelIds, userId, rows, ({ channel, entries, count }) => {
-      const { position: head } = channel;
-      if (after !== null) refuseGap(after, channel, count > maxReplay);
-      const more = count > entries.length;
-      return { entries, head, more, through: more ? (entries.at(-1)?.position ?? after ?? head) : head };
+  const countAfter = batched(async (pairs: readonly (readonly [channelId: string, after: number])[]) => {
+    const rows = await query(countChanges, {
+      channelIds: pairs.map(([channelId]) => channelId),
+      afters: pairs.map(([, after]) => after),
+      maxCount: maxReplay + 1,
     });
-  }
-
-  const standings = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) =>
-    query<Standing>(
-      `SELECT ${facts('w.user_id')} FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w(id, user_id, n) ORDER BY n`,
-      unzip(pairs),
-    ),
-  );
-
-  const counts = batched(async (pairs: readonly (readonly [channelId: string, after: number])[]) => {
-    const rows = await query<{ count: number }>(
-      `SELECT (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > w.after LIMIT $3) found)
-       FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS w(id, after, n) ORDER BY n`,
-      [...unzip(pairs), maxReplay + 1],
-    );
     return rows.map(({ count }) => count);
   });
 
   return {
-    changesOf,
-
-    /** A channel, and what somebody is in it, asked for all who ask at the same moment in one statement. */
-    standing: (channelId: string, userId: string): Promise<Standing> => standings([channelId, userId]),
-
     /**
-     * Whether more changed after a position than is replayed.
+     * Reads the entries that changed after a position, in order of position.
+     * @returns by channel; ResyncRequiredError where the changes cannot be complete, NotFoundError or ForbiddenError
+     * where the user is not a member
+     * @throws BadUserInputError when `after` is negative
      */
-    async isTooFar(channelId: string, after: number): Promise<boolean> {
-      return (await counts([channelId, after])) > maxReplay;
+    async changesOf(
+      channelIds: readonly string[],
+      userId: string,
+      { after, limit }: { after: number; limit: number },
+    ): Promise<Map<string, Changes | Error>> {
+      requirePosition(after);
+      const parameters = { channelIds, userId, after, limit, maxCount: maxReplay + 1 };
+      return read(selectChanges, parameters, ({ channel, entries, count }) => {
+        requireReplayable(after, channel, count > maxReplay);
+        const more = count > entries.length;
+        return { entries, more, through: more ? (entries.at(-1)?.position ?? after) : channel.position };
+      });
     },
 
-    /** Entries by their ids, in no order. Who may read them is not asked here. */
+    /** Returns whether more entries changed after a position than are replayed. */
+    async isTooFar(channelId: string, after: number): Promise<boolean> {
+      return (await countAfter([channelId, after])) > maxReplay;
+    },
+
+    /** Returns entries by their ids, in no order. Access is not checked. */
     async byIds(ids: readonly string[]): Promise<Entry[]> {
-      const rows = await query<EntryRow>(`SELECT ${entryColumns} FROM entry e WHERE e.id = ANY($1::uuid[])`, [ids]);
+      const rows = await query(selectEntries, { ids });
       return rows.map(toEntry);
     },
 
-    /** The newest entry of each channel that has one for this reader. */
+    /** Returns the newest entry of each channel that has one for this user. Membership is not checked. */
     async lastOf(channelIds: readonly string[], userId: string): Promise<Entry[]> {
-      const rows = await query<EntryRow>(
-        `SELECT ${entryColumns} FROM unnest($1::uuid[]) AS w(id) CROSS JOIN LATERAL (
-           SELECT * FROM entry e WHERE e.channel_id = w.id AND ${unblockedBy('$2')} ORDER BY e.seq DESC LIMIT 1) e`,
-        [channelIds, userId],
-      );
+      const rows = await query(selectLast, { channelIds, userId });
       return rows.map(toEntry);
     },
 
     /**
-     * A page of each channel, in order of seq.
-     * @returns by channel; NotFoundError or ForbiddenError for who is no member
+     * Reads a page of each channel's history, in order of seq.
+     * @returns by channel; NotFoundError or ForbiddenError where the user is not a member
      */
     pages(
       channelIds: readonly string[],
       userId: string,
       request: PageRequest<number>,
     ): Promise<Map<string, HistoryPage | Error>> {
-      const { limit, backward, after, before } = request;
-      const rows = pageRows(backward ? 'DESC' : 'ASC');
-      return read(
-        channelIds,
-        userId,
-        { rows, parameters: [after ?? 0, limit + 1, before ?? beyond] },
-        ({ channel, entries }) => ({ ...toPage(entries, request), position: channel.position }),
-      );
+      const { limit, after, before } = request;
+      const parameters = { channelIds, userId, after: after ?? 0, before: before ?? beyond, limit: limit + 1 };
+      return read(selectPages(request), parameters, ({ channel, entries }) => ({
+        ...toPage(entries, request),
+        position: channel.position,
+      }));
     },
   };
+
+  /**
+   * Reads several channels with one statement, each channel in one snapshot.
+   * @param convert makes the result for a channel that the user may read
+   * @returns by channel; the error where the user may not read it or `convert` throws
+   */
+  async function read<Parameters, Value>(
+    select: Statement<Snapshot, Parameters>,
+    parameters: Parameters,
+    convert: (snapshot: { channel: ReadableChannel; entries: Entry[]; count: number }) => Value,
+  ): Promise<Map<string, Value | Error>> {
+    const snapshots = await query(select, parameters);
+    return new Map(
+      snapshots.map((snapshot) => [snapshot.channelId, valueOrError(() => convert(toReadable(snapshot)))] as const),
+    );
+  }
 }
 
-const changedRows = `
-  (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > $3::int
-    AND ${unblockedBy('$2')} LIMIT $5) found) AS count,
-  (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns} FROM entry e WHERE e.channel_id = w.id AND e.position > $3::int
-    AND ${unblockedBy('$2')} ORDER BY e.position LIMIT $4) found) AS entries`;
-
-function pageRows(direction: 'ASC' | 'DESC'): string {
-  return `0 AS count, (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns} FROM entry e
-    WHERE e.channel_id = w.id AND e.seq > $3::int AND e.seq < $5::int AND ${unblockedBy('$2')} ORDER BY e.seq ${direction} LIMIT $4) found) AS entries`;
-}
-
-/**
- * The channel, for a member.
- * @throws NotFoundError or ForbiddenError for who is none
- */
-export function admit({ channel, member }: Standing): Admission {
-  const refusal = mayRead(channel, member);
-  if (refusal) throw rejectionError(refusal);
-  if (channel === null) throw new Error('a channel that may be read is there');
-  return channel;
-}
+export type History = ReturnType<typeof createHistory>;
 
 function toReadable(snapshot: Snapshot) {
   const { entries, count } = snapshot;
-  return { channel: admit(snapshot), entries: (entries ?? []).map(toEntry), count };
+  return { channel: requireReadable(snapshot), entries: (entries ?? []).map(toEntry), count };
 }
 
-function unzip<First, Second>(pairs: readonly (readonly [First, Second])[]): [First[], Second[]] {
-  return [pairs.map(([first]) => first), pairs.map(([, second]) => second)];
-}
-
-function settle<Value>(make: () => Value): Value | Error {
+function valueOrError<Value>(make: () => Value): Value | Error {
   try {
     return make();
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
-}
-
-/** @throws BadUserInputError */
-export function refuseNegative(after: number | null): void {
-  if (after !== null && after < 0)
-    throw new BadUserInputError([{ path: 'after', message: 'takes a position, 0 or above' }]);
-}
-
-/** @throws ResyncRequiredError where what changed after a position cannot be had whole */
-export function refuseGap(
-  after: number,
-  channel: Pick<Admission, 'position' | 'trimmedPosition'>,
-  tooFar: boolean,
-): void {
-  const why =
-    after > channel.position
-      ? 'lies beyond the newest change'
-      : after < channel.trimmedPosition
-        ? 'was trimmed by retention'
-        : tooFar
-          ? 'is further back than is replayed'
-          : null;
-  if (why === null) return;
-  throw new ResyncRequiredError(
-    `Position ${after} ${why}: drop what is cached of the channel, load its newest page and subscribe from that page's position.`,
-  );
 }

@@ -1,57 +1,50 @@
 import type { User } from '../../prisma/generated/client.ts';
 import { BadUserInputError, ConflictError, NotFoundError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { int4, uuid } from '../infra/database/types.ts';
 import type { Viewer } from './auth.ts';
 import type { Blocks } from './blocks.ts';
-import type { RateLimit } from './rate-limits.ts';
+import type { RateLimits } from './rate-limits.ts';
 
-/** How many one user may block. */
+/** Maximum number of users whom one user can block. */
 const maxBlocked = 1_000;
+/** Rate at which one user can block and unblock. */
+const blockRate = { burst: 60, perSecond: 1 };
 
-/** What users do about each other. */
+/** Creates the moderation between users: blocks. */
 export function createModeration(options: {
   database: Database;
-  blocks: Pick<Blocks, 'tell'>;
-  /** How often one viewer may block and unblock. */
-  changeRate: RateLimit;
+  blocks: Pick<Blocks, 'publishChange'>;
+  rateLimits: RateLimits;
 }) {
-  const { blocks, changeRate } = options;
+  const { blocks } = options;
   const { prisma, query } = options.database;
-
-  async function target({ userId }: Viewer, otherId: string): Promise<User> {
-    if (otherId === userId) throw new BadUserInputError([{ path: 'userId', message: 'names yourself' }]);
-    changeRate.take(userId);
-    const user = await prisma.user.findUnique({ where: { id: otherId } });
-    if (user === null) throw new NotFoundError('There is no such user.');
-    return user;
-  }
+  const changes = options.rateLimits.inProcess(blockRate);
 
   return {
-    /** Leaves out what somebody writes, live and in histories, and never matches the two. Again changes nothing. */
+    /**
+     * Blocks a user: the viewer no longer gets that user's messages, live or in histories, and the two are never matched.
+     * Repeated calls are harmless.
+     */
     async block(viewer: Viewer, otherId: string): Promise<User> {
-      const user = await target(viewer, otherId);
-      const found = await query(
-        `WITH added AS (
-           INSERT INTO block (blocker_id, blocked_id, created_at)
-           SELECT $1, $2, now() WHERE (SELECT count(*) FROM block b WHERE b.blocker_id = $1) < ${maxBlocked}
-           ON CONFLICT DO NOTHING RETURNING 1)
-         SELECT FROM added UNION ALL SELECT FROM block b WHERE b.blocker_id = $1 AND b.blocked_id = $2`,
-        [viewer.userId, otherId],
-      );
-      if (found.length === 0) throw new ConflictError(`You have blocked ${maxBlocked} users: unblock some first.`);
-      await blocks.tell(viewer.userId);
+      const user = await requireOther(viewer, otherId);
+      const found = await query(insertBlock, { blockerId: viewer.userId, blockedId: otherId, maxBlocked });
+      if (found.length === 0)
+        throw new ConflictError(`You have blocked ${maxBlocked} users, which is the maximum. Unblock some first.`);
+      await blocks.publishChange(viewer.userId);
       return user;
     },
 
-    /** Ends a block; what was left out is in the history again. */
+    /** Ends a block; the messages that were left out are in the history again. */
     async unblock(viewer: Viewer, otherId: string): Promise<User> {
-      const user = await target(viewer, otherId);
+      const user = await requireOther(viewer, otherId);
       await prisma.block.deleteMany({ where: { blockerId: viewer.userId, blockedId: otherId } });
-      await blocks.tell(viewer.userId);
+      await blocks.publishChange(viewer.userId);
       return user;
     },
 
-    /** All whom a user has blocked, the latest first. */
+    /** Returns the users whom a user has blocked, latest first. */
     async blockedBy(userId: string): Promise<User[]> {
       const orderBy = [{ createdAt: 'desc' }, { blockedId: 'asc' }] as const;
       const rows = await prisma.block.findMany({
@@ -62,23 +55,46 @@ export function createModeration(options: {
       return rows.map(({ blocked }) => blocked);
     },
 
-    /** Which of these a user has blocked, in no order. */
+    /** Returns the ids among `otherIds` that a user has blocked, in no order. */
     async blockedAmong(userId: string, otherIds: readonly string[]): Promise<string[]> {
       const where = { blockerId: userId, blockedId: { in: [...otherIds] } };
       const rows = await prisma.block.findMany({ where, select: { blockedId: true } });
       return rows.map(({ blockedId }) => blockedId);
     },
 
-    /** Whoever has blocked a user or is blocked by that one. */
+    /** Returns the ids of the users who have blocked a user, or whom the user has blocked. */
     async eitherWay(userId: string): Promise<string[]> {
-      const rows = await query<{ userId: string }>(
-        `SELECT b.blocked_id AS "userId" FROM block b WHERE b.blocker_id = $1
-         UNION SELECT b.blocker_id FROM block b WHERE b.blocked_id = $1`,
-        [userId],
-      );
+      const rows = await query(selectBlockedEitherWay, { userId });
       return rows.map((row) => row.userId);
     },
   };
+
+  async function requireOther({ userId }: Viewer, otherId: string): Promise<User> {
+    if (otherId === userId) throw new BadUserInputError([{ path: 'userId', message: 'must not be your own id' }]);
+    changes.take(userId);
+    const user = await prisma.user.findUnique({ where: { id: otherId } });
+    if (user === null) throw new NotFoundError('User not found.');
+    return user;
+  }
 }
 
 export type Moderation = ReturnType<typeof createModeration>;
+
+const insertBlock = statement({
+  sql: `
+    WITH added AS (
+      INSERT INTO block (blocker_id, blocked_id, created_at)
+      SELECT $blockerId, $blockedId, now()
+      WHERE (SELECT count(*) FROM block b WHERE b.blocker_id = $blockerId) < $maxBlocked
+      ON CONFLICT DO NOTHING RETURNING 1)
+    SELECT FROM added UNION ALL SELECT FROM block b WHERE b.blocker_id = $blockerId AND b.blocked_id = $blockedId`,
+  parameters: { blockerId: uuid, blockedId: uuid, maxBlocked: int4 },
+});
+
+const selectBlockedEitherWay = statement({
+  sql: `
+    SELECT b.blocked_id AS "userId" FROM block b WHERE b.blocker_id = $userId
+    UNION SELECT b.blocker_id FROM block b WHERE b.blocked_id = $userId`,
+  parameters: { userId: uuid },
+  row: { userId: uuid },
+});

@@ -1,4 +1,6 @@
-/** What is asked for: up to `limit` items between two keys, from the beginning or (`backward`) from the end. */
+import { int4, nullable, timestamptz, uuid } from '../infra/database/types.ts';
+
+/** Request for a page: up to `limit` items between two keys, from the beginning or, with `backward`, from the end. */
 export interface PageRequest<Key> {
   limit: number;
   backward: boolean;
@@ -6,21 +8,21 @@ export interface PageRequest<Key> {
   before: Key | null;
 }
 
-/** The items in order, whichever way they were asked for, and whether there are more that way. */
+/** Items in order, in either direction, and whether there are more in the direction of the request. */
 export interface Page<Item> {
   items: readonly Item[];
   hasMore: boolean;
 }
 
-/** A place in an order by time, then id. */
+/** Key of an item in an order by time, then id. */
 export interface TimeKey {
   at: Date;
   id: string;
 }
 
 /**
- * The page of rows that were read in the direction of the request.
- * @param rows up to one more than its limit
+ * Converts rows, read in the direction of the request, to a page.
+ * @param rows at most one more than the request's limit
  */
 export function toPage<Item>(rows: readonly Item[], { limit, backward }: PageRequest<unknown>): Page<Item> {
   const items = rows.slice(0, limit);
@@ -28,21 +30,44 @@ export function toPage<Item>(rows: readonly Item[], { limit, backward }: PageReq
 }
 
 /**
- * SQL for a page of an order by time, then id.
- * @param by the columns, and which way the order goes
- * @param first the number of the first parameter that it uses; it uses four
+ * Returns SQL for a page in an order by time, then id. Its parameters are `timePageParameters`.
+ * @param by the two columns and the direction of the order
  */
-export function pageByTime(
-  { limit, backward, after, before }: PageRequest<TimeKey>,
+export function timePage(
   by: { at: string; id: string; ascending: boolean },
-  first: number,
-): { where: string; order: string; parameters: unknown[] } {
-  const side = (greater: boolean, n: number) =>
-    `($${n}::timestamptz IS NULL OR (${by.at}, ${by.id}) ${greater ? '>' : '<'} ($${n}::timestamptz, $${n + 1}::uuid))`;
+  backward: boolean,
+): { where: string; order: string } {
+  const side = (key: 'after' | 'before', greater: boolean) =>
+    `($${key}At IS NULL OR (${by.at}, ${by.id}) ${greater ? '>' : '<'} ($${key}At, $${key}Id))`;
   const direction = by.ascending === backward ? 'DESC' : 'ASC';
   return {
-    where: `${side(by.ascending, first)} AND ${side(!by.ascending, first + 2)}`,
-    order: `ORDER BY ${by.at} ${direction}, ${by.id} ${direction} LIMIT ${limit + 1}`,
-    parameters: [after?.at ?? null, after?.id ?? null, before?.at ?? null, before?.id ?? null],
+    where: `${side('after', by.ascending)} AND ${side('before', !by.ascending)}`,
+    order: `ORDER BY ${by.at} ${direction}, ${by.id} ${direction} LIMIT $limit`,
   };
+}
+
+/** Types of the parameters of a page by time. */
+export const timePageParameters = {
+  afterAt: nullable(timestamptz),
+  afterId: nullable(uuid),
+  beforeAt: nullable(timestamptz),
+  beforeId: nullable(uuid),
+  limit: int4,
+};
+
+/** Returns the parameters for the page of a request: one row more than its limit shows whether there are more. */
+export function toTimePage({ limit, after, before }: PageRequest<TimeKey>) {
+  return {
+    afterAt: after?.at ?? null,
+    afterId: after?.id ?? null,
+    beforeAt: before?.at ?? null,
+    beforeId: before?.id ?? null,
+    limit: limit + 1,
+  };
+}
+
+/** Declares the statement of a page for both directions, and returns the one for a request. */
+export function declarePages<Declared>(declare: (backward: boolean) => Declared) {
+  const [forward, backward] = [declare(false), declare(true)];
+  return (request: { backward: boolean }): Declared => (request.backward ? backward : forward);
 }

@@ -1,20 +1,26 @@
 import type { ChannelKind, EntryKind, MemberRole, Rejection, Visibility } from '../events.ts';
 
-/** What the rules need to know of a channel. */
+/*
+ * Rules of channels and messages, as pure functions of facts. Each returns the reason for a refusal, or null when the
+ * action is allowed. The gateway checks a rule before it submits an event, so that callers get a quick response; the
+ * bridge checks it again in the channel's order, and its decision is final.
+ */
+
+/** Facts about a channel that the rules depend on. */
 export interface ChannelFacts {
   kind: ChannelKind;
   visibility: Visibility;
   closedAt: Date | string | null;
 }
 
-/** What the rules need to know of a membership. */
+/** Facts about a membership that the rules depend on. */
 export interface MemberFacts {
   role: MemberRole;
   state: 'ACTIVE' | 'LEFT' | 'REMOVED';
   revision: number;
 }
 
-/** What the rules need to know of an entry. */
+/** Facts about an entry that the rules depend on. */
 export interface EntryFacts {
   authorId: string;
   kind: EntryKind;
@@ -24,55 +30,62 @@ export interface EntryFacts {
 type Channel = ChannelFacts | null;
 type Member = MemberFacts | null;
 
-/**
- * The rules of channels: each answers why not, or null. The gateway asks them as a courtesy, the bridge's answer is final.
- */
+/** Refusal that does not tell a channel that is not there from one that the user may not see. */
+export const channelNotFound: Rejection = {
+  code: 'NOT_FOUND',
+  message: "Channel not found, or you don't have access to it.",
+};
 
-/** May somebody read the channel's history? Members alone. */
-export function mayRead(channel: Channel, member: Member): Rejection | null {
-  if (channel === null) return noChannel;
-  if (member?.state === 'ACTIVE') return null;
-  return isListed(channel) ? forbidden('Only members may do that: join the room first.') : noChannel;
+/** Returns whether a channel is a public room: everyone may see it and join it. */
+export function isPublicRoom({ kind, visibility }: ChannelFacts): boolean {
+  return kind === 'ROOM' && visibility === 'PUBLIC';
 }
 
-/** May a member write here? */
+/** Reading a channel's history: members only. Others may not even learn that a private channel exists. */
+export function mayRead(channel: Channel, member: Member): Rejection | null {
+  if (channel === null) return channelNotFound;
+  if (member?.state === 'ACTIVE') return null;
+  return isPublicRoom(channel) ? forbidden('Only members can do this. Join the room first.') : channelNotFound;
+}
+
+/** Sending a message: members only, in an open channel. */
 export function maySend(channel: Channel, member: Member): Rejection | null {
   return mayRead(channel, member) ?? (channel?.closedAt ? closed : null);
 }
 
-/** May somebody come in by themselves? */
+/** Joining without an invitation: open public rooms only. */
 export function mayJoin(channel: Channel): Rejection | null {
-  if (channel === null || !isListed(channel)) return noChannel;
+  if (channel === null || !isPublicRoom(channel)) return channelNotFound;
   return channel.closedAt ? closed : null;
 }
 
-/** May a member bring somebody in? */
+/** Inviting another user: any member, in an open room. */
 export function mayInvite(channel: Channel, member: Member): Rejection | null {
   const refusal = maySend(channel, member);
   if (refusal) return refusal;
-  return channel?.kind === 'ROOM' ? null : forbidden('Only rooms take further members.');
+  return channel?.kind === 'ROOM' ? null : forbidden('You can invite users to rooms only.');
 }
 
-/** May a member go? */
+/** Leaving: any member, except that a direct channel stays for good. */
 export function mayLeave(channel: Channel): Rejection | null {
-  if (channel === null) return noChannel;
-  return channel.kind === 'DIRECT' ? forbidden('A direct channel cannot be left.') : null;
+  if (channel === null) return channelNotFound;
+  return channel.kind === 'DIRECT' ? forbidden('You cannot leave a direct channel.') : null;
 }
 
-/** May a member change the room's name or visibility? */
+/** Changing a room's name or visibility: its owner, while it is open. */
 export function mayUpdate(channel: Channel, member: Member): Rejection | null {
   return mayClose(channel, member) ?? (channel?.closedAt ? closed : null);
 }
 
-/** May a member close the room? */
+/** Closing a room: its owner. */
 export function mayClose(channel: Channel, member: Member): Rejection | null {
   const refusal = mayRead(channel, member);
   if (refusal) return refusal;
-  if (channel?.kind !== 'ROOM') return forbidden('Only rooms have an owner who may do that.');
-  return member?.role === 'OWNER' ? null : forbidden('Only the owner of the room may do that.');
+  if (channel?.kind !== 'ROOM') return forbidden('You can do this in rooms only.');
+  return member?.role === 'OWNER' ? null : forbidden('Only the owner of the room can do this.');
 }
 
-/** May a member change the text of an entry? */
+/** Editing a message: its author, while it is not deleted and the channel is open. */
 export function mayEdit(channel: Channel, member: Member, entry: EntryFacts | null, userId: string): Rejection | null {
   const refusal = mayDelete(channel, member, entry, userId);
   if (refusal) return refusal;
@@ -80,26 +93,24 @@ export function mayEdit(channel: Channel, member: Member, entry: EntryFacts | nu
   return channel?.closedAt ? closed : null;
 }
 
-/** May a member delete an entry? */
+/** Deleting a message: its author, also in a closed channel. */
 export function mayDelete(
   channel: Channel,
   member: Member,
   entry: EntryFacts | null,
   userId: string,
 ): Rejection | null {
-  if (entry === null || mayRead(channel, member)) return noMessage;
-  if (entry.kind !== 'TEXT') return forbidden('Only what somebody wrote can be changed.');
-  return entry.authorId === userId ? null : forbidden('Only its author may change a message.');
+  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry.kind !== 'TEXT') return forbidden('You can edit or delete text messages only.');
+  return entry.authorId === userId ? null : forbidden('You can edit or delete your own messages only.');
 }
 
-const noChannel: Rejection = { code: 'NOT_FOUND', message: 'There is no such channel, or you may not know of it.' };
-const noMessage: Rejection = { code: 'NOT_FOUND', message: 'There is no such message, or you may not know of it.' };
-const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed: nothing can be added any more.' };
+const messageNotFound: Rejection = {
+  code: 'NOT_FOUND',
+  message: "Message not found, or you don't have access to it.",
+};
+const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed. You can read it, but not add to it.' };
 
 function forbidden(message: string): Rejection {
   return { code: 'FORBIDDEN', message };
-}
-
-function isListed({ kind, visibility }: ChannelFacts): boolean {
-  return kind === 'ROOM' && visibility === 'PUBLIC';
 }

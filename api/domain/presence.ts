@@ -1,13 +1,16 @@
 import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { Presence as PresencePort } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
 
-/** How long a user without a connection still counts as online: a reload is no absence. */
+/** Milliseconds for which a user stays online without a connection, so that reloading a page is no absence. */
 const graceMs = 2_000;
 
 /**
- * Who is online: leases that this node renews for those who are connected to it, in one batch every third of a lease.
- * @param options.leaseMs how long a user stays online after this node was killed, in milliseconds
+ * Keeps the users who are connected to this node online, by leases in the state port. One batch renews them, three times
+ * within the duration of a lease.
+ * @param options.leaseMs milliseconds for which users stay online after this node was killed
  */
 export function createPresence(options: {
   presence: PresencePort;
@@ -17,53 +20,14 @@ export function createPresence(options: {
   logger: Logger;
 }) {
   const { presence, database, nodeId, leaseMs, logger } = options;
-  /** By user: how many connections there are here. */
+  /** Number of connections to this node, by user. */
   const connections = new Map<string, number>();
+  /** Timers of the users in their grace period. */
   const leaving = new Map<string, NodeJS.Timeout>();
   let timer: NodeJS.Timeout | undefined;
 
-  async function renew(userIds: readonly string[]): Promise<void> {
-    try {
-      const { offline } = await presence.renew(nodeId, userIds, leaseMs);
-      await markSeen(offline);
-    } catch (error) {
-      logger.warn({ error }, 'presence was not renewed; the next round tries again');
-    }
-  }
-
-  async function end(userId: string): Promise<void> {
-    leaving.delete(userId);
-    if (!connections.has(userId)) await endAll([userId]);
-  }
-
-  async function endAll(userIds: readonly string[]): Promise<void> {
-    try {
-      const ended = await Promise.all(userIds.map((userId) => presence.end(nodeId, userId)));
-      await markSeen(userIds.filter((_, n) => ended[n]));
-    } catch (error) {
-      logger.warn({ error }, 'presence was not ended; the leases run out by themselves');
-    }
-  }
-
-  async function markSeen(userIds: readonly string[]): Promise<void> {
-    if (userIds.length === 0) return;
-    await database.query('UPDATE users SET last_seen_at = now() WHERE id = ANY($1::uuid[])', [userIds]);
-  }
-
-  function disconnected(userId: string): void {
-    const left = (connections.get(userId) ?? 1) - 1;
-    if (left > 0) connections.set(userId, left);
-    else {
-      connections.delete(userId);
-      leaving.set(
-        userId,
-        setTimeout(() => void end(userId), graceMs),
-      );
-    }
-  }
-
   return {
-    /** A connection of a user began; the answer is to be called, once, when it has ended. */
+    /** Counts a connection of a user. Returns a function that must be called once, when the connection has ended. */
     connected(userId: string): () => void {
       const before = connections.get(userId) ?? 0;
       connections.set(userId, before + 1);
@@ -72,10 +36,10 @@ export function createPresence(options: {
       return () => disconnected(userId);
     },
 
-    /** Those of the users who have a live connection on any node; nobody while state is away. */
+    /** Returns the given users that are connected to any node; an empty set while the state is unavailable. */
     async online(userIds: readonly string[]): Promise<Set<string>> {
       return presence.online(userIds).catch((error: unknown) => {
-        logger.warn({ error }, 'presence is not known: state is away');
+        logger.warn({ error }, 'presence is not known: the state is unavailable');
         return new Set<string>();
       });
     },
@@ -83,7 +47,7 @@ export function createPresence(options: {
     start(): void {
       timer = setInterval(() => void renew([...connections.keys()]), leaseMs / 3);
     },
-    /** Ends the leases of those who are still connected here. */
+    /** Ends the leases of the users who are still connected to this node. */
     async stop(): Promise<void> {
       clearInterval(timer);
       for (const pending of leaving.values()) clearTimeout(pending);
@@ -92,6 +56,51 @@ export function createPresence(options: {
       await endAll([...userIds]);
     },
   };
+
+  function disconnected(userId: string): void {
+    const left = (connections.get(userId) ?? 1) - 1;
+    if (left > 0) {
+      connections.set(userId, left);
+      return;
+    }
+    connections.delete(userId);
+    const grace = setTimeout(() => void endAfterGrace(userId), graceMs);
+    leaving.set(userId, grace);
+  }
+
+  async function endAfterGrace(userId: string): Promise<void> {
+    leaving.delete(userId);
+    if (!connections.has(userId)) await endAll([userId]);
+  }
+
+  async function renew(userIds: readonly string[]): Promise<void> {
+    try {
+      const { offline } = await presence.renew(nodeId, userIds, leaseMs);
+      await markLastSeen(offline);
+    } catch (error) {
+      logger.warn({ error }, 'presence was not renewed; the next round tries again');
+    }
+  }
+
+  async function endAll(userIds: readonly string[]): Promise<void> {
+    try {
+      const ended = await Promise.all(userIds.map((userId) => presence.end(nodeId, userId)));
+      await markLastSeen(userIds.filter((_, index) => ended[index]));
+    } catch (error) {
+      logger.warn({ error }, 'presence was not ended; the leases expire by themselves');
+    }
+  }
+
+  async function markLastSeen(userIds: readonly string[]): Promise<void> {
+    if (userIds.length === 0) return;
+    await database.query(updateLastSeen, { userIds });
+  }
 }
 
+/** The presence of this node's users, made by `createPresence`. */
 export type PresenceDomain = ReturnType<typeof createPresence>;
+
+const updateLastSeen = statement({
+  sql: 'UPDATE users SET last_seen_at = now() WHERE id = ANY($userIds)',
+  parameters: { userIds: arrayOf(uuid) },
+});

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { ConflictError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { int8, nullable, text, uuid } from '../infra/database/types.ts';
 
 /** A file and the owners whose quotas it counts against. */
 export interface FileOwner {
@@ -46,8 +48,7 @@ export function createQuotas(options: { database: Pick<Database, 'query' | 'tran
     async reserve(file: FileOwner, bytes: number, write: (query: Query) => Promise<unknown>): Promise<void> {
       await database.transaction(async (query) => {
         // Every transaction locks the user before the channel, which rules out deadlocks.
-        for (const owner of [file.userId, file.channelId ?? []].flat())
-          await query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [owner]);
+        for (const owner of [file.userId, file.channelId ?? []].flat()) await query(lockOwner, { owner });
         for (const allowance of await allowancesOf(query, file)) checkAllowance(allowance, bytes);
         await write(query);
       });
@@ -56,7 +57,7 @@ export function createQuotas(options: { database: Pick<Database, 'query' | 'tran
 
   /** Reads the allowance of each owner of a file; the announced size of the file itself is not counted. */
   async function allowancesOf(query: Query, { id, userId, channelId }: FileOwner): Promise<Allowance[]> {
-    const [used] = await query<{ user: string; channel: string }>(usedBytes, [userId, channelId, id]);
+    const [used] = await query(selectUsedBytes, { userId, channelId, fileId: id });
     const user = toAllowance(`user:${userId}`, 'You have', bounds.user, Number(used?.user));
     if (channelId === null) return [user];
     return [user, toAllowance(`channel:${channelId}`, 'This channel has', bounds.channel, Number(used?.channel))];
@@ -102,12 +103,22 @@ function checkAllowance({ available, quota, subject }: Allowance, bytes: number)
   if (bytes > available) throw new ConflictError(`${subject} no room for this file: the quota is ${quota} bytes.`);
 }
 
-const usedBytes = `
-WITH files AS (
-  SELECT user_id, channel_id, byte_size FROM upload WHERE user_id = $1 OR channel_id = $2
-  UNION ALL
-  SELECT user_id, channel_id, byte_size FROM upload_ticket WHERE (user_id = $1 OR channel_id = $2) AND id <> $3
-)
-SELECT coalesce(sum(byte_size) FILTER (WHERE user_id = $1), 0)::text AS "user",
-  coalesce(sum(byte_size) FILTER (WHERE channel_id = $2), 0)::text AS channel
-FROM files`;
+const lockOwner = statement({
+  sql: 'SELECT FROM pg_advisory_xact_lock(hashtextextended($owner, 0))',
+  parameters: { owner: text },
+});
+
+const selectUsedBytes = statement({
+  sql: `
+    WITH files AS (
+      SELECT user_id, channel_id, byte_size FROM upload WHERE user_id = $userId OR channel_id = $channelId
+      UNION ALL
+      SELECT user_id, channel_id, byte_size FROM upload_ticket
+      WHERE (user_id = $userId OR channel_id = $channelId) AND id <> $fileId
+    )
+    SELECT coalesce(sum(byte_size) FILTER (WHERE user_id = $userId), 0) AS "user",
+      coalesce(sum(byte_size) FILTER (WHERE channel_id = $channelId), 0) AS channel
+    FROM files`,
+  parameters: { userId: uuid, channelId: nullable(uuid), fileId: uuid },
+  row: { user: int8, channel: int8 },
+});

@@ -1,21 +1,24 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Session, User } from '../../prisma/generated/client.ts';
 import { NotFoundError, UnauthenticatedError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import type { Auth, Viewer } from './auth.ts';
+import { createRefreshTokens, type Rotation } from './refresh-tokens.ts';
+import { insertSession, updateRevoked } from './session-statements.ts';
 
-/** What a sign-in or a refresh gives. */
+/** Tokens of a session, as a sign-in or a refresh returns them. */
 export interface SignedIn {
   token: string;
   refreshToken: string;
+  /** Time at which `token` expires. */
   expiresAt: Date;
   userId: string;
 }
 
-/** For how long a refresh that went wrong may be repeated with the old token, in milliseconds. */
-const graceMs = 10_000;
+/** Maximum number of sessions that one user's list shows. */
+const maxListed = 100;
 
-/** Sign-ins and their refresh tokens, which rotate and are stored hashed. */
+/** Creates the sessions of users. @param options.now epoch milliseconds */
 export function createSessions({
   database,
   auth,
@@ -25,152 +28,98 @@ export function createSessions({
   auth: Auth;
   now?: () => number;
 }) {
-  async function grant(userId: string, sessionId: string, refreshToken: string): Promise<SignedIn> {
-    return { ...(await auth.sign(userId, sessionId)), refreshToken, userId };
-  }
-
-  async function addToken(query: Query, sessionId: string, parent: Uint8Array | null): Promise<string> {
-    const token = randomBytes(32).toString('base64url');
-    await query('INSERT INTO refresh_token (hash, session_id, parent, created_at) VALUES ($1, $2, $3, $4)', [
-      digest(token),
-      sessionId,
-      parent,
-      new Date(now()),
-    ]);
-    return token;
-  }
-
-  /** Ends one session of a user, or all but one; answers those that it ended, for `auth.tellRevoked` after the commit. */
-  async function revoke(query: Query, where: { id?: string; userId: string; not?: string }): Promise<string[]> {
-    const ended = await query<{ id: string }>(
-      `UPDATE session SET revoked_at = $4 WHERE user_id = $1 AND revoked_at IS NULL
-         AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3) RETURNING id`,
-      [where.userId, where.id ?? null, where.not ?? null, new Date(now())],
-    );
-    return ended.map(({ id }) => id);
-  }
-
-  /** A refresh token in the place of the newest, of which it is the successor. */
-  async function replaceToken(query: Query, sessionId: string): Promise<string> {
-    const at = new Date(now());
-    await query('UPDATE session SET last_used_at = $2 WHERE id = $1', [sessionId, at]);
-    const [newest] = await query<{ hash: Uint8Array }>(
-      `UPDATE refresh_token SET used_at = $2 WHERE hash = (SELECT hash FROM refresh_token
-         WHERE session_id = $1 AND used_at IS NULL ORDER BY created_at DESC LIMIT 1) RETURNING hash`,
-      [sessionId, at],
-    );
-    return addToken(query, sessionId, newest?.hash ?? null);
-  }
-
-  /**
-   * What becomes of a refresh token that is presented: its first use gives a successor; another within the grace gives
-   * another, as long as none of its successors was used. Of several successors only one may go on: any other use means
-   * that somebody else has a token too, and ends the session (RFC 9700, section 4.14.2).
-   */
-  async function rotate(
-    query: Query,
-    hash: Buffer,
-  ): Promise<{ sessionId: string; userId: string; token: string | null }> {
-    const [held] = await query<{ sessionId: string; userId: string }>(
-      `SELECT s.id AS "sessionId", s.user_id AS "userId" FROM session s
-       WHERE s.id = (SELECT session_id FROM refresh_token WHERE hash = $1) AND s.revoked_at IS NULL FOR UPDATE`,
-      [hash],
-    );
-    if (held === undefined) throw new UnauthenticatedError('The refresh token is not valid: sign in again.');
-    // A second statement: it sees what others did while this one waited for the lock.
-    const [row] = await query<{ usedAt: Date | null; superseded: boolean }>(
-      `SELECT t.used_at AS "usedAt", EXISTS (
-         SELECT FROM refresh_token o WHERE (o.parent = t.hash OR (o.parent = t.parent AND o.hash <> t.hash))
-           AND o.used_at IS NOT NULL) AS superseded
-       FROM refresh_token t WHERE t.hash = $1`,
-      [hash],
-    );
-    const usedAt = row?.usedAt ?? null;
-    if (row?.superseded || (usedAt !== null && now() - usedAt.getTime() > graceMs)) {
-      await revoke(query, { id: held.sessionId, userId: held.userId });
-      return { ...held, token: null };
-    }
-    await query('UPDATE refresh_token SET used_at = coalesce(used_at, $2) WHERE hash = $1', [hash, new Date(now())]);
-    await query('UPDATE session SET last_used_at = $2 WHERE id = $1', [held.sessionId, new Date(now())]);
-    return { ...held, token: await addToken(query, held.sessionId, hash) };
-  }
+  const refreshTokens = createRefreshTokens({ now });
 
   return {
     /**
-     * A new session of a user, whose password hash was found to be the right one.
-     * @throws UnauthenticatedError when the password was changed meanwhile, which is to end every other session
+     * Begins a session of a user whose password was found to match the hash.
+     * @throws UnauthenticatedError when the password was changed meanwhile, which ends every other session
      */
     async begin({ id: userId, passwordHash }: Pick<User, 'id' | 'passwordHash'>, device: string): Promise<SignedIn> {
       const sessionId = randomUUID();
       const token = await database.transaction(async (query) => {
-        const begun = await query(
-          `INSERT INTO session (id, user_id, device, created_at, last_used_at)
-           SELECT $1::uuid, id, $3::text, $4::timestamptz, $4::timestamptz FROM users
-           WHERE id = $2 AND password_hash IS NOT DISTINCT FROM $5 FOR SHARE RETURNING id`,
-          [sessionId, userId, device, new Date(now()), passwordHash],
-        );
-        if (begun.length === 0) throw new UnauthenticatedError('The password was just changed: sign in again.');
-        return addToken(query, sessionId, null);
+        const at = new Date(now());
+        const begun = await query(insertSession, { id: sessionId, userId, device, at, passwordHash });
+        if (begun.length === 0) throw new UnauthenticatedError('The password was just changed. Sign in again.');
+        return refreshTokens.issue(query, sessionId);
       });
       return grant(userId, sessionId, token);
     },
 
-    /** New tokens for the viewer's present session. */
+    /** Issues new tokens for the viewer's present session. */
     async renew({ userId, sessionId }: Viewer): Promise<SignedIn> {
-      const token = await database.transaction((query) => replaceToken(query, sessionId));
+      const token = await database.transaction((query) => refreshTokens.replaceNewest(query, sessionId));
       auth.forget(sessionId);
       return grant(userId, sessionId, token);
     },
 
-    /** New tokens for the viewer's present session and the end of all others, in one transaction with `work`. */
+    /** Issues new tokens for the viewer's present session and ends all others, in one transaction with `work`. */
     async renewAlone({ userId, sessionId }: Viewer, work: (query: Query) => Promise<void>): Promise<SignedIn> {
       const { token, ended } = await database.transaction(async (query) => {
         await work(query);
         const others = await revoke(query, { userId, not: sessionId });
-        return { token: await replaceToken(query, sessionId), ended: others };
+        return { token: await refreshTokens.replaceNewest(query, sessionId), ended: others };
       });
       auth.forget(sessionId);
-      await auth.tellRevoked(ended);
+      await auth.publishRevocation(ended);
       return grant(userId, sessionId, token);
     },
 
     /**
-     * Rotates a refresh token.
-     * @throws UnauthenticatedError when it is unknown, or used wrongly (see `rotate`): then its session is ended
+     * Exchanges a refresh token for new tokens.
+     * @throws UnauthenticatedError when the token is unknown, or was used wrongly: then its session is ended
      */
     async refresh(refreshToken: string): Promise<SignedIn> {
-      const hash = digest(refreshToken);
-      const { sessionId, userId, token } = await database.transaction(async (query) => rotate(query, hash));
+      const { sessionId, userId, token } = await database.transaction((query) => rotateOrRevoke(query, refreshToken));
       auth.forget(sessionId);
       if (token !== null) return grant(userId, sessionId, token);
-      await auth.tellRevoked([sessionId]);
-      throw new UnauthenticatedError('The refresh token was used before, so its session was ended: sign in again.');
+      await auth.publishRevocation([sessionId]);
+      throw new UnauthenticatedError('The refresh token was used before, so its session was ended. Sign in again.');
     },
 
-    /** The viewer's sign-ins that were not ended, the newest first. */
+    /** Returns the viewer's sessions that have not been ended, newest first. */
     list: (viewer: Viewer): Promise<Session[]> =>
       database.prisma.session.findMany({
         where: { userId: viewer.userId, revokedAt: null },
         orderBy: { createdAt: 'desc' },
-        take: 100,
+        take: maxListed,
       }),
 
-    /** One of the viewer's own sign-ins; null when it is not. */
+    /** Returns one of the viewer's own sessions; null when it is not one. */
     find: (viewer: Viewer, id: string): Promise<Session | null> =>
       database.prisma.session.findFirst({ where: { id, userId: viewer.userId } }),
 
-    /** Ends one of the viewer's own sign-ins, and its live connections. */
+    /** Ends one of the viewer's own sessions, and its live connections. */
     async end(viewer: Viewer, id: string): Promise<Session> {
       const ended = await revoke(database.query, { id, userId: viewer.userId });
       const session = await database.prisma.session.findFirst({ where: { id, userId: viewer.userId } });
-      if (session === null) throw new NotFoundError('There is no such session of yours.');
-      // Last: the answer is on its way before the signal closes the socket that may have asked.
-      await auth.tellRevoked(ended);
+      if (session === null) throw new NotFoundError("Session not found, or it isn't yours.");
+      // Comes last, so that the response leaves before the signal closes the socket that the request may have come by.
+      await auth.publishRevocation(ended);
       return session;
     },
   };
+
+  async function grant(userId: string, sessionId: string, refreshToken: string): Promise<SignedIn> {
+    return { ...(await auth.sign(userId, sessionId)), refreshToken, userId };
+  }
+
+  async function rotateOrRevoke(query: Query, refreshToken: string): Promise<Rotation> {
+    const rotation = await refreshTokens.rotate(query, refreshToken);
+    const { sessionId: id, userId, token } = rotation;
+    if (token === null) await revoke(query, { id, userId });
+    return rotation;
+  }
+
+  /**
+   * Ends one session of a user, or all but one.
+   * @returns ids of the sessions that it ended, for `auth.tellRevoked` after the commit
+   */
+  async function revoke(query: Query, where: { id?: string; userId: string; not?: string }): Promise<string[]> {
+    const { userId, id: only = null, not: except = null } = where;
+    const ended = await query(updateRevoked, { userId, only, except, at: new Date(now()) });
+    return ended.map(({ id }) => id);
+  }
 }
 
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
-}
+export type Sessions = ReturnType<typeof createSessions>;

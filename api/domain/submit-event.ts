@@ -8,10 +8,16 @@ import {
   UnavailableError,
 } from '../errors.ts';
 import { type ChannelEvent, type Entry, encodeEvent, type Outcome, outcomesTopic, type Rejection } from '../events.ts';
-import { type Database, DatabaseUnavailableError } from '../infra/database/database.ts';
-import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
+
+import { ignore } from '../ignore.ts';
+
+import type { Database } from '../infra/database/database.ts';
+import { selectEntries, toEntry } from '../infra/database/entries.ts';
+import { readOutcomes } from '../infra/database/outcomes.ts';
+
 import type { EventLog } from '../infra/event-log/event-log.ts';
-import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
+import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import { createSignalWatch } from '../live/signal-watch.ts';
 import type { Logger } from '../logger.ts';
 
 type Draft<Event> = Event extends ChannelEvent ? Omit<Event, 'eventId' | 'gatewayId' | 'at'> : never;
@@ -20,26 +26,27 @@ type Draft<Event> = Event extends ChannelEvent ? Omit<Event, 'eventId' | 'gatewa
 export type EventDraft = Draft<ChannelEvent>;
 
 /**
- * Appends an event and waits for what became of it.
- * @returns the entry that it made or changed; null for an event that has none
- * @throws the refusal as its error; UnavailableError when the outcome is not known in time: the event may yet be applied
+ * Appends an event to the log and waits for its outcome.
+ * @returns the entry that the event made or changed; null if its type has none
+ * @throws the rejection as an error; UnavailableError if the outcome is not known in time: the event may yet be applied
  */
 export type Submit = (draft: EventDraft) => Promise<Entry | null>;
 
-interface Waiter {
+interface PendingEvent {
   event: ChannelEvent;
   settle(outcome: Outcome): void;
 }
 
-const lookupMs = 100;
-/** Who has waited for so long is looked up each second: an outcome may be lost on its way, or its bridge be cut off. */
+/** Milliseconds after which a pending event is overdue, and between two look-ups of overdue events. */
 const overdueMs = 1_000;
+/** Milliseconds between two look-ups of all pending events while pubsub is disconnected. */
+const awayCheckMs = 100;
 
 /**
- * Waits for the outcomes of the events that this gateway appends. They come by pubsub; the database is asked at the deadline,
- * every 100 ms while pubsub is away, once it is back, and every second for those who wait for longer than that: for all in
- * one query.
- * @param options.timeoutMs how long one event is waited for, in milliseconds
+ * Submits events and waits for their outcomes, which bridges publish as signals. A signal can be lost, so outcomes are also
+ * read from the database: at each event's deadline; for overdue events every second; and for all events every 100 ms while
+ * pubsub is disconnected and once it is back. One query reads the outcomes of many events.
+ * @param options.timeoutMs milliseconds to wait for the outcome of one event
  */
 export function createSubmitEvent(options: {
   log: EventLog;
@@ -50,12 +57,25 @@ export function createSubmitEvent(options: {
   logger: Logger;
 }) {
   const { log, pubsub, database, gatewayId, timeoutMs, logger } = options;
-  const waiting = new Map<string, Waiter>();
-  let unsubscribe: Unsubscribe | undefined;
-  let unhook: (() => void) | undefined;
-  let overdueAt = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let looking: Promise<void> | undefined;
+  const pending = new Map<string, PendingEvent>();
+  const { start, stop } = createSignalWatch({
+    pubsub,
+    topic: outcomesTopic(gatewayId),
+    onSignal: (outcomes) => {
+      for (const { eventId, outcome } of outcomes) pending.get(eventId)?.settle(outcome);
+    },
+    checks: { subject: 'outcomes', check: lookUpPending, checkMs: overdueMs, awayCheckMs },
+    logger,
+  });
+
+  return {
+    submit: submit satisfies Submit,
+    /** Returns the number of events that wait for their outcome. */
+    pending: () => pending.size,
+    /** Resolves once outcomes are received. */
+    start,
+    stop,
+  };
 
   async function submit(draft: EventDraft): Promise<Entry | null> {
     const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId, at: new Date().toISOString() };
@@ -64,19 +84,17 @@ export function createSubmitEvent(options: {
     throw rejectionError(outcome.rejection);
   }
 
-  /** An outcome may be known before the append is: whichever says more comes first. */
+  /** The outcome may arrive before the log confirms the append: it settles the event then. */
   function append(event: ChannelEvent): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const deadline = setTimeout(
-        () =>
-          void lookUp([event])
-            .catch(ignore)
-            .then(() => fail(unknownOutcome())),
-        timeoutMs,
-      );
+      const deadline = setTimeout(() => void expire(), timeoutMs);
+      const expire = async () => {
+        await lookUp([event]).catch(ignore);
+        fail(unknownOutcome());
+      };
       const withdraw = () => {
         clearTimeout(deadline);
-        waiting.delete(event.eventId);
+        pending.delete(event.eventId);
       };
       const settle = (outcome: Outcome) => {
         withdraw();
@@ -86,80 +104,41 @@ export function createSubmitEvent(options: {
         withdraw();
         reject(error);
       };
-      waiting.set(event.eventId, { event, settle });
+      pending.set(event.eventId, { event, settle });
       log.append(encodeEvent(event)).catch(fail);
     });
   }
 
+  /** Looks up every pending event if signals may have been missed, and overdue ones otherwise. */
+  async function lookUpPending(wasAway: boolean): Promise<void> {
+    const latest = wasAway ? Number.POSITIVE_INFINITY : Date.now() - overdueMs;
+    const events = [...pending.values()].map(({ event }) => event).filter(({ at }) => Date.parse(at) <= latest);
+    if (events.length > 0) await lookUp(events);
+  }
+
   async function lookUp(events: readonly ChannelEvent[]): Promise<void> {
-    const found = await readOutcomes(database, events);
+    const found = await findOutcomes(database, events);
     for (const { eventId } of events) {
       const outcome = found.get(eventId);
-      if (outcome) waiting.get(eventId)?.settle(outcome);
+      if (outcome) pending.get(eventId)?.settle(outcome);
     }
   }
-
-  function lookUpDue(): void {
-    const now = Date.now();
-    if (!pubsub.connected()) lookUpSince(now);
-    else if (now >= overdueAt) {
-      overdueAt = now + overdueMs;
-      lookUpSince(now - overdueMs);
-    }
-  }
-
-  /** Looks up who has waited at least since a time, in milliseconds since the epoch. */
-  function lookUpSince(time: number): void {
-    const events = [...waiting.values()].flatMap(({ event }) => (Date.parse(event.at) <= time ? [event] : []));
-    if (events.length === 0 || looking) return;
-    looking = lookUp(events)
-      .catch((error: unknown) => {
-        if (!(error instanceof DatabaseUnavailableError)) logger.error({ error }, 'could not look outcomes up');
-      })
-      .finally(() => {
-        looking = undefined;
-      });
-  }
-
-  return {
-    submit: submit satisfies Submit,
-    /** How many events wait for their outcome. */
-    pending: () => waiting.size,
-    /** Resolves once outcomes can arrive. */
-    async start(): Promise<void> {
-      unsubscribe = await pubsub.subscribe(outcomesTopic(gatewayId), (outcomes) => {
-        for (const { eventId, outcome } of outcomes) waiting.get(eventId)?.settle(outcome);
-      });
-      unhook = pubsub.onReconnected(() => lookUpSince(Date.now()));
-      timer = setInterval(lookUpDue, lookupMs);
-    },
-    async stop(): Promise<void> {
-      clearInterval(timer);
-      unhook?.();
-      await unsubscribe?.();
-      await looking;
-    },
-  };
 }
 
-async function readOutcomes(database: Database, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
-  const stored = await database.query<{ eventId: string; body: Outcome }>(
-    'SELECT event_id AS "eventId", body FROM outcome WHERE event_id = ANY($1::uuid[])',
-    [events.map(({ eventId }) => eventId)],
-  );
+/** Returns the known outcomes of events: those that are stored, and the entries of accepted sends. */
+async function findOutcomes({ query }: Database, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
+  const outcomes = await readOutcomes(query, events);
   const sends = events.flatMap((event) => (event.type === 'MessageSent' ? [event] : []));
-  const rows = await database.query<EntryRow>(`SELECT ${entryColumns} FROM entry e WHERE e.id = ANY($1::uuid[])`, [
-    sends.map(({ messageId }) => messageId),
-  ]);
+  const rows = await query(selectEntries, { ids: sends.map(({ messageId }) => messageId) });
   const entries = new Map(rows.map((row) => [row.id, toEntry(row)]));
-  const landed = sends.flatMap(({ eventId, messageId }): [string, Outcome][] => {
+  for (const { eventId, messageId } of sends) {
     const entry = entries.get(messageId);
-    return entry ? [[eventId, { applied: true, entry }]] : [];
-  });
-  return new Map([...stored.map(({ eventId, body }): [string, Outcome] => [eventId, body]), ...landed]);
+    if (entry) outcomes.set(eventId, { applied: true, entry });
+  }
+  return outcomes;
 }
 
-/** The error of a refusal. */
+/** Returns the error that a client receives for a rejection. */
 export function rejectionError({ code, message }: Rejection): ParleyError {
   switch (code) {
     case 'NOT_FOUND':
@@ -176,9 +155,6 @@ export function rejectionError({ code, message }: Rejection): ParleyError {
       throw new Error(`unknown rejection ${code satisfies never}`);
   }
 }
-
-/** For a look-up that fails: what it was to find stays unknown. */
-function ignore(): void {}
 
 function unknownOutcome(): UnavailableError {
   return new UnavailableError(

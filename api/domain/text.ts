@@ -1,35 +1,44 @@
 import { BadUserInputError, type FieldProblem, TooLargeError } from '../errors.ts';
 
-/** What keeps a text from being stored as it is, or null: NUL and halves of surrogate pairs are no characters. */
+/** Longest idempotency key, in UTF-16 code units. */
+const maxClientIdLength = 128;
+
+/** Returns the reason why a text cannot be stored as it is, or null: PostgreSQL takes no NUL and no lone surrogates. */
 export function textProblem(text: string): string | null {
-  if (text.includes('\0')) return 'contains a NUL character, which cannot be stored: leave it out';
-  return text.isWellFormed() ? null : 'is not well-formed Unicode: it contains half of a surrogate pair';
+  if (text.includes('\0')) return 'must not contain a NUL character';
+  return text.isWellFormed() ? null : 'must be well-formed Unicode, without half of a surrogate pair';
 }
 
-/** A text to search by, without what cannot be stored and so is nowhere to be found. */
+/** Returns a search text without the characters that cannot be stored, which match nothing. */
 export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '');
 }
 
 /**
- * Checks what somebody wrote.
- * @throws BadUserInputError when it is empty or no text, TooLargeError beyond `maxBytes` of UTF-8
+ * Checks the text of a message.
+ * @throws BadUserInputError when it is empty or cannot be stored, TooLargeError above `maxBytes` of UTF-8
  */
 export function checkText(
   text: string,
   { path, maxBytes, mayBeEmpty = false }: { path: string; maxBytes: number; mayBeEmpty?: boolean },
 ): void {
-  const problem = text.trim() === '' && !mayBeEmpty ? 'is empty: write something' : textProblem(text);
+  const problem = text.trim() === '' && !mayBeEmpty ? 'must not be empty' : textProblem(text);
   if (problem) throw new BadUserInputError([{ path, message: problem }]);
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes)
-    throw new TooLargeError(`The message has ${bytes} bytes, the limit is ${maxBytes}: shorten it.`, maxBytes);
+    throw new TooLargeError(`The message is ${bytes} bytes long, the limit is ${maxBytes}. Shorten it.`, maxBytes);
 }
 
-/** What is wrong with an idempotency key, as one problem at `path`; none when it is absent. */
-export function keyProblems(clientId: string | null, path: string): FieldProblem[] {
+/** Returns the problems of an idempotency key; none when it is absent. */
+export function clientIdProblems(clientId: string | null, path: string): FieldProblem[] {
   if (clientId === null) return [];
-  const length = 'takes 1 to 128 characters';
-  const message = clientId.length < 1 || clientId.length > 128 ? length : textProblem(clientId);
+  const { length } = clientId;
+  const message =
+    length < 1 || length > maxClientIdLength ? `must be 1 to ${maxClientIdLength} characters` : textProblem(clientId);
   return message ? [{ path, message }] : [];
+}
+
+/** Throws a BadUserInputError that lists all problems, if there are any. */
+export function throwProblems(problems: readonly FieldProblem[]): void {
+  if (problems.length > 0) throw new BadUserInputError(problems);
 }

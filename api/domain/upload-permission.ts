@@ -1,21 +1,13 @@
-import { RateLimitedError } from '../errors.ts';
-import type { Limits } from '../infra/state/state.ts';
-import type { Logger } from '../logger.ts';
-import type { Messages } from './messages.ts';
-import { maySend } from './policies.ts';
-import { rejectionError } from './submit-event.ts';
+import type { Access } from './access.ts';
+import type { RateLimits } from './rate-limits.ts';
 
 /** Number of uploads that each user may start in a minute. */
-const rate = { points: 120, windowMs: 60_000 };
+const uploadRate = { points: 120, windowMs: 60_000 };
 
 /** Decides whether a user may upload a file. */
-export function createUploadPermission(options: {
-  limits: Limits;
-  standing: Messages['standing'];
-  rateLimits: boolean;
-  logger: Logger;
-}) {
-  const { limits, standing, rateLimits, logger } = options;
+export function createUploadPermission(options: { access: Pick<Access, 'requireSend'>; rateLimits: RateLimits }) {
+  const { access } = options;
+  const uploads = options.rateLimits.shared('uploads', uploadRate);
 
   return {
     /**
@@ -24,22 +16,10 @@ export function createUploadPermission(options: {
      * send messages to the channel
      */
     async check(userId: string, channelId: string | null): Promise<void> {
-      await limit(userId);
-      if (channelId === null) return;
-      const { channel, member } = await standing(channelId, userId);
-      const refusal = maySend(channel, member);
-      if (refusal) throw rejectionError(refusal);
+      await uploads.take(userId);
+      if (channelId !== null) await access.requireSend(channelId, userId);
     },
   };
-
-  async function limit(userId: string): Promise<void> {
-    if (!rateLimits) return;
-    const retryAfterMs = await limits.take(`uploads:${userId}`, rate).catch((error: unknown) => {
-      logger.warn({ error }, 'uploads are not rate-limited: the state store is unavailable');
-      return 0;
-    });
-    if (retryAfterMs > 0) throw new RateLimitedError('Too many uploads. Wait a little.', retryAfterMs);
-  }
 }
 
 /** Decides whether a user may upload a file. */

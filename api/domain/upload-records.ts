@@ -1,5 +1,7 @@
 import type { PrismaClient, Upload } from '../../prisma/generated/client.ts';
 import type { AttachmentFacts } from '../events.ts';
+import { statement } from '../infra/database/statement.ts';
+import { tables } from '../infra/database/tables.ts';
 import type { StoredContent } from './file-store.ts';
 import type { createQuotas, FileOwner } from './quotas.ts';
 
@@ -14,7 +16,7 @@ export function createUploadRecords(options: { prisma: PrismaClient; quotas: Ret
      */
     async add(file: FileOwner & { filename: string }, content: StoredContent): Promise<AttachmentFacts> {
       const upload = { ...file, ...content, createdAt: new Date() };
-      await quotas.reserve(upload, upload.byteSize, (query) => query(insertUpload, toParameters(upload)));
+      await quotas.reserve(upload, upload.byteSize, (query) => query(insertUpload, upload));
       return toFacts(upload);
     },
 
@@ -34,11 +36,9 @@ export function toFacts({ id, filename, mimetype, byteSize, width, height }: Upl
   return { id, filename, mimetype, byteSize, width, height };
 }
 
-const insertUpload = `
-INSERT INTO upload (id, user_id, channel_id, filename, mimetype, byte_size, width, height, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
-
-function toParameters(upload: Upload): unknown[] {
-  const { id, userId, channelId, filename, mimetype, byteSize, width, height, createdAt } = upload;
-  return [id, userId, channelId, filename, mimetype, byteSize, width, height, createdAt];
-}
+const insertUpload = statement({
+  sql: `
+    INSERT INTO upload (id, user_id, channel_id, filename, mimetype, byte_size, width, height, created_at)
+    VALUES ($id, $userId, $channelId, $filename, $mimetype, $byteSize, $width, $height, $createdAt)`,
+  parameters: tables.upload.columns,
+});

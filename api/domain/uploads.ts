@@ -1,13 +1,12 @@
 import type { Database } from '../infra/database/database.ts';
 import type { Objects } from '../infra/objects/objects.ts';
-import type { Limits } from '../infra/state/state.ts';
-import type { Logger } from '../logger.ts';
+import type { Access } from './access.ts';
 import { createAttachments, attachableMs as defaultAttachableMs } from './attachments.ts';
 import { createDirectUploads } from './direct-uploads.ts';
 import { createFileStore } from './file-store.ts';
 import type { FileUrls } from './file-urls.ts';
-import type { Messages } from './messages.ts';
 import { createQuotas, type Quotas } from './quotas.ts';
+import type { RateLimits } from './rate-limits.ts';
 import { createStoredFiles } from './stored-files.ts';
 import { createStreamedUploads } from './streamed-uploads.ts';
 import { createUploadPermission } from './upload-permission.ts';
@@ -23,18 +22,15 @@ export interface UploadBounds extends Quotas {
  * Files of users: uploading them through this server or directly to the store, attaching them to messages, and serving
  * them by signed URLs.
  * @param options.attachableMs see `attachments.ts`
- * @param options.rateLimits whether the number of uploads per user is limited
  */
 export function createUploads(options: {
   database: Database;
   objects: Objects;
-  limits: Limits;
-  standing: Messages['standing'];
+  access: Pick<Access, 'requireSend'>;
   urls: FileUrls;
   bounds: UploadBounds;
   attachableMs?: number;
-  rateLimits: boolean;
-  logger: Logger;
+  rateLimits: RateLimits;
 }) {
   const { database, objects, urls, bounds, attachableMs = defaultAttachableMs } = options;
   const { prisma } = database;

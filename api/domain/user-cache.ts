@@ -1,63 +1,50 @@
-import { LRUCache } from 'lru-cache';
 import type { User } from '../../prisma/generated/client.ts';
-import { batched } from '../batched.ts';
 import type { Database } from '../infra/database/database.ts';
-import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
+import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import { publishSignal } from '../live/publish-signal.ts';
+import { createSignalledCache } from '../live/signalled-cache.ts';
 import type { Logger } from '../logger.ts';
 
-/** For how long a user is believed to be as he was, unless a signal says otherwise. */
+/** Maximum number of cached users. */
+const maxUsers = 20_000;
+/** Milliseconds for which a user is cached if no signal says that the user changed. */
 const cacheMs = 60_000;
 
-/**
- * Users as authors of what is delivered: every entry names one, and the same ones write again and again. What has changed is
- * told by a signal, behind which nothing is kept for longer than a minute.
- */
+/** Caches the users who are authors of delivered messages: each message names one, and the same users write repeatedly. */
 export function createUserCache(options: { database: Pick<Database, 'prisma'>; pubsub: PubSub; logger: Logger }) {
   const { database, pubsub, logger } = options;
-  const cache = new LRUCache<string, User>({ max: 20_000, ttl: cacheMs });
-  /** Raised whenever something cached may be wrong: what was being read meanwhile may be wrong too, and is not cached. */
-  let changes = 0;
-  let unsubscribe: Unsubscribe | undefined;
-  let unhook: (() => void) | undefined;
-
-  const read = batched(async (ids: readonly string[]): Promise<(User | null)[]> => {
-    const before = changes;
-    const users = await database.prisma.user.findMany({ where: { id: { in: [...ids] } } });
-    if (before === changes) for (const user of users) cache.set(user.id, user);
-    const found = new Map(users.map((user) => [user.id, user]));
-    return ids.map((id) => found.get(id) ?? null);
+  const users = createSignalledCache({
+    pubsub,
+    topic: 'users',
+    keysOf: (userId) => [userId],
+    read: readUsers,
+    maxSize: maxUsers,
+    ttlMs: cacheMs,
+    logger,
   });
 
-  function forget(userId: string): void {
-    changes++;
-    cache.delete(userId);
-  }
-
   return {
-    /** The users of these ids, in no order. When somebody was last seen is not kept up to date. */
-    async of(ids: readonly string[]): Promise<User[]> {
-      const users = await Promise.all(ids.map((id) => cache.get(id) ?? read(id)));
-      return users.filter((user) => user !== null);
+    /** Returns the users with these ids; ids of no user are left out. Their `lastSeenAt` may be outdated. */
+    async getMany(ids: readonly string[]): Promise<User[]> {
+      const found = await Promise.all(ids.map(users.get));
+      return found.filter((user) => user !== null);
     },
-    /** Tells every node that a user has changed. */
-    async tell(userId: string): Promise<void> {
-      forget(userId);
-      await pubsub.publish('users', userId).catch((error: unknown) => {
-        logger.warn({ error }, 'a change of a user was not signalled; it shows within a minute');
-      });
+    /** Tells every node that a user has changed. Never rejects; a lost signal delays the change by up to a minute. */
+    async publishChange(userId: string): Promise<void> {
+      users.invalidate(userId);
+      await publishSignal({ pubsub, logger }, 'users', userId);
     },
-    async start(): Promise<void> {
-      unsubscribe = await pubsub.subscribe('users', forget);
-      unhook = pubsub.onReconnected(() => {
-        changes++;
-        cache.clear();
-      });
-    },
-    async stop(): Promise<void> {
-      unhook?.();
-      await unsubscribe?.();
-    },
+    /** Resolves once changes are received. */
+    start: users.start,
+    stop: users.stop,
   };
+
+  async function readUsers(ids: readonly string[]): Promise<(User | null)[]> {
+    const rows = await database.prisma.user.findMany({ where: { id: { in: [...ids] } } });
+    const found = new Map(rows.map((user) => [user.id, user]));
+    return ids.map((id) => found.get(id) ?? null);
+  }
 }
 
+/** The user cache of a node, made by `createUserCache`. */
 export type UserCache = ReturnType<typeof createUserCache>;

@@ -1,104 +1,74 @@
 import { LRUCache } from 'lru-cache';
-import {
-  type Audience,
-  type AudienceMetrics,
-  createAudience,
-  type InTurn,
-  type MakePayloads,
-  type Sink,
-} from './audience.ts';
+import { type Audience, createAudience } from './audience.ts';
 import type { LiveSource, Positioned } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
-import type { Outbox } from './outbox/outboxes.ts';
+import type { AudienceMetrics, MakePayloads, PayloadCache } from './page-loader.ts';
+import { createSerializer } from './serializer.ts';
+import { createStream, done, type Stream } from './stream.ts';
+import type { Sink } from './subscriber.ts';
 
-/** What a subscription selects. */
+/** The fields and variables that a subscription executes over each item. */
 export interface Selection {
-  /** The same for those who get the same. */
+  /** Equal for subscriptions whose payloads are equal. */
   key: string;
-  /** Called once an audience. */
+  /** Returns the function that executes the selection. Called once for each audience. */
   make(): MakePayloads<unknown>;
 }
 
-/** How much is kept made for backlogs, in bytes, and for how long, in milliseconds. */
-const keptBytes = 33_554_432;
-const keptMs = 10_000;
+/**
+ * Maximum size of the cache of backlog payloads, in bytes, and the age after which they are removed, in milliseconds.
+ */
+const cacheBytes = 33_554_432;
+const cacheMs = 10_000;
 
-/** The audiences of this node: one a source and selection, for as long as somebody follows. */
+/** The audiences of a node: one for each source and selection, as long as it has subscribers. */
 export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
   const bySource = new Map<LiveSource<Positioned>, Map<string, Audience<Positioned>>>();
-  const kept = new LRUCache<string, Promise<readonly Buffer[]>>({
-    maxSize: keptBytes,
-    ttl: keptMs,
-    ttlAutopurge: true,
-  });
-  const inTurn = createTurns();
+  const cache: PayloadCache = new LRUCache({ maxSize: cacheBytes, ttl: cacheMs, ttlAutopurge: true });
+  const serialize = createSerializer();
+
+  return {
+    /** Number of audiences. */
+    size: () => [...bySource.values()].reduce((sum, { size }) => sum + size, 0),
+    /**
+     * Serves a subscription: its messages go straight to its sink, without passing through an iterator.
+     * @returns an iterator that yields nothing and ends with the subscription; `return` ends both. It throws the error
+     *   that ended the subscription.
+     */
+    serve(stream: LiveStream<Positioned>, selection: Selection, sink: Sink): Stream<never> {
+      const served = createEmptyStream(() => leave());
+      const leave = audienceOf(stream.source, selection).join(stream.reader, sink, (error) => {
+        void stream.return();
+        if (error) served.fail(error);
+        else void served.return();
+      });
+      return served;
+    },
+  };
 
   function audienceOf(source: LiveSource<Positioned>, { key, make }: Selection): Audience<Positioned> {
     const audiences = bySource.get(source) ?? new Map<string, Audience<Positioned>>();
     bySource.set(source, audiences);
-    const present = audiences.get(key);
-    if (present) return present;
+    const existing = audiences.get(key);
+    if (existing) return existing;
     const onEmpty = () => {
       audiences.delete(key);
       if (audiences.size === 0) bySource.delete(source);
     };
-    const audience = createAudience({ source, make: make(), kept, inTurn, metrics, onEmpty });
+    const audience = createAudience({ source, make: make(), cache, serialize, metrics, onEmpty });
     audiences.set(key, audience);
     return audience;
   }
-
-  return {
-    /** How many there are. */
-    size: () => [...bySource.values()].reduce((sum, { size }) => sum + size, 0),
-    /**
-     * Serves a subscription: what it gets goes straight to its sink.
-     * @returns ends with the subscription, and brings nothing; to be ended by `return`
-     */
-    serve(stream: LiveStream<Positioned>, selection: Selection, sink: Sink): AsyncIterableIterator<never> {
-      const { promise, resolve, reject } = withResolvers();
-      const leave = audienceOf(stream.source, selection).join(stream.reader, sink, (error) => {
-        void stream.return();
-        if (error) reject(error);
-        else resolve(done);
-      });
-      return {
-        next: () => promise,
-        async return() {
-          leave();
-          return done;
-        },
-        [Symbol.asyncIterator]() {
-          return this;
-        },
-      };
-    },
-  };
 }
 
+/** The audiences of a node. */
 export type Audiences = ReturnType<typeof createAudiences>;
 
-const done: IteratorResult<never> = { done: true, value: undefined };
-
-/** One page of a backlog is under way for a socket, however many of its subscriptions are behind. */
-function createTurns(): InTurn {
-  const lastOf = new Map<Outbox, Promise<unknown>>();
-  return async (outbox, work) => {
-    const before = lastOf.get(outbox);
-    const own = before ? before.then(work, work) : work();
-    lastOf.set(outbox, own);
-    try {
-      return await own;
-    } finally {
-      if (lastOf.get(outbox) === own) lastOf.delete(outbox);
-    }
-  };
-}
-
-function withResolvers() {
-  let resolve = (_end: IteratorResult<never>) => {};
-  let reject = (_error: Error) => {};
-  const promise = new Promise<IteratorResult<never>>((...settle) => ([resolve, reject] = settle));
-  // It may fail before anybody waits for it.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
+/** Returns a stream without items, which waits until it is ended. */
+function createEmptyStream(onEnd: () => void): Stream<never> {
+  let finish = () => {};
+  const ended = new Promise<typeof done>((resolve) => {
+    finish = () => resolve(done);
+  });
+  return createStream<never>({ next: () => ended, return: async () => finish() }, onEnd);
 }

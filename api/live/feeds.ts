@@ -3,32 +3,34 @@ import type { Head } from '../events.ts';
 import { type ChannelFeed, createChannelFeed, type FeedOptions, type FeedSource } from './channel-feed.ts';
 import type { Heads } from './heads.ts';
 
-/** The database, as the feeds of a node read it. */
+/** The queries of all feeds of a node. */
 export interface FeedsSource extends FeedSource {
-  /** The heads of many channels in one query; those that do not exist are left out. */
+  /** Returns the heads of many channels in one query, without the channels that do not exist. */
   heads(channelIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
 
-interface Open {
+/** A feed and the number of its readers. */
+interface OpenFeed {
   feed: ChannelFeed;
   started: Promise<void>;
   readers: number;
-  linger: NodeJS.Timeout | undefined;
+  /** Closes the feed some time after its last reader. */
+  lingerTimer: NodeJS.Timeout | undefined;
 }
 
-/** How many reads of entries run at once: when many come back together, the database has other work as well. */
+/** Maximum number of reads of entries at once, so that many clients that resume do not flood the database. */
 const maxReads = 4;
 
-/** A reader's hold on a feed. */
-export interface FeedHold {
+/** A feed that stays open until `release` is called. */
+export interface AcquiredFeed {
   feed: ChannelFeed;
-  /** The feed goes on for others, or ends after a while. */
+  /** Must be called when the feed is no longer needed; further calls do nothing. Other readers keep it open. */
   release(): void;
 }
 
 /**
- * The feeds of this node: one a channel that somebody here reads.
- * @param options.lingerMs how long a feed without readers is kept for those who come back, in milliseconds
+ * The feeds of a node: one for each channel that has a reader here.
+ * @param options.lingerMs how long a feed without readers stays open for those that reconnect, in milliseconds
  */
 export function createFeeds(
   options: Omit<FeedOptions, 'channelId'> & { source: FeedsSource; heads: Heads; lingerMs: number },
@@ -38,31 +40,79 @@ export function createFeeds(
     ...options.source,
     entriesAfter: limitFunction(options.source.entriesAfter, { concurrency: maxReads }),
   };
-  const opened = new Map<string, Open>();
+  const openFeeds = new Map<string, OpenFeed>();
+  let unlisten: (() => void) | undefined;
 
-  function open(channelId: string): Open {
-    const present = opened.get(channelId);
-    if (present && !present.feed.failed()) return present;
-    if (present) close(present);
+  return {
+    /**
+     * Opens the feed of a channel, or shares the one that is open. It is live when this resolves.
+     * @throws the error that kept the feed from starting
+     */
+    async acquire(channelId: string): Promise<AcquiredFeed> {
+      const open = getOrOpen(channelId);
+      clearTimeout(open.lingerTimer);
+      open.readers++;
+      try {
+        await open.started;
+      } catch (error) {
+        open.readers--;
+        close(open);
+        throw error;
+      }
+      let isReleased = false;
+      return {
+        feed: open.feed,
+        release: () => {
+          if (!isReleased) release(open);
+          isReleased = true;
+        },
+      };
+    },
+    /** Number of open feeds, for metrics and tests. */
+    size: () => openFeeds.size,
+    /** The largest lag of all feeds: the number of positions that one knows to exist but has not delivered yet. */
+    lag: () => Math.max(0, ...[...openFeeds.values()].map(({ feed }) => feed.lag())),
+    start(): void {
+      unlisten = heads.listen({
+        heads: (published: readonly Head[]) => {
+          for (const { channelId, position } of published) openFeeds.get(channelId)?.feed.raise(position);
+        },
+        check,
+      });
+    },
+    /** Ends every feed, with `FeedRestartedError` for its readers. */
+    async stop(): Promise<void> {
+      unlisten?.();
+      const all = [...openFeeds.values()];
+      openFeeds.clear();
+      for (const { lingerTimer } of all) clearTimeout(lingerTimer);
+      await Promise.all(all.map(({ feed }) => feed.stop()));
+    },
+  };
+
+  function getOrOpen(channelId: string): OpenFeed {
+    const existing = openFeeds.get(channelId);
+    if (existing && !existing.feed.failed()) return existing;
+    if (existing) close(existing);
     const feed = createChannelFeed({ ...options, source, channelId });
-    const created: Open = { feed, started: feed.start(), readers: 0, linger: undefined };
-    opened.set(channelId, created);
-    return created;
+    const open: OpenFeed = { feed, started: feed.start(), readers: 0, lingerTimer: undefined };
+    openFeeds.set(channelId, open);
+    return open;
   }
 
-  function close(one: Open): void {
-    clearTimeout(one.linger);
-    if (opened.get(one.feed.channelId) === one) opened.delete(one.feed.channelId);
-    one.feed.stop().catch((error: unknown) => logger.warn({ error }, 'a feed did not end cleanly'));
+  function close(open: OpenFeed): void {
+    clearTimeout(open.lingerTimer);
+    if (openFeeds.get(open.feed.channelId) === open) openFeeds.delete(open.feed.channelId);
+    open.feed.stop().catch((error: unknown) => logger.warn({ error }, 'a feed did not end cleanly'));
   }
 
-  function release(one: Open): void {
-    one.readers--;
-    if (one.readers === 0) one.linger = setTimeout(() => close(one), lingerMs);
+  function release(open: OpenFeed): void {
+    open.readers--;
+    if (open.readers === 0) open.lingerTimer = setTimeout(() => close(open), lingerMs);
   }
 
   async function check(): Promise<void> {
-    const sent = new Map([...opened.values()].map(({ feed }) => [feed, feed.last()] as const));
+    const sent = new Map([...openFeeds.values()].map(({ feed }) => [feed, feed.last()] as const));
     if (sent.size === 0) return;
     try {
       const found = await source.heads([...sent.keys()].map(({ channelId }) => channelId));
@@ -71,54 +121,7 @@ export function createFeeds(
       logger.warn({ error }, 'heads could not be looked up; the next round tries again');
     }
   }
-
-  let unlisten: (() => void) | undefined;
-
-  return {
-    /**
-     * Holds the feed of a channel, which is live when this resolves. Every hold is to be released.
-     * @throws whatever kept the feed from beginning
-     */
-    async hold(channelId: string): Promise<FeedHold> {
-      const one = open(channelId);
-      clearTimeout(one.linger);
-      one.readers++;
-      try {
-        await one.started;
-      } catch (error) {
-        one.readers--;
-        close(one);
-        throw error;
-      }
-      let held = true;
-      return {
-        feed: one.feed,
-        release: () => {
-          if (held) release(one);
-          held = false;
-        },
-      };
-    },
-    /** How many feeds there are, for metrics and tests. */
-    size: () => opened.size,
-    /** The most positions that one of them has heard of and does not hold yet. */
-    lag: () => Math.max(0, ...[...opened.values()].map(({ feed }) => feed.lag())),
-    start(): void {
-      unlisten = heads.listen({
-        heads: (published: readonly Head[]) => {
-          for (const { channelId, position } of published) opened.get(channelId)?.feed.raise(position);
-        },
-        check,
-      });
-    },
-    async stop(): Promise<void> {
-      unlisten?.();
-      const all = [...opened.values()];
-      opened.clear();
-      for (const { linger } of all) clearTimeout(linger);
-      await Promise.all(all.map(({ feed }) => feed.stop()));
-    },
-  };
 }
 
+/** The feeds of a node. */
 export type Feeds = ReturnType<typeof createFeeds>;

@@ -2,7 +2,7 @@
 const textFrame = 0x81;
 const pongFrame = 0x8a;
 
-/** A text message as one WebSocket frame. */
+/** Returns a text message as one WebSocket frame. */
 export function encodeText(text: string): Buffer {
   const length = Buffer.byteLength(text);
   const frame = Buffer.allocUnsafe(headerLength(length) + length);
@@ -10,31 +10,37 @@ export function encodeText(text: string): Buffer {
   return frame;
 }
 
-/** The answer to a ping. */
+/**
+ * Returns the pong frame that belongs to a ping.
+ * @param data payload of the ping; at most 125 bytes
+ */
 export function encodePong(data: Buffer): Buffer {
   return Buffer.concat([Buffer.from([pongFrame, data.length]), data]);
 }
 
-/** `next` messages of graphql-transport-ws in one length of operation id. */
+/**
+ * Returns the frames of `next` messages of graphql-transport-ws, in a buffer of the caller's own.
+ * @param idJson the operation's id, as JSON
+ */
+export type EncodeFrames = (idJson: string) => Buffer;
+
+/** Frames without operation ids, with room for ids of one length. */
 interface Template {
   bytes: Buffer;
-  /** Where the ids go. */
-  places: number[];
+  /** Offset of each id, in bytes. */
+  idOffsets: number[];
 }
 
-/** The frames of one subscription: a copy of what all have in common, with its operation id in place. */
-export type Frames = (idJson: string) => Buffer;
-
-const before = '{"id":';
-const between = Buffer.from(',"type":"next","payload":');
-const after = '}';
+const prefix = '{"id":';
+const infix = Buffer.from(',"type":"next","payload":');
+const suffix = '}';
 
 /**
- * `next` messages for all who get the same payloads: framed once for each length that an operation's id has.
- * @param payloads JSON
- * @returns takes an operation's id as JSON
+ * Returns an encoder for payloads that many subscriptions get. The frames are built once for each length of an
+ * operation's id; each call copies them and fills in the id.
+ * @param payloads JSON, one for each message
  */
-export function createFrames(payloads: readonly Buffer[]): Frames {
+export function createFrameEncoder(payloads: readonly Buffer[]): EncodeFrames {
   const templates = new Map<number, Template>();
   return (idJson) => {
     const idLength = Buffer.byteLength(idJson);
@@ -43,19 +49,19 @@ export function createFrames(payloads: readonly Buffer[]): Frames {
     const encoding = idLength === idJson.length ? 'latin1' : 'utf8';
     const frames = Buffer.allocUnsafe(template.bytes.length);
     template.bytes.copy(frames);
-    for (const place of template.places) frames.write(idJson, place, encoding);
+    for (const offset of template.idOffsets) frames.write(idJson, offset, encoding);
     return frames;
   };
 }
 
-/** Payloads in groups of so many bytes at most, but for one that is larger by itself. */
-export function portions(payloads: readonly Buffer[], most: number): Buffer[][] {
+/** Splits payloads into groups of at most `maxBytes` bytes, in order. A larger payload is a group by itself. */
+export function groupByBytes(payloads: readonly Buffer[], maxBytes: number): Buffer[][] {
   const groups: Buffer[][] = [];
   let room = 0;
   for (const payload of payloads) {
     if (payload.length > room) {
       groups.push([]);
-      room = most;
+      room = maxBytes;
     }
     groups.at(-1)?.push(payload);
     room -= payload.length;
@@ -63,37 +69,37 @@ export function portions(payloads: readonly Buffer[], most: number): Buffer[][] 
   return groups;
 }
 
-/** How long they are together. */
-export function bytesOf(payloads: readonly Buffer[]): number {
+/** Returns the length of all payloads together, in bytes. */
+export function totalBytes(payloads: readonly Buffer[]): number {
   return payloads.reduce((sum, { length }) => sum + length, 0);
 }
 
 function createTemplate(payloads: readonly Buffer[], idLength: number): Template {
-  const fixed = before.length + idLength + between.length + after.length;
-  const lengths = payloads.map((payload) => fixed + payload.length);
+  const envelopeLength = prefix.length + idLength + infix.length + suffix.length;
+  const lengths = payloads.map((payload) => envelopeLength + payload.length);
   const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + headerLength(length) + length, 0));
-  const places: number[] = [];
-  let at = 0;
+  const idOffsets: number[] = [];
+  let offset = 0;
   for (const [n, payload] of payloads.entries()) {
-    at = writeHeader(bytes, at, lengths[n] ?? 0);
-    at += bytes.write(before, at, 'latin1');
-    places.push(at);
-    at += idLength;
-    at += between.copy(bytes, at);
-    at += payload.copy(bytes, at);
-    at += bytes.write(after, at, 'latin1');
+    offset = writeHeader(bytes, offset, lengths[n] ?? 0);
+    offset += bytes.write(prefix, offset, 'latin1');
+    idOffsets.push(offset);
+    offset += idLength;
+    offset += infix.copy(bytes, offset);
+    offset += payload.copy(bytes, offset);
+    offset += bytes.write(suffix, offset, 'latin1');
   }
-  return { bytes, places };
+  return { bytes, idOffsets };
 }
 
 function headerLength(length: number): number {
   return length < 126 ? 2 : length < 65_536 ? 4 : 10;
 }
 
-/** @returns where the text goes */
-function writeHeader(frame: Buffer, at: number, length: number): number {
-  frame[at] = textFrame;
-  if (length < 126) return frame.writeUInt8(length, at + 1);
-  if (length < 65_536) return frame.writeUInt16BE(length, frame.writeUInt8(126, at + 1));
-  return frame.writeBigUInt64BE(BigInt(length), frame.writeUInt8(127, at + 1));
+/** Writes the header of a text frame at an offset, and returns the offset of its content. */
+function writeHeader(frame: Buffer, offset: number, length: number): number {
+  frame[offset] = textFrame;
+  if (length < 126) return frame.writeUInt8(length, offset + 1);
+  if (length < 65_536) return frame.writeUInt16BE(length, frame.writeUInt8(126, offset + 1));
+  return frame.writeBigUInt64BE(BigInt(length), frame.writeUInt8(127, offset + 1));
 }

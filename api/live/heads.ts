@@ -1,74 +1,54 @@
 import type { Head } from '../events.ts';
-import type { PubSub, Unsubscribe } from '../infra/pubsub/pubsub.ts';
+import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import type { Logger } from '../logger.ts';
+import { createSignalWatch } from './signal-watch.ts';
 
-/** When pubsub is back, the gateways look up what they missed one after another, within so many milliseconds. */
-const reconnectJitterMs = 250;
-
-/** Somebody here who follows channels by their heads. */
+/** A part of this gateway that follows channels by their heads. */
 export interface HeadListener {
-  /** Heads that were published. */
+  /** Called with the heads that a bridge published. */
   heads(heads: readonly Head[]): void;
-  /** Heads may have been missed: look them up. Called periodically, and at once when pubsub was away. */
-  check(): Promise<void>;
+  /** Reads the heads that the listener follows, because signals may have been missed. */
+  check?(): Promise<void>;
 }
 
+/** Fraction by which the interval of checks varies, so that gateways do not query the database at the same moment. */
+const jitter = 1 / 8;
+/** Milliseconds over which gateways spread their checks after a reconnect. */
+const reconnectJitterMs = 250;
+
 /**
- * The heads that bridges publish, for all parts of this gateway, and the look-ups behind them.
- * @param options.checkMs how often listeners look up what they may have missed, in milliseconds
- * @param options.awayCheckMs the same while pubsub is away, and from when it is lost; an eighth more or less at random
+ * Receives the heads that bridges publish, once for every part of this gateway, and runs the checks of these parts.
+ * @param options.checkMs milliseconds between two checks
+ * @param options.awayCheckMs milliseconds between two checks while pubsub is disconnected, and until a loss is noticed
  */
-export function createHeads(options: { pubsub: PubSub; checkMs: number; awayCheckMs: number }) {
-  const { pubsub, checkMs, awayCheckMs } = options;
+export function createHeads(options: { pubsub: PubSub; checkMs: number; awayCheckMs: number; logger: Logger }) {
+  const { pubsub, checkMs, awayCheckMs, logger } = options;
   const listeners = new Set<HeadListener>();
-  let unsubscribe: Unsubscribe | undefined;
-  let removeListener: (() => void) | undefined;
-  let waited = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let reconnected: NodeJS.Timeout | undefined;
-  let stopped = false;
-
-  function checkAll(): Promise<unknown> {
-    return Promise.all([...listeners].map((listener) => listener.check()));
-  }
-
-  /** Looks every `awayCheckMs` whether it is time, so that a loss is noticed by then. */
-  function schedule(): void {
-    if (stopped) return;
-    const ms = awayCheckMs * (0.875 + Math.random() / 4);
-    timer = setTimeout(() => {
-      waited += ms;
-      const isDue = !pubsub.connected() || waited >= checkMs;
-      if (isDue) waited = 0;
-      void Promise.resolve(isDue && checkAll()).finally(schedule);
-    }, ms);
-  }
+  const checks = { subject: 'heads', check: checkAll, checkMs, awayCheckMs, jitter, reconnectJitterMs };
+  const { check, start, stop } = createSignalWatch({ pubsub, topic: 'heads', onSignal, checks, logger });
 
   return {
-    /** Until the answer is called. */
+    /** Adds a listener. Returns a function that removes it. */
     listen(listener: HeadListener): () => void {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    /** Looks everything up now. */
-    check: checkAll,
-    async start(): Promise<void> {
-      unsubscribe = await pubsub.subscribe('heads', (heads) => {
-        for (const listener of listeners) listener.heads(heads);
-      });
-      removeListener = pubsub.onReconnected(() => {
-        clearTimeout(reconnected);
-        reconnected = setTimeout(checkAll, Math.random() * reconnectJitterMs);
-      });
-      schedule();
-    },
-    async stop(): Promise<void> {
-      stopped = true;
-      clearTimeout(timer);
-      clearTimeout(reconnected);
-      removeListener?.();
-      await unsubscribe?.();
-    },
+    check,
+    start,
+    stop,
   };
+
+  function onSignal(heads: readonly Head[]): void {
+    for (const listener of listeners) listener.heads(heads);
+  }
+
+  /** @throws the first error, once every listener has finished */
+  async function checkAll(): Promise<void> {
+    const results = await Promise.allSettled([...listeners].map((listener) => listener.check?.()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
 }
 
+/** The heads that this gateway receives, made by `createHeads`. */
 export type Heads = ReturnType<typeof createHeads>;

@@ -1,61 +1,70 @@
-/** Something with a place in the order of its source. */
+/** An item with a position in the order of its source. */
 export interface Positioned {
   position: number;
 }
 
-/** What comes after a position. */
+/** The items of a source after a position. */
 export interface Backlog<Item extends Positioned> {
-  /** In order of position. */
+  /** In order of position; of an entry that changed several times, at least the newest state. */
   entries: readonly Item[];
-  /** Complete up to here. */
+  /** The position up to which `entries` is complete. */
   through: number;
-  /** There is more after `through`. */
+  /** True if there are more items after `through`. */
   more: boolean;
 }
 
-/** An ordered stream that members of a channel follow on this node. */
+/** An ordered stream that members of a channel follow on this node. Its positions increase and are never reused. */
 export interface LiveSource<Item extends Positioned> {
   readonly channelId: string;
-  /** Entries reach every reader or end it; signals are dropped for who does not keep up. */
+  /**
+   * Entries reach every reader, or its stream ends with an error. Signals are dropped for readers that do not keep up.
+   */
   readonly kind: 'entry' | 'signal';
-  /** The position up to which it is complete. */
+  /** Returns the position up to which the source is complete. */
   last(): number;
   /**
-   * What comes after a position and is held here; null where it must be read.
-   * @param most how many at most; all, unless it is given
-   * @throws whatever ended the source
+   * Returns the items after a position from memory, or null if they must be read.
+   * @param limit maximum number of items; default: all
+   * @throws the error that ended the source
    */
-  since(position: number, most?: number): Backlog<Item> | null;
+  since(position: number, limit?: number): Backlog<Item> | null;
   /**
-   * The same, from further back: it always leads on, or the source ends.
-   * @throws DatabaseUnavailableError while that is away, or whatever ended the source
+   * Returns the items after a position from the database. `through` lies above the position if the source has anything
+   * above it.
+   * @throws DatabaseUnavailableError while the database is unavailable, or the error that ended the source
    */
-  read(position: number, most: number): Promise<Backlog<Item>>;
-  /** Calls whenever there is more, and when the source ends, until the answer is called. */
+  read(position: number, limit: number): Promise<Backlog<Item>>;
+  /**
+   * Calls the listener each time when there is more, and when the source ends.
+   * @returns a function that removes the listener
+   */
   listen(listener: () => void): () => void;
 }
 
-/** One of those who follow a source. */
+/** The position and filter of one subscription to a source. */
 export interface Reader<Item extends Positioned> {
-  /** Only what is above is for this reader. */
+  /** The position after which this reader gets items. */
   readonly position: number;
   /**
-   * Null: this reader gets what all get; `alone`: what is made of it for this one; `skip`: it is left out; an error: that is how
-   * this one's stream ends.
+   * Decides how this reader gets an item:
+   * - null: the reader gets the shared payload;
+   * - `alone`: the selection is executed for this reader alone;
+   * - `skip`: the item is left out;
+   * - an error: the stream ends with it, after the items before.
    */
   judge(item: Item): 'skip' | 'alone' | Error | null;
 }
 
 /**
  * Resolves when a source has something above a position or ends, or the signal aborts.
- * @throws whatever ended the source, where it has ended already
+ * @throws the error that ended the source, if it has ended already
  */
 export function changed<Item extends Positioned>(
   source: LiveSource<Item>,
   position: number,
   signal: AbortSignal,
 ): Promise<void> {
-  // It may have ended while nobody listened.
+  // The source may have ended while nobody listened: then this throws.
   source.since(position, 0);
   if (source.last() > position || signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,63 +1,48 @@
 import { type Backlog, changed, type LiveSource, type Positioned, type Reader } from './live-source.ts';
-import { createStream } from './stream.ts';
+import { createStream, done, generateStream, type Stream } from './stream.ts';
 
-/** How many items are taken at a time. */
+/** Maximum number of items that are read at a time. */
 const pageSize = 100;
 
 /**
- * What one reader follows: an iterator of its own, or, taken apart, a reader that an audience serves from the same source
- * together with others. Either way it is to be ended by `return`.
+ * The items that one reader follows. It is either iterated, or an audience takes its source and reader and serves it
+ * together with other subscriptions. In both cases `return` must be called when it is no longer needed.
  */
-export interface LiveStream<Item extends Positioned> extends AsyncIterableIterator<Item> {
+export interface LiveStream<Item extends Positioned> extends Stream<Item> {
   readonly source: LiveSource<Item>;
   readonly reader: Reader<Item>;
-  return(): Promise<IteratorResult<Item>>;
 }
 
 /**
- * @param onEnd called once, whichever way it ends, even when it was never read
+ * Returns the stream of a reader. As an iterator it yields the items after the reader's position, in order, each
+ * position at most once, and throws the error of the reader or of the source that ends it.
+ * @param onEnd called once when the stream ends, even if it was never read
  */
 export function createLiveStream<Item extends Positioned>(
   source: LiveSource<Item>,
   reader: Reader<Item>,
   onEnd: () => void,
 ): LiveStream<Item> {
-  let own: AsyncIterableIterator<Item> | undefined;
-  let hasEnded = false;
-
-  function end(): void {
-    if (!hasEnded) onEnd();
-    hasEnded = true;
-  }
-
-  return {
-    source,
-    reader,
-    async next() {
-      if (hasEnded) return { done: true, value: undefined };
-      own ??= createStream((signal) => read(source, reader, signal), end);
+  let own: Stream<Item> | undefined;
+  const items = {
+    next() {
+      own ??= generateStream((signal) => read(source, reader, signal));
       return own.next();
     },
-    async return() {
-      end();
-      await own?.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+    return: async () => own?.return() ?? done,
   };
+  return Object.assign(createStream(items, onEnd), { source, reader });
 }
 
-/** Whether what a subscription follows can be served by an audience. */
+/** Returns whether an audience can serve the stream of a subscription. */
 export function isLiveStream(stream: unknown): stream is LiveStream<Positioned> {
   return typeof stream === 'object' && stream !== null && 'source' in stream && 'reader' in stream;
 }
 
 async function* read<Item extends Positioned>(source: LiveSource<Item>, reader: Reader<Item>, signal: AbortSignal) {
   for (let position = reader.position; !signal.aborted; ) {
-    const held = source.since(position, pageSize);
-    const { entries, through, more }: Backlog<Item> = held ?? (await source.read(position, pageSize));
+    const recent = source.since(position, pageSize);
+    const { entries, through, more }: Backlog<Item> = recent ?? (await source.read(position, pageSize));
     for (const item of entries) {
       if (signal.aborted) return;
       const verdict = reader.judge(item);

@@ -1,28 +1,31 @@
 import type { Positioned, Reader } from './live-source.ts';
 
-/** What of some items a reader gets: those up to an error that ends it; `alone` of them is to be made for this one. */
-interface Choice<Item> {
-  chosen: readonly Buffer[];
+/** The part of some items that one reader gets. */
+interface Filtered<Item> {
+  /** Payloads of the items before an error, without those that the reader skips. */
+  payloads: readonly Buffer[];
+  /** The items among them whose payloads must be made for this reader alone. */
   alone: readonly Item[];
+  /** The error that ends the reader's stream. */
   error?: Error;
 }
 
 /**
- * What a reader gets of some items.
- * @param place up to where it has got everything
- * @param payloads what all get, one for each item
+ * Returns the part of some items that a reader gets. If it gets all of them, `payloads` is returned as it is.
+ * @param subscriber the reader, and the position up to which it has everything
+ * @param payloads one for each item
  */
 export function filterForReader<Item extends Positioned>(
   { reader, position }: { reader: Reader<Item>; position: number },
   items: readonly Item[],
   payloads: readonly Buffer[],
-): Choice<Item> {
+): Filtered<Item> {
   const verdicts = items.map((item) => (item.position <= position ? 'skip' : reader.judge(item)));
-  if (verdicts.every((verdict) => verdict === null)) return { chosen: payloads, alone: [] };
+  if (verdicts.every((verdict) => verdict === null)) return { payloads, alone: [] };
   const end = verdicts.findIndex((verdict) => verdict instanceof Error);
   const error = verdicts[end];
-  const isIn = (n: number) => verdicts[n] !== 'skip' && (end < 0 || n < end);
-  const chosen = payloads.filter((_, n) => isIn(n));
-  const alone = items.filter((_, n) => isIn(n) && verdicts[n] === 'alone');
-  return error instanceof Error ? { chosen, alone, error } : { chosen, alone };
+  const isIncluded = (n: number) => verdicts[n] !== 'skip' && (end < 0 || n < end);
+  const included = payloads.filter((_, n) => isIncluded(n));
+  const alone = items.filter((_, n) => isIncluded(n) && verdicts[n] === 'alone');
+  return error instanceof Error ? { payloads: included, alone, error } : { payloads: included, alone };
 }

@@ -1,50 +1,54 @@
 import type { Entry } from '../events.ts';
 
-/** About what an entry takes beside its text, and what a file of it takes beside its name, in bytes. */
+/** Approximate memory of an entry without its text, and of an attachment without its name, in bytes. */
 const entryBytes = 400;
 const attachmentBytes = 300;
+/** Trimming only above this multiple of the limit drops many entries at a time, which keeps the copying rare. */
+const trimAbove = 1.25;
 
 /**
- * The newest entries of a channel in order of position, bounded in bytes: those above `floor` are all there, each at
- * least in its newest state.
+ * A ring buffer of a channel's newest entries, in order of position. It has every entry above its lowest position, each
+ * at least in its newest state.
+ * @param maxBytes approximate limit of its memory; it may be exceeded by a quarter
+ * @param start the position below which it has nothing
  */
 export function createRecentEntries(maxBytes: number, start: number) {
   let entries: Entry[] = [];
   let bytes = 0;
-  let floor = start;
-
-  function trim(): void {
-    let drop = 0;
-    for (; bytes > maxBytes && drop < entries.length; drop++) bytes -= size(entries[drop]);
-    if (drop === 0) return;
-    floor = entries[drop - 1]?.position ?? floor;
-    entries = entries.slice(drop);
-  }
+  let lowest = start;
 
   return {
-    /** Adds an entry above all that are there. */
+    /** Appends an entry, whose position must be above all others. */
     push(entry: Entry): void {
       entries.push(entry);
-      bytes += size(entry);
-      // Dropping a quarter more at a time keeps the copying small.
-      if (bytes > maxBytes * 1.25) trim();
+      bytes += sizeOf(entry);
+      if (bytes > maxBytes * trimAbove) trim();
     },
-    /** The first entries above a position, so many at most; null where some may be missing. */
-    since(position: number, most: number): readonly Entry[] | null {
-      if (position < floor) return null;
-      const first = firstAbove(entries, position);
-      return entries.slice(first, first + most);
+    /** Returns at most `limit` entries after a position, or null if older ones may be missing. */
+    since(position: number, limit: number): readonly Entry[] | null {
+      if (position < lowest) return null;
+      const first = firstIndexAfter(entries, position);
+      return entries.slice(first, first + limit);
     },
   };
+
+  function trim(): void {
+    let count = 0;
+    for (; bytes > maxBytes && count < entries.length; count++) bytes -= sizeOf(entries[count]);
+    if (count === 0) return;
+    lowest = entries[count - 1]?.position ?? lowest;
+    entries = entries.slice(count);
+  }
 }
 
-function size(entry: Entry | undefined): number {
+function sizeOf(entry: Entry | undefined): number {
   if (entry === undefined) return 0;
-  const files = entry.attachments.map(({ filename }) => attachmentBytes + Buffer.byteLength(filename));
-  return files.reduce((sum, bytes) => sum + bytes, entryBytes + Buffer.byteLength(entry.text));
+  const attachments = entry.attachments.map(({ filename }) => attachmentBytes + Buffer.byteLength(filename));
+  return attachments.reduce((sum, bytes) => sum + bytes, entryBytes + Buffer.byteLength(entry.text));
 }
 
-function firstAbove(entries: readonly Entry[], position: number): number {
+/** Returns the index of the first entry after a position, by binary search. */
+function firstIndexAfter(entries: readonly Entry[], position: number): number {
   let low = 0;
   let high = entries.length;
   while (low < high) {

@@ -11,48 +11,48 @@ import {
   visit,
 } from 'graphql';
 
-/** What sharing an operation's results depends on. */
+/** The facts that decide which subscriptions share their results. */
 export interface Sharing {
-  /** Nothing that it selects depends on the viewer. */
+  /** True if no selected field depends on the viewer. */
   isShareable: boolean;
-  /** Variables that say where to begin, and nothing else. */
-  ignored: ReadonlySet<string>;
-  /** Tells documents apart. */
+  /** Variables that only set the position to resume from, which does not change the payload of an item. */
+  resumeVariables: ReadonlySet<string>;
+  /** Number of the document, unique in this process. */
   documentId: number;
 }
 
-/** The argument that says where to begin. */
+/** The argument that sets the position to resume from. */
 const resumeArgument = 'after';
 const analyses = new WeakMap<DocumentNode, Map<string, Sharing>>();
 let documentCount = 0;
 
 /**
- * What of a subscription differs between its subscribers. Fields are taken to depend on the viewer unless the schema's
- * `extensions.isShareable` says otherwise: true, or `ofEvent`, which holds for a field of the event itself alone, since
- * what readers judge is the event and what hangs on it, and no further.
- * @param document valid against the schema, whose analysis is kept as long as the document is
+ * Analyses whether the results of a subscription can be shared. A field depends on the viewer unless its
+ * `extensions.isShareable` in the schema is true, or is `ofEvent` and the field belongs to the event itself: readers
+ * filter events by their own fields and by the objects that these refer to, but not deeper.
+ * @param document must be valid against the schema; the analysis is cached as long as the document is in memory
  */
 export function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: string | null): Sharing {
-  const known = analyses.get(document) ?? new Map<string, Sharing>();
-  analyses.set(document, known);
+  const byName = analyses.get(document) ?? new Map<string, Sharing>();
+  analyses.set(document, byName);
   const name = operationName ?? '';
-  const present = known.get(name);
-  if (present) return present;
+  const cached = byName.get(name);
+  if (cached) return cached;
   const operation = getOperationAST(document, operationName);
   const sharing: Sharing = {
     isShareable: operation ? isShareable(schema, document, operation) : false,
-    ignored: operation ? resumeVariables(operation, document) : new Set(),
+    resumeVariables: operation ? findResumeVariables(operation, document) : new Set(),
     documentId: documentCount++,
   };
-  known.set(name, sharing);
+  byName.set(name, sharing);
   return sharing;
 }
 
-/** What a selection belongs to: the operation, the event that its root field brings, or something below that. */
+/** The depth of a selection: on the operation, on the event that the root field yields, or deeper. */
 type Level = 'root' | 'event' | 'below';
 
 function isShareable(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): boolean {
-  const fragments = new Map(document.definitions.filter(isFragment).map((one) => [one.name.value, one]));
+  const fragments = new Map(document.definitions.filter(isFragment).map((fragment) => [fragment.name.value, fragment]));
   const seen = new Set<string>();
 
   function areShareable({ selections }: SelectionSetNode, typeName: string, level: Level): boolean {
@@ -77,7 +77,7 @@ function isShareable(schema: GraphQLSchema, document: DocumentNode, operation: O
     const parent = schema.getType(typeName);
     const field = isCompositeType(parent) && 'getFields' in parent ? parent.getFields()[name] : undefined;
     const declared = field?.extensions['isShareable'];
-    // The root field is the subscription's own, and its events are the same for all who follow the same source.
+    // The events of the root field are the same for every subscription to the same source.
     if (level !== 'root' && declared !== true && !(declared === 'ofEvent' && level === 'event')) return false;
     if (field === undefined || below === undefined) return true;
     return areShareable(below, getNamedType(field.type).name, level === 'root' ? 'event' : 'below');
@@ -87,20 +87,20 @@ function isShareable(schema: GraphQLSchema, document: DocumentNode, operation: O
   return areShareable(operation.selectionSet, root, 'root');
 }
 
-function isFragment(one: DocumentNode['definitions'][number]): one is FragmentDefinitionNode {
-  return one.kind === Kind.FRAGMENT_DEFINITION;
+function isFragment(definition: DocumentNode['definitions'][number]): definition is FragmentDefinitionNode {
+  return definition.kind === Kind.FRAGMENT_DEFINITION;
 }
 
-/** Variables that are used as `after` of the root field and nowhere else. */
-function resumeVariables(operation: OperationDefinitionNode, document: DocumentNode): ReadonlySet<string> {
+/** Returns the variables that are used as `after` of the root field and nowhere else. */
+function findResumeVariables(operation: OperationDefinitionNode, document: DocumentNode): ReadonlySet<string> {
   const uses = new Map<string, number>();
   visit(document, {
     VariableDefinition: () => false,
     Variable: ({ name }) => void uses.set(name.value, (uses.get(name.value) ?? 0) + 1),
   });
   const found = operation.selectionSet.selections.flatMap((selection) => {
-    const given = selection.kind === Kind.FIELD ? (selection.arguments ?? []) : [];
-    return given.flatMap(({ name, value }) =>
+    const args = selection.kind === Kind.FIELD ? (selection.arguments ?? []) : [];
+    return args.flatMap(({ name, value }) =>
       name.value === resumeArgument && value.kind === Kind.VARIABLE ? [value.name.value] : [],
     );
   });
@@ -108,15 +108,15 @@ function resumeVariables(operation: OperationDefinitionNode, document: DocumentN
 }
 
 /**
- * What those have in common who get the same, as a string.
- * @param variables coerced
- * @param viewerKey of whom the results are, where they cannot be shared
+ * Returns a key that is equal for subscriptions whose payloads are equal.
+ * @param variables coerced values
+ * @param viewerKey identifies the viewer; used only if the results cannot be shared
  */
 export function selectionKey(
-  { isShareable: shareable, ignored, documentId }: Sharing,
+  { isShareable: canShare, resumeVariables, documentId }: Sharing,
   variables: Readonly<Record<string, unknown>>,
   viewerKey: string,
 ): string {
-  const given = Object.entries(variables).filter(([name]) => !ignored.has(name));
-  return JSON.stringify([documentId, shareable ? '' : viewerKey, given]);
+  const values = Object.entries(variables).filter(([name]) => !resumeVariables.has(name));
+  return JSON.stringify([documentId, canShare ? '' : viewerKey, values]);
 }

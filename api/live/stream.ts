@@ -1,39 +1,135 @@
-/**
- * An async iterator over a generator that may be waiting when it is told to end: `return` aborts the signal first, so that
- * the generator comes out of its wait. An async generator alone would not hear of it.
- * @param source begins when it is first read; it must come out of every wait once the signal aborts
- * @param onEnd called once, whichever way it ends, even when it was never read
- */
-export function createStream<Item>(
-  source: (signal: AbortSignal) => AsyncGenerator<Item, void>,
-  onEnd: () => void = () => {},
-): AsyncIterableIterator<Item> {
-  const controller = new AbortController();
-  const generator = source(controller.signal);
+import { ignore } from '../ignore.ts';
 
-  function end(): void {
-    if (controller.signal.aborted) return;
-    controller.abort();
-    onEnd();
-  }
+/** An async iterator for one reader, which can be ended from outside while the reader waits for an item. */
+export interface Stream<Item> extends AsyncIterableIterator<Item, undefined> {
+  /** Ends the stream and its source. Resolves once the source has ended. */
+  return(): Promise<IteratorReturnResult<undefined>>;
+  /** Ends the stream and its source. The pending `next()` throws the error or, if none is pending, the following one. */
+  fail(error: Error): void;
+}
+
+/** The part of an async iterator that a stream needs of its source. */
+interface Source<Item> {
+  next(): Promise<IteratorResult<Item, unknown>>;
+  return?(): Promise<unknown>;
+}
+
+/** The result of an iterator that has ended. */
+export const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/**
+ * Returns a stream over the items of an iterator.
+ * @param source must settle its pending `next()` when its `return` is called, which happens however the stream ends
+ * @param onEnd called once, however the stream ends, even if it was never read
+ */
+export function createStream<Item>(source: Source<Item>, onEnd: () => void = ignore): Stream<Item> {
+  let hasEnded = false;
+  let sourceEnd: Promise<unknown> | undefined;
+  let failure: Error | undefined;
+  let rejectPending: ((error: Error) => void) | undefined;
 
   return {
-    async next() {
-      try {
-        const result = await generator.next();
-        if (result.done) end();
-        return result;
-      } catch (error) {
-        end();
-        throw error;
-      }
+    next() {
+      if (failure !== undefined) return throwOnce(failure);
+      if (hasEnded) return Promise.resolve(done);
+      return new Promise((resolve, reject) => {
+        rejectPending = reject;
+        source.next().then(
+          (result) => resolve(settle(result)),
+          (error: unknown) => {
+            end();
+            reject(error);
+          },
+        );
+      });
     },
     async return() {
       end();
-      return generator.return();
+      await sourceEnd;
+      return done;
+    },
+    fail(error) {
+      if (hasEnded) return;
+      if (rejectPending) rejectPending(error);
+      else failure = error;
+      end();
     },
     [Symbol.asyncIterator]() {
       return this;
     },
   };
+
+  function throwOnce(error: Error): Promise<never> {
+    failure = undefined;
+    return Promise.reject(error);
+  }
+
+  function settle(result: IteratorResult<Item, unknown>): IteratorResult<Item, undefined> {
+    rejectPending = undefined;
+    if (!result.done) return result;
+    end();
+    return done;
+  }
+
+  function end(): void {
+    if (hasEnded) return;
+    hasEnded = true;
+    onEnd();
+    sourceEnd = source.return?.();
+    // An error is reported to callers of `return` only.
+    sourceEnd?.catch(ignore);
+  }
+}
+
+/**
+ * Returns a stream over the items of a generator. Unlike a bare async generator, it can be ended while it waits: the signal
+ * is aborted first.
+ * @param generate called at once, but runs from the first `next()` on; it must leave every wait when the signal aborts
+ * @param onEnd called once, however the stream ends, even if it was never read
+ */
+export function generateStream<Item>(
+  generate: (signal: AbortSignal) => AsyncGenerator<Item, void>,
+  onEnd?: () => void,
+): Stream<Item> {
+  const controller = new AbortController();
+  const generator = generate(controller.signal);
+  const source: Source<Item> = {
+    next: () => generator.next(),
+    return() {
+      controller.abort();
+      return generator.return();
+    },
+  };
+  return createStream(source, onEnd);
+}
+
+/**
+ * Returns a stream that applies a function to each item of another. Ending it ends the other.
+ * @param options.map called when the item is read
+ * @param options.mapError turns an error of the source or of `map` into the last item; by default the stream throws it
+ * @param options.onEnd called once, however the stream ends, even if it was never read
+ */
+export function mapStream<Item, Mapped>(
+  items: AsyncIterable<Item>,
+  options: {
+    map(item: Item): Mapped | Promise<Mapped>;
+    mapError?(error: unknown): Mapped;
+    onEnd?(): void;
+  },
+): Stream<Mapped> {
+  const { map, mapError, onEnd } = options;
+  const iterator = items[Symbol.asyncIterator]();
+  const stream = createStream({ next, return: async () => iterator.return?.() }, onEnd);
+  return stream;
+
+  async function next(): Promise<IteratorResult<Mapped, undefined>> {
+    try {
+      const result = await iterator.next();
+      return result.done ? done : { done: false, value: await map(result.value) };
+    } catch (error) {
+      if (mapError === undefined) throw error;
+      stream.return().catch(ignore);
+      return { done: false, value: mapError(error) };
+    }
+  }
 }

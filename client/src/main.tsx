@@ -1,6 +1,7 @@
 import './ui/tokens.css';
 import './ui/ui.css';
-import './app.css';
+import './app/app.css';
+import './app/sidebar.css';
 import './accounts/accounts.css';
 import './channels/channels.css';
 import './matching/matching.css';
@@ -8,19 +9,19 @@ import './messages/messages.css';
 import './uploads/uploads.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { createAccounts } from './accounts/sign-in.ts';
-import { createViewerSession } from './accounts/viewer.ts';
-import { App } from './app.tsx';
+import { createAccounts } from './accounts/accounts.ts';
+import { createViewerSession } from './accounts/session.ts';
+import { App } from './app/app.tsx';
+import { createWorkspace, type Workspace } from './app/workspace.ts';
 import { createValue } from './urql/value.ts';
-import { createWorkspace, type Workspace } from './workspace.ts';
 
 const url = new URL('/graphql', window.location.href).href;
 const session = createViewerSession(url);
 const accounts = createAccounts({ url, session });
 const workspace = createValue<Workspace | null>(null);
 
-session.subscribe(followViewer);
-followViewer();
+session.subscribe(updateWorkspace);
+updateWorkspace();
 
 const root = document.getElementById('app');
 if (root !== null) {
@@ -31,11 +32,11 @@ if (root !== null) {
   );
 }
 
-/** One workspace for each user: a guest who registers stays the same one. */
-function followViewer(): void {
+/** Replaces the workspace when another user signs in or out. A guest who registers stays the same user. */
+function updateWorkspace(): void {
   const viewer = session.get()?.user ?? null;
   const present = workspace.get();
-  if (present?.viewerId === viewer?.id) return;
+  if (present?.viewer.viewerId === viewer?.id) return;
   workspace.set(viewer && createWorkspace({ url, session, viewer }));
   present?.dispose();
 }

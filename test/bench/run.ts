@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 const benches = {
@@ -22,6 +23,7 @@ if (!(name in benches)) {
   );
   process.exit(2);
 }
+reportNode();
 const { run } = await benches[name as keyof typeof benches]();
 const list = (text: string) => text.split(',').filter(Boolean);
 await run({
@@ -31,3 +33,13 @@ await run({
   parts: list(values.parts),
 });
 process.exit(0);
+
+/** Prints the version of Node that is measured; figures for `docs/performance.md` come from the one in `.nvmrc`. */
+function reportNode(): void {
+  const expected = readFileSync('.nvmrc', 'utf8').trim();
+  const isExpected = process.versions.node.startsWith(`${expected}.`);
+  const hint = isExpected
+    ? ''
+    : `: put Node ${expected} first in PATH for figures that compare with docs/performance.md`;
+  process.stdout.write(`Node ${process.versions.node}${hint}\n`);
+}

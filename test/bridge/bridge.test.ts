@@ -17,9 +17,9 @@ import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let database: TestDatabase;
 
-const metrics = { applied: () => {}, setAside: () => {}, publishFailed: () => {} };
+const metrics = { applied: () => {}, deadLettered: () => {}, publishFailed: () => {} };
 
-async function createWorkbench(over: Database = database) {
+async function createTestBridge(over: Database = database) {
   const pubsub = createLossyPubSub(() => 'deliver');
   const outcomes = new Map<string, Outcome>();
   await pubsub.subscribe('outcomes:gateway', (published) => {
@@ -39,7 +39,7 @@ function records(values: readonly (ChannelEvent | Partial<StoredRecord>)[], from
   });
 }
 
-function said(
+function sent(
   text: string,
   clientId = text,
   attachments: AttachmentFacts[] = [],
@@ -67,46 +67,46 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
   });
   beforeEach(() => database.empty());
 
-  test('a record that cannot be read is set aside with its reason, and the partition goes on', async () => {
-    const { bridge, log } = await createWorkbench();
+  test('a record that cannot be decoded becomes a dead letter with its reason, and the partition continues', async () => {
+    const { bridge, log } = await createTestBridge();
     const broken = { value: Buffer.from('{"type":'), headers: { 'parley-wire': '1' } };
-    const unmarked = { value: encodeEvent(said('unmarked')).value, headers: {} };
+    const unmarked = { value: encodeEvent(sent('unmarked')).value, headers: {} };
 
     const next = await bridge.handle({
       partition: 0,
-      records: records([opened(), said('a'), broken, unmarked, said('b')]),
+      records: records([opened(), sent('a'), broken, unmarked, sent('b')]),
     });
 
     expect(next).toBe(5n);
     expect(await texts()).toEqual(['a', 'b']);
-    expect(log.setAsideRecords.map(({ record, reason }) => [Number(record.offset), reason !== ''])).toEqual([
+    expect(log.deadLetters.map(({ record, reason }) => [Number(record.offset), reason !== ''])).toEqual([
       [2, true],
       [3, true],
     ]);
   });
 
-  test('a record that breaks the database is found among its neighbours, set aside, and its sender is told', async () => {
-    const { bridge, log, outcomes } = await createWorkbench();
-    const poison = said('NUL \0 cannot be stored', 'poison');
-    const around = Array.from({ length: 9 }, (_, n) => said(`${n}`));
+  test('a record that breaks the transaction becomes a dead letter, its neighbours are applied, and its sender gets a rejection', async () => {
+    const { bridge, log, outcomes } = await createTestBridge();
+    const unstorable = sent('NUL \0 cannot be stored', 'unstorable');
+    const around = Array.from({ length: 9 }, (_, n) => sent(`${n}`));
 
     await bridge.handle({
       partition: 0,
-      records: records([opened(), ...around.slice(0, 5), poison, ...around.slice(5)]),
+      records: records([opened(), ...around.slice(0, 5), unstorable, ...around.slice(5)]),
     });
 
     expect(await texts()).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8']);
-    expect(log.setAsideRecords).toHaveLength(1);
-    expect(outcomes.get(poison.eventId)).toMatchObject({ applied: false, rejection: { code: 'UNAVAILABLE' } });
+    expect(log.deadLetters).toHaveLength(1);
+    expect(outcomes.get(unstorable.eventId)).toMatchObject({ applied: false, rejection: { code: 'UNAVAILABLE' } });
     const [{ body } = { body: null }] = await database.query<{ body: Outcome | null }>(
       'SELECT body FROM outcome WHERE event_id = $1',
-      [poison.eventId],
+      [unstorable.eventId],
     );
-    expect(body).toEqual(outcomes.get(poison.eventId));
+    expect(body).toEqual(outcomes.get(unstorable.eventId));
   });
 
-  test('a file that a restored database does not know is known again by the message that it is attached to', async () => {
-    const { bridge } = await createWorkbench();
+  test('an upload that a restored database lacks is inserted again from the message it is attached to', async () => {
+    const { bridge } = await createTestBridge();
     const owner = factsOf('owner');
     const picture = { id: idOf('lost'), filename: 'a.png', mimetype: 'image/png', byteSize: 7, width: 3, height: 2 };
     const kept = { ...picture, id: idOf('kept'), byteSize: 8 };
@@ -116,7 +116,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
        VALUES ($1, $2, $3, 'kept', 'text/plain', 1, now())`,
       [kept.id, owner.id, room],
     );
-    await bridge.handle({ partition: 0, records: records([said('look', 'look', [picture, kept])], 1) });
+    await bridge.handle({ partition: 0, records: records([sent('look', 'look', [picture, kept])], 1) });
     const uploads = await database.prisma.upload.findMany({ orderBy: { byteSize: 'asc' } });
     expect(uploads).toMatchObject([
       { id: kept.id, filename: 'kept', byteSize: 1 },
@@ -125,14 +125,14 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
   });
 
   test.each([
-    ['a lock is not to be had', '55P03'],
-    ['the transaction stood still for too long', '25P03'],
+    ['a lock is not available', '55P03'],
+    ['the transaction was idle for too long', '25P03'],
     ['the server shuts down', '57P01'],
-    ['another transaction goes first', '40001'],
+    ['another transaction conflicts', '40001'],
     ['a backup is being restored', '42P01'],
-  ])('no record is set aside while the database cannot do it: %s', async (_, code) => {
+  ])('no record becomes a dead letter while the database is unavailable: %s', async (_, code) => {
     let failing = false;
-    const { bridge, log } = await createWorkbench({
+    const { bridge, log } = await createTestBridge({
       ...database,
       transaction: (work) =>
         database.transaction(async (query) => {
@@ -141,91 +141,91 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
           return result;
         }),
     });
-    const batch = { partition: 0, records: records([opened(), said('a'), said('b')]) };
+    const batch = { partition: 0, records: records([opened(), sent('a'), sent('b')]) };
 
     failing = true;
     await expect(bridge.handle(batch)).rejects.toBeInstanceOf(DatabaseUnavailableError);
     failing = false;
 
     expect(await bridge.handle(batch)).toBe(3n);
-    expect(log.setAsideRecords).toEqual([]);
+    expect(log.deadLetters).toEqual([]);
     expect(await texts()).toEqual(['a', 'b']);
   });
 
-  test('a record of a newer wire version waits for a newer bridge, and what lies before it is applied', async () => {
-    const { bridge } = await createWorkbench();
-    const newer = { value: encodeEvent(said('newer')).value, headers: { 'parley-wire': '3' } };
+  test('a record of a newer wire version waits for a newer bridge, and the records before it are applied', async () => {
+    const { bridge } = await createTestBridge();
+    const newer = { value: encodeEvent(sent('newer')).value, headers: { 'parley-wire': '3' } };
 
-    expect(await bridge.handle({ partition: 0, records: records([opened(), said('a'), newer, said('b')]) })).toBe(2n);
-    await expect(bridge.handle({ partition: 0, records: records([newer, said('b')], 2) })).rejects.toBeInstanceOf(
+    expect(await bridge.handle({ partition: 0, records: records([opened(), sent('a'), newer, sent('b')]) })).toBe(2n);
+    await expect(bridge.handle({ partition: 0, records: records([newer, sent('b')], 2) })).rejects.toBeInstanceOf(
       NewerWireError,
     );
 
     expect(await texts()).toEqual(['a']);
   });
 
-  test('the database says where to go on: behind it is skipped, ahead of it is sought back', async () => {
-    const { bridge } = await createWorkbench();
-    const all = records([opened(), said('a'), said('b'), said('c')]);
+  test('the position in the database decides: records before it are skipped, and records after a gap are read again', async () => {
+    const { bridge } = await createTestBridge();
+    const all = records([opened(), sent('a'), sent('b'), sent('c')]);
 
     expect(await bridge.handle({ partition: 0, records: all.slice(0, 2) })).toBe(2n);
     expect(await bridge.handle({ partition: 0, records: all.slice(0, 3) })).toBe(3n);
     expect(await bridge.handle({ partition: 0, records: all.slice(0, 2) })).toBe(3n);
-    expect(await bridge.handle({ partition: 0, records: records([said('far')], 9) })).toBe(3n);
+    expect(await bridge.handle({ partition: 0, records: records([sent('far')], 9) })).toBe(3n);
     expect(await bridge.handle({ partition: 0, records: all.slice(3) })).toBe(4n);
 
     expect(await texts()).toEqual(['a', 'b', 'c']);
   });
 
-  test('offsets that the log leaves out are gone by, before a batch and within one, also where a record is set aside', async () => {
-    const { bridge, log } = await createWorkbench();
-    await bridge.handle({ partition: 0, records: records([opened(), said('a')]) });
+  test('offsets that are missing in the log are passed over, before a batch and within one, also next to a dead letter', async () => {
+    const { bridge, log } = await createTestBridge();
+    await bridge.handle({ partition: 0, records: records([opened(), sent('a')]) });
     const gap = [
-      ...records([said('b'), { value: Buffer.from('?') }], 4),
-      ...records([{ value: Buffer.from('?') }, said('c')], 8),
+      ...records([sent('b'), { value: Buffer.from('?') }], 4),
+      ...records([{ value: Buffer.from('?') }, sent('c')], 8),
     ];
 
     expect(await bridge.handle({ partition: 0, from: 3n, records: gap })).toBe(2n);
     expect(await bridge.handle({ partition: 0, from: 2n, records: gap })).toBe(10n);
 
     expect(await texts()).toEqual(['a', 'b', 'c']);
-    expect(log.setAsideRecords.map(({ record }) => record.offset)).toEqual([5n, 8n]);
+    expect(log.deadLetters.map(({ record }) => record.offset)).toEqual([5n, 8n]);
   });
 
-  test('a log that begins after, or ends before, what the database wants is not the log that was', async () => {
-    const { bridge } = await createWorkbench();
-    await bridge.handle({ partition: 0, records: records([opened(), said('a')]) });
+  test('a log that begins after the position in the database, or ends before it, is refused as a different log', async () => {
+    const { bridge } = await createTestBridge();
+    await bridge.handle({ partition: 0, records: records([opened(), sent('a')]) });
 
     expect(await bridge.assigned(0, { begin: 0n, end: 2n })).toBe(2n);
     await expect(bridge.assigned(0, { begin: 3n, end: 9n })).rejects.toBeInstanceOf(WrongLogError);
     await expect(bridge.assigned(0, { begin: 0n, end: 1n })).rejects.toBeInstanceOf(WrongLogError);
   });
 
-  describe('what several partitions bring at once', () => {
+  describe('batches of several partitions', () => {
     const partitions = [0, 1, 2, 3];
 
-    /** Partitions with a room each, in which somebody speaks. */
-    async function createCrowd() {
+    /** Returns a bridge with several partitions, and for each a batch with one room and one message. */
+    async function createPartitions() {
       let transactions = 0;
-      const workbench = await createWorkbench({
+      const testBridge = await createTestBridge({
         ...database,
         transaction(work) {
           transactions++;
           return database.transaction(work);
         },
       });
-      for (const partition of partitions.slice(1)) await workbench.bridge.assigned(partition, null);
+      for (const partition of partitions.slice(1)) await testBridge.bridge.assigned(partition, null);
       const batchOf = (partition: number) => {
         const channelId = idOf(`room ${partition}`);
-        const events = [opened(), said(`${partition}`)].map((event) => ({ ...event, channelId }));
+        const events = [opened(), sent(`${partition}`)].map((event) => ({ ...event, channelId }));
         return { partition, records: records(events) };
       };
       transactions = 0;
-      return { ...workbench, batchOf, transactions: () => transactions };
+      return { ...testBridge, batchOf, transactions: () => transactions };
     }
 
-    test('is applied in one transaction', async () => {
-      const { bridge, batchOf, transactions } = await createCrowd();
+    test('are applied in one transaction', async () => {
+      const { bridge, batchOf, transactions } = await createPartitions();
 
       const all = await Promise.all(partitions.map((partition) => bridge.handle(batchOf(partition))));
 
@@ -234,24 +234,24 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
       expect((await texts()).sort()).toEqual(['0', '1', '2', '3']);
     });
 
-    test('suffers nothing from the poison of one of them', async () => {
-      const { bridge, log, batchOf } = await createCrowd();
-      const poison = { partition: 2, records: records([{ value: Buffer.from('?') }]) };
+    test('are applied even if one of them has a record that cannot be decoded', async () => {
+      const { bridge, log, batchOf } = await createPartitions();
+      const undecodable = { partition: 2, records: records([{ value: Buffer.from('?') }]) };
 
       const all = await Promise.all([
         ...[0, 1, 3].map((partition) => bridge.handle(batchOf(partition))),
-        bridge.handle(poison),
+        bridge.handle(undecodable),
       ]);
 
       expect(all).toEqual([2n, 2n, 2n, 1n]);
       expect((await texts()).sort()).toEqual(['0', '1', '3']);
-      expect(log.setAsideRecords).toHaveLength(1);
+      expect(log.deadLetters).toHaveLength(1);
     });
 
-    // PGlite has one connection: nobody else can hold anything.
+    // PGlite has one connection, so no other transaction can hold a lock.
     if (kind === 'PostgreSQL') {
-      test('does not wait for one that another bridge holds', async () => {
-        const { bridge, log, batchOf } = await createCrowd();
+      test('do not wait for a partition that another bridge has locked', async () => {
+        const { bridge, log, batchOf } = await createPartitions();
         let release = () => {};
         let holding = Promise.resolve();
         await new Promise<void>((hasIt) => {
@@ -276,8 +276,8 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     }
   });
 
-  test('users whom a restored database lacks are inserted from what events say of them', async () => {
-    const { bridge } = await createWorkbench();
+  test('users that a restored database lacks are inserted from the events', async () => {
+    const { bridge } = await createTestBridge();
     const joined: ChannelEvent = { ...base('ada'), type: 'MemberJoined', user: factsOf('ada'), revision: 0 };
 
     await bridge.handle({ partition: 0, records: records([opened(), joined]) });
@@ -287,8 +287,8 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     expect(channel).toEqual({ seq: 2, position: 2, member_count: 2 });
   });
 
-  test('an owner who leaves hands the room to the highest and longest standing, and the last to leave closes it', async () => {
-    const { bridge, outcomes } = await createWorkbench();
+  test('when the owner leaves, the member with the highest role and the longest membership becomes owner; when the last member leaves, the room closes', async () => {
+    const { bridge, outcomes } = await createTestBridge();
     const join = (who: 'ada' | 'bob'): ChannelEvent => ({
       ...base(who),
       type: 'MemberJoined',
@@ -317,8 +317,8 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     expect(closedAt).toBeInstanceOf(Date);
   });
 
-  test('an event that is repeated within a batch is applied once, as over two batches, with the same outcome', async () => {
-    const { bridge, outcomes } = await createWorkbench();
+  test('an event that is repeated, within a batch or over two, is applied once and keeps its outcome', async () => {
+    const { bridge, outcomes } = await createTestBridge();
     const rename = (name: string): ChannelEvent => ({
       ...base('owner'),
       type: 'ChannelUpdated',
@@ -326,7 +326,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
       visibility: null,
     });
     const [first, second] = [rename('A'), rename('B')];
-    const message = said('x');
+    const message = sent('x');
     const edit: ChannelEvent = {
       ...base('owner'),
       type: 'MessageEdited',

@@ -4,6 +4,7 @@ import { beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createEntryCache } from '../../client/src/urql/cache.ts';
 import { createParley } from '../../client/src/urql/client.ts';
+import { toFailure } from '../../client/src/urql/errors.ts';
 import { followMessages } from '../../client/src/urql/resume.ts';
 import { startApp } from '../support/app.ts';
 import { guest, type Person } from '../support/client.ts';
@@ -37,6 +38,12 @@ interface Page {
 const Match = gql<{ match: { channel: { id: string } | null } }, Record<string, never>>`
   mutation { match { id channel { id } } }
 `;
+const Me = gql<{ me: { name: string } | null }, Record<string, never>>`
+  query { me { id name } }
+`;
+const Join = gql<{ joinRoom: { id: string } | null }, { channelId: string }>`
+  mutation ($channelId: ID!) { joinRoom(channelId: $channelId) { id } }
+`;
 const Send = gql<{ send: { message: Entry } }, { input: { channelId: string; text: string; clientId: string } }>`
   mutation ($input: SendInput!) { send(input: $input) { message { id seq position text } } }
 `;
@@ -54,9 +61,33 @@ const Messages = gql<{ messages: Entry }, { channelId: string; after?: number | 
   }
 `;
 
-/** Somebody with the client that this project offers to others. */
+/** Creates a room of another person and returns its id. */
+async function createRoom(name: string): Promise<string> {
+  const owner = await guest(url, 'Grace');
+  const { createRoom } = await owner.ask('mutation ($name: String!) { createRoom(input: { name: $name }) { id } }', {
+    name,
+  });
+  return createRoom.id;
+}
+
+/** A session with a fixed token. `renewed` replaces the token when the server refuses it. */
+function fixedSession(initial: string, renewed = initial) {
+  let token = initial;
+  const refused: string[] = [];
+  return {
+    refused,
+    token: async () => token,
+    async renew(used: string) {
+      refused.push(used);
+      token = renewed;
+      return token;
+    },
+  };
+}
+
+/** Connects a person with the project's own client. */
 function join(at: string, { token }: Person) {
-  const session = { token: async () => token, renew: async () => token };
+  const session = fixedSession(token);
   const parley = createParley({ url: `${at}/graphql`, session, webSocketImpl: WebSocket });
   const cache = createEntryCache<Entry>();
   const received: Entry[] = [];
@@ -79,7 +110,7 @@ function join(at: string, { token }: Person) {
       const { data, error } = await parley.client
         .mutation(Send, { input: { channelId, text, clientId: text } })
         .toPromise();
-      if (!data) throw error ?? new Error('no answer');
+      if (!data) throw error ?? new Error('no result');
       return data.send.message;
     },
     follow: (channelId: string) =>
@@ -99,7 +130,7 @@ function join(at: string, { token }: Person) {
   };
 }
 
-test('two strangers on @urql/core talk, one loses the network in mid-conversation and resumes: nothing lost, nothing twice, one order', async () => {
+test('two clients on @urql/core talk, one loses the network and resumes: no message is lost or repeated, in one order', async () => {
   const ada = join(network.url, await guest(url, 'Ada'));
   const bob = join(url, await guest(url, 'Bob'));
   await ada.match();
@@ -173,4 +204,40 @@ test("urql's own subscription exchange over graphql-ws follows a match and its m
   await vi.waitFor(() => expect(texts.filter((text) => text !== '')).toEqual(['one', 'two', 'three']));
   unsubscribe();
   await sockets.dispose();
+});
+
+test('operations with a refused token run again with the renewed one, equal mutations too', async () => {
+  const { token } = await guest(url, 'Eve');
+  const channelId = await createRoom('Renewal');
+  const session = fixedSession('not a token', token);
+  const { client, dispose } = createParley({ url: `${url}/graphql`, session, webSocketImpl: WebSocket });
+  const results = await Promise.all([1, 2, 3].map(() => client.mutation(Join, { channelId }).toPromise()));
+  expect(results.map(({ data }) => data?.joinRoom?.id)).toEqual([channelId, channelId, channelId]);
+  expect(new Set(session.refused)).toEqual(new Set(['not a token']));
+  dispose();
+});
+
+test('an operation fails with UNAUTHENTICATED if the renewed token is refused too', async () => {
+  const channelId = await createRoom('Refusal');
+  const session = fixedSession('not a token', 'another one');
+  const { client, dispose } = createParley({ url: `${url}/graphql`, session, webSocketImpl: WebSocket });
+  const { error } = await client.mutation(Join, { channelId }).toPromise();
+  expect(toFailure(error)?.code).toBe('UNAUTHENTICATED');
+  expect(session.refused).toEqual(['not a token']);
+  dispose();
+});
+
+test('queries and sends with a `clientId` are retried until the network is back, other mutations are not', async () => {
+  const person = await guest(url, 'Finn');
+  const channelId = (await person.ask('mutation { createRoom(input: { name: "Retry" }) { id } }')).createRoom.id;
+  const finn = join(network.url, person);
+  network.cut();
+  const query = finn.client.query(Me, {}).toPromise();
+  const send = finn.say(channelId, 'after the outage');
+  const joined = await finn.client.mutation(Join, { channelId });
+  expect(toFailure(joined.error)?.code).toBe('NETWORK');
+  network.restore();
+  expect((await query).data?.me?.name).toBe('Finn');
+  expect((await send).text).toBe('after the outage');
+  finn.dispose();
 });

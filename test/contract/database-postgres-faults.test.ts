@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { paths } from '../../api/config.ts';
-import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { DatabaseUnavailableError, type SqlDatabase } from '../../api/infra/database/database.ts';
 import { createPostgresDatabase, type PostgresOptions } from '../../api/infra/database/postgres.ts';
 import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
 import { patienceMs } from '../support/patience.ts';
@@ -8,17 +8,17 @@ import { type PostgresService, startOwnPostgres } from '../support/services/post
 
 const unavailable = expect.any(DatabaseUnavailableError);
 
-const opened: Database[] = [];
+const opened: SqlDatabase[] = [];
 afterEach(async () => {
   for (const one of opened.splice(0)) await one.stop();
 });
 
-function opening(database: Database): Database {
+function opening(database: SqlDatabase): SqlDatabase {
   opened.push(database);
   return database;
 }
 
-function create(url: string, options: Partial<PostgresOptions> = {}): Promise<Database> {
+function create(url: string, options: Partial<PostgresOptions> = {}): Promise<SqlDatabase> {
   return createPostgresDatabase({
     url,
     pool: 5,

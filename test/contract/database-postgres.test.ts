@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { paths } from '../../api/config.ts';
-import { type Database, DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
+import { DatabaseUnavailableError, type SqlDatabase, type TextQuery } from '../../api/infra/database/database.ts';
 import { createPostgresDatabase, type PostgresOptions } from '../../api/infra/database/postgres.ts';
+import { statement } from '../../api/infra/database/statement.ts';
 import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
 import { patienceMs } from '../support/patience.ts';
 import { createSharedDatabase } from '../support/services/shared.ts';
@@ -12,17 +13,17 @@ import { describeDatabase } from './database.ts';
 const run = promisify(execFile);
 const unavailable = expect.any(DatabaseUnavailableError);
 
-const opened: Database[] = [];
+const opened: SqlDatabase[] = [];
 afterEach(async () => {
   for (const one of opened.splice(0)) await one.stop();
 });
 
-function opening(database: Database): Database {
+function opening(database: SqlDatabase): SqlDatabase {
   opened.push(database);
   return database;
 }
 
-function create(url: string, options: Partial<PostgresOptions> = {}): Promise<Database> {
+function create(url: string, options: Partial<PostgresOptions> = {}): Promise<SqlDatabase> {
   return createPostgresDatabase({
     url,
     pool: 5,
@@ -32,7 +33,7 @@ function create(url: string, options: Partial<PostgresOptions> = {}): Promise<Da
   });
 }
 
-async function open(options: Partial<PostgresOptions> = {}): Promise<Database> {
+async function open(options: Partial<PostgresOptions> = {}): Promise<SqlDatabase> {
   return opening(await create(await createSharedDatabase(), options));
 }
 
@@ -131,7 +132,7 @@ describe('transactions over PostgreSQL', () => {
     const database = await withRow(await open());
     await database.query(`INSERT INTO log_position VALUES ('other', 0, 0)`);
     const locked = [gate(), gate()] as const;
-    const take = (query: Query, log: string) => query('SELECT FROM log_position WHERE log = $1 FOR UPDATE', [log]);
+    const take = (query: TextQuery, log: string) => query('SELECT FROM log_position WHERE log = $1 FOR UPDATE', [log]);
     const results = await Promise.allSettled([
       database.transaction(async (query) => {
         await take(query, 'log');
@@ -164,11 +165,12 @@ describe('transactions over PostgreSQL', () => {
   test('can be retried after a migration changed the table of a prepared statement', async () => {
     const database = await open({ pool: 1 });
     await database.query('CREATE TABLE changing (id int)');
-    await database.query('SELECT * FROM changing');
+    const select = statement({ sql: 'SELECT * FROM changing' });
+    await database.query(select, {});
     await database.query('ALTER TABLE changing ADD COLUMN name text');
 
-    await expect(database.query('SELECT * FROM changing')).rejects.toEqual(unavailable);
-    expect(await database.query('SELECT * FROM changing')).toEqual([]);
+    await expect(database.query(select, {})).rejects.toEqual(unavailable);
+    expect(await database.query(select, {})).toEqual([]);
   });
 });
 
@@ -192,7 +194,7 @@ describe('migrations over PostgreSQL', () => {
 });
 
 /** Counts the connections of others in any state or in a given one. */
-async function count({ query }: Database, state: string | null = null): Promise<number | undefined> {
+async function count({ query }: SqlDatabase, state: string | null = null): Promise<number | undefined> {
   const counted = `SELECT count(*)::int AS n FROM ${others} AND ($1::text IS NULL OR state = $1)`;
   const [row] = await query<{ n: number }>(counted, [state]);
   return row?.n;

@@ -5,7 +5,7 @@ import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paths } from '../../api/config.ts';
-import type { Database, Query } from '../../api/infra/database/database.ts';
+import type { SqlDatabase, TextQuery } from '../../api/infra/database/database.ts';
 import { MigrationChangedError, type MigrationSession, migrate } from '../../api/infra/database/migrate.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { createPgliteThread } from '../../api/infra/database/pglite-thread.ts';
@@ -16,7 +16,7 @@ describeDatabase('in this process', () => createPgliteDatabase({ migrations: pat
 
 describe('PostgreSQL in a thread', () => {
   let directory: string;
-  let database: Database;
+  let database: SqlDatabase;
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'parley-thread-'));
@@ -99,7 +99,7 @@ describe('migrations', () => {
   let directory: string;
   const transaction = (work: (session: MigrationSession) => Promise<void>) =>
     client.transaction((tx) => {
-      const query = (async (sql, parameters = []) => (await tx.query(sql, [...parameters])).rows) as Query;
+      const query = (async (sql, parameters = []) => (await tx.query(sql, [...parameters])).rows) as TextQuery;
       return work({ execute: (script) => tx.exec(script), query });
     });
 

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Database, DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
+import { DatabaseUnavailableError, type SqlDatabase, type TextQuery } from '../../api/infra/database/database.ts';
 import { Prisma } from '../../prisma/generated/client.ts';
 
 /** Describes the behavior that every database shares, wherever PostgreSQL runs. */
-export function describeDatabase(name: string, create: () => Promise<Database>): void {
+export function describeDatabase(name: string, create: () => Promise<SqlDatabase>): void {
   describe(`the database ${name}`, () => {
-    let database: Database;
+    let database: SqlDatabase;
 
     beforeAll(async () => {
       database = await create();
@@ -84,7 +84,7 @@ export function describeDatabase(name: string, create: () => Promise<Database>):
     });
 
     test('rejects a statement of a transaction that has ended', async () => {
-      let kept: Query | undefined;
+      let kept: TextQuery | undefined;
       await database.transaction(async (query) => {
         kept = query;
       });
@@ -175,7 +175,7 @@ export function describeDatabase(name: string, create: () => Promise<Database>):
   });
 }
 
-async function insertUser(query: Database['query'], id: string): Promise<void> {
+async function insertUser(query: TextQuery, id: string): Promise<void> {
   await query(`INSERT INTO users (id, name, created_at) VALUES ($1, 'name', now())`, [id]);
 }
 

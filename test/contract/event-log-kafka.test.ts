@@ -127,7 +127,7 @@ describe('the event log over Kafka', () => {
     const database = createLogDatabase();
     const handler = database.handler(async ({ partition, records }) => {
       for (const poison of records.filter(({ value }) => value.length === 0)) {
-        await log.setAside(partition, { ...poison, headers: { 'parley-wire': '1' } }, 'it says nothing');
+        await log.deadLetter(partition, { ...poison, headers: { 'parley-wire': '1' } }, 'it says nothing');
       }
     });
     opening(await log.consume(handler));
@@ -147,7 +147,7 @@ describe('the event log over Kafka', () => {
   test('sets aside a record of the maximum size', async () => {
     const log = openLog();
     const large = { ...record('k', 'x'.repeat(1_048_000)), offset: 7n };
-    await expect(log.setAside(0, large, 'r'.repeat(100_000))).resolves.toBeUndefined();
+    await expect(log.deadLetter(0, large, 'r'.repeat(100_000))).resolves.toBeUndefined();
   });
 
   test('delivers nothing from a log that begins above the requested offset, and asks again', async () => {

@@ -82,3 +82,18 @@ test('a log in memory keeps a limited number of handled records, and continues p
   expect(offsets).toEqual(Array.from({ length: 100 }, (_, n) => n));
   await log.stop();
 });
+
+test('in memory, a consumer that stops while its partition is being assigned does stop', async () => {
+  const log = createMemoryEventLog(options);
+  let assign = (_offset: bigint) => {};
+  const assigned = new Promise<bigint>((resolve) => {
+    assign = resolve;
+  });
+  const consumption = await log.consume({ assigned: () => assigned, handle: async (batch) => nextOf(batch) });
+
+  const stopped = consumption.stop();
+  assign(0n);
+
+  await stopped;
+  await log.stop();
+});

@@ -175,7 +175,7 @@ describe('state over Redis', () => {
 
     expect(await state.tickets.find(ada.userId)).toBeNull();
     expect(await state.tickets.leave(ada.userId)).toBeNull();
-    await state.tickets.settle([ada.id]);
+    await state.tickets.acknowledge([ada.id]);
     expect(await state.presence.online(['ada'])).toEqual(new Set());
     expect(await state.presence.away(['ada'])).toEqual(new Map([['ada', 0]]));
     expect(await state.presence.end('one', 'ada')).toBe(true);
@@ -250,7 +250,10 @@ const operation = fc.oneof(
   { weight: 6, arbitrary: fc.record({ name: fc.constant('enter'), ticket: anyTicket }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('find'), user }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('leave'), user }) },
-  { weight: 2, arbitrary: fc.record({ name: fc.constant('settle'), tickets: fc.array(anyTicket, { maxLength: 4 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ name: fc.constant('acknowledge'), tickets: fc.array(anyTicket, { maxLength: 4 }) }),
+  },
   { weight: 3, arbitrary: fc.record({ name: fc.constant('advance'), ms: fc.constantFrom(1, 150, 300, 700, 5_000) }) },
   { weight: 2, arbitrary: fc.record({ name: fc.constant('renew'), node, users: fc.uniqueArray(user) }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('end'), node, user }) },
@@ -267,8 +270,8 @@ async function perform({ tickets, presence }: State, one: Exclude<Operation, { n
       return tickets.find(one.user);
     case 'leave':
       return tickets.leave(one.user);
-    case 'settle':
-      return tickets.settle(one.tickets.map(({ id }) => id));
+    case 'acknowledge':
+      return tickets.acknowledge(one.tickets.map(({ id }) => id));
     case 'renew': {
       const { online, offline } = await presence.renew(one.node, one.users, 1_000);
       return { online, offline: offline.toSorted() };
@@ -289,7 +292,7 @@ async function expectUnavailable({ tickets, presence, limits, ready }: State): P
     () => tickets.enter(ticket(), times),
     () => tickets.find('ada'),
     () => tickets.leave('ada'),
-    () => tickets.settle(['a']),
+    () => tickets.acknowledge(['a']),
     () => presence.renew('one', ['ada'], 1_000),
     () => presence.end('one', 'ada'),
     () => presence.online(['ada']),

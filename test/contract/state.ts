@@ -24,7 +24,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
 
     const enter = (one: Ticket) => under.state.tickets.enter(one, times);
 
-    test('pairs a new ticket with the one that has waited longest, and returns the pair to both until it is settled', async () => {
+    test('pairs a new ticket with the one that has waited longest, and returns the pair to both until it is acknowledged', async () => {
       const [ada, bob, carol] = [ticket(), ticket(), ticket()];
       expect(await enter(ada)).toMatchObject({ status: 'waiting', ticket: ada });
 
@@ -33,7 +33,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ada)).toEqual({ status: 'paired', ticket: ada, partner: bob });
       expect(await under.state.tickets.find(ada.userId)).toMatchObject({ status: 'paired' });
       expect(await enter(carol)).toMatchObject({ status: 'waiting' });
-      await under.state.tickets.settle([ada.id, bob.id]);
+      await under.state.tickets.acknowledge([ada.id, bob.id]);
       expect(await under.state.tickets.find(ada.userId)).toBeNull();
       expect(await enter(ticket({ userId: ada.userId }))).toMatchObject({ status: 'paired', partner: carol });
     });
@@ -48,7 +48,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       await enter(newer);
       expect(await enter(partner)).toEqual({ status: 'paired', ticket: partner, partner: newer });
 
-      await under.state.tickets.settle([ada.id, bob.id]);
+      await under.state.tickets.acknowledge([ada.id, bob.id]);
 
       expect(await enter(newer)).toEqual({ status: 'paired', ticket: newer, partner });
     });

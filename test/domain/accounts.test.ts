@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Accounts, NameKey } from '../../api/domain/accounts.ts';
+import type { Accounts } from '../../api/domain/accounts.ts';
 import type { Viewer } from '../../api/domain/auth.ts';
 import type { PageRequest } from '../../api/domain/pages.ts';
 import type { SignedIn } from '../../api/domain/sessions.ts';
+import type { NameKey } from '../../api/domain/user-reads.ts';
 import { ConflictError, NotFoundError, RateLimitedError, UnauthenticatedError } from '../../api/errors.ts';
 import {
   type AccountsWorld,
@@ -30,8 +31,8 @@ beforeEach(async () => {
 });
 afterAll(() => world.stop());
 
-describe('who registers', () => {
-  it('is a user with a password and one session', async () => {
+describe('registering', () => {
+  it('creates a user with a password and one session', async () => {
     const email = someEmail();
     const signedIn = await register({ email, name: 'Ada', device: 'phone' });
     const viewer = await viewerOf(signedIn);
@@ -42,19 +43,19 @@ describe('who registers', () => {
     expect((await login({ email })).userId).toBe(signedIn.userId);
   });
 
-  it('leaves nothing of the password but a slow hash', async () => {
+  it('stores only a slow hash of the password', async () => {
     const { userId } = await register({ password: 'a very special one' });
     expect((await accounts.byId(userId)).passwordHash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     expect(await world.dump()).not.toContain('a very special one');
   });
 
-  it('is kept with a trimmed name in its canonical form and an address in lower case', async () => {
+  it('stores the name trimmed and in its canonical form, and the address in lower case', async () => {
     const email = someEmail();
     const { userId } = await register({ email: `  ${email.toUpperCase()} `, name: ' Zoe\u0308 \n  Q. ' });
     expect(await accounts.byId(userId)).toMatchObject({ email, name: 'Zo\u00eb Q.' });
   });
 
-  it('as a guest stays the same user, in the same session, with all others of the guest', async () => {
+  it('as a guest keeps the user, the present session and all other sessions', async () => {
     const { signedIn, viewer } = await guest('Guest');
     const elsewhere = await world.sessions.begin({ id: viewer.userId, passwordHash: null }, 'laptop');
     const before = await accounts.byId(viewer.userId);
@@ -80,7 +81,7 @@ describe('who registers', () => {
     expect((await login({ email })).userId).toBe(viewer.userId);
   });
 
-  it('as a guest whose address is taken stays a guest', async () => {
+  it('as a guest with a taken address leaves the guest a guest', async () => {
     const { email } = await world.registered();
     const { viewer } = await guest('Guest');
     await expect(register({ email }, viewer)).rejects.toThrow(ConflictError);
@@ -88,7 +89,7 @@ describe('who registers', () => {
     expect(await isRefused(world.auth, (await register({}, viewer)).token)).toBe(false);
   });
 
-  it('while signed in as a user is another one, and leaves that one alone', async () => {
+  it('while signed in creates another user and leaves the first one unchanged', async () => {
     const { viewer, email } = await world.registered('Ada');
     const other = await register({ name: 'Ben' }, viewer);
     expect(other.userId).not.toBe(viewer.userId);
@@ -96,21 +97,21 @@ describe('who registers', () => {
     expect(await accounts.byId(viewer.userId)).toMatchObject({ name: 'Ada', email });
   });
 
-  it('cannot take an address that somebody signs in with, however it is written', async () => {
+  it('refuses the address of another user with a password, in any spelling', async () => {
     const { email } = await world.registered();
     for (const written of [email, email.toUpperCase(), `  ${email}\n`])
       await expect(register({ email: written })).rejects.toThrow(ConflictError);
     expect(await world.database.prisma.user.count({ where: { email } })).toBe(1);
   });
 
-  it("may take an address that is a guest's, who gave it for the picture only", async () => {
+  it('accepts the address of a guest, which only serves for the picture', async () => {
     const email = someEmail();
     await accounts.guest({ name: 'Guest', email, device: null }, someOrigin());
     const { userId } = await register({ email });
     expect((await login({ email })).userId).toBe(userId);
   });
 
-  it('with one address many times at once is one user', async () => {
+  it('many times at once with one address creates one user', async () => {
     const email = someEmail();
     const results = await Promise.allSettled(Array.from({ length: 6 }, () => register({ email })));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -118,7 +119,7 @@ describe('who registers', () => {
     expect(await world.database.prisma.user.count({ where: { email } })).toBe(1);
   });
 
-  it('as two guests with one address at once is one of them', async () => {
+  it('as two guests at once with one address succeeds for one of them', async () => {
     const email = someEmail();
     const guests = [(await guest()).viewer, (await guest()).viewer];
     const results = await Promise.allSettled(guests.map((viewer) => register({ email }, viewer)));
@@ -128,11 +129,11 @@ describe('who registers', () => {
     expect(hashes.filter(({ passwordHash }) => passwordHash !== null)).toHaveLength(1);
   });
 
-  it('is told everything that is wrong, all at once', async () => {
+  it('reports every problem at once', async () => {
     expect(await problemsOf(register({ email: 'ada', password: 'short', name: ' ' }))).toEqual([
-      { path: 'input.email', message: 'is not an e-mail address' },
-      { path: 'input.password', message: 'takes at least 8 characters' },
-      { path: 'input.name', message: 'takes 1 to 50 characters' },
+      { path: 'input.email', message: 'must be an e-mail address' },
+      { path: 'input.password', message: 'must be at least 8 characters' },
+      { path: 'input.name', message: 'must be 1 to 50 characters' },
     ]);
   });
 });
@@ -144,20 +145,20 @@ describe('a name', () => {
     ['is too long', 'x'.repeat(51)],
     ['has too many characters of several code points', family.repeat(51)],
     ['is short, but endless above and below', `x${'\u0301'.repeat(1_000)}`],
-  ])('that %s is refused for its length', async (_, name) => {
-    await expectNameProblem(name, 'takes 1 to 50 characters');
+  ])('that %s is refused because of its length', async (_, name) => {
+    await expectNameProblem(name, 'must be 1 to 50 characters');
   });
 
   it.each([
     ['a control character', 'Ada\u0007'],
     ['a NUL character', 'A\0da'],
-    ['what turns the direction of the text after it', 'Ada\u202e'],
-    ['what isolates the text after it', '\u2067Ada'],
+    ['a character that changes the direction of the text', 'Ada\u202e'],
+    ['a character that isolates the text after it', '\u2067Ada'],
   ])('with %s is refused', async (_, name) => {
-    await expectNameProblem(name, 'contains a character that cannot be shown: leave it out');
+    await expectNameProblem(name, 'must not contain characters that cannot be shown');
   });
 
-  it('with half of a character is refused', async () => {
+  it('with half of a surrogate pair is refused', async () => {
     await expectNameProblem('Ada \ud83d', expect.stringContaining('half of a surrogate pair'));
   });
 
@@ -170,7 +171,7 @@ describe('a name', () => {
   );
 });
 
-describe('an address', () => {
+describe('an e-mail address', () => {
   it.each([
     '',
     'ada',
@@ -186,8 +187,8 @@ describe('an address', () => {
     'ada\u202e@example.org',
     'ada\ud83d@example.org',
     `${'a'.repeat(243)}@example.org`,
-  ])('is not %j', async (email) => {
-    const problem = { path: 'input.email', message: 'is not an e-mail address' };
+  ])('cannot be %j', async (email) => {
+    const problem = { path: 'input.email', message: 'must be an e-mail address' };
     expect(await problemsOf(register({ email }))).toEqual([problem]);
     expect(await problemsOf(accounts.guest({ name: 'Ada', email, device: null }, someOrigin()))).toEqual([problem]);
   });
@@ -202,10 +203,10 @@ describe('an address', () => {
 
 describe('a password', () => {
   it.each([
-    ['too short', '1234567', 'takes at least 8 characters'],
-    ['too short, although its code units are many', '😀'.repeat(7), 'takes at least 8 characters'],
-    ['too long', 'x'.repeat(257), 'takes at most 256 bytes'],
-    ['too long in bytes', 'é'.repeat(129), 'takes at most 256 bytes'],
+    ['too short', '1234567', 'must be at least 8 characters'],
+    ['too short, although its code units are many', '😀'.repeat(7), 'must be at least 8 characters'],
+    ['too long', 'x'.repeat(257), 'must be at most 256 bytes'],
+    ['too long in bytes', 'é'.repeat(129), 'must be at most 256 bytes'],
   ])('is refused when it is %s', async (_, given, message) => {
     expect(await problemsOf(register({ password: given }))).toEqual([{ path: 'input.password', message }]);
     const { viewer } = await world.registered();
@@ -223,8 +224,8 @@ describe('a password', () => {
   );
 });
 
-describe('who logs in', () => {
-  it('has a session on each device, with the address in any case', async () => {
+describe('logging in', () => {
+  it('begins a session on each device, with the address in any case', async () => {
     const { email, viewer } = await world.registered();
     const laptop = await login({ email: ` ${email.toUpperCase()} `, device: 'laptop' });
     expect(laptop.userId).toBe(viewer.userId);
@@ -232,7 +233,7 @@ describe('who logs in', () => {
     expect(devices.sort()).toEqual(['laptop', 'phone']);
   });
 
-  it('is refused in the same words, whatever is wrong', async () => {
+  it('fails with the same message for a wrong address and a wrong password', async () => {
     const { email } = await world.registered();
     const guestEmail = someEmail();
     await accounts.guest({ name: 'Guest', email: guestEmail, device: null }, someOrigin());
@@ -248,7 +249,7 @@ describe('who logs in', () => {
     await expect(login({ email: `\0${email}` })).rejects.toThrow(wrong);
   });
 
-  it('begins no session by failing', async () => {
+  it('begins no session when it fails', async () => {
     const { email, viewer } = await world.registered();
     await login({ email, password: 'wrong horse' }).catch(() => {});
     expect(await accounts.sessions(viewer)).toHaveLength(1);
@@ -256,23 +257,23 @@ describe('who logs in', () => {
 });
 
 describe('a guest', () => {
-  it('is a user without a password, and with a session', async () => {
+  it('is a user without a password, with a session', async () => {
     const { viewer } = await guest(' Ada  L. ');
     expect(await accounts.byId(viewer.userId)).toMatchObject({ name: 'Ada L.', email: null, passwordHash: null });
     expect(await accounts.sessions(viewer)).toMatchObject([{ id: viewer.sessionId }]);
   });
 
-  it('may give the address of anybody, for the picture', async () => {
+  it('may give the address of another user, for the picture', async () => {
     const { email } = await world.registered();
     const written = email.toUpperCase();
     const { userId } = await accounts.guest({ name: 'Guest', email: written, device: null }, someOrigin());
     expect(await accounts.byId(userId)).toMatchObject({ email, passwordHash: null });
   });
 
-  it('is told everything that is wrong, all at once', async () => {
+  it('gets every problem reported at once', async () => {
     expect(await problemsOf(accounts.guest({ name: '', email: '', device: null }, someOrigin()))).toEqual([
-      { path: 'input.name', message: 'takes 1 to 50 characters' },
-      { path: 'input.email', message: 'is not an e-mail address' },
+      { path: 'input.name', message: 'must be 1 to 50 characters' },
+      { path: 'input.email', message: 'must be an e-mail address' },
     ]);
   });
 });
@@ -303,12 +304,12 @@ describe('a device', () => {
       `Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) ${webKit} Version/26.0 Mobile/15E148 Safari/604.1`,
       'Safari on iPhone',
     ],
-  ])('that calls itself %j, by an agent %j, is called %j', async (device, userAgent, called) => {
+  ])('that calls itself %j, with the user agent %j, is named %j', async (device, userAgent, called) => {
     const signedIn = await accounts.guest({ name: 'Ada', email: null, device }, { ...someOrigin(), userAgent });
     expect(await accounts.sessions(await viewerOf(signedIn))).toMatchObject([{ device: called }]);
   });
 
-  it('is never called by half of a character', async () => {
+  it('is never named by half of a surrogate pair', async () => {
     const device = `${'x'.repeat(99)}😀`;
     const signedIn = await accounts.guest({ name: 'Ada', email: null, device }, someOrigin());
     const [session] = await accounts.sessions(await viewerOf(signedIn));
@@ -317,7 +318,7 @@ describe('a device', () => {
 });
 
 describe('a profile', () => {
-  it('gets another name, by which the next operation knows its viewer', async () => {
+  it('takes a new name, which the next operation of the viewer sees', async () => {
     const { viewer, signedIn } = await world.registered('Ada');
     expect(await accounts.updateProfile(viewer, { name: '  Countess ', avatarId: null })).toMatchObject({
       name: 'Countess',
@@ -326,20 +327,20 @@ describe('a profile', () => {
     expect((await accounts.byId(viewer.userId)).name).toBe('Countess');
   });
 
-  it('stays when nothing is to change', async () => {
+  it('stays the same when no change is given', async () => {
     const { viewer } = await world.registered('Ada');
     expect(await accounts.updateProfile(viewer, { name: null, avatarId: null })).toMatchObject({ name: 'Ada' });
   });
 
-  it("is nobody else's", async () => {
+  it('of other users stays the same', async () => {
     const [ada, ben] = [await world.registered('Ada'), await world.registered('Ben')];
     await accounts.updateProfile(ada.viewer, { name: 'Countess', avatarId: null });
     expect((await accounts.byId(ben.viewer.userId)).name).toBe('Ben');
   });
 });
 
-describe('another password', () => {
-  it('signs in from now on, in the place of the former', async () => {
+describe('a new password', () => {
+  it('replaces the former one for signing in', async () => {
     const { viewer, email } = await world.registered();
     await accounts.changePassword(viewer, password, 'battery staple');
     await expect(login({ email })).rejects.toThrow(UnauthenticatedError);
@@ -367,23 +368,23 @@ describe('another password', () => {
     expect((await accounts.refresh(renewed.refreshToken)).userId).toBe(viewer.userId);
   });
 
-  it('is refused without the present one, and ends nothing', async () => {
+  it('is refused without the present one, and ends no session', async () => {
     const { viewer, email } = await world.registered();
     const other = await login({ email });
-    const problem = { path: 'current', message: 'is not your present password' };
+    const problem = { path: 'current', message: 'must be your present password' };
     expect(await problemsOf(accounts.changePassword(viewer, 'wrong horse', 'battery staple'))).toEqual([problem]);
     expect(await isRefused(world.auth, other.token)).toBe(false);
     expect((await login({ email })).userId).toBe(viewer.userId);
   });
 
-  it('is refused to a guest, who has none', async () => {
+  it('is refused to a guest, because guests have no password', async () => {
     const { viewer } = await guest();
-    const problem = { path: 'current', message: 'is not your present password' };
+    const problem = { path: 'current', message: 'must be your present password' };
     expect(await problemsOf(accounts.changePassword(viewer, '', 'battery staple'))).toEqual([problem]);
     expect((await accounts.byId(viewer.userId)).passwordHash).toBeNull();
   });
 
-  it('set on two devices at once is one of them, and the other device is signed out', async () => {
+  it('set on two devices at once is the one from one device, and the other device is signed out', async () => {
     const { viewer, email } = await world.registered();
     const other = await viewerOf(await login({ email }));
     const results = await Promise.allSettled([
@@ -398,7 +399,7 @@ describe('another password', () => {
     });
   });
 
-  it('leaves no session to who logs in with the former one meanwhile', async () => {
+  it('leaves no session to a login that uses the former one meanwhile', async () => {
     const { viewer, email } = await world.registered();
     const logins = Array.from({ length: 5 }, () => login({ email }));
     const [, ...results] = await Promise.allSettled([
@@ -423,14 +424,14 @@ describe('a search for users', () => {
 
   beforeEach(() => world.database.empty());
 
-  it('finds those whose name begins so, in any case, by name', async () => {
+  it('finds users by the beginning of their name, in any case, in order of name', async () => {
     await users('bob', 'Adam', 'ada', 'ADELE', 'Mad Ada');
     expect(await namesOf('aD')).toEqual(['ada', 'Adam', 'ADELE']);
     expect(await namesOf('ada')).toEqual(['ada', 'Adam']);
     expect(await namesOf('x')).toEqual([]);
   });
 
-  it('finds everybody when nothing is given', async () => {
+  it('finds all users with an empty prefix', async () => {
     await users('Ben', 'Ada');
     for (const nothing of ['', ' ', '\0']) expect(await namesOf(nothing)).toEqual(['Ada', 'Ben']);
   });
@@ -443,7 +444,7 @@ describe('a search for users', () => {
     expect(await namesOf('علي')).toEqual(['علياء']);
   });
 
-  it('takes wildcards and quotes as they are', async () => {
+  it('takes wildcards and quotes literally', async () => {
     await users('100%', '100 percent', 'a_b', 'axb', 'back\\slash', "o'brien");
     expect(await namesOf('100%')).toEqual(['100%']);
     expect(await namesOf('%')).toEqual([]);
@@ -453,7 +454,7 @@ describe('a search for users', () => {
     expect(await namesOf('\ud83d')).toEqual([]);
   });
 
-  it('gives every one once, page by page in both directions, also those of one name', async () => {
+  it('returns every user once, page by page in both directions, also users with the same name', async () => {
     await users('Ada', 'ada', 'ADA', 'Ada', 'Adele', 'Adam', 'Adrian');
     const all = (await search('a')).items;
     expect(all).toHaveLength(7);
@@ -474,7 +475,7 @@ describe('a search for users', () => {
     expect(backward).toEqual(all);
   });
 
-  it('between two of them gives those between', async () => {
+  it('between two cursors returns the users in between', async () => {
     await users('Ada', 'Adam', 'Adele', 'Adrian');
     const [first, , , last] = (await search('a')).items;
     expect((await search('a', { after: first ?? null, before: last ?? null })).names).toEqual(['Adam', 'Adele']);
@@ -482,22 +483,22 @@ describe('a search for users', () => {
 });
 
 describe('users by their ids', () => {
-  it('are those that are there', async () => {
+  it('include only users that exist', async () => {
     const [ada, ben] = [await world.user({ name: 'Ada' }), await world.user({ name: 'Ben' })];
     const found = await accounts.byIds([ben.id, randomUUID(), ada.id, ada.id]);
     expect(found.map(({ name }) => name).sort()).toEqual(['Ada', 'Ben']);
     await expect(accounts.byId(randomUUID())).rejects.toThrow(NotFoundError);
   });
 
-  it('are told of in events by id, name and time alone', async () => {
+  it('appear in events with id, name and time only', async () => {
     const ada = await world.user({ name: 'Ada', email: someEmail(), passwordHash: 'hash' });
     expect(await accounts.facts(ada.id)).toEqual({ id: ada.id, name: 'Ada', createdAt: ada.createdAt.toISOString() });
     expect(await accounts.facts(randomUUID())).toBeNull();
   });
 });
 
-describe('rates', () => {
-  it('let an address be tried ten times a minute from one place, the right password or not', async () => {
+describe('rate limits', () => {
+  it('allow ten logins a minute for one account from one IP address, successful or not', async () => {
     const { email } = await world.registered();
     const origin = someOrigin();
     const again = (given: Partial<Given> = {}) => login({ email, ...given }, origin);
@@ -515,7 +516,7 @@ describe('rates', () => {
     await expect(again({ email: someEmail() })).rejects.toThrow(UnauthenticatedError);
   });
 
-  it('let one place try a hundred logins a minute, whichever the address', async () => {
+  it('allow a hundred logins a minute from one IP address, for all accounts', async () => {
     const origin = someOrigin();
     const tries = Array.from({ length: 101 }, () => login({ email: someEmail() }, origin).catch((error) => error));
     const refusals = await Promise.all(tries);
@@ -523,7 +524,7 @@ describe('rates', () => {
     expect(refusals.filter((error) => error instanceof UnauthenticatedError)).toHaveLength(100);
   });
 
-  it('let 120 newcomers a minute come from one place, guests and users together', async () => {
+  it('allow 120 new guests and users a minute from one IP address', async () => {
     const origin = someOrigin();
     await register({}, null, origin);
     const come = () => accounts.guest({ name: 'Ada', email: null, device: null }, origin);
@@ -533,13 +534,13 @@ describe('rates', () => {
     await register({});
   });
 
-  it('do not count what is refused for bad input', async () => {
+  it('do not count calls that are refused for bad input', async () => {
     const origin = someOrigin();
     for (const _ of Array(130)) await problemsOf(accounts.guest({ name: '', email: null, device: null }, origin));
     await accounts.guest({ name: 'Ada', email: null, device: null }, origin);
   });
 
-  it("let a user's present password be tried ten times a minute", async () => {
+  it('allow ten password changes a minute', async () => {
     const { viewer } = await world.registered();
     const change = (current: string) => accounts.changePassword(viewer, current, 'battery staple');
     for (const _ of Array(10)) await problemsOf(change('wrong horse'));
@@ -553,7 +554,7 @@ describe('rates', () => {
       expect((await world.unlimited.login({ email, password, device: null }, origin)).userId).toBe(viewer.userId);
   });
 
-  it('let everybody in while state is away, which is logged', async () => {
+  it('let every call pass while state is away, and log that', async () => {
     world.state.isAway = true;
     const { email } = await world.registered();
     const origin = someOrigin();
@@ -587,7 +588,7 @@ async function guest(name = 'Guest') {
 
 const users = (...names: string[]) => Promise.all(names.map((name) => world.user({ name })));
 
-/** Expects that a name is refused, with that message, wherever one is given. */
+/** Expects that every call that takes a name refuses this one, with that message. */
 async function expectNameProblem(name: string, message: unknown): Promise<void> {
   const problem = { path: 'input.name', message };
   expect(await problemsOf(register({ name }))).toEqual([problem]);

@@ -36,7 +36,7 @@ afterEach(() => {
 afterAll(() => world.stop());
 
 describe('a token', () => {
-  it('stands for its user and session until it ends', async () => {
+  it('authenticates its user and session until it expires', async () => {
     expect(viewer).toEqual({
       userId: user.id,
       sessionId: expect.any(String),
@@ -49,15 +49,15 @@ describe('a token', () => {
     expect(lasts).toBeLessThanOrEqual(ttlSeconds * 1_000);
   });
 
-  it('is taken when a test forges it rightly, so that what follows is refused for its one fault', async () => {
+  it('is accepted if a test forges it correctly, so that each forgery below is refused for its one fault', async () => {
     expect(await auth.authenticate(await forge(claims()))).toMatchObject({ userId: user.id });
   });
 
-  it('of another key is refused', async () => {
+  it('signed with another key is refused', async () => {
     await expectInvalid(forge(claims(), { key: `${secret}!` }));
   });
 
-  it('that is signed in another way is refused, be the key the same', async () => {
+  it('signed with another algorithm is refused, even with the same key', async () => {
     await expectInvalid(forge(claims(), { algorithm: 'HS512' }));
   });
 
@@ -71,7 +71,7 @@ describe('a token', () => {
     await expectInvalid(`${header}.${encode(claimed)}.${signature}`);
   });
 
-  it('that has expired is refused, and says so', async () => {
+  it('that has expired is refused with a message that says so', async () => {
     const seconds = Math.floor(Date.now() / 1_000);
     const expired = await forge({ ...claims(), exp: seconds - 1 });
     await expect(auth.authenticate(expired)).rejects.toThrow(
@@ -79,7 +79,7 @@ describe('a token', () => {
     );
   });
 
-  it('that has expired and is of another key is not called expired', async () => {
+  it('that has expired and is signed with another key is called invalid, not expired', async () => {
     await expectInvalid(forge({ ...claims(), exp: 1 }, { key: `${secret}!` }));
   });
 
@@ -95,7 +95,7 @@ describe('a token', () => {
   });
 
   it.each(['', 'token', '..', 'a.b.c', '\0', 'é.é.é', 'x'.repeat(100_000)])(
-    'that is none is refused (%#)',
+    'that is malformed is refused (%#)',
     async (text) => {
       await expectInvalid(text);
     },
@@ -106,11 +106,11 @@ describe('a token', () => {
     expect(await isRefused(auth, await forge({ ...claims(), sub: other.id }))).toBe(true);
   });
 
-  it('of a session that is not there is refused', async () => {
+  it('of a session that does not exist is refused', async () => {
     expect(await isRefused(auth, await forge({ ...claims(), sid: randomUUID() }))).toBe(true);
   });
 
-  it('carries nothing of its user but the id', async () => {
+  it('contains nothing about its user but the id', async () => {
     const [, payload = ''] = signedIn.token.split('.');
     const said = JSON.parse(Buffer.from(payload, 'base64url').toString());
     expect(Object.keys(said).sort()).toEqual(['aud', 'exp', 'iat', 'iss', 'sid', 'sub']);
@@ -118,7 +118,7 @@ describe('a token', () => {
 });
 
 describe('a revocation', () => {
-  it('is heard on every node, by whoever watches and by every token', async () => {
+  it('reaches every node: watchers are called and tokens are refused', async () => {
     const other = await world.node();
     await other.authenticate(signedIn.token);
     const heard = watchAll([auth, other]);
@@ -131,15 +131,15 @@ describe('a revocation', () => {
     expect(await other.expiryOf(viewer.sessionId)).toBe(0);
   });
 
-  it('is heard once, however often it is told', async () => {
+  it('calls a watcher once, however often it is published', async () => {
     world.network.fate = 'double';
     const [listener] = watchAll([auth]);
     await world.sessions.end(viewer, viewer.sessionId);
-    await auth.tellRevoked([viewer.sessionId]);
+    await auth.publishRevocation([viewer.sessionId]);
     expect(listener).toHaveBeenCalledOnce();
   });
 
-  it('is heard by every watcher of the session, and by none who stopped watching or watches another', async () => {
+  it('calls every watcher of the session, but none that stopped watching or watches another', async () => {
     const other = await auth.authenticate((await world.sessions.begin(user, 'laptop')).token);
     const listeners = [vi.fn(), vi.fn()];
     for (const listener of listeners) auth.watch(viewer.sessionId, listener);
@@ -156,13 +156,13 @@ describe('a revocation', () => {
     expect(onOther).not.toHaveBeenCalled();
   });
 
-  it('whose signal was lost is refused where it was made, at once', async () => {
+  it('takes effect at once on the node that made it, even if its signal is lost', async () => {
     world.network.fate = 'lose';
     await world.sessions.end(viewer, viewer.sessionId);
     expect(await isRefused(auth, signedIn.token)).toBe(true);
   });
 
-  it('whose signal was lost is found by the look-up round of the other node', async () => {
+  it('whose signal was lost is found by the next check of the other node', async () => {
     const other = await createTimedNode();
     await other.authenticate(signedIn.token);
     const [listener] = watchAll([other]);
@@ -175,7 +175,7 @@ describe('a revocation', () => {
     expect(await isRefused(other, signedIn.token)).toBe(true);
   });
 
-  it('from before a watch began, and of a session that was deleted, is found by the round too', async () => {
+  it('from before the watch began, or by deleting the session, is found by the next check', async () => {
     const other = await createTimedNode();
     const deleted = await other.authenticate((await world.sessions.begin(user, 'laptop')).token);
     const lasting = await other.authenticate((await world.sessions.begin(user, 'tablet')).token);
@@ -192,7 +192,7 @@ describe('a revocation', () => {
     expect(onLasting).not.toHaveBeenCalled();
   });
 
-  it('is found by the round after one that failed', async () => {
+  it('is found by the check after one that failed', async () => {
     let failures = 0;
     const query: Query = (sql, parameters) =>
       failures++ === 0 ? Promise.reject(new Error('the database is away')) : world.database.query(sql, parameters);
@@ -209,10 +209,10 @@ describe('a revocation', () => {
     await vi.waitFor(() => expect(listener).toHaveBeenCalledOnce());
   });
 
-  it('that was missed is looked up as soon as signals come again', async () => {
-    let reconnect = () => {};
+  it('that was missed is found as soon as pubsub reconnects', async () => {
+    const reconnectListeners: (() => void)[] = [];
     const onReconnected: PubSub['onReconnected'] = (listener) => {
-      reconnect = listener;
+      reconnectListeners.push(listener);
       return () => {};
     };
     const other = await world.node({ pubsub: { ...world.pubsub, onReconnected } });
@@ -221,12 +221,12 @@ describe('a revocation', () => {
     world.network.fate = 'lose';
     await world.sessions.end(viewer, viewer.sessionId);
 
-    reconnect();
+    for (const listener of reconnectListeners) listener();
     expect(await isRefused(other, signedIn.token)).toBe(true);
     await vi.waitFor(() => expect(listener).toHaveBeenCalledOnce());
   });
 
-  it('that nobody was told of is found within seconds, by whoever comes with a token', async () => {
+  it('that no signal announced takes effect on tokens within seconds', async () => {
     const other = await world.node();
     await other.authenticate(signedIn.token);
     world.network.fate = 'lose';
@@ -237,7 +237,7 @@ describe('a revocation', () => {
     await vi.waitFor(async () => expect(await isRefused(other, signedIn.token)).toBe(true));
   });
 
-  it('that nobody was told of reaches who watches, once the session is looked up for anything', async () => {
+  it('that no signal announced reaches watchers once the session is read for another reason', async () => {
     const other = await world.node();
     const [listener] = watchAll([other]);
     world.network.fate = 'lose';
@@ -246,19 +246,19 @@ describe('a revocation', () => {
     expect(listener).toHaveBeenCalledOnce();
   });
 
-  it('holds although it could not be told, which is logged', async () => {
+  it('takes effect even if its signal cannot be published, which is logged', async () => {
     const publish = () => Promise.reject(new Error('signals are away'));
     const other = await world.node({ pubsub: { ...world.pubsub, publish } });
     await other.authenticate(signedIn.token);
     await world.database.prisma.session.update({ where: { id: viewer.sessionId }, data: { revokedAt: new Date() } });
 
-    await other.tellRevoked([viewer.sessionId]);
+    await other.publishRevocation([viewer.sessionId]);
 
     expect(await isRefused(other, signedIn.token)).toBe(true);
     expect(world.logger.lines).toMatchObject([{ level: 'warn', facts: { error: new Error('signals are away') } }]);
   });
 
-  it('during a look-up is not hidden by what the look-up had read before', async () => {
+  it('during a query is not hidden by the older state that the query read', async () => {
     const { database, release, wasRead } = createSlowDatabase();
     const other = await world.node({ database });
 
@@ -271,25 +271,25 @@ describe('a revocation', () => {
   });
 });
 
-describe('what is known of a session', () => {
-  it('is read anew once it is forgotten', async () => {
+describe('a cached session', () => {
+  it('is read again once it is forgotten', async () => {
     await world.database.prisma.user.update({ where: { id: user.id }, data: { name: 'Countess' } });
     auth.forget(viewer.sessionId);
     expect((await auth.authenticate(signedIn.token)).name).toBe('Countess');
   });
 
-  it('has no end in the future when there is no such session', async () => {
+  it('that does not exist has expired', async () => {
     expect(await auth.expiryOf(randomUUID())).toBe(0);
   });
 });
 
-/** A node whose look-up rounds come when the test advances the timers. */
+/** Creates a node whose checks run when the test advances the timers. */
 async function createTimedNode(options: Parameters<AccountsWorld['node']>[0] = {}): Promise<Auth> {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   return world.node(options);
 }
 
-/** A database whose answers about sessions are held back until they are released. */
+/** Creates a database that holds its results about sessions back until they are released. */
 function createSlowDatabase() {
   let release = () => {};
   let read = () => {};
@@ -302,11 +302,11 @@ function createSlowDatabase() {
   const prisma = world.database.prisma.$extends({
     query: {
       session: {
-        async findUnique({ args, query }) {
-          const row = await query(args);
+        async findMany({ args, query }) {
+          const rows = await query(args);
           read();
           await released;
-          return row;
+          return rows;
         },
       },
     },

@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
-import type { Matching, MatchView } from '../../api/domain/matching.ts';
+import type { MatchView } from '../../api/domain/match-view.ts';
+import type { Matching } from '../../api/domain/matching.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import { matchTopic } from '../../api/events.ts';
-import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
 
@@ -30,7 +31,7 @@ afterEach(async () => {
 });
 afterAll(() => world.stop());
 
-it('tells the present state at once: nothing, a place, a match', async () => {
+it('delivers the present state at once: nothing, a place or a match', async () => {
   expect(await first(ada)).toBeNull();
   await matching.match(ada, anyone);
   expect(await first(ada)).toMatchObject({ status: 'WAITING', expiresAt: expect.any(Date) });
@@ -40,7 +41,7 @@ it('tells the present state at once: nothing, a place, a match', async () => {
   expect(await first(ada)).toBeNull();
 });
 
-it('tells each change once, on whichever gateway it was made, and goes on with the next place', async () => {
+it('delivers each change once, from any gateway, and continues with the next place', async () => {
   const { seen } = await watch(world.gateway(), ada);
   await tells(seen, [null]);
   const { id } = await matching.match(ada, anyone);
@@ -57,7 +58,7 @@ it('tells each change once, on whichever gateway it was made, and goes on with t
   expect(seen[3]).toMatchObject({ channelId: match.channelId, partnerId: ben.userId, endReason: 'PARTNER_LEFT' });
 });
 
-it('renews the place at once and then at every look-up, which is no change', async () => {
+it('renews the place at once and at every look-up, which delivers no change', async () => {
   await matching.match(ada, anyone);
   world.clock.now += leaseMs - 1;
   const { seen } = await watch(matching, ada);
@@ -71,7 +72,7 @@ it('renews the place at once and then at every look-up, which is no change', asy
   await tells(seen, ['WAITING', 'MATCHED']);
 });
 
-it('lets the place run out once nobody follows', async () => {
+it('lets the place expire once the stream has ended', async () => {
   await matching.match(ada, anyone);
   const { stream } = await watchPlace();
   await stream.return?.();
@@ -80,7 +81,7 @@ it('lets the place run out once nobody follows', async () => {
   expect(await first(ada)).toBeNull();
 });
 
-it('tries to pair whenever it renews', async () => {
+it('tries to pair at each renewal', async () => {
   await matching.match(ada, { tags: ['chess'], strict: false });
   const { seen } = await watchPlace();
   await matching.match(ben, { tags: ['go'], strict: false });
@@ -89,7 +90,7 @@ it('tries to pair whenever it renews', async () => {
   await tells(seen, ['WAITING', 'MATCHED']);
 });
 
-it('takes the same place again, with its wishes, where the queue was lost', async () => {
+it('takes the same place again, with its preferences, when the queue lost its data', async () => {
   const { id } = await matching.match(ada, { tags: ['chess'], strict: true });
   const { seen } = await watchPlace();
   world.loseState();
@@ -100,7 +101,7 @@ it('takes the same place again, with its wishes, where the queue was lost', asyn
   expect(seen[1]).toMatchObject({ id });
 });
 
-it('does not take again what was given up, in any tab', async () => {
+it('does not take a place again that was given up, in any tab', async () => {
   await matching.match(ada, anyone);
   const tabs = [await watchPlace(), await watchPlace()];
   await matching.unmatch(ada);
@@ -110,7 +111,7 @@ it('does not take again what was given up, in any tab', async () => {
   expect(await matching.match(ben, anyone)).toMatchObject({ status: 'WAITING' });
 });
 
-it('tells the end of a match before the place that was taken since', async () => {
+it('delivers the end of a match before the place that was taken since', async () => {
   const signals = held(world.pubsub);
   await matching.match(ada, anyone);
   await matching.match(ben, anyone);
@@ -124,7 +125,7 @@ it('tells the end of a match before the place that was taken since', async () =>
   expect(seen.map((view) => view?.id === id)).toEqual([false, false, true]);
 });
 
-it('finds by looking what no signal told of', async () => {
+it('finds a change without a signal at the next look-up', async () => {
   const deaf = { ...world.pubsub, subscribe: async () => async () => {} };
   const { seen } = await watch(world.gateway({ pubsub: deaf, times: { leaseMs: 30 } }), ada);
   await tells(seen, [null]);
@@ -136,7 +137,7 @@ it('finds by looking what no signal told of', async () => {
   await tells(seen, [null, 'WAITING', 'MATCHED', 'ENDED']);
 });
 
-it('tells of a match only once its channel is there, and opens it where that was left undone', async () => {
+it('delivers a match only once its channel exists, and opens a channel that a crash left unopened', async () => {
   await matching.match(ada, anyone);
   const { seen } = await watchPlace();
   world.faults.push('lost', 'lost');
@@ -149,7 +150,7 @@ it('tells of a match only once its channel is there, and opens it where that was
   expect(await world.database.prisma.channel.count({ where: { id: seen[1]?.channelId ?? '' } })).toBe(1);
 });
 
-it('ends a match whose other side stays away', async () => {
+it('ends a match whose partner stays away', async () => {
   await matching.match(ada, anyone);
   await matching.match(ben, anyone);
   const { seen } = await watch(matching, ada);
@@ -160,10 +161,10 @@ it('ends a match whose other side stays away', async () => {
   expect(seen[1]).toMatchObject({ endReason: 'PARTNER_GONE' });
 });
 
-it('goes on where a look-up fails', async () => {
+it('continues after a failed look-up', async () => {
   let away = false;
   const refused = vi.fn(() => Promise.reject(new DatabaseUnavailableError('away')));
-  const query: typeof world.database.query = (...given) => (away ? refused() : world.database.query(...given));
+  const query: Query = (...asked) => (away ? refused() : world.database.query(...asked));
   const { seen } = await watch(world.gateway({ database: { ...world.database, query } }), ada);
   await tells(seen, [null]);
   away = true;
@@ -174,13 +175,13 @@ it('goes on where a look-up fails', async () => {
   await tells(seen, [null, 'WAITING']);
 });
 
-it('fails at once where the present state cannot be read', async () => {
+it('fails at once when the present state cannot be read', async () => {
   const query = () => Promise.reject(new DatabaseUnavailableError('away'));
   const stream = await world.gateway({ database: { ...world.database, query } }).follow(ada);
   await expect(stream.next()).rejects.toBeInstanceOf(DatabaseUnavailableError);
 });
 
-it('ends while it waits, and listens no more', async () => {
+it('ends while it waits, and unsubscribes', async () => {
   const ended = vi.fn(async () => {});
   const pubsub = { ...world.pubsub, subscribe: async () => ended };
   const stream = await world.gateway({ pubsub }).follow(ada);
@@ -201,7 +202,7 @@ async function watch(gateway: Matching, viewer: Viewer) {
   return { stream, seen };
 }
 
-/** Follows ada, who has a place, until it has been renewed once. */
+/** Follows ada's match, while she has a place, until it has been renewed once. */
 async function watchPlace() {
   world.clock.now += 1;
   const watched = await watch(world.gateway(), ada);
@@ -220,19 +221,19 @@ async function tells(seen: readonly (MatchView | null)[], statuses: readonly (Ma
   await vi.waitFor(() => expect(seen.map((view) => view?.status ?? null)).toEqual(statuses));
 }
 
-/** Makes a viewer's followers look. */
+/** Makes a viewer's followers look their match up. */
 async function signal({ userId }: Viewer): Promise<void> {
   await world.pubsub.publish(matchTopic(userId), null);
 }
 
-/** Resolves once ada's place lasts for a whole lease from now. */
+/** Resolves once ada's place lasts for a full lease from now. */
 async function placeLasts(): Promise<void> {
   await vi.waitFor(async () => {
     expect(await world.state.tickets.find(ada.userId)).toMatchObject({ expiresAt: world.clock.now + leaseMs });
   });
 }
 
-/** Signals that can be kept back for a while. */
+/** Signals that can be withheld for a while. */
 function held(pubsub: PubSub) {
   const kept: (() => void)[] = [];
   let holding = false;

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
-import type { Matching, MatchView } from '../../api/domain/matching.ts';
+import type { MatchView } from '../../api/domain/match-view.ts';
+import type { Matching } from '../../api/domain/matching.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { type ClaimRow, createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
 
-/** What somebody does, what goes wrong, or time that passes. */
+/** One step of a run: a call, a fault, or time that passes. */
 type Step =
   | { kind: 'match'; who: number; tags: string[]; strict: boolean }
   | { kind: 'unmatch' | 'current'; who: number }
@@ -16,7 +17,7 @@ type Call = Extract<Step, { who: number }>;
 
 const userCount = 5;
 const leaseMs = 60_000;
-/** For how long a pair that nobody claimed is remembered, at most. */
+/** Maximum number of milliseconds for which an unclaimed pair is remembered. */
 const pairedMs = 10_000;
 
 const who = fc.nat({ max: userCount - 1 });
@@ -41,27 +42,30 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-it('makes whole matches of two who are there and did not meet last, whatever happens when', { timeout: 120_000 }, () =>
-  fc.assert(
-    fc.asyncProperty(fc.scheduler(), fc.array(round, { maxLength: 12 }), async (scheduler, rounds) => {
-      const run = await begin(scheduler);
-      for (const steps of rounds) {
-        await scheduler.waitFor(Promise.all(steps.map(run.take)));
-        await run.check(steps);
-      }
-      await run.checkHealed();
-    }),
-    { numRuns: 400 },
-  ),
+it(
+  'makes only complete matches, of two users who were waiting and did not meet last, in any interleaving',
+  { timeout: 120_000 },
+  () =>
+    fc.assert(
+      fc.asyncProperty(fc.scheduler(), fc.array(round, { maxLength: 12 }), async (scheduler, rounds) => {
+        const run = await begin(scheduler);
+        for (const steps of rounds) {
+          await scheduler.waitFor(Promise.all(steps.map(run.take)));
+          await run.check(steps);
+        }
+        await run.checkHealed();
+      }),
+      { numRuns: 400 },
+    ),
 );
 
-/** A world without a past, and what is known of those in it. */
+/** Begins a run with new users and an empty queue, and keeps the facts that its checks compare with. */
 async function begin(scheduler: fc.Scheduler) {
   const viewers = await world.users(userCount);
   const ids = new Set(viewers.map(({ userId }) => userId));
   const askedAt = new Map<string, number>();
   const known = new Set<string>();
-  /** Who has left in this round. */
+  /** Users who left in this round. */
   const left: string[] = [];
   const crashes = { next: false };
   const gateway = world.gateway({
@@ -100,22 +104,22 @@ async function begin(scheduler: fc.Scheduler) {
   async function ask(step: Call): Promise<void> {
     const viewer = some(viewers[step.who]);
     if (step.kind === 'match') askedAt.set(viewer.userId, world.clock.now);
-    const answer = await answerOf(gateway, viewer, step);
-    if (answer?.status === 'MATCHED') await expectWhole(answer, viewer);
-    if (step.kind === 'unmatch' && answer !== undefined) left.push(viewer.userId);
+    const result = await resultOf(gateway, viewer, step);
+    if (result?.status === 'MATCHED') await expectComplete(result, viewer);
+    if (step.kind === 'unmatch' && result !== undefined) left.push(viewer.userId);
   }
 
   return {
     take,
 
-    /** Matches are whole and of two who wanted one; who left has none. */
+    /** Checks that matches are complete, of two users who wanted one, and that users who left have none. */
     async check(steps: readonly Step[]): Promise<void> {
       const all = await world.claims(viewers);
       for (const claim of all) expectMirrored(claim, all);
       for (const { ticketId, userId } of all.filter((claim) => !known.has(claim.ticketId))) {
         known.add(ticketId);
         const age = world.clock.now - (askedAt.get(userId) ?? Number.NEGATIVE_INFINITY);
-        expect(age, 'somebody was matched who had vanished or left').toBeLessThan(leaseMs + pairedMs);
+        expect(age, 'a user was matched after vanishing or leaving').toBeLessThan(leaseMs + pairedMs);
       }
       for (const userId of ids) expectOneAtATime(all.filter((claim) => claim.userId === userId));
       for (const userId of left.splice(0)) {
@@ -125,7 +129,7 @@ async function begin(scheduler: fc.Scheduler) {
       }
     },
 
-    /** When nothing goes wrong any more, everybody who asks has a whole match or none. */
+    /** Checks that, without further faults, each user who asks has a complete match or none. */
     async checkHealed(): Promise<void> {
       world.faults.length = 0;
       crashes.next = false;
@@ -135,14 +139,14 @@ async function begin(scheduler: fc.Scheduler) {
         const view = await scheduler.waitFor(gateway.current(viewer));
         const claim = open.find(({ userId }) => userId === viewer.userId);
         if (claim) expect(view).toMatchObject({ id: claim.ticketId, status: 'MATCHED', channelId: claim.channelId });
-        if (view?.status === 'MATCHED') await expectWhole(view, viewer);
+        if (view?.status === 'MATCHED') await expectComplete(view, viewer);
       }
     },
   };
 }
 
-/** What became of a call; undefined where it failed in a way that it may. */
-async function answerOf(gateway: Matching, viewer: Viewer, step: Call): Promise<MatchView | null | undefined> {
+/** Returns the result of a call; undefined where it failed in a way that is allowed. */
+async function resultOf(gateway: Matching, viewer: Viewer, step: Call): Promise<MatchView | null | undefined> {
   try {
     if (step.kind === 'match') return await gateway.match(viewer, step);
     return step.kind === 'unmatch' ? await gateway.unmatch(viewer) : await gateway.current(viewer);
@@ -152,7 +156,7 @@ async function answerOf(gateway: Matching, viewer: Viewer, step: Call): Promise<
   }
 }
 
-/** The other side says the same. */
+/** Checks that both sides of a match agree. */
 function expectMirrored(claim: ClaimRow, all: readonly ClaimRow[]): void {
   expect(claim.partnerId).not.toBe(claim.userId);
   const sides = all.filter(({ channelId }) => channelId === claim.channelId);
@@ -160,7 +164,7 @@ function expectMirrored(claim: ClaimRow, all: readonly ClaimRow[]): void {
   expect(sides.every(({ lasts }) => lasts === claim.lasts)).toBe(true);
 }
 
-/** One user's matches, oldest first: one after the other, and no two in a row with the same partner. */
+/** Checks one user's matches, oldest first: one at a time, and no two in a row with the same partner. */
 function expectOneAtATime(own: readonly ClaimRow[]): void {
   expect(own.slice(0, -1).filter(({ lasts }) => lasts)).toEqual([]);
   for (const [n, { partnerId }] of own.entries()) {
@@ -168,13 +172,13 @@ function expectOneAtATime(own: readonly ClaimRow[]): void {
   }
 }
 
-/** Both are members of the channel that a match names. */
-async function expectWhole({ channelId, partnerId }: MatchView, { userId }: Viewer): Promise<void> {
+/** Checks that both users are members of the match's channel. */
+async function expectComplete({ channelId, partnerId }: MatchView, { userId }: Viewer): Promise<void> {
   const members = await world.database.prisma.member.findMany({ where: { channelId: some(channelId) } });
   expect(members.map((member) => member.userId).sort()).toEqual([userId, some(partnerId)].sort());
 }
 
-/** The scheduler hears of a failure only when it comes to its turn, which may be too late for the process. */
+/** Handles a failure at once: the scheduler would handle it only at its turn, which may be too late for the process. */
 function heard(submit: MatchingWorld['submit']): MatchingWorld['submit'] {
   return (draft) => {
     const outcome = submit(draft);
@@ -183,12 +187,11 @@ function heard(submit: MatchingWorld['submit']): MatchingWorld['submit'] {
   };
 }
 
-/** Lets the scheduler say in which order statements run; a crash comes before the next transaction. */
+/** Lets the scheduler choose the order in which statements run; a crash comes before the next transaction. */
 function interleaved(scheduler: fc.Scheduler, database: Database, crashes: { next: boolean }): Database {
   return {
     ...database,
-    query: <Row>(sql: string, parameters?: readonly unknown[]) =>
-      scheduler.schedule(Promise.resolve()).then(() => database.query<Row>(sql, parameters)),
+    query: (...asked) => scheduler.schedule(Promise.resolve()).then(() => database.query(...asked)),
     transaction: async (work) => {
       await scheduler.schedule(Promise.resolve());
       if (!crashes.next) return database.transaction(work);
@@ -199,12 +202,12 @@ function interleaved(scheduler: fc.Scheduler, database: Database, crashes: { nex
 }
 
 function interleavedTickets(scheduler: fc.Scheduler): MatchingWorld['state']['tickets'] {
-  const { enter, find, leave, settle } = world.state.tickets;
+  const { enter, find, leave, acknowledge } = world.state.tickets;
   return {
     enter: scheduler.scheduleFunction(enter),
     find: scheduler.scheduleFunction(find),
     leave: scheduler.scheduleFunction(leave),
-    settle: scheduler.scheduleFunction(settle),
+    acknowledge: scheduler.scheduleFunction(acknowledge),
   };
 }
 

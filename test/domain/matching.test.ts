@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
-import type { Matching, MatchView, Wishes } from '../../api/domain/matching.ts';
+import type { MatchPreferences } from '../../api/domain/match-preferences.ts';
+import type { MatchView } from '../../api/domain/match-view.ts';
+import type { Matching } from '../../api/domain/matching.ts';
+import { createRateLimits } from '../../api/domain/rate-limits.ts';
 import { BadUserInputError, RateLimitedError, UnavailableError } from '../../api/errors.ts';
+import { createTestLogger } from '../support/logger.ts';
 import { createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
 
-const anyone: Wishes = { tags: [], strict: false };
+const anyone: MatchPreferences = { tags: [], strict: false };
 const times = { leaseMs: 60_000, relaxMs: 5_000 };
 
 let world: MatchingWorld;
@@ -24,7 +28,7 @@ beforeEach(async () => {
 afterAll(() => world.stop());
 
 describe('match', () => {
-  it('lets the first wait and gives the second the first, in one channel', async () => {
+  it('lets the first user wait, and matches the second with the first in one channel', async () => {
     const waiting = await matching.match(some(ada), anyone);
     expect(waiting).toMatchObject({ status: 'WAITING', channelId: null, partnerId: null });
     expect(waiting.expiresAt?.getTime()).toBe(world.clock.now + times.leaseMs);
@@ -39,7 +43,7 @@ describe('match', () => {
     expect(channel).toMatchObject({ kind: 'MATCH', visibility: 'PRIVATE', memberCount: 2, closedAt: null });
   });
 
-  it('keeps the place when called again, for as long again and with the new wishes', async () => {
+  it('called again, renews the place and takes the new preferences', async () => {
     const first = await matching.match(some(ada), { tags: ['chess'], strict: true });
     world.clock.now += 1_000;
     const again = await matching.match(some(ada), { tags: ['go'], strict: true });
@@ -52,7 +56,7 @@ describe('match', () => {
     });
   });
 
-  it('returns the match to who is in one', async () => {
+  it('returns the ongoing match to its users', async () => {
     const match = await pair(ada, ben);
     expect(await matching.match(some(ben), { tags: ['else'], strict: true })).toEqual(match);
   });
@@ -62,7 +66,7 @@ describe('match', () => {
     expect(await matching.match(some(ben), { tags: ['CHESS'], strict: true })).toMatchObject({ status: 'MATCHED' });
   });
 
-  it('prefers who shares a tag over who came first', async () => {
+  it('prefers a partner who shares a tag over a partner who came first', async () => {
     await matching.match(some(ada), { tags: ['go'], strict: false });
     await matching.match(some(ben), { tags: ['chess'], strict: false });
     world.clock.now += times.relaxMs;
@@ -71,7 +75,7 @@ describe('match', () => {
     });
   });
 
-  it('gives anyone after a while, but nobody strict', async () => {
+  it('accepts any partner after a while, except strict ones', async () => {
     await matching.match(some(ada), { tags: ['go'], strict: true });
     await matching.match(some(ben), { tags: ['chess'], strict: false });
     expect(await matching.match(some(cleo), anyone)).toMatchObject({ status: 'WAITING' });
@@ -80,7 +84,7 @@ describe('match', () => {
     expect(await matching.current(some(ada))).toMatchObject({ status: 'WAITING' });
   });
 
-  it('never gives the last partner again', async () => {
+  it('never matches with the last partner again', async () => {
     await pair(ada, ben);
     await matching.unmatch(some(ada));
 
@@ -89,7 +93,7 @@ describe('match', () => {
     expect(await matching.match(some(cleo), anyone)).toMatchObject({ partnerId: some(ada).userId });
   });
 
-  it('never gives who was blocked, by either, while both wait', async () => {
+  it('never pairs two waiting users when either has blocked the other', async () => {
     await matching.match(some(ada), { tags: ['chess'], strict: true });
     await matching.match(some(ben), { tags: ['go'], strict: true });
     await world.database.query('INSERT INTO block VALUES ($1, $2, now())', [some(ben).userId, some(ada).userId]);
@@ -99,7 +103,7 @@ describe('match', () => {
     expect(await matching.match(some(cleo), anyone)).toMatchObject({ status: 'MATCHED' });
   });
 
-  it('never claims who was blocked after both had their places', async () => {
+  it('never claims a pair when one blocked the other after both had their places', async () => {
     await matching.match(some(ada), anyone);
     const ticket = ticketOf(ben);
     await world.database.query('INSERT INTO block VALUES ($1, $2, now())', [some(ben).userId, some(ada).userId]);
@@ -108,14 +112,14 @@ describe('match', () => {
     expect(await matching.match(some(cleo), anyone)).toMatchObject({ status: 'MATCHED' });
   });
 
-  it('never gives somebody whose place has run out', async () => {
+  it('never matches with a user whose place has expired', async () => {
     await matching.match(some(ada), anyone);
     world.clock.now += times.leaseMs;
     expect(await matching.match(some(ben), anyone)).toMatchObject({ status: 'WAITING' });
     expect(await matching.current(some(ada))).toBeNull();
   });
 
-  it('names each tag that is out of bounds', async () => {
+  it('names each invalid tag', async () => {
     const tags = ['fine', '   ', 'x'.repeat(31), 'nul\0'];
     const refusal = matching.match(some(ada), { tags, strict: false });
     await expect(refusal).rejects.toBeInstanceOf(BadUserInputError);
@@ -123,15 +127,17 @@ describe('match', () => {
     expect(fields).toEqual(['input.tags.1', 'input.tags.2', 'input.tags.3']);
   });
 
-  it('takes ten tags, no more, and thirty characters of any script', async () => {
+  it('accepts at most ten tags, and thirty characters of any script', async () => {
     const tags = Array.from({ length: 10 }, (_, n) => `tag ${n}`);
     await expect(matching.match(some(ada), { tags: ['𝄞'.repeat(30)], strict: false })).resolves.toBeDefined();
     await expect(matching.match(some(ada), { tags, strict: false })).resolves.toBeDefined();
     await expect(matching.match(some(ada), { tags: [...tags, 'more'], strict: false })).rejects.toThrow('input.tags');
   });
 
-  it('refuses who calls too often, and says for how long', async () => {
-    const limited = world.gateway({ rateLimits: true });
+  it('refuses a user who calls too often, and says for how long', async () => {
+    const limited = world.gateway({
+      rateLimits: createRateLimits({ limits: world.state.limits, logger: createTestLogger() }),
+    });
     for (let n = 0; n < 60; n++) await limited.match(some(ada), anyone);
     const refusal = limited.match(some(ada), anyone);
     await expect(refusal).rejects.toBeInstanceOf(RateLimitedError);
@@ -139,25 +145,25 @@ describe('match', () => {
     await expect(limited.match(some(ben), anyone)).resolves.toBeDefined();
   });
 
-  it('says that the queue is away when state is', async () => {
+  it('fails with UnavailableError while state is away', async () => {
     const away = async () => Promise.reject(new Error('connection refused'));
-    const tickets = { enter: away, find: away, leave: away, settle: away };
+    const tickets = { enter: away, find: away, leave: away, acknowledge: away };
     const gateway = world.gateway({ state: { ...world.state, tickets } });
     await expect(gateway.match(some(ada), anyone)).rejects.toBeInstanceOf(UnavailableError);
   });
 });
 
 describe('unmatch', () => {
-  it('ends a match while state is away, and says that the queue is away where there is no match', async () => {
+  it('ends a match while state is away, and fails with UnavailableError without a match', async () => {
     const { id } = await pair(ada, ben);
     const away = async () => Promise.reject(new Error('connection refused'));
-    const tickets = { enter: away, find: away, leave: away, settle: away };
+    const tickets = { enter: away, find: away, leave: away, acknowledge: away };
     const cut = world.gateway({ state: { ...world.state, tickets } });
     expect(await cut.unmatch(some(ben))).toMatchObject({ id, status: 'ENDED', endReason: 'LEFT' });
     await expect(cut.unmatch(some(ben))).rejects.toBeInstanceOf(UnavailableError);
   });
 
-  it('gives up the place, for good', async () => {
+  it('gives up the place for good', async () => {
     const { id } = await matching.match(some(ada), anyone);
     expect(await matching.unmatch(some(ada))).toMatchObject({ id, status: 'ENDED', endReason: 'LEFT' });
     expect(await matching.current(some(ada))).toBeNull();
@@ -179,14 +185,14 @@ describe('unmatch', () => {
     expect(left).toMatchObject({ endReason: 'PARTNER_LEFT' });
   });
 
-  it('lets both be matched with others at once', async () => {
+  it('lets both be matched with other users at once', async () => {
     await pair(ada, ben);
     await matching.unmatch(some(ada));
     await matching.match(some(cleo), anyone);
     expect(await matching.match(some(ben), anyone)).toMatchObject({ partnerId: some(cleo).userId });
   });
 
-  it('leaves the match of who was just paired and does not know it yet', async () => {
+  it('leaves a match that its user does not know of yet', async () => {
     const { id } = await matching.match(some(ada), anyone);
     await world.state.tickets.enter(ticketOf(ben), times);
 
@@ -198,7 +204,7 @@ describe('unmatch', () => {
 });
 
 describe('after a crash', () => {
-  it('between pairing and claiming, either makes the match', async () => {
+  it('between pairing and claiming, either user completes the match', async () => {
     const { id } = await matching.match(some(ada), anyone);
     await world.state.tickets.enter(ticketOf(ben), times);
 
@@ -206,25 +212,28 @@ describe('after a crash', () => {
     expect(await matching.current(some(ben))).toMatchObject({ status: 'MATCHED', partnerId: some(ada).userId });
   });
 
-  it('between pairing and claiming, a pair that nobody asks for is forgotten', async () => {
+  it('between pairing and claiming, a pair expires when neither user calls again', async () => {
     await matching.match(some(ada), anyone);
     await world.state.tickets.enter(ticketOf(ben), times);
     world.clock.now += 10_000;
     expect(await matching.match(some(ada), anyone)).toMatchObject({ status: 'WAITING' });
   });
 
-  it.each(['lost', 'unheard'] as const)('whoever asks next opens a channel whose event was %s', async (fault) => {
-    const { id } = await matching.match(some(ada), anyone);
-    world.faults.push(fault);
-    await expect(matching.match(some(ben), anyone)).rejects.toBeInstanceOf(UnavailableError);
+  it.each(['lost', 'unheard'] as const)(
+    'the next call of either user opens a channel whose event was %s',
+    async (fault) => {
+      const { id } = await matching.match(some(ada), anyone);
+      world.faults.push(fault);
+      await expect(matching.match(some(ben), anyone)).rejects.toBeInstanceOf(UnavailableError);
 
-    const match = await matching.current(some(ada));
-    expect(match).toMatchObject({ id, status: 'MATCHED', partnerId: some(ben).userId });
-    expect(await matching.match(some(ben), anyone)).toMatchObject({ status: 'MATCHED', channelId: match?.channelId });
-    expect(await world.database.prisma.member.count({ where: { channelId: match?.channelId ?? '' } })).toBe(2);
-  });
+      const match = await matching.current(some(ada));
+      expect(match).toMatchObject({ id, status: 'MATCHED', partnerId: some(ben).userId });
+      expect(await matching.match(some(ben), anyone)).toMatchObject({ status: 'MATCHED', channelId: match?.channelId });
+      expect(await world.database.prisma.member.count({ where: { channelId: match?.channelId ?? '' } })).toBe(2);
+    },
+  );
 
-  it('who leaves a match that was never opened ends it for both', async () => {
+  it('leaving a match that was never opened ends it for both', async () => {
     await matching.match(some(ada), anyone);
     world.faults.push('lost');
     await matching.match(some(ben), anyone).catch(() => {});
@@ -233,12 +242,12 @@ describe('after a crash', () => {
     expect(await matching.current(some(ben))).toBeNull();
   });
 
-  it('of state alone, nobody is in two matches', async () => {
+  it('of state alone, no user is in two matches', async () => {
     const match = await pair(ada, ben);
     world.loseState();
     await matching.match(some(cleo), anyone);
     expect(await matching.match(some(ben), anyone)).toEqual(match);
-    // A gateway that was late enters a ticket of somebody who is matched.
+    // A late gateway enters a ticket of a user who is matched already.
     await world.state.tickets.enter({ ...ticketOf(ada), tags: ['stray'] }, times);
     const dora = some((await world.users(1))[0]);
     expect(await matching.match(dora, { tags: ['stray'], strict: true })).toMatchObject({ status: 'WAITING' });
@@ -246,8 +255,8 @@ describe('after a crash', () => {
   });
 });
 
-describe('a match whose one side stays away', () => {
-  it('lasts as long as the partner is there or away for a short time', async () => {
+describe('a match with an absent partner', () => {
+  it('goes on while the partner is online or away for a short time', async () => {
     const match = await pair(ada, ben);
     await online(ben);
     world.clock.now += 30_000;
@@ -260,7 +269,7 @@ describe('a match whose one side stays away', () => {
     expect(await matching.current(some(ada))).toMatchObject({ status: 'MATCHED' });
   });
 
-  it('ends when the partner asks, and says why to both', async () => {
+  it('ends when the other user calls, and tells both the reason', async () => {
     const { channelId } = await pair(ada, ben);
     await matching.current(some(ada));
     world.clock.now += 60_001;
@@ -272,7 +281,7 @@ describe('a match whose one side stays away', () => {
     expect(reasons.get(some(ben).userId)).toBe('EXPIRED');
   });
 
-  it('makes room for another match in the same call', async () => {
+  it('is replaced by another match in the same call', async () => {
     await pair(ada, ben);
     await matching.match(some(ada), anyone);
     world.clock.now += 60_001;
@@ -280,7 +289,7 @@ describe('a match whose one side stays away', () => {
     expect(await matching.match(some(ada), anyone)).toMatchObject({ status: 'MATCHED', partnerId: some(cleo).userId });
   });
 
-  it('is given the time anew when presence itself was lost', async () => {
+  it('gets the full time again when presence lost its data', async () => {
     await pair(ada, ben);
     await matching.current(some(ada));
     world.clock.now += 60_001;
@@ -288,7 +297,7 @@ describe('a match whose one side stays away', () => {
     expect(await matching.current(some(ada))).toMatchObject({ status: 'MATCHED' });
   });
 
-  it('lasts while it is not known who is there', async () => {
+  it('goes on while presence is unknown', async () => {
     await pair(ada, ben);
     const presence = { ...world.state.presence, away: () => Promise.reject(new Error('connection refused')) };
     const gateway = world.gateway({ state: { ...world.state, presence } });
@@ -297,7 +306,7 @@ describe('a match whose one side stays away', () => {
 });
 
 describe('byTicket', () => {
-  it("finds one's own place, match and ended match, and nobody else's", async () => {
+  it("finds the viewer's own place, match and ended match, and no other user's", async () => {
     const { id } = await matching.match(some(ada), anyone);
     expect(await matching.byTicket(some(ada), id)).toMatchObject({ id, status: 'WAITING' });
     expect(await matching.byTicket(some(ben), id)).toBeNull();
@@ -310,7 +319,7 @@ describe('byTicket', () => {
 });
 
 describe('a thousand callers at once', { timeout: 60_000 }, () => {
-  it('are all matched, each with one other, whatever gateway they call', async () => {
+  it('are all matched, each with one partner, on any gateway', async () => {
     const crowd = await world.users(1_000);
     const gateways = [world.gateway(), world.gateway()];
     await Promise.all(crowd.map((viewer, n) => some(gateways[n % 2]).match(viewer, anyone)));
@@ -326,7 +335,7 @@ describe('a thousand callers at once', { timeout: 60_000 }, () => {
     expect(new Set(claims.map(({ channelId }) => channelId)).size).toBe(500);
   });
 
-  it('who call three times each are in one match each, and every answer says so', async () => {
+  it('who call three times each get one match each, which every response shows', async () => {
     const crowd = await world.users(100);
     const calls = crowd.flatMap((viewer) => [viewer, viewer, viewer]);
     await Promise.all(calls.map((viewer) => matching.match(viewer, anyone)));

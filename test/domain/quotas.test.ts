@@ -3,6 +3,8 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createQuotas, type FileOwner } from '../../api/domain/quotas.ts';
+import { statement } from '../../api/infra/database/statement.ts';
+import { int4, nullable, uuid } from '../../api/infra/database/types.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
@@ -22,15 +24,22 @@ const fileOf = (userId = users[0] ?? '', channel: string | null = channelId): Fi
   channelId: channel,
 });
 
-function insert(table: 'upload' | 'upload_ticket', { id, userId, channelId: channel }: FileOwner, bytes: number) {
-  const more = table === 'upload' ? [', mimetype', `, 'text/plain'`] : ['', ''];
-  const sql = `INSERT INTO ${table} (id, user_id, channel_id, filename, byte_size, created_at${more[0]})
-    VALUES ($1, $2, $3, 'a', $4, now()${more[1]})`;
-  return (query: TestDatabase['query']) => query(sql, [id, userId, channel, bytes]);
-}
+const parameters = { id: uuid, userId: uuid, channelId: nullable(uuid), bytes: int4 };
+const inserts = {
+  upload: statement({
+    sql: `INSERT INTO upload (id, user_id, channel_id, filename, mimetype, byte_size, created_at)
+      VALUES ($id, $userId, $channelId, 'a', 'text/plain', $bytes, now())`,
+    parameters,
+  }),
+  upload_ticket: statement({
+    sql: `INSERT INTO upload_ticket (id, user_id, channel_id, filename, byte_size, created_at)
+      VALUES ($id, $userId, $channelId, 'a', $bytes, now())`,
+    parameters,
+  }),
+};
 
 const reserve = (quotas: ReturnType<typeof open>, table: 'upload' | 'upload_ticket', file: FileOwner, bytes: number) =>
-  quotas.reserve(file, bytes, insert(table, file, bytes));
+  quotas.reserve(file, bytes, (query) => query(inserts[table], { ...file, bytes }));
 
 describe.each(databaseKinds)('the quota for files, over %s', (kind) => {
   beforeAll(async () => {

@@ -26,14 +26,14 @@ afterAll(() => world.stop());
 const refresh = (refreshToken: string) => world.sessions.refresh(refreshToken);
 
 describe('a refresh', () => {
-  it('gives another token and another refresh token for the same session', async () => {
+  it('returns a new token and a new refresh token for the same session', async () => {
     const second = await refresh(first.refreshToken);
     expect(second.refreshToken).not.toBe(first.refreshToken);
     expect(second.userId).toBe(user.id);
     expect(await world.auth.authenticate(second.token)).toMatchObject({ sessionId: viewer.sessionId, userId: user.id });
   });
 
-  it('goes on from each to the next', async () => {
+  it('can be repeated with each new refresh token', async () => {
     let signedIn = first;
     for (const _ of Array(5)) {
       world.clock.now += 600_000;
@@ -44,7 +44,7 @@ describe('a refresh', () => {
     expect(session?.createdAt.getTime()).toBeLessThan(world.clock.now);
   });
 
-  it('can be repeated within the grace, when its answer was lost', async () => {
+  it('can be repeated within the grace period, when its response was lost', async () => {
     const lost = await refresh(first.refreshToken);
     world.clock.now += graceMs;
     const second = await refresh(first.refreshToken);
@@ -53,7 +53,7 @@ describe('a refresh', () => {
     expect((await refresh(second.refreshToken)).userId).toBe(user.id);
   });
 
-  it('has a grace that repeating does not prolong', async () => {
+  it('has a grace period that repeating does not prolong', async () => {
     await refresh(first.refreshToken);
     world.clock.now += graceMs;
     await refresh(first.refreshToken);
@@ -61,33 +61,33 @@ describe('a refresh', () => {
     await expectReuse(first.refreshToken);
   });
 
-  it('of a token that was used before the grace ends the session', async () => {
+  it('with a token that was used before the grace period ends the session', async () => {
     const second = await refresh(first.refreshToken);
     world.clock.now += graceMs + 1;
     await expectReuse(first.refreshToken);
     await expect(refresh(second.refreshToken)).rejects.toThrow(UnauthenticatedError);
   });
 
-  it('of a token whose successor was used ends the session, also within the grace', async () => {
+  it('with a token whose successor was used ends the session, also within the grace period', async () => {
     const second = await refresh(first.refreshToken);
     await refresh(second.refreshToken);
     await expectReuse(first.refreshToken);
   });
 
-  it('of a token from long ago ends the session', async () => {
+  it('with a token from long ago ends the session', async () => {
     let signedIn = first;
     for (const _ of Array(4)) signedIn = await refresh(signedIn.refreshToken);
     await expectReuse(first.refreshToken);
     await expect(refresh(signedIn.refreshToken)).rejects.toThrow(UnauthenticatedError);
   });
 
-  it('of another successor, once one of them went on, ends the session', async () => {
+  it('with a second successor, after another one was used, ends the session', async () => {
     const [mine, stolen] = [await refresh(first.refreshToken), await refresh(first.refreshToken)];
     await refresh(mine.refreshToken);
     await expectReuse(stolen.refreshToken);
   });
 
-  it('that comes many times at once gives each a successor, of which one may go on', async () => {
+  it('repeated many times at once returns a successor each time, of which only one can be used', async () => {
     const many = await Promise.all(Array.from({ length: 8 }, () => refresh(first.refreshToken)));
     expect(new Set(many.map(({ refreshToken }) => refreshToken)).size).toBe(8);
 
@@ -96,7 +96,7 @@ describe('a refresh', () => {
     expect(await world.sessions.list(viewer)).toEqual([]);
   });
 
-  it('that was stolen ends that session alone, and tells who is connected by it', async () => {
+  it('with a stolen token ends only its session, and closes its connections', async () => {
     const other = await world.sessions.begin(user, 'laptop');
     const onEnd = vi.fn();
     world.auth.watch(viewer.sessionId, onEnd);
@@ -109,26 +109,29 @@ describe('a refresh', () => {
     expect((await refresh(other.refreshToken)).userId).toBe(user.id);
   });
 
-  it('tells nobody that the session ended while all is well', async () => {
+  it('signals no end of the session while tokens are used correctly', async () => {
     const onEnd = vi.fn();
     world.auth.watch(viewer.sessionId, onEnd);
     await refresh((await refresh(first.refreshToken)).refreshToken);
     expect(onEnd).not.toHaveBeenCalled();
   });
 
-  it('prolongs what the session may do', async () => {
+  it('prolongs the access of the session', async () => {
     const before = await world.auth.expiryOf(viewer.sessionId);
     world.clock.now += 60_000;
     await refresh(first.refreshToken);
     expect(await world.auth.expiryOf(viewer.sessionId)).toBe(before + 60_000);
   });
 
-  it.each(['', 'unknown', 'x'.repeat(10_000), 'nul \0'])('of %j, which nobody was given, is refused', async (token) => {
-    await expect(refresh(token)).rejects.toThrow(UnauthenticatedError);
-    expect(await world.sessions.list(viewer)).toHaveLength(1);
-  });
+  it.each(['', 'unknown', 'x'.repeat(10_000), 'nul \0'])(
+    'with %j, which was never issued, is refused',
+    async (token) => {
+      await expect(refresh(token)).rejects.toThrow(UnauthenticatedError);
+      expect(await world.sessions.list(viewer)).toHaveLength(1);
+    },
+  );
 
-  it('takes no token of another kind', async () => {
+  it('refuses a token of another kind', async () => {
     await expect(refresh(first.token)).rejects.toThrow(UnauthenticatedError);
     expect(await isRefused(world.auth, first.refreshToken)).toBe(true);
   });
@@ -141,7 +144,7 @@ describe('a refresh', () => {
 });
 
 describe('a refresh token', () => {
-  it('is kept as a hash only', async () => {
+  it('is stored as a hash only', async () => {
     const second = await refresh(first.refreshToken);
     const kept = await world.dump();
     expect(kept).toContain(viewer.sessionId);
@@ -153,7 +156,7 @@ describe('a refresh token', () => {
     }
   });
 
-  it('is long, and every one another', async () => {
+  it('is long and unique', async () => {
     const other = await world.sessions.begin(user, 'laptop');
     expect(Buffer.from(first.refreshToken, 'base64url')).toHaveLength(32);
     expect(other.refreshToken).not.toBe(first.refreshToken);
@@ -167,7 +170,7 @@ describe('a session', () => {
     expect(await world.sessions.list(viewer)).toHaveLength(1);
   });
 
-  it('that is renewed goes on from the new tokens', async () => {
+  it('can be refreshed with the tokens of its renewal', async () => {
     const renewed = await world.sessions.renew(viewer);
     expect((await world.auth.authenticate(renewed.token)).sessionId).toBe(viewer.sessionId);
     const next = await refresh(renewed.refreshToken);
@@ -175,7 +178,7 @@ describe('a session', () => {
     await expectReuse(first.refreshToken);
   });
 
-  it('that is renewed alone ends the others, and tells who is connected by them', async () => {
+  it('that is renewed alone ends the others, and closes their connections', async () => {
     const others = [await world.sessions.begin(user, 'laptop'), await world.sessions.begin(user, 'tablet')];
     const stranger = await world.sessions.begin(await world.user(), 'phone');
     const ended: string[] = [];
@@ -195,7 +198,7 @@ describe('a session', () => {
     expect((await refresh(renewed.refreshToken)).userId).toBe(user.id);
   });
 
-  it('is not renewed, and ends no other, when the work along with it fails', async () => {
+  it('is not renewed, and ends no other, when the work in its transaction fails', async () => {
     const other = await world.sessions.begin(user, 'laptop');
     const work = world.sessions.renewAlone(viewer, () => Promise.reject(new Error('it failed')));
     await expect(work).rejects.toThrow('it failed');
@@ -205,7 +208,7 @@ describe('a session', () => {
 });
 
 describe('the list of sessions', () => {
-  it('has the present ones of the viewer, the newest first', async () => {
+  it('has the present sessions of the viewer, newest first', async () => {
     world.clock.now += 1_000;
     await world.sessions.begin(user, 'laptop');
     world.clock.now += 1_000;
@@ -218,7 +221,7 @@ describe('the list of sessions', () => {
     expect((await world.sessions.list(viewer)).map(({ device }) => device)).toEqual(['tablet', 'laptop', 'phone']);
   });
 
-  it('has a hundred at most', async () => {
+  it('has at most 100 sessions', async () => {
     for (const n of Array(100).keys()) {
       world.clock.now += 1_000;
       await world.sessions.begin(user, `device ${n}`);
@@ -228,7 +231,7 @@ describe('the list of sessions', () => {
     expect(devices).not.toContain('phone');
   });
 
-  it("finds one of one's own, also when it was ended, but nobody else's", async () => {
+  it('finds a session of the viewer, also after its end, but of no other user', async () => {
     await world.sessions.end(viewer, viewer.sessionId);
     expect(await world.sessions.find(viewer, viewer.sessionId)).toMatchObject({
       device: 'phone',
@@ -240,7 +243,7 @@ describe('the list of sessions', () => {
 });
 
 describe('ending a session', () => {
-  it('ends its tokens and tells who is connected by it, but no other', async () => {
+  it('ends its tokens and closes its connections, but no others', async () => {
     const other = await world.sessions.begin(user, 'laptop');
     const { sessionId } = await viewerOf(other);
     const [onEnd, onOwnEnd] = [vi.fn(), vi.fn()];
@@ -255,13 +258,13 @@ describe('ending a session', () => {
     expect(await isRefused(world.auth, first.token)).toBe(false);
   });
 
-  it('twice leaves the time of the first', async () => {
+  it('twice keeps the time of the first end', async () => {
     const { revokedAt } = await world.sessions.end(viewer, viewer.sessionId);
     world.clock.now += 60_000;
     expect((await world.sessions.end(viewer, viewer.sessionId)).revokedAt).toEqual(revokedAt);
   });
 
-  it("is not for others' sessions, of which it does not even tell whether they are there", async () => {
+  it('is refused for sessions of other users, without telling whether they exist', async () => {
     const stranger = await world.sessions.begin(await world.user(), 'phone');
     const { sessionId, userId } = await viewerOf(stranger);
     const refusals = await Promise.allSettled([
@@ -269,11 +272,11 @@ describe('ending a session', () => {
       world.sessions.end(viewer, userId),
     ]);
     for (const refusal of refusals)
-      expect(refusal).toMatchObject({ reason: new NotFoundError('There is no such session of yours.') });
+      expect(refusal).toMatchObject({ reason: new NotFoundError("Session not found, or it isn't yours.") });
     expect((await refresh(stranger.refreshToken)).userId).toBe(userId);
   });
 
-  it('is what signing out does to the present one', async () => {
+  it('ends the present session when signing out', async () => {
     const other = await world.sessions.begin(user, 'laptop');
     await world.accounts.logout(viewer);
     expect(await isRefused(world.auth, first.token)).toBe(true);
@@ -284,7 +287,7 @@ describe('ending a session', () => {
 
 const viewerOf = ({ token }: SignedIn): Promise<Viewer> => world.auth.authenticate(token);
 
-/** Expects that a refresh is refused for its token was used before, and that the session is over by that. */
+/** Expects that a refresh is refused because its token was used before, and that this ended the session. */
 async function expectReuse(refreshToken: string): Promise<void> {
   await expect(refresh(refreshToken)).rejects.toThrow(/was used before/);
   expect(await isRefused(world.auth, first.token)).toBe(true);

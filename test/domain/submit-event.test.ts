@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createSubmitEvent, type EventDraft } from '../../api/domain/submit-event.ts';
 import { decodeEvent } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
+import type { Statement } from '../../api/infra/database/statement.ts';
 import type { LogRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { idOf } from '../support/events.ts';
@@ -13,16 +14,16 @@ const logger = createTestLogger();
 
 /** Ids of events whose outcome is in the database. */
 const stored: string[] = [];
-/** How many events each look-up asked for. */
+/** Number of events in each look-up. */
 const asked: number[] = [];
 let pubsub: ReturnType<typeof createLossyPubSub>;
 let outcomes: ReturnType<typeof createSubmitEvent>;
 
-const query = async (sql: string, [ids]: [string[]]) => {
-  if (!sql.includes('FROM outcome')) return [];
-  asked.push(ids.length);
+const query = async ({ text }: Statement<unknown, never>, { eventIds }: { eventIds: string[] }) => {
+  if (!text.includes('FROM outcome')) return [];
+  asked.push(eventIds.length);
   const body = { applied: true, entry: null };
-  return ids.filter((id) => stored.includes(id)).map((eventId) => ({ eventId, body }));
+  return eventIds.filter((id) => stored.includes(id)).map((eventId) => ({ eventId, body }));
 };
 
 beforeEach(async () => {
@@ -41,7 +42,7 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-test('what is lost while pubsub says that all is well is looked up after a second, all in one query', async () => {
+test('outcomes that are lost while pubsub is connected are looked up after a second, in one query', async () => {
   const submitted = Promise.all([outcomes.submit(draft), outcomes.submit(draft)]);
   await vi.advanceTimersByTimeAsync(900);
   expect(asked).toEqual([]);
@@ -50,7 +51,7 @@ test('what is lost while pubsub says that all is well is looked up after a secon
   expect(asked).toEqual([2]);
 });
 
-test('once pubsub is back all that wait are looked up at once', async () => {
+test('all pending events are looked up as soon as pubsub is back', async () => {
   const submitted = outcomes.submit(draft);
   await vi.advanceTimersByTimeAsync(1);
   pubsub.reconnect();

@@ -8,13 +8,12 @@ import sharp from 'sharp';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
 import { createFileUrls } from '../../api/domain/file-urls.ts';
+import { noRateLimits } from '../../api/domain/rate-limits.ts';
 import { createUploads } from '../../api/domain/uploads.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
 import type { Objects } from '../../api/infra/objects/objects.ts';
-import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
-import { createTestLogger } from '../support/logger.ts';
 
 const hour = 3_600_000;
 let database: TestDatabase;
@@ -38,13 +37,11 @@ const open = (attachableMs = hour) =>
   createUploads({
     database,
     objects,
-    limits: createMemoryState().limits,
-    standing: () => Promise.reject(new Error('these tests use no channel')),
+    access: { requireSend: () => Promise.reject(new Error('no channel is used here')) },
     urls: createFileUrls({ secret: 'x', publicUrl: '' }),
     bounds: { file: 1_000_000, user: 10_000_000, channel: 10_000_000 },
     attachableMs,
-    rateLimits: false,
-    logger: createTestLogger(),
+    rateLimits: noRateLimits,
   });
 
 /** Announces a direct upload and posts its content. */

@@ -18,7 +18,7 @@ beforeEach(async () => {
   await database.query('INSERT INTO users (id, name, created_at) VALUES ($1, $2, now())', [ada, 'Ada']);
 });
 
-/** Two nodes on a network that can lose signals. */
+/** Creates two nodes on a network that can lose signals. */
 async function createNodes() {
   const network: { fate: Fate } = { fate: 'deliver' };
   const pubsub = createLossyPubSub(() => network.fate);
@@ -35,47 +35,47 @@ async function createNodes() {
 }
 
 const fail = (): never => {
-  throw new Error('two nodes were to be made');
+  throw new Error('two nodes are needed');
 };
 const rename = (name: string) => database.query('UPDATE users SET name = $2 WHERE id = $1', [ada, name]);
-const namesOf = async ({ of }: { of(ids: readonly string[]): Promise<{ name: string }[]> }) =>
-  (await of([ada])).map(({ name }) => name);
+const namesOf = async ({ getMany }: { getMany(ids: readonly string[]): Promise<{ name: string }[]> }) =>
+  (await getMany([ada])).map(({ name }) => name);
 
-describe('user cache', () => {
-  it('are read once, together, however often they write', async () => {
+describe('users in the cache', () => {
+  it('are read once, by one query for all of them', async () => {
     const { here, reads } = await createNodes();
-    await Promise.all([here.of([ada]), here.of([ada, randomUUID()])]);
+    await Promise.all([here.getMany([ada]), here.getMany([ada, randomUUID()])]);
     for (let n = 0; n < 5; n++) expect(await namesOf(here)).toEqual(['Ada']);
     expect(reads).toHaveBeenCalledOnce();
   });
 
-  it('are read again on every node once one has told that they changed', async () => {
+  it('are read again on every node once one node has published a change', async () => {
     const { here, there } = await createNodes();
     for (const one of [here, there]) expect(await namesOf(one)).toEqual(['Ada']);
     await rename('Ada II');
-    await here.tell(ada);
+    await here.publishChange(ada);
     for (const one of [here, there]) expect(await namesOf(one)).toEqual(['Ada II']);
   });
 
-  it('are not kept as they were when they changed while they were read', async () => {
+  it('are not cached if they changed while they were read', async () => {
     const { here, reads } = await createNodes();
     const read = reads.getMockImplementation() ?? database.prisma.user.findMany;
     reads.mockImplementationOnce((async () => {
       const users = [{ id: ada, name: 'Ada' }];
       await rename('Ada II');
-      await here.tell(ada);
+      await here.publishChange(ada);
       return users;
     }) as unknown as typeof read);
     await namesOf(here);
     expect(await namesOf(here)).toEqual(['Ada II']);
   });
 
-  it('are read again after a loss of the network, in which a signal may have got lost', async () => {
+  it('are read again after a reconnect, because a signal may have been lost', async () => {
     const { network, pubsub, here, there } = await createNodes();
     for (const one of [here, there]) await namesOf(one);
     await rename('Ada II');
     network.fate = 'lose';
-    await here.tell(ada);
+    await here.publishChange(ada);
     expect(await namesOf(there)).toEqual(['Ada']);
     network.fate = 'deliver';
     pubsub.reconnect();

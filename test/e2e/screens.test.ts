@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 const widths = [320, 360, 768, 1280, 1600];
 
-/** What axe finds wrong on the page, in words. */
+/** Returns the accessibility problems that axe finds on the page. */
 async function violations({ page }: Window): Promise<string[]> {
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() =>
@@ -37,7 +37,7 @@ async function violations({ page }: Window): Promise<string[]> {
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
 }
 
-/** Looks at the present screen; what is wrong with it becomes one of the window's problems. */
+/** Checks the present screen and adds its problems to those of the window. */
 async function check(window: Window, screen: string): Promise<void> {
   const found = [...(await overflowing(window)), ...(await violations(window))];
   window.problems.push(...found.map((problem) => `${screen}: ${problem}`));
@@ -51,27 +51,27 @@ async function goTo({ page }: Window, hash: string, landmark: string): Promise<v
 }
 
 describe.each(widths)('at %i px', (width) => {
-  test.each([true, false])('every screen fits and can be used by everyone (dark: %s)', async (dark) => {
+  test.each([true, false])('every screen fits and is accessible (dark: %s)', async (dark) => {
     const window = await openWindow(browser, url, { width, height: 740, dark });
     const { page } = window;
     await page.getByRole('button', { name: 'Find a stranger' }).waitFor();
     await check(window, 'welcome');
     await goTo(window, '#/sign-in', 'Password');
     await check(window, 'sign-in');
-    await goTo(window, '#/', 'Your name here');
-    await page.getByRole('button', { name: 'Look at the rooms first' }).click();
+    await goTo(window, '#/', 'Your name');
+    await page.getByRole('button', { name: 'Browse rooms' }).click();
     await page.getByRole('button', { name: /^Join/ }).waitFor();
     await check(window, 'rooms');
     await page.getByRole('button', { name: /^Join/ }).click();
     await page.getByRole('textbox', { name: /^Message to/ }).waitFor();
     await say(window, `A long word: ${'x'.repeat(300)}`);
     await say(window, 'https://example.org/a/path/that/goes/on/and/on/and/on/and/on/and/on/and/on');
-    await page.getByRole('button', { name: 'People' }).click();
+    await page.getByRole('button', { name: 'Members' }).click();
     await page.getByText('Owner').waitFor();
     await check(window, 'room');
-    await goTo(window, '#/new-room', 'Name of the room');
+    await goTo(window, '#/new-room', 'Room name');
     await check(window, 'new room');
-    await goTo(window, '#/account', 'You are here as a guest');
+    await goTo(window, '#/account', 'You are signed in as a guest');
     await check(window, 'account');
     await goTo(window, '#/register', 'Create an account');
     await check(window, 'register');

@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { openWindow, overflowing, said, say, startBrowser, type Window } from '../support/browser.ts';
+import { guest } from '../support/client.ts';
 import { type Network, startNetwork } from '../support/network.ts';
 import { startOwnS3 } from '../support/services/s3.ts';
 
@@ -34,10 +35,10 @@ async function open(at: string, width?: number): Promise<Window> {
   return window;
 }
 
-/** A guest who looks for a stranger. */
-async function look(name: string, at = url, width?: number): Promise<Window> {
+/** Opens a window of a guest who searches for a stranger. */
+async function findStranger(name: string, at = url, width?: number): Promise<Window> {
   const window = await open(at, width);
-  await window.page.getByLabel('Your name here').fill(name);
+  await window.page.getByLabel('Your name').fill(name);
   await window.page.getByRole('button', { name: 'Find a stranger' }).click();
   return window;
 }
@@ -46,10 +47,10 @@ async function expectTalking({ page }: Window, partner: string): Promise<void> {
   await page.getByRole('textbox', { name: `Message to ${partner}` }).waitFor();
 }
 
-test('two strangers find each other, talk, and one comes back from an outage without a gap', async () => {
-  const ada = await look('Ada', network.url, 360);
+test('two strangers are matched and talk, and one resumes after an outage without a gap', async () => {
+  const ada = await findStranger('Ada', network.url, 360);
   await ada.page.getByText('Looking for someone').first().waitFor();
-  const bob = await look('Bob');
+  const bob = await findStranger('Bob');
   await Promise.all([expectTalking(ada, 'Bob'), expectTalking(bob, 'Ada')]);
   await say(ada, 'Hello, Bob');
   await vi.waitFor(async () => expect(await said(bob)).toEqual(['Hello, Bob']));
@@ -83,20 +84,20 @@ test('two strangers find each other, talk, and one comes back from an outage wit
   expect(bob.problems).toEqual([]);
 });
 
-test('who goes on to the next stranger tells the one that is left, who is free as well', async () => {
-  const ada = await look('Ada');
-  const bob = await look('Bob');
+test('going on to the next stranger tells the partner, and both can find a new match', async () => {
+  const ada = await findStranger('Ada');
+  const bob = await findStranger('Bob');
   await Promise.all([expectTalking(ada, 'Bob'), expectTalking(bob, 'Ada')]);
 
   await bob.page.getByRole('button', { name: 'Next' }).click();
   await ada.page.getByText('Bob has left.').waitFor();
   await bob.page.getByText('Looking for someone').first().waitFor();
-  const eve = await look('Eve');
+  const eve = await findStranger('Eve');
   await Promise.all([expectTalking(bob, 'Eve'), expectTalking(eve, 'Bob')]);
 
   await eve.page.getByRole('textbox').fill('half a thought');
   await eve.page.getByRole('button', { name: 'Leave' }).click();
-  await eve.page.getByRole('dialog').getByText('What you have written here would be lost.').waitFor();
+  await eve.page.getByRole('dialog').getByText('It will be lost if you leave.').waitFor();
   await eve.page.getByRole('button', { name: 'Keep writing' }).click();
   expect(await eve.page.getByRole('textbox').inputValue()).toBe('half a thought');
   await eve.page.getByRole('button', { name: 'Leave' }).click();
@@ -104,17 +105,17 @@ test('who goes on to the next stranger tells the one that is left, who is free a
   await bob.page.getByText('Eve has left.').waitFor();
 
   await ada.page.getByRole('button', { name: 'Next' }).click();
-  const kim = await look('Kim');
+  const kim = await findStranger('Kim');
   await Promise.all([expectTalking(ada, 'Kim'), expectTalking(kim, 'Ada')]);
   expect([...ada.problems, ...bob.problems, ...eve.problems, ...kim.problems]).toEqual([]);
 });
 
-test('a room is made, found, joined and talked in, by the keyboard alone', async () => {
+test('a room can be created, found, joined and used with the keyboard alone', async () => {
   const ada = await open(url);
-  await ada.page.getByRole('button', { name: 'Look at the rooms first' }).press('Enter');
+  await ada.page.getByRole('button', { name: 'Browse rooms' }).press('Enter');
   await ada.page.getByText('No rooms yet').waitFor();
   await ada.page.getByRole('button', { name: 'New room' }).first().press('Enter');
-  await ada.page.getByLabel('Name of the room').pressSequentially('Sunday cooks');
+  await ada.page.getByLabel('Room name').pressSequentially('Sunday cooks');
   await ada.page.keyboard.press('Enter');
   await ada.page.getByRole('textbox', { name: 'Message to Sunday cooks' }).waitFor();
   await ada.page.keyboard.type('first line');
@@ -124,7 +125,7 @@ test('a room is made, found, joined and talked in, by the keyboard alone', async
   await vi.waitFor(async () => expect(await said(ada)).toEqual(['first line\nsecond line']));
 
   const bob = await open(url);
-  await bob.page.getByRole('button', { name: 'Look at the rooms first' }).press('Enter');
+  await bob.page.getByRole('button', { name: 'Browse rooms' }).press('Enter');
   await bob.page.getByRole('searchbox', { name: 'Search rooms' }).pressSequentially('cooks');
   await bob.page.getByRole('button', { name: /^Join/ }).press('Enter');
   await bob.page.getByRole('textbox', { name: 'Message to Sunday cooks' }).waitFor();
@@ -141,9 +142,29 @@ test('a room is made, found, joined and talked in, by the keyboard alone', async
   expect([...ada.problems, ...bob.problems]).toEqual([]);
 });
 
-test('somebody sends files: pictures are shown to both, small and whole, and anything else is offered', async () => {
-  const ada = await look('Ada', url, 360);
-  const bob = await look('Bob');
+test('the link of a room offers to join it, and the link of an unknown channel says that it is not found', async () => {
+  const owner = await guest(url, 'Grace');
+  const { createRoom } = await owner.ask('mutation { createRoom(input: { name: "Evening walks" }) { id } }');
+  const { page, problems } = await open(url);
+  await page.getByRole('button', { name: 'Browse rooms' }).click();
+  await page.getByRole('link', { name: 'Rooms' }).waitFor();
+
+  await page.evaluate(() => {
+    window.location.hash = '#/channel/unknown';
+  });
+  await page.getByText('Conversation not found').waitFor();
+  await page.evaluate((id) => {
+    window.location.hash = `#/channel/${id}`;
+  }, createRoom.id);
+  await page.getByText('You are not a member of this room').waitFor();
+  await page.getByRole('button', { name: 'Join', exact: true }).click();
+  await page.getByRole('textbox', { name: 'Message to Evening walks' }).waitFor();
+  expect(problems).toEqual([]);
+});
+
+test('pictures are shown as thumbnails and in full size, and other files as links', async () => {
+  const ada = await findStranger('Ada', url, 360);
+  const bob = await findStranger('Bob');
   await Promise.all([expectTalking(ada, 'Bob'), expectTalking(bob, 'Ada')]);
   const picture = await sharp({ create: { width: 1_200, height: 800, channels: 3, background: 'seagreen' } })
     .jpeg()
@@ -154,7 +175,7 @@ test('somebody sends files: pictures are shown to both, small and whole, and any
     { name: 'broken.jpg', mimeType: 'image/jpeg', buffer: Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 0]) },
   ]);
   await ada.page.getByText('Ready to send').nth(1).waitFor();
-  await ada.page.getByText('This file is broken').waitFor();
+  await ada.page.getByText('This file is damaged').waitFor();
   expect(await overflowing(ada)).toEqual([]);
   await ada.page.getByRole('button', { name: 'Remove broken.jpg' }).click();
   await ada.page.getByRole('button', { name: 'Send' }).click();
@@ -180,9 +201,9 @@ test('somebody sends files: pictures are shown to both, small and whole, and any
   expect([...ada.problems, ...bob.problems]).toEqual([]);
 });
 
-test('files are dropped and chosen, those that are too many are left out, and one that is removed is sent no further', async () => {
-  const ada = await look('Ada');
-  const bob = await look('Bob');
+test('files can be dropped and chosen, surplus files are left out, and removing a file aborts its upload', async () => {
+  const ada = await findStranger('Ada');
+  const bob = await findStranger('Bob');
   await expectTalking(ada, 'Bob');
   const { page } = ada;
   const dropped = await page.evaluateHandle(() => {
@@ -198,7 +219,7 @@ test('files are dropped and chosen, those that are too many are left out, and on
   const files = Array.from({ length: 12 }, (_, n) => ({ name: `${n}.txt`, mimeType: '', buffer: Buffer.from('x') }));
   await page.route('**/graphql', (route) => (isUpload(route.request()) ? undefined : route.continue()));
   await page.locator('input[type=file]').setInputFiles(files);
-  await page.getByText('2 files were left out: a message takes at most 10.').waitFor();
+  await page.getByText('2 files were left out: a message can have at most 10.').waitFor();
   const ended = page.waitForEvent('requestfailed', (request) => isUpload(request));
   await page.getByRole('button', { name: 'Remove 3.txt' }).click();
   expect((await ended).failure()?.errorText).toContain('ABORTED');
@@ -208,7 +229,7 @@ test('files are dropped and chosen, those that are too many are left out, and on
 
 const isUpload = (request: Request) => (request.headers()['content-type'] ?? '').startsWith('multipart/form-data');
 
-test('pictures are shown also where the store gives them by itself', async () => {
+test('pictures are shown when the object store serves them', async () => {
   const { address, stop } = await startOwnS3();
   const app = await startApp({
     S3_ENDPOINT: address.endpoint,
@@ -218,8 +239,8 @@ test('pictures are shown also where the store gives them by itself', async () =>
     S3_DIRECT_READS: 'on',
   });
   try {
-    const ada = await look('Ada', app.url);
-    const bob = await look('Bob', app.url);
+    const ada = await findStranger('Ada', app.url);
+    const bob = await findStranger('Bob', app.url);
     await expectTalking(ada, 'Bob');
     const buffer = await sharp({ create: { width: 900, height: 600, channels: 3, background: 'gold' } })
       .png()
@@ -239,12 +260,12 @@ test('pictures are shown also where the store gives them by itself', async () =>
   }
 });
 
-test('files of a page that stays open can be read for ever', async () => {
-  const ada = await look('Ada');
+test('a page that stays open renews the URLs of its files', async () => {
+  const ada = await findStranger('Ada');
   const bob = await open(url);
   await bob.page.clock.install();
   await bob.page.reload();
-  await bob.page.getByLabel('Your name here').fill('Bob');
+  await bob.page.getByLabel('Your name').fill('Bob');
   await bob.page.getByRole('button', { name: 'Find a stranger' }).click();
   await Promise.all([expectTalking(ada, 'Bob'), expectTalking(bob, 'Ada')]);
   await ada.page
@@ -259,7 +280,7 @@ test('files of a page that stays open can be read for ever', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 });
   try {
     await bob.page.clock.fastForward(hours * 3_600_000);
-    await vi.waitFor(async () => expect(await link.getAttribute('href')).not.toBe(before), 20_000);
+    await vi.waitFor(async () => expect(await link.getAttribute('href')).not.toBe(before), 60_000);
     const [old, renewed] = await Promise.all(
       [before, await link.getAttribute('href')].map((path) => fetch(new URL(path as string, url))),
     );

@@ -123,7 +123,9 @@ describe('twenty senders and twenty subscribers', () => {
     const times = (await first) ?? [];
     await load.progress(100);
     const [best, median, worst] = [times[0], times[times.length / 2], times.at(-1)];
-    console.info(`${name}: the next messages arrive after ${best} ms at best, ${median} ms median, ${worst} ms at worst`);
+    console.info(
+      `${name}: the next messages arrive after ${best} ms at best, ${median} ms median, ${worst} ms at worst`,
+    );
     await load.verify();
     expect(load.acknowledged()).toBeGreaterThan(200);
   });

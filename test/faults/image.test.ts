@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { guest } from '../support/client.ts';
-import { readPruning, runHealthcheck } from '../support/dockerfile.ts';
+import { readCommand, readPruning, runHealthcheck } from '../support/dockerfile.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 
 const run = promisify(execFile);
@@ -13,7 +13,7 @@ const run = promisify(execFile);
 let directory: string;
 let server: ServerProcess;
 
-/** What the Dockerfile's last stage copies, as `npm ci` has built it here. */
+/** Copies the files of the Dockerfile's last stage, as `npm ci` has built them here. */
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'parley-image-'));
   for (const file of ['package.json', 'package-lock.json', '.npmrc']) await copyFile(file, join(directory, file));
@@ -26,12 +26,11 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-test('what the image holds runs by itself, without what is for development', async () => {
+test('the files of the image run by themselves, without development dependencies', async () => {
   const packages = await readdir(join(directory, 'node_modules'));
   for (const name of ['prisma', 'typescript', 'effect', 'vitest']) expect(packages).not.toContain(name);
 
-  const program = { cwd: directory, args: ['dist/api/main.js'] };
-  server = await startProcess({ DATA_DIR: join(directory, 'data') }, program);
+  server = await startProcess({ DATA_DIR: join(directory, 'data') }, await imageProgram());
   const { port } = new URL(server.url);
   const at = `http://127.0.0.1:${port}`;
   expect((await fetch(`${at}/ready`)).status).toBe(200);
@@ -43,3 +42,14 @@ test('what the image holds runs by itself, without what is for development', asy
   expect(await server.kill('SIGTERM')).toBe(0);
   expect(await runHealthcheck({ PORT: port })).toBe(1);
 });
+
+test('stack traces of the image point at the TypeScript sources', async () => {
+  const noFiles = { DATA_DIR: join(directory, 'traces'), TLS_CERT_FILE: 'no-cert.pem', TLS_KEY_FILE: 'no-key.pem' };
+  await expect(startProcess(noFiles, await imageProgram())).rejects.toThrow(
+    /no-cert\.pem.*\/api\/[\w/-]+\.ts:\d+:\d+/s,
+  );
+});
+
+async function imageProgram() {
+  return { cwd: directory, args: await readCommand() };
+}

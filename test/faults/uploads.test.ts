@@ -82,7 +82,8 @@ async function growth(work: () => Promise<unknown>): Promise<number> {
 
 async function sendTen(): Promise<void> {
   const responses = await Promise.all(Array.from({ length: 10 }, () => send(body(100))));
-  for (const response of responses) expect(JSON.parse(response)).toEqual({ data: { upload: { byteSize: 100 * megabyte } } });
+  for (const response of responses)
+    expect(JSON.parse(response)).toEqual({ data: { upload: { byteSize: 100 * megabyte } } });
 }
 
 test('ten files of 100 MB at once take less than 64 MB of memory', async () => {

@@ -75,7 +75,7 @@ async function put(value: Buffer | null, headers: IHeaders): Promise<number> {
   return stored?.partition ?? -1;
 }
 
-async function countSetAside(): Promise<number> {
+async function countDeadLetters(): Promise<number> {
   const metrics = await (await fetch(`${app.url}/metrics`)).text();
   return Number(/^parley_events_set_aside_total (\d+)$/m.exec(metrics)?.[1]);
 }
@@ -96,7 +96,7 @@ const poison: Record<string, { value: Buffer | null; headers: IHeaders; reason: 
 test.each(Object.entries(poison))(
   'a record with %s goes unchanged to the dead letters with the reason, and its partition continues',
   async (_, { value, headers, reason }) => {
-    const [before, letters] = [await countSetAside(), deadLetters.length];
+    const [before, letters] = [await countDeadLetters(), deadLetters.length];
     const partition = await put(value, headers);
 
     expect(await sendOnce(id, 'after it')).toBe(2);
@@ -109,12 +109,12 @@ test.each(Object.entries(poison))(
     expect(texts).toMatchObject({ ...headers, 'parley-topic': `${prefix}.events`, 'parley-partition': `${partition}` });
     expect(texts['parley-reason']).toMatch(reason);
     expect(texts['parley-offset']).toMatch(/^\d+$/);
-    expect(await countSetAside()).toBe(before + 1);
+    expect(await countDeadLetters()).toBe(before + 1);
     expect(app.logger.lines).toContainEqual(expect.objectContaining({ level: 'error', facts: factsOf(texts) }));
   },
 );
 
-/** Facts in the log line about a record that was set aside. */
+/** Facts in the log line about a dead letter. */
 function factsOf(texts: Record<string, string>): unknown {
   return {
     partition: Number(texts['parley-partition']),

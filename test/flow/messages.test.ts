@@ -31,7 +31,7 @@ const changes = `query ($id: ID!, $after: Int!, $first: Int) { channel(id: $id) 
   changes(after: $after, first: $first) { position hasMore messages { text position } }
 } }`;
 
-/** A direct channel of Ada's with somebody new, where nothing was said yet. */
+/** Opens an empty direct channel of Ada with a new guest. */
 async function direct(): Promise<string> {
   const somebody = await guest(url, 'Somebody');
   return (await ada.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: somebody.id })).openDirect.id;
@@ -41,32 +41,32 @@ async function say(text: string, more: object = {}, who = ada): Promise<Answer> 
   return (await who.ask(send, { input: { channelId, text, ...more } })).send.message;
 }
 
-/** A public room of Ada's where Bob is a member too: two entries so far. */
+/** Creates a public room of Ada with Bob as a member: two entries so far. */
 async function room(): Promise<string> {
   const { id } = (await ada.ask('mutation { createRoom(input: { name: "Talk" }) { id } }')).createRoom;
   await bob.ask('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id });
   return id;
 }
 
-/** An id of the right form that names nothing. */
+/** Returns an id in the right format that belongs to nothing. */
 function foreignId(prefix: string): string {
   return `${prefix}_${Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')}`;
 }
 
 describe('a message', () => {
-  it('has its place and what was given with it', async () => {
+  it('has its place and the given fields', async () => {
     const first = await say('First');
-    const answer = await say('An answer', { replyToId: first.id, clientId: 'key' });
-    expect(answer).toMatchObject({
-      text: 'An answer',
+    const reply = await say('A reply', { replyToId: first.id, clientId: 'key' });
+    expect(reply).toMatchObject({
+      text: 'A reply',
       clientId: 'key',
       replyTo: { id: first.id },
       author: { name: 'Ada' },
     });
-    expect(answer.seq).toBe(first.seq + 1);
+    expect(reply.seq).toBe(first.seq + 1);
   });
 
-  it('is sent once for one clientId, whatever else is said with it', async () => {
+  it('is sent once per clientId, even when other fields differ', async () => {
     const first = await say('Once', { clientId: 'once' });
     expect(await say('Once', { clientId: 'once' })).toEqual(first);
     expect(await say('Something else', { clientId: 'once' })).toEqual(first);
@@ -74,7 +74,7 @@ describe('a message', () => {
       expect(await say('Once', { clientId: 'once', ...more })).toEqual(first);
   });
 
-  it('is sent once when it is sent many times at once', async () => {
+  it('is sent once when the same clientId arrives many times at once', async () => {
     const id = await room();
     const input = { channelId: id, text: 'At once', clientId: 'at-once' };
     const sent = await Promise.all(Array.from({ length: 10 }, () => ada.ask(send, { input })));
@@ -82,7 +82,7 @@ describe('a message', () => {
     expect((await ada.ask(page, { id })).channel.messages.nodes).toHaveLength(3);
   });
 
-  it('is another one with the clientId of somebody else, or in another channel, or without any', async () => {
+  it('is a new one with the clientId of another user, in another channel, or without a clientId', async () => {
     const [here, there] = [await room(), await room()];
     const input = { channelId: here, text: 'Same key', clientId: 'key' };
     const sent = [
@@ -95,7 +95,7 @@ describe('a message', () => {
     expect(new Set(sent.map((one) => one.send.message.id)).size).toBe(5);
   });
 
-  it('keeps the newest state for who sends it again', async () => {
+  it('is returned in its newest state when it is sent again', async () => {
     const sent = await say('First thought', { clientId: 'thought' });
     await ada.ask(edit, { id: sent.id, text: 'Second thought' });
     expect(await say('First thought', { clientId: 'thought' })).toMatchObject({ id: sent.id, text: 'Second thought' });
@@ -112,7 +112,7 @@ describe('a message', () => {
     ['with NUL', 'a\0b', 'BAD_USER_INPUT'],
     ['half a surrogate pair', '\ud83d', 'BAD_USER_INPUT'],
     ['too long by a byte', `${'é'.repeat(2_048)}x`, 'TOO_LARGE'],
-  ])('is neither sent nor changed when its text is refused: %s', async (_how, text, code) => {
+  ])('is neither sent nor edited when its text is refused: %s', async (_how, text, code) => {
     const sent = await say('As it was');
     expect(await ada.codeOf(send, { input: { channelId, text } })).toBe(code);
     expect(await ada.codeOf(edit, { id: sent.id, text })).toBe(code);
@@ -120,7 +120,7 @@ describe('a message', () => {
     expect(channel.messages.nodes).toEqual([{ id: sent.id, seq: sent.seq, text: 'As it was' }]);
   });
 
-  it('may be as long as the limit says, in bytes', async () => {
+  it('can be as long as the limit, in bytes', async () => {
     const { limits } = await ada.ask('{ limits { messageBytes pageSize replay } }');
     expect(limits).toEqual({ messageBytes: 4_096, pageSize: 100, replay: 20 });
     const longest = 'é'.repeat(limits.messageBytes / 2);
@@ -148,12 +148,12 @@ describe('a message', () => {
     }
   });
 
-  it('is answered also when it was deleted, but nobody answers that somebody came', async () => {
+  it('can be replied to after its deletion, but an entry about a joining member cannot', async () => {
     const id = await room();
     const first = (await ada.ask(send, { input: { channelId: id, text: 'Gone' } })).send.message;
     await ada.ask(remove, { id: first.id });
-    const answer = (await bob.ask(send, { input: { channelId: id, text: 'What?', replyToId: first.id } })).send.message;
-    expect(answer.replyTo).toEqual({ id: first.id });
+    const reply = (await bob.ask(send, { input: { channelId: id, text: 'What?', replyToId: first.id } })).send.message;
+    expect(reply.replyTo).toEqual({ id: first.id });
     const [joined] = (await ada.ask(page, { id })).channel.messages.nodes;
     expect(await bob.codeOf(send, { input: { channelId: id, text: 'Hi', replyToId: joined.id } })).toBe(
       'BAD_USER_INPUT',
@@ -162,7 +162,7 @@ describe('a message', () => {
     expect(await ada.codeOf(remove, { id: joined.id })).toBe('FORBIDDEN');
   });
 
-  it('is not changed by others who may read it, nor by its author once that is no member', async () => {
+  it('cannot be changed by other members, nor by its author after leaving', async () => {
     const id = await room();
     const sent = (await bob.ask(send, { input: { channelId: id, text: 'Mine' } })).send.message;
     expect(await ada.codeOf(edit, { id: sent.id, text: 'Ours' })).toBe('FORBIDDEN');
@@ -178,7 +178,7 @@ describe('a message', () => {
     });
   });
 
-  it('that is refused leaves the rest of the answer intact', async () => {
+  it('that is refused leaves the rest of the response intact', async () => {
     const both = `mutation ($good: SendInput!, $bad: SendInput!) {
       bad: send(input: $bad) { message { text } } good: send(input: $good) { message { text } }
     }`;
@@ -199,7 +199,7 @@ describe('a message', () => {
     ]);
   });
 
-  it('is changed and deleted by its author alone, and keeps its place', async () => {
+  it('can be edited and deleted by its author only, and keeps its place', async () => {
     const sent = await say('Draft');
     expect(await bob.codeOf(edit, { id: sent.id, text: 'Mine' })).toBe('NOT_FOUND');
     const { editMessage } = await ada.ask(edit, { id: sent.id, text: 'Final' });
@@ -215,7 +215,7 @@ describe('a message', () => {
 });
 
 describe('a history', () => {
-  it('is read in pages, both ways, without holes or repeats', async () => {
+  it('is read in pages, in both directions, without gaps or duplicates', async () => {
     const id = await direct();
     for (let n = 1; n <= 11; n++) await ada.ask(send, { input: { channelId: id, text: `${n}` } });
     const numbers = Array.from({ length: 11 }, (_, n) => `${n + 1}`);
@@ -242,7 +242,7 @@ describe('a history', () => {
     expect(texts(await read({ first: 0 }))).toEqual([]);
   });
 
-  it('leads on and back from every cursor, and between any two', async () => {
+  it('is paged from every cursor in both directions, and between any two', async () => {
     const id = await direct();
     for (let n = 0; n < 6; n++) await ada.ask(send, { input: { channelId: id, text: `${n}` } });
     const read = async (variables: object) => (await ada.ask(page, { id, ...variables })).channel.messages;
@@ -269,7 +269,7 @@ describe('a history', () => {
     { before: cursorOf('-1') },
     { after: cursorOf('1e3') },
     { after: cursorOf(`1:${randomUUID()}`) },
-  ])('is not read with %o', async (variables) => {
+  ])('cannot be read with %o', async (variables) => {
     const { data, errors } = await ask(url, page, { id: channelId, ...variables }, ada.token);
     expect(data).toEqual({ channel: { messages: null } });
     expect(errors[0]?.extensions).toMatchObject({
@@ -278,7 +278,7 @@ describe('a history', () => {
     });
   });
 
-  it('ends with its last message, also when that was deleted or tells that somebody came', async () => {
+  it('ends with its last message, also when that was deleted or is about a joining member', async () => {
     const last = async (who: Person, id: string) =>
       (await who.ask('query ($id: ID!) { channel(id: $id) { lastMessage { kind text } position } }', { id })).channel;
     expect(await last(ada, await direct())).toEqual({ lastMessage: null, position: 0 });
@@ -297,7 +297,7 @@ function cursorOf(text: string): string {
 }
 
 describe('changes', () => {
-  it('are every newest state after a position, in order of position', async () => {
+  it('are the newest states after a position, in order of position', async () => {
     const id = await direct();
     const say = async (text: string) => (await ada.ask(send, { input: { channelId: id, text } })).send.message;
     const first = await say('one');
@@ -315,7 +315,7 @@ describe('changes', () => {
     expect(await ada.codeOf(changes, { id, after: 4 })).toBe('RESYNC_REQUIRED');
   });
 
-  it('are for members alone, and at most a hundred', async () => {
+  it('are for members only, at most a hundred', async () => {
     const id = await room();
     const eve = await guest(url, 'Eve');
     expect((await eve.ask(changes, { id, after: 0 })).channel.changes).toBeNull();
@@ -323,7 +323,7 @@ describe('changes', () => {
     for (const first of [-1, 101]) expect(await ada.codeOf(changes, { id, after: 0, first })).toBe('BAD_USER_INPUT');
   });
 
-  it('lead from any position to the same end, whatever the size of a step', async () => {
+  it('lead from any position to the same end, with any step size', async () => {
     const id = await room();
     const sent: Answer[] = [];
     for (let n = 0; n < 4; n++)
@@ -342,7 +342,7 @@ describe('changes', () => {
     }
   });
 
-  it('that are too many have to be loaded anew', async () => {
+  it('that are too many require a resync', async () => {
     const id = await direct();
     for (let n = 0; n < 21; n++) await ada.ask(send, { input: { channelId: id, text: `${n}` } });
     expect(await ada.codeOf(changes, { id, after: 0 })).toBe('RESYNC_REQUIRED');
@@ -355,7 +355,7 @@ describe('changes', () => {
     await client.dispose();
   });
 
-  it('are followed live: each message, and again in each newer state', async () => {
+  it('are delivered live: each message, and again in each newer state', async () => {
     const id = await room();
     const client = socket(url, bob.token);
     const followed = followMessages(client, id, 0);
@@ -375,7 +375,7 @@ describe('changes', () => {
     await client.dispose();
   });
 
-  it('are followed by members alone, from a position that can be', async () => {
+  it('are delivered to members only, from a valid position', async () => {
     const eve = await guest(url, 'Eve');
     const open = await room();
     const client = socket(url, eve.token);
@@ -396,8 +396,8 @@ describe('changes', () => {
   });
 });
 
-describe('what was seen', () => {
-  it('is counted up to the mark, which goes forward alone', async () => {
+describe('a seen mark', () => {
+  it('moves forward only, and unread entries are counted from it', async () => {
     const kim = await guest(url, 'Kim');
     const { id } = (await kim.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: ada.id })).openDirect;
     for (const text of ['a', 'b', 'c']) await ada.ask(send, { input: { channelId: id, text } });
@@ -434,7 +434,7 @@ describe('what was seen', () => {
     ).toBe('NOT_FOUND');
   });
 
-  it("begins at one's own joining, counts who came and what was deleted, and is told to nobody else", async () => {
+  it("begins at the member's own joining; later joins and deleted messages count as unread, and no other user sees it", async () => {
     const id = await room();
     const [eve, kim] = await Promise.all([guest(url, 'Eve'), guest(url, 'Kim')]);
     await ada.ask(send, { input: { channelId: id, text: 'Before' } });

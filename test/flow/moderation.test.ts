@@ -27,7 +27,7 @@ const history = `query ($id: ID!) { channel(id: $id) {
   viewerMembership { unreadCount firstUnseen { text } }
 } }`;
 
-/** A new room in which Ada, Bob and Eve are. */
+/** Creates a room with Ada, Bob and Eve as members. */
 async function meet(): Promise<void> {
   [ada, bob, eve] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob'), guest(url, 'Eve')]);
   channelId = (await ada.ask('mutation { createRoom(input: { name: "Hall" }) { id } }')).createRoom.id;
@@ -40,10 +40,10 @@ const say = async (who: Person, text: string, replyToId: string | null = null): 
 
 const texts = (entries: readonly { text: string }[]) => entries.map(({ text }) => text);
 
-describe('who blocks somebody', () => {
+describe('a user who blocks another one', () => {
   beforeAll(meet);
 
-  it('gets nothing of what that one writes from then on, live, and all of the others; unblocked, it comes again', async () => {
+  it('gets no live messages of the blocked user until the unblock, and all messages of other users', async () => {
     const adas = followMessages(socket(url, ada.token), channelId, 3);
     const bobs = followMessages(socket(url, bob.token), channelId, 3);
     const streamed = await openStream(url, `subscription { messages(channelId: "${channelId}", after: 3) { text } }`, {
@@ -68,42 +68,42 @@ describe('who blocks somebody', () => {
   });
 });
 
-describe('what a blocked author wrote', () => {
+describe('a message of a blocked author', () => {
   beforeAll(async () => {
     await meet();
     const said = await say(eve, 'said by Eve');
-    await say(bob, 'answered by Bob', said);
+    await say(bob, 'reply by Bob', said);
     await say(eve, 'the last of Eve');
   });
 
-  it('is left out of histories, counts and answers for who blocked, and for nobody else', async () => {
+  it('is left out of histories, counts and replies for the user who blocked, and for no other user', async () => {
     const all = (await ada.ask(history, { id: channelId })).channel;
     expect(all).toMatchObject({
       lastMessage: { text: 'the last of Eve' },
       viewerMembership: { unreadCount: 5, firstUnseen: { text: '' } },
     });
-    expect(texts(all.changes.messages)).toEqual(['said by Eve', 'answered by Bob', 'the last of Eve']);
+    expect(texts(all.changes.messages)).toEqual(['said by Eve', 'reply by Bob', 'the last of Eve']);
 
     await ada.ask(block, { id: eve.id });
 
     const { channel } = await ada.ask(history, { id: channelId });
-    expect(channel.messages.nodes.slice(-1)).toEqual([{ text: 'answered by Bob', replyTo: null }]);
-    expect(texts(channel.messages.nodes)).toEqual(['', '', 'answered by Bob']);
+    expect(channel.messages.nodes.slice(-1)).toEqual([{ text: 'reply by Bob', replyTo: null }]);
+    expect(texts(channel.messages.nodes)).toEqual(['', '', 'reply by Bob']);
     expect(channel).toMatchObject({
-      changes: { messages: [{ text: 'answered by Bob' }], position: all.changes.position },
-      lastMessage: { text: 'answered by Bob' },
+      changes: { messages: [{ text: 'reply by Bob' }], position: all.changes.position },
+      lastMessage: { text: 'reply by Bob' },
       viewerMembership: { unreadCount: 2 },
     });
     expect((await ada.ask('{ me { unreadCount } }')).me.unreadCount).toBe(2);
     expect((await bob.ask(history, { id: channelId })).channel.messages.nodes).toHaveLength(6);
   });
 
-  it('is left out of a backlog, and of what others answer to it', async () => {
+  it('is left out of a backlog, and of replies to it', async () => {
     const query = `subscription ($id: ID!, $after: Int) {
       messages(channelId: $id, after: $after) { text replyTo { text } }
     }`;
     const [adas, bobs] = [ada, bob].map((one) => follow(socket(url, one.token), query, { id: channelId, after: 3 }));
-    const known = { text: 'answered by Bob', replyTo: null };
+    const known = { text: 'reply by Bob', replyTo: null };
     await vi.waitFor(() => expect(adas?.received).toEqual([known]));
 
     const said = await say(eve, 'more of Eve');
@@ -120,7 +120,7 @@ describe('what a blocked author wrote', () => {
 describe('a block', () => {
   beforeAll(meet);
 
-  it('is known to who made it alone, and made twice it is one', async () => {
+  it('is visible only to the user who made it, and counts once when repeated', async () => {
     for (const { id } of [eve, bob, eve]) await ada.ask(block, { id });
     const blocked = '{ me { blockedUsers { name } } }';
     expect((await ada.ask(blocked)).me.blockedUsers).toEqual([{ name: 'Bob' }, { name: 'Eve' }]);
@@ -130,10 +130,10 @@ describe('a block', () => {
     expect((await ada.ask(other, { id: eve.id })).user).toEqual({ blockedUsers: null, blockedByViewer: true });
   });
 
-  it('keeps the two from being matched, whoever of them made it', async () => {
+  it('keeps the two users from being matched, in either direction', async () => {
     const match = 'mutation { match { status } }';
     const [zoe, tom, kim] = await Promise.all(['Zoe', 'Tom', 'Kim'].map((name) => guest(url, name)));
-    if (!zoe || !tom || !kim) throw new Error('three were to sign in');
+    if (!zoe || !tom || !kim) throw new Error('three guests must sign in');
     await zoe.ask(block, { id: tom.id });
     for (const one of [zoe, tom]) expect((await one.ask(match)).match.status).toBe('WAITING');
     expect((await kim.ask(match)).match.status).toBe('MATCHED');

@@ -22,8 +22,8 @@ const send = `mutation ($input: SendInput!) {
 }`;
 const edit = 'mutation ($id: ID!, $text: String!) { editMessage(messageId: $id, text: $text) { id } }';
 
-describe('what an outsider learns of a private channel', () => {
-  it('by inviting: nothing, whether who is invited is a member or not', async () => {
+describe('an outsider of a private channel', () => {
+  it('learns nothing by inviting, neither a member nor another user', async () => {
     const { openDirect } = await ada.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: bob.id });
     const { createRoom: room } = await ada.ask(createRoom);
     for (const { id } of [openDirect, room]) {
@@ -33,12 +33,12 @@ describe('what an outsider learns of a private channel', () => {
     }
   });
 
-  it('by having been there: nothing that came later', async () => {
+  it('who was a member learns nothing that came later', async () => {
     const { createRoom: room } = await ada.ask(createRoom);
     const { id } = room;
     await ada.ask(invite, { id, userId: bob.id });
     const first = await ada.ask(send, { input: { channelId: id, text: 'before', clientId: 'a' } });
-    const input = { channelId: id, text: 'an answer', clientId: 'b', replyToId: first.send.message.id };
+    const input = { channelId: id, text: 'a reply', clientId: 'b', replyToId: first.send.message.id };
     await bob.ask(send, { input });
     await bob.ask(leave, { id });
     await ada.ask(edit, { id: first.send.message.id, text: 'after' });
@@ -46,7 +46,7 @@ describe('what an outsider learns of a private channel', () => {
 
     const retried = (await bob.ask(send, { input })).send.message;
     expect(retried).toMatchObject({
-      text: 'an answer',
+      text: 'a reply',
       replyTo: null,
       channel: { name: null, memberCount: 0, messages: null },
     });
@@ -68,12 +68,12 @@ describe('bad input', () => {
       ['users', `{ users(after: "${cursor}:x", search: "a") { nodes { id } } }`, 'BAD_USER_INPUT'],
     ]),
     ['time', `{ rooms(after: "999999999999999:${crypto.randomUUID()}") { nodes { id } } }`, 'BAD_USER_INPUT'],
-  ])('to %s is no fault of the server: %s', async (_what, query, code) => {
+  ])('to %s is not a fault of the server: %s', async (_what, query, code) => {
     const { errors } = await ask(url, query, {}, ada.token);
     expect(errors[0]?.extensions['code'] ?? null).toBe(code);
   });
 
-  it('cannot make the server read without end', async () => {
+  it('cannot make the server read without a bound', async () => {
     const { createRoom: room } = await ada.ask(createRoom);
     const page = (inner: string) => `messages(last: 100) { nodes { channel { ${inner} } } }`;
     const query = `query ($id: ID!) { channel(id: $id) { ${page(page(page('id')))} } }`;
@@ -87,7 +87,7 @@ describe('bad input', () => {
 });
 
 describe('changes', () => {
-  it('asked for none go on from where they were asked', async () => {
+  it('with `first: 0` continue from the same position', async () => {
     const { createRoom: room } = await ada.ask(createRoom);
     const query =
       'query ($id: ID!) { channel(id: $id) { changes(after: 0, first: 0) { position hasMore messages { id } } } }';
@@ -100,7 +100,7 @@ describe('changes', () => {
 });
 
 describe('signing in', () => {
-  it('tells who signed in about themselves', async () => {
+  it('returns the private fields of the new user', async () => {
     const { data } = await ask(
       url,
       'mutation { register(input: { name: "Kim", email: "kim@example.org", password: "correct horse" }) { user { email isModerator } } }',

@@ -38,8 +38,8 @@ const look = `query ($id: ID!) { channel(id: $id) {
   lastMessage { id } position online { id } onlineCount viewerMembership { id role }
 } }`;
 const openDirect = 'mutation ($userId: ID!) { openDirect(userId: $userId) { id kind peer { name } memberCount } }';
-/** What is done to a channel; each answers with its id where it is allowed. */
-const deeds = {
+/** Operations on a channel; each returns its id where it is allowed. */
+const operations = {
   joinRoom: 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }',
   leaveChannel: 'mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }',
   updateRoom: 'mutation ($id: ID!) { updateRoom(channelId: $id, name: "Taken over") { id } }',
@@ -49,31 +49,34 @@ const deeds = {
   markSeen: 'mutation ($id: ID!) { markSeen(channelId: $id, seq: 1) { id } }',
 };
 
-/** The code that each deed is refused with. */
+/** Returns the error code of each operation; null where it is allowed. */
 async function refusals(
   who: Person,
   variables: { id: string; userId?: string },
 ): Promise<Record<string, string | null>> {
   const codes: Record<string, string | null> = {};
-  for (const [name, deed] of Object.entries(deeds)) {
-    codes[name] = await who.codeOf(deed, name === 'invite' ? { userId: bob.id, ...variables } : { id: variables.id });
+  for (const [name, operation] of Object.entries(operations)) {
+    codes[name] = await who.codeOf(
+      operation,
+      name === 'invite' ? { userId: bob.id, ...variables } : { id: variables.id },
+    );
   }
   return codes;
 }
 
-/** An id of the right form that names nothing. */
+/** Returns an id in the right format that belongs to nothing. */
 function foreignId(prefix: string): string {
   return `${prefix}_${Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')}`;
 }
 
-/** Another spelling of an id, which decodes to the same bytes: its last character has bits to spare. */
+/** Returns another spelling of an id that decodes to the same bytes: its last character has unused bits. */
 function respelled(id: string): string {
   return id.slice(0, -1) + String.fromCharCode(id.charCodeAt(id.length - 1) + 1);
 }
 
-/** The codes of all deeds: one for all, but for some. */
+/** Returns the codes of all operations: the same for all, except those in `others`. */
 function all(code: string, others: Record<string, string | null> = {}): Record<string, string | null> {
-  return { ...Object.fromEntries(Object.keys(deeds).map((name) => [name, code])), ...others };
+  return { ...Object.fromEntries(Object.keys(operations).map((name) => [name, code])), ...others };
 }
 
 async function openRoom(name: string, visibility = 'PUBLIC', host = ada): Promise<string> {
@@ -81,7 +84,7 @@ async function openRoom(name: string, visibility = 'PUBLIC', host = ada): Promis
 }
 
 describe('a room', () => {
-  it('is opened by its owner, once for one clientId', async () => {
+  it('is created by its owner, once per clientId', async () => {
     const input = { name: '  Tea  ', visibility: 'PUBLIC', clientId: 'tea-1' };
     const { createRoom } = await ada.ask(create, input);
     expect(createRoom).toEqual({
@@ -96,11 +99,11 @@ describe('a room', () => {
     expect((await bob.ask(create, input)).createRoom.id).not.toBe(createRoom.id);
   });
 
-  it.each(['', '   ', 'x'.repeat(81), 'a\0b', '\ud800'])('is not called %o', async (name) => {
+  it.each(['', '   ', 'x'.repeat(81), 'a\0b', '\ud800'])('cannot be named %o', async (name) => {
     expect(await ada.codeOf(create, { name })).toBe('BAD_USER_INPUT');
   });
 
-  it('is joined and left by anybody, as its history and its members tell', async () => {
+  it('can be joined and left by anyone, which its history and its members show', async () => {
     const id = await openRoom('Open');
     expect((await bob.ask(join, { id })).joinRoom).toMatchObject({
       memberCount: 2,
@@ -130,7 +133,7 @@ describe('a room', () => {
     ]);
   });
 
-  it('that is private is found and joined by nobody, and read by who is invited', async () => {
+  it('that is private cannot be found or joined, and can be read by invited users', async () => {
     const id = await openRoom('Private affairs', 'PRIVATE');
     expect((await bob.ask(rooms, { search: 'private affairs' })).rooms.nodes).toEqual([]);
     expect((await bob.ask('query ($id: ID!) { channel(id: $id) { id } }', { id })).channel).toBeNull();
@@ -139,7 +142,7 @@ describe('a room', () => {
     expect((await bob.ask(history, { id })).channel.messages.nodes).toHaveLength(2);
   });
 
-  it('takes whom any member invites, once, and tells whom it was', async () => {
+  it('admits each user invited by any member once, and its history names them', async () => {
     const [eve, id] = [await guest(url, 'Eve'), await openRoom('Invited', 'PRIVATE')];
     await ada.ask(invite, { id, userId: bob.id });
     expect((await bob.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(3);
@@ -152,14 +155,14 @@ describe('a room', () => {
     expect((await bob.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(3);
   });
 
-  it('takes nobody who is not there, and not who invites', async () => {
+  it('refuses an invitation of an unknown user, and of the inviting user', async () => {
     const id = await openRoom('Careful');
     for (const userId of ['', 'nobody', id, foreignId('u')])
       expect(await ada.codeOf(invite, { id, userId })).toBe('NOT_FOUND');
     expect(await ada.codeOf(invite, { id, userId: ada.id })).toBe('BAD_USER_INPUT');
   });
 
-  it('that is private is not there for who is outside, whatever is done', async () => {
+  it('that is private is NOT_FOUND for outsiders, in every operation', async () => {
     const id = await openRoom('Hidden', 'PRIVATE');
     const eve = await guest(url, 'Eve');
     expect(await refusals(eve, { id })).toEqual(all('NOT_FOUND'));
@@ -170,14 +173,14 @@ describe('a room', () => {
     expect(channel).toMatchObject({ name: 'Hidden', memberCount: 1, position: 1 });
   });
 
-  it('that is public is there for who is outside, but closed to what members do', async () => {
+  it('that is public is visible to outsiders, but FORBIDDEN for operations of members', async () => {
     const id = await openRoom('Shown');
     const eve = await guest(url, 'Eve');
     expect(await eve.codeOf(leave, { id })).toBe('FORBIDDEN');
     expect(await refusals(eve, { id })).toEqual(all('FORBIDDEN', { joinRoom: null, leaveChannel: null }));
   });
 
-  it('is no channel by another id, forged or of something else', async () => {
+  it('is not found by another id, forged or of another type', async () => {
     for (const id of [
       '',
       'room',
@@ -194,17 +197,17 @@ describe('a room', () => {
     }
   });
 
-  it('is for who signed in', async () => {
+  it('requires signing in', async () => {
     const id = await openRoom('Signed in');
-    for (const deed of [create, ...Object.values(deeds), openDirect, rooms]) {
-      const { data, errors } = await ask(url, deed, { id, name: 'x', userId: bob.id });
+    for (const operation of [create, ...Object.values(operations), openDirect, rooms]) {
+      const { data, errors } = await ask(url, operation, { id, name: 'x', userId: bob.id });
       expect(errors.map(({ extensions }) => extensions['code'])).toEqual(['UNAUTHENTICATED']);
       expect(Object.values(data)).toEqual([null]);
     }
     expect((await ask(url, look, { id })).data).toEqual({ channel: null });
   });
 
-  it('is changed and closed by its owner alone, and then takes nothing more but can be read', async () => {
+  it('can be changed and closed by its owner only, and is then read-only', async () => {
     const id = await openRoom('Before');
     await bob.ask(join, { id });
     expect(await bob.codeOf(update, { id, name: 'Mine' })).toBe('FORBIDDEN');
@@ -219,7 +222,7 @@ describe('a room', () => {
     expect((await bob.ask(history, { id })).channel.messages.nodes).toHaveLength(2);
   });
 
-  it('that is closed takes nobody in and changes no more, and can be left', async () => {
+  it('that is closed admits no users and no changes, and can be left', async () => {
     const eve = await guest(url, 'Eve');
     const id = await openRoom('Over');
     await bob.ask(join, { id });
@@ -233,7 +236,7 @@ describe('a room', () => {
     expect((await ada.ask(history, { id })).channel.messages.nodes.at(-1)).toMatchObject({ kind: 'LEFT' });
   });
 
-  it('that becomes private keeps its members and is found by nobody else', async () => {
+  it('that becomes private keeps its members, and other users cannot find it', async () => {
     const eve = await guest(url, 'Eve');
     const id = await openRoom('Withdrawn');
     await bob.ask(join, { id });
@@ -244,13 +247,13 @@ describe('a room', () => {
     expect((await bob.ask(look, { id })).channel).toMatchObject({ name: 'Withdrawn', memberCount: 2 });
   });
 
-  it.each(['', '   ', 'x'.repeat(81), 'line\nbreak'])('is not renamed %o, and its name stays', async (name) => {
+  it.each(['', '   ', 'x'.repeat(81), 'line\nbreak'])('cannot be renamed %o, and keeps its name', async (name) => {
     const id = await openRoom('x'.repeat(80));
     expect(await ada.codeOf(update, { id, name })).toBe('BAD_USER_INPUT');
     expect((await ada.ask(look, { id })).channel.name).toBe('x'.repeat(80));
   });
 
-  it('passes to who has been there longest when its owner leaves, and closes when the last one does', async () => {
+  it('passes to the longest-standing member when its owner leaves, and closes when the last member leaves', async () => {
     const id = await openRoom('Handed on');
     await bob.ask(join, { id });
     await ada.ask(leave, { id });
@@ -262,7 +265,7 @@ describe('a room', () => {
 });
 
 describe('the list of rooms', () => {
-  it('is paged both ways without holes or repeats, and searched by a part of the name', async () => {
+  it('is paged in both directions without gaps or duplicates, and searched by a part of the name', async () => {
     for (let n = 0; n < 7; n++) await openRoom(`Paged ${n}`);
     const all = (await bob.ask(rooms, { search: 'PAGED' })).rooms.nodes.map(({ name }: { name: string }) => name);
     expect(all).toEqual([6, 5, 4, 3, 2, 1, 0].map((n) => `Paged ${n}`));
@@ -281,7 +284,7 @@ describe('the list of rooms', () => {
     expect(back.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: true });
   });
 
-  it('has who is active before who is not, takes a search as it is, and leaves out what is closed', async () => {
+  it('lists active rooms first, takes a search literally, and leaves out closed rooms', async () => {
     const [percent, other, closed] = [
       await openRoom('100% lists'),
       await openRoom('100 lists'),
@@ -311,13 +314,13 @@ describe('every cursor of a connection', () => {
   const pass = 'first: $first, after: $after, last: $last, before: $before';
   const names = Array.from({ length: 7 }, (_, n) => `Walked ${n}`);
 
-  it('leads on and back: rooms', async () => {
+  it('works in both directions: rooms', async () => {
     for (const name of names) await openRoom(name);
     const query = `query (${given}) { rooms(search: "walked", ${pass}) { ${page} } }`;
     await walk(async (variables) => (await bob.ask(query, variables)).rooms);
   });
 
-  it("leads on and back: the viewer's channels", async () => {
+  it("works in both directions: the viewer's channels", async () => {
     const eve = await guest(url, 'Eve');
     for (const name of names) await openRoom(name, 'PRIVATE', eve);
     const query = `query (${given}) { me { channels(${pass}) { ${page} } } }`;
@@ -326,7 +329,7 @@ describe('every cursor of a connection', () => {
     expect(others.user.channels).toBeNull();
   });
 
-  it('leads on and back: members', async () => {
+  it('works in both directions: members', async () => {
     const id = await openRoom('Full house');
     for (const name of names.slice(1)) await (await guest(url, name)).ask(join, { id });
     const query = `query ($id: ID!, ${given}) { channel(id: $id) { members(${pass}) { ${page} } } }`;
@@ -338,7 +341,7 @@ describe('every cursor of a connection', () => {
     expect((await bob.ask(query, { id })).channel.members).toBeNull();
   });
 
-  /** Goes from every cursor of a connection of seven in both directions: each page is the right part of the whole. */
+  /** Pages from every cursor of a connection of seven items, in both directions, and compares each page with the whole. */
   async function walk(read: (variables: object) => Promise<Answer>): Promise<void> {
     const { edges } = await read({});
     const cursors: string[] = edges.map(({ cursor }: Answer) => cursor);
@@ -365,7 +368,7 @@ describe('every cursor of a connection', () => {
 describe('a direct channel', () => {
   const open = openDirect;
 
-  it('is one, whoever opens it and however often', async () => {
+  it('exists once, even when both users open it several times', async () => {
     const [first, again, other] = await Promise.all([
       ada.ask(open, { userId: bob.id }),
       ada.ask(open, { userId: bob.id }),
@@ -383,7 +386,7 @@ describe('a direct channel', () => {
     }
   });
 
-  it('takes nobody else, is not left, and needs another', async () => {
+  it('admits no other users, cannot be left, and needs another user', async () => {
     const eve = await guest(url, 'Eve');
     const { id } = (await ada.ask(open, { userId: bob.id })).openDirect;
     expect(await refusals(ada, { id, userId: eve.id })).toEqual(
@@ -397,7 +400,7 @@ describe('a direct channel', () => {
 });
 
 describe("the viewer's channels", () => {
-  it('are told as they change: joined, written in, seen elsewhere, left', async () => {
+  it('are delivered when they change: joined, written in, seen on another device, left', async () => {
     const id = await openRoom('Followed');
     const client = socket(url, bob.token);
     const list = follow(

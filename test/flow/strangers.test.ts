@@ -33,7 +33,7 @@ function texts({ received }: Followed): string[] {
   return received.map(({ text }) => text);
 }
 
-test('two strangers match and talk, one loses its connection and comes back: nothing is lost, nothing comes twice, one order', async () => {
+test('two strangers who match and chat get every message once and in the same order, across lost connections', async () => {
   const { ada, bob, channelId } = await match();
   const adasSocket = socket(url, ada.token);
   const adas = followMessages(adasSocket, channelId, 0);
@@ -56,7 +56,7 @@ test('two strangers match and talk, one loses its connection and comes back: not
   expect(channel.messages.nodes.map(({ text }: { text: string }) => text)).toEqual(texts(adas));
 });
 
-test('the partner is told when one leaves, the talk is over, and both can be matched again, but not with each other', async () => {
+test('leaving a match tells the partner, closes the channel, and lets both be matched again, but not with each other', async () => {
   const { ada, bob, channelId } = await match();
   const bobsMatch = follow(socket(url, bob.token), 'subscription { match { status endReason } }');
   await vi.waitFor(() => expect(bobsMatch.received).toEqual([{ status: 'MATCHED', endReason: null }]));
@@ -81,7 +81,7 @@ test('the partner is told when one leaves, the talk is over, and both can be mat
   expect((await dan.ask('mutation { match { status } }')).match.status).toBe('MATCHED');
 });
 
-test('a commit that slips in between a page and the subscription from its position is not lost', async () => {
+test('a message committed between a page and the subscription from its position is not lost', async () => {
   const { ada, bob, channelId } = await match();
   await ada.ask(send, { channelId, text: 'before' });
   const { channel } = await bob.ask(history, { id: channelId });
@@ -92,7 +92,7 @@ test('a commit that slips in between a page and the subscription from its positi
   await vi.waitFor(() => expect(texts(bobs)).toEqual(['in between']));
 });
 
-test('a retry gives the same message after its author left, the channel closed, and the message was deleted', async () => {
+test('a retry returns the same message after its author left, the channel was closed, and the message was deleted', async () => {
   const { ada, channelId } = await match();
   const said = { channelId, text: 'once', clientId: 'the-same' };
   const { message } = (await ada.ask(send, said)).send;

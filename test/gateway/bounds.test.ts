@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createTextCache } from '../../api/gateway/graphql/text-cache.ts';
 import { createHealth } from '../../api/gateway/http/health.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
-import { createStream } from '../../api/live/stream.ts';
+import { generateStream } from '../../api/live/stream.ts';
 import type { Context } from '../../schema/context.ts';
 import { gate } from '../support/contested-row.ts';
 import { startGateway } from '../support/gateway.ts';
-import { execute, openRaw, openSocket, openStream, post, refusal } from '../support/wire.ts';
+import { execute, executeFailing, openRaw, openSocket, openStream, post } from '../support/wire.ts';
 
 let running: Awaited<ReturnType<typeof startGateway>>;
 let url: string;
@@ -46,10 +46,13 @@ describe('a subscription over HTTP without a reader', () => {
     const subscribe = async () => {
       requested.pass();
       await released.passed;
-      return createStream(untilAborted, ended.pass);
+      return generateStream(untilAborted, ended.pass);
     };
     const typeDefs = 'type Query { hello: Int } type Subscription { slow: Int! }';
-    const schema = createSchema<Context>({ typeDefs, resolvers: { Subscription: { slow: { resolve: Number, subscribe } } } });
+    const schema = createSchema<Context>({
+      typeDefs,
+      resolvers: { Subscription: { slow: { resolve: Number, subscribe } } },
+    });
     const slow = await startGateway({ schema });
     const controller = new AbortController();
     const options = { headers: { accept: 'text/event-stream' }, signal: controller.signal };
@@ -81,7 +84,7 @@ async function* untilAborted(signal: AbortSignal): AsyncGenerator<number, void> 
 describe('an operation', () => {
   it('is refused before it is parsed if its text is too long', async () => {
     const query = `{ hello } # ${'é'.repeat(70_000)}`;
-    expect((await refusal(url, query)).extensions).toMatchObject({ code: 'TOO_LARGE', limit: 65_536 });
+    expect((await executeFailing(url, query)).extensions).toMatchObject({ code: 'TOO_LARGE', limit: 65_536 });
     const socket = await openSocket(url);
     socket.subscribe('1', query.replaceAll('é', 'e'));
     expect(await socket.next()).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'TOO_LARGE' } }] });

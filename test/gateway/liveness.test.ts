@@ -9,7 +9,7 @@ function connect() {
   const terminate = vi.fn();
   const connection = {
     socket: { terminate, ping: (data: string) => pings.push(data) },
-    outbox: { handedBytes: () => outbox.sent, isBlocked: () => outbox.isBlocked, discard: () => {} },
+    outbox: { writtenBytes: () => outbox.sent, isBlocked: () => outbox.isBlocked, discard: () => {} },
     cleanups: [],
     running: new Map(),
     silentPings: 0,

@@ -10,15 +10,15 @@ const entry = (position: number, facts: Partial<Entry> = {}) =>
   ({ id: `m${position}`, position, text: '', attachments: [], ...facts }) as Entry;
 const entries = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => entry(from + n));
 
-/** A feed of a channel that stands at `head`, with a ring for a few entries. */
+/** Starts the feed of a channel whose head is `head`. */
 async function startFeed(head: number, { ringBytes = 1_000_000 } = {}) {
   const pubsub = createMemoryPubSub({ logger: createTestLogger() });
   const database = { head };
   const source = {
     head: async () => database.head,
-    entriesAfter: vi.fn<FeedSource['entriesAfter']>(async (_channelId, position, most) => {
-      const found = entries(position + 1, database.head).slice(0, most);
-      const more = found.length === most;
+    entriesAfter: vi.fn<FeedSource['entriesAfter']>(async (_channelId, position, limit) => {
+      const found = entries(position + 1, database.head).slice(0, limit);
+      const more = found.length === limit;
       return { entries: found, more, through: more ? (found.at(-1)?.position ?? database.head) : database.head };
     }),
   };
@@ -35,7 +35,7 @@ async function startFeed(head: number, { ringBytes = 1_000_000 } = {}) {
 }
 
 describe('a feed', () => {
-  test('gives what it holds in pages', async () => {
+  test('returns the entries in memory in pages', async () => {
     const { feed, publish } = await startFeed(5);
     await publish(6, 10);
     const page = feed.since(6, 2);
@@ -46,16 +46,16 @@ describe('a feed', () => {
     await feed.stop();
   });
 
-  test('asks the database once for all who want the same at the same time', async () => {
+  test('reads the database once for equal reads at the same time', async () => {
     const { feed, source } = await startFeed(500);
-    const answers = await Promise.all(Array.from({ length: 50 }, () => feed.read(0, 25)));
+    const results = await Promise.all(Array.from({ length: 50 }, () => feed.read(0, 25)));
     expect(source.entriesAfter).toHaveBeenCalledOnce();
-    expect(new Set(answers).size).toBe(1);
-    expect(answers[0]).toMatchObject({ through: 25, more: true });
+    expect(new Set(results).size).toBe(1);
+    expect(results[0]).toMatchObject({ through: 25, more: true });
     await feed.stop();
   });
 
-  test('ends where the database is found below what was delivered, as a restored one is', async () => {
+  test('ends if the head in the database is below a delivered position, as after a restore', async () => {
     const { feed, database } = await startFeed(20, { ringBytes: 0 });
     database.head = 3;
     await expect(feed.read(10, 25)).rejects.toBeInstanceOf(FeedRestartedError);
@@ -64,7 +64,7 @@ describe('a feed', () => {
     await feed.stop();
   });
 
-  test('ends whoever reads it by an iterator, also one that was busy when it ended', async () => {
+  test('ends every iterator over it, also one that was not waiting when the feed ended', async () => {
     const { feed, publish } = await startFeed(0);
     await publish(1, 1);
     const stream = createLiveStream(feed, { position: 0, judge: () => null }, () => {});
@@ -75,18 +75,17 @@ describe('a feed', () => {
   });
 });
 
-describe('a ring', () => {
+describe('recent entries', () => {
   const attachments = [{ filename: 'x'.repeat(200) }] as unknown as Entry['attachments'];
 
   test.each([
-    ['letters of one byte', { text: 'x'.repeat(300) }, 10],
-    ['letters of three', { text: '\u4e16'.repeat(300) }, 5],
-    ['files', { attachments }, 7],
-  ])('holds as much as its bound allows of %s', (_what, facts, expected) => {
-    const ring = createRecentEntries(7_000, 0);
-    for (let position = 1; position <= 100; position++) ring.push(entry(position, facts));
-    const held = ring.since(100 - expected, 100)?.length;
-    expect(held).toBe(expected);
-    expect(ring.since(100 - expected * 2, 100)).toBeNull();
+    ['characters of one byte', { text: 'x'.repeat(300) }, 10],
+    ['characters of three bytes', { text: '\u4e16'.repeat(300) }, 5],
+    ['attachments', { attachments }, 7],
+  ])('keep as many as the limit in bytes allows: %s', (_what, facts, expected) => {
+    const recent = createRecentEntries(7_000, 0);
+    for (let position = 1; position <= 100; position++) recent.push(entry(position, facts));
+    expect(recent.since(100 - expected, 100)).toHaveLength(expected);
+    expect(recent.since(100 - expected * 2, 100)).toBeNull();
   });
 });

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
-import type { HeldBlocks } from '../../api/domain/blocks.ts';
+import { createAccess } from '../../api/domain/access.ts';
+import type { BlockList } from '../../api/domain/blocks.ts';
+import { createHistory } from '../../api/domain/history.ts';
 import { createMessages } from '../../api/domain/messages.ts';
-import { unlimited } from '../../api/domain/rate-limits.ts';
+import { noRateLimits } from '../../api/domain/rate-limits.ts';
 import { type ChannelEvent, type Entry, encodeEvent } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import type { EventLog, StoredRecord } from '../../api/infra/event-log/event-log.ts';
@@ -21,11 +23,11 @@ import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
 import { createFakeOutbox } from '../support/outbox.ts';
 
-let stormy: TestDatabase;
-let calm: TestDatabase;
+let tested: TestDatabase;
+let reference: TestDatabase;
 beforeAll(async () => {
-  calm = await openDatabase('PGlite');
-  return () => calm.stop();
+  reference = await openDatabase('PGlite');
+  return () => reference.stop();
 });
 
 const viewer = {
@@ -35,11 +37,12 @@ const viewer = {
   createdAt: factsOf('owner').createdAt,
   expiresAt: 0,
 };
-const metrics = { applied: () => {}, setAside: () => {}, publishFailed: () => {} };
+const maxReplay = 1_000;
+const metrics = { applied: () => {}, deadLettered: () => {}, publishFailed: () => {} };
 const fates = fc.infiniteStream(fc.constantFrom<Fate>('deliver', 'deliver', 'deliver', 'lose', 'double', 'delay'));
 
-/** What may happen next. Two bridges believe to hold the partition; each goes on from where it believes to be. */
-const step = fc.oneof(
+/** A random step. Two bridges both own the partition, and each continues from its own position. */
+const anyStep = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('append' as const), make: eventMaker }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('appendAgain' as const), back: fc.nat(5) }) },
   {
@@ -71,7 +74,7 @@ const step = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('comeBack' as const), back: fc.nat(2) }),
+    arbitrary: fc.record({ kind: fc.constant('reconnect' as const), back: fc.nat(2) }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('unfollow' as const), which: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('check' as const) }) },
@@ -82,45 +85,45 @@ describe.each([
   { kind: 'PostgreSQL', numRuns: 40 },
 ] as const)('over $kind', ({ kind, numRuns }) => {
   beforeAll(async () => {
-    stormy = await openDatabase(kind);
-    return () => stormy.stop();
+    tested = await openDatabase(kind);
+    return () => tested.stop();
   });
 
-  test('whatever is lost, doubled, reordered or crashes, every subscriber gets every change once and in order, and the database is as if every event had been applied once', async () => {
+  test('every subscriber gets every change once and in order, and every event is applied once, whichever messages are lost, doubled or reordered and whichever bridge crashes', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 50 }), fates, async (steps, fate) => {
-        const storm = await createStorm(() => fate.next().value);
-        for (const one of steps) await storm.take(one);
-        await storm.settle();
-        const truth = await replay(storm.events);
-        expect(await contents(stormy)).toEqual(await contents(calm));
-        for (const follower of storm.followers) expectWhole(follower, truth);
-        await storm.stop();
+      fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 50 }), fates, async (steps, fate) => {
+        const simulation = await createSimulation(() => fate.next().value);
+        for (const step of steps) await simulation.run(step);
+        await simulation.settle();
+        const states = await replay(simulation.events);
+        expect(await contents(tested)).toEqual(await contents(reference));
+        for (const follower of simulation.followers) expectComplete(follower, states);
+        await simulation.stop();
       }),
       { numRuns },
     );
   }, 120_000);
 });
 
-type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+type Step = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never;
 
 interface Follower {
   after: number;
-  /** Among an audience. */
+  /** True for a subscriber of an audience, false for an iterator. */
   isShared: boolean;
-  /** Whose messages are left out. */
+  /** The author whom this follower blocks. */
   blocked: string | null;
   received: Entry[];
   stop(): unknown;
 }
 
-async function createStorm(fateOf: () => Fate) {
-  await stormy.empty();
-  let isSilent = false;
-  const pubsub = createLossyPubSub(() => (isSilent ? 'lose' : fateOf()));
+async function createSimulation(fateOf: () => Fate) {
+  await tested.empty();
+  let losesAll = false;
+  const pubsub = createLossyPubSub(() => (losesAll ? 'lose' : fateOf()));
   const logger = createTestLogger();
-  const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6 });
-  const source = withSmallPages(createFeedSource(stormy));
+  const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6, logger });
+  const source = withSmallPages(createFeedSource(tested));
   const feeds = createFeeds({
     pubsub,
     heads,
@@ -134,35 +137,35 @@ async function createStorm(fateOf: () => Fate) {
   await heads.start();
   feeds.start();
   const messages = createMessages({
-    database: stormy,
     submit: async () => null,
+    history: createHistory({ database: tested, maxReplay }),
+    access: createAccess(tested),
     feeds,
-    blocks: { hold: async () => holdBlock(blocking) },
+    blocks: { acquire: async () => blockListOf(blocking) },
     toAttach: async () => [],
-    maxAttachments: 10,
-    sendRate: unlimited,
+    rateLimits: noRateLimits,
     maxMessageBytes: 4096,
-    maxReplay: 1_000,
+    maxReplay,
   });
   const audiences = createAudiences({ metrics: { executed: () => {}, delivered: () => {} } });
   const events: ChannelEvent[] = [];
   const followers: Follower[] = [];
   let blocking: string | null = null;
-  let crashing = false;
+  let crashes = false;
   const database: Database = {
-    ...stormy,
+    ...tested,
     transaction: (work) =>
-      stormy.transaction(async (query) => {
+      tested.transaction(async (query) => {
         const result = await work(query);
-        if (crashing) throw new DatabaseUnavailableError('killed before the commit');
+        if (crashes) throw new DatabaseUnavailableError('killed before the commit');
         return result;
       }),
   };
   const log: EventLog = {
-    name: 'storm',
+    name: 'simulation',
     append: vi.fn(),
     consume: vi.fn(),
-    setAside: vi.fn(),
+    deadLetter: vi.fn(),
     ready: vi.fn(),
     stop: vi.fn(),
   };
@@ -179,7 +182,7 @@ async function createStorm(fateOf: () => Fate) {
     if (records.length > 0) positions[n] = (await bridges[n]?.handle({ partition: 0, records })) ?? 0n;
   }
 
-  /** @param alone by an iterator, as over HTTP, or else among an audience, as over a WebSocket */
+  /** @param alone true: by an iterator, as over HTTP; false: in an audience, as over a WebSocket */
   async function follow(after: number | null, alone: boolean, blocked: string | null = null): Promise<void> {
     blocking = blocked;
     const stream = await messages.follow(viewer, room, after).catch(() => null);
@@ -194,51 +197,53 @@ async function createStorm(fateOf: () => Fate) {
     })();
   }
 
-  /** Somebody who follows goes: what that one has got is left as it is. */
+  /** Stops a follower. It is not checked at the end. */
   async function unfollow(which: number): Promise<void> {
     const [gone] = followers.splice(which % Math.max(1, followers.length), 1);
     await gone?.stop();
   }
 
-  /** All who share an audience go; what happens then is heard of by nobody; one begins there, and one resumes. */
-  async function comeBack(back: number): Promise<void> {
+  /**
+   * Stops the audience's followers, loses the messages of the next changes, then starts a new and a resumed follower.
+   */
+  async function reconnect(back: number): Promise<void> {
     const newest = Math.max(0, ...followers.map(({ received }) => received.at(-1)?.position ?? 0));
     for (let n = followers.length - 1; n >= 0; n--) if (followers[n]?.isShared) await unfollow(n);
-    isSilent = true;
+    losesAll = true;
     await handle(0, 6).catch(() => {});
-    isSilent = false;
+    losesAll = false;
     await follow(null, false);
     await follow(Math.max(0, newest - back), false);
   }
 
-  async function take(one: Step): Promise<void> {
-    switch (one.kind) {
+  async function run(step: Step): Promise<void> {
+    switch (step.kind) {
       case 'append':
-        return append(one.make());
+        return append(step.make());
       case 'appendAgain':
-        return append(events[Math.max(0, events.length - 1 - one.back)] ?? opened());
+        return append(events[Math.max(0, events.length - 1 - step.back)] ?? opened());
       case 'handle':
-        crashing = one.crash;
-        await Promise.all(one.bridges.map((n) => handle(n, one.size).catch(() => {})));
-        crashing = false;
+        crashes = step.crash;
+        await Promise.all(step.bridges.map((n) => handle(n, step.size).catch(() => {})));
+        crashes = false;
         return;
       case 'redeliver':
-        positions[one.bridge] = BigInt(Math.max(0, Number(positions[one.bridge]) - one.back));
+        positions[step.bridge] = BigInt(Math.max(0, Number(positions[step.bridge]) - step.back));
         return;
       case 'skipAhead':
-        positions[one.bridge] = BigInt(Math.min(events.length, Number(positions[one.bridge]) + one.by));
+        positions[step.bridge] = BigInt(Math.min(events.length, Number(positions[step.bridge]) + step.by));
         return;
       case 'follow':
-        return follow(one.after, one.alone, one.blocked && idOf(one.blocked));
-      case 'comeBack':
-        return comeBack(one.back);
+        return follow(step.after, step.alone, step.blocked && idOf(step.blocked));
+      case 'reconnect':
+        return reconnect(step.back);
       case 'unfollow':
-        return unfollow(one.which);
+        return unfollow(step.which);
       case 'check':
         await heads.check();
         return;
       default:
-        throw new Error(`unknown step ${JSON.stringify(one satisfies never)}`);
+        throw new Error(`unknown step ${JSON.stringify(step satisfies never)}`);
     }
   }
 
@@ -251,10 +256,10 @@ async function createStorm(fateOf: () => Fate) {
   return {
     events,
     followers,
-    take,
-    /** Lets a bridge take the partition over, and waits until everybody who follows has heard of everything. */
+    run,
+    /** Lets a bridge take over the partition, and waits until every follower has the channel's head. */
     async settle(): Promise<void> {
-      append(theLast());
+      append(lastEvent());
       positions[0] = (await bridges[0]?.assigned(0, { begin: 0n, end: BigInt(events.length) })) ?? 0n;
       while ((positions[0] ?? 0n) < BigInt(events.length)) await handle(0, 4);
       pubsub.flush();
@@ -272,30 +277,30 @@ async function createStorm(fateOf: () => Fate) {
   };
 }
 
-/** Answers that are soon full, so that few entries take several. */
+/** Limits pages to a few entries, so that short histories take several pages. */
 function withSmallPages(source: FeedsSource): FeedsSource {
-  const entriesAfter: FeedsSource['entriesAfter'] = (channelId, position, most) =>
-    source.entriesAfter(channelId, position, Math.min(most, 5));
+  const entriesAfter: FeedsSource['entriesAfter'] = (channelId, position, limit) =>
+    source.entriesAfter(channelId, position, Math.min(limit, 5));
   return { ...source, entriesAfter };
 }
 
-/** What nobody has blocked, so that everybody gets it. */
-function theLast(): ChannelEvent {
+/** A message of an author whom nobody blocks, so that every follower gets it. */
+function lastEvent(): ChannelEvent {
   const said = { messageId: idOf('the last'), clientId: 'the last', text: '', replyToId: null, attachments: [] };
   return { ...base('owner'), type: 'MessageSent', ...said };
 }
 
-function holdBlock(blocked: string | null): HeldBlocks {
+function blockListOf(blocked: string | null): BlockList {
   return { has: (userId) => userId === blocked, release: () => {} };
 }
 
-/** What everybody in an audience gets: entries as JSON. */
+/** A selection of whole entries, as JSON. */
 const selection: Selection = {
   key: 'all',
   make: () => async (items) => items.map((item) => Buffer.from(JSON.stringify(item))),
 };
 
-/** An outbox whose peer reads entries. */
+/** An outbox whose peer decodes entries. */
 function createReadingOutbox(received: Entry[]): Outbox {
   const take = (frames: Buffer) => {
     for (const text of readFrames(frames)) received.push(JSON.parse(text).payload);
@@ -303,27 +308,27 @@ function createReadingOutbox(received: Entry[]): Outbox {
   return createFakeOutbox({ add: take, send: async (frames) => take(frames) });
 }
 
-/** Applies the events one after another, and keeps every state that an entry was in. */
+/** Applies the events one after another, and returns every state of every entry by its position. */
 async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entry>> {
-  await calm.empty();
-  const truth = new Map<number, Entry>();
+  await reference.empty();
+  const states = new Map<number, Entry>();
   const pubsub = createLossyPubSub(() => 'deliver');
   await pubsub.subscribe(`channel:${room}`, (entries) => {
-    for (const entry of entries) truth.set(entry.position, entry);
+    for (const entry of entries) states.set(entry.position, entry);
   });
   const log: EventLog = {
-    name: 'storm',
+    name: 'simulation',
     append: vi.fn(),
     consume: vi.fn(),
-    setAside: vi.fn(),
+    deadLetter: vi.fn(),
     ready: vi.fn(),
     stop: vi.fn(),
   };
-  const bridge = createBridge({ log, database: calm, pubsub, metrics, logger: createTestLogger() });
+  const bridge = createBridge({ log, database: reference, pubsub, metrics, logger: createTestLogger() });
   await bridge.assigned(0, null);
   for (const [n, event] of events.entries())
     await bridge.handle({ partition: 0, records: [{ ...encodeEvent(event), offset: BigInt(n) }] });
-  return truth;
+  return states;
 }
 
 async function contents({ query }: TestDatabase) {
@@ -339,15 +344,15 @@ async function contents({ query }: TestDatabase) {
 }
 
 /**
- * Promise 4: everything that changed since, at least in its newest state, in order, no position twice, nothing made up, but
- * for what somebody wrote whom the reader has blocked.
+ * Checks that a follower received every entry that changed since, except those of the author it blocks: in order of
+ * position, each position once, each entry at least in its newest state, and nothing that was never stored.
  */
-function expectWhole({ after, blocked, received }: Follower, truth: ReadonlyMap<number, Entry>): void {
+function expectComplete({ after, blocked, received }: Follower, states: ReadonlyMap<number, Entry>): void {
   const positions = received.map(({ position }) => position);
   expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
-  for (const entry of received) expect(entry).toEqual(truth.get(entry.position));
-  const newest = new Map([...truth.values()].map((entry) => [entry.id, entry]));
-  const wanted = [...newest.values()].filter(({ position, authorId }) => position > after && authorId !== blocked);
+  for (const entry of received) expect(entry).toEqual(states.get(entry.position));
+  const newest = new Map([...states.values()].map((entry) => [entry.id, entry]));
+  const expected = [...newest.values()].filter(({ position, authorId }) => position > after && authorId !== blocked);
   expect(received.filter(({ authorId }) => authorId === blocked)).toEqual([]);
-  expect(received).toEqual(expect.arrayContaining(wanted));
+  expect(received).toEqual(expect.arrayContaining(expected));
 }

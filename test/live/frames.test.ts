@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { createFrames, encodePong, encodeText } from '../../api/live/frames.ts';
+import { createFrameEncoder, encodePong, encodeText } from '../../api/live/frames.ts';
 
 let bytes: Buffer;
 let url: string;
 
-/** A server that sends each client the bytes as they are, and closes. */
+/** Starts a server that sends `bytes` to each client and closes the socket. */
 beforeAll(async () => {
   const server = createServer();
   const sockets = new WebSocketServer({ noServer: true });
@@ -25,36 +25,36 @@ beforeAll(async () => {
   return () => void server.close();
 });
 
-/** What a WebSocket client makes of bytes. */
-async function decode(given: Buffer): Promise<{ messages: string[]; pongs: string[] }> {
-  bytes = given;
+/** Returns the messages that a WebSocket client receives if it is sent these bytes. */
+async function decode(frames: Buffer): Promise<{ messages: string[]; pongs: string[] }> {
+  bytes = frames;
   const client = new WebSocket(url);
-  const found: { messages: string[]; pongs: string[] } = { messages: [], pongs: [] };
-  client.on('message', (data) => found.messages.push(String(data)));
-  client.on('pong', (data) => found.pongs.push(String(data)));
+  const received: { messages: string[]; pongs: string[] } = { messages: [], pongs: [] };
+  client.on('message', (data) => received.messages.push(String(data)));
+  client.on('pong', (data) => received.pongs.push(String(data)));
   const [code] = await once(client, 'close');
   expect(code).toBe(1005);
-  return found;
+  return received;
 }
 
-/** Around each length at which a frame's header grows. */
+/** Lengths around those at which the header of a frame grows. */
 const lengths = [0, 1, 80, 81, 82, 83, 84, 125, 126, 127, 65_535 - 40, 65_535, 65_536, 200_000];
 
 describe('frames', () => {
-  test.each(lengths)('of a text of %i letters are read as that text', async (length) => {
+  test.each(lengths)('of a text of %i characters are decoded as that text', async (length) => {
     const text = 'x'.repeat(length);
     expect((await decode(encodeText(text))).messages).toEqual([text]);
   });
 
-  test('of a pong are read as that pong', async () => {
+  test('of a pong are decoded as that pong', async () => {
     expect((await decode(encodePong(Buffer.from('alive?')))).pongs).toEqual(['alive?']);
   });
 
-  test.each(lengths)('of payloads of %i letters carry the id of each subscription', async (length) => {
+  test.each(lengths)('of payloads of %i characters carry the id of each subscription', async (length) => {
     const payload = { data: { text: 'é'.repeat(length) } };
-    const frames = createFrames([Buffer.from(JSON.stringify(payload)), Buffer.from('{"data":null}')]);
+    const encode = createFrameEncoder([Buffer.from(JSON.stringify(payload)), Buffer.from('{"data":null}')]);
     for (const id of ['1', '2', 'a longer one', '1']) {
-      const { messages } = await decode(frames(JSON.stringify(id)));
+      const { messages } = await decode(encode(JSON.stringify(id)));
       expect(messages.map((message) => JSON.parse(message))).toEqual([
         { id, type: 'next', payload },
         { id, type: 'next', payload: { data: null } },
@@ -62,15 +62,15 @@ describe('frames', () => {
     }
   });
 
-  test('are whole whatever ids and texts are made of', async () => {
+  test('are valid for any ids and texts', async () => {
     const texts = fc.array(fc.string({ unit: 'binary' }), { minLength: 1 });
     await fc.assert(
       fc.asyncProperty(texts, texts, async (ids, values) => {
-        const frames = createFrames(values.map((value) => Buffer.from(JSON.stringify({ value }))));
+        const encode = createFrameEncoder(values.map((value) => Buffer.from(JSON.stringify({ value }))));
         for (const id of ids) {
-          const { messages } = await decode(frames(JSON.stringify(id)));
-          const wanted = values.map((value) => ({ id, type: 'next', payload: { value } }));
-          expect(messages.map((message) => JSON.parse(message))).toEqual(wanted);
+          const { messages } = await decode(encode(JSON.stringify(id)));
+          const expected = values.map((value) => ({ id, type: 'next', payload: { value } }));
+          expect(messages.map((message) => JSON.parse(message))).toEqual(expected);
         }
       }),
     );

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createHeads, type Heads } from '../../api/live/heads.ts';
+import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 const checkMs = 5_000;
@@ -14,7 +15,7 @@ beforeEach(async () => {
   check.mockClear();
   isConnected = true;
   const pubsub = { ...createLossyPubSub(() => 'deliver'), connected: () => isConnected };
-  heads = createHeads({ pubsub, checkMs, awayCheckMs });
+  heads = createHeads({ pubsub, checkMs, awayCheckMs, logger: createTestLogger() });
   heads.listen({ heads: () => {}, check });
   await heads.start();
 });
@@ -23,14 +24,14 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-test('heads are looked up every so often', async () => {
+test('heads are checked periodically', async () => {
   await vi.advanceTimersByTimeAsync(0.85 * checkMs);
   expect(check).not.toHaveBeenCalled();
   await vi.advanceTimersByTimeAsync(0.55 * checkMs);
   expect(check).toHaveBeenCalledTimes(1);
 });
 
-test('when pubsub is lost they are looked up within the shorter time, wherever the longer one stands', async () => {
+test('while pubsub is lost they are checked at the shorter interval, which starts before the longer one ends', async () => {
   await vi.advanceTimersByTimeAsync(100);
   isConnected = false;
   await vi.advanceTimersByTimeAsync(1.125 * awayCheckMs);

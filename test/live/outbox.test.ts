@@ -2,126 +2,123 @@ import { Duplex } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createOutboxes, type OutboxBounds } from '../../api/live/outbox/outboxes.ts';
+import { createOutboxes, type OutboxOptions } from '../../api/live/outbox/outboxes.ts';
 
 afterEach(() => void vi.useRealTimers());
 
-/** A socket whose peer reads when the test says so. */
+/** A socket whose peer reads at once, or when the test calls `resume`. */
 function createSocket({ reads = true } = {}) {
   const writes: string[] = [];
-  const held: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
   const peer = { reads };
   const duplex = new Duplex({
     read() {},
     write(chunk: Buffer, _encoding, done) {
       writes.push(String(chunk));
       if (peer.reads) done();
-      else held.push(done);
+      else waiting.push(done);
     },
   });
   const resume = () => {
     peer.reads = true;
-    for (const done of held.splice(0)) done();
+    for (const done of waiting.splice(0)) done();
   };
   return { duplex, writes, resume };
 }
 
-function open({ duplex }: ReturnType<typeof createSocket>, bounds: Partial<OutboxBounds> = {}) {
+function open({ duplex }: ReturnType<typeof createSocket>, options: Partial<OutboxOptions> = {}) {
   const outboxes = createOutboxes({
     windowMs: 2,
     socketBytes: 1_000,
     nodeBytes: 10_000,
     onOverflow: () => {},
-    ...bounds,
+    ...options,
   });
   const listener = { onDrained: vi.fn(), onOverflow: vi.fn() };
   return { outboxes, outbox: outboxes.open(duplex, listener), ...listener };
 }
 
 setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const bytes = (text: string) => Buffer.from(text);
-const turn = () => new Promise(setImmediate);
+const nextTurn = () => new Promise(setImmediate);
 
 describe('an outbox', () => {
-  test('lets a lone frame on a quiet socket leave at once', async () => {
+  test('writes a frame at once if the socket was idle', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
     const socket = createSocket();
     const { outbox } = open(socket);
     outbox.add(bytes('one'), 'entry');
-    await turn();
+    await nextTurn();
     expect(socket.writes).toEqual(['one']);
   });
 
-  test('lets the frames of a window leave in one write', async () => {
+  test('writes the frames of a window together', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
     const socket = createSocket();
     const { outbox } = open(socket);
     outbox.add(bytes('one'), 'entry');
-    await turn();
+    await nextTurn();
     for (const text of ['two', 'three', 'four']) {
       outbox.add(bytes(text), 'entry');
-      await turn();
+      await nextTurn();
     }
     expect(socket.writes).toEqual(['one']);
     vi.advanceTimersByTime(2);
     expect(socket.writes).toEqual(['one', 'twothreefour']);
   });
 
-  test('keeps one order for everything, and lets answers leave at once', async () => {
+  test('keeps the order of all frames, and writes responses at once', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
     const socket = createSocket();
     const { outbox } = open(socket);
     outbox.add(bytes('1'), 'entry');
-    await turn();
+    await nextTurn();
     outbox.add(bytes('2'), 'entry');
-    void outbox.send(bytes('3'), 'answer');
+    void outbox.send(bytes('3'), 'response');
     outbox.add(bytes('4'), 'signal');
-    await turn();
+    await nextTurn();
     expect(socket.writes).toEqual(['1', '234']);
   });
 
-  test('tells who waits only when the peer has taken it', async () => {
+  test('resolves a send only after the peer has taken the frames', async () => {
     const socket = createSocket({ reads: false });
     const { outbox, onDrained } = open(socket);
-    const left = vi.fn();
-    const sent = outbox.send(bytes('1'), 'backlog')?.then(left);
-    await turn();
-    await turn();
-    expect(left).not.toHaveBeenCalled();
+    const flushed = vi.fn();
+    const sent = outbox.send(bytes('1'), 'backlog')?.then(flushed);
+    await nextTurn();
+    await nextTurn();
+    expect(flushed).not.toHaveBeenCalled();
     expect(onDrained).not.toHaveBeenCalled();
     socket.resume();
     await sent;
     expect(onDrained).toHaveBeenCalledOnce();
   });
 
-  test.each(['answer', 'backlog'] as const)(
-    'keeps a reader who takes nothing from being sent more: %s',
-    async (kind) => {
-      const { outbox } = open(createSocket({ reads: false }), { socketBytes: 100_000 });
-      const left = vi.fn();
-      let sent = 0;
-      for (let isWaiting = false; !isWaiting && sent < 100; sent++) {
-        const gone = outbox.send(Buffer.alloc(1_000), kind);
-        isWaiting = gone !== undefined;
-        void gone?.then(left);
-        await turn();
-      }
-      expect(sent).toBe(kind === 'answer' ? 17 : 1);
-      expect(left).not.toHaveBeenCalled();
-    },
-  );
+  test.each(['response', 'backlog'] as const)('makes the sender wait if the peer reads nothing: %s', async (kind) => {
+    const { outbox } = open(createSocket({ reads: false }), { socketBytes: 100_000 });
+    const flushed = vi.fn();
+    let sent = 0;
+    for (let isWaiting = false; !isWaiting && sent < 100; sent++) {
+      const sending = outbox.send(Buffer.alloc(1_000), kind);
+      isWaiting = sending !== undefined;
+      void sending?.then(flushed);
+      await nextTurn();
+    }
+    expect(sent).toBe(kind === 'response' ? 17 : 1);
+    expect(flushed).not.toHaveBeenCalled();
+  });
 
-  test('lets answers that follow each other leave in one write', async () => {
+  test('writes consecutive responses together', async () => {
     const socket = createSocket();
     const { outbox } = open(socket);
-    for (const text of ['next', 'complete']) await outbox.send(bytes(text), 'answer');
-    await turn();
+    for (const text of ['next', 'complete']) await outbox.send(bytes(text), 'response');
+    await nextTurn();
     expect(socket.writes).toEqual(['nextcomplete']);
   });
 
-  test('overflows once more than its bound would wait, whoever else there is', async () => {
+  test('overflows above its limit, and leaves other outboxes alone', async () => {
     const [stalled, healthy] = [createSocket({ reads: false }), createSocket()];
     const { outboxes, outbox, onOverflow } = open(stalled);
     const other = { onDrained: vi.fn(), onOverflow: vi.fn() };
@@ -129,7 +126,7 @@ describe('an outbox', () => {
     for (let n = 0; n < 100; n++) {
       outbox.add(Buffer.alloc(100), 'entry');
       second.add(Buffer.alloc(100), 'entry');
-      await turn();
+      await nextTurn();
       if (onOverflow.mock.calls.length > 0) break;
     }
     expect(outboxes.queuedBytes()).toBeLessThanOrEqual(2_000);
@@ -137,12 +134,12 @@ describe('an outbox', () => {
     expect(other.onOverflow).not.toHaveBeenCalled();
   });
 
-  test('gives who has read everything a frame of any size', async () => {
+  test('accepts a frame of any size for a peer that has read everything', async () => {
     const socket = createSocket();
     const { outbox, onOverflow } = open(socket);
     for (let n = 0; n < 3; n++) {
       outbox.add(Buffer.alloc(5_000), 'entry');
-      await turn();
+      await nextTurn();
     }
     await vi.waitFor(() => expect(socket.writes).toHaveLength(3));
     expect(onOverflow).not.toHaveBeenCalled();
@@ -152,21 +149,21 @@ describe('an outbox', () => {
     const socket = createSocket({ reads: false });
     const { outbox, onOverflow } = open(socket);
     outbox.add(bytes('in the socket'), 'entry');
-    await turn();
+    await nextTurn();
     outbox.add(bytes('s'.repeat(900)), 'signal');
     outbox.add(bytes('e'.repeat(500)), 'entry');
     outbox.add(bytes('s'.repeat(900)), 'signal');
     expect(onOverflow).not.toHaveBeenCalled();
     socket.resume();
-    await turn();
+    await nextTurn();
     expect(socket.writes).toEqual(['in the socket', 'e'.repeat(500)]);
   });
 
-  test('never overflows by a backlog', async () => {
+  test('never overflows because of a backlog', async () => {
     const socket = createSocket({ reads: false });
     const { outbox, onOverflow, outboxes } = open(socket);
     const sent = Promise.all([1, 2, 3].map(() => outbox.send(Buffer.alloc(5_000), 'backlog')));
-    await turn();
+    await nextTurn();
     expect(outboxes.queuedBytes()).toBe(15_000);
     socket.resume();
     await sent;
@@ -174,26 +171,26 @@ describe('an outbox', () => {
     expect(onOverflow).not.toHaveBeenCalled();
   });
 
-  test('hands a large frame over in portions, each when the one before has left, and others after it', async () => {
+  test('splits a large frame into several writes, each after the one before is flushed', async () => {
     const socket = createSocket({ reads: false });
     const { outbox } = open(socket);
     const frame = '0123456789'.repeat(20_000);
-    void outbox.send(bytes(frame), 'answer');
+    void outbox.send(bytes(frame), 'response');
     outbox.add(bytes('next'), 'entry');
-    await turn();
+    await nextTurn();
     expect(socket.writes.map(({ length }) => length)).toEqual([65_536]);
     socket.resume();
     await vi.waitFor(() => expect(socket.writes.join('')).toBe(`${frame}next`));
     expect(Math.max(...socket.writes.map(({ length }) => length))).toBe(65_536);
   });
 
-  test('ends what has begun to leave when it is discarded, so that a close can be understood', async () => {
+  test('writes the rest of a partly written frame when it is discarded, so that a close frame can follow', async () => {
     const socket = createSocket({ reads: false });
     const { outbox, outboxes } = open(socket);
     const frame = 'x'.repeat(200_000);
-    void outbox.send(bytes(frame), 'answer');
-    await turn();
-    void outbox.send(bytes('forgotten'), 'answer');
+    void outbox.send(bytes(frame), 'response');
+    await nextTurn();
+    void outbox.send(bytes('dropped'), 'response');
     outbox.discard();
     expect(outboxes.queuedBytes()).toBe(0);
     socket.duplex.write('close');
@@ -201,21 +198,21 @@ describe('an outbox', () => {
     await vi.waitFor(() => expect(socket.writes.join('')).toBe(`${frame}close`));
   });
 
-  test('holds what waits in memory of its own, so that it keeps no more than it counts', async () => {
+  test('keeps no more memory alive than it counts', async () => {
     const socket = createSocket({ reads: false });
     const { outbox, outboxes } = open(socket, { socketBytes: 100_000, nodeBytes: 100_000 });
     outbox.add(bytes('in the socket'), 'entry');
-    await turn();
+    await nextTurn();
     const before = process.memoryUsage().arrayBuffers;
     for (let n = 0; n < 500; n++) {
       const frame = Buffer.allocUnsafe(100).fill('x');
       outbox.add(frame, n % 100 === 0 ? 'signal' : 'entry');
-      // What others were sent meanwhile, from the same pool.
+      // Frames of other sockets, from the same pool.
       Buffer.allocUnsafe(4_000);
     }
     for (let n = 0; n < 3; n++) {
-      collect();
-      await turn();
+      collectGarbage();
+      await nextTurn();
     }
     expect(outboxes.queuedBytes()).toBe(50_013);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200_000);
@@ -224,46 +221,46 @@ describe('an outbox', () => {
     expect(outboxes.queuedBytes()).toBe(0);
   });
 
-  test('overflows by answers that nobody takes', async () => {
+  test('overflows because of responses that the peer does not read', async () => {
     const socket = createSocket({ reads: false });
     const { outbox, onOverflow } = open(socket);
-    void outbox.send(Buffer.alloc(5_000), 'answer');
-    await turn();
+    void outbox.send(Buffer.alloc(5_000), 'response');
+    await nextTurn();
     expect(onOverflow).not.toHaveBeenCalled();
-    void outbox.send(Buffer.alloc(1), 'answer');
+    void outbox.send(Buffer.alloc(1), 'response');
     expect(onOverflow).toHaveBeenCalledOnce();
   });
 
-  test('hands everything over when it ends, and takes no more', async () => {
+  test('writes everything when it ends, and drops later frames', async () => {
     const socket = createSocket();
     const { outbox, outboxes } = open(socket);
     outbox.add(bytes('one'), 'entry');
     outbox.add(bytes('two'), 'entry');
     outbox.end();
     outbox.add(bytes('three'), 'entry');
-    await outbox.send(bytes('four'), 'answer');
-    await turn();
+    await outbox.send(bytes('four'), 'response');
+    await nextTurn();
     expect(socket.writes).toEqual(['onetwo']);
     expect(outboxes.queuedBytes()).toBe(0);
   });
 
-  test('forgets what has not left when it is discarded, and keeps nobody waiting', async () => {
+  test('drops queued frames when it is discarded, and resolves their sends', async () => {
     const socket = createSocket({ reads: false });
     const { outbox, outboxes } = open(socket);
-    void outbox.send(bytes('in the socket'), 'answer');
-    await turn();
-    const waiting = outbox.send(bytes('forgotten'), 'answer');
+    void outbox.send(bytes('in the socket'), 'response');
+    await nextTurn();
+    const waiting = outbox.send(bytes('dropped'), 'response');
     outbox.discard();
     await waiting;
     socket.resume();
-    await turn();
+    await nextTurn();
     expect(socket.writes).toEqual(['in the socket']);
     expect(outboxes.queuedBytes()).toBe(0);
   });
 });
 
-describe('all outboxes of a node', () => {
-  test('lose the fullest first, when together they hold too much', async () => {
+describe('the outboxes of a node', () => {
+  test('overflow above the limit of the node, the fullest first', async () => {
     const outboxes = createOutboxes({ windowMs: 2, socketBytes: 10_000, nodeBytes: 1_000, onOverflow: () => {} });
     const closed: number[] = [];
     const all = [300, 500, 100].map((size, n) => {
@@ -277,7 +274,7 @@ describe('all outboxes of a node', () => {
       outbox.add(Buffer.alloc(10), 'entry');
       return { outbox, size };
     });
-    await turn();
+    await nextTurn();
     for (const { outbox, size } of all) outbox.add(Buffer.alloc(size), 'entry');
     expect(closed).toEqual([]);
     all[2]?.outbox.add(Buffer.alloc(200), 'entry');
@@ -285,26 +282,26 @@ describe('all outboxes of a node', () => {
     expect(outboxes.queuedBytes()).toBeLessThanOrEqual(1_000);
   });
 
-  test('lose only those who do not read, whatever these had been handed', async () => {
+  test('overflow only if their peer does not read, even if most of their bytes are in flight', async () => {
     const { outboxes, openOne } = openAll({ socketBytes: 10_000, nodeBytes: 10_000 });
     const stalled = [openOne({ reads: false }), openOne({ reads: false })];
     const healthy = [openOne(), openOne(), openOne()];
-    for (const { outbox } of stalled) void outbox.send(Buffer.alloc(8_000), 'answer');
-    await turn();
+    for (const { outbox } of stalled) void outbox.send(Buffer.alloc(8_000), 'response');
+    await nextTurn();
     for (let n = 0; n < 5; n++) {
       for (const { outbox } of healthy) outbox.add(Buffer.alloc(100), 'entry');
-      await turn();
+      await nextTurn();
     }
     expect(healthy.map(({ onOverflow }) => onOverflow.mock.calls)).toEqual([[], [], []]);
     expect(stalled.flatMap(({ onOverflow }) => onOverflow.mock.calls)).toEqual([[true]]);
     await vi.waitFor(() => expect(outboxes.queuedBytes()).toBe(8_000));
   });
 
-  test('lose their signals first', async () => {
+  test('drop signals before one of them overflows', async () => {
     const { outboxes, openOne } = openAll({ socketBytes: 10_000, nodeBytes: 1_000 });
     const all = [openOne({ reads: false }), openOne({ reads: false })];
     for (const { outbox } of all) outbox.add(Buffer.alloc(100), 'entry');
-    await turn();
+    await nextTurn();
     for (const { outbox } of all) outbox.add(Buffer.alloc(390), 'signal');
     expect(outboxes.queuedBytes()).toBe(980);
     all[0]?.outbox.add(Buffer.alloc(300), 'entry');
@@ -313,9 +310,9 @@ describe('all outboxes of a node', () => {
   });
 });
 
-/** Outboxes that are discarded when they overflow. */
-function openAll(bounds: Pick<OutboxBounds, 'socketBytes' | 'nodeBytes'>) {
-  const outboxes = createOutboxes({ windowMs: 2, onOverflow: () => {}, ...bounds });
+/** Creates outboxes that are discarded when they overflow. */
+function openAll(options: Pick<OutboxOptions, 'socketBytes' | 'nodeBytes'>) {
+  const outboxes = createOutboxes({ windowMs: 2, onOverflow: () => {}, ...options });
   const openOne = ({ reads = true } = {}) => {
     const onOverflow = vi.fn(() => outbox.discard());
     const outbox = outboxes.open(createSocket({ reads }).duplex, { onDrained: () => {}, onOverflow });

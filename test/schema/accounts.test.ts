@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Database } from '../../api/infra/database/database.ts';
+import type { SqlDatabase } from '../../api/infra/database/database.ts';
 import { createLogger } from '../../api/logger.ts';
 import { encodeId } from '../../schema/ids.ts';
 import { startApp } from '../support/app.ts';
 import type { Answer, GraphQLAnswer } from '../support/client.ts';
 import { openSocket, post } from '../support/wire.ts';
 
-const backstage = vi.hoisted(() => ({ database: undefined as Database | undefined, log: '' }));
+const backstage = vi.hoisted(() => ({ database: undefined as SqlDatabase | undefined, log: '' }));
 
 vi.mock(import('../../api/infra/database/pglite.ts'), async (importOriginal) => {
   const original = await importOriginal();
@@ -238,7 +238,7 @@ describe('revokeSession', () => {
     expect(await well('sessions', {}, token)).toMatchObject([{ current: true }]);
   });
 
-  it("does not find sessions of others, nor ids of other types", async () => {
+  it('does not find sessions of others, nor ids of other types', async () => {
     const { token, user } = await signUp();
     const stranger = await signUp();
     const [{ id }] = await well('sessions', {}, stranger.token);

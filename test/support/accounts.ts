@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { createAccounts, type Origin } from '../../api/domain/accounts.ts';
+import { createAccounts } from '../../api/domain/accounts.ts';
 import { type Auth, createAuth, type Viewer } from '../../api/domain/auth.ts';
+import { createRateLimits, noRateLimits } from '../../api/domain/rate-limits.ts';
 import { createSessions, type SignedIn } from '../../api/domain/sessions.ts';
+import type { Origin } from '../../api/domain/sign-in.ts';
 import { createUserCache } from '../../api/domain/user-cache.ts';
 import { BadUserInputError, type FieldProblem, UnauthenticatedError } from '../../api/errors.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
@@ -44,7 +46,13 @@ export async function createAccountsWorld() {
   };
   const userCache = createUserCache({ database, pubsub, logger });
   const ownPicture = async () => null;
-  const accounts = createAccounts({ database, auth, userCache, ownPicture, limits, rateLimits: true, logger });
+  const accounts = createAccounts({
+    database,
+    auth,
+    userCache,
+    ownPicture,
+    rateLimits: createRateLimits({ limits, logger }),
+  });
 
   return {
     database,
@@ -57,7 +65,7 @@ export async function createAccountsWorld() {
     auth,
     accounts,
     /** The accounts of a server that limits no rates. */
-    unlimited: createAccounts({ database, auth, userCache, ownPicture, limits, rateLimits: false, logger }),
+    unlimited: createAccounts({ database, auth, userCache, ownPicture, rateLimits: noRateLimits }),
     /** Sessions that run on the world's clock, which stands still until it is moved. */
     sessions: createSessions({ database, auth, now: () => clock.now }),
     forgetRates(): void {

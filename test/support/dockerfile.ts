@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The command that the image is probed with, run here: 0 where the server in it is well. */
+/** Runs the image's health check here and returns its exit code: 0 if the server is healthy. */
 export async function runHealthcheck(environment: Record<string, string>): Promise<number> {
   const [, command = '[]'] = /^HEALTHCHECK[^\n]*\n\s*CMD (.*)$/m.exec(await readFile('Dockerfile', 'utf8')) ?? [];
   const [, ...args] = JSON.parse(command) as string[];
@@ -14,8 +14,15 @@ export async function runHealthcheck(environment: Record<string, string>): Promi
   );
 }
 
-/** How the image is rid of what is for development: npm's arguments. */
+/** Returns the arguments of npm that remove development dependencies from the image. */
 export async function readPruning(): Promise<string[]> {
   const [, args = ''] = /^RUN npm (prune .*)$/m.exec(await readFile('Dockerfile', 'utf8')) ?? [];
   return args.split(' ');
+}
+
+/** Returns the arguments that the image starts Node with. */
+export async function readCommand(): Promise<string[]> {
+  const [, command = '[]'] = /^ENTRYPOINT (.*)$/m.exec(await readFile('Dockerfile', 'utf8')) ?? [];
+  const parts = JSON.parse(command) as string[];
+  return parts.slice(parts.indexOf('node') + 1);
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { createSchema } from 'graphql-yoga';
+import { type GatewayParts, makeGateway } from '../../api/compose/gateway.ts';
+import { readConfig } from '../../api/config.ts';
 import type { Auth, Viewer } from '../../api/domain/auth.ts';
 import {
   ConflictError,
@@ -9,15 +11,14 @@ import {
   ResyncRequiredError,
   UnauthenticatedError,
 } from '../../api/errors.ts';
-import { createGateway, type GatewayOptions } from '../../api/gateway/http/gateway.ts';
+import type { GatewayOptions } from '../../api/gateway/http/gateway.ts';
 import { createHealth } from '../../api/gateway/http/health.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
-import { createAudiences } from '../../api/live/audiences.ts';
 import { FeedRestartedError } from '../../api/live/channel-feed.ts';
 import type { LiveSource, Positioned } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
-import { createOutboxes } from '../../api/live/outbox/outboxes.ts';
-import { createStream } from '../../api/live/stream.ts';
+import { generateStream } from '../../api/live/stream.ts';
+import { createMetrics } from '../../api/metrics.ts';
 import { type Context, requireViewer } from '../../schema/context.ts';
 import type { Domain } from '../../schema/domain.ts';
 import { createTestLogger } from './logger.ts';
@@ -38,8 +39,13 @@ export interface Backstage {
   auth: FakeAuth;
 }
 
-/** Starts a gateway of its own, on a free port, over a small schema and without any domain. */
-export async function startGateway(options: Partial<GatewayOptions> = {}) {
+const config = readConfig({ HOST: '127.0.0.1', PORT: '0' });
+
+/**
+ * Starts a gateway on a free port, over a small schema and a domain with no more than the gateway itself uses.
+ * @param options parts and settings that replace those of the configuration
+ */
+export async function startGateway(options: Partial<GatewayParts & GatewayOptions> = {}) {
   const signals = createSignals();
   const backstage: Backstage = {
     signal: signals.next,
@@ -50,23 +56,13 @@ export async function startGateway(options: Partial<GatewayOptions> = {}) {
     logger: createTestLogger(),
     auth: createFakeAuth(),
   };
-  const gateway = createGateway({
-    host: '127.0.0.1',
-    port: 0,
+  const gateway = await makeGateway(config, {
     schema: createTestSchema(backstage, signals.source),
     domain: createDomain(backstage),
     auth: backstage.auth,
-    audiences: createAudiences({ metrics: { executed: () => {}, delivered: () => {} } }),
-    outboxes: createOutboxes({ windowMs: 2, socketBytes: 1_048_576, nodeBytes: 67_108_864, onOverflow: () => {} }),
-    clientDir: '/nowhere',
-    pictureOrigin: null,
-    maxConnections: 1_000,
-    maxSubscriptions: 100,
-    idleMs: 60_000,
-    trustProxy: false,
     health: createHealth({ ready: {}, reported: {}, metrics: async () => ({ type: 'text/plain', text: '' }) }),
-    drainMs: 0,
-    tls: null,
+    pictureOrigin: null,
+    metrics: createMetrics(),
     logger: backstage.logger,
     ...options,
   });
@@ -130,7 +126,7 @@ function createFakeAuth(): FakeAuth {
       return () => void watchers.delete(watcher);
     },
     sign: () => Promise.reject(new Error('not used')),
-    tellRevoked: async () => {},
+    publishRevocation: async () => {},
     forget: () => {},
     start: async () => {},
     stop: async () => {},
@@ -197,7 +193,7 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
   function stream<Item>(source: (signal: AbortSignal) => AsyncGenerator<Item, void>) {
     backstage.open++;
     backstage.began++;
-    return createStream(source, () => void backstage.open--);
+    return generateStream(source, () => void backstage.open--);
   }
   const numbers = (count: number, then: (signal: AbortSignal) => Promise<void> | void = () => {}) =>
     stream(async function* (signal) {

@@ -1,13 +1,12 @@
 import type { Signals, Topic } from '../../api/events.ts';
-import { createBoundedStream } from '../../api/infra/pubsub/bounded-stream.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 
-/** What becomes of one message. */
+/** The fate of one message. */
 export type Fate = 'deliver' | 'lose' | 'double' | 'delay';
 
 /**
- * Pubsub as a bad network has it: the test decides what becomes of each message. What is delayed comes after what is
- * published next, or when the test flushes; a reconnection is when the test says so.
+ * Creates a pubsub over an unreliable network: the test decides the fate of each message. A delayed message is delivered
+ * after the next one, or when the test flushes; `reconnect` calls the reconnect listeners.
  */
 export function createLossyPubSub(fateOf: () => Fate): PubSub & { flush(): void; reconnect(): void } {
   const listeners = new Map<string, Set<(message: never) => void>>();
@@ -38,7 +37,6 @@ export function createLossyPubSub(fateOf: () => Fate): PubSub & { flush(): void;
       if (fate === 'deliver') flush();
     },
     subscribe,
-    stream: (topic, options) => createBoundedStream(subscribe, topic, options),
     connected: () => true,
     onReconnected(hook) {
       hooks.add(hook);

@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { applyEvents, readOutcomes } from '../../api/bridge/apply.ts';
+import { applyEvents } from '../../api/bridge/apply.ts';
 import { createChangeset } from '../../api/bridge/changeset.ts';
 import { createPublisher } from '../../api/bridge/publish.ts';
 import { paths } from '../../api/config.ts';
 import type { Viewer } from '../../api/domain/auth.ts';
 import { createMatching } from '../../api/domain/matching.ts';
 import { createModeration } from '../../api/domain/moderation.ts';
-import { unlimited } from '../../api/domain/rate-limits.ts';
+import { noRateLimits, type RateLimits } from '../../api/domain/rate-limits.ts';
 import { rejectionError, type Submit } from '../../api/domain/submit-event.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import type { ChannelEvent } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
+import { readOutcomes } from '../../api/infra/database/outcomes.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
@@ -37,7 +38,7 @@ interface GatewayOptions {
   pubsub?: PubSub;
   submit?: Submit;
   times?: Partial<typeof calmTimes>;
-  rateLimits?: boolean;
+  rateLimits?: RateLimits;
 }
 
 /** No look-up is due within a test, unless it is signalled. */
@@ -76,7 +77,7 @@ export async function createMatchingWorld() {
       enter: (ticket, times) => memory.tickets.enter(ticket, times),
       find: (userId) => memory.tickets.find(userId),
       leave: (userId) => memory.tickets.leave(userId),
-      settle: (ticketIds) => memory.tickets.settle(ticketIds),
+      acknowledge: (ticketIds) => memory.tickets.acknowledge(ticketIds),
     },
     presence: {
       renew: (nodeId, userIds, leaseMs) => memory.presence.renew(nodeId, userIds, leaseMs),
@@ -106,9 +107,9 @@ export async function createMatchingWorld() {
         database,
         state,
         pubsub,
-        moderation: createModeration({ database, blocks: { tell: async () => {} }, changeRate: unlimited }),
+        moderation: createModeration({ database, blocks: { publishChange: async () => {} }, rateLimits: noRateLimits }),
         submit,
-        rateLimits: false,
+        rateLimits: noRateLimits,
         logger,
         ...options,
         times: { ...calmTimes, ...options.times },

@@ -1,6 +1,6 @@
 import type { Outbox } from '../../api/live/outbox/outboxes.ts';
 
-/** An outbox that gives what it is sent to the test. */
+/** Returns an outbox that passes its frames to the functions of a test. */
 export function createFakeOutbox({ add, send }: Pick<Outbox, 'add' | 'send'>): Outbox {
-  return { add, send, end: () => {}, discard: () => {}, isBlocked: () => false, handedBytes: () => 0 };
+  return { add, send, end: () => {}, discard: () => {}, isBlocked: () => false, writtenBytes: () => 0 };
 }

@@ -6,11 +6,11 @@ export const uploadQuery = `mutation ($file: Upload!, $channelId: ID) {
   upload(file: $file, channelId: $channelId) { id filename mimetype byteSize width height url thumbnailUrl urlExpiresAt }
 }`;
 
-/** A file to upload, as a form has it. */
+/** File to upload, as a form contains it. */
 export interface TestFile {
   bytes: Uint8Array | string;
   filename?: string;
-  /** What the client says that it is. */
+  /** Media type that the client declares. */
   type?: string;
 }
 
@@ -25,7 +25,7 @@ export async function postForm(
   return { status: response.status, data, errors };
 }
 
-/** Posts a body as it is, of a form whose boundary is `b`, to `/graphql`. */
+/** Posts the raw body of a form whose boundary is `b` to `/graphql`. */
 export async function postBody(url: string, body: Buffer, headers: Record<string, string>): Promise<GraphQLAnswer> {
   const type = { 'content-type': 'multipart/form-data; boundary=b' };
   const response = await fetch(`${url}/graphql`, {
@@ -37,7 +37,7 @@ export async function postBody(url: string, body: Buffer, headers: Record<string
   return { status: response.status, data, errors };
 }
 
-/** Uploads a file by a GraphQL multipart request. */
+/** Uploads a file with a GraphQL multipart request. */
 export async function upload(
   url: string,
   token: string,
@@ -51,7 +51,7 @@ export async function upload(
   return postForm(url, form, { authorization: `Bearer ${token}` });
 }
 
-/** The names of all files that a server keeps in its directory, those on their way in among them. */
+/** Lists the names of all files in a server's directory, including incomplete ones. */
 export async function storedFiles(directory: string): Promise<string[]> {
   const entries = await readdir(join(directory, 'files'), { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name);

@@ -27,6 +27,7 @@ import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
 import { createTextCache } from './text-cache.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
+import { useRequestFacts } from './use-request-facts.ts';
 
 /** Creates GraphQL over HTTP and server-sent events. WebSockets share its parsing, validation and execution. */
 export function createGraphQL(options: {
@@ -65,6 +66,7 @@ export function createGraphQL(options: {
       streams.plugin,
       useJsonErrors,
       useMultipart,
+      useRequestFacts,
       useMaskedErrors(createErrorMapper({ logger })),
     ],
     context: async (given) => {

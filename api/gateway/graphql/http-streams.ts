@@ -5,37 +5,29 @@ import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth, Viewer } from '../../domain/auth.ts';
 import { UnauthenticatedError } from '../../errors.ts';
+import { ignore } from '../../ignore.ts';
+import { mapStream, type Stream } from '../../live/stream.ts';
 import { watchSession } from '../auth/watch-session.ts';
 import { hasUnavailable } from './errors.ts';
 
-/** Context of an operation; over HTTP it has the response. */
+/** The context of an operation; `res` is set if the operation came over HTTP. */
 type StreamContext = Context & { res?: ServerResponse };
 
-/** Subscriptions over HTTP. */
+/** The subscriptions that this node serves over HTTP. */
 export interface Streams {
   plugin: Plugin<StreamContext>;
-  /** Ends all streams, so that their clients reconnect to another node. */
+  /** Closes them all, so that their clients reconnect to another node. */
   stop(): void;
 }
 
 /**
- * Manages subscriptions over HTTP (server-sent events). The viewer is online for as long as a stream lasts, as with a
- * WebSocket; a stream ends with the viewer's session and with the response.
- * @param options.maxConnections maximum number of streams on this node; further ones are rejected with UNAVAILABLE
+ * Tracks subscriptions over HTTP. As over a WebSocket, the viewer is online meanwhile; a stream ends with the viewer's
+ * session and with its HTTP response.
+ * @param options.maxConnections maximum number of streams on this node; further ones are refused with UNAVAILABLE
  */
 export function createStreams(options: { domain: Domain; auth: Auth; maxConnections: number }): Streams {
   const { domain, auth, maxConnections } = options;
-  const drops = new Set<() => void>();
-
-  function attend(stream: Endable, viewer: Viewer | null): () => void {
-    if (viewer === null) return () => {};
-    const refuse = () =>
-      stream.fail(new UnauthenticatedError('The token is no longer valid: refresh it, or sign in again.'));
-    const cleanups = [domain.presence.connected(viewer.userId), watchSession(auth, viewer, refuse)];
-    return () => {
-      for (const cleanup of cleanups) cleanup();
-    };
-  }
+  const closers = new Set<() => void>();
 
   return {
     plugin: {
@@ -43,93 +35,63 @@ export function createStreams(options: { domain: Domain; auth: Auth; maxConnecti
         onSubscribeResult: ({ result, setResult }) => {
           const { res: response, viewer } = contextValue;
           if (response === undefined || !isAsyncIterable(result)) return;
-          if (drops.size >= maxConnections) {
-            void result[Symbol.asyncIterator]().return?.();
-            setResult({ errors: [tooManyStreams()] });
-            return;
-          }
-          const stream = createEndable(result, () => {
-            drops.delete(drop);
-            leave();
-          });
-          const drop = () => {
-            response.destroy();
-            void stream.return?.();
-          };
-          const leave = attend(stream, viewer);
-          drops.add(drop);
-          // Nobody reads a stream whose response is closed already.
-          if (response.destroyed || response.closed) drop();
-          else response.once('close', drop);
-          setResult(stream);
+          if (closers.size < maxConnections) return setResult(track(result, response, viewer));
+          void result[Symbol.asyncIterator]().return?.();
+          setResult({ errors: [tooManyStreams()] });
         },
       }),
     },
     stop() {
-      for (const drop of [...drops]) drop();
+      for (const close of [...closers]) close();
     },
   };
+
+  function track(
+    results: AsyncIterable<ExecutionResult>,
+    response: ServerResponse,
+    viewer: Viewer | null,
+  ): Stream<ExecutionResult> {
+    const stream = endWhenUnavailable(results, () => {
+      closers.delete(close);
+      leave();
+    });
+    const close = () => {
+      response.destroy();
+      stream.return().catch(ignore);
+    };
+    const leave = attend(stream, viewer);
+    closers.add(close);
+    // Nobody reads the stream if the response is gone, or carries something else.
+    if (response.destroyed || response.closed) close();
+    else response.once('close', close);
+    return stream;
+  }
+
+  /** Keeps the viewer online and watches the session. Returns a function that ends both. */
+  function attend(stream: Stream<unknown>, viewer: Viewer | null): () => void {
+    if (viewer === null) return ignore;
+    const refuse = () =>
+      stream.fail(new UnauthenticatedError('The token is no longer valid: refresh it, or sign in again.'));
+    const cleanups = [domain.presence.connected(viewer.userId), watchSession(auth, viewer, refuse)];
+    return () => {
+      for (const cleanup of cleanups) cleanup();
+    };
+  }
+}
+
+/** Returns the same results, but ends after one that says UNAVAILABLE: the client must subscribe again. */
+function endWhenUnavailable(results: AsyncIterable<ExecutionResult>, onEnd: () => void): Stream<ExecutionResult> {
+  const stream = mapStream(results, {
+    map(result) {
+      if (hasUnavailable(result.errors)) stream.return().catch(ignore);
+      return result;
+    },
+    onEnd,
+  });
+  return stream;
 }
 
 function tooManyStreams(): GraphQLError {
   const extensions = { code: 'UNAVAILABLE', retryable: true };
-  return new GraphQLError('This server has too many open streams: try again.', { extensions });
-}
-
-interface Endable extends AsyncIterableIterator<ExecutionResult> {
-  /** Makes the next read reject with the error, and ends the source. */
-  fail(error: Error): void;
-}
-
-/**
- * Wraps a stream so that it can fail while a read is pending.
- * @param onEnd called once, however the stream ends
- */
-function createEndable(source: AsyncIterable<ExecutionResult>, onEnd: () => void): Endable {
-  const iterator = source[Symbol.asyncIterator]();
-  let hasEnded = false;
-  let failure: Error | undefined;
-  let rejectNext = (_error: Error) => {};
-
-  function end(): void {
-    if (!hasEnded) onEnd();
-    hasEnded = true;
-  }
-
-  return {
-    fail(error) {
-      if (hasEnded) return;
-      failure = error;
-      end();
-      rejectNext(error);
-      void iterator.return?.();
-    },
-    async next() {
-      if (failure) throw failure;
-      if (hasEnded) return { done: true, value: undefined };
-      try {
-        const result = await new Promise<IteratorResult<ExecutionResult>>((resolve, reject) => {
-          rejectNext = reject;
-          iterator.next().then(resolve, reject);
-        });
-        if (result.done) end();
-        else if (hasUnavailable(result.value.errors)) {
-          end();
-          void iterator.return?.();
-        }
-        return result;
-      } catch (error) {
-        failure = undefined;
-        end();
-        throw error;
-      }
-    },
-    async return() {
-      end();
-      return iterator.return?.() ?? { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  return new GraphQLError('The server has no room for another stream at the moment: try again.', { extensions });
 }

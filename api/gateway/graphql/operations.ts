@@ -13,17 +13,19 @@ import { isAsyncIterable } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Context } from '../../../schema/context.ts';
 import type { Viewer } from '../../domain/auth.ts';
-import type { MakePayloads, Sink } from '../../live/audience.ts';
 import type { Audiences, Selection } from '../../live/audiences.ts';
 import type { Positioned } from '../../live/live-source.ts';
 import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
+import type { MakePayloads } from '../../live/page-loader.ts';
 import { analyse, selectionKey } from '../../live/selection.ts';
+import { mapStream } from '../../live/stream.ts';
+import type { Sink } from '../../live/subscriber.ts';
 import { maxParsedLetters } from '../request-limits.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { rejectCostly } from './cost.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
 import type { GraphQLServer } from './graphql.ts';
-import { executeEvent, mapEvents, openSource, withFreshLoaders } from './subscribe.ts';
+import { executeEvent, openSource, withFreshLoaders } from './subscribe.ts';
 
 /** A parsed document with its validation errors. */
 interface ParsedDocument {
@@ -79,7 +81,7 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
     if (!isAsyncIterable(source)) return masked(source);
     if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
     const kept = { ...args };
-    return mapEvents(source, async (event) => masked(await executeEvent(withFreshLoaders(kept), event)));
+    return mapStream(source, { map: async (event) => masked(await executeEvent(withFreshLoaders(kept), event)) });
   }
 
   /** Returns the selection that an audience executes for all its subscribers; it keeps nothing of a single subscriber. */

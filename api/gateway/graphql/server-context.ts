@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLParams } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Caller } from '../auth/caller.ts';
+import type { RequestFacts } from '../http/request-log.ts';
 
 /** Context that Yoga gets with each operation: the HTTP request, or a context that exists already. */
 export type ServerContext = RequestContext | { context: Context };
@@ -12,6 +13,8 @@ export interface RequestContext {
   res: ServerResponse;
   caller: Caller;
   requestId: string;
+  /** Facts for the request's line in the log. */
+  facts: RequestFacts;
   /** Parameters of a multipart request, once it was read up to its files; null for other requests. */
   multipart: Promise<GraphQLParams | GraphQLParams[]> | null;
 }

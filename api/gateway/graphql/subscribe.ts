@@ -2,17 +2,18 @@ import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, exec
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import { createLoaders } from '../../../schema/loaders.ts';
+import { mapStream, type Stream } from '../../live/stream.ts';
 
 /**
- * Opens the event stream of a subscription.
- * @param args execution arguments of a valid subscription
- * @returns the events, or a result with the errors that kept it from opening
+ * Runs the `subscribe` resolver of a subscription.
+ * @param args must be those of a valid subscription
+ * @returns its events, or a result with the errors that prevented it
  */
 export async function openSource(args: ExecutionArgs): Promise<AsyncIterable<unknown> | ExecutionResult> {
   return createSourceEventStream(args) as Promise<AsyncIterable<unknown> | ExecutionResult>;
 }
 
-/** Returns the arguments with fresh loaders, so that an event's execution sees no rows cached before it. */
+/** Returns the arguments to execute one event with: its loaders are new, so that they have cached nothing older. */
 export function withFreshLoaders(args: ExecutionArgs): ExecutionArgs {
   const context = args.contextValue as Context;
   return { ...args, contextValue: { ...context, loaders: createLoaders(context.domain, context.viewer) } };
@@ -23,31 +24,9 @@ export async function executeEvent(args: ExecutionArgs, event: unknown): Promise
   return execute({ ...args, rootValue: event });
 }
 
-/** Returns the results of a subscription, one per event, each executed when it is pulled. */
-export async function subscribe(
-  args: ExecutionArgs,
-): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
+/** Subscribes, and returns a stream of one result for each event, executed when the reader asks for it. */
+export async function subscribe(args: ExecutionArgs): Promise<Stream<ExecutionResult> | ExecutionResult> {
   const source = await openSource(args);
-  return isAsyncIterable(source) ? mapEvents(source, (event) => executeEvent(withFreshLoaders(args), event)) : source;
-}
-
-/** An iterator over what is made of each event; ending it ends the source. */
-export function mapEvents<Result>(
-  source: AsyncIterable<unknown>,
-  make: (event: unknown) => Promise<Result>,
-): AsyncIterableIterator<Result> {
-  const events = source[Symbol.asyncIterator]();
-  return {
-    async next() {
-      const { done, value } = await events.next();
-      return done ? { done, value: undefined } : { done: false, value: await make(value) };
-    },
-    async return() {
-      await events.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  if (!isAsyncIterable(source)) return source;
+  return mapStream(source, { map: (event) => executeEvent(withFreshLoaders(args), event) });
 }

@@ -1,11 +1,12 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { mapStream, type Stream } from '../../live/stream.ts';
 import type { MapError } from './errors.ts';
 import type { ServerContext } from './server-context.ts';
 
 type MaskError = (error: unknown) => GraphQLError;
 
-/** Masks the errors of every result over HTTP, and logs unexpected ones under the request's id. */
+/** Masks the errors of every result that is sent over HTTP; each masked error names the id of its request. */
 export function useMaskedErrors(mapError: MapError): Plugin<object, ServerContext> {
   return {
     onResultProcess({ result, setResult, serverContext }) {
@@ -22,30 +23,10 @@ function maskErrors<Result extends ExecutionResult>(result: Result, maskError: M
   return result.errors ? { ...result, errors: result.errors.map(maskError) } : result;
 }
 
-/** Turns an error that ends a stream into its last result. */
-function maskStream(
-  source: AsyncIterable<ExecutionResult>,
-  maskError: MaskError,
-): AsyncIterableIterator<ExecutionResult> {
-  const iterator = source[Symbol.asyncIterator]();
-  let hasFailed = false;
-  return {
-    async next() {
-      if (hasFailed) return { done: true, value: undefined };
-      try {
-        const { done, value } = await iterator.next();
-        return done ? { done, value: undefined } : { done: false, value: maskErrors(value, maskError) };
-      } catch (error) {
-        hasFailed = true;
-        return { done: false, value: { errors: [maskError(error)] } };
-      }
-    },
-    async return() {
-      await iterator.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+/** Returns the masked results; an error that ends the stream becomes its last result. */
+function maskStream(source: AsyncIterable<ExecutionResult>, maskError: MaskError): Stream<ExecutionResult> {
+  return mapStream(source, {
+    map: (result) => maskErrors(result, maskError),
+    mapError: (error) => ({ errors: [maskError(error)] }),
+  });
 }

@@ -21,6 +21,7 @@ import { createFileHandler } from './files.ts';
 import type { createHealth } from './health.ts';
 import { disconnectStalled, longestRequestMs } from './idle.ts';
 import { readRequestId } from './request-id.ts';
+import { logRequest, type RequestFacts } from './request-log.ts';
 import { createStatic } from './static.ts';
 
 /** Parts and settings of a gateway. */
@@ -62,6 +63,13 @@ const asText = { 'content-type': 'text/plain', 'cache-control': 'no-store' };
 /** Milliseconds that a client may go on sending its request after the response has ended. */
 const lingerMs = 1_000;
 
+/** A request on its way to a handler. */
+interface Routed {
+  path: string;
+  requestId: string;
+  facts: RequestFacts;
+}
+
 /** Creates the gateway: GraphQL, files, avatars, the web client and the probes on one port. */
 export function createGateway(options: GatewayOptions) {
   const { domain, trustProxy, health, logger } = options;
@@ -87,18 +95,20 @@ export function createGateway(options: GatewayOptions) {
     response.once('close', () => server.listening || server.closeIdleConnections());
     discardRestOfRequest(request, response);
     disconnectStalled(request, response, options.idleMs);
-    route(request, response, requestId).catch((error: unknown) => fail(response, error, requestId));
+    const path = pathOf(request);
+    const facts = logRequest(logger, { request, response, requestId, path });
+    route(request, response, { path, requestId, facts }).catch((error: unknown) => fail(response, error, requestId));
   }
 
-  async function route(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
-    const path = pathOf(request);
-    if (path === '/graphql') return handleGraphQL(request, response, requestId);
+  async function route(request: IncomingMessage, response: ServerResponse, routed: Routed): Promise<void> {
+    const { path } = routed;
+    if (path === '/graphql') return handleGraphQL(request, response, routed);
     if (path.startsWith('/avatars/')) return avatars(request, response);
     if (path.startsWith('/files/')) return files(request, response);
     return (health.routes[path] ?? client)(request, response);
   }
 
-  async function handleGraphQL(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+  async function handleGraphQL(request: IncomingMessage, response: ServerResponse, routed: Routed): Promise<void> {
     if (request.method === 'GET' && wantsPage(request)) {
       graphiql ??= createGraphiQL();
       const { headers, body } = await graphiql;
@@ -106,7 +116,8 @@ export function createGateway(options: GatewayOptions) {
       return;
     }
     const caller = readCaller(request, trustProxy);
-    const context = { req: request, res: response, caller, requestId };
+    const { requestId, facts } = routed;
+    const context = { req: request, res: response, caller, requestId, facts };
     if (isMultipart(request)) await handleMultipart(context);
     else await graphql.handle(request, response, { ...context, multipart: null });
   }

@@ -20,6 +20,8 @@ export interface Connection {
   /** Queue of everything sent over the socket except pings and the close frame. */
   outbox: Outbox;
   caller: Caller;
+  /** Id under which the connection is logged. */
+  requestId: string;
   viewer: Viewer | null;
   /** Run once when the connection ends, even if the peer has not acknowledged the close. */
   cleanups: (() => void)[];
@@ -42,7 +44,7 @@ const maxReasonLength = 41;
 
 /** Sends a message. Awaiting the result makes the sender go at the pace of its reader. */
 export function send({ outbox }: Connection, message: string): Promise<void> | undefined {
-  return outbox.send(encodeText(message), 'answer');
+  return outbox.send(encodeText(message), 'response');
 }
 
 /** Closes a socket after everything that is queued for it. */

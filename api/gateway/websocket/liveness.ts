@@ -11,7 +11,7 @@ const bytesPerPing = 393_216;
 /** Pings a peer, or ends its connection if it has shown no sign of life for too long. */
 export function ping(connection: Connection): void {
   const { socket, outbox, readBytes } = connection;
-  const sent = outbox.handedBytes();
+  const sent = outbox.writtenBytes();
   if (connection.silentPings > Math.floor((sent - readBytes) / bytesPerPing)) {
     terminate(connection);
     return;
@@ -27,7 +27,7 @@ export function ping(connection: Connection): void {
  */
 export function onPong(connection: Connection, data: Buffer): void {
   const { outbox, readBytes } = connection;
-  const sent = outbox.handedBytes();
+  const sent = outbox.writtenBytes();
   const read = Number(String(data));
   const isEcho = data.length > 0 && read >= readBytes && read <= sent;
   if (!isEcho && outbox.isBlocked()) return;

@@ -1,4 +1,4 @@
-import { GraphQLError, getOperationAST } from 'graphql';
+import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import { makeServer, type Server } from 'graphql-ws';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth, Viewer } from '../../domain/auth.ts';
@@ -10,6 +10,7 @@ import { watchSession } from '../auth/watch-session.ts';
 import { createContext } from '../graphql/context.ts';
 import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
+import { operationLabel } from '../graphql/operation-label.ts';
 import { createOperations } from '../graphql/operations.ts';
 import { type Connection, close, closeCodes } from './connection.ts';
 
@@ -37,6 +38,11 @@ export function createProtocol(options: {
     connection.cleanups.push(watchSession(auth, viewer, refuse), domain.presence.connected(viewer.userId));
   }
 
+  function logOperation({ requestId, viewer }: Connection, { document, operationName }: ExecutionArgs): void {
+    const operation = operationLabel(document, operationName);
+    logger.debug({ requestId, operation, userId: viewer?.userId }, 'websocket operation');
+  }
+
   return makeServer<Record<string, unknown>, Connection>({
     async onConnect(connecting) {
       const { connectionParams, extra } = connecting;
@@ -57,6 +63,7 @@ export function createProtocol(options: {
       const sink = { outbox: extra.outbox, idJson: JSON.stringify(id), viewer: extra.viewer };
       const prepared = operations.prepare(payload, createContext(domain, extra.caller, extra.viewer), sink);
       if (!('document' in prepared)) return prepared;
+      logOperation(extra, prepared);
       // graphql-ws keeps the payload for as long as the operation runs.
       Object.assign(payload, { query: '', variables: null, extensions: null });
       return prepared;

@@ -11,6 +11,7 @@ import type { Logger } from '../../logger.ts';
 import type { Caller } from '../auth/caller.ts';
 import { isUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
+import { readRequestId } from '../http/request-id.ts';
 import { maxSocketMessageBytes } from '../request-limits.ts';
 import { type Connection, close, closeCodes, closeStalled, end, send, terminate } from './connection.ts';
 import { onDrain, onPong, ping, pingMs } from './liveness.ts';
@@ -56,14 +57,15 @@ export function createWebSockets(options: {
   let stopping = false;
   let pings: NodeJS.Timeout | undefined;
 
-  function open(socket: WebSocket, duplex: Duplex, caller: Caller): void {
+  function open(socket: WebSocket, duplex: Duplex, request: { caller: Caller; requestId: string }): void {
     socket.on('error', (error) => logger.debug({ error }, 'a socket failed'));
     if (stopping || connections.size >= maxConnections) {
       socket.close(closeCodes.tryAgainLater, 'Try again later');
       return;
     }
-    const connection = createConnection(socket, duplex, caller);
+    const connection = createConnection(socket, duplex, request);
     connections.add(connection);
+    logConnection(logger, connection);
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -79,7 +81,7 @@ export function createWebSockets(options: {
     connection.cleanups.push(() =>
       closed().catch((error: unknown) => logger.error({ error }, 'a socket did not end cleanly')),
     );
-    socket.on('ping', (data) => void connection.outbox.send(encodePong(data), 'answer'));
+    socket.on('ping', (data) => void connection.outbox.send(encodePong(data), 'response'));
     socket.on('pong', (data) => onPong(connection, data));
     socket.once('close', () => {
       connections.delete(connection);
@@ -87,7 +89,11 @@ export function createWebSockets(options: {
     });
   }
 
-  function createConnection(socket: WebSocket, duplex: Duplex, caller: Caller): Connection {
+  function createConnection(
+    socket: WebSocket,
+    duplex: Duplex,
+    request: { caller: Caller; requestId: string },
+  ): Connection {
     const outbox = outboxes.open(duplex, {
       onDrained: () => onDrain(connection),
       onOverflow: (isNodeFull) => (isNodeFull && outbox.isBlocked() ? terminate(connection) : closeStalled(connection)),
@@ -95,7 +101,7 @@ export function createWebSockets(options: {
     const connection: Connection = {
       socket,
       outbox,
-      caller,
+      ...request,
       viewer: null,
       cleanups: [],
       running: new Map(),
@@ -130,7 +136,8 @@ export function createWebSockets(options: {
     size: () => connections.size,
     /** Accepts an HTTP upgrade. */
     upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer, caller: Caller): void {
-      server.handleUpgrade(request, duplex, head, (socket) => open(socket, duplex, caller));
+      const requestId = readRequestId(request);
+      server.handleUpgrade(request, duplex, head, (socket) => open(socket, duplex, { caller, requestId }));
     },
     start(): void {
       pings = setInterval(() => connections.forEach(ping), pingMs);
@@ -147,6 +154,18 @@ export function createWebSockets(options: {
       server.close();
     },
   };
+}
+
+/** Logs one line at `info` when a connection is open and one when it has closed. */
+function logConnection(logger: Logger, connection: Connection): void {
+  const { requestId, socket } = connection;
+  const openedAt = performance.now();
+  logger.info({ requestId }, 'websocket opened');
+  socket.once('close', (code: number) => {
+    const durationMs = Math.round(performance.now() - openedAt);
+    const { userId } = connection.viewer ?? {};
+    logger.info({ requestId, code, durationMs, userId }, 'websocket closed');
+  });
 }
 
 function closeSoon(connection: Connection, delayMs: number): Promise<void> {

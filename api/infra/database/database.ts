@@ -1,7 +1,11 @@
 import type { PrismaClient } from '../../../prisma/generated/client.ts';
+import type { Statement } from './statement.ts';
 
-/** Runs one statement: one snapshot, its rows in order. Parameters are `$1`, `$2`, …; JSON is passed as a string. */
-export type Query = <Row>(sql: string, parameters?: readonly unknown[]) => Promise<Row[]>;
+/** Runs a declared statement in one snapshot and returns its rows in order. */
+export type Query = <Row, Parameters>(statement: Statement<Row, Parameters>, parameters: Parameters) => Promise<Row[]>;
+
+/** Runs SQL text, which nothing checks: for migrations, upkeep and tests. Parameters are `$1`, `$2`, …. */
+export type TextQuery = <Row>(text: string, parameters?: readonly unknown[]) => Promise<Row[]>;
 
 /** The database was away, too slow, or gave way to another transaction: the same work may succeed later. */
 export class DatabaseUnavailableError extends Error {
@@ -17,7 +21,7 @@ export class DataInUseError extends Error {
  * PostgreSQL, wherever it runs. `prisma` is for a user's own records; `query` and `transaction` are for statements over
  * sets of rows, where one statement must be one snapshot or one round trip.
  *
- * Integers of eight bytes are to be cast to text in SQL; timestamps come as `Date`, JSON parsed.
+ * Statements return integers of eight bytes as strings, timestamps as `Date` and JSON parsed.
  */
 export interface Database {
   prisma: PrismaClient;
@@ -30,4 +34,10 @@ export interface Database {
   /** Rejects when the database cannot be reached. */
   ready(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** A database as its adapter returns it: it also runs text. */
+export interface SqlDatabase extends Database {
+  query: Query & TextQuery;
+  transaction<Result>(work: (query: Query & TextQuery) => Promise<Result>): Promise<Result>;
 }

@@ -1,50 +1,35 @@
-import type { AttachmentFacts, Entry, EntryKind } from '../../events.ts';
+import type { AttachmentFacts, Entry } from '../../events.ts';
+import { statement } from './statement.ts';
+import { columns, type Row } from './table.ts';
+import { tables } from './tables.ts';
+import { arrayOf, type JsonRow, json, nullable, uuid } from './types.ts';
 
-/** The columns of an entry, from a table or expression named `e`. */
-export const entryColumns = `e.id, e.channel_id AS "channelId", e.author_id AS "authorId", e.kind, e.client_id AS "clientId",
-  e.seq, e.position, e.text, e.reply_to_id AS "replyToId",
-  (SELECT r.author_id FROM entry r WHERE r.id = e.reply_to_id) AS "replyToAuthorId", e.sent_at AS "sentAt", e.edited_at AS "editedAt",
-  e.deleted_at AS "deletedAt", e.revision, e.attachments`;
+const stored = columns(tables.entry, 'e');
 
-/** Of an entry `e`: its author is not blocked by a user, whose id is an expression. */
+/** Columns of an entry, from a table or expression named `e`, with the author of the entry that it replies to. */
+export const entryColumns = {
+  list: `${stored.list}, (SELECT r.author_id FROM entry r WHERE r.id = e.reply_to_id) AS "replyToAuthorId"`,
+  row: { ...stored.row, attachments: json<AttachmentFacts[]>(), replyToAuthorId: nullable(uuid) },
+};
+
+/** Row of a statement that selects `entryColumns`. */
+export type EntryRow = Row<typeof entryColumns.row>;
+
+/** Reads entries by their ids, in no order. */
+export const selectEntries = statement({
+  sql: `SELECT ${entryColumns.list} FROM entry e WHERE e.id = ANY($ids)`,
+  parameters: { ids: arrayOf(uuid) },
+  row: entryColumns.row,
+});
+
+/** Returns a condition on an entry `e`: the user has not blocked its author. The user's id is an SQL expression. */
 export const unblockedBy = (userId: string) =>
   `NOT EXISTS (SELECT FROM block b WHERE b.blocker_id = ${userId} AND b.blocked_id = e.author_id)`;
 
-/** An entry as a statement with `entryColumns` returns it. */
-export interface EntryRow {
-  id: string;
-  channelId: string;
-  authorId: string;
-  kind: EntryKind;
-  clientId: string | null;
-  seq: number;
-  position: number;
-  text: string;
-  replyToId: string | null;
-  replyToAuthorId: string | null;
-  sentAt: Date | string;
-  editedAt: Date | string | null;
-  deletedAt: Date | string | null;
-  revision: number;
-  attachments: AttachmentFacts[];
-}
-
-/** The entry of a row, its times as ISO 8601. Rows that were aggregated as JSON have their times as text. */
-export function toEntry(row: EntryRow): Entry {
-  const {
-    id,
-    channelId,
-    authorId,
-    kind,
-    clientId,
-    seq,
-    position,
-    text,
-    replyToId,
-    replyToAuthorId,
-    revision,
-    attachments,
-  } = row;
+/** Returns the entry of a row, which may come from JSON. Its times are in ISO 8601. */
+export function toEntry(row: EntryRow | JsonRow<EntryRow>): Entry {
+  const { id, channelId, authorId, kind, clientId, seq, position, text } = row;
+  const { replyToId, replyToAuthorId, revision, attachments } = row;
   return {
     id,
     channelId,

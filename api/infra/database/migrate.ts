@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import type { Query } from './database.ts';
+import type { TextQuery } from './database.ts';
 
 /** A connection in a transaction. */
 export interface MigrationSession {
   /** Runs a script of several statements. */
   execute(script: string): Promise<unknown>;
-  query: Query;
+  query: TextQuery;
 }
 
 /** A migration that was applied is not the one in the folder: the database was made by other code. */

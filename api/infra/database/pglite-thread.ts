@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { ignore } from '../../ignore.ts';
 
 /** PostgreSQL in a thread of this process: what it computes keeps no socket waiting. */
 export interface PgliteThread {
@@ -89,5 +90,3 @@ function post(port: MessagePort, chunks: Buffer[], done: () => void): void {
   port.postMessage(bytes, [bytes.buffer]);
   done();
 }
-
-function ignore(): void {}

@@ -1,4 +1,4 @@
-import type { Query } from './database.ts';
+import type { TextQuery } from './database.ts';
 
 /** How much of its log, in bytes, PostgreSQL would have to read again after a crash, before what it says is put in its place. */
 const checkpointBytes = 16_777_216;
@@ -10,7 +10,7 @@ const checkpointBytes = 16_777_216;
  * When a table is due is PostgreSQL's default for autovacuum
  * (https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM).
  */
-export async function keepUp(query: Query): Promise<void> {
+export async function keepUp(query: TextQuery): Promise<void> {
   for (const { name } of await query<{ name: string }>(due)) await query(`VACUUM (ANALYZE) ${name}`);
   const [log] = await query<{ isLong: boolean }>(
     `SELECT pg_current_wal_insert_lsn() - redo_lsn > ${checkpointBytes} AS "isLong" FROM pg_control_checkpoint()`,

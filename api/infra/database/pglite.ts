@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import pg from 'pg';
-import type { Database } from './database.ts';
+import type { SqlDatabase } from './database.ts';
 import { lockDirectory } from './lock.ts';
 import { createPgliteThread } from './pglite-thread.ts';
 import { keepUp } from './pglite-upkeep.ts';
@@ -22,7 +22,7 @@ const forgetting = ['ROLLBACK', 'DISCARD ALL'];
  * @param options.migrations the folder of migrations, all of which are applied when this resolves
  * @throws DataInUseError when another process has the directory
  */
-export async function createPgliteDatabase(options: { dataDir?: string; migrations: string }): Promise<Database> {
+export async function createPgliteDatabase(options: { dataDir?: string; migrations: string }): Promise<SqlDatabase> {
   const { dataDir, migrations } = options;
   const unlock = dataDir === undefined ? async () => {} : await openDirectory(dataDir);
   const thread = createPgliteThread(dataDir === undefined ? undefined : `${dataDir}/database`);

@@ -1,9 +1,14 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../../../prisma/generated/client.ts';
-import { type Database, DatabaseUnavailableError, type Query } from './database.ts';
+
+import { ignore } from '../../ignore.ts';
+
+import { DatabaseUnavailableError, type Query, type SqlDatabase, type TextQuery } from './database.ts';
+
 import { migrate } from './migrate.ts';
 import { translateErrors } from './prisma-driver.ts';
+import type { Statement } from './statement.ts';
 import { translate } from './unavailable.ts';
 
 /** How PostgreSQL is reached. Times are in milliseconds. */
@@ -52,7 +57,7 @@ export function createPool({ size, ...options }: ConnectionOptions & { size: num
  * The port over connections, which Prisma shares.
  * @param stop closes what is beneath them
  */
-export function createPooledDatabase(pool: pg.Pool, stop: () => Promise<void> = async () => {}): Database {
+export function createPooledDatabase(pool: pg.Pool, stop: () => Promise<void> = async () => {}): SqlDatabase {
   const prisma = new PrismaClient({ adapter: translateErrors(new PrismaPg(pool)) });
   const query = queryOf(pool);
   return {
@@ -80,31 +85,32 @@ export function migrateOver(client: pg.ClientBase, migrations: string): Promise<
   }, migrations);
 }
 
-/** Runs statements, one round trip each. */
-function queryOf(runner: Pick<pg.ClientBase | pg.Pool, 'query'>): Query {
-  return async <Row>(text: string, parameters: readonly unknown[] = []) => {
-    const statement = { text, values: [...parameters], ...nameOf(text) };
-    const result = await runner.query<Row & pg.QueryResultRow>(statement).catch(translate);
+/** Runs statements and text, one round trip each. */
+function queryOf(runner: Pick<pg.ClientBase | pg.Pool, 'query'>): Query & TextQuery {
+  return async <Row, Parameters>(statement: Statement<Row, Parameters> | string, parameters?: Parameters) => {
+    const config = typeof statement === 'string' ? toText(statement, parameters) : toPrepared(statement, parameters);
+    const result = await runner.query<Row & pg.QueryResultRow>(config).catch(translate);
     return result.rows;
   };
 }
 
-/** The first statements to come are prepared once a connection: planning takes longer than running most of them. */
-const mostNames = 500;
-const names = new Map<string, string>();
+function toText(text: string, parameters: unknown = []): pg.QueryConfig {
+  return { text, values: [...(parameters as readonly unknown[])] };
+}
 
-function nameOf(text: string): { name?: string } {
-  const name = names.get(text) ?? `parley${names.size}`;
-  if (!names.has(text) && names.size >= mostNames) return {};
-  names.set(text, name);
-  return { name };
+/** Each connection prepares a statement once: planning takes longer than running most of them. */
+function toPrepared<Parameters>(
+  { name, text, values }: Statement<unknown, Parameters>,
+  parameters: Parameters | undefined,
+): pg.QueryConfig {
+  return { name, text, values: values(parameters as Parameters) };
 }
 
 /**
  * Runs work in one transaction of its own connection. A connection that an error left in doubt is not used again.
  * @throws DatabaseUnavailableError when the connection is lost, or not to be had
  */
-async function transact<Result>(pool: pg.Pool, work: (query: Query) => Promise<Result>): Promise<Result> {
+async function transact<Result>(pool: pg.Pool, work: (query: Query & TextQuery) => Promise<Result>): Promise<Result> {
   const client = await pool.connect().catch(translate);
   // The server may end the connection at any time: that becomes an error of the statement that comes next.
   client.on('error', ignore);
@@ -121,13 +127,16 @@ async function transact<Result>(pool: pg.Pool, work: (query: Query) => Promise<R
   }
 }
 
-async function runTransaction<Result>(client: pg.ClientBase, work: (query: Query) => Promise<Result>): Promise<Result> {
+async function runTransaction<Result>(
+  client: pg.ClientBase,
+  work: (query: Query & TextQuery) => Promise<Result>,
+): Promise<Result> {
   const query = queryOf(client);
   let isOpen = true;
-  const queryWithin: Query = (sql, parameters) => {
-    if (!isOpen) return Promise.reject(new Error('This transaction has ended: use no query of it any more.'));
-    return query(sql, parameters);
-  };
+  const queryWithin = ((...asked: Parameters<Query>) => {
+    if (!isOpen) return Promise.reject(new Error('This transaction has ended: it runs no further query.'));
+    return query(...asked);
+  }) as Query & TextQuery;
   try {
     // Not awaited first: what the work begins with goes out behind it.
     const [, result] = await Promise.all([query('BEGIN ISOLATION LEVEL READ COMMITTED'), work(queryWithin)]);
@@ -167,6 +176,3 @@ SET jit = off`;
 export async function prepare(client: pg.ClientBase): Promise<void> {
   await client.query(settings);
 }
-
-/** For errors of connections that nobody waits for. */
-function ignore(): void {}

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { type Database, DatabaseUnavailableError } from './database.ts';
+import { DatabaseUnavailableError, type SqlDatabase } from './database.ts';
 import {
   type ConnectionOptions,
   connectionConfig,
@@ -43,7 +43,7 @@ const refusals = new Set(['28', '3D']);
  * @throws DatabaseUnavailableError when the server cannot be reached, or lets nobody in
  * @throws MigrationChangedError when a migration that was applied reads otherwise now
  */
-export async function createPostgresDatabase(options: PostgresOptions): Promise<Database> {
+export async function createPostgresDatabase(options: PostgresOptions): Promise<SqlDatabase> {
   const { pool: size, startTimeoutMs = 30_000, connectTimeoutMs = 5_000, idleInTransactionMs = 10_000 } = options;
   const connection = { ...options, connectTimeoutMs, idleInTransactionMs };
   await migrateWhenThere(connection, options.migrations, Date.now() + startTimeoutMs);

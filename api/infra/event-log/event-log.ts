@@ -64,8 +64,8 @@ export interface EventLog {
   append(record: LogRecord): Promise<void>;
   /** Starts a consumer that shares the partitions with the others. */
   consume(handler: LogHandler): Promise<Consumption>;
-  /** Keeps a record that cannot be applied where an operator finds it, with the reason. Resolves when it is kept. */
-  setAside(partition: number, record: StoredRecord, reason: string): Promise<void>;
+  /** Stores a record that cannot be applied, with the reason, where operators can read it. Resolves once it is stored. */
+  deadLetter(partition: number, record: StoredRecord, reason: string): Promise<void>;
   /** Rejects if the log cannot be reached. */
   ready(): Promise<void>;
   /** Stops consumers first, then waits for appends in flight. */

@@ -9,8 +9,8 @@ import { queryPartitionsWithLeader } from './kafka-metadata.ts';
 interface TopicsOptions extends ClusterOptions {
   /** Name of the events topic. */
   topic: string;
-  /** Of the records that were set aside; it has one partition. */
-  asideTopic: string;
+  /** Topic of the dead letters, which has one partition. */
+  deadLetterTopic: string;
   partitions: number;
   /** Replication factor of new topics. */
   replication: number;
@@ -26,8 +26,8 @@ interface Link {
 const retries = 2;
 /** Settings with which acknowledged records survive the loss of a machine. */
 const needed = { replication: 3, inSync: 2 };
-/** A record that is set aside gets headers on top of what the log itself let pass. */
-const asideMaxBytes = 16 * 1024 * 1024;
+/** A dead letter has more headers than the record that the log took. */
+const deadLetterMaxBytes = 16 * 1024 * 1024;
 
 /** Creates the topics if they do not exist, and reads their properties. Every request is bounded by `timeoutMs`. */
 export function createTopics(options: TopicsOptions) {
@@ -109,15 +109,15 @@ function close(link: Promise<Link>): void {
 }
 
 async function createMissingTopics(admin: Admin, options: TopicsOptions): Promise<number> {
-  const { topic, asideTopic, partitions, replication, logger } = options;
+  const { topic, deadLetterTopic, partitions, replication, logger } = options;
   const inSync = { name: 'min.insync.replicas', value: String(Math.min(needed.inSync, Math.max(replication - 1, 1))) };
   const forever = { name: 'retention.ms', value: '-1' };
-  const large = { name: 'max.message.bytes', value: String(asideMaxBytes) };
+  const large = { name: 'max.message.bytes', value: String(deadLetterMaxBytes) };
   await admin.createTopics({
     topics: [
       { topic, numPartitions: partitions, replicationFactor: replication, configEntries: [inSync] },
       {
-        topic: asideTopic,
+        topic: deadLetterTopic,
         numPartitions: 1,
         replicationFactor: replication,
         configEntries: [inSync, forever, large],

@@ -34,8 +34,8 @@ const maxReasonLength = 1_000;
 export function createKafkaEventLog(options: KafkaOptions) {
   const { topicPrefix, maxQueued = 20_000, retryMs = 200, sessionTimeoutMs = 6_000, commitMs = 5_000 } = options;
   const topic = `${topicPrefix}.events`;
-  const asideTopic = `${topicPrefix}.dead-letters`;
-  const topics = createTopics({ ...options, topic, asideTopic, retryMs });
+  const deadLetterTopic = `${topicPrefix}.dead-letters`;
+  const topics = createTopics({ ...options, topic, deadLetterTopic, retryMs });
   const producer = createKafkaProducer({ ...options, partitions: topics.prepared, maxQueued });
   const consumptions = new Set<Consumption>();
 
@@ -58,12 +58,12 @@ export function createKafkaEventLog(options: KafkaOptions) {
         },
       };
     },
-    /** The record goes to the topic `<prefix>.dead-letters`, with headers that say where it was and why it is there. */
-    async setAside(partition: number, record: StoredRecord, reason: string): Promise<void> {
+    /** Appends the record to the topic `<prefix>.dead-letters`, with headers for its origin and the reason. */
+    async deadLetter(partition: number, record: StoredRecord, reason: string): Promise<void> {
       const origin = { 'parley-topic': topic, 'parley-partition': String(partition) };
       const cause = { 'parley-offset': String(record.offset), 'parley-reason': reason.slice(0, maxReasonLength) };
       const headers = { ...record.headers, ...origin, ...cause };
-      await producer.send({ ...record, headers, topic: asideTopic, partition: 0 });
+      await producer.send({ ...record, headers, topic: deadLetterTopic, partition: 0 });
     },
     async ready(): Promise<void> {
       await topics.ready().catch((error: unknown) => {

@@ -3,8 +3,8 @@ import { UnavailableError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Batch, EventLog, LogHandler, LogRecord, StoredRecord } from './event-log.ts';
 
-/** A record that was set aside, and why. */
-interface SetAside {
+/** A record that could not be applied, and the reason. */
+interface DeadLetter {
   partition: number;
   record: StoredRecord;
   reason: string;
@@ -29,7 +29,7 @@ interface Partition {
 
 /** Maximum records per batch. While one batch is applied, the results of the one before are delivered: larger batches would leave nothing to overlap. */
 const maxBatch = 100;
-const maxSetAside = 1_000;
+const maxDeadLetters = 1_000;
 
 /**
  * Creates the event log of a single process: `append` resolves when the record was handled. Handled records are retained up to
@@ -50,7 +50,7 @@ export function createMemoryEventLog(options: {
   const { logger, name = 'embedded', partitions: count = 1, maxQueued = 20_000, keep = 1_000, retryMs = 200 } = options;
   const partitions = Array.from({ length: count }, (_, index) => createPartition(index));
   const consumers: LogHandler[] = [];
-  const aside: SetAside[] = [];
+  const deadLetters: DeadLetter[] = [];
   let stopped = false;
 
   function append(record: LogRecord): Promise<void> {
@@ -83,6 +83,8 @@ export function createMemoryEventLog(options: {
     while (isMine()) {
       try {
         next ??= await begin(partition, handler);
+        // Stopped meanwhile: nothing would wake it again.
+        if (!isMine()) return;
         const batch = take(partition, next);
         if (batch === null) await waitForRecords(partition);
         else {
@@ -126,8 +128,8 @@ export function createMemoryEventLog(options: {
   return {
     name,
     append,
-    /** What was set aside, newest last, at most 1,000. */
-    setAsideRecords: aside as readonly SetAside[],
+    /** Dead letters, the newest last, at most 1,000. */
+    deadLetters: deadLetters as readonly DeadLetter[],
     async consume(handler: LogHandler) {
       consumers.push(handler);
       share();
@@ -142,9 +144,9 @@ export function createMemoryEventLog(options: {
         },
       };
     },
-    async setAside(partition: number, record: StoredRecord, reason: string) {
-      aside.push({ partition, record, reason });
-      if (aside.length > maxSetAside) aside.shift();
+    async deadLetter(partition: number, record: StoredRecord, reason: string) {
+      deadLetters.push({ partition, record, reason });
+      if (deadLetters.length > maxDeadLetters) deadLetters.shift();
     },
     async ready() {
       if (stopped) throw new UnavailableError('The log is stopped.');
@@ -158,7 +160,7 @@ export function createMemoryEventLog(options: {
           record.reject(new UnavailableError('The server stopped: try again.'));
       }
     },
-  } satisfies EventLog & { setAsideRecords: readonly SetAside[] };
+  } satisfies EventLog & { deadLetters: readonly DeadLetter[] };
 }
 
 function createPartition(index: number): Partition {

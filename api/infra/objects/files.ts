@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat, write
 import { dirname, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { UnavailableError } from '../../errors.ts';
+import { ignore } from '../../ignore.ts';
 import { type ByteRange, checkKey, type Objects, type PutOptions, type StoredObject } from './objects.ts';
 
 /**
@@ -146,5 +147,3 @@ function toUnavailable(error: unknown): unknown {
     ? new UnavailableError('Files cannot be stored right now. Try again.', { cause: error })
     : error;
 }
-
-function ignore(): void {}

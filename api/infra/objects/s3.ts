@@ -15,6 +15,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import pLimit from 'p-limit';
+import { ignore } from '../../ignore.ts';
 import type { Logger } from '../../logger.ts';
 import { bufferToDisk } from './buffer-to-disk.ts';
 import { type ByteRange, checkKey, type Objects, type PutOptions, type StoredObject } from './objects.ts';
@@ -195,5 +196,3 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     signer.destroy();
   }
 }
-
-function ignore(): void {}

@@ -1,86 +1,44 @@
 import { RedisPubSub } from 'graphql-redis-subscriptions';
 import type { Redis } from 'ioredis';
+import { ignore } from '../../ignore.ts';
 import { connectRedis, type RedisOptions } from '../redis-connection.ts';
 import type { Unsubscribe } from './pubsub.ts';
 
-/** The publisher and the subscriber of one Redis server. */
+/** The publishing and the subscribing connection to one Redis server. */
 export interface RedisLink {
-  /** Rejects at once while the publisher is away, and within `timeoutMs` otherwise. */
+  /** Rejects at once while the publisher is disconnected, and within `timeoutMs` otherwise. */
   publish(channel: string, message: unknown): Promise<void>;
-  /** Resolves when Redis has confirmed the subscription, or, while Redis is away, when it is queued for the reconnect. */
+  /** Resolves once Redis has confirmed the subscription or, while Redis is away, once it is queued for the reconnect. */
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<Unsubscribe>;
-  /** Whether Redis has confirmed every subscription, and publishing is possible. */
+  /** Returns whether Redis has confirmed every subscription and the publisher is connected. */
   isLive(): boolean;
   ready(): Promise<void>;
   stop(): void;
 }
 
-/** Number of channels per SUBSCRIBE command. */
-const chunk = 1_000;
+/** Number of channels in one SUBSCRIBE command. */
+const channelsPerCommand = 1_000;
 
 /**
- * Opens the two connections to a Redis server. One that subscribes cannot publish (RESP2).
- * @param options.onLost called when a connection was lost
- * @param options.onLive called when the publisher is connected or everything is subscribed, each time
+ * Connects a publisher and a subscriber to one Redis server.
+ * @param options.onLost called when a connection is lost
+ * @param options.onLive called each time the publisher has connected or all channels are subscribed
  */
 export function createRedisLink(options: RedisOptions & { onLost(): void; onLive(): void }): RedisLink {
   const { onLost, onLive } = options;
   const publisher = connectRedis(options);
   const subscriber = connectRedis(options);
   const channels = new Set<string>();
-  /** Incremented whenever Redis has lost the subscriptions. */
+  /** Incremented on every loss and every attempt to subscribe all channels, so that an outdated attempt is ignored. */
   let epoch = 0;
   let isSubscribed = false;
 
   const engine = new RedisPubSub({
     publisher: publisher.client,
     subscriber: createFacade() as Redis,
-    // As bytes, so that each listener reads a copy of its own.
+    // As bytes, so that each listener parses a copy of its own.
     messageEventName: 'messageBuffer',
   });
-
-  /** The part of a subscriber that graphql-redis-subscriptions uses. */
-  function createFacade(): unknown {
-    return {
-      on: subscriber.client.on.bind(subscriber.client),
-      subscribe: (channel: string, confirmed: () => void) => void confirm(channel).then(confirmed),
-      unsubscribe,
-      punsubscribe: () => {},
-    };
-  }
-
-  /** Never rejects: channels that Redis does not confirm now are subscribed again after the reconnect. */
-  async function confirm(channel: string): Promise<void> {
-    channels.add(channel);
-    await subscriber.firstAttempt;
-    if (subscriber.isReady()) await subscriber.client.subscribe(channel).catch(subscriber.renew);
-  }
-
-  function unsubscribe(channel: string): void {
-    channels.delete(channel);
-    // A lost connection has no subscriptions, and pings find one that does not respond.
-    if (subscriber.isReady()) subscriber.client.unsubscribe(channel).catch(() => {});
-  }
-
-  async function subscribeAll(): Promise<void> {
-    const own = ++epoch;
-    const all = [...channels];
-    const starts = Array.from({ length: Math.ceil(all.length / chunk) }, (_, n) => n * chunk);
-    try {
-      await Promise.all(starts.map((start) => subscriber.client.subscribe(...all.slice(start, start + chunk))));
-    } catch (error) {
-      return subscriber.renew(error);
-    }
-    if (own !== epoch) return;
-    isSubscribed = true;
-    onLive();
-  }
-
-  function lose(): void {
-    epoch++;
-    isSubscribed = false;
-    onLost();
-  }
 
   const isLive = () => isSubscribed && subscriber.isReady() && publisher.isReady();
   subscriber.client.on('ready', () => void subscribeAll());
@@ -100,7 +58,7 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
       return async () => {
         if (ended) return;
         ended = true;
-        // The engine throws if a listener ends another subscription while it dispatches a message.
+        // The engine throws if a listener ends another subscription while a message is being delivered.
         await Promise.resolve();
         engine.unsubscribe(id);
       };
@@ -109,11 +67,59 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
     async ready() {
       await Promise.all([publisher.firstAttempt, subscriber.firstAttempt]);
       await Promise.all([publisher.client.ping(), subscriber.client.ping()]);
-      if (!isLive()) throw new Error('Redis is back, but not everything is subscribed again yet');
+      if (!isLive()) throw new Error('Redis is back, but not all channels are subscribed yet');
     },
     stop() {
       publisher.stop();
       subscriber.stop();
     },
   };
+
+  /** Returns the part of a Redis client that the engine uses for its subscriber. */
+  function createFacade(): unknown {
+    return {
+      on: subscriber.client.on.bind(subscriber.client),
+      subscribe: (channel: string, confirmed: () => void) => void confirm(channel).then(confirmed),
+      unsubscribe,
+      punsubscribe: () => {},
+    };
+  }
+
+  /** Never rejects: a channel that Redis does not confirm now is subscribed on the next reconnect. */
+  async function confirm(channel: string): Promise<void> {
+    channels.add(channel);
+    await subscriber.firstAttempt;
+    if (subscriber.isReady()) await subscriber.client.subscribe(channel).catch(subscriber.renew);
+  }
+
+  function unsubscribe(channel: string): void {
+    channels.delete(channel);
+    // A lost connection has no subscriptions, and pings detect a connection that does not respond.
+    if (subscriber.isReady()) subscriber.client.unsubscribe(channel).catch(ignore);
+  }
+
+  async function subscribeAll(): Promise<void> {
+    const own = ++epoch;
+    const all = [...channels];
+    const starts = Array.from(
+      { length: Math.ceil(all.length / channelsPerCommand) },
+      (_, index) => index * channelsPerCommand,
+    );
+    try {
+      await Promise.all(
+        starts.map((start) => subscriber.client.subscribe(...all.slice(start, start + channelsPerCommand))),
+      );
+    } catch (error) {
+      return subscriber.renew(error);
+    }
+    if (own !== epoch) return;
+    isSubscribed = true;
+    onLive();
+  }
+
+  function lose(): void {
+    epoch++;
+    isSubscribed = false;
+    onLost();
+  }
 }

@@ -1,17 +1,17 @@
 import { crc32 } from 'node:zlib';
 import type { Topic } from '../../events.ts';
 import type { Logger } from '../../logger.ts';
-import { createBoundedStream } from './bounded-stream.ts';
 import type { PubSub } from './pubsub.ts';
 import { createRedisLink, type RedisLink } from './redis-link.ts';
 
 /**
- * Creates pubsub over Redis.
- * @param options.urls one or several servers, `redis://…` or `rediss://…`. Each topic is on one of them, so all processes must
- *   list the same ones in the same order
- * @param options.prefix prefix of all Redis channels; all processes of a deployment must have the same
+ * Creates a pubsub over one or more Redis servers.
+ * @param options.urls Redis servers, `redis://…` or `rediss://…`. Each topic is on one of them, so every process must name
+ *   the same servers in the same order
+ * @param options.prefix prefix of all Redis channels; processes that talk to each other must share it
  * @param options.timeoutMs milliseconds after which an attempt to connect, subscribe or publish fails
- * @param options.pingMs interval of keep-alive pings in milliseconds: a dead connection is found within `pingMs` plus `timeoutMs`
+ * @param options.pingMs milliseconds between pings on each connection; a dead connection is detected within `pingMs` plus
+ *   `timeoutMs`
  */
 export function createRedisPubSub(options: {
   urls: readonly string[];
@@ -21,12 +21,42 @@ export function createRedisPubSub(options: {
   logger: Logger;
 }): PubSub {
   const { urls, prefix, timeoutMs = 2_000, pingMs = 1_000, logger } = options;
-  const reconnected = new Set<() => void>();
+  const reconnectListeners = new Set<() => void>();
   let wasLost = false;
   let stopped = false;
 
   const links = urls.map((url) => createRedisLink({ url, timeoutMs, pingMs, logger, onLost, onLive }));
   const connected = () => links.every((link) => link.isLive());
+
+  return {
+    async publish(topic: Topic, message) {
+      await linkOf(topic).publish(`${prefix}:${topic}`, message);
+    },
+    async subscribe(topic, listener) {
+      let ended = false;
+      const unsubscribe = await linkOf(topic).subscribe(`${prefix}:${topic}`, (message) => {
+        if (!ended && !stopped)
+          guard(() => listener(JSON.parse(message.toString())), 'a pubsub listener threw an error', { topic });
+      });
+      return () => {
+        ended = true;
+        return unsubscribe();
+      };
+    },
+    connected,
+    onReconnected(listener) {
+      reconnectListeners.add(listener);
+      return () => reconnectListeners.delete(listener);
+    },
+    async ready() {
+      await Promise.all(links.map((link) => link.ready()));
+    },
+    async stop() {
+      stopped = true;
+      reconnectListeners.clear();
+      for (const link of links) link.stop();
+    },
+  };
 
   function onLost(): void {
     wasLost = true;
@@ -35,7 +65,7 @@ export function createRedisPubSub(options: {
   function onLive(): void {
     if (!wasLost || stopped || !connected()) return;
     wasLost = false;
-    for (const listener of [...reconnected]) guard(listener, 'a listener for reconnections threw');
+    for (const listener of [...reconnectListeners]) guard(listener, 'a pubsub reconnect listener threw an error');
   }
 
   function guard(work: () => void, message: string, facts: object = {}): void {
@@ -48,40 +78,7 @@ export function createRedisPubSub(options: {
 
   function linkOf(topic: string): RedisLink {
     const link = links[links.length === 1 ? 0 : crc32(topic) % links.length];
-    if (link === undefined) throw new Error('pubsub over Redis needs the URL of a server');
+    if (link === undefined) throw new Error('pubsub over Redis needs the URL of at least one server');
     return link;
   }
-
-  const subscribe: PubSub['subscribe'] = async (topic, listener) => {
-    let ended = false;
-    const unsubscribe = await linkOf(topic).subscribe(`${prefix}:${topic}`, (message) => {
-      if (!ended && !stopped)
-        guard(() => listener(JSON.parse(message.toString())), 'a pubsub listener threw', { topic });
-    });
-    return () => {
-      ended = true;
-      return unsubscribe();
-    };
-  };
-
-  return {
-    async publish(topic: Topic, message) {
-      await linkOf(topic).publish(`${prefix}:${topic}`, message);
-    },
-    subscribe,
-    stream: (topic, options) => createBoundedStream(subscribe, topic, options),
-    connected,
-    onReconnected(listener) {
-      reconnected.add(listener);
-      return () => reconnected.delete(listener);
-    },
-    async ready() {
-      await Promise.all(links.map((link) => link.ready()));
-    },
-    async stop() {
-      stopped = true;
-      reconnected.clear();
-      for (const link of links) link.stop();
-    },
-  };
 }

@@ -2,7 +2,7 @@ import { type IRateLimiterOptions, type RateLimiterAbstract, RateLimiterRes } fr
 import type { Limits } from './state.ts';
 
 /**
- * Creates rate limits over rate-limiter-flexible, with one limiter per rate.
+ * Creates limits by rate-limiter-flexible, one limiter for each rate.
  * @param create creates the limiter of a rate
  */
 export function createLimits(create: (options: IRateLimiterOptions) => RateLimiterAbstract): Limits {
@@ -19,7 +19,7 @@ export function createLimits(create: (options: IRateLimiterOptions) => RateLimit
     async take(key, { points, windowMs }) {
       const result = await limiterOf(points, windowMs)
         .consume(key)
-        .catch((rejection: unknown) => rejection);
+        .catch((refusal: unknown) => refusal);
       if (!(result instanceof RateLimiterRes)) throw result;
       return result.consumedPoints > points ? Math.max(1, result.msBeforeNext) : 0;
     },

@@ -1,11 +1,11 @@
 import type { Presence } from './state.ts';
 
-/** Milliseconds for which the time of a user's departure is remembered. */
+/** Milliseconds for which the start of an absence is remembered. */
 const awayMemoryMs = 86_400_000;
 
-/** Creates presence within this process. */
+/** Creates the presence leases within this process. @param now epoch milliseconds */
 export function createMemoryPresence(now: () => number): Presence {
-  /** Ends of leases, by user and node. */
+  /** End of each lease, by user, then node. */
   const leases = new Map<string, Map<string, number>>();
   const awaySince = new Map<string, number>();
 
@@ -21,7 +21,7 @@ export function createMemoryPresence(now: () => number): Presence {
     return !wasOnline;
   }
 
-  /** Ends expired leases. Returns the users who have none left. */
+  /** Ends expired leases, and returns the users without any left. */
   function expire(): string[] {
     const gone: string[] = [];
     for (const [userId, nodes] of leases) {

@@ -2,7 +2,7 @@ import type { Ticket, TicketState, Tickets } from './state.ts';
 
 interface Waiting {
   ticket: Ticket;
-  /** Incremented with every entry: the lowest has waited longest. */
+  /** Raised with every entry: the lowest has waited longest. */
   order: number;
   enteredAt: number;
   expiresAt: number;
@@ -14,19 +14,19 @@ interface Paired {
   until: number;
 }
 
-/** Milliseconds for which a pair is remembered unless settled: longer than claiming it takes. */
+/** Milliseconds for which a pair is remembered unless it is acknowledged: longer than it takes to claim it. */
 const pairedMs = 5_000;
-/** Milliseconds for which a given-up ticket is remembered: longer than the interval of renewals. */
+/** Milliseconds for which a ticket counts as given up: longer than any client waits between renewals. */
 const leftMs = 60_000;
 
-/** Creates the matching queue within this process. */
+/** Creates the queue within this process. @param now epoch milliseconds */
 export function createMemoryTickets(now: () => number): Tickets {
-  /** Waiting tickets by user, in order of entry. */
+  /** By user, in order of entry. */
   const queue = new Map<string, Waiting>();
-  /** Users by tag, in order of entry; users without tags are under null. */
+  /** Users in order of entry, by tag; users without tags are under null. */
   const byTag = new Map<string | null, Set<string>>();
   const paired = new Map<string, Paired>();
-  /** Given-up tickets, each with the time until which it is remembered. */
+  /** Times until which tickets count as given up, by ticket. */
   const left = new Map<string, number>();
   let operations = 0;
   let entries = 0;
@@ -45,30 +45,30 @@ export function createMemoryTickets(now: () => number): Tickets {
     return placed;
   }
 
-  /** The pairing rule: a partner with a shared tag, else one that is acceptable without. */
+  /** Returns the partner to pair with: sharing a tag if possible, else without where that is acceptable. */
   function findPartner(own: Waiting, relaxMs: number): Waiting | undefined {
-    const sharing = own.ticket.tags.map((tag) => firstMatch(byTag.get(tag) ?? [], own));
+    const sharing = own.ticket.tags.map((tag) => firstSuitable(byTag.get(tag) ?? [], own));
     const shared = sharing.filter((one) => one !== undefined).sort((a, b) => a.order - b.order)[0];
     if (shared || own.ticket.strict) return shared;
     const relaxed = (one: Waiting) => one.enteredAt <= now() - relaxMs;
-    const anyone = firstMatch(queue.keys(), own, relaxed(own) ? () => true : relaxed);
-    return anyone ?? (own.ticket.tags.length === 0 ? firstMatch(byTag.get(null) ?? [], own, () => true) : undefined);
+    const anyone = firstSuitable(queue.keys(), own, relaxed(own) ? () => true : relaxed);
+    return anyone ?? (own.ticket.tags.length === 0 ? firstSuitable(byTag.get(null) ?? [], own, () => true) : undefined);
   }
 
   /**
-   * Returns the first match in order of entry.
-   * @param mayContinue ends the search when it returns false; if given, strict tickets are skipped
+   * Returns the first suitable place in order.
+   * @param goesOn ends the search at the first place for which it fails; strict places are then passed over
    */
-  function firstMatch(
+  function firstSuitable(
     userIds: Iterable<string>,
     own: Waiting,
-    mayContinue?: (one: Waiting) => boolean,
+    goesOn?: (one: Waiting) => boolean,
   ): Waiting | undefined {
     for (const userId of userIds) {
       const one = valid(queue.get(userId));
       if (one === undefined) continue;
-      if (mayContinue && !mayContinue(one)) return undefined;
-      if (canMeet(own.ticket, one.ticket) && !(mayContinue && one.ticket.strict)) return one;
+      if (goesOn && !goesOn(one)) return undefined;
+      if (areSuitable(own.ticket, one.ticket) && !(goesOn && one.ticket.strict)) return one;
     }
     return undefined;
   }
@@ -91,7 +91,7 @@ export function createMemoryTickets(now: () => number): Tickets {
     queue.delete(userId);
   }
 
-  /** Moves a user from some tags to others. The user keeps the place under tags that stay. */
+  /** Moves a user from some tags to others. In the order of a tag that stays, the user keeps the place. */
   function reindex(userId: string, from: readonly (string | null)[], to: readonly (string | null)[]): void {
     for (const key of from) {
       if (to.includes(key)) continue;
@@ -112,7 +112,7 @@ export function createMemoryTickets(now: () => number): Tickets {
     return one && one.expiresAt > now() ? one : undefined;
   }
 
-  /** Removes expired tickets, once in about as many operations as there are tickets. */
+  /** Forgets expired values, once in about as many operations as there are tickets. */
   function sweep(): void {
     if (++operations < queue.size + paired.size + left.size) return;
     operations = 0;
@@ -122,8 +122,8 @@ export function createMemoryTickets(now: () => number): Tickets {
   }
 
   function stateOf(userId: string): Exclude<TicketState, { status: 'left' }> | null {
-    const pairing = paired.get(userId);
-    if (pairing && pairing.until > now()) return { status: 'paired', ticket: pairing.ticket, partner: pairing.partner };
+    const pair = paired.get(userId);
+    if (pair && pair.until > now()) return { status: 'paired', ticket: pair.ticket, partner: pair.partner };
     const one = valid(queue.get(userId));
     return one ? { status: 'waiting', ticket: one.ticket, expiresAt: one.expiresAt } : null;
   }
@@ -147,18 +147,18 @@ export function createMemoryTickets(now: () => number): Tickets {
       if (one) left.set(one.ticket.id, now() + leftMs);
       return one?.ticket ?? null;
     },
-    async settle(ticketIds) {
+    async acknowledge(ticketIds) {
       const ids = new Set(ticketIds);
       for (const [userId, { ticket }] of paired) if (ids.has(ticket.id)) paired.delete(userId);
     },
   };
 }
 
-/** Returns the keys under which a ticket is indexed. */
+/** Returns the keys of `byTag` under which a ticket is found. */
 function indexKeys({ tags }: Ticket): readonly (string | null)[] {
   return tags.length === 0 ? [null] : tags;
 }
 
-function canMeet(a: Ticket, b: Ticket): boolean {
+function areSuitable(a: Ticket, b: Ticket): boolean {
   return a.userId !== b.userId && !a.avoid.includes(b.userId) && !b.avoid.includes(a.userId);
 }

@@ -5,8 +5,8 @@ import { createMemoryTickets } from './memory-tickets.ts';
 import type { State } from './state.ts';
 
 /**
- * Creates state within this process.
- * @param options.now returns epoch milliseconds: the clock of all leases
+ * Creates the state within this process.
+ * @param options.now epoch milliseconds; the clock of all leases
  */
 export function createMemoryState({ now = Date.now }: { now?: () => number } = {}): State {
   return {

@@ -1,12 +1,12 @@
 import { defineScript, type RunScript } from './redis-script.ts';
 import type { Presence } from './state.ts';
 
-/** Number of users per script: Redis runs nothing else meanwhile. */
+/** Maximum number of users in one script: while a script runs, Redis does nothing else. */
 const batch = 500;
 
-/**
- * Keys: `leases:<user>` sorts nodes by the end of their lease, `ends` sorts all leases by their end, `away:<user>` is the time of
- * the user's departure. All expire after a day; renewals on any node end leases long before.
+/*
+ * Keys: `leases:<user>` sorts nodes by the end of their lease, `ends` sorts all leases by their end, `away:<user>` is the
+ * time since which the user has been away. All expire after a day; leases end long before that, by renewals of any node.
  */
 const presence = `
 local memoryMs = 86400000
@@ -24,7 +24,7 @@ local function goOffline(user)
 end
 `;
 
-/** Arguments: node, lease in ms, users. Returns the users who came online. */
+/** Renews leases. Arguments: node, `leaseMs`, users. Returns the users that came online. */
 const renewScript = defineScript(`${presence}
 local node, leaseMs, online = args[1], args[2], {}
 for i = 3, #args do
@@ -39,7 +39,7 @@ keep(key('ends'), memoryMs)
 return online
 `);
 
-/** Arguments: maximum number to end. Ends expired leases; returns their number, then the users who have none left. */
+/** Ends expired leases. Arguments: maximum number to end. Returns their number, then the users without a lease. */
 const expireScript = defineScript(`${presence}
 local ended = redis.call('ZRANGEBYSCORE', key('ends'), '-inf', now, 'LIMIT', 0, args[1])
 local result = { #ended }
@@ -54,7 +54,7 @@ end
 return result
 `);
 
-/** Arguments: node, user. Returns 1 if the user has no other lease. */
+/** Ends a lease. Arguments: node, user. Returns 1 when the user has no other lease. */
 const endScript = defineScript(`${presence}
 local node, user = args[1], args[2]
 if redis.call('EXISTS', leases(user)) == 0 then return 1 end
@@ -65,7 +65,7 @@ goOffline(user)
 return 1
 `);
 
-/** Arguments: users. Returns the users who are online. */
+/** Arguments: users. Returns the online users among them. */
 const onlineScript = defineScript(`${presence}
 local online = {}
 for _, user in ipairs(args) do
@@ -74,7 +74,7 @@ end
 return online
 `);
 
-/** Arguments: users. Returns for each the milliseconds since the departure; 0 if online. */
+/** Arguments: users. Returns the milliseconds for which each has been away. */
 const awayScript = defineScript(`${presence}
 local result = {}
 for i, user in ipairs(args) do
@@ -87,7 +87,7 @@ end
 return result
 `);
 
-/** Creates presence in Redis. */
+/** Creates the presence leases in Redis. */
 export function createRedisPresence(run: RunScript): Presence {
   async function inBatches<T>(userIds: readonly string[], work: (batch: readonly string[]) => Promise<T[]>) {
     const starts = Array.from({ length: Math.ceil(userIds.length / batch) }, (_, n) => n * batch);
@@ -107,8 +107,8 @@ export function createRedisPresence(run: RunScript): Presence {
   const readOnline = (userIds: readonly string[]) => run(onlineScript, userIds) as Promise<string[]>;
   return {
     async renew(nodeId, userIds, leaseMs) {
-      const renewOnes = (some: readonly string[]) => run(renewScript, [nodeId, leaseMs, ...some]) as Promise<string[]>;
-      const online = await inBatches(userIds, renewOnes);
+      const renewBatch = (some: readonly string[]) => run(renewScript, [nodeId, leaseMs, ...some]) as Promise<string[]>;
+      const online = await inBatches(userIds, renewBatch);
       return { online, offline: await expire() };
     },
     async end(nodeId, userId) {

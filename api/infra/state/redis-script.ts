@@ -3,27 +3,27 @@ import type { Redis } from 'ioredis';
 import type { RedisConnection } from '../redis-connection.ts';
 import { StateUnavailableError } from './state.ts';
 
-/** A Lua script, which Redis runs as one atomic operation, and the SHA-1 by which Redis caches it. */
+/** A Lua script, which Redis runs as one atomic operation. */
 export interface Script {
   lua: string;
   sha: string;
 }
 
 /**
- * Runs a script with arguments.
- * @throws StateUnavailableError if Redis did not run it, or did not respond in time
+ * Runs a script with its arguments.
+ * @throws StateUnavailableError when Redis did not run it or did not respond
  */
 export type RunScript = (script: Script, args: readonly (string | number)[]) => Promise<unknown>;
 
 /**
- * Beginning of every script: `key(...)` builds a key, `now` is Redis's time in epoch milliseconds, `args` are the arguments, and
- * `keep(key, ms)` makes a key last at least that long. A script that runs only after its caller has given up does nothing, so
- * that nobody is paired who has left.
+ * Start of every script: `key(...)` returns the name of a key, `now` is Redis's time in epoch milliseconds, `args` are the
+ * arguments, and `keep(key, ms)` makes a key last at least that long. A script that Redis reaches only after its caller has
+ * given up does nothing, so that a user who went away meanwhile is not paired.
  */
 const prelude = `
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
-if clock > tonumber(ARGV[2]) then return redis.error_reply('LATE the caller has given up') end
+if clock > tonumber(ARGV[2]) then return redis.error_reply('LATE its caller has given up') end
 local now = tonumber(ARGV[1]) or clock
 
 local args = {}
@@ -38,7 +38,7 @@ local function keep(name, ms)
 end
 `;
 
-/** Defines a script: the prelude, followed by a body. */
+/** Returns the script with this body. */
 export function defineScript(body: string): Script {
   const lua = prelude + body;
   return { lua, sha: createHash('sha1').update(lua).digest('hex') };
@@ -48,10 +48,10 @@ export function defineScript(body: string): Script {
 const comparedMs = 10_000;
 
 /**
- * Creates a runner of scripts over one connection.
- * @param options.timeoutMs milliseconds for which a caller waits
- * @param options.now returns epoch milliseconds in place of Redis's clock
- * @returns takes the prefix of the keys, and returns the function that runs scripts on them
+ * Creates the runner of scripts over one connection.
+ * @param options.timeoutMs milliseconds that a caller waits
+ * @param options.now epoch milliseconds in place of Redis's own clock
+ * @returns a function that returns the runner for keys whose names begin with `base`
  */
 export function createScriptRunner(options: {
   connection: RedisConnection;
@@ -79,12 +79,12 @@ export function createScriptRunner(options: {
     try {
       return await evaluate(base, script, args);
     } catch (cause) {
-      throw new StateUnavailableError('Redis did not complete a script', { cause });
+      throw new StateUnavailableError('Redis did not run the script', { cause });
     }
   };
 }
 
-/** Returns a clock that estimates Redis's time in epoch milliseconds: never behind, and ahead by at most one response time. */
+/** Estimates Redis's time in epoch milliseconds: never behind it, and ahead by at most one round trip. */
 function createRemoteClock(client: Redis): () => Promise<number> {
   let ahead: number | undefined;
   let comparedAt = 0;
@@ -102,7 +102,7 @@ function createRemoteClock(client: Redis): () => Promise<number> {
 
   return async () => {
     const known = ahead ?? (await compare());
-    // Callers after this one use the result.
+    // Not awaited: the result serves the next callers.
     if (performance.now() - comparedAt > comparedMs) compare().catch(() => {});
     return performance.now() + known;
   };

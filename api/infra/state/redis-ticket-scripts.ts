@@ -1,26 +1,22 @@
 import { defineScript } from './redis-script.ts';
 
-/**
- * Keys:
- * - `ticket:<user>`: a place in the queue, a hash of `id`, `preferences` (the ticket as JSON), `order` (the lowest has waited
- *   longest), `enteredAt` and `endsAt`;
- * - `tag:<tag>`: users with a tag, and `open` and `untagged`: users who are not strict, all and those without tags; sorted by order;
- * - `ends`: all places, sorted by the end of their lease;
- * - `pair:<user>`: a pair, a hash of `id`, `preferences`, `partnerId`, `partnerPreferences` and `endsAt`;
- * - `paired:<ticket>`: the user of a paired ticket;
- * - `left:<ticket>`: the time until which a given-up ticket is remembered.
- *
- * The end stored in each value is decisive; keys expire some time after it.
+/*
+ * Keys: `ticket:<user>` is a place in the queue, a hash of `id`, `wishes` (the ticket as JSON), `order` (lowest for the
+ * longest wait), `enteredAt` and `endsAt`. The sets `tag:<tag>`, `open` (not strict) and `untagged` (not strict, without
+ * tags) sort users by order; `ends` sorts all users by the end of their lease. `pair:<user>` is a pair, a hash of `id`,
+ * `wishes`, `partnerId`, `partnerWishes` and `endsAt`; `paired:<ticket>` is the user of a paired ticket. `left:<ticket>` is
+ * the time until which a ticket counts as given up. A value counts until the end that is written in it; its key expires
+ * a while later.
  */
 const common = `
 local graceMs, pairedMs, leftMs = 60000, 5000, 60000
 
 local function read(user)
-  local got = redis.call('HMGET', key('ticket', user), 'id', 'preferences', 'order', 'enteredAt', 'endsAt')
+  local got = redis.call('HMGET', key('ticket', user), 'id', 'wishes', 'order', 'enteredAt', 'endsAt')
   if not got[1] then return nil end
-  local preferences = cjson.decode(got[2])
+  local ticket = cjson.decode(got[2])
   return {
-    user = user, id = got[1], json = got[2], tags = preferences.tags, strict = preferences.strict, avoid = preferences.avoid,
+    user = user, id = got[1], json = got[2], tags = ticket.tags, strict = ticket.strict, avoid = ticket.avoid,
     order = tonumber(got[3]), enteredAt = tonumber(got[4]), endsAt = tonumber(got[5]),
   }
 end
@@ -29,7 +25,7 @@ local function valid(one)
   return one and one.endsAt > now and one or nil
 end
 
--- Names of the sorted sets that contain a place.
+-- Returns the sorted sets by which a place is found.
 local function indexes(one)
   local names = {}
   for _, tag in ipairs(one.tags) do names[key('tag', tag)] = true end
@@ -46,8 +42,8 @@ local function remove(one)
   redis.call('DEL', key('ticket', one.user))
 end
 
-local function pairing(user)
-  local got = redis.call('HMGET', key('pair', user), 'id', 'preferences', 'partnerId', 'partnerPreferences', 'endsAt')
+local function pairOf(user)
+  local got = redis.call('HMGET', key('pair', user), 'id', 'wishes', 'partnerId', 'partnerWishes', 'endsAt')
   if not got[1] or tonumber(got[5]) <= now then return nil end
   return { 'paired', got[1], got[2], got[3], got[4] }
 end
@@ -58,7 +54,7 @@ end
 `;
 
 const placing = `
--- Removes places whose lease has ended: a bounded number, since every entry into the queue does it.
+-- Removes places whose lease has ended: a bounded number, because every entry does it.
 local function sweep()
   for _, user in ipairs(redis.call('ZRANGEBYSCORE', key('ends'), '-inf', now, 'LIMIT', 0, 100)) do
     local one = read(user)
@@ -67,7 +63,7 @@ local function sweep()
 end
 
 local function save(one, lastMs)
-  redis.call('HSET', key('ticket', one.user), 'id', one.id, 'preferences', one.json, 'order', one.order,
+  redis.call('HSET', key('ticket', one.user), 'id', one.id, 'wishes', one.json, 'order', one.order,
     'enteredAt', one.enteredAt, 'endsAt', one.endsAt)
   redis.call('PEXPIRE', key('ticket', one.user), lastMs)
   for name in pairs(indexes(one)) do
@@ -80,12 +76,12 @@ local function save(one, lastMs)
 end
 
 local function place(id, json, leaseMs)
-  local preferences = cjson.decode(json)
-  local present = read(preferences.userId)
+  local ticket = cjson.decode(json)
+  local present = read(ticket.userId)
   if present then remove(present) end
   present = valid(present)
   local one = {
-    user = preferences.userId, json = json, tags = preferences.tags, strict = preferences.strict, avoid = preferences.avoid,
+    user = ticket.userId, json = json, tags = ticket.tags, strict = ticket.strict, avoid = ticket.avoid,
     id = present and present.id or id, order = present and present.order or redis.call('INCR', key('order')),
     enteredAt = present and present.enteredAt or now, endsAt = now + leaseMs,
   }
@@ -102,20 +98,20 @@ local function avoids(one, other)
   return false
 end
 
-local function canMeet(one, other)
+local function areSuitable(one, other)
   return one.user ~= other.user and not avoids(one, other) and not avoids(other, one)
 end
 
--- Returns the first match in order. mayContinue, if given, ends the search when it returns false.
-local function firstMatch(name, own, mayContinue)
+-- Returns the first suitable place in order. The search ends at the first place for which goesOn, if given, fails.
+local function firstSuitable(name, own, goesOn)
   local from, page = 0, 16
   while true do
     local users = redis.call('ZRANGE', name, from, from + page - 1)
     for _, user in ipairs(users) do
       local one = valid(read(user))
       if one then
-        if mayContinue and not mayContinue(one) then return nil end
-        if canMeet(own, one) then return one end
+        if goesOn and not goesOn(one) then return nil end
+        if areSuitable(own, one) then return one end
       end
     end
     if #users < page then return nil end
@@ -126,55 +122,54 @@ end
 local function findSharing(own)
   local best = nil
   for _, tag in ipairs(own.tags) do
-    local one = firstMatch(key('tag', tag), own)
+    local one = firstSuitable(key('tag', tag), own)
     if one and (not best or one.order < best.order) then best = one end
   end
   return best
 end
 
--- The pairing rule: a partner with a shared tag, else one that is acceptable without.
 local function findPartner(own, relaxMs)
   local shared = findSharing(own)
   if shared or own.strict then return shared end
   local function relaxed(one) return one.enteredAt <= now - relaxMs end
-  local anyone = firstMatch(key('open'), own, not relaxed(own) and relaxed or nil)
+  local anyone = firstSuitable(key('open'), own, not relaxed(own) and relaxed or nil)
   if anyone or #own.tags > 0 then return anyone end
-  return firstMatch(key('untagged'), own)
+  return firstSuitable(key('untagged'), own)
 end
 `;
 
-const joining = `
-local function join(one, partner)
+const pairing = `
+local function pair(one, partner)
   remove(one)
-  redis.call('HSET', key('pair', one.user), 'id', one.id, 'preferences', one.json,
-    'partnerId', partner.id, 'partnerPreferences', partner.json, 'endsAt', now + pairedMs)
+  redis.call('HSET', key('pair', one.user), 'id', one.id, 'wishes', one.json,
+    'partnerId', partner.id, 'partnerWishes', partner.json, 'endsAt', now + pairedMs)
   redis.call('PEXPIRE', key('pair', one.user), pairedMs + graceMs)
   redis.call('SET', key('paired', one.id), one.user, 'PX', pairedMs + graceMs)
 end
 `;
 
-/** Arguments: user, id and JSON of the ticket, lease and time to relax in ms. Returns the resulting state. */
-export const enterScript = defineScript(`${common}${placing}${finding}${joining}
+/** Takes or renews a place and tries to pair. Arguments: user, id and JSON of the ticket, `leaseMs`, `relaxMs`. Returns the state. */
+export const enterScript = defineScript(`${common}${placing}${finding}${pairing}
 local user, id, json, leaseMs, relaxMs = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5])
 sweep()
 if tonumber(redis.call('GET', key('left', id)) or 0) > now then return { 'left' } end
-local present = pairing(user)
+local present = pairOf(user)
 if present then return present end
 local own = place(id, json, leaseMs)
 local other = findPartner(own, relaxMs)
 if not other then return waiting(own) end
-join(own, other)
-join(other, own)
-return pairing(user)
+pair(own, other)
+pair(other, own)
+return pairOf(user)
 `);
 
-/** Arguments: user. Returns the state, or nothing. */
+/** Finds a user's place or pair. Arguments: user. Returns the state, or nil. */
 export const findScript = defineScript(`${common}
 local one = valid(read(args[1]))
-return pairing(args[1]) or (one and waiting(one))
+return pairOf(args[1]) or (one and waiting(one))
 `);
 
-/** Arguments: user. Returns the state of the waiting ticket, or nothing. */
+/** Gives up a user's place. Arguments: user. Returns the state of the place, or nil. */
 export const leaveScript = defineScript(`${common}
 local present = read(args[1])
 if present then remove(present) end
@@ -184,8 +179,8 @@ redis.call('SET', key('left', one.id), now + leftMs, 'PX', leftMs + graceMs)
 return waiting(one)
 `);
 
-/** Arguments: ids of tickets. Forgets that they were paired. */
-export const settleScript = defineScript(`${common}
+/** Forgets pairs. Arguments: ids of their tickets. */
+export const acknowledgeScript = defineScript(`${common}
 for _, id in ipairs(args) do
   local user = redis.call('GET', key('paired', id))
   if user and redis.call('HGET', key('pair', user), 'id') == id then redis.call('DEL', key('pair', user)) end

@@ -1,13 +1,13 @@
 import type { RunScript } from './redis-script.ts';
-import { enterScript, findScript, leaveScript, settleScript } from './redis-ticket-scripts.ts';
+import { acknowledgeScript, enterScript, findScript, leaveScript } from './redis-ticket-scripts.ts';
 import type { Ticket, TicketState, Tickets } from './state.ts';
 
-/** Results of the scripts. A ticket is its id and the JSON of its current preferences. */
-type Waiting = ['waiting', id: string, preferences: string, expiresAt: number];
-type Paired = ['paired', id: string, preferences: string, partnerId: string, partnerPreferences: string];
+/** Results of the scripts. A ticket is its id, and its other fields as JSON. */
+type Waiting = ['waiting', id: string, json: string, expiresAt: number];
+type Paired = ['paired', id: string, json: string, partnerId: string, partnerJson: string];
 type Left = ['left'];
 
-/** Creates the matching queue in Redis. */
+/** Creates the queue in Redis. */
 export function createRedisTickets(run: RunScript): Tickets {
   return {
     async enter(ticket, { leaseMs, relaxMs }) {
@@ -22,8 +22,8 @@ export function createRedisTickets(run: RunScript): Tickets {
       const result = (await run(leaveScript, [userId])) as Waiting | null;
       return result && readTicket(result[1], result[2]);
     },
-    async settle(ticketIds) {
-      await run(settleScript, ticketIds);
+    async acknowledge(ticketIds) {
+      await run(acknowledgeScript, ticketIds);
     },
   };
 }
@@ -35,12 +35,8 @@ function readState(result: Waiting | Paired | Left): TicketState {
     case 'waiting':
       return { status: 'waiting', ticket: readTicket(result[1], result[2]), expiresAt: result[3] };
     case 'paired': {
-      const [, id, preferences, partnerId, partnerPreferences] = result;
-      return {
-        status: 'paired',
-        ticket: readTicket(id, preferences),
-        partner: readTicket(partnerId, partnerPreferences),
-      };
+      const [, id, json, partnerId, partnerJson] = result;
+      return { status: 'paired', ticket: readTicket(id, json), partner: readTicket(partnerId, partnerJson) };
     }
     case 'left':
       return { status: 'left' };
@@ -49,6 +45,6 @@ function readState(result: Waiting | Paired | Left): TicketState {
   }
 }
 
-function readTicket(id: string, preferences: string): Ticket {
-  return { ...(JSON.parse(preferences) as Ticket), id };
+function readTicket(id: string, json: string): Ticket {
+  return { ...(JSON.parse(json) as Ticket), id };
 }

@@ -8,12 +8,13 @@ import { createRedisTickets } from './redis-tickets.ts';
 import type { Limits, State } from './state.ts';
 
 /**
- * Creates state in Redis, on its clock: one script per operation, and an expiry on every key.
+ * Creates the state in Redis, on its clock. Each operation is one script; every key expires.
  * @param options.url URL of one server, `redis://…` or `rediss://…`
- * @param options.prefix prefix of all keys; processes that share the state must have the same
- * @param options.timeoutMs milliseconds after which an attempt to connect or an operation fails
- * @param options.pingMs interval of keep-alive pings in milliseconds: a dead connection is found within `pingMs` plus `timeoutMs`
- * @param options.now returns epoch milliseconds in place of Redis's clock, for tests
+ * @param options.prefix prefix of all keys: the same in all processes that share their state
+ * @param options.timeoutMs milliseconds after which an attempt to connect, or an operation, fails
+ * @param options.pingMs milliseconds between keep-alive checks: a dead connection is detected within
+ *   `pingMs` and `timeoutMs`
+ * @param options.now epoch milliseconds in place of Redis's clock, for tests
  */
 export function createRedisState(options: {
   url: string;
@@ -27,7 +28,7 @@ export function createRedisState(options: {
   const connection = connectRedis({ url, timeoutMs, pingMs, logger });
   const runner = createScriptRunner({ connection, timeoutMs, now });
   return {
-    tickets: createRedisTickets(runner(`${prefix}:queue`)),
+    tickets: createRedisTickets(runner(`${prefix}:tickets`)),
     presence: createRedisPresence(runner(`${prefix}:presence`)),
     limits: createRedisLimits(connection, prefix),
     async ready() {
@@ -40,7 +41,7 @@ export function createRedisState(options: {
   };
 }
 
-/** Creates rate limits in Redis. While it is away each process counts for itself. */
+/** Creates the limits in Redis; while it is away, each process counts by itself. */
 function createRedisLimits({ client, firstAttempt }: RedisConnection, prefix: string): Limits {
   const limits = createLimits(
     (rate) =>

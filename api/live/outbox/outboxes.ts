@@ -1,231 +1,144 @@
 import type { Duplex } from 'node:stream';
-import { type Piece, release, store, take, takeSignals } from './queue.ts';
-import { createOutboxRecord, hand, noteWaiting, type OutboxListener, type OutboxRecord } from './record.ts';
+import { createFlusher } from './flusher.ts';
+import { createLimits, type LimitOptions } from './limits.ts';
+import { type Chunk, enqueueCopy, freeSlab } from './queue.ts';
+import {
+  addFlushCallback,
+  completeFlush,
+  createOutboxRecord,
+  type OutboxListener,
+  type OutboxRecord,
+  writeChunks,
+} from './record.ts';
 
-/** What leaves one socket, in order. */
+/** Everything that one socket sends, except for pings and the close, in the order of the calls. */
 export interface Outbox {
   /**
-   * Frames that leave with others of the same window; at once where nothing has left for that long.
+   * Queues live frames. The frames of one window leave in one write; if nothing was written for the length of a window,
+   * they leave at the end of this turn of the event loop. Above the limit of the socket signals are dropped; an entry
+   * makes the outbox overflow. Does nothing after `end` or `discard`.
    * @param frames whole WebSocket frames
    */
   add(frames: Buffer, kind: 'entry' | 'signal'): void;
   /**
-   * Frames that leave at once, with what was added before.
-   * @returns when they have left; nothing where there is room for more answers, so that an operation's last frame leaves with
-   *   the one before it
+   * Queues frames that leave at the end of this turn of the event loop, after everything queued before.
+   * @param frames whole WebSocket frames
+   * @returns a promise that resolves when the frames were flushed to the kernel, or discarded; undefined for a response
+   *   if few bytes wait, so that the last message of an operation leaves in one write with the message before it
    */
-  send(frames: Buffer, kind: 'answer' | 'backlog'): Promise<void> | undefined;
-  /** Hands everything to the socket, so that a close comes after it, and takes no more. */
+  send(frames: Buffer, kind: 'response' | 'backlog'): Promise<void> | undefined;
+  /** Writes everything that is queued, so that a close frame can follow. Later frames are dropped. */
   end(): void;
-  /** Forgets what has not left, but for the rest of a frame that has begun to, and takes no more. */
+  /**
+   * Drops everything that is queued, except for the rest of a frame that is partly written, and resolves every pending
+   * send. Later frames are dropped.
+   */
   discard(): void;
-  /** Something was handed to the socket that its peer has not taken. */
+  /** True while bytes were written to the socket that the kernel has not taken, because the peer does not read. */
   isBlocked(): boolean;
-  /** How many bytes were handed to the socket since it opened. */
-  handedBytes(): number;
+  /** Number of bytes written to the socket since it opened. */
+  writtenBytes(): number;
 }
 
-/** See `createOutboxes`. */
-export interface OutboxBounds {
+/** Options of `createOutboxes`. */
+export interface OutboxOptions extends LimitOptions {
+  /** Live frames of one window leave a socket in one write. In milliseconds; 0: they leave at once. */
   windowMs: number;
-  socketBytes: number;
-  nodeBytes: number;
-  /** Counts peers that read too slowly. */
-  onOverflow(): void;
 }
 
-/**
- * The most that is handed to a socket at once, in bytes: what is not handed over yet can still be forgotten, and a slow
- * reader shows by every portion that it reads.
- */
-const maxWrite = 65_536;
-/** From so many bytes on frames leave without waiting for more, and answers wait for their reader. */
-const enough = 16_384;
+/** From this many bytes on, live frames no longer wait for their window, and the senders of responses must wait. */
+const highWaterMark = 16_384;
 
-/**
- * The outboxes of a node.
- * @param options.windowMs frames of one window leave a socket in one write, in milliseconds; 0: no waiting
- * @param options.socketBytes the most of entries and signals, and the most of answers, that may wait for one peer to read;
- *   above it that one overflows
- * @param options.nodeBytes the most that may wait for all of them; above it signals go, and then the fullest overflow
- */
-export function createOutboxes({ windowMs, socketBytes, nodeBytes, onOverflow }: OutboxBounds) {
-  const all = new Set<OutboxRecord>();
-  const soon = createBatch(flush, (run) => setImmediate(run));
-  const later = createBatch(flush, (run) => setTimeout(run, windowMs));
-  let total = 0;
-  let backlogs = 0;
-
-  function relieve(): void {
-    for (const box of all) dropSignals(box);
-    if (total <= nodeBytes) return;
-    for (const box of [...all].sort((a, b) => b.live + b.answers - (a.live + a.answers))) {
-      if (total <= nodeBytes) return;
-      overflow(box, true);
-    }
-  }
-
-  function push(box: OutboxRecord, piece: Piece): void {
-    count(box, piece, 1);
-    if (box.isBlocked) store(box.queue, piece);
-    else box.queue.pieces.push(piece);
-    if (total > nodeBytes) relieve();
-  }
-
-  function count(box: OutboxRecord, { bytes, kind }: Piece, sign: 1 | -1): void {
-    const change = sign * bytes.length;
-    if (kind === 'backlog') {
-      box.backlog += change;
-      backlogs += change;
-      return;
-    }
-    if (kind === 'answer') box.answers += change;
-    else box.live += change;
-    total += change;
-  }
-
-  function flush(box: OutboxRecord): void {
-    box.isDue = false;
-    box.gathered = 0;
-    if (box.isBlocked || box.queue.pieces.length === 0) return;
-    box.flushedAt = performance.now();
-    hand(box, take(box.queue, maxWrite));
-    // What the kernel took at once has left.
-    if (box.duplex.writableLength === 0) settle(box);
-  }
-
-  function schedule(box: OutboxRecord): void {
-    if (box.isDue) return;
-    box.isDue = true;
-    if (performance.now() - box.flushedAt >= windowMs) soon(box);
-    else later(box);
-  }
-
-  function answered(box: OutboxRecord): void {
-    box.unanswered--;
-    if (box.unanswered === 0) settle(box);
-  }
-
-  function settle(box: OutboxRecord): void {
-    if (!box.isBlocked) return;
-    box.isBlocked = false;
-    uncount(box, box.handedLive, box.handedAnswers, box.handedBacklog);
-    box.onDrained();
-    if (box.queue.pieces.length > 0) flush(box);
-    else release(box.queue);
-  }
-
-  /** What was handed over has left, or does not count any more, and with it as much else as is given. */
-  function uncount(box: OutboxRecord, ofLive: number, ofAnswers: number, ofBacklog: number): void {
-    box.live -= ofLive;
-    box.answers -= ofAnswers;
-    box.backlog -= ofBacklog;
-    total -= ofLive + ofAnswers;
-    backlogs -= ofBacklog;
-    box.handedLive = 0;
-    box.handedAnswers = 0;
-    box.handedBacklog = 0;
-    const left = box.leaving;
-    box.leaving = null;
-    for (const onLeft of left ?? []) onLeft();
-  }
-
-  /** Whoever has read everything gets more, whatever its size. */
-  function exceeds({ live }: OutboxRecord, { length }: Buffer): boolean {
-    return live > 0 && live + length > socketBytes;
-  }
-
-  function makeRoom(box: OutboxRecord, bytes: Buffer): boolean {
-    flush(box);
-    if (exceeds(box, bytes)) dropSignals(box);
-    return !exceeds(box, bytes);
-  }
-
-  function dropSignals(box: OutboxRecord): void {
-    for (const piece of takeSignals(box.queue)) count(box, piece, -1);
-  }
-
-  function overflow(box: OutboxRecord, isNodeFull: boolean): void {
-    if (!box.isOpen) return;
-    onOverflow();
-    box.onOverflow(isNodeFull);
-  }
-
-  function shut(box: OutboxRecord): void {
-    box.isOpen = false;
-    all.delete(box);
-  }
-
-  function add(box: OutboxRecord, bytes: Buffer, kind: 'entry' | 'signal'): void {
-    if (!box.isOpen) return;
-    if (exceeds(box, bytes) && !makeRoom(box, bytes)) {
-      if (kind === 'entry') overflow(box, false);
-      return;
-    }
-    push(box, { bytes, kind, onLeft: null });
-    box.gathered += bytes.length;
-    if (box.gathered >= enough) flush(box);
-    else schedule(box);
-  }
-
-  function send(box: OutboxRecord, bytes: Buffer, kind: 'answer' | 'backlog'): Promise<void> | undefined {
-    if (box.isOpen && kind === 'answer' && box.answers > socketBytes) overflow(box, false);
-    // A stream with much to say must not keep the event loop from hearing that its socket has closed.
-    if (!box.isOpen) return new Promise(setImmediate);
-    box.isDue = true;
-    soon(box);
-    if (kind === 'answer' && box.answers + bytes.length < enough) return void push(box, { bytes, kind, onLeft: null });
-    return new Promise((resolve) => push(box, { bytes, kind, onLeft: resolve }));
-  }
-
-  function end(box: OutboxRecord): void {
-    if (!box.isOpen) return;
-    shut(box);
-    if (box.queue.pieces.length > 0) hand(box, box.queue.pieces.splice(0));
-  }
-
-  function discard(box: OutboxRecord): void {
-    if (box.isOpen) shut(box);
-    const pieces = box.queue.pieces.splice(0);
-    // A close that comes in the middle of a frame would not be understood.
-    const begun = box.queue.isCut ? pieces[0] : undefined;
-    if (begun && !box.duplex.destroyed) box.duplex.write(begun.bytes);
-    for (const piece of pieces) noteWaiting(box, piece);
-    release(box.queue);
-    box.isBlocked = false;
-    uncount(box, box.live, box.answers, box.backlog);
-  }
+/** Creates the outboxes of a node, which share limits and timers. */
+export function createOutboxes({ windowMs, ...limitOptions }: OutboxOptions) {
+  const limits = createLimits(limitOptions);
+  const flusher = createFlusher({ windowMs, onFlushed });
 
   return {
-    /** @param listener hears of what happens to it */
+    /** Opens the outbox of a socket. Nobody else may write data frames to it. */
     open(duplex: Duplex, listener: OutboxListener): Outbox {
-      const box = createOutboxRecord(duplex, listener, () => answered(box));
-      all.add(box);
+      const record = createOutboxRecord(duplex, listener, () => flusher.onWritten(record));
+      limits.add(record);
       return {
-        add: (bytes, kind) => add(box, bytes, kind),
-        send: (bytes, kind) => send(box, bytes, kind),
-        end: () => end(box),
-        discard: () => discard(box),
-        isBlocked: () => box.isBlocked,
-        handedBytes: () => box.handedBytes,
+        add: (frames, kind) => add(record, frames, kind),
+        send: (frames, kind) => send(record, frames, kind),
+        end: () => end(record),
+        discard: () => discard(record),
+        isBlocked: () => record.isBlocked,
+        writtenBytes: () => record.writtenBytes,
       };
     },
-    /** Bytes that wait for their peers to read. */
-    queuedBytes: () => total + backlogs,
+    /** Number of bytes that wait for their peers to read, in all outboxes. */
+    queuedBytes: limits.queuedBytes,
   };
+
+  function add(record: OutboxRecord, bytes: Buffer, kind: 'entry' | 'signal'): void {
+    if (!record.isOpen) return;
+    if (limits.isLiveFull(record, bytes) && !makeRoom(record, bytes)) {
+      if (kind === 'entry') limits.overflow(record, false);
+      return;
+    }
+    push(record, { bytes, kind, onFlushed: null });
+    record.windowBytes += bytes.length;
+    if (record.windowBytes >= highWaterMark) flusher.flush(record);
+    else flusher.flushByWindow(record);
+  }
+
+  /**
+   * Returns whether live frames of this length fit after the socket took as much as it can, or signals were dropped.
+   */
+  function makeRoom(record: OutboxRecord, bytes: Buffer): boolean {
+    flusher.flush(record);
+    if (limits.isLiveFull(record, bytes)) limits.dropSignals(record);
+    return !limits.isLiveFull(record, bytes);
+  }
+
+  function push(record: OutboxRecord, chunk: Chunk): void {
+    limits.count(record, chunk, 1);
+    if (record.isBlocked) enqueueCopy(record.queue, chunk);
+    else record.queue.chunks.push(chunk);
+    limits.enforceNodeLimit();
+  }
+
+  function send(record: OutboxRecord, bytes: Buffer, kind: 'response' | 'backlog'): Promise<void> | undefined {
+    if (kind === 'response' && limits.isResponseFull(record)) limits.overflow(record, false);
+    // A source that always has more to send must let the event loop process the close of its socket.
+    if (!record.isOpen) return new Promise(setImmediate);
+    flusher.flushSoon(record);
+    const canContinue = kind === 'response' && record.responseBytes + bytes.length < highWaterMark;
+    if (canContinue) return void push(record, { bytes, kind, onFlushed: null });
+    return new Promise((resolve) => push(record, { bytes, kind, onFlushed: resolve }));
+  }
+
+  function onFlushed(record: OutboxRecord): void {
+    limits.releaseInFlight(record);
+    completeFlush(record);
+  }
+
+  function end(record: OutboxRecord): void {
+    if (!record.isOpen) return;
+    close(record);
+    if (record.queue.chunks.length > 0) writeChunks(record, record.queue.chunks.splice(0));
+  }
+
+  function discard(record: OutboxRecord): void {
+    if (record.isOpen) close(record);
+    const chunks = record.queue.chunks.splice(0);
+    // A peer cannot read a close frame that comes in the middle of another frame.
+    const partial = record.queue.isFirstPartial ? chunks[0] : undefined;
+    if (partial && !record.duplex.destroyed) record.duplex.write(partial.bytes);
+    for (const chunk of chunks) addFlushCallback(record, chunk);
+    freeSlab(record.queue);
+    record.isBlocked = false;
+    limits.releaseAll(record);
+    completeFlush(record);
+  }
+
+  function close(record: OutboxRecord): void {
+    record.isOpen = false;
+    limits.remove(record);
+  }
 }
 
+/** The outboxes of a node. */
 export type Outboxes = ReturnType<typeof createOutboxes>;
-
-/** Gathers what is due, and does it together. */
-function createBatch<Item>(work: (item: Item) => void, schedule: (run: () => void) => void): (item: Item) => void {
-  let due: Item[] = [];
-  const run = () => {
-    const items = due;
-    due = [];
-    for (const item of items) work(item);
-  };
-  return (item) => {
-    if (due.push(item) === 1) schedule(run);
-  };
-}

@@ -1,87 +1,103 @@
 /**
- * What a piece is, and so how it counts: `entry`, of an audience; `signal`, the same, but it goes first where a bound is
- * reached; `answer`, what the peer has asked for; `backlog`, which counts against nothing, since its sender waits until it
- * has left before it gives more.
+ * The kind of a chunk decides how its bytes are counted:
+ * - `entry`: live entries of an audience. They are never dropped; too many of them overflow the outbox.
+ * - `signal`: live signals of an audience. They count as entries do, but are dropped first.
+ * - `response`: messages that the peer asked for.
+ * - `backlog`: counts against no limit, because its sender waits for each chunk to be flushed before it sends the next.
  */
-type PieceKind = 'entry' | 'signal' | 'answer' | 'backlog';
+type ChunkKind = 'entry' | 'signal' | 'response' | 'backlog';
 
-/** Frames that wait for their turn to be written to a socket. */
-export interface Piece {
+/** One or more WebSocket frames that wait to be written to a socket. */
+export interface Chunk {
   bytes: Buffer;
-  kind: PieceKind;
-  /** Called when it has left, or never will. */
-  onLeft: (() => void) | null;
+  kind: ChunkKind;
+  /** Called once, when the chunk is flushed or discarded. */
+  onFlushed: (() => void) | null;
 }
 
-/** The pieces of one socket, in order. */
+/** The chunks of one socket, in the order in which they are written. */
 export interface Queue {
-  pieces: Piece[];
-  /** Memory of this socket alone, filled up to `used`. */
-  chunk: Buffer;
+  chunks: Chunk[];
+  /** Memory of this queue alone; its first `used` bytes hold small chunks. */
+  slab: Buffer;
   used: number;
-  /** The first piece is the rest of one whose beginning was taken: nothing may come before it. */
-  isCut: boolean;
+  /** True if the first chunk is the rest of a frame whose beginning was taken: nothing may be written before it. */
+  isFirstPartial: boolean;
 }
 
-/** How much memory a queue takes at a time, in bytes. */
-const chunkBytes = 8_192;
-/** Buffers below this are slices of a pool of Node's, which stays for as long as one of them does. */
+/** Size of a slab, in bytes. */
+const slabBytes = 8_192;
+/** Node takes smaller buffers from a shared pool, which stays in memory as long as one of them does. */
 const pooledBelow = Buffer.poolSize >>> 1;
-const noChunk = Buffer.alloc(0);
+const noSlab = Buffer.alloc(0);
 
+/** Returns an empty queue, which holds no slab. */
 export function createQueue(): Queue {
-  return { pieces: [], chunk: noChunk, used: 0, isCut: false };
+  return { chunks: [], slab: noSlab, used: 0, isFirstPartial: false };
 }
 
 /**
- * Puts a piece at the end, where it may wait for long: small ones are gathered in memory of the queue's own, so that what
- * is counted is what is held.
+ * Appends a chunk that may wait for long. A small one is copied into the queue's slab and merged with the chunk before
+ * it, so that the queue keeps no more memory alive than is counted.
  */
-export function store(queue: Queue, piece: Piece): void {
-  const { bytes, kind, onLeft } = piece;
-  if (bytes.length >= pooledBelow) return void queue.pieces.push(piece);
-  if (queue.chunk.length < queue.used + bytes.length) {
-    queue.chunk = Buffer.allocUnsafeSlow(chunkBytes);
+export function enqueueCopy(queue: Queue, chunk: Chunk): void {
+  const { bytes, kind, onFlushed } = chunk;
+  if (bytes.length >= pooledBelow) return void queue.chunks.push(chunk);
+  const start = reserve(queue, bytes.length);
+  bytes.copy(queue.slab, start);
+  const { slab, used } = queue;
+  const last = queue.chunks.at(-1);
+  const isAdjacent = start > 0 && last?.bytes.buffer === slab.buffer && last.kind === kind;
+  if (isAdjacent && last.onFlushed === null && onFlushed === null)
+    last.bytes = slab.subarray(last.bytes.byteOffset, used);
+  else queue.chunks.push({ bytes: slab.subarray(start, used), kind, onFlushed });
+}
+
+/** Reserves memory in the slab, or in a new one if there is no room, and returns its offset. */
+function reserve(queue: Queue, length: number): number {
+  if (queue.slab.length < queue.used + length) {
+    queue.slab = Buffer.allocUnsafeSlow(slabBytes);
     queue.used = 0;
   }
-  const { chunk, used } = queue;
-  bytes.copy(chunk, used);
-  queue.used = used + bytes.length;
-  const last = queue.pieces.at(-1);
-  const goesOn = used > 0 && last?.bytes.buffer === chunk.buffer && last.kind === kind;
-  if (goesOn && last.onLeft === null && onLeft === null) last.bytes = chunk.subarray(last.bytes.byteOffset, queue.used);
-  else queue.pieces.push({ bytes: chunk.subarray(used, queue.used), kind, onLeft });
+  const start = queue.used;
+  queue.used = start + length;
+  return start;
 }
 
-/** Takes the first pieces, so many bytes at most: of one that is larger, its beginning. */
-export function take(queue: Queue, most: number): Piece[] {
-  const { pieces } = queue;
-  const [first] = pieces;
-  queue.isCut = first !== undefined && first.bytes.length > most;
-  if (first && queue.isCut) {
-    const { bytes, kind } = first;
-    first.bytes = bytes.subarray(most);
-    return [{ bytes: bytes.subarray(0, most), kind, onLeft: null }];
+/**
+ * Removes and returns the first chunks, at most `maxBytes` bytes. Of a larger first chunk, only the beginning is taken.
+ */
+export function takeChunks(queue: Queue, maxBytes: number): Chunk[] {
+  const { chunks } = queue;
+  const [first] = chunks;
+  queue.isFirstPartial = first !== undefined && first.bytes.length > maxBytes;
+  if (first && queue.isFirstPartial) return [cutBeginning(first, maxBytes)];
+  let count = 0;
+  for (let bytes = 0; count < chunks.length; count++) {
+    bytes += chunks[count]?.bytes.length ?? 0;
+    if (bytes > maxBytes) break;
   }
-  let end = 0;
-  for (let bytes = 0; end < pieces.length; end++) {
-    bytes += pieces[end]?.bytes.length ?? 0;
-    if (bytes > most) break;
-  }
-  return pieces.splice(0, end);
+  return chunks.splice(0, count);
 }
 
-/** Takes all that may be forgotten without harm to what has begun to leave. */
-export function takeSignals(queue: Queue): Piece[] {
-  const begun = queue.isCut ? queue.pieces[0] : undefined;
-  const isSignal = (piece: Piece) => piece.kind === 'signal' && piece !== begun;
-  const signals = queue.pieces.filter(isSignal);
-  if (signals.length > 0) queue.pieces = queue.pieces.filter((piece) => !isSignal(piece));
+/** Cuts the beginning off a chunk. Only the rest reports that the chunk was flushed. */
+function cutBeginning(chunk: Chunk, length: number): Chunk {
+  const { bytes, kind } = chunk;
+  chunk.bytes = bytes.subarray(length);
+  return { bytes: bytes.subarray(0, length), kind, onFlushed: null };
+}
+
+/** Removes and returns every signal, except one whose beginning was already taken. */
+export function takeSignals(queue: Queue): Chunk[] {
+  const partial = queue.isFirstPartial ? queue.chunks[0] : undefined;
+  const isSignal = (chunk: Chunk) => chunk.kind === 'signal' && chunk !== partial;
+  const signals = queue.chunks.filter(isSignal);
+  if (signals.length > 0) queue.chunks = queue.chunks.filter((chunk) => !isSignal(chunk));
   return signals;
 }
 
-/** Lets go of the memory of a queue that is empty. */
-export function release(queue: Queue): void {
-  queue.chunk = noChunk;
+/** Gives the memory of an empty queue back. */
+export function freeSlab(queue: Queue): void {
+  queue.slab = noSlab;
   queue.used = 0;
 }

@@ -1,91 +1,115 @@
 import type { Duplex } from 'node:stream';
-import { createQueue, type Piece, type Queue } from './queue.ts';
+import { type Chunk, createQueue, type Queue } from './queue.ts';
 
-/** Who hears of what happens to an outbox. */
+/** Receives the events of one outbox. */
 export interface OutboxListener {
-  /** The peer has taken something. */
+  /** Called each time everything written so far has been flushed to the kernel. */
   onDrained(): void;
   /**
-   * The peer reads too slowly: the socket is to be closed, and this outbox discarded.
-   * @param isNodeFull there is no more room for anybody: what the socket itself holds is to go at once
+   * Called when the peer reads too slowly. The listener must discard the outbox and close the socket.
+   * @param isNodeFull true if the limit of the whole node was reached: the bytes in the socket must be freed at once,
+   *   too
    */
   onOverflow(isNodeFull: boolean): void;
 }
 
-/** What is kept of one socket: the work is the node's, so that ten thousand of them are ten thousand records and little else. */
+/**
+ * The state of one outbox. It is plain data, and the functions that work on it are shared, so that an idle socket costs
+ * little memory.
+ */
 export interface OutboxRecord extends OutboxListener {
   duplex: Duplex;
   queue: Queue;
-  /** Bytes that have not left. */
-  live: number;
-  answers: number;
-  backlog: number;
-  /** Of these, what was handed to the socket, and who waits for it. */
-  handedLive: number;
-  handedAnswers: number;
-  handedBacklog: number;
-  leaving: (() => void)[] | null;
-  handedBytes: number;
+  /** Bytes that are queued or in flight, by kind; entries and signals together are `live`. */
+  liveBytes: number;
+  responseBytes: number;
+  backlogBytes: number;
+  /** The part of these bytes that is in flight: written to the socket, but not flushed to the kernel. */
+  liveInFlight: number;
+  responseInFlight: number;
+  backlogInFlight: number;
+  /** Called when the bytes in flight are flushed. */
+  flushCallbacks: (() => void)[] | null;
+  /** Number of bytes written to the socket since it opened. */
+  writtenBytes: number;
+  /** True while bytes are in flight. Nothing else is written meanwhile. */
   isBlocked: boolean;
-  unanswered: number;
-  /** Called when a write is done. */
-  answered(): void;
-  /** Bytes that wait for the end of their window. */
-  gathered: number;
+  /** Number of writes whose callback has not been called yet. */
+  pendingWrites: number;
+  /** Callback of each write; one function for all of them. */
+  onWritten(): void;
+  /** Live bytes that were queued since the last flush. */
+  windowBytes: number;
+  /** Time of the last flush, by `performance.now()`. */
   flushedAt: number;
-  isDue: boolean;
+  /** True if a flush is scheduled. */
+  isScheduled: boolean;
+  /** False after `end` or `discard`. */
   isOpen: boolean;
 }
 
-/** @param answered called when a write is done */
+/**
+ * Returns the record of a new, empty outbox.
+ * @param onWritten called when a write has been flushed, or has failed
+ */
 export function createOutboxRecord(
   duplex: Duplex,
   { onDrained, onOverflow }: OutboxListener,
-  answered: () => void,
+  onWritten: () => void,
 ): OutboxRecord {
   return {
     duplex,
     onDrained,
     onOverflow,
-    answered,
+    onWritten,
     queue: createQueue(),
-    live: 0,
-    answers: 0,
-    backlog: 0,
-    handedLive: 0,
-    handedAnswers: 0,
-    handedBacklog: 0,
-    leaving: null,
-    handedBytes: 0,
+    liveBytes: 0,
+    responseBytes: 0,
+    backlogBytes: 0,
+    liveInFlight: 0,
+    responseInFlight: 0,
+    backlogInFlight: 0,
+    flushCallbacks: null,
+    writtenBytes: 0,
     isBlocked: false,
-    unanswered: 0,
-    gathered: 0,
+    pendingWrites: 0,
+    windowBytes: 0,
     flushedAt: Number.NEGATIVE_INFINITY,
-    isDue: false,
+    isScheduled: false,
     isOpen: true,
   };
 }
 
-/** Hands pieces to the socket, in one write. */
-export function hand(box: OutboxRecord, taken: Piece[]): void {
-  for (const piece of taken) {
-    const { length } = piece.bytes;
-    if (piece.kind === 'answer') box.handedAnswers += length;
-    else if (piece.kind === 'backlog') box.handedBacklog += length;
-    else box.handedLive += length;
-    noteWaiting(box, piece);
+/** Writes chunks to the socket, in one write. Their bytes are in flight from then on. */
+export function writeChunks(record: OutboxRecord, chunks: Chunk[]): void {
+  for (const chunk of chunks) {
+    const { length } = chunk.bytes;
+    if (chunk.kind === 'response') record.responseInFlight += length;
+    else if (chunk.kind === 'backlog') record.backlogInFlight += length;
+    else record.liveInFlight += length;
+    addFlushCallback(record, chunk);
   }
-  box.isBlocked = true;
-  box.unanswered++;
-  const [first] = taken;
-  const bytes = taken.length === 1 && first ? first.bytes : Buffer.concat(taken.map((piece) => piece.bytes));
-  box.handedBytes += bytes.length;
-  box.duplex.write(bytes, box.answered);
+  record.isBlocked = true;
+  record.pendingWrites++;
+  const [first] = chunks;
+  const bytes = chunks.length === 1 && first ? first.bytes : Buffer.concat(chunks.map((chunk) => chunk.bytes));
+  record.writtenBytes += bytes.length;
+  record.duplex.write(bytes, record.onWritten);
 }
 
-/** Whoever waits for a piece hears of it with what leaves next. */
-export function noteWaiting(box: OutboxRecord, { onLeft }: Piece): void {
-  if (onLeft === null) return;
-  box.leaving ??= [];
-  box.leaving.push(onLeft);
+/** Registers the callback of a chunk, which `completeFlush` calls. */
+export function addFlushCallback(record: OutboxRecord, { onFlushed }: Chunk): void {
+  if (onFlushed === null) return;
+  record.flushCallbacks ??= [];
+  record.flushCallbacks.push(onFlushed);
+}
+
+/** Marks that nothing is in flight, and calls the registered callbacks. */
+export function completeFlush(record: OutboxRecord): void {
+  record.liveInFlight = 0;
+  record.responseInFlight = 0;
+  record.backlogInFlight = 0;
+  const callbacks = record.flushCallbacks;
+  record.flushCallbacks = null;
+  for (const callback of callbacks ?? []) callback();
 }

@@ -1,5 +1,4 @@
 import { useState } from 'react';
-import { useAccounts, useWorkspace } from '../parley-context.tsx';
 import { Avatar } from '../ui/avatar.tsx';
 import { Button } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
@@ -7,11 +6,12 @@ import { Pane } from '../ui/pane.tsx';
 import { navigate } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
 import { useReadable } from '../ui/use-readable.ts';
+import { useAccounts, useViewer } from './contexts.ts';
 
-/** Who one is here, and the ways to stay or to go. */
+/** The viewer's account: name, e-mail address, registration for guests, and sign-out. */
 export function AccountScreen() {
   const { accounts, session } = useAccounts();
-  const { localData } = useWorkspace();
+  const { localData } = useViewer();
   const viewer = useReadable(session)?.user;
   const [isAsking, setAsking] = useState(false);
   if (!viewer) return null;
@@ -28,7 +28,7 @@ export function AccountScreen() {
       <div className="page">
         <div className="account-card">
           <Avatar user={viewer} size="large" />
-          <div className="account-who">
+          <div className="account-text">
             <p className="account-name">{viewer.name}</p>
             <p className="account-note">
               {viewer.isGuest ? texts.account.guest : texts.account.signedInAs(viewer.email ?? '')}
@@ -39,7 +39,7 @@ export function AccountScreen() {
         <div className="page-actions">
           {viewer.isGuest && (
             <>
-              <Button look="primary" onClick={() => navigate({ screen: 'register' })}>
+              <Button variant="primary" onClick={() => navigate({ screen: 'register' })}>
                 {texts.account.register}
               </Button>
               <Button onClick={() => navigate({ screen: 'sign-in' })}>{texts.account.signIn}</Button>

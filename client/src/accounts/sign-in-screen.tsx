@@ -1,5 +1,4 @@
 import { type FormEvent, useState } from 'react';
-import { useAccounts } from '../parley-context.tsx';
 import { Button } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';
 import { FailureNote } from '../ui/notice.tsx';
@@ -7,13 +6,13 @@ import { href, navigate } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
 import { useReadable } from '../ui/use-readable.ts';
 import type { Failure } from '../urql/errors.ts';
+import { maxNameLength } from './accounts.ts';
+import { useAccounts } from './contexts.ts';
 import { Wordmark } from './wordmark.tsx';
-
-const MAX_NAME_LENGTH = 50;
 
 type Mode = 'sign-in' | 'register';
 
-/** Signing in, or registering; a guest who registers stays who they are. */
+/** The form to sign in or to register. A guest who registers keeps their user and conversations. */
 export function SignInScreen({ mode }: { mode: Mode }) {
   const { accounts, session } = useAccounts();
   const viewer = useReadable(session)?.user ?? null;
@@ -30,12 +29,12 @@ export function SignInScreen({ mode }: { mode: Mode }) {
     const read = (input: string) => String(form.get(input) ?? '').trim();
     const [email, password] = [read('email'), String(form.get('password') ?? '')];
     setBusy(true);
-    const refusal = await (isNew
+    const newFailure = await (isNew
       ? accounts.register({ email, password, name: read('name') })
       : accounts.signIn(email, password));
     setBusy(false);
-    setFailure(refusal);
-    if (refusal === null) navigate({ screen: isNew && viewer ? 'account' : 'home' }, { replace: true });
+    setFailure(newFailure);
+    if (newFailure === null) navigate({ screen: isNew && viewer ? 'account' : 'home' }, { replace: true });
   }
 
   return (
@@ -49,7 +48,7 @@ export function SignInScreen({ mode }: { mode: Mode }) {
             label={texts.account.name}
             name="name"
             defaultValue={viewer?.name ?? ''}
-            maxLength={MAX_NAME_LENGTH}
+            maxLength={maxNameLength}
             autoComplete="nickname"
             problem={problem('name')}
           />
@@ -70,9 +69,9 @@ export function SignInScreen({ mode }: { mode: Mode }) {
           hint={isNew ? texts.account.newPasswordHint : ''}
           problem={problem('password')}
         />
-        {failure && failure.fields === undefined && <Refusal failure={failure} />}
+        {failure && failure.fields === undefined && <SignInFailure failure={failure} />}
         <div className="front-actions">
-          <Button look="primary" type="submit" isWide isBusy={isBusy}>
+          <Button variant="primary" type="submit" isWide isBusy={isBusy}>
             {isNew ? texts.account.register : texts.account.signIn}
           </Button>
         </div>
@@ -88,12 +87,12 @@ export function SignInScreen({ mode }: { mode: Mode }) {
   );
 }
 
-function Refusal({ failure }: { failure: Failure }) {
+function SignInFailure({ failure }: { failure: Failure }) {
   switch (failure.code) {
     case 'UNAUTHENTICATED':
-      return <FailureNote words={texts.account.wrongPassword} />;
+      return <FailureNote text={texts.account.wrongPassword} />;
     case 'CONFLICT':
-      return <FailureNote words={texts.account.taken} />;
+      return <FailureNote text={texts.account.taken} />;
     default:
       return <FailureNote failure={failure} />;
   }

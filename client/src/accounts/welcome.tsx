@@ -1,15 +1,16 @@
 import { type FormEvent, useState } from 'react';
-import { useAccounts } from '../parley-context.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';
 import { FailureNote } from '../ui/notice.tsx';
 import { href, navigate, type Route } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
 import type { Failure } from '../urql/errors.ts';
-import { suggestName } from './names.ts';
+import { maxNameLength } from './accounts.ts';
+import { useAccounts } from './contexts.ts';
+import { suggestName } from './guest-names.ts';
 import { Wordmark } from './wordmark.tsx';
 
-/** The first screen: a name is offered, and one button leads to a stranger. */
+/** The first screen. It suggests a name; one button starts the search for a stranger. */
 export function Welcome() {
   const { accounts } = useAccounts();
   const [name, setName] = useState(suggestName);
@@ -24,8 +25,7 @@ export function Welcome() {
     setBusyWith(screen);
     setFailure(null);
     navigate({ screen }, { replace: true });
-    const refusal = await accounts.enterAsGuest(chosen);
-    setFailure(refusal);
+    setFailure(await accounts.enterAsGuest(chosen));
     setBusyWith(null);
   }
 
@@ -45,7 +45,7 @@ export function Welcome() {
           hint={texts.welcome.nameHint}
           problem={isNameMissing ? texts.welcome.nameNeeded : null}
           value={name}
-          maxLength={50}
+          maxLength={maxNameLength}
           autoComplete="nickname"
           onChange={(event) => setName(event.target.value)}
           action={
@@ -54,7 +54,7 @@ export function Welcome() {
         />
         {failure && <FailureNote failure={failure} />}
         <div className="front-actions">
-          <Button look="primary" type="submit" isWide isBusy={busyWith === 'find'}>
+          <Button variant="primary" type="submit" isWide isBusy={busyWith === 'find'}>
             {texts.welcome.start}
           </Button>
           <Button isWide isBusy={busyWith === 'rooms'} onClick={() => void enter('rooms')}>

@@ -1,44 +1,49 @@
 import type { Client } from '@urql/core';
 import { ChannelChangesDocument, ChannelListDocument, type ChannelPartsFragment } from '../gql/graphql.ts';
+import { texts } from '../ui/texts.ts';
 import { backoff, pause } from '../urql/backoff.ts';
-import { type Failure, failureOf } from '../urql/errors.ts';
+import { type Failure, toFailure } from '../urql/errors.ts';
 import type { Connection } from '../urql/socket.ts';
 import { createValue, type Readable } from '../urql/value.ts';
 
-/** A channel as lists show it. */
+/** A channel with the fields that lists show. */
 export type ChannelItem = ChannelPartsFragment;
 
+/** The loaded channels and the state of loading. */
 export interface ChannelListState {
   status: 'loading' | 'ready' | 'failed';
+  /** Why the first page could not be loaded; null otherwise. */
   failure: Failure | null;
   /** Latest activity first. */
   channels: readonly ChannelItem[];
-  /** There are older ones that were not loaded. */
+  /** True if there are more channels to load. */
   hasMore: boolean;
 }
 
+/** The list of the viewer's channels. */
 export type ChannelList = ReturnType<typeof createChannelList>;
 
-const PAGE_SIZE = 50;
-/** Who is online is no part of what the subscription announces. */
-const REFRESH_MS = 60_000;
+const pageSize = 50;
+/** How often the list is reloaded: the subscription does not announce who comes online. */
+const refreshMs = 60_000;
 
+/** Options of `createChannelList`. */
 export interface ChannelListOptions {
   client: Client;
   connection: Readable<Connection>;
 }
 
-/** The viewer's channels: loaded once, then kept up by the subscription, and loaded anew after a lost connection. */
+/** Creates the list of the viewer's channels. A subscription keeps it up to date; it is reloaded after a lost connection. */
 export function createChannelList({ client, connection }: ChannelListOptions) {
   const state = createValue<ChannelListState>({ status: 'loading', failure: null, channels: [], hasMore: false });
   const disposed = new AbortController();
   let endCursor: string | null = null;
   let wasLost = false;
-  let unfollow = () => {};
+  let unsubscribe = () => {};
 
-  const unwatch = connection.subscribe(reloadAfterLoss);
-  const refreshing = setInterval(() => document.visibilityState === 'visible' && void load(), REFRESH_MS);
-  follow(0);
+  const stopWatching = connection.subscribe(reloadAfterLoss);
+  const refreshing = setInterval(() => document.visibilityState === 'visible' && void load(), refreshMs);
+  watchChanges(0);
   void load();
 
   return {
@@ -46,14 +51,14 @@ export function createChannelList({ client, connection }: ChannelListOptions) {
     subscribe: state.subscribe,
     find: (id: string) => state.get().channels.find((channel) => channel.id === id),
     load,
-    more,
+    loadMore,
     put,
     remove: (id: string) => set({ channels: state.get().channels.filter((channel) => channel.id !== id) }),
     dispose() {
       disposed.abort();
       clearInterval(refreshing);
-      unwatch();
-      unfollow();
+      stopWatching();
+      unsubscribe();
     },
   };
 
@@ -69,12 +74,12 @@ export function createChannelList({ client, connection }: ChannelListOptions) {
     set({
       status: 'ready',
       failure: null,
-      channels: sorted([...page.nodes.map(newest), ...(isLonger ? older : [])]),
+      channels: sorted([...page.nodes.map(newer), ...(isLonger ? older : [])]),
       hasMore: isLonger ? state.get().hasMore : page.pageInfo.hasNextPage,
     });
   }
 
-  async function more(): Promise<void> {
+  async function loadMore(): Promise<void> {
     const page = await fetchPage(endCursor);
     if (page === null) return;
     endCursor = page.pageInfo.endCursor;
@@ -83,40 +88,40 @@ export function createChannelList({ client, connection }: ChannelListOptions) {
   }
 
   async function fetchPage(after: string | null) {
-    const variables = { first: PAGE_SIZE, after };
+    const variables = { first: pageSize, after };
     const result = await client.query(ChannelListDocument, variables, { requestPolicy: 'network-only' }).toPromise();
     const page = result.data?.me?.channels;
     if (page) return page;
-    const failure = failureOf(result.error);
+    const failure = toFailure(result.error);
     if (state.get().status === 'loading' && failure) set({ status: 'failed', failure });
     return null;
   }
 
-  /** Takes a channel in its newest state, or out when the viewer is no member any more. */
+  /** Adds or updates a channel; removes it if the viewer is no longer a member. */
   function put(channel: ChannelItem): void {
     const others = state.get().channels.filter(({ id }) => id !== channel.id);
-    set({ channels: channel.viewerMembership === null ? others : sorted([newest(channel), ...others]) });
+    set({ channels: channel.viewerMembership === null ? others : sorted([newer(channel), ...others]) });
   }
 
-  /** A page may have been read before something that the subscription gave already. */
-  function newest(channel: ChannelItem): ChannelItem {
+  /** Returns the newer state of a channel: a page may be older than the last event of the subscription. */
+  function newer(channel: ChannelItem): ChannelItem {
     const known = state.get().channels.find(({ id }) => id === channel.id);
     const isOlder = (known?.lastMessage?.seq ?? 0) > (channel.lastMessage?.seq ?? 0);
     return known && isOlder ? known : channel;
   }
 
-  function follow(attempt: number): void {
+  function watchChanges(attempt: number): void {
     const subscription = client.subscription(ChannelChangesDocument, {}).subscribe((result) => {
       if (result.data?.channels) put(result.data.channels);
-      if (!result.hasNext) void followAgain(attempt + 1);
+      if (!result.hasNext) void watchChangesAgain(attempt + 1);
     });
-    unfollow = subscription.unsubscribe;
+    unsubscribe = subscription.unsubscribe;
   }
 
-  async function followAgain(attempt: number): Promise<void> {
+  async function watchChangesAgain(attempt: number): Promise<void> {
     await pause(backoff(attempt), disposed.signal);
     if (disposed.signal.aborted) return;
-    follow(attempt);
+    watchChanges(attempt);
     await load();
   }
 
@@ -134,10 +139,15 @@ export function createChannelList({ client, connection }: ChannelListOptions) {
 }
 
 function sorted(channels: readonly ChannelItem[]): readonly ChannelItem[] {
-  return channels.toSorted((a, b) => activityOf(b).localeCompare(activityOf(a)));
+  return channels.toSorted((a, b) => lastActivityAt(b).localeCompare(lastActivityAt(a)));
 }
 
-/** When something last happened in a channel, as an ISO date. */
-export function activityOf({ lastMessage, createdAt }: ChannelItem): string {
+/** Returns the time of a channel's last message, or of its creation, in ISO 8601. */
+export function lastActivityAt({ lastMessage, createdAt }: ChannelItem): string {
   return lastMessage?.sentAt ?? createdAt;
+}
+
+/** Returns the name of a room, or of the other person in a direct channel or match. */
+export function channelName({ name, peer }: Pick<ChannelItem, 'name' | 'peer'>): string {
+  return name ?? peer?.name ?? texts.match.stranger;
 }

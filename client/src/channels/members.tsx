@@ -1,23 +1,24 @@
 import { useMutation, useQuery } from 'urql';
+import { useViewer } from '../accounts/contexts.ts';
 import { type MemberRole, MembersDocument, OpenDirectDocument } from '../gql/graphql.ts';
-import { useWorkspace } from '../parley-context.tsx';
 import { Avatar } from '../ui/avatar.tsx';
 import { IconButton } from '../ui/button.tsx';
 import { FailureNote, Skeleton } from '../ui/notice.tsx';
 import { navigate } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
-import { failureOf } from '../urql/errors.ts';
+import { toFailure } from '../urql/errors.ts';
+import { useChannels } from './context.ts';
 
-const PAGE_SIZE = 100;
+const pageSize = 100;
 
-/** Who is in a room, and a way to write to each. */
+/** The members of a room, each with a button that opens a direct channel. */
 export function Members({ channelId, onClose }: { channelId: string; onClose: () => void }) {
   const [result, load] = useQuery({
     query: MembersDocument,
-    variables: { channelId, first: PAGE_SIZE, after: null },
+    variables: { channelId, first: pageSize, after: null },
     requestPolicy: 'cache-and-network',
   });
-  const failure = failureOf(result.error);
+  const failure = toFailure(result.error);
   const members = result.data?.channel?.members?.edges;
   return (
     <aside className="members" aria-label={texts.rooms.people}>
@@ -27,7 +28,7 @@ export function Members({ channelId, onClose }: { channelId: string; onClose: ()
       </div>
       {failure && !members && (
         <FailureNote
-          what={texts.rooms.peopleFailed}
+          title={texts.rooms.peopleFailed}
           failure={failure}
           retry={() => load({ requestPolicy: 'network-only' })}
         />
@@ -48,14 +49,15 @@ interface MemberProps {
 }
 
 function Member({ user, role }: MemberProps) {
-  const { channels, viewerId } = useWorkspace();
+  const channels = useChannels();
+  const { viewerId } = useViewer();
   const [result, openDirect] = useMutation(OpenDirectDocument);
-  const failure = failureOf(result.error);
+  const failure = toFailure(result.error);
   const isViewer = user.id === viewerId;
   const roles = { OWNER: texts.rooms.owner, MODERATOR: texts.rooms.moderator, MEMBER: null };
   const notes = [isViewer && texts.you, roles[role], user.online && texts.rooms.online].filter(Boolean);
 
-  async function write() {
+  async function openChannel() {
     const { data } = await openDirect({ userId: user.id });
     if (!data?.openDirect) return;
     channels.put(data.openDirect);
@@ -65,11 +67,11 @@ function Member({ user, role }: MemberProps) {
   return (
     <li className="member">
       <Avatar user={user} isOnline={user.online} />
-      <div className="member-words">
+      <div className="member-text">
         <p className="member-name">{user.name}</p>
         {notes.length > 0 && <p className="member-note">{notes.join(', ')}</p>}
       </div>
-      {!isViewer && <IconButton icon="write" label={texts.rooms.write(user.name)} onClick={() => void write()} />}
+      {!isViewer && <IconButton icon="write" label={texts.rooms.write(user.name)} onClick={() => void openChannel()} />}
       {failure && <FailureNote failure={failure} />}
     </li>
   );

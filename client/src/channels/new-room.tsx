@@ -1,7 +1,6 @@
 import { type FormEvent, useRef, useState } from 'react';
 import { useMutation } from 'urql';
 import { CreateRoomDocument } from '../gql/graphql.ts';
-import { useWorkspace } from '../parley-context.tsx';
 import { Button } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';
 import { FailureNote } from '../ui/notice.tsx';
@@ -9,19 +8,20 @@ import { Pane } from '../ui/pane.tsx';
 import { navigate } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
 import { createClientId } from '../urql/client-id.ts';
-import { failureOf } from '../urql/errors.ts';
+import { toFailure } from '../urql/errors.ts';
+import { useChannels } from './context.ts';
 
-const MAX_LENGTH = 80;
+const maxNameLength = 80;
 
-/** Opens a room that anyone can find. */
+/** The form to create a room. */
 export function NewRoom() {
-  const { channels } = useWorkspace();
+  const channels = useChannels();
   const [result, create] = useMutation(CreateRoomDocument);
   const [name, setName] = useState('');
   const [isMissing, setMissing] = useState(false);
-  /** The same for every try with one name, so that a retry makes no second room. */
+  // The same `clientId` for every attempt with one name, so that a retry does not create a second room.
   const attempt = useRef({ name: '', clientId: '' });
-  const failure = failureOf(result.error);
+  const failure = toFailure(result.error);
 
   async function submit(event: FormEvent) {
     event.preventDefault();
@@ -44,13 +44,13 @@ export function NewRoom() {
           hint={texts.rooms.createLead}
           problem={isMissing ? texts.rooms.nameNeeded : failure?.fields ? texts.rooms.nameTooLong : null}
           value={name}
-          maxLength={MAX_LENGTH}
+          maxLength={maxNameLength}
           autoComplete="off"
           onChange={(event) => setName(event.target.value)}
         />
         {failure && !failure.fields && <FailureNote failure={failure} />}
         <div className="page-actions">
-          <Button look="primary" type="submit" isBusy={result.fetching}>
+          <Button variant="primary" type="submit" isBusy={result.fetching}>
             {texts.rooms.createAction}
           </Button>
           <Button onClick={() => navigate({ screen: 'rooms' })}>{texts.cancel}</Button>

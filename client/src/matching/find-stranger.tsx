@@ -1,19 +1,19 @@
 import { type FormEvent, useState } from 'react';
-import { useWorkspace } from '../parley-context.tsx';
 import { Button } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';
 import { FailureNote } from '../ui/notice.tsx';
 import { Pane } from '../ui/pane.tsx';
 import { texts } from '../ui/texts.ts';
 import type { Failure } from '../urql/errors.ts';
-import { Strangers } from './strangers.tsx';
+import { useMatching } from './context.ts';
+import { SpeechBubbles } from './speech-bubbles.tsx';
 
-const MAX_TAGS = 10;
-const MAX_TAG_LENGTH = 30;
+const maxTags = 10;
+const maxTagLength = 30;
 
-/** One button to a stranger; what to talk about is optional. */
+/** The form to start a search. Tags are optional. */
 export function FindStranger({ failure }: { failure: Failure | null }) {
-  const { matching } = useWorkspace();
+  const matching = useMatching();
   const [text, setText] = useState(() => matching.tags().join(', '));
   const tags = toTags(text);
   const problem = problemOf(tags);
@@ -26,7 +26,7 @@ export function FindStranger({ failure }: { failure: Failure | null }) {
   return (
     <Pane title={texts.match.find}>
       <form className="find" onSubmit={submit} noValidate>
-        <Strangers />
+        <SpeechBubbles />
         <p className="find-lead">{texts.match.findLead}</p>
         <Field
           label={texts.tags.label}
@@ -38,7 +38,7 @@ export function FindStranger({ failure }: { failure: Failure | null }) {
           onChange={(event) => setText(event.target.value)}
         />
         {failure && <FailureNote failure={failure} />}
-        <Button look="primary" type="submit" isWide>
+        <Button variant="primary" type="submit" isWide>
           {texts.match.find}
         </Button>
       </form>
@@ -52,6 +52,6 @@ function toTags(text: string): string[] {
 }
 
 function problemOf(tags: readonly string[]): string | null {
-  if (tags.length > MAX_TAGS) return texts.tags.tooMany;
-  return tags.some((tag) => Array.from(tag).length > MAX_TAG_LENGTH) ? texts.tags.tooLong : null;
+  if (tags.length > maxTags) return texts.tags.tooMany;
+  return tags.some((tag) => Array.from(tag).length > maxTagLength) ? texts.tags.tooLong : null;
 }

@@ -9,35 +9,39 @@ import {
   UnmatchDocument,
 } from '../gql/graphql.ts';
 import { backoff, pause } from '../urql/backoff.ts';
-import { type Failure, failureOf } from '../urql/errors.ts';
+import { type Failure, toFailure } from '../urql/errors.ts';
 import { createValue } from '../urql/value.ts';
 
+/** A match with the fields that this client selects. */
 export type Match = MatchPartsFragment;
 type Talk = Match & { channel: NonNullable<Match['channel']>; partner: NonNullable<Match['partner']> };
 
-/** Where the viewer stands with strangers. */
+/** The viewer's search for a stranger, or conversation with one. */
 export type MatchState =
   | { readonly step: 'none' }
-  /** `since`: milliseconds of `Date.now()`. */
+  /** `id` is null until the server has confirmed the search. `since`: milliseconds since the epoch. */
   | { readonly step: 'waiting'; readonly id: string | null; readonly since: number }
   | { readonly step: 'talking'; readonly id: string; readonly talk: Talk }
-  /** The channel can still be read. `reason` is null when it ended while this client was away. */
+  /** The messages can still be read. `reason` is null if the match ended while this client was disconnected. */
   | { readonly step: 'ended'; readonly id: string; readonly talk: Talk; readonly reason: MatchEndReason | null };
 
-const TAGS = 'match.tags';
+const tagsKey = 'match.tags';
 
-/** The viewer's match or place in the queue, kept up by its subscription. */
+/** The store of the viewer's match or search. */
+export type Matching = ReturnType<typeof createMatching>;
+
+/** Creates the store of the viewer's match or search. A subscription keeps it up to date. */
 export function createMatching({ client, localData }: { client: Client; localData: LocalData }) {
   const state = createValue<MatchState>({ step: 'none' });
   const failure = createValue<Failure | null>(null);
   const disposed = new AbortController();
-  let unfollow = () => {};
-  follow(0);
+  let unsubscribe = () => {};
+  watchChanges(0);
 
   return {
     get: state.get,
     subscribe: state.subscribe,
-    /** Why the last try to find somebody, or to leave, did not work. */
+    /** Why the last `find`, `next` or `leave` failed; null if it worked. */
     failure,
     tags: () => readTags(localData),
     find,
@@ -45,13 +49,13 @@ export function createMatching({ client, localData }: { client: Client; localDat
     leave,
     dispose() {
       disposed.abort();
-      unfollow();
+      unsubscribe();
     },
   };
 
-  /** Joins the queue; who waits already stays in place. `tags`: what the viewer would like to talk about. */
+  /** Starts a search, or updates the tags of the present one. `tags`: topics that the viewer would like to talk about. */
   async function find(tags: readonly string[] = readTags(localData)): Promise<void> {
-    localData.write(TAGS, tags);
+    localData.write(tagsKey, tags);
     const before = state.get();
     if (before.step !== 'waiting') state.set({ step: 'waiting', id: null, since: Date.now() });
     failure.set(null);
@@ -60,17 +64,18 @@ export function createMatching({ client, localData }: { client: Client; localDat
       apply(result.data.match);
       return;
     }
-    failure.set(failureOf(result.error));
+    failure.set(toFailure(result.error));
     if (state.get().step === 'waiting') state.set({ step: 'none' });
   }
 
+  /** Leaves the match, if there is one, and starts a search. */
   async function next(): Promise<void> {
     if (state.get().step === 'talking' && !(await unmatch())) return;
     state.set({ step: 'none' });
     await find();
   }
 
-  /** Out of the queue or the talk. */
+  /** Cancels the search or leaves the match. */
   async function leave(): Promise<void> {
     const { step } = state.get();
     if ((step === 'waiting' || step === 'talking') && !(await unmatch())) return;
@@ -79,23 +84,23 @@ export function createMatching({ client, localData }: { client: Client; localDat
 
   async function unmatch(): Promise<boolean> {
     const result = await client.mutation(UnmatchDocument, {}).toPromise();
-    const refusal = failureOf(result.error);
-    const isOver = refusal === null || refusal.code === 'NOT_FOUND';
-    failure.set(isOver ? null : refusal);
+    const error = toFailure(result.error);
+    const isOver = error === null || error.code === 'NOT_FOUND';
+    failure.set(isOver ? null : error);
     return isOver;
   }
 
-  function follow(attempt: number): void {
+  function watchChanges(attempt: number): void {
     const subscription = client.subscription(MatchChangesDocument, {}).subscribe((result) => {
       if (result.data?.match) apply(result.data.match);
       else if (result.data && result.hasNext) void verify();
-      if (!result.hasNext) void pause(backoff(attempt), disposed.signal).then(() => followAgain(attempt + 1));
+      if (!result.hasNext) void pause(backoff(attempt), disposed.signal).then(() => watchChangesAgain(attempt + 1));
     });
-    unfollow = subscription.unsubscribe;
+    unsubscribe = subscription.unsubscribe;
   }
 
-  function followAgain(attempt: number): void {
-    if (!disposed.signal.aborted) follow(attempt);
+  function watchChangesAgain(attempt: number): void {
+    if (!disposed.signal.aborted) watchChanges(attempt);
   }
 
   function apply(match: Match): void {
@@ -124,7 +129,7 @@ export function createMatching({ client, localData }: { client: Client; localDat
     if (present.step === 'talking') state.set({ ...present, step: 'ended', reason });
   }
 
-  /** There is no match, the subscription says; but that may be older than the answer of a mutation. */
+  /** Queries the match after an event without one: the event may be older than the result of a mutation. */
   async function verify(): Promise<void> {
     if (state.get().step === 'none' || state.get().step === 'ended') return;
     const result = await client.query(CurrentMatchDocument, {}, { requestPolicy: 'network-only' }).toPromise();
@@ -140,6 +145,6 @@ function isTalk(match: Match): match is Talk {
 }
 
 function readTags(localData: LocalData): string[] {
-  const tags = localData.read(TAGS);
+  const tags = localData.read(tagsKey);
   return Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [];
 }

@@ -1,21 +1,20 @@
-import { useEffect, useState } from 'react';
+import { useEffect } from 'react';
 import { ConversationView } from '../messages/conversation-view.tsx';
-import { useWorkspace } from '../parley-context.tsx';
 import { Avatar } from '../ui/avatar.tsx';
-import { Button } from '../ui/button.tsx';
-import { Confirm } from '../ui/dialog.tsx';
 import { FailureNote } from '../ui/notice.tsx';
 import { Pane } from '../ui/pane.tsx';
 import { navigate } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
 import { useReadable } from '../ui/use-readable.ts';
+import { useMatching } from './context.ts';
 import { FindStranger } from './find-stranger.tsx';
+import { MatchActions } from './match-actions.tsx';
 import type { MatchState } from './matching.ts';
-import { Waiting } from './waiting.tsx';
+import { SearchProgress } from './search-progress.tsx';
 
-/** Begins to look at once, and goes to where one waits. */
-export function FindNow() {
-  const { matching } = useWorkspace();
+/** Starts a search and redirects to the stranger screen. */
+export function StartSearch() {
+  const matching = useMatching();
   useEffect(() => {
     void matching.find();
     navigate({ screen: 'stranger' }, { replace: true });
@@ -23,26 +22,26 @@ export function FindNow() {
   return null;
 }
 
-/** Looking for a stranger, talking with one, and moving on: "Next" and "Leave" stay where they are throughout. */
+/** The screen to find a stranger and talk to them. "Next" and "Leave" stay in the same place in every step. */
 export function StrangerScreen() {
-  const { matching } = useWorkspace();
+  const matching = useMatching();
   const match = useReadable(matching);
   const failure = useReadable(matching.failure);
   if (match.step === 'none') return <FindStranger failure={failure} />;
   return (
-    <Pane {...heading(match)} actions={<MoveOn match={match} />}>
+    <Pane {...paneHeader(match)} actions={<MatchActions match={match} />}>
       {failure && (
         <div className="stranger-failure">
           <FailureNote failure={failure} />
         </div>
       )}
       {match.step === 'waiting' ? (
-        <Waiting since={match.since} />
+        <SearchProgress since={match.since} />
       ) : (
         <div className="stranger-talk" key={match.id}>
           <ConversationView
             channelId={match.talk.channel.id}
-            intro={<Meeting name={match.talk.partner.name} avatarUrl={match.talk.partner.avatarUrl} />}
+            intro={<MatchIntro partner={match.talk.partner} />}
             {...(match.step === 'ended' ? { outro: texts.match.ended(match.talk.partner.name, match.reason) } : {})}
           />
         </div>
@@ -51,7 +50,7 @@ export function StrangerScreen() {
   );
 }
 
-function heading(match: Exclude<MatchState, { step: 'none' }>) {
+function paneHeader(match: Exclude<MatchState, { step: 'none' }>) {
   switch (match.step) {
     case 'waiting':
       return { title: texts.match.waiting };
@@ -67,71 +66,12 @@ function heading(match: Exclude<MatchState, { step: 'none' }>) {
   }
 }
 
-function Meeting({ name, avatarUrl }: { name: string; avatarUrl: string }) {
+function MatchIntro({ partner }: { partner: { name: string; avatarUrl: string } }) {
   return (
-    <div className="meeting">
-      <Avatar user={{ name, avatarUrl }} size="large" />
-      <p className="meeting-title">{texts.match.matchedWith(name)}</p>
-      <p className="meeting-hint">{texts.match.sayHello}</p>
+    <div className="match-intro">
+      <Avatar user={partner} size="large" />
+      <p className="match-intro-title">{texts.match.matchedWith(partner.name)}</p>
+      <p className="match-intro-hint">{texts.match.sayHello}</p>
     </div>
-  );
-}
-
-type Move = 'next' | 'leave';
-
-function MoveOn({ match }: { match: Exclude<MatchState, { step: 'none' }> }) {
-  const { matching, drafts } = useWorkspace();
-  const [asking, setAsking] = useState<Move | null>(null);
-  const [busyWith, setBusyWith] = useState<Move | null>(null);
-  const channelId = match.step === 'waiting' ? null : match.talk.channel.id;
-
-  function move(to: Move) {
-    const wouldLoseDraft = match.step === 'talking' && channelId && drafts.read(channelId).text.trim() !== '';
-    if (wouldLoseDraft) setAsking(to);
-    else void go(to);
-  }
-
-  async function go(to: Move) {
-    setAsking(null);
-    setBusyWith(to);
-    if (to === 'next') await matching.next();
-    else await matching.leave();
-    if (matching.failure.get() === null && channelId) drafts.write(channelId, { text: '', replyToId: null });
-    setBusyWith(null);
-    if (to === 'leave' && matching.failure.get() === null) navigate({ screen: 'home' });
-  }
-
-  return (
-    <>
-      <Button
-        icon="next"
-        look={match.step === 'ended' ? 'primary' : 'plain'}
-        title={texts.match.nextHint}
-        disabled={match.step === 'waiting'}
-        isBusy={busyWith === 'next'}
-        onClick={() => move('next')}
-      >
-        {texts.match.next}
-      </Button>
-      <Button
-        icon="leave"
-        data-compact
-        title={texts.match.leaveHint}
-        isBusy={busyWith === 'leave'}
-        onClick={() => move('leave')}
-      >
-        {texts.match.leave}
-      </Button>
-      {asking && (
-        <Confirm
-          title={texts.match.draftQuestion}
-          note={texts.match.draftNote}
-          action={texts.match[asking]}
-          dismiss={texts.match.keepWriting}
-          onConfirm={() => void go(asking)}
-          onClose={() => setAsking(null)}
-        />
-      )}
-    </>
   );
 }

@@ -2,7 +2,6 @@ import {
   type ClipboardEvent,
   type FormEvent,
   type KeyboardEvent,
-  type ReactNode,
   type RefObject,
   useLayoutEffect,
   useRef,
@@ -10,109 +9,55 @@ import {
 import { IconButton } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { texts } from '../ui/texts.ts';
-
-/** What the composer is being used for beside writing something new. */
-interface ComposerContext {
-  kind: 'reply' | 'edit';
-  /** Whose message, or that it is one's own. */
-  title: string;
-  text: string;
-}
+import { UploadList } from '../uploads/upload-list.tsx';
+import type { useUploads } from '../uploads/use-uploads.ts';
+import type { ComposerContext, useComposer } from './use-composer.ts';
 
 interface ComposerProps {
   input: RefObject<HTMLTextAreaElement | null>;
   label: string;
-  text: string;
-  context: ComposerContext | null;
-  /** Under the field: what is wrong, or how much fits. */
-  note: string | null;
-  canSend: boolean;
-  /** Above the field: what goes with the message. */
-  files: ReactNode;
-  onAttach: (files: readonly File[]) => void;
-  onChange: (text: string) => void;
-  onSubmit: () => void;
-  /** Up was pressed in an empty field. */
-  onEditLast: () => void;
-  /** Leaves the reply or the edit. */
-  onCancel: () => void;
+  composer: ReturnType<typeof useComposer>;
+  uploads: ReturnType<typeof useUploads>;
 }
 
-const MAX_LINES = 6;
+const maxLines = 6;
 
-/** With a finger, Enter breaks the line: the button is where the thumb is. */
+/** On touch screens Enter inserts a line break, and only the button sends. */
 const isTouch = window.matchMedia('(pointer: coarse)');
 
-/** Where one writes. */
-export function Composer(props: ComposerProps) {
-  const { input, label, text, context, note, canSend, files, onAttach, onChange, onSubmit, onEditLast, onCancel } =
-    props;
+/** The form to write a message, a reply or an edit. */
+export function Composer({ input, label, composer, uploads }: ComposerProps) {
+  const { text, context, note, canSend } = composer;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what changes the height
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height depends on the text
   useLayoutEffect(() => {
-    if (input.current) grow(input.current);
+    if (input.current) fitHeight(input.current);
   }, [text, input]);
 
-  const chooser = useRef<HTMLInputElement>(null);
-
-  function choose(from: HTMLInputElement) {
-    onAttach([...(from.files ?? [])]);
-    from.value = '';
+  function attach(files: readonly File[]) {
+    uploads.add(files);
     input.current?.focus();
   }
 
   function onPaste(event: ClipboardEvent) {
-    const pasted = [...event.clipboardData.files];
-    if (pasted.length === 0) return;
+    const files = [...event.clipboardData.files];
+    if (files.length === 0) return;
     event.preventDefault();
-    onAttach(pasted);
+    uploads.add(files);
   }
 
-  function submit(event: FormEvent) {
+  function onSubmit(event: FormEvent) {
     event.preventDefault();
-    if (canSend) onSubmit();
+    if (canSend) composer.submit();
     input.current?.focus();
   }
 
-  function onKeyDown(event: KeyboardEvent) {
-    if (event.nativeEvent.isComposing) return;
-    if (event.key === 'Escape' && context) {
-      event.preventDefault();
-      onCancel();
-    }
-    if (event.key === 'ArrowUp' && text === '') {
-      event.preventDefault();
-      onEditLast();
-    }
-    if (event.key === 'Enter' && !event.shiftKey && !isTouch.matches) {
-      event.preventDefault();
-      if (canSend) onSubmit();
-    }
-  }
-
   return (
-    <form className="composer" onSubmit={submit}>
-      {context && (
-        <div className="composer-context">
-          <Icon name={context.kind === 'edit' ? 'pencil' : 'reply'} />
-          <p>
-            <strong>{context.title}</strong>
-            <span>{context.text}</span>
-          </p>
-          <IconButton icon="close" label={texts.cancel} onClick={onCancel} />
-        </div>
-      )}
-      {files}
+    <form className="composer" onSubmit={onSubmit}>
+      {context && <ContextBanner context={context} onCancel={composer.cancel} />}
+      <UploadList uploads={uploads.uploads} leftOut={uploads.leftOut} remove={uploads.remove} />
       <div className="composer-box">
-        <IconButton icon="clip" label={texts.files.attach} onClick={() => chooser.current?.click()} />
-        <input
-          ref={chooser}
-          type="file"
-          multiple
-          hidden
-          aria-label={texts.files.attach}
-          onChange={(event) => choose(event.target)}
-        />
+        <AttachButton onAttach={attach} />
         <textarea
           ref={input}
           rows={1}
@@ -121,13 +66,13 @@ export function Composer(props: ComposerProps) {
           placeholder={texts.messages.placeholder}
           value={text}
           enterKeyHint={isTouch.matches ? 'enter' : 'send'}
-          onChange={(event) => onChange(event.target.value)}
-          onKeyDown={onKeyDown}
+          onChange={(event) => composer.change(event.target.value)}
+          onKeyDown={(event) => handleKey(event, composer)}
           onPaste={onPaste}
         />
         <IconButton
           icon={context?.kind === 'edit' ? 'check' : 'send'}
-          look="primary"
+          variant="primary"
           type="submit"
           label={context?.kind === 'edit' ? texts.messages.save : texts.messages.send}
           aria-disabled={!canSend}
@@ -140,10 +85,57 @@ export function Composer(props: ComposerProps) {
   );
 }
 
-function grow(input: HTMLTextAreaElement): void {
+function ContextBanner({ context, onCancel }: { context: ComposerContext; onCancel: () => void }) {
+  return (
+    <div className="composer-context">
+      <Icon name={context.kind === 'edit' ? 'pencil' : 'reply'} />
+      <p>
+        <strong>{context.title}</strong>
+        <span>{context.text}</span>
+      </p>
+      <IconButton icon="close" label={texts.cancel} onClick={onCancel} />
+    </div>
+  );
+}
+
+function AttachButton({ onAttach }: { onAttach: (files: readonly File[]) => void }) {
+  const fileInput = useRef<HTMLInputElement>(null);
+
+  function onChange({ target }: { target: HTMLInputElement }) {
+    onAttach([...(target.files ?? [])]);
+    // Cleared, so that choosing the same file again fires another event.
+    target.value = '';
+  }
+
+  return (
+    <>
+      <IconButton icon="clip" label={texts.files.attach} onClick={() => fileInput.current?.click()} />
+      <input ref={fileInput} type="file" multiple hidden aria-label={texts.files.attach} onChange={onChange} />
+    </>
+  );
+}
+
+/** Enter sends, Shift+Enter inserts a line break, Escape cancels a reply or edit, Up edits the viewer's last message. */
+function handleKey(event: KeyboardEvent, composer: ComposerProps['composer']): void {
+  if (event.nativeEvent.isComposing) return;
+  if (event.key === 'Escape' && composer.context) {
+    event.preventDefault();
+    composer.cancel();
+  }
+  if (event.key === 'ArrowUp' && composer.text === '') {
+    event.preventDefault();
+    composer.editLast();
+  }
+  if (event.key === 'Enter' && !event.shiftKey && !isTouch.matches) {
+    event.preventDefault();
+    if (composer.canSend) composer.submit();
+  }
+}
+
+function fitHeight(input: HTMLTextAreaElement): void {
   input.style.height = 'auto';
   const { lineHeight, paddingTop, paddingBottom } = getComputedStyle(input);
-  const most =
-    Number.parseFloat(lineHeight) * MAX_LINES + Number.parseFloat(paddingTop) + Number.parseFloat(paddingBottom);
-  input.style.height = `${Math.min(input.scrollHeight, most)}px`;
+  const maxHeight =
+    Number.parseFloat(lineHeight) * maxLines + Number.parseFloat(paddingTop) + Number.parseFloat(paddingBottom);
+  input.style.height = `${Math.min(input.scrollHeight, maxHeight)}px`;
 }

@@ -1,173 +1,115 @@
-import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
-import { useQuery } from 'urql';
-import { channelName } from '../channels/channel-list-view.tsx';
-import { MessageLimitsDocument } from '../gql/graphql.ts';
-import { useWorkspace } from '../parley-context.tsx';
-import { useSeen } from '../receipts/use-seen.ts';
+import { type ReactNode, useState } from 'react';
+import { channelName } from '../channels/channel-list.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
 import { EmptyState, FailureNote, Skeleton } from '../ui/notice.tsx';
 import { texts } from '../ui/texts.ts';
-import { useReadable } from '../ui/use-readable.ts';
-import { fileDrop } from '../uploads/file-drop.ts';
-import { NewFiles } from '../uploads/new-files.tsx';
-import { useUploads } from '../uploads/use-uploads.ts';
+import { fileDropHandlers } from '../uploads/file-drop.ts';
 import { Composer } from './composer.tsx';
-import type { Message } from './conversation.ts';
+import type { ConversationState } from './conversation.ts';
+import type { Message } from './message.ts';
 import { focusRow, MessageList } from './message-list.tsx';
-import { toRows } from './rows.ts';
-import { useComposer } from './use-composer.ts';
-import { useNews } from './use-news.ts';
-import { useScroll } from './use-scroll.ts';
+import { useConversation } from './use-conversation.ts';
 
 interface ConversationViewProps {
   channelId: string;
-  /** Above the first message, in place of the ordinary words. */
+  /** Shown above the first message instead of the default text. */
   intro?: ReactNode;
-  /** It is over: said below the last message. */
+  /** Shown below the last message; set if the conversation is over. */
   outro?: string;
 }
 
-/** What the server takes unless it says otherwise. */
-const USUAL_MAX_BYTES = 4_096;
-
-/** The messages of a channel and where one writes. */
+/** The messages of a channel and the composer. */
 export function ConversationView({ channelId, intro, outro }: ConversationViewProps) {
-  const { conversation: find, outbox, channels, viewerId } = useWorkspace();
-  const conversation = find(channelId);
-  const state = useReadable(conversation);
-  const { entries } = useReadable(conversation.messages);
-  const pending = useReadable(outbox);
-  const listed = useReadable(channels).channels.find(({ id }) => id === channelId);
-  const [limits] = useQuery({ query: MessageLimitsDocument });
-  const [removing, setRemoving] = useState<Message | null>(null);
-  const input = useRef<HTMLTextAreaElement>(null);
-
-  useEffect(() => {
-    conversation.open();
-    return conversation.close;
-  }, [conversation]);
-
-  const channel = listed ?? state.channel;
-  const isReady = state.status === 'ready';
-  const isClosed = outro !== undefined || (channel?.closedAt ?? null) !== null || state.status === 'ended';
-  const rows = useMemo(
-    () =>
-      toRows({
-        messages: entries,
-        pending: pending.filter((message) => message.channelId === channelId),
-        viewerId,
-        seenSeq: state.seenSeq,
-        openedSeq: state.openedSeq,
-      }),
-    [entries, pending, channelId, viewerId, state.seenSeq, state.openedSeq],
-  );
-  const scroll = useScroll({ rows, isReady, onBeginning: () => void conversation.loadOlder() });
-  const news = useNews({ entries, isReady, isAtEnd: scroll.isAtEnd, viewerId });
-  useSeen({ channelId, entries, isReady, isAtEnd: scroll.isAtEnd });
-  const uploads = useUploads(channelId, {
-    bytes: limits.data?.limits.uploadBytes ?? Number.POSITIVE_INFINITY,
-    files: limits.data?.limits.attachments ?? Number.POSITIVE_INFINITY,
-  });
-  const composer = useComposer({
+  const {
     conversation,
-    messages: entries,
-    input,
-    maxBytes: limits.data?.limits.messageBytes ?? USUAL_MAX_BYTES,
+    state,
+    channel,
+    isReady,
+    isClosed,
+    isEmpty,
+    rows,
+    scroll,
+    newMessages,
     uploads,
-    onSend: () => scroll.toEnd(),
-  });
-
+    composer,
+    input,
+  } = useConversation(channelId, outro !== undefined);
+  const [deleting, setDeleting] = useState<Message | null>(null);
   const name = channel ? channelName(channel) : '';
-  const isSided = channel?.kind !== 'ROOM';
+  const actions = { reply: composer.reply, edit: composer.edit, remove: setDeleting, show: showMessage };
+
   return (
-    <div className="conversation" data-sided={isSided || undefined} {...(isClosed ? {} : fileDrop(uploads.add))}>
-      {state.failure && !isReady && state.status !== 'ended' && (
-        <FailureNote what={texts.messages.failed} failure={state.failure} />
-      )}
-      {state.status === 'loading' && !state.failure && <Skeleton lines={6} look="message" />}
+    <div
+      className="conversation"
+      data-sided={channel?.kind !== 'ROOM' || undefined}
+      {...(isClosed ? {} : fileDropHandlers(uploads.add))}
+    >
+      <LoadingState state={state} />
       <MessageList
         log={scroll.log}
         label={texts.messages.log(name)}
-        rows={isReady || entries.length > 0 ? rows : []}
+        rows={rows}
         older={state.older}
         onScroll={scroll.onScroll}
         loadOlder={() => void conversation.loadOlder()}
-        actions={
-          isClosed
-            ? null
-            : {
-                reply: composer.reply,
-                edit: composer.edit,
-                remove: setRemoving,
-                show: (messageId) => showMessage(messageId),
-              }
-        }
-        intro={isReady && (intro ?? <Beginning isEmpty={entries.length === 0} />)}
-        outro={isClosed && isReady && <p className="log-end">{outro ?? closedWords(channel?.kind)}</p>}
-        onLeave={() => input.current?.focus()}
+        actions={isClosed ? null : actions}
+        intro={isReady && (intro ?? <Beginning isEmpty={isEmpty} />)}
+        outro={isClosed && isReady && <p className="log-end">{outro ?? closedText(channel?.kind)}</p>}
+        onEscape={() => input.current?.focus()}
       />
       <p className="hidden" role="status">
-        {news.announcement}
+        {newMessages.announcement}
       </p>
       <div className="conversation-foot">
-        {!scroll.isAtEnd && (
-          <div className="pill">
-            <Button
-              icon="down"
-              aria-label={news.count > 0 ? undefined : texts.messages.toEnd}
-              onClick={() => scroll.toEnd()}
-            >
-              {news.count > 0 ? texts.messages.newMessages(news.count) : ''}
-            </Button>
-          </div>
-        )}
+        {!scroll.isAtEnd && <JumpToEnd newMessages={newMessages.count} onClick={() => scroll.toEnd()} />}
         {isClosed ? (
           <p className="composer-closed">{state.status === 'ended' ? texts.messages.ended : texts.messages.closed}</p>
         ) : (
-          <Composer
-            input={input}
-            label={texts.messages.composer(name)}
-            text={composer.text}
-            context={composer.context}
-            note={composer.note}
-            canSend={composer.canSend}
-            files={<NewFiles files={uploads.files} leftOut={uploads.leftOut} remove={uploads.remove} />}
-            onAttach={uploads.add}
-            onChange={composer.change}
-            onSubmit={composer.submit}
-            onEditLast={composer.editLast}
-            onCancel={composer.cancel}
-          />
+          <Composer input={input} label={texts.messages.composer(name)} composer={composer} uploads={uploads} />
         )}
       </div>
-      {removing && (
+      {deleting && (
         <Confirm
           title={texts.messages.deleteQuestion}
           note={texts.messages.deleteNote}
           action={texts.messages.delete}
           onConfirm={() => {
-            void conversation.remove(removing.id);
-            setRemoving(null);
+            void conversation.remove(deleting.id);
+            setDeleting(null);
           }}
-          onClose={() => setRemoving(null)}
+          onClose={() => setDeleting(null)}
         />
       )}
     </div>
   );
 
   function showMessage(messageId: string): void {
-    const message = entries.find(({ id }) => id === messageId);
-    const row = rows.find((candidate) => candidate.kind === 'message' && candidate.message === message);
+    const row = rows.find((candidate) => candidate.kind === 'message' && candidate.message.id === messageId);
     if (row) focusRow(scroll.log.current, row.key);
   }
 }
 
-function Beginning({ isEmpty }: { isEmpty: boolean }) {
-  if (isEmpty) return <EmptyState title={texts.messages.empty} hint={texts.messages.emptyHint} />;
-  return <p className="log-beginning-words">{texts.messages.beginning}</p>;
+function LoadingState({ state: { status, failure } }: { state: ConversationState }) {
+  if (status === 'loading' && !failure) return <Skeleton lines={6} variant="message" />;
+  return status === 'loading' && failure && <FailureNote title={texts.messages.failed} failure={failure} />;
 }
 
-function closedWords(kind: string | undefined): string {
+function JumpToEnd({ newMessages, onClick }: { newMessages: number; onClick: () => void }) {
+  return (
+    <div className="pill">
+      <Button icon="down" aria-label={newMessages > 0 ? undefined : texts.messages.toEnd} onClick={onClick}>
+        {newMessages > 0 ? texts.messages.newMessages(newMessages) : ''}
+      </Button>
+    </div>
+  );
+}
+
+function Beginning({ isEmpty }: { isEmpty: boolean }) {
+  if (isEmpty) return <EmptyState title={texts.messages.empty} hint={texts.messages.emptyHint} />;
+  return <p className="log-beginning-text">{texts.messages.beginning}</p>;
+}
+
+function closedText(kind: string | undefined): string {
   return kind === 'ROOM' ? texts.rooms.closed : texts.match.ended('', null);
 }

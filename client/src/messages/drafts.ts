@@ -1,21 +1,21 @@
 import type { LocalData } from '../accounts/local-data.ts';
 
-/** A message that is being written. */
+/** An unsent message. */
 export interface Draft {
   text: string;
-  /** The message that it answers. */
+  /** Id of the message that it replies to. */
   replyToId: string | null;
 }
 
-const EMPTY: Draft = { text: '', replyToId: null };
+const emptyDraft: Draft = { text: '', replyToId: null };
 
-/** One draft a channel, kept over reloads. */
+/** Creates the store of drafts: one per channel, kept across reloads. */
 export function createDrafts(localData: LocalData) {
   const keyOf = (channelId: string) => `draft.${channelId}`;
   return {
     read(channelId: string): Draft {
       const draft = localData.read(keyOf(channelId));
-      return isDraft(draft) ? draft : EMPTY;
+      return isDraft(draft) ? draft : emptyDraft;
     },
     write(channelId: string, draft: Draft): void {
       localData.write(keyOf(channelId), draft.text === '' && draft.replyToId === null ? undefined : draft);

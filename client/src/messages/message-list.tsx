@@ -1,11 +1,10 @@
 import { type KeyboardEvent, type ReactNode, type RefObject, useState } from 'react';
-import { useAccounts, useWorkspace } from '../parley-context.tsx';
 import { FailureNote, Skeleton } from '../ui/notice.tsx';
 import { texts } from '../ui/texts.ts';
 import { dayName, Time } from '../ui/time.tsx';
-import { useReadable } from '../ui/use-readable.ts';
 import type { ConversationState } from './conversation.ts';
-import { type MessageActions, MessageRow, PendingRow } from './message-row.tsx';
+import { type MessageActions, MessageRow } from './message-row.tsx';
+import { PendingRow } from './pending-row.tsx';
 import type { Row } from './rows.ts';
 
 interface MessageListProps {
@@ -16,26 +15,25 @@ interface MessageListProps {
   onScroll: () => void;
   loadOlder: () => void;
   actions: MessageActions | null;
-  /** Above the first message. */
+  /** Shown above the first message. */
   intro: ReactNode;
-  /** Below the last. */
+  /** Shown below the last message. */
   outro: ReactNode;
-  /** Escape was pressed. */
-  onLeave: () => void;
+  onEscape: () => void;
 }
 
 /**
- * The log of a conversation. It is one stop of the Tab key: arrow keys go from message to message, and Tab goes on to
- * the actions of the one that has the focus.
+ * The list of a conversation's messages. It is a single tab stop: the arrow keys move between messages, and Tab moves
+ * to the actions of the focused message.
  */
 export function MessageList(props: MessageListProps) {
-  const { log, label, rows, older, onScroll, loadOlder, actions, intro, outro, onLeave } = props;
-  const [chosen, setChosen] = useState<string | null>(null);
+  const { log, label, rows, older, onScroll, loadOlder, actions, intro, outro, onEscape } = props;
+  const [focusedKey, setFocusedKey] = useState<string | null>(null);
   const focusable = rows.filter(({ kind }) => kind === 'message' || kind === 'pending' || kind === 'event');
-  const active = focusable.some(({ key }) => key === chosen) ? chosen : (focusable.at(-1)?.key ?? null);
+  const active = focusable.some(({ key }) => key === focusedKey) ? focusedKey : (focusable.at(-1)?.key ?? null);
 
   function onKeyDown(event: KeyboardEvent) {
-    if (event.key === 'Escape') onLeave();
+    if (event.key === 'Escape') onEscape();
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     const isRow = event.target instanceof HTMLElement && event.target.dataset['key'] !== undefined;
     if (step === undefined || !isRow) return;
@@ -57,8 +55,8 @@ export function MessageList(props: MessageListProps) {
     >
       <div className="log-beginning">
         {older === 'none' && intro}
-        {older === 'loading' && <Skeleton lines={2} look="message" />}
-        {older === 'failed' && <FailureNote what={texts.messages.olderFailed} retry={loadOlder} />}
+        {older === 'loading' && <Skeleton lines={2} variant="message" />}
+        {older === 'failed' && <FailureNote title={texts.messages.olderFailed} retry={loadOlder} />}
       </div>
       <ol className="log-rows">
         {rows.map((row) => (
@@ -69,7 +67,7 @@ export function MessageList(props: MessageListProps) {
             data-own={isOwn(row) || undefined}
             data-first={('isFirst' in row && row.isFirst) || undefined}
             tabIndex={row.kind === 'day' || row.kind === 'unread' ? undefined : row.key === active ? 0 : -1}
-            onFocus={() => setChosen(row.key)}
+            onFocus={() => setFocusedKey(row.key)}
           >
             <RowContent row={row} actions={actions} isActive={row.key === active} />
           </li>
@@ -85,7 +83,7 @@ function RowContent({ row, actions, isActive }: { row: Row; actions: MessageActi
     case 'day':
       return <Time at={row.at} as={dayName} />;
     case 'unread':
-      return <span className="unread-word">{texts.messages.unread}</span>;
+      return <span className="unread-label">{texts.messages.unread}</span>;
     case 'event':
       return (
         <>
@@ -97,33 +95,17 @@ function RowContent({ row, actions, isActive }: { row: Row; actions: MessageActi
     case 'message':
       return <MessageRow row={row} actions={actions} isActive={isActive} />;
     case 'pending':
-      return <PendingContent row={row} />;
+      return <PendingRow row={row} />;
     default:
       return row satisfies never;
   }
-}
-
-function PendingContent({ row }: { row: Extract<Row, { kind: 'pending' }> }) {
-  const { session } = useAccounts();
-  const { outbox, connection } = useWorkspace();
-  const { state } = useReadable(connection);
-  const viewer = useReadable(session)?.user ?? null;
-  return (
-    <PendingRow
-      pending={row.pending}
-      author={row.isFirst ? viewer : null}
-      isOffline={state === 'reconnecting'}
-      tryAgain={outbox.tryAgain}
-      discard={outbox.discard}
-    />
-  );
 }
 
 function isOwn(row: Row): boolean {
   return row.kind === 'pending' || (row.kind === 'message' && row.isOwn);
 }
 
-/** Gives the focus to a row of the log, which scrolls it into view. */
+/** Focuses a row of the list, which scrolls it into view. */
 export function focusRow(log: HTMLElement | null, key: string): void {
   log?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus();
 }

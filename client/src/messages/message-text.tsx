@@ -1,20 +1,20 @@
 import { Fragment } from 'react';
 
-const LINK = /https?:\/\/[^\s<>"']+/gi;
-/** Punctuation at the end of an address belongs to the sentence around it. */
-const TRAILING = /[.,;:!?)\]}]+$/;
+const linkPattern = /https?:\/\/[^\s<>"']+/gi;
+/** Punctuation that ends the sentence rather than the URL. */
+const trailingPunctuation = /[.,;:!?)\]}]+$/;
 
-/** What somebody wrote, as text whatever it says; web addresses become links. */
+/** The text of a message. It is never parsed as HTML; URLs become links. */
 export function MessageText({ text }: { text: string }) {
   return (
     <span className="message-text">
-      {split(text).map(({ at, words, url }) =>
+      {split(text).map(({ at, text: part, url }) =>
         url ? (
           <a key={at} href={url} target="_blank" rel="noopener noreferrer nofollow">
-            {words}
+            {part}
           </a>
         ) : (
-          <Fragment key={at}>{words}</Fragment>
+          <Fragment key={at}>{part}</Fragment>
         ),
       )}
     </span>
@@ -22,20 +22,21 @@ export function MessageText({ text }: { text: string }) {
 }
 
 interface Part {
+  /** Index in the text. */
   at: number;
-  words: string;
+  text: string;
   url: string | null;
 }
 
 function split(text: string): Part[] {
   const parts: Part[] = [];
   let end = 0;
-  for (const match of text.matchAll(LINK)) {
-    const words = match[0].replace(TRAILING, '');
-    if (!URL.canParse(words)) continue;
-    parts.push({ at: end, words: text.slice(end, match.index), url: null });
-    parts.push({ at: match.index, words, url: words });
-    end = match.index + words.length;
+  for (const match of text.matchAll(linkPattern)) {
+    const link = match[0].replace(trailingPunctuation, '');
+    if (!URL.canParse(link)) continue;
+    parts.push({ at: end, text: text.slice(end, match.index), url: null });
+    parts.push({ at: match.index, text: link, url: link });
+    end = match.index + link.length;
   }
-  return [...parts, { at: end, words: text.slice(end), url: null }].filter(({ words }) => words !== '');
+  return [...parts, { at: end, text: text.slice(end), url: null }].filter((part) => part.text !== '');
 }

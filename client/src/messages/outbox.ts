@@ -3,25 +3,26 @@ import type { LocalData } from '../accounts/local-data.ts';
 import { type MessagePartsFragment, SendDocument } from '../gql/graphql.ts';
 import { backoff, pause } from '../urql/backoff.ts';
 import { createClientId } from '../urql/client-id.ts';
-import { type Failure, failureOf, isPassing } from '../urql/errors.ts';
+import { type Failure, isTransient, toFailure } from '../urql/errors.ts';
 import type { Connection } from '../urql/socket.ts';
 import { createValue, type Readable } from '../urql/value.ts';
 
-/** A message on its way, or one that did not get there. */
-export interface Pending {
-  /** Stays the same over all tries, so that none can make a second message. */
+/** A message that is being sent or that failed. */
+export interface PendingMessage {
+  /** Idempotency key, the same for every attempt, so that a retry does not create a second message. */
   clientId: string;
   channelId: string;
   text: string;
   replyToId: string | null;
-  /** Files that were stored for it. */
+  /** Ids of the uploaded files. */
   attachmentIds: readonly string[];
-  /** When it was written, ISO 8601. */
+  /** Time of writing, ISO 8601. */
   writtenAt: string;
   state: 'sending' | 'failed';
   failure: Failure | null;
 }
 
+/** A message to send. */
 export interface NewMessage {
   channelId: string;
   text: string;
@@ -29,25 +30,27 @@ export interface NewMessage {
   attachmentIds: readonly string[];
 }
 
+/** Options of `createOutbox`. */
 export interface OutboxOptions {
   client: Client;
   connection: Readable<Connection>;
   localData: LocalData;
-  /** A message got its place. */
+  /** Called with each message that the server accepted. */
   onSent(message: MessagePartsFragment, channelId: string): void;
 }
 
-const PREFIX = 'outbox.';
-/** Tries while connected before the user is asked; without a connection it waits for as long as that takes. */
-const MAX_TRIES = 4;
+const keyPrefix = 'outbox.';
+/** Attempts while connected, before the message fails. Without a connection there is no limit. */
+const maxAttempts = 4;
 
 /**
- * Messages that were written and not yet acknowledged, kept over reloads. Each channel's go out one after another, in
- * the order in which they were written. What failed stays, with its text, until it is tried again or discarded.
+ * Creates the queue of messages that the server has not acknowledged yet. It is kept across reloads. Each channel's
+ * messages are sent one after another, in the order in which they were written. A failed message stays in the queue
+ * until the user retries or discards it.
  */
 export function createOutbox({ client, connection, localData, onSent }: OutboxOptions) {
-  const pending = createValue<readonly Pending[]>(restore(localData));
-  const busy = new Set<string>();
+  const pending = createValue<readonly PendingMessage[]>(restore(localData));
+  const sending = new Set<string>();
   const disposed = new AbortController();
   for (const { channelId } of pending.get()) void drain(channelId);
 
@@ -59,32 +62,32 @@ export function createOutbox({ client, connection, localData, onSent }: OutboxOp
       put({ ...message, clientId: createClientId(), writtenAt, state: 'sending', failure: null });
       void drain(message.channelId);
     },
-    /** Sends what failed once more, as the same message. */
-    tryAgain(clientId: string): void {
+    /** Sends a failed message again, with the same `clientId`. */
+    retry(clientId: string): void {
       const message = find(clientId);
       if (message === undefined) return;
       put({ ...message, state: 'sending', failure: null });
       void drain(message.channelId);
     },
-    /** Drops what failed. */
+    /** Removes a failed message. */
     discard: remove,
     dispose: () => disposed.abort(),
   };
 
   async function drain(channelId: string): Promise<void> {
-    if (busy.has(channelId)) return;
-    busy.add(channelId);
+    if (sending.has(channelId)) return;
+    sending.add(channelId);
     for (let next = first(channelId); next && !disposed.signal.aborted; next = first(channelId)) await deliver(next);
-    busy.delete(channelId);
+    sending.delete(channelId);
   }
 
-  function first(channelId: string): Pending | undefined {
+  function first(channelId: string): PendingMessage | undefined {
     return pending.get().find((message) => message.channelId === channelId && message.state === 'sending');
   }
 
-  async function deliver(message: Pending): Promise<void> {
-    for (let tries = 1; !disposed.signal.aborted; tries += 1) {
-      // One that an older version of this client kept has none.
+  async function deliver(message: PendingMessage): Promise<void> {
+    for (let attempt = 1; !disposed.signal.aborted; attempt += 1) {
+      // Messages stored by older versions of this client have no `attachmentIds`.
       const { channelId, text, replyToId, clientId, attachmentIds = [] } = message;
       const result = await client
         .mutation(SendDocument, { input: { channelId, text, replyToId, clientId, attachmentIds: [...attachmentIds] } })
@@ -95,53 +98,53 @@ export function createOutbox({ client, connection, localData, onSent }: OutboxOp
         remove(clientId);
         return;
       }
-      const failure = failureOf(result.error) ?? { code: 'OTHER', message: 'The server sent no answer.' };
+      const failure = toFailure(result.error) ?? { code: 'OTHER', message: 'The server sent no result.' };
       const isOffline = failure.code === 'NETWORK' && connection.get().state !== 'connected';
-      if (!isOffline && (!isPassing(failure) || tries >= MAX_TRIES)) {
+      if (!isOffline && (!isTransient(failure) || attempt >= maxAttempts)) {
         put({ ...message, state: 'failed', failure });
         return;
       }
-      await waitBeforeRetry(failure, tries);
+      await waitBeforeRetry(failure, attempt);
     }
   }
 
-  async function waitBeforeRetry({ retryAfterMs }: Failure, tries: number): Promise<void> {
-    const isOver = new AbortController();
-    const stop = () => isOver.abort();
-    const unwatch = connection.subscribe(() => connection.get().state === 'connected' && stop());
+  async function waitBeforeRetry({ retryAfterMs }: Failure, attempt: number): Promise<void> {
+    const stopped = new AbortController();
+    const stop = () => stopped.abort();
+    const stopWatching = connection.subscribe(() => connection.get().state === 'connected' && stop());
     disposed.signal.addEventListener('abort', stop);
-    await pause(retryAfterMs ?? backoff(tries), isOver.signal);
+    await pause(retryAfterMs ?? backoff(attempt), stopped.signal);
     disposed.signal.removeEventListener('abort', stop);
-    unwatch();
+    stopWatching();
   }
 
-  function find(clientId: string): Pending | undefined {
+  function find(clientId: string): PendingMessage | undefined {
     return pending.get().find((message) => message.clientId === clientId);
   }
 
-  function put(message: Pending): void {
+  function put(message: PendingMessage): void {
     const isKnown = find(message.clientId) !== undefined;
     const present = pending.get();
     pending.set(
       isKnown ? present.map((other) => (other.clientId === message.clientId ? message : other)) : [...present, message],
     );
-    localData.write(PREFIX + message.clientId, message);
+    localData.write(keyPrefix + message.clientId, message);
   }
 
   function remove(clientId: string): void {
     pending.set(pending.get().filter((message) => message.clientId !== clientId));
-    localData.write(PREFIX + clientId, undefined);
+    localData.write(keyPrefix + clientId, undefined);
   }
 }
 
-function restore(localData: LocalData): readonly Pending[] {
+function restore(localData: LocalData): readonly PendingMessage[] {
   return localData
-    .keys(PREFIX)
+    .keys(keyPrefix)
     .map((key) => localData.read(key))
     .filter(isPending)
     .toSorted((a, b) => a.writtenAt.localeCompare(b.writtenAt));
 }
 
-function isPending(value: unknown): value is Pending {
+function isPending(value: unknown): value is PendingMessage {
   return typeof value === 'object' && value !== null && 'clientId' in value && 'channelId' in value && 'text' in value;
 }

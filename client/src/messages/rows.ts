@@ -1,43 +1,44 @@
 import { dayOf } from '../ui/time.tsx';
-import type { Message } from './conversation.ts';
-import type { Pending } from './outbox.ts';
+import type { Message } from './message.ts';
+import type { PendingMessage } from './outbox.ts';
 
-/** A line of a conversation. `key` stays the same from sending to sent. */
+/** A row of the message list. A message keeps its `key` when it changes from pending to sent. */
 export type Row =
   | { kind: 'day'; key: string; at: string }
   | { kind: 'unread'; key: string }
   | { kind: 'event'; key: string; message: Message; event: 'JOINED' | 'LEFT' | 'REMOVED' }
   | { kind: 'message'; key: string; message: Message; isOwn: boolean; isFirst: boolean; isLast: boolean }
-  | { kind: 'pending'; key: string; pending: Pending; isFirst: boolean };
+  | { kind: 'pending'; key: string; pending: PendingMessage; isFirst: boolean };
 
+/** Input of `toRows`. */
 export interface RowsInput {
   messages: readonly Message[];
-  /** Of this channel, in the order in which they were written. */
-  pending: readonly Pending[];
+  /** Unsent messages of this channel, in the order in which they were written. */
+  pending: readonly PendingMessage[];
   viewerId: string;
-  /** The divider goes before the first message after `seenSeq`, up to `openedSeq`, that is not the viewer's own. */
+  /** The divider is placed above the first message of another author after `seenSeq` and up to `openedSeq`. */
   seenSeq: number;
   openedSeq: number;
 }
 
-/** Messages of one author within so long belong together. */
-const GROUP_MS = 5 * 60_000;
+/** Longest time between two messages of one author that are shown as a group. */
+const groupMs = 5 * 60_000;
 
-/** Lays a conversation out: separators of days, the divider of what is unread, and who begins a group. */
+/** Returns the rows of a conversation: day separators, the divider above unread messages, and grouped messages. */
 export function toRows({ messages, pending, viewerId, seenSeq, openedSeq }: RowsInput): Row[] {
   const firstUnseen = messages.find(({ seq, author }) => seq > seenSeq && seq <= openedSeq && author.id !== viewerId);
   const rows = messages.flatMap((message, index): Row[] => {
     const before = messages[index - 1];
     const isNewDay = before === undefined || dayOf(before.sentAt) !== dayOf(message.sentAt);
     const isUnread = message === firstUnseen;
-    const lines: Row[] = [];
-    if (isNewDay) lines.push({ kind: 'day', key: `day ${dayOf(message.sentAt)}`, at: message.sentAt });
-    if (isUnread) lines.push({ kind: 'unread', key: 'unread' });
-    return [...lines, toRow(message, before, messages[index + 1], viewerId, isNewDay || isUnread)];
+    const dividers: Row[] = [];
+    if (isNewDay) dividers.push({ kind: 'day', key: `day ${dayOf(message.sentAt)}`, at: message.sentAt });
+    if (isUnread) dividers.push({ kind: 'unread', key: 'unread' });
+    return [...dividers, toRow(message, before, messages[index + 1], viewerId, isNewDay || isUnread)];
   });
   const acknowledged = new Set(messages.map(({ clientId, author }) => (author.id === viewerId ? clientId : null)));
-  const waiting = pending.filter(({ clientId }) => !acknowledged.has(clientId));
-  return [...rows, ...waiting.map((message, index) => toPendingRow(message, index, messages.at(-1), viewerId))];
+  const unsent = pending.filter(({ clientId }) => !acknowledged.has(clientId));
+  return [...rows, ...unsent.map((message, index) => toPendingRow(message, index, messages.at(-1), viewerId))];
 }
 
 function toRow(
@@ -45,7 +46,7 @@ function toRow(
   before: Message | undefined,
   after: Message | undefined,
   viewerId: string,
-  isCut: boolean,
+  startsGroup: boolean,
 ): Row {
   const key = message.clientId !== null && message.author.id === viewerId ? message.clientId : message.id;
   if (message.kind !== 'TEXT') return { kind: 'event', key, message, event: message.kind };
@@ -54,17 +55,17 @@ function toRow(
     key,
     message,
     isOwn: message.author.id === viewerId,
-    isFirst: isCut || !isOneGroup(before, message),
-    isLast: !isOneGroup(message, after),
+    isFirst: startsGroup || !isSameGroup(before, message),
+    isLast: !isSameGroup(message, after),
   };
 }
 
-function toPendingRow(pending: Pending, index: number, last: Message | undefined, viewerId: string): Row {
+function toPendingRow(pending: PendingMessage, index: number, last: Message | undefined, viewerId: string): Row {
   const isFirst = index === 0 && !(last?.kind === 'TEXT' && last.author.id === viewerId);
   return { kind: 'pending', key: pending.clientId, pending, isFirst };
 }
 
-function isOneGroup(a: Message | undefined, b: Message | undefined): boolean {
+function isSameGroup(a: Message | undefined, b: Message | undefined): boolean {
   if (a === undefined || b === undefined || a.kind !== 'TEXT' || b.kind !== 'TEXT') return false;
-  return a.author.id === b.author.id && Date.parse(b.sentAt) - Date.parse(a.sentAt) < GROUP_MS;
+  return a.author.id === b.author.id && Date.parse(b.sentAt) - Date.parse(a.sentAt) < groupMs;
 }

@@ -1,33 +1,43 @@
 import { type RefObject, useEffect, useState } from 'react';
-import { useWorkspace } from '../parley-context.tsx';
+import { useViewer } from '../accounts/contexts.ts';
 import { texts } from '../ui/texts.ts';
 import type { useUploads } from '../uploads/use-uploads.ts';
-import type { Conversation, Message } from './conversation.ts';
+import { useMessaging } from './context.ts';
+import type { Conversation } from './conversation.ts';
 import type { Draft } from './drafts.ts';
+import type { Message } from './message.ts';
 
 interface Edit {
   message: Message;
   text: string;
 }
 
-const encoder = new TextEncoder();
-/** From this part of the limit on, it is said how much fits. */
-const NEARLY_FULL = 0.8;
+/** The message that the composer replies to or edits. */
+export interface ComposerContext {
+  kind: 'reply' | 'edit';
+  title: string;
+  text: string;
+}
 
-interface ComposerStateOptions {
+interface ComposerOptions {
   conversation: Conversation;
   messages: readonly Message[];
   input: RefObject<HTMLTextAreaElement | null>;
-  /** The longest text, in bytes of UTF-8. */
+  /** Longest text, in bytes of UTF-8. */
   maxBytes: number;
   uploads: ReturnType<typeof useUploads>;
-  /** A new message went on its way. */
+  /** Called after a new message was added to the outbox. */
   onSend: () => void;
 }
 
-/** What is being written in a channel: a new message, kept as its draft, or the edit of an old one, kept until it is saved. */
-export function useComposer({ conversation, messages, input, maxBytes, uploads, onSend }: ComposerStateOptions) {
-  const { drafts, outbox, viewerId } = useWorkspace();
+const encoder = new TextEncoder();
+/** The remaining bytes are shown above this fraction of the limit. */
+const nearlyFull = 0.8;
+
+/** State of a channel's composer: the draft of a new message or reply, or an edit of an earlier message. */
+export function useComposer({ conversation, messages, input, maxBytes, uploads, onSend }: ComposerOptions) {
+  const { viewerId } = useViewer();
+  const { drafts, outbox } = useMessaging();
   const { channelId } = conversation;
   const [draft, setDraft] = useState<Draft>(() => drafts.read(channelId));
   const [edit, setEdit] = useState<Edit | null>(null);
@@ -35,18 +45,49 @@ export function useComposer({ conversation, messages, input, maxBytes, uploads, 
   const [isSaving, setSaving] = useState(false);
   const text = edit?.text ?? draft.text;
   const replyTo = messages.find(({ id }) => id === draft.replyToId) ?? null;
-  const hasFiles = edit === null && uploads.files.length > 0;
-  const areReady = edit !== null || uploads.areReady;
+  const hasContent = text.trim() !== '' || (edit === null && uploads.uploads.length > 0);
+  const areFilesReady = edit !== null || uploads.areComplete;
   const bytesLeft = maxBytes - encoder.encode(text.trim()).length;
 
   useEffect(() => input.current?.focus(), [input]);
 
-  function writeDraft(next: Draft) {
+  return {
+    text,
+    canSend: hasContent && areFilesReady && bytesLeft >= 0 && !isSaving,
+    /** A problem with the text, or the remaining bytes. */
+    note: problem ?? sizeNote(bytesLeft, maxBytes),
+    context: toContext(edit, replyTo),
+    change: (next: string) => (edit ? setEdit({ ...edit, text: next }) : saveDraft({ ...draft, text: next })),
+    submit: () => (edit ? void saveEdit(edit) : send()),
+    cancel: () => (edit ? endEdit() : saveDraft({ ...draft, replyToId: null })),
+    reply(message: Message) {
+      endEdit();
+      saveDraft({ ...draft, replyToId: message.id });
+      input.current?.focus();
+    },
+    edit: (message: Message) => startEdit({ message, text: message.text }),
+    editLast() {
+      const own = messages.findLast(
+        ({ author, kind, deletedAt }) => author.id === viewerId && kind === 'TEXT' && deletedAt === null,
+      );
+      if (own) startEdit({ message: own, text: own.text });
+    },
+  };
+
+  function saveDraft(next: Draft) {
     setDraft(next);
     drafts.write(channelId, next);
   }
 
-  function begin(next: Edit) {
+  function send() {
+    const attachmentIds = uploads.uploads.flatMap(({ id }) => id ?? []);
+    outbox.send({ channelId, text: text.trim(), replyToId: draft.replyToId, attachmentIds });
+    uploads.clear();
+    saveDraft({ text: '', replyToId: null });
+    onSend();
+  }
+
+  function startEdit(next: Edit) {
     setEdit(next);
     setProblem(null);
     input.current?.focus();
@@ -57,59 +98,27 @@ export function useComposer({ conversation, messages, input, maxBytes, uploads, 
     setProblem(null);
   }
 
-  async function save({ message, text: edited }: Edit) {
+  async function saveEdit({ message, text: edited }: Edit) {
     setSaving(true);
     const failure = await conversation.edit(message.id, edited.trim());
     setSaving(false);
     if (failure === null) endEdit();
     else setProblem(failure.code === 'CONFLICT' ? texts.messages.editConflict : texts.failure(failure));
   }
-
-  return {
-    text,
-    canSend: (text.trim() !== '' || hasFiles) && areReady && bytesLeft >= 0 && !isSaving,
-    note: problem ?? sizeNote(bytesLeft, maxBytes),
-    context: toContext(edit, replyTo),
-    change: (next: string) => (edit ? setEdit({ ...edit, text: next }) : writeDraft({ ...draft, text: next })),
-    submit() {
-      if (edit) {
-        void save(edit);
-        return;
-      }
-      const attachmentIds = uploads.files.flatMap(({ id }) => id ?? []);
-      outbox.send({ channelId, text: text.trim(), replyToId: draft.replyToId, attachmentIds });
-      uploads.clear();
-      writeDraft({ text: '', replyToId: null });
-      onSend();
-    },
-    cancel: () => (edit ? endEdit() : writeDraft({ ...draft, replyToId: null })),
-    reply(message: Message) {
-      endEdit();
-      writeDraft({ ...draft, replyToId: message.id });
-      input.current?.focus();
-    },
-    edit: (message: Message) => begin({ message, text: message.text }),
-    editLast() {
-      const own = messages.findLast(
-        ({ author, kind, deletedAt }) => author.id === viewerId && kind === 'TEXT' && deletedAt === null,
-      );
-      if (own) begin({ message: own, text: own.text });
-    },
-  };
 }
 
-function toContext(edit: Edit | null, replyTo: Message | null) {
-  if (edit) return { kind: 'edit' as const, title: texts.messages.editing, text: edit.message.text };
+function toContext(edit: Edit | null, replyTo: Message | null): ComposerContext | null {
+  if (edit) return { kind: 'edit', title: texts.messages.editing, text: edit.message.text };
   return (
     replyTo && {
-      kind: 'reply' as const,
+      kind: 'reply',
       title: texts.messages.replyingTo(replyTo.author.name),
-      text: replyTo.text || texts.files.one,
+      text: replyTo.text || texts.files.attachment,
     }
   );
 }
 
 function sizeNote(bytesLeft: number, maxBytes: number): string | null {
   if (bytesLeft < 0) return texts.messages.tooLong(-bytesLeft);
-  return bytesLeft < maxBytes * (1 - NEARLY_FULL) ? texts.messages.bytesLeft(bytesLeft) : null;
+  return bytesLeft < maxBytes * (1 - nearlyFull) ? texts.messages.bytesLeft(bytesLeft) : null;
 }

@@ -1,16 +1,19 @@
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Row } from './rows.ts';
 
-/** Closer to the end than this, in pixels, counts as at the end. */
-const END_SLACK = 48;
-/** Closer to the beginning than this, older messages are asked for. */
-const BEGINNING_SLACK = 400;
+/** Distance from the end, in pixels, that still counts as at the end. */
+const endTolerance = 48;
+/** Distance from the beginning, in pixels, at which older messages are loaded. */
+const loadOlderDistance = 400;
 
+/** The first visible row. */
 interface Anchor {
   key: string;
+  /** Distance from the top of the list, in pixels. */
   top: number;
 }
 
+/** The scroll state of the message list, and the handlers to attach to it. */
 export interface Scroll {
   log: RefObject<HTMLDivElement | null>;
   isAtEnd: boolean;
@@ -20,53 +23,53 @@ export interface Scroll {
 
 interface ScrollOptions {
   rows: readonly Row[];
-  /** The first page is there. */
+  /** True if the first page is loaded. */
   isReady: boolean;
-  /** The beginning of what is loaded came near. */
-  onBeginning: () => void;
+  /** Called while the first loaded message is nearly in view. */
+  onNearBeginning: () => void;
 }
 
 /**
- * Keeps the reader's place: opens at the divider of what is unread, else at the end; stays at the end while new
- * messages come; and otherwise holds still what is in view, whatever is put in above or below.
+ * Manages the scroll position of the message list. It opens at the divider above unread messages, or at the end. At the
+ * end it follows new messages; elsewhere the visible messages stay in place when others are added above or below.
  */
-export function useScroll({ rows, isReady, onBeginning }: ScrollOptions): Scroll {
+export function useScroll({ rows, isReady, onNearBeginning }: ScrollOptions): Scroll {
   const log = useRef<HTMLDivElement>(null);
   const anchor = useRef<Anchor | null>(null);
-  const sticksToEnd = useRef(true);
+  const followsEnd = useRef(true);
   const hasOpened = useRef(false);
   const [isAtEnd, setAtEnd] = useState(true);
 
-  const note = useCallback(() => {
+  const remember = useCallback(() => {
     const box = log.current;
     if (box === null) return;
-    sticksToEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < END_SLACK;
+    followsEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < endTolerance;
     anchor.current = firstInView(box);
-    setAtEnd(sticksToEnd.current);
+    setAtEnd(followsEnd.current);
   }, []);
 
   const toEnd = useCallback((behavior: ScrollBehavior = 'auto') => {
-    sticksToEnd.current = true;
+    followsEnd.current = true;
     log.current?.scrollTo({ top: log.current.scrollHeight, behavior });
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what was rendered is what changes the layout
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the layout depends on the rows
   useLayoutEffect(() => {
     const box = log.current;
     if (box === null || !isReady) return;
     if (!hasOpened.current) open(box);
-    else if (sticksToEnd.current) toEnd();
-    else if (anchor.current !== null) hold(box, anchor.current);
-    note();
-  }, [rows, isReady, note, toEnd]);
+    else if (followsEnd.current) toEnd();
+    else if (anchor.current !== null) restore(box, anchor.current);
+    remember();
+  }, [rows, isReady, remember, toEnd]);
 
   useEffect(() => {
     const box = log.current;
     if (box === null) return;
     const observer = new ResizeObserver(() => {
-      if (sticksToEnd.current) toEnd();
+      if (followsEnd.current) toEnd();
     });
-    // What it holds may grow by itself: a picture whose message was there before.
+    // The content may grow without a new row, for example when a picture loads.
     for (const part of [box, ...box.children]) observer.observe(part);
     return () => observer.disconnect();
   }, [toEnd]);
@@ -79,8 +82,8 @@ export function useScroll({ rows, isReady, onBeginning }: ScrollOptions): Scroll
   }
 
   function onScroll(): void {
-    note();
-    if ((log.current?.scrollTop ?? 0) < BEGINNING_SLACK) onBeginning();
+    remember();
+    if ((log.current?.scrollTop ?? 0) < loadOlderDistance) onNearBeginning();
   }
 
   return { log, isAtEnd, onScroll, toEnd };
@@ -89,13 +92,13 @@ export function useScroll({ rows, isReady, onBeginning }: ScrollOptions): Scroll
 function firstInView(box: HTMLElement): Anchor | null {
   const { top } = box.getBoundingClientRect();
   for (const row of box.querySelectorAll<HTMLElement>('[data-key]')) {
-    const place = row.getBoundingClientRect();
-    if (place.bottom > top) return { key: row.dataset['key'] ?? '', top: place.top - top };
+    const rect = row.getBoundingClientRect();
+    if (rect.bottom > top) return { key: row.dataset['key'] ?? '', top: rect.top - top };
   }
   return null;
 }
 
-function hold(box: HTMLElement, anchor: Anchor): void {
+function restore(box: HTMLElement, anchor: Anchor): void {
   const row = box.querySelector(`[data-key="${CSS.escape(anchor.key)}"]`);
   if (row === null) return;
   box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - anchor.top;

@@ -2,16 +2,22 @@ import type { Client } from '@urql/core';
 import type { ChannelList } from '../channels/channel-list.ts';
 import { MarkSeenDocument } from '../gql/graphql.ts';
 
-/** Marks of one channel go out at most so often. */
-const DELAY_MS = 400;
+/** How long marks of one channel are collected before the newest is sent. */
+const sendDelayMs = 400;
 
-/** Tells the server how far the viewer has read. A mark that is lost is made good by the next. */
+/** The sender of seen marks. */
+export type SeenMarks = ReturnType<typeof createSeenMarks>;
+
+/**
+ * Creates the sender of seen marks, which tell the server how far the viewer has read. A lost mark is not retried: the
+ * next one includes it.
+ */
 export function createSeenMarks({ client, channels }: { client: Client; channels: ChannelList }) {
   const marked = new Map<string, number>();
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   return {
-    /** Everything up to `seq` was in view. */
+    /** Marks all messages up to `seq` as seen. */
     mark(channelId: string, seq: number): void {
       const known = Math.max(marked.get(channelId) ?? 0, channels.find(channelId)?.viewerMembership?.seenSeq ?? 0);
       if (seq <= known) return;
@@ -19,7 +25,7 @@ export function createSeenMarks({ client, channels }: { client: Client; channels
       if (!timers.has(channelId))
         timers.set(
           channelId,
-          setTimeout(() => void tell(channelId), DELAY_MS),
+          setTimeout(() => void send(channelId), sendDelayMs),
         );
     },
     dispose(): void {
@@ -27,7 +33,7 @@ export function createSeenMarks({ client, channels }: { client: Client; channels
     },
   };
 
-  async function tell(channelId: string): Promise<void> {
+  async function send(channelId: string): Promise<void> {
     timers.delete(channelId);
     const seq = marked.get(channelId) ?? 0;
     const result = await client.mutation(MarkSeenDocument, { channelId, seq }).toPromise();

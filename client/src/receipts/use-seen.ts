@@ -1,22 +1,21 @@
 import { useEffect } from 'react';
-import type { Message } from '../messages/conversation.ts';
-import { useWorkspace } from '../parley-context.tsx';
+import { useSeenMarks } from './context.ts';
 
 interface SeenOptions {
   channelId: string;
-  entries: readonly Message[];
-  isReady: boolean;
-  isAtEnd: boolean;
+  /** The newest `seq` of the conversation; 0 if it is empty. */
+  lastSeq: number;
+  /** True while the end of the loaded conversation is in view. */
+  isEndInView: boolean;
 }
 
-/** Marks a conversation as seen while its end is in view of somebody who looks. */
-export function useSeen({ channelId, entries, isReady, isAtEnd }: SeenOptions): void {
-  const { seenMarks } = useWorkspace();
-  const lastSeq = entries.at(-1)?.seq ?? 0;
+/** Marks a conversation as seen while its end is in view and the page is visible and focused. */
+export function useSeen({ channelId, lastSeq, isEndInView }: SeenOptions): void {
+  const seenMarks = useSeenMarks();
 
   useEffect(() => {
     const mark = () => {
-      if (isReady && isAtEnd && lastSeq > 0 && document.visibilityState === 'visible' && document.hasFocus())
+      if (isEndInView && lastSeq > 0 && document.visibilityState === 'visible' && document.hasFocus())
         seenMarks.mark(channelId, lastSeq);
     };
     mark();
@@ -26,5 +25,5 @@ export function useSeen({ channelId, entries, isReady, isAtEnd }: SeenOptions): 
       document.removeEventListener('visibilitychange', mark);
       window.removeEventListener('focus', mark);
     };
-  }, [seenMarks, channelId, lastSeq, isReady, isAtEnd]);
+  }, [seenMarks, channelId, lastSeq, isEndInView]);
 }

@@ -7,14 +7,14 @@ interface AvatarProps {
   isOnline?: boolean;
 }
 
-/** A user's picture, or the first letter of the name when it does not load. The name is beside it: it says nothing. */
+/** A user's picture, or the first letter of the name if it does not load. Hidden from screen readers: the name is next to it. */
 export function Avatar({ user, size = 'medium', isOnline = false }: AvatarProps) {
-  const [broken, setBroken] = useState<string | null>(null);
-  const isShown = user.avatarUrl !== undefined && broken !== user.avatarUrl;
+  const [brokenUrl, setBrokenUrl] = useState<string | null>(null);
+  const isShown = user.avatarUrl !== undefined && brokenUrl !== user.avatarUrl;
   return (
     <span className={`avatar avatar-${size}`} data-online={isOnline || undefined} aria-hidden="true">
       {isShown ? (
-        <img src={user.avatarUrl} alt="" draggable="false" onError={() => setBroken(user.avatarUrl ?? null)} />
+        <img src={user.avatarUrl} alt="" draggable="false" onError={() => setBrokenUrl(user.avatarUrl ?? null)} />
       ) : (
         <span>{Array.from(user.name.trim())[0]?.toUpperCase()}</span>
       )}
@@ -22,7 +22,7 @@ export function Avatar({ user, size = 'medium', isOnline = false }: AvatarProps)
   );
 }
 
-/** Stands for a room where a user's picture would be. */
+/** The picture of a room. */
 export function RoomAvatar({ size = 'medium' }: { size?: 'small' | 'medium' | 'large' }) {
   return (
     <span className={`avatar avatar-room avatar-${size}`} aria-hidden="true">

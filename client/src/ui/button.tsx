@@ -1,21 +1,22 @@
 import type { ButtonHTMLAttributes, ReactNode, Ref } from 'react';
 import { Icon, type IconName } from './icon.tsx';
 
+/** Props of `Button`. */
 export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'className' | 'type'> {
-  /** `primary`: what can be done next, once a screen. */
-  look?: 'primary' | 'plain' | 'quiet' | 'link';
+  /** `primary`: the main action; use it once per screen. */
+  variant?: 'primary' | 'plain' | 'quiet' | 'link';
   icon?: IconName;
   isWide?: boolean;
-  /** Something is under way: it cannot be pressed again, and keeps its width. */
+  /** The action is running: the button cannot be pressed again and keeps its width. */
   isBusy?: boolean;
   type?: 'button' | 'submit';
   children: ReactNode;
   ref?: Ref<HTMLButtonElement>;
 }
 
-/** A button with words. */
+/** A button with a text. */
 export function Button({
-  look = 'plain',
+  variant = 'plain',
   icon,
   isWide,
   isBusy = false,
@@ -27,7 +28,7 @@ export function Button({
     <button
       {...rest}
       type={type}
-      className={`button button-${look}${isWide ? ' button-wide' : ''}`}
+      className={`button button-${variant}${isWide ? ' button-wide' : ''}`}
       aria-disabled={isBusy || undefined}
       onClick={isBusy ? (event) => event.preventDefault() : rest.onClick}
     >
@@ -39,17 +40,17 @@ export function Button({
 
 interface IconButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'className' | 'type'> {
   icon: IconName;
-  /** What it does, for those who do not see the drawing and on hover. */
+  /** Describes the action, for screen readers and on hover. */
   label: string;
-  look?: 'quiet' | 'primary';
+  variant?: 'quiet' | 'primary';
   type?: 'button' | 'submit';
   ref?: Ref<HTMLButtonElement>;
 }
 
-/** A button with a drawing alone. */
-export function IconButton({ icon, label, look = 'quiet', type = 'button', ...rest }: IconButtonProps) {
+/** A button that shows only an icon. */
+export function IconButton({ icon, label, variant = 'quiet', type = 'button', ...rest }: IconButtonProps) {
   return (
-    <button {...rest} type={type} className={`icon-button icon-button-${look}`} aria-label={label} title={label}>
+    <button {...rest} type={type} className={`icon-button icon-button-${variant}`} aria-label={label} title={label}>
       <Icon name={icon} />
     </button>
   );

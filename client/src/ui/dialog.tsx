@@ -5,16 +5,16 @@ import { texts } from './texts.ts';
 interface ConfirmProps {
   title: string;
   note: string;
-  /** The words on the button that goes ahead. */
+  /** Text of the button that confirms. */
   action: string;
-  /** On the other one. */
+  /** Text of the button that cancels. */
   dismiss?: string;
   onConfirm: () => void;
   onClose: () => void;
   children?: ReactNode;
 }
 
-/** Asks before something that cannot be undone. Escape and the backdrop dismiss it; focus goes back where it was. */
+/** A dialog that asks before an action that cannot be undone. Escape and the backdrop close it; the focus returns. */
 export function Confirm({ title, note, action, dismiss = texts.cancel, onConfirm, onClose, children }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -41,7 +41,7 @@ export function Confirm({ title, note, action, dismiss = texts.cancel, onConfirm
         {children}
         <div className="dialog-actions">
           <Button onClick={() => dialog.current?.close()}>{dismiss}</Button>
-          <Button look="primary" onClick={onConfirm}>
+          <Button variant="primary" onClick={onConfirm}>
             {action}
           </Button>
         </div>

@@ -2,17 +2,17 @@ import { type InputHTMLAttributes, type ReactNode, type Ref, useId } from 'react
 
 interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'className' | 'id'> {
   label: string;
-  /** Beside the label: "optional". */
+  /** Shown next to the label, for example "optional". */
   note?: string;
   hint?: string;
-  /** What is wrong with it; replaces the hint. */
+  /** Why the input is invalid; replaces the hint. */
   problem?: string | null;
-  /** A button inside the field, at its end. */
+  /** A button at the end of the field. */
   action?: ReactNode;
   ref?: Ref<HTMLInputElement>;
 }
 
-/** A labelled input. The line below it is always there, so that a problem moves nothing. */
+/** An input with a label. The line below it is always present, so that a problem does not shift the layout. */
 export function Field({ label, note, hint, problem, action, ...input }: FieldProps) {
   const id = useId();
   return (

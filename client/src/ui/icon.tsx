@@ -22,9 +22,10 @@ const paths = {
   write: 'M5 6h14v10h-8l-4 3.5V16H5z',
 } as const;
 
+/** Name of an icon. */
 export type IconName = keyof typeof paths;
 
-/** A drawing beside words, or inside a button that has a label; screen readers pass over it. */
+/** An icon. Hidden from screen readers: put a text or a label next to it. */
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">

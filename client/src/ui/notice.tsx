@@ -4,7 +4,7 @@ import { Button } from './button.tsx';
 import { Icon } from './icon.tsx';
 import { texts } from './texts.ts';
 
-/** Says what is not there and what to do first. */
+/** Shown instead of an empty list: says that it is empty and suggests a first action. */
 export function EmptyState({ title, hint, children }: { title: string; hint?: string; children?: ReactNode }) {
   return (
     <div className="empty">
@@ -16,36 +16,36 @@ export function EmptyState({ title, hint, children }: { title: string; hint?: st
 }
 
 interface FailureNoteProps {
-  /** What could not be done. */
-  what?: string;
+  /** Names the action that failed. */
+  title?: string;
   failure?: Failure;
-  /** Instead of the usual words for the failure. */
-  words?: string;
+  /** Replaces the usual text for the failure. */
+  text?: string;
   retry?: () => void;
 }
 
-/** Says what went wrong where it did, with a way to try again. */
-export function FailureNote({ what, failure, words, retry }: FailureNoteProps) {
+/** Shows an error next to its cause, with a button to retry. */
+export function FailureNote({ title, failure, text, retry }: FailureNoteProps) {
   return (
     <div className="failure" role="alert">
       <Icon name="alert" />
       <p>
-        {what && <strong>{what} </strong>}
-        {words ?? (failure && texts.failure(failure))}
+        {title && <strong>{title} </strong>}
+        {text ?? (failure && texts.failure(failure))}
       </p>
       {retry && <Button onClick={retry}>{texts.tryAgain}</Button>}
     </div>
   );
 }
 
-/** Grey lines in place of what is being loaded, once that takes long enough to be noticed. */
-export function Skeleton({ lines, look = 'row' }: { lines: number; look?: 'row' | 'message' }) {
+/** Grey lines in place of content that is loading. They appear only after a short delay. */
+export function Skeleton({ lines, variant = 'row' }: { lines: number; variant?: 'row' | 'message' }) {
   return (
     <div className="skeleton" role="status">
       <span className="hidden">{texts.loading}</span>
       {Array.from({ length: lines }, (_, line) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: they are all alike
-        <span key={line} className={`skeleton-${look}`} data-line={line % 4} />
+        // biome-ignore lint/suspicious/noArrayIndexKey: the lines have no identity
+        <span key={line} className={`skeleton-${variant}`} data-line={line % 4} />
       ))}
     </div>
   );

@@ -4,19 +4,18 @@ import { href, type Route } from './route.ts';
 import { texts } from './texts.ts';
 
 interface PaneProps {
-  /** The heading: words, or what stands for them. */
   title: ReactNode;
   subtitle?: ReactNode;
-  /** Before the title. */
+  /** Shown before the title. */
   picture?: ReactNode;
-  /** At the end of the header, always in the same place. */
+  /** Buttons at the end of the header. */
   actions?: ReactNode;
-  /** Where one gets back to on a phone. */
+  /** Target of the back button, which phones show. */
   back?: Route;
   children: ReactNode;
 }
 
-/** The main part of the screen: a header, and what is below it. */
+/** The main part of a screen: a header and the content below it. */
 export function Pane({ title, subtitle, picture, actions, back = { screen: 'home' }, children }: PaneProps) {
   return (
     <section className="pane">

@@ -1,28 +1,28 @@
 import { useMemo, useSyncExternalStore } from 'react';
 
 /**
- * Where the viewer is. Routes live behind the `#`, so that any server can serve the page. `find` begins to look for a
- * stranger and becomes `stranger`.
+ * The screen that is shown. Routes are in the URL's hash, so that any server can serve the page. `find` starts a search
+ * for a stranger and redirects to `stranger`.
  */
 export type Route =
   | { screen: 'home' | 'find' | 'stranger' | 'rooms' | 'new-room' | 'account' | 'sign-in' | 'register' }
   | { screen: 'channel'; channelId: string };
 
-const plain = ['find', 'stranger', 'rooms', 'new-room', 'account', 'sign-in', 'register'] as const;
+const plainScreens = ['find', 'stranger', 'rooms', 'new-room', 'account', 'sign-in', 'register'] as const;
 
-/** The address of a route. */
+/** Returns the URL of a route. */
 export function href(route: Route): string {
   if (route.screen === 'home') return '#/';
   return route.screen === 'channel' ? `#/channel/${encodeURIComponent(route.channelId)}` : `#/${route.screen}`;
 }
 
-/** Goes to a route, as a click on its link would; `replace` leaves no step back to the present one. */
+/** Navigates to a route. With `replace`, the present route is removed from the browser's history. */
 export function navigate(route: Route, { replace = false } = {}): void {
   if (replace) window.location.replace(href(route));
   else window.location.hash = href(route);
 }
 
-/** The present route. */
+/** Returns the present route. */
 export function useRoute(): Route {
   const hash = useSyncExternalStore(watchHash, () => window.location.hash);
   return useMemo(() => parse(hash), [hash]);
@@ -31,7 +31,7 @@ export function useRoute(): Route {
 function parse(hash: string): Route {
   const [screen = '', id] = hash.replace(/^#\/?/, '').split('/');
   if (screen === 'channel' && id) return { screen, channelId: decodeId(id) };
-  const known = plain.find((name) => name === screen);
+  const known = plainScreens.find((name) => name === screen);
   return { screen: known ?? 'home' };
 }
 

@@ -1,17 +1,16 @@
 import type { AttachmentPartsFragment } from '../gql/graphql.ts';
 import { Icon } from '../ui/icon.tsx';
 import { texts } from '../ui/texts.ts';
-import { useFreshFiles } from './use-fresh-files.ts';
+import { useAttachmentUrls } from './use-attachment-urls.ts';
 
 interface AttachmentsProps {
   messageId: string;
-  /** As the message came with them. */
-  given: readonly AttachmentPartsFragment[];
+  attachments: readonly AttachmentPartsFragment[];
 }
 
-/** The files of a message: pictures are shown, the others offered. */
-export function Attachments({ messageId, given }: AttachmentsProps) {
-  const files = useFreshFiles(messageId, given);
+/** The files of a message: pictures are shown, other files are links. */
+export function Attachments({ messageId, attachments }: AttachmentsProps) {
+  const files = useAttachmentUrls(messageId, attachments);
   if (files.length === 0) return null;
   return (
     <ul className="attachments">
@@ -22,7 +21,7 @@ export function Attachments({ messageId, given }: AttachmentsProps) {
   );
 }
 
-/** Its place is kept while it loads, so that nothing moves. */
+/** A thumbnail that links to the picture. Width and height reserve its space, so that loading it does not shift the layout. */
 function Picture({ file }: { file: AttachmentPartsFragment }) {
   return (
     <a className="picture" href={file.url} target="_blank" rel="noopener noreferrer">

@@ -1,7 +1,7 @@
 import type { DragEvent } from 'react';
 
-/** For an element onto which files may be dropped. */
-export function fileDrop(add: (files: readonly File[]) => void) {
+/** Returns the event handlers for an element that accepts dropped files. */
+export function fileDropHandlers(add: (files: readonly File[]) => void) {
   return {
     onDragOver(event: DragEvent) {
       if (event.dataTransfer.types.includes('Files')) event.preventDefault();
@@ -9,7 +9,7 @@ export function fileDrop(add: (files: readonly File[]) => void) {
     onDrop(event: DragEvent) {
       const dropped = [...event.dataTransfer.files];
       if (dropped.length === 0) return;
-      // The browser would leave the page for the file.
+      // By default the browser navigates to the file.
       event.preventDefault();
       add(dropped);
     },

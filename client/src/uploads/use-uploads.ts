@@ -1,86 +1,88 @@
 import { useEffect, useRef, useState } from 'react';
+import { useClient } from 'urql';
 import { UploadFileDocument } from '../gql/graphql.ts';
-import { useWorkspace } from '../parley-context.tsx';
 import { texts } from '../ui/texts.ts';
 import { createClientId } from '../urql/client-id.ts';
-import { failureOf } from '../urql/errors.ts';
+import { toFailure } from '../urql/errors.ts';
 
-/** A file that is to go with the next message. */
-export interface NewFile {
+/** A file that will be sent with the next message. */
+export interface Upload {
   key: string;
   name: string;
-  /** Once it is stored. */
+  /** Id of the uploaded file; null until the upload is complete. */
   id: string | null;
-  /** Why it is not. */
+  /** Why the upload failed, as a text for the user; null otherwise. */
   problem: string | null;
 }
 
-/** What the server takes. */
-export interface FileLimits {
+/** The server's limits. */
+export interface UploadLimits {
+  /** Largest size of a file, in bytes. */
   bytes: number;
+  /** Maximum number of files per message. */
   files: number;
 }
 
-/** Files that go with the next message of a channel: each is stored as soon as it is chosen. */
-export function useUploads(channelId: string, limits: FileLimits) {
-  const { client } = useWorkspace();
-  const [files, setFiles] = useState<readonly NewFile[]>([]);
+/** Manages the files of a channel's next message. Each is uploaded as soon as it is added. */
+export function useUploads(channelId: string, limits: UploadLimits) {
+  const client = useClient();
+  const [uploads, setUploads] = useState<readonly Upload[]>([]);
   const [leftOut, setLeftOut] = useState(0);
   const running = useRef(new Map<string, AbortController>());
 
   useEffect(() => {
     const { current } = running;
     return () => {
-      for (const upload of current.values()) upload.abort();
+      for (const controller of current.values()) controller.abort();
     };
   }, []);
 
-  function settle(key: string, end: Partial<NewFile>): void {
-    setFiles((present) => present.map((file) => (file.key === key ? { ...file, ...end } : file)));
+  function update(key: string, change: Partial<Upload>): void {
+    setUploads((present) => present.map((upload) => (upload.key === key ? { ...upload, ...change } : upload)));
   }
 
-  async function store(key: string, file: File): Promise<void> {
+  async function start(key: string, file: File): Promise<void> {
     const controller = new AbortController();
     running.current.set(key, controller);
-    const context = { fetch: stoppable(controller.signal) };
+    const context = { fetch: abortableFetch(controller.signal) };
     const { data, error } = await client.mutation(UploadFileDocument, { file, channelId }, context).toPromise();
     running.current.delete(key);
-    if (data?.upload) return settle(key, { id: data.upload.id });
-    settle(key, { problem: texts.files.failure(failureOf(error) ?? { code: 'OTHER' }) });
+    if (data?.upload) return update(key, { id: data.upload.id });
+    update(key, { problem: texts.files.failure(toFailure(error) ?? { code: 'OTHER' }) });
   }
 
   function remove(key: string): void {
     running.current.get(key)?.abort();
-    setFiles((present) => present.filter((file) => file.key !== key));
+    setUploads((present) => present.filter((upload) => upload.key !== key));
     setLeftOut(0);
   }
 
   return {
-    files,
-    /** How many of those that were chosen last are too many. */
+    uploads,
+    /** Number of files of the last `add` that were left out because there were too many. */
     leftOut,
-    /** All of them are stored. */
-    areReady: files.every(({ id }) => id !== null),
-    add(chosen: readonly File[]): void {
-      const room = chosen.slice(0, Math.max(0, limits.files - files.length));
-      setLeftOut(chosen.length - room.length);
-      const added = room.map((file) => {
+    /** True if every upload is complete. */
+    areComplete: uploads.every(({ id }) => id !== null),
+    add(files: readonly File[]): void {
+      const accepted = files.slice(0, Math.max(0, limits.files - uploads.length));
+      setLeftOut(files.length - accepted.length);
+      const added = accepted.map((file) => {
         const problem = file.size > limits.bytes ? texts.files.tooLarge(limits.bytes) : null;
-        return { file, entry: { key: createClientId(), name: file.name, id: null, problem } };
+        return { file, upload: { key: createClientId(), name: file.name, id: null, problem } };
       });
-      setFiles((present) => [...present, ...added.map(({ entry }) => entry)]);
-      for (const { file, entry } of added) if (entry.problem === null) void store(entry.key, file);
+      setUploads((present) => [...present, ...added.map(({ upload }) => upload)]);
+      for (const { file, upload } of added) if (upload.problem === null) void start(upload.key, file);
     },
-    /** Without one, whose upload ends where it is. */
+    /** Removes a file and aborts its upload. */
     remove,
     clear() {
-      setFiles([]);
+      setUploads([]);
       setLeftOut(0);
     },
   };
 }
 
-/** urql never ends a mutation by itself. */
-function stoppable(signal: AbortSignal): typeof fetch {
+/** Returns a `fetch` that `signal` aborts: urql does not abort mutations. */
+function abortableFetch(signal: AbortSignal): typeof fetch {
   return (input, init) => fetch(input, { ...init, signal });
 }

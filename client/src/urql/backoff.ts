@@ -1,18 +1,18 @@
-const FIRST_MS = 1_000;
-const LONGEST_MS = 15_000;
+const initialDelayMs = 1_000;
+const maxDelayMs = 15_000;
 
 /**
- * How long to wait before a retry: doubling from one second to fifteen, and a random part of that, at least a
- * quarter, so that the clients of a server that restarts do not all come back at once.
- * @param attempt retries made so far, from 0
+ * Returns how long to wait before a retry: exponential backoff from 1 s to 15 s, times a random factor between 0.25 and
+ * 1, so that the clients of a restarted server do not all reconnect at once.
+ * @param attempt number of retries so far, from 0
  * @returns milliseconds
  */
 export function backoff(attempt: number): number {
-  const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt, 10));
-  return longest * (0.25 + 0.75 * Math.random());
+  const delay = Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(attempt, 10));
+  return delay * (0.25 + 0.75 * Math.random());
 }
 
-/** Resolves after `ms` milliseconds, or sooner when `signal` aborts. Never rejects. */
+/** Resolves after `ms` milliseconds, or as soon as `signal` aborts. Never rejects. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -1,11 +1,11 @@
 import { createValue, type Readable } from './value.ts';
 
-/** What a cache must know of a `Message`; select at least these fields. */
+/** The fields of a `Message` that the cache needs; your selection must include them. */
 export interface Entry {
   id: string;
-  /** Its place in the channel. */
+  /** Number of the entry in its channel. Never changes. */
   seq: number;
-  /** Of its latest change: of two states of an entry the higher one is newer. */
+  /** Position of the entry's latest change: of two states of one entry, the higher position is newer. */
   position: number;
 }
 
@@ -18,45 +18,44 @@ interface Page<E extends Entry> {
 }
 
 interface Timeline<E extends Entry> {
-  /** In order of `seq`, each once, in the newest state that was seen, without holes. */
+  /** Ordered by `seq`, each entry once and in its newest known state, without gaps. */
   readonly entries: readonly E[];
-  /** Ask for `before` this cursor to get what is older; null when there is nothing older. */
-  readonly olderThan: string | null;
+  /** Pass this cursor as `before` to load older entries; null if there are none. */
+  readonly olderCursor: string | null;
 }
 
-/** The part of a channel's history that this client holds: one stretch without holes, up to the newest entry. */
+/** The loaded part of a channel's history: one range without gaps that ends at the newest entry. */
 export interface EntryCache<E extends Entry> extends Readable<Timeline<E>> {
-  /** Drops everything and begins anew with the newest page. */
+  /** Replaces all entries with the newest page. */
   reset(newest: Page<E>): void;
-  /** Adds the page before `olderThan`. */
+  /** Adds the page before `olderCursor`. */
   addOlder(page: Page<E>): void;
-  /** Takes what the subscription, `send` or an edit gave, whichever comes first, as often as they come. */
+  /** Adds or updates an entry from the subscription, `send` or an edit. Order and repetition do not matter. */
   merge(entry: E): void;
 }
 
-/** A cache of one channel's entries, empty at first. */
+/** Creates the cache of one channel's entries, which is empty at first. */
 export function createEntryCache<E extends Entry>(): EntryCache<E> {
-  const timeline = createValue<Timeline<E>>({ entries: [], olderThan: null });
+  const timeline = createValue<Timeline<E>>({ entries: [], olderCursor: null });
 
   return {
     get: timeline.get,
     subscribe: timeline.subscribe,
-    reset: (page) => timeline.set({ entries: insert([], page.nodes), olderThan: cursorOf(page) }),
+    reset: (page) => timeline.set({ entries: upsert([], page.nodes), olderCursor: cursorOf(page) }),
     addOlder: (page) =>
-      timeline.set({ entries: insert(timeline.get().entries, page.nodes), olderThan: cursorOf(page) }),
+      timeline.set({ entries: upsert(timeline.get().entries, page.nodes), olderCursor: cursorOf(page) }),
     merge(entry) {
-      const { entries, olderThan } = timeline.get();
-      const isBelowTheStretch = olderThan !== null && entry.seq < (entries[0]?.seq ?? 0);
-      // What was edited further up comes with its page, in its newest state; here it would stand beside a hole.
-      if (isBelowTheStretch) return;
+      const { entries, olderCursor } = timeline.get();
+      // An entry before the loaded range would leave a gap. Its page brings it later, in its newest state.
+      if (olderCursor !== null && entry.seq < (entries[0]?.seq ?? 0)) return;
       const known = entries.find(({ id }) => id === entry.id);
       if (known === undefined || known.position < entry.position)
-        timeline.set({ entries: insert(entries, [entry]), olderThan });
+        timeline.set({ entries: upsert(entries, [entry]), olderCursor });
     },
   };
 }
 
-function insert<E extends Entry>(present: readonly E[], added: readonly E[]): readonly E[] {
+function upsert<E extends Entry>(present: readonly E[], added: readonly E[]): readonly E[] {
   const byId = new Map(present.map((entry) => [entry.id, entry]));
   for (const entry of added) {
     const known = byId.get(entry.id);

@@ -1,6 +1,6 @@
 /**
- * An idempotency key for `SendInput.clientId` and the like: a random UUID. `crypto.randomUUID` exists only on secure
- * origins, and a chat tried out over a local network has none.
+ * Returns an idempotency key for `SendInput.clientId` and similar inputs: a random UUID (version 4).
+ * `crypto.randomUUID` exists only on secure origins; the fallback covers plain HTTP on a local network.
  */
 export function createClientId(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();

@@ -1,45 +1,52 @@
 import { type Client, cacheExchange, createClient, fetchExchange } from '@urql/core';
-import { authExchange } from './auth.ts';
-import { liveExchange } from './live.ts';
-import { retryExchange } from './retry.ts';
-import type { SessionStore } from './session.ts';
+import { createAuthExchange } from './auth-exchange.ts';
+import { createRetryExchange } from './retry-exchange.ts';
+import type { TokenSource } from './session.ts';
 import { createSocket, type Socket } from './socket.ts';
+import { createSubscriptionExchange } from './subscription-exchange.ts';
 
+/** Options of `createParley`. */
 export interface ParleyOptions {
-  /** Of the API, absolute, `http:` or `https:`; the socket is at the same place. */
+  /** Absolute URL of the API, `http:` or `https:`. The WebSocket uses the same URL with `ws:` or `wss:`. */
   url: string;
-  session: Pick<SessionStore<unknown>, 'token' | 'renew'>;
-  /** The constructor to use where there is no global `WebSocket`. */
+  session: TokenSource;
+  /** The `WebSocket` constructor, for environments without a global one. */
   webSocketImpl?: unknown;
 }
 
-/** An urql client of a Parley server, and the socket beneath its subscriptions. */
+/** An urql client of a Parley server, and the state of the socket that carries its subscriptions. */
 export interface Parley extends Pick<Socket, 'connection' | 'wake'> {
   client: Client;
   dispose(): void;
 }
 
-/** The server gives a send ten seconds; past this the answer is not coming. */
-const REQUEST_TIMEOUT_MS = 20_000;
+/** The server gives up on a send after ten seconds; a response that takes longer than this will not come. */
+const requestTimeoutMs = 20_000;
 
 /**
- * Makes the client of one user: make a new one when another signs in, so that nothing of the first is left in its
- * caches. An operation passes the exchanges from top to bottom and its result the other way.
+ * Creates the client of one user. Create a new one when another user signs in, so that no data of the first is left in
+ * its cache. See README.md for the order of the exchanges.
  */
 export function createParley({ url, session, webSocketImpl }: ParleyOptions): Parley {
   const socket = createSocket({ url: url.replace(/^http/, 'ws'), session, webSocketImpl });
   const client = createClient({
     url,
     preferGetMethod: false,
-    fetch: fetchInTime,
-    exchanges: [cacheExchange, retryExchange(), authExchange(session), fetchExchange, liveExchange(socket)],
+    fetch: fetchWithTimeout,
+    exchanges: [
+      cacheExchange,
+      createSubscriptionExchange(socket),
+      createRetryExchange(),
+      createAuthExchange(session),
+      fetchExchange,
+    ],
   });
   return { client, connection: socket.connection, wake: socket.wake, dispose: socket.dispose };
 }
 
-/** A file takes as long as it takes. */
-const fetchInTime: typeof fetch = (input, init) => {
+/** `fetch` with a time limit, except for uploads: a large file may take long. */
+const fetchWithTimeout: typeof fetch = (input, init) => {
   if (init?.body instanceof FormData) return fetch(input, init);
-  const deadline = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-  return fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, deadline]) : deadline });
+  const timeout = AbortSignal.timeout(requestTimeoutMs);
+  return fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, timeout]) : timeout });
 };

@@ -1,6 +1,6 @@
 import type { CombinedError } from '@urql/core';
 
-/** The server's `ErrorCode`s that a client acts upon, and two of the client's own making. */
+/** The server's `ErrorCode`s that clients handle, and two codes that only this client uses. */
 export type FailureCode =
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
@@ -11,23 +11,23 @@ export type FailureCode =
   | 'RATE_LIMITED'
   | 'RESYNC_REQUIRED'
   | 'UNAVAILABLE'
-  /** No answer came: the request, or the answer, was lost on the way. */
+  /** No response: the request or the response was lost. */
   | 'NETWORK'
-  /** Any other: the server's fault or this client's. */
+  /** Any other error, on the server or in this client. */
   | 'OTHER';
 
-/** What went wrong, in a form that one can `switch` on. */
+/** An error in a form that code can `switch` on. */
 export interface Failure {
   code: FailureCode;
-  /** The server's own words; developers read them, users get texts chosen by `code`. */
+  /** The server's message, for developers. Texts for users are chosen by `code`. */
   message: string;
-  /** Of RATE_LIMITED: when the same call may be made again, in milliseconds from now. */
+  /** Only with RATE_LIMITED: milliseconds until the same call may be made again. */
   retryAfterMs?: number;
-  /** Of BAD_USER_INPUT: what is wrong with which input, `path` being dotted from the variables (`input.name`). */
+  /** Only with BAD_USER_INPUT: a problem for each invalid input; `path` starts at the variables (`input.name`). */
   fields?: readonly { path: string; message: string }[];
 }
 
-const known: ReadonlySet<string> = new Set<FailureCode>([
+const knownCodes: ReadonlySet<string> = new Set<FailureCode>([
   'UNAUTHENTICATED',
   'FORBIDDEN',
   'NOT_FOUND',
@@ -39,8 +39,8 @@ const known: ReadonlySet<string> = new Set<FailureCode>([
   'UNAVAILABLE',
 ]);
 
-/** The first failure of a result, or null when there is none. */
-export function failureOf(error: CombinedError | undefined): Failure | null {
+/** Returns the first error of a result as a failure, or null if there is no error. */
+export function toFailure(error: CombinedError | undefined): Failure | null {
   if (error === undefined) return null;
   const [first] = error.graphQLErrors;
   if (first === undefined) return { code: 'NETWORK', message: error.message };
@@ -53,13 +53,13 @@ export function failureOf(error: CombinedError | undefined): Failure | null {
   };
 }
 
-/** Whether the same operation may succeed by itself when it is run again a little later. */
-export function isPassing({ code }: Failure): boolean {
+/** Returns true if the same operation may succeed when it is retried later without changes. */
+export function isTransient({ code }: Failure): boolean {
   return code === 'UNAVAILABLE' || code === 'NETWORK' || code === 'RATE_LIMITED';
 }
 
 function isFailureCode(code: unknown): code is FailureCode {
-  return typeof code === 'string' && known.has(code);
+  return typeof code === 'string' && knownCodes.has(code);
 }
 
 function isFieldProblem(value: unknown): value is { path: string; message: string } {

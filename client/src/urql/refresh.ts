@@ -1,8 +1,8 @@
 import type { Session } from './session.ts';
 
 /**
- * The `refresh` of a session store: asks the server over HTTP, past the urql client, whose operations may be waiting
- * for this very token.
+ * Creates the `refresh` function of a session store. It calls `fetch` directly: operations of the urql client may be
+ * waiting for the token that it renews.
  * @param url of the API
  * @param userFields the selection of `Session.user`
  */
@@ -15,22 +15,22 @@ export function createRefresh<User>(url: string, userFields: string) {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json, application/json' },
       body: JSON.stringify({ query, variables: { refreshToken } }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     });
-    const answer = (await response.json()) as Answer<User>;
-    if (answer.data?.refresh) return answer.data.refresh;
-    const code = answer.errors?.[0]?.extensions?.code;
-    if (code !== undefined && endings.has(code)) return null;
+    const body = (await response.json()) as RefreshResponse<User>;
+    if (body.data?.refresh) return body.data.refresh;
+    const code = body.errors?.[0]?.extensions?.code;
+    if (code !== undefined && permanentCodes.has(code)) return null;
     throw new Error(`The session could not be renewed (${code ?? response.status}). Try again later.`);
   };
 }
 
-const TIMEOUT_MS = 15_000;
+const timeoutMs = 15_000;
 
-/** What the server says of a refresh token that will never be good again. */
-const endings: ReadonlySet<string> = new Set(['UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND', 'BAD_USER_INPUT']);
+/** Error codes after which a refresh token can never be used again. */
+const permanentCodes: ReadonlySet<string> = new Set(['UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND', 'BAD_USER_INPUT']);
 
-interface Answer<User> {
+interface RefreshResponse<User> {
   data?: { refresh?: Session<User> | null } | null;
   errors?: readonly { extensions?: { code?: string } }[];
 }

@@ -1,29 +1,30 @@
 import type { Client, OperationResult, TypedDocumentNode } from '@urql/core';
 import { backoff, pause } from './backoff.ts';
 import type { Entry } from './cache.ts';
-import { type Failure, failureOf } from './errors.ts';
+import { type Failure, toFailure } from './errors.ts';
 
+/** Options of `followMessages`. */
 export interface ResumeOptions<E extends Entry> {
   client: Pick<Client, 'subscription'>;
   channelId: string;
   /** `subscription ($channelId: ID!, $after: Int) { messages(channelId: $channelId, after: $after) { … } }` */
   document: TypedDocumentNode<{ messages: E }, { channelId: string; after?: number | null }>;
-  /** Continue from here: the highest position that is held already. Without it, `load` comes first. */
+  /** Highest position received before, to resume from there. Without it, `load` is called first. */
   position?: number;
   /**
-   * Drops what is held of the channel, loads its newest page and resolves with the page's `position`. Called at the
-   * start without `position`, and whenever the server says RESYNC_REQUIRED. Rejects with a `LoadError`.
+   * Replaces the loaded entries with the newest page and resolves with the page's `position`. Called at the start if
+   * there is no `position`, and after each RESYNC_REQUIRED. Rejects with a `LoadError`.
    */
   load(): Promise<number>;
-  /** Takes each entry, in order of `position`. An entry may come that is held already: keep the higher position. */
+  /** Called for each entry in order of `position`. An entry may be known already: keep the higher position. */
   onEntry(entry: E): void;
-  /** Nothing more will come, and following again would not help: no member any more, or no such channel. */
+  /** Called if the subscription ended for good: the channel does not exist, or the viewer is no longer a member. */
   onEnd(failure: Failure): void;
-  /** A page could not be loaded for now; it is tried again. */
-  onTrouble?(failure: Failure): void;
+  /** Called if a page could not be loaded. The load is retried. */
+  onLoadFailure?(failure: Failure): void;
 }
 
-/** Why a page could not be loaded. */
+/** Thrown by `load` if a page could not be loaded. */
 export class LoadError extends Error {
   override readonly name = 'LoadError';
   readonly failure: Failure;
@@ -35,15 +36,15 @@ export class LoadError extends Error {
 }
 
 /**
- * Follows a channel's messages without a gap, over any loss of connection, until `stop` is called.
+ * Follows a channel's messages without gaps, across lost connections, until `stop` is called.
  *
- * It starts at the `position` of a page, never at nothing, so that what is sent between the page's reading and the
- * subscription comes too. From then on it keeps the highest position it has seen, and the subscription's `after` is a
- * getter of that: graphql-ws turns the variables into text at each reconnect, so each reconnect resumes from where the
- * last connection ended. Run one follower a channel: urql takes two subscriptions with equal variables for one.
+ * The subscription starts after the `position` of a loaded page, so that it includes messages sent between the two
+ * requests. The follower then keeps the highest position received. The variable `after` is a getter that returns it:
+ * graphql-ws serializes the variables at each reconnect, so each reconnect resumes where the last connection ended.
+ * Run one follower per channel: urql treats two subscriptions with equal variables as one.
  */
 export function followMessages<E extends Entry>(options: ResumeOptions<E>) {
-  const { client, channelId, document, load, onEntry, onEnd, onTrouble } = options;
+  const { client, channelId, document, load, onEntry, onEnd, onLoadFailure } = options;
   const stopped = new AbortController();
   let position = options.position;
   let unsubscribe = () => {};
@@ -51,7 +52,7 @@ export function followMessages<E extends Entry>(options: ResumeOptions<E>) {
 
   void start();
   return {
-    /** The highest position received so far; undefined before the first page. */
+    /** Returns the highest position received so far; undefined before the first page. */
     position: () => position,
     stop() {
       stopped.abort();
@@ -89,12 +90,12 @@ export function followMessages<E extends Entry>(options: ResumeOptions<E>) {
     unsubscribe = subscription.unsubscribe;
   }
 
-  /** Errors end the operation for us even where they left it open: what came with them is asked for again. */
+  /** Ends the subscription after any error, even one that left it open: resuming fetches the event again. */
   function finish(result: OperationResult): void {
-    // Not at once: urql has yet to give the subscription to us when its first result is an error.
+    // Deferred: if the first result is an error, `client.subscribe` has not returned `unsubscribe` yet.
     queueMicrotask(() => {
       unsubscribe();
-      recover(failureOf(result.error));
+      recover(toFailure(result.error));
     });
   }
 
@@ -109,15 +110,15 @@ export function followMessages<E extends Entry>(options: ResumeOptions<E>) {
         return;
       case 'RESYNC_REQUIRED':
         position = undefined;
-        void again(attempt === 0 ? 0 : backoff(attempt));
+        void restart(attempt === 0 ? 0 : backoff(attempt));
         return;
       default:
-        if (position === undefined && failure) onTrouble?.(failure);
-        void again(failure?.retryAfterMs ?? backoff(attempt));
+        if (position === undefined && failure) onLoadFailure?.(failure);
+        void restart(failure?.retryAfterMs ?? backoff(attempt));
     }
   }
 
-  async function again(delayMs: number): Promise<void> {
+  async function restart(delayMs: number): Promise<void> {
     attempt += 1;
     await pause(delayMs, stopped.signal);
     if (!stopped.signal.aborted) await start();

@@ -1,6 +1,6 @@
 import { createValue, type Readable } from './value.ts';
 
-/** What signing in gives: the answer of `guest`, `register`, `login` and `refresh`. */
+/** The result of `guest`, `register`, `login` and `refresh`. */
 export interface Session<User> {
   token: string;
   refreshToken: string;
@@ -9,60 +9,66 @@ export interface Session<User> {
   user: User;
 }
 
-/** The session of this browser, shared by its tabs. */
-export interface SessionStore<User> extends Readable<Session<User> | null> {
+/** The part of a session store that the exchanges and the socket need. */
+export interface TokenSource {
   /**
-   * A token that should be accepted: the present one, renewed first when it is about to expire. Null when signed
-   * out. When renewing fails for want of a connection, the present one.
+   * Resolves with a token that the server should accept, renewed first if it is about to expire. Null if signed out.
+   * If the renewal fails because there is no connection, it resolves with the present token.
    */
   token(): Promise<string | null>;
   /**
-   * A token other than `refused`, which the server no longer takes. Null when the session has ended, which signs
-   * this browser out. Rejects when the server cannot be asked.
+   * Resolves with a token other than `refused`, which the server no longer accepts. Null if the session has ended; the
+   * store is then signed out. Rejects if the server cannot be reached.
    */
   renew(refused: string): Promise<string | null>;
+}
+
+/** The session of this browser, shared by its tabs. */
+export interface SessionStore<User> extends Readable<Session<User> | null>, TokenSource {
   /** Signs in, or replaces the session. */
   set(session: Session<User>): void;
-  /** Signs out on this side; telling the server is `logout`'s. */
+  /** Signs out locally. The `logout` mutation ends the session on the server. */
   clear(): void;
   /** Stops timers and listeners. */
   dispose(): void;
 }
 
+/** Options of `createSessionStore`. */
 export interface SessionOptions<User> {
-  /** Where the session outlives a reload; `localStorage`. */
+  /** Keeps the session across reloads, usually `localStorage`. */
   storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
-  /** The key in `storage`, and the name of the lock that tabs share. */
+  /** Key in `storage`, and name of the Web Lock that the tabs share. */
   key: string;
-  /** Exchanges a refresh token. Null when the server refuses it for good; rejects when it cannot be asked. */
+  /** Exchanges a refresh token. Null if the server refuses it permanently; rejects if the server cannot be reached. */
   refresh(refreshToken: string): Promise<Session<User> | null>;
 }
 
-/** A token is renewed this long before it expires, so that an open socket never sees its end. */
-const EARLY_MS = 60_000;
-/** A new token counts as fresh for this long whatever its `expiresAt`, so that a clock that is wrong cannot cause a storm. */
-const FRESH_MS = 30_000;
-/** The longest delay that `setTimeout` takes. */
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+/** How long before it expires a token is renewed, so that an open socket never outlives it. */
+const renewBeforeMs = 60_000;
+/** Shortest time between renewals, so that a client with a wrong clock does not renew in a loop. */
+const minRenewalIntervalMs = 30_000;
+/** The longest delay that `setTimeout` supports. */
+const maxTimeoutMs = 2 ** 31 - 1;
 
 interface Stored<User> extends Session<User> {
   receivedAt: number;
 }
 
 /**
- * Keeps a session in `storage`, renews its token before it expires, and follows the other tabs. Refresh tokens rotate
- * and each is good for one use, so renewals are made one at a time: in this tab by a shared promise, across tabs by a
- * Web Lock, under which the storage is read again, because another tab may have renewed already.
+ * Creates a store that keeps the session in `storage`, renews its token before it expires, and follows changes made by
+ * other tabs. Refresh tokens rotate and can be used once, so only one renewal runs at a time: a shared promise ensures
+ * that within this tab, a Web Lock across tabs. The lock's holder reads the storage again, because another tab may have
+ * renewed the session already.
  */
 export function createSessionStore<User>({ storage, key, refresh }: SessionOptions<User>): SessionStore<User> {
   const present = createValue<Stored<User> | null>(read());
   let renewing: Promise<string | null> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const followOtherTabs = (event: StorageEvent) => {
+  const onStorage = (event: StorageEvent) => {
     if (event.key === key || event.key === null) apply(read());
   };
-  globalThis.addEventListener?.('storage', followOtherTabs);
+  globalThis.addEventListener?.('storage', onStorage);
   schedule();
 
   return {
@@ -74,7 +80,7 @@ export function createSessionStore<User>({ storage, key, refresh }: SessionOptio
     clear,
     dispose() {
       clearTimeout(timer);
-      globalThis.removeEventListener?.('storage', followOtherTabs);
+      globalThis.removeEventListener?.('storage', onStorage);
     },
   };
 
@@ -85,7 +91,7 @@ export function createSessionStore<User>({ storage, key, refresh }: SessionOptio
   }
 
   function renew(refused: string): Promise<string | null> {
-    renewing ??= exclusively(key, () => exchange(refused)).finally(() => {
+    renewing ??= withLock(key, () => exchange(refused)).finally(() => {
       renewing = undefined;
     });
     return renewing;
@@ -123,8 +129,8 @@ export function createSessionStore<User>({ storage, key, refresh }: SessionOptio
     clearTimeout(timer);
     const session = present.get();
     if (session === null) return;
-    const delay = Math.max(FRESH_MS, renewalTime(session) - Date.now());
-    timer = setTimeout(() => void token().finally(schedule), Math.min(delay, LONGEST_TIMEOUT_MS));
+    const delay = Math.max(minRenewalIntervalMs, renewalTime(session) - Date.now());
+    timer = setTimeout(() => void token().finally(schedule), Math.min(delay, maxTimeoutMs));
   }
 
   function read(): Stored<User> | null {
@@ -137,10 +143,10 @@ export function createSessionStore<User>({ storage, key, refresh }: SessionOptio
 }
 
 function renewalTime({ expiresAt, receivedAt }: Stored<unknown>): number {
-  return Math.max(Date.parse(expiresAt) - EARLY_MS, receivedAt + FRESH_MS);
+  return Math.max(Date.parse(expiresAt) - renewBeforeMs, receivedAt + minRenewalIntervalMs);
 }
 
-/** Web Locks exist on secure origins only; elsewhere tabs rely on the grace that the server gives to a retry. */
-function exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
+/** Web Locks exist only on secure origins. Elsewhere tabs rely on the server, which accepts a repeated refresh for 10 s. */
+function withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
   return typeof navigator !== 'undefined' && navigator.locks ? navigator.locks.request(name, work) : work();
 }

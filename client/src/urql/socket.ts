@@ -1,14 +1,15 @@
 import { createClient, type ExecutionResult, MessageType, stringifyMessage } from 'graphql-ws';
 import { backoff, pause } from './backoff.ts';
-import type { SessionStore } from './session.ts';
+import type { TokenSource } from './session.ts';
 import { createValue, type Readable } from './value.ts';
 
-/** How the socket is. `idle`: nothing is subscribed to, so none is open. */
+/** State of the socket. `idle`: there are no subscriptions, so no socket is open. */
 export type Connection =
   | { readonly state: 'idle' | 'connecting' | 'connected' }
-  /** `since`: when the connection was lost, in milliseconds of `Date.now()`. */
+  /** `since`: when the connection was lost, in milliseconds since the epoch. */
   | { readonly state: 'reconnecting'; readonly since: number };
 
+/** A subscription as graphql-ws sends it. */
 export interface Payload {
   query: string;
   operationName?: string;
@@ -17,55 +18,57 @@ export interface Payload {
 
 interface Sink {
   next(event: ExecutionResult): void;
-  /** The server ended it with these `GraphQLError`s. A lost connection is no error: the socket comes back by itself. */
+  /** The server ended the subscription with `GraphQLError`s. Lost connections are not errors: the socket reconnects. */
   error(reason: unknown): void;
   complete(): void;
 }
 
-/** One graphql-transport-ws connection for all subscriptions, that comes back by itself for as long as it is wanted. */
+/** One graphql-transport-ws connection for all subscriptions. It reconnects while there are subscriptions. */
 export interface Socket {
-  /** Subscribes now and again after every reconnect, reading `payload` anew each time. Returns what ends it. */
+  /** Subscribes now and after every reconnect, and reads `payload` again each time. Returns a function that unsubscribes. */
   subscribe(payload: Payload, sink: Sink): () => void;
   connection: Readable<Connection>;
-  /** Tries at once instead of waiting out a retry; connected, makes sure that the connection is alive. */
+  /** Retries immediately instead of waiting. If connected, sends a ping to check that the connection is alive. */
   wake(): void;
   dispose(): void;
 }
 
+/** Options of `createSocket`. */
 export interface SocketOptions {
-  /** `ws:` or `wss:`. */
+  /** URL of the API, `ws:` or `wss:`. */
   url: string;
-  session: Pick<SessionStore<unknown>, 'token' | 'renew'>;
-  /** The constructor to use where there is no global `WebSocket`. */
+  session: TokenSource;
+  /** The `WebSocket` constructor, for environments without a global one. */
   webSocketImpl?: unknown;
 }
 
-/** A connection that was silent for so long is asked for a sign of life. */
-const KEEP_ALIVE_MS = 12_000;
-/** Without one for so long it is given up: a network that was pulled sends no close. */
-const PONG_TIMEOUT_MS = 5_000;
-const ACK_TIMEOUT_MS = 10_000;
-/** The socket is kept for so long after its last subscription, for whoever moves from one screen to the next. */
-const LINGER_MS = 5_000;
-/** Between tries after a close code that graphql-ws calls fatal. */
-const FATAL_RETRY_MS = 30_000;
-const TOKEN_REFUSED = 4403;
-const NORMAL_CLOSURE = 1000;
+/** How long a connection may be silent before the client sends a ping. */
+const keepAliveMs = 12_000;
+/** How long to wait for the pong before closing the connection: an unplugged network sends no close frame. */
+const pongTimeoutMs = 5_000;
+const ackTimeoutMs = 10_000;
+/** How long the socket stays open without subscriptions, so that changing screens does not reconnect. */
+const lazyCloseMs = 5_000;
+/** Average wait before a retry after a close code that graphql-ws treats as fatal. */
+const fatalRetryMs = 30_000;
+/** Close code: the server refused the token. */
+const tokenRefused = 4403;
+const normalClosure = 1000;
 
 /**
- * Close codes and what is done about them:
+ * Creates the socket. It handles close codes in three ways:
  *
- * - 4403 (token refused, expired or revoked): the token is renewed, then the socket connects again.
- * - 1012, 1013 (restart, overload), 1006, 4408, 4499 and other ends of a connection: it connects again after a wait
- *   with jitter that grows to fifteen seconds (`backoff.ts`), sooner when the browser comes online or into view.
- * - 1008, 1009, 1011, 4400, 4401, 4406, 4409, 4429, 4500: graphql-ws gives up and fails every subscription. Some of
- *   these are faults of this client, others come from a proxy in between that is being restarted, and a chat that
- *   stays silent until someone reloads it helps nobody: they are subscribed to again, but only every half minute.
+ * - 4403 (token refused, expired or revoked): it renews the token, then reconnects.
+ * - 1012, 1013 (restart, overload), 1006, 4408, 4499 and other lost connections: it reconnects with exponential backoff
+ *   up to 15 s (`backoff.ts`), or immediately when the browser comes online or the page becomes visible.
+ * - 1008, 1009, 1011, 4400, 4401, 4406, 4409, 4429, 4500: graphql-ws treats these as fatal and fails every
+ *   subscription. Some are bugs of this client, but a proxy that restarts causes others, and a chat should not stay
+ *   silent until the user reloads the page. So it subscribes again, about every 30 s.
  */
 export function createSocket({ url, session, webSocketImpl }: SocketOptions): Socket {
   const connection = createValue<Connection>({ state: 'idle' });
   const disposed = new AbortController();
-  let waiting = new AbortController();
+  let retryDelay = new AbortController();
   let open: WebSocket | undefined;
   let pongTimer: ReturnType<typeof setTimeout> | undefined;
   let sentToken: string | null = null;
@@ -74,12 +77,12 @@ export function createSocket({ url, session, webSocketImpl }: SocketOptions): So
   const client = createClient({
     url,
     webSocketImpl,
-    connectionParams: identify,
-    connectionAckWaitTimeout: ACK_TIMEOUT_MS,
-    keepAlive: KEEP_ALIVE_MS,
-    lazyCloseTimeout: LINGER_MS,
+    connectionParams: createConnectionParams,
+    connectionAckWaitTimeout: ackTimeoutMs,
+    keepAlive: keepAliveMs,
+    lazyCloseTimeout: lazyCloseMs,
     retryAttempts: Number.POSITIVE_INFINITY,
-    // Browsers report a failed connection as an `error` event without a code, which the default does not retry.
+    // A failed connection is an `error` event without a close code in browsers; by default it is not retried.
     shouldRetry: () => true,
     retryWait: waitForRetry,
     on: {
@@ -103,49 +106,49 @@ export function createSocket({ url, session, webSocketImpl }: SocketOptions): So
       stopListening();
       clearTimeout(pongTimer);
       disposed.abort();
-      waiting.abort();
+      retryDelay.abort();
       void client.dispose();
     },
   };
 
-  async function identify(): Promise<Record<string, unknown>> {
+  async function createConnectionParams(): Promise<Record<string, unknown>> {
     sentToken = await session.token();
     return sentToken === null ? {} : { authorization: `Bearer ${sentToken}` };
   }
 
-  /** graphql-ws hangs for good when this rejects. */
+  /** Must not reject: graphql-ws would never connect again. */
   async function waitForRetry(attempt: number): Promise<void> {
-    waiting = new AbortController();
+    retryDelay = new AbortController();
     if (isTokenRefused && sentToken !== null) await session.renew(sentToken).catch(() => undefined);
     isTokenRefused = false;
-    await pause(backoff(attempt), waiting.signal);
+    await pause(backoff(attempt), retryDelay.signal);
   }
 
   function expectPong(): void {
     clearTimeout(pongTimer);
-    pongTimer = setTimeout(() => client.terminate(), PONG_TIMEOUT_MS);
+    pongTimer = setTimeout(() => client.terminate(), pongTimeoutMs);
   }
 
   function onClosed(code: unknown): void {
     clearTimeout(pongTimer);
     open = undefined;
-    if (code === TOKEN_REFUSED) isTokenRefused = true;
-    if (code === NORMAL_CLOSURE) connection.set({ state: 'idle' });
+    if (code === tokenRefused) isTokenRefused = true;
+    if (code === normalClosure) connection.set({ state: 'idle' });
     else if (connection.get().state !== 'reconnecting') connection.set({ state: 'reconnecting', since: Date.now() });
   }
 
   function wake(): void {
-    waiting.abort();
+    retryDelay.abort();
     if (connection.get().state !== 'connected' || open === undefined || open.readyState !== open.OPEN) return;
     open.send(stringifyMessage({ type: MessageType.Ping }));
     expectPong();
   }
 
   function subscribe(payload: Payload, sink: Sink): () => void {
-    let isOver = false;
+    let isUnsubscribed = false;
     let stop = start();
     return () => {
-      isOver = true;
+      isUnsubscribed = true;
       stop();
     };
 
@@ -153,19 +156,19 @@ export function createSocket({ url, session, webSocketImpl }: SocketOptions): So
       return client.subscribe(payload, {
         next: (event) => sink.next(event as ExecutionResult),
         error: (reason) => (Array.isArray(reason) ? sink.error(reason) : void restart()),
-        complete: () => isOver || disposed.signal.aborted || sink.complete(),
+        complete: () => isUnsubscribed || disposed.signal.aborted || sink.complete(),
       });
     }
 
     async function restart(): Promise<void> {
-      waiting = waiting.signal.aborted ? new AbortController() : waiting;
-      await pause(FATAL_RETRY_MS * (0.5 + Math.random()), waiting.signal);
-      if (!isOver && !disposed.signal.aborted) stop = start();
+      if (retryDelay.signal.aborted) retryDelay = new AbortController();
+      await pause(fatalRetryMs * (0.5 + Math.random()), retryDelay.signal);
+      if (!isUnsubscribed && !disposed.signal.aborted) stop = start();
     }
   }
 }
 
-/** Coming online or into view is when waiting any longer would be felt; going offline is when a dead socket is likely. */
+/** Calls `wake` when the browser goes online or offline, and when the page becomes visible. Returns a function that stops. */
 function listenToBrowser(wake: () => void): () => void {
   if (typeof window === 'undefined') return () => undefined;
   const onVisible = () => document.visibilityState === 'visible' && wake();

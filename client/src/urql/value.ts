@@ -1,17 +1,17 @@
-/** A value that can be read at any time and watched: the shape of React's `useSyncExternalStore`, without React. */
+/** A value that can be read and watched: the shape that React's `useSyncExternalStore` expects, without React. */
 export interface Readable<T> {
   get(): T;
   /** Calls `listener` after every change, until the returned function is called. */
   subscribe(listener: () => void): () => void;
 }
 
-/** A `Readable` with its setter, kept by whoever owns the value. */
+/** A `Readable` with a setter, for the owner of the value. */
 export interface Writable<T> extends Readable<T> {
-  /** Does nothing when `next` is the present value (`Object.is`). */
+  /** Sets the value. Does nothing if `next` is the present value (`Object.is`). */
   set(next: T): void;
 }
 
-/** A value to watch, starting as `initial`. */
+/** Creates a value that can be watched. */
 export function createValue<T>(initial: T): Writable<T> {
   let value = initial;
   const listeners = new Set<() => void>();

@@ -116,7 +116,8 @@ export async function openPairs({ gateway, backstage }: Parley, count: number): 
       for (let wait = 0; wait < 1_000 && !pairs.every(isWhole); wait++) await setTimeout(10);
       for (const { acknowledged, delivered } of pairs) {
         const wanted = [...acknowledged].sort((a, b) => a - b);
-        if (String(wanted) !== String(delivered)) throw new Error('the deliveries differ from the acknowledged messages');
+        if (String(wanted) !== String(delivered))
+          throw new Error('the deliveries differ from the acknowledged messages');
       }
     },
     clear() {

@@ -1,0 +1,89 @@
+import type { EventOf } from '../events.ts';
+import type { Query } from '../infra/database/database.ts';
+import { type Statement, statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { enums, tables } from '../infra/database/tables.ts';
+import { int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { addHead, type Changeset, type ChannelHead } from './changeset.ts';
+
+/** Inserts the channel of an event, without its members. */
+export async function insertChannel(query: Query, event: EventOf<'ChannelOpened'>): Promise<void> {
+  const { channelId, kind, visibility, name, members, at } = event;
+  await query(insert, { channelId, kind, visibility, name, at, memberCount: members.length });
+}
+
+/** Changes the name and the visibility of a channel; null leaves them. */
+export async function updateChannel(
+  query: Query,
+  { channelId, name, visibility }: EventOf<'ChannelUpdated'>,
+  changeset: Changeset,
+): Promise<void> {
+  await runUpdate(query, update, { channelId, name, visibility }, changeset);
+}
+
+/** Closes a channel; one that is closed keeps its time. */
+export async function closeChannel(
+  query: Query,
+  { channelId, at }: { channelId: string; at: string },
+  changeset: Changeset,
+): Promise<void> {
+  await runUpdate(query, updateClosed, { channelId, at }, changeset);
+}
+
+/** Closes a channel that has no members left, and raises the version of any other. */
+export async function closeIfEmpty(
+  query: Query,
+  { channelId, at }: { channelId: string; at: string },
+  changeset: Changeset,
+): Promise<void> {
+  await runUpdate(query, updateClosedIfEmpty, { channelId, at }, changeset);
+}
+
+async function runUpdate<Parameters>(
+  query: Query,
+  changed: Statement<ChannelHead, Parameters>,
+  parameters: Parameters,
+  changeset: Changeset,
+): Promise<void> {
+  const [head] = await query(changed, parameters);
+  if (head) addHead(changeset, head);
+}
+
+const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'version']);
+
+const insert = statement({
+  sql: `
+    INSERT INTO channel (id, kind, visibility, name, created_at, last_activity_at, member_count)
+    VALUES ($channelId, $kind, $visibility, $name, $at, $at, $memberCount)`,
+  parameters: {
+    channelId: uuid,
+    kind: enums.channelKind,
+    visibility: enums.visibility,
+    name: nullable(text),
+    at: timestamptz,
+    memberCount: int4,
+  },
+});
+
+const update = statement({
+  sql: sqlForUpdate('name = coalesce($name, name), visibility = coalesce($visibility, visibility)'),
+  parameters: { channelId: uuid, name: nullable(text), visibility: nullable(enums.visibility) },
+  row: head.row,
+});
+
+const updateClosed = statement({
+  sql: sqlForUpdate('closed_at = coalesce(closed_at, $at)'),
+  parameters: { channelId: uuid, at: timestamptz },
+  row: head.row,
+});
+
+const updateClosedIfEmpty = statement({
+  sql: sqlForUpdate('closed_at = CASE WHEN member_count = 0 THEN coalesce(closed_at, $at) ELSE closed_at END'),
+  parameters: { channelId: uuid, at: timestamptz },
+  row: head.row,
+});
+
+/** A change of a channel's own columns takes no position. */
+function sqlForUpdate(assignments: string): string {
+  return `UPDATE channel SET ${assignments}, version = version + 1 WHERE id = $channelId RETURNING ${head.list}`;
+}

@@ -1,0 +1,97 @@
+import { v5 as uuidV5 } from 'uuid';
+import type { ChannelEvent, Entry, EntryKind } from '../events.ts';
+import type { Query } from '../infra/database/database.ts';
+import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
+import { statement } from '../infra/database/statement.ts';
+import { enums, tables } from '../infra/database/tables.ts';
+import { int4, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { addEntry, addHead, type Changeset } from './changeset.ts';
+
+/**
+ * Inserts the entry of a user who joined or left, at the next place of the channel.
+ * @param memberChange number added to the channel's member count
+ */
+export async function insertMembershipEntry(
+  query: Query,
+  event: ChannelEvent,
+  { kind, userId, memberChange }: { kind: EntryKind; userId: string; memberChange: number },
+  changeset: Changeset,
+): Promise<Entry> {
+  const { channelId, at, eventId } = event;
+  const id = uuidV5(userId, eventId);
+  const [row] = await query(insertEntry, { channelId, id, userId, kind, at, memberChange });
+  return addWritten(row, [userId], changeset);
+}
+
+/** Sets the text of an entry, marks it as edited and gives it the next position. */
+export async function editEntry(
+  query: Query,
+  { channelId, messageId, at }: ChannelEvent & { messageId: string },
+  newText: string,
+  changeset: Changeset,
+): Promise<Entry> {
+  const [row] = await query(updateEdited, { channelId, id: messageId, at, text: newText });
+  return addWritten(row, [], changeset);
+}
+
+/** Removes the text and the files of an entry, marks it as deleted and gives it the next position. */
+export async function deleteEntry(
+  query: Query,
+  { channelId, messageId, at }: ChannelEvent & { messageId: string },
+  changeset: Changeset,
+): Promise<Entry> {
+  const [row] = await query(updateDeleted, { channelId, id: messageId, at });
+  return addWritten(row, [], changeset);
+}
+
+function addWritten(
+  row: (EntryRow & { version: number }) | undefined,
+  userIds: readonly string[],
+  changeset: Changeset,
+): Entry {
+  if (row === undefined) throw new Error('The channel of an entry does not exist.');
+  const entry = toEntry(row);
+  addEntry(changeset, entry);
+  addHead(changeset, { id: entry.channelId, position: entry.position, seq: row.seq, version: row.version }, userIds);
+  return entry;
+}
+
+const written = { ...entryColumns.row, version: tables.channel.columns.version };
+
+const insertEntry = statement({
+  sql: `
+    WITH raised AS (
+      UPDATE channel SET seq = seq + 1, position = position + 1, version = version + 1,
+        member_count = member_count + $memberChange, last_activity_at = greatest(last_activity_at, $at)
+      WHERE id = $channelId RETURNING *
+    ), e AS (
+      INSERT INTO entry (id, channel_id, author_id, kind, seq, position, text, sent_at)
+      SELECT $id, id, $userId, $kind, seq, position, '', $at FROM raised RETURNING *
+    )
+    SELECT ${entryColumns.list}, raised.version FROM e, raised`,
+  parameters: { channelId: uuid, id: uuid, userId: uuid, kind: enums.entryKind, at: timestamptz, memberChange: int4 },
+  row: written,
+});
+
+const updateEdited = statement({
+  sql: sqlForUpdate('text = $text, edited_at = $at'),
+  parameters: { channelId: uuid, id: uuid, at: timestamptz, text },
+  row: written,
+});
+
+const updateDeleted = statement({
+  sql: sqlForUpdate(`text = '', attachments = '[]', deleted_at = $at`),
+  parameters: { channelId: uuid, id: uuid, at: timestamptz },
+  row: written,
+});
+
+function sqlForUpdate(assignments: string): string {
+  return `
+    WITH raised AS (
+      UPDATE channel SET position = position + 1, version = version + 1 WHERE id = $channelId RETURNING *
+    ), e AS (
+      UPDATE entry SET ${assignments}, position = raised.position, revision = revision + 1
+      FROM raised WHERE entry.id = $id RETURNING entry.*
+    )
+    SELECT ${entryColumns.list}, raised.version FROM e, raised`;
+}

@@ -1,0 +1,100 @@
+import type { ChannelEvent, EventOf, MemberRole, UserFacts } from '../events.ts';
+import type { Query } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { enums, tables } from '../infra/database/tables.ts';
+import { int4, json, timestamptz, uuid } from '../infra/database/types.ts';
+
+/** Inserts users that do not exist: a database restored from a backup may lack some. */
+export async function insertUsers(query: Query, users: readonly UserFacts[]): Promise<void> {
+  await query(insertMissingUsers, { users: JSON.stringify(users) });
+}
+
+/** Inserts an active membership, or makes an ended one active. */
+export async function activateMember(
+  query: Query,
+  { channelId, at }: ChannelEvent,
+  { userId, role, joinedSeq }: { userId: string; role: MemberRole; joinedSeq: number },
+): Promise<void> {
+  await query(upsertMember, { channelId, userId, role, at, joinedSeq });
+}
+
+/** Ends the membership of a user who left. */
+export async function endMembership(query: Query, { channelId, userId }: EventOf<'MemberLeft'>): Promise<void> {
+  await query(updateLeft, { channelId, userId });
+}
+
+/**
+ * Makes the next member the owner: the one with the highest role, then the longest membership.
+ * @returns the id of the new owner; null when no member is left
+ */
+export async function promoteNextOwner(query: Query, channelId: string): Promise<string | null> {
+  const [promoted] = await query(updateNextOwner, { channelId });
+  return promoted?.userId ?? null;
+}
+
+/** Ends the match claims of both users when one leaves, and returns the ids of these users. */
+export async function endMatchClaims(query: Query, event: EventOf<'MemberLeft'>): Promise<string[]> {
+  const rows = await query(updateEndedClaims, {
+    channelId: event.channelId,
+    at: event.at,
+    leaverId: event.userId,
+    leaverReason: event.gone ? 'EXPIRED' : 'LEFT',
+    partnerReason: event.gone ? 'PARTNER_GONE' : 'PARTNER_LEFT',
+  });
+  return rows.map(({ userId }) => userId);
+}
+
+const insertMissingUsers = statement({
+  sql: `
+    INSERT INTO users (id, name, created_at)
+    SELECT id, name, "createdAt" FROM jsonb_to_recordset($users) AS u(id uuid, name text, "createdAt" timestamptz)
+    ON CONFLICT DO NOTHING`,
+  parameters: { users: json<UserFacts[]>() },
+});
+
+const upsertMember = statement({
+  sql: `
+    INSERT INTO member (channel_id, user_id, role, state, joined_at, joined_seq)
+    VALUES ($channelId, $userId, $role, 'ACTIVE', $at, $joinedSeq)
+    ON CONFLICT (channel_id, user_id) DO UPDATE SET role = excluded.role, state = 'ACTIVE',
+      joined_at = excluded.joined_at, joined_seq = excluded.joined_seq, revision = member.revision + 1`,
+  parameters: { channelId: uuid, userId: uuid, role: enums.memberRole, at: timestamptz, joinedSeq: int4 },
+});
+
+const updateLeft = statement({
+  sql: `
+    UPDATE member SET state = 'LEFT', role = 'MEMBER', revision = revision + 1
+    WHERE channel_id = $channelId AND user_id = $userId`,
+  parameters: { channelId: uuid, userId: uuid },
+});
+
+const memberUser = columns(tables.member, 'member', ['userId']);
+
+const updateNextOwner = statement({
+  sql: `
+    UPDATE member SET role = 'OWNER', revision = revision + 1
+    WHERE channel_id = $channelId AND user_id = (
+      SELECT user_id FROM member WHERE channel_id = $channelId AND state = 'ACTIVE'
+      ORDER BY role, joined_at, user_id LIMIT 1)
+    RETURNING ${memberUser.list}`,
+  parameters: { channelId: uuid },
+  row: memberUser.row,
+});
+
+const claimUser = columns(tables.matchClaim, 'match_claim', ['userId']);
+
+const updateEndedClaims = statement({
+  sql: `
+    UPDATE match_claim SET ended_at = $at,
+      end_reason = CASE WHEN user_id = $leaverId THEN $leaverReason ELSE $partnerReason END
+    WHERE channel_id = $channelId AND ended_at IS NULL RETURNING ${claimUser.list}`,
+  parameters: {
+    channelId: uuid,
+    at: timestamptz,
+    leaverId: uuid,
+    leaverReason: enums.matchEndReason,
+    partnerReason: enums.matchEndReason,
+  },
+  row: claimUser.row,
+});

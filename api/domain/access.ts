@@ -1,0 +1,153 @@
+import { batched } from '../batched.ts';
+import { ForbiddenError } from '../errors.ts';
+import type { Entry, Rejection } from '../events.ts';
+import type { Database } from '../infra/database/database.ts';
+import { selectAccess } from './access-statements.ts';
+import { type ChannelFacts, isPublicRoom, type MemberFacts, mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
+import { rejectionError } from './submit-event.ts';
+
+/*
+ * The one place that decides who may see and change channels, messages and files. It applies the rules of
+ * `policies.ts` to facts from the database; the schema, live delivery and uploads ask here. The one rule that also
+ * exists as SQL is the block, `unblockedBy` in infra/database/entries.ts, because histories and counts filter by it.
+ */
+
+/** A channel that a user may read, in one snapshot. */
+export type ReadableChannel = ChannelFacts & { position: number; trimmedPosition: number };
+
+/** A channel and one user's membership of it, in one snapshot; each is null where there is none. */
+export interface ChannelAccess {
+  channel: ReadableChannel | null;
+  member: MemberFacts | null;
+}
+
+/** The reader of a result. Facts are looked up when a rule needs them, so that the caller can batch and cache. */
+export interface ReaderFacts {
+  /** Null when a result is made for all members of a channel, or nobody is signed in. */
+  userId: string | null;
+  isMember(channelId: string): Promise<boolean>;
+  hasBlocked(userId: string): Promise<boolean>;
+}
+
+/**
+ * Creates the checks that come before a change or a read on behalf of one user.
+ * @param database where channels and memberships are; checks made at the same moment share one statement
+ */
+export function createAccess({ query }: Pick<Database, 'query'>) {
+  const read = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) =>
+    query(selectAccess, {
+      channelIds: pairs.map(([channelId]) => channelId),
+      userIds: pairs.map(([, userId]) => userId),
+    }),
+  );
+
+  return {
+    /**
+     * Returns a channel whose history a user may read.
+     * @throws NotFoundError or ForbiddenError when the user is not a member
+     */
+    async requireRead(channelId: string, userId: string): Promise<ReadableChannel> {
+      return requireReadable(await read([channelId, userId]));
+    },
+
+    /**
+     * Checks that a user may send to a channel.
+     * @throws NotFoundError or ForbiddenError when the user is not a member, ConflictError when the channel is closed
+     */
+    async requireSend(channelId: string, userId: string): Promise<void> {
+      const { channel, member } = await read([channelId, userId]);
+      throwRefusal(maySend(channel, member));
+    },
+
+    /**
+     * Returns an entry that a user may edit.
+     * @param entry null when there is none
+     * @throws NotFoundError, ForbiddenError or ConflictError when the user may not
+     */
+    requireEdit: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayEdit, entry, userId),
+
+    /**
+     * Returns an entry that a user may delete.
+     * @param entry null when there is none
+     * @throws NotFoundError or ForbiddenError when the user may not
+     */
+    requireDelete: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayDelete, entry, userId),
+  };
+
+  async function requireChange(
+    rule: typeof mayEdit | typeof mayDelete,
+    entry: Entry | null,
+    userId: string,
+  ): Promise<Entry> {
+    const { channel, member } = entry ? await read([entry.channelId, userId]) : { channel: null, member: null };
+    throwRefusal(rule(channel, member, entry, userId));
+    if (entry === null) throw new Error('the rules allow no change of an entry that is not there');
+    return entry;
+  }
+}
+
+export type Access = ReturnType<typeof createAccess>;
+
+/**
+ * Returns the channel when the user may read its history.
+ * @throws NotFoundError or ForbiddenError when the user is not a member
+ */
+export function requireReadable({ channel, member }: ChannelAccess): ReadableChannel {
+  throwRefusal(mayRead(channel, member));
+  if (channel === null) throw new Error('mayRead allows no channel that is not there');
+  return channel;
+}
+
+/** Throws the error of a refusal, if there is one. */
+export function throwRefusal(refusal: Rejection | null): void {
+  if (refusal) throw rejectionError(refusal);
+}
+
+/** Returns whether a reader may see that a channel exists, with its name and its number of members. */
+export async function canSeeChannel(reader: ReaderFacts, channel: ChannelFacts & { id: string }): Promise<boolean> {
+  return isPublicRoom(channel) || canReadChannel(reader, channel.id);
+}
+
+/** Returns whether a reader may read a channel's history and see its members: members only. */
+export function canReadChannel(reader: ReaderFacts, channelId: string): Promise<boolean> {
+  return reader.isMember(channelId);
+}
+
+/** Returns whether a reader may read an entry: members who have not blocked its author. */
+export async function canReadEntry(reader: ReaderFacts, { channelId, authorId }: Entry): Promise<boolean> {
+  return (await canReadChannel(reader, channelId)) && !(await reader.hasBlocked(authorId));
+}
+
+/**
+ * Returns whether a reader may read a file. An attached file is read together with its message, until the message is
+ * deleted; an upload that is not attached yet, by its uploader alone.
+ * @param file.entry the entry that the file is attached to; null when it is not attached
+ */
+export async function canReadFile(
+  reader: ReaderFacts,
+  { id, userId, entry }: { id: string; userId: string; entry: Entry | null },
+): Promise<boolean> {
+  if (entry === null) return userId === reader.userId;
+  return entry.attachments.some((file) => file.id === id) && canReadEntry(reader, entry);
+}
+
+/**
+ * Decides how a live entry reaches one reader who was a member when the stream began.
+ * @param reader.head position of the channel when membership was checked; only a later entry can end it
+ * @returns an error that ends the stream when the reader is no longer a member; `skip` when the reader has blocked the
+ * author; `alone` when the entry shows a blocked author's message and must be rendered for this reader; null when the
+ * reader gets the entry as everyone else does
+ */
+export function judgeLiveEntry(
+  entry: Entry,
+  reader: { userId: string; head: number; hasBlocked(userId: string): boolean },
+): 'skip' | 'alone' | ForbiddenError | null {
+  if (entry.position > reader.head && endsMembership(entry, reader.userId))
+    return new ForbiddenError('You are no longer a member of this channel.');
+  if (reader.hasBlocked(entry.authorId)) return 'skip';
+  return entry.replyToAuthorId !== null && reader.hasBlocked(entry.replyToAuthorId) ? 'alone' : null;
+}
+
+function endsMembership({ kind, authorId }: Entry, userId: string): boolean {
+  return (kind === 'LEFT' || kind === 'REMOVED') && authorId === userId;
+}

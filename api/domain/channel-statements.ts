@@ -1,0 +1,88 @@
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, int4, nullable, text, uuid } from '../infra/database/types.ts';
+import { declarePages, timePage, timePageParameters } from './pages.ts';
+
+const membership = columns(tables.member, 'm', ['channelId', 'userId', 'role', 'state', 'revision', 'joinedAt']);
+const membershipList = `${membership.list}, greatest(m.joined_seq, s.seq) AS "seenSeq"`;
+const membershipRow = { ...membership.row, seenSeq: int4 };
+const membershipTables = `member m LEFT JOIN seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id`;
+
+/** Reads the active memberships among pairs of a channel and a user, in no order. */
+export const selectMemberships = statement({
+  sql: `
+    SELECT ${membershipList} FROM ${membershipTables}
+    JOIN (SELECT DISTINCT * FROM unnest($channelIds, $userIds) AS k(channel_id, user_id)) k
+      ON k.channel_id = m.channel_id AND k.user_id = m.user_id
+    WHERE m.state = 'ACTIVE'`,
+  parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
+  row: membershipRow,
+});
+
+const peer = columns(tables.member, 'm', ['channelId', 'userId']);
+
+/** Reads the other member of each direct or match channel in which the user is a member. */
+export const selectPeers = statement({
+  sql: `
+    SELECT ${peer.list} FROM member m
+    JOIN channel c ON c.id = m.channel_id AND c.kind <> 'ROOM'
+    JOIN member own ON own.channel_id = m.channel_id AND own.user_id = $userId AND own.state = 'ACTIVE'
+    WHERE m.channel_id = ANY($channelIds) AND m.user_id <> $userId`,
+  parameters: { userId: uuid, channelIds: arrayOf(uuid) },
+  row: peer.row,
+});
+
+/** Reads the ids of the active members of each channel, the longest membership first, up to a limit for each. */
+export const selectMemberIds = statement({
+  sql: `
+    SELECT c.id AS "channelId", array(
+      SELECT m.user_id FROM member m WHERE m.channel_id = c.id AND m.state = 'ACTIVE'
+      ORDER BY m.joined_at, m.user_id LIMIT $limit) AS "userIds"
+    FROM unnest($channelIds) AS c(id)`,
+  parameters: { channelIds: arrayOf(uuid), limit: int4 },
+  row: { channelId: uuid, userIds: arrayOf(uuid) },
+});
+
+const byJoining = { at: 'm.joined_at', id: 'm.user_id', ascending: true };
+
+/** Reads a page of the active members of each channel, the longest membership first. */
+export const selectMembers = declarePages((backward) => {
+  const { where, order } = timePage(byJoining, backward);
+  return statement({
+    sql: `
+      SELECT found.* FROM unnest($channelIds) AS w(id) CROSS JOIN LATERAL (
+        SELECT ${membershipList} FROM ${membershipTables}
+        WHERE m.channel_id = w.id AND m.state = 'ACTIVE' AND ${where} ${order}) found`,
+    parameters: { channelIds: arrayOf(uuid), ...timePageParameters },
+    row: membershipRow,
+  });
+});
+
+const channel = columns(tables.channel, 'c');
+const byActivity = { at: 'c.last_activity_at', id: 'c.id', ascending: false };
+
+/** Reads a page of the open public rooms whose name has a text, the latest activity first. */
+export const selectRooms = declarePages((backward) => {
+  const { where, order } = timePage(byActivity, backward);
+  return statement({
+    sql: `
+      SELECT ${channel.list} FROM channel c
+      WHERE c.kind = 'ROOM' AND c.visibility = 'PUBLIC' AND c.closed_at IS NULL
+        AND ($search IS NULL OR strpos(lower(c.name), lower($search)) > 0) AND ${where} ${order}`,
+    parameters: { search: nullable(text), ...timePageParameters },
+    row: channel.row,
+  });
+});
+
+/** Reads a page of the channels of a user, the latest activity first. */
+export const selectChannelsOfUser = declarePages((backward) => {
+  const { where, order } = timePage(byActivity, backward);
+  return statement({
+    sql: `
+      SELECT ${channel.list} FROM channel c JOIN member m ON m.channel_id = c.id
+      WHERE m.user_id = $userId AND m.state = 'ACTIVE' AND ${where} ${order}`,
+    parameters: { userId: uuid, ...timePageParameters },
+    row: channel.row,
+  });
+});

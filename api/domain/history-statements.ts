@@ -1,0 +1,60 @@
+import { entryColumns, unblockedBy } from '../infra/database/entries.ts';
+import { statement } from '../infra/database/statement.ts';
+import { jsonRowsOf, type Row } from '../infra/database/table.ts';
+import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
+import { accessList, accessRow } from './access-statements.ts';
+import { declarePages } from './pages.ts';
+
+const snapshot = { channelId: uuid, ...accessRow, count: int4, entries: nullable(jsonRowsOf(entryColumns.row)) };
+
+/** One channel in one snapshot: its entries, and the number of matching entries, counted up to a bound. */
+export type Snapshot = Row<typeof snapshot>;
+
+const channelsOfUser = { channelIds: arrayOf(uuid), userId: uuid };
+
+/** Reads the entries of each channel that changed after a position, and their number up to a bound. */
+export const selectChanges = statement({
+  sql: `
+    SELECT w.id AS "channelId", ${accessList('$userId')},
+      (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > $after
+        AND ${unblockedBy('$userId')} LIMIT $maxCount) found) AS count,
+      (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
+        WHERE e.channel_id = w.id AND e.position > $after AND ${unblockedBy('$userId')}
+        ORDER BY e.position LIMIT $limit) found) AS entries
+    FROM unnest($channelIds) AS w(id)`,
+  parameters: { ...channelsOfUser, after: int4, limit: int4, maxCount: int4 },
+  row: snapshot,
+});
+
+/** Reads a page of the entries of each channel between two seqs, in the direction of the request. */
+export const selectPages = declarePages((backward) =>
+  statement({
+    sql: `
+      SELECT w.id AS "channelId", ${accessList('$userId')}, 0 AS count,
+        (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
+          WHERE e.channel_id = w.id AND e.seq > $after AND e.seq < $before AND ${unblockedBy('$userId')}
+          ORDER BY e.seq ${backward ? 'DESC' : 'ASC'} LIMIT $limit) found) AS entries
+      FROM unnest($channelIds) AS w(id)`,
+    parameters: { ...channelsOfUser, after: int4, before: int4, limit: int4 },
+    row: snapshot,
+  }),
+);
+
+/** Counts the entries of each channel that changed after a position, up to a bound, in the order of the channels. */
+export const countChanges = statement({
+  sql: `
+    SELECT (SELECT count(*)::int FROM (
+      SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > w.after LIMIT $maxCount) found) AS count
+    FROM unnest($channelIds, $afters) WITH ORDINALITY AS w(id, after, n) ORDER BY n`,
+  parameters: { channelIds: arrayOf(uuid), afters: arrayOf(int4), maxCount: int4 },
+  row: { count: int4 },
+});
+
+/** Reads the newest entry of each channel whose author the user has not blocked. */
+export const selectLast = statement({
+  sql: `
+    SELECT ${entryColumns.list} FROM unnest($channelIds) AS w(id) CROSS JOIN LATERAL (
+      SELECT * FROM entry e WHERE e.channel_id = w.id AND ${unblockedBy('$userId')} ORDER BY e.seq DESC LIMIT 1) e`,
+  parameters: channelsOfUser,
+  row: entryColumns.row,
+});

@@ -1,0 +1,51 @@
+import type { Presence } from '../infra/state/state.ts';
+import type { Logger } from '../logger.ts';
+import type { MatchClaim, MatchClaims } from './match-claims.ts';
+import { claimView, type MatchView } from './match-view.ts';
+
+/** Creates the life cycle of a match after it was claimed: its channel is open while it is ongoing, and it ends. */
+export function createMatchLifecycle(options: {
+  claims: MatchClaims;
+  presence: Pick<Presence, 'away'>;
+  /** Milliseconds for which a user can stay away before the match ends. */
+  absenceMs: number;
+  logger: Logger;
+}) {
+  const { claims, presence, absenceMs, logger } = options;
+
+  return {
+    /**
+     * Returns the match of a claim; null without an ongoing claim. It opens the channel where a crash prevented that, and
+     * ends the match, which it then returns as ended, when the partner has stayed away for too long.
+     */
+    async ongoing(claim: MatchClaim | null): Promise<MatchView | null> {
+      if (claim === null || claim.endReason !== null) return null;
+      if (!claim.opened) await claims.openChannel(claim);
+      else if (await isPartnerAbsent(claim)) return end(claim, { leaverId: claim.partnerId, gone: true });
+      return claimView(claim);
+    },
+
+    /** Ends an ongoing match on behalf of its user. */
+    async leave(claim: MatchClaim): Promise<MatchView | null> {
+      if (!claim.opened) await claims.openChannel(claim);
+      return end(claim, { leaverId: claim.userId, gone: false });
+    },
+  };
+
+  async function end(claim: MatchClaim, how: { leaverId: string; gone: boolean }): Promise<MatchView | null> {
+    await claims.end(claim, how);
+    const ended = await claims.byTicket(claim.userId, claim.ticketId);
+    return ended && claimView(ended);
+  }
+
+  async function isPartnerAbsent({ partnerId }: MatchClaim): Promise<boolean> {
+    try {
+      return ((await presence.away([partnerId])).get(partnerId) ?? 0) > absenceMs;
+    } catch (error) {
+      logger.warn({ error }, 'presence is unknown: no partner counts as absent');
+      return false;
+    }
+  }
+}
+
+export type MatchLifecycle = ReturnType<typeof createMatchLifecycle>;

@@ -1,0 +1,68 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { UnauthenticatedError } from '../errors.ts';
+import type { Query } from '../infra/database/database.ts';
+import {
+  insertToken,
+  lockSession,
+  selectToken,
+  updateLastUsed,
+  updateNewestUsed,
+  updateUsed,
+} from './session-statements.ts';
+
+/** Milliseconds for which a used refresh token can be used again, for a client that did not get the response. */
+const graceMs = 10_000;
+
+/** Result of a rotation: the session of the token, and its successor; null when the token was used wrongly. */
+export interface Rotation {
+  sessionId: string;
+  userId: string;
+  token: string | null;
+}
+
+/** Creates the refresh tokens of sessions. They rotate, and are stored hashed. Each method runs in its caller's transaction. */
+export function createRefreshTokens({ now }: { now: () => number }) {
+  return {
+    /** Issues the first refresh token of a session. */
+    issue: (query: Query, sessionId: string): Promise<string> => addToken(query, sessionId, null),
+
+    /** Issues a refresh token in place of the newest one of a session. */
+    async replaceNewest(query: Query, sessionId: string): Promise<string> {
+      const at = new Date(now());
+      await query(updateLastUsed, { sessionId, at });
+      const [newest] = await query(updateNewestUsed, { sessionId, at });
+      return addToken(query, sessionId, newest?.hash ?? null);
+    },
+
+    /**
+     * Exchanges a refresh token for its successor. Within the grace period it can be exchanged again, as long as none of
+     * its successors was used. Only one of several successors may be used: any other use means that the token was stolen,
+     * and the caller must end the session (RFC 9700, section 4.14.2).
+     * @throws UnauthenticatedError when the token is unknown or its session has ended
+     */
+    async rotate(query: Query, refreshToken: string): Promise<Rotation> {
+      const hash = digest(refreshToken);
+      const [session] = await query(lockSession, { hash });
+      if (session === undefined) throw new UnauthenticatedError('The refresh token is not valid. Sign in again.');
+      // A separate statement, so that it sees changes that were committed while the first one waited for the lock.
+      const [row] = await query(selectToken, { hash });
+      const usedAt = row?.usedAt ?? null;
+      const isLate = usedAt !== null && now() - usedAt.getTime() > graceMs;
+      if (row?.superseded || isLate) return { ...session, token: null };
+      const at = new Date(now());
+      await query(updateUsed, { hash, at });
+      await query(updateLastUsed, { sessionId: session.sessionId, at });
+      return { ...session, token: await addToken(query, session.sessionId, hash) };
+    },
+  };
+
+  async function addToken(query: Query, sessionId: string, parent: Uint8Array | null): Promise<string> {
+    const token = randomBytes(32).toString('base64url');
+    await query(insertToken, { hash: digest(token), sessionId, parent, at: new Date(now()) });
+    return token;
+  }
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

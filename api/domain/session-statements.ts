@@ -1,0 +1,76 @@
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { bool, bytea, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+
+/** Inserts a session, unless the user's password hash has changed; the user's row stays locked against a change. */
+export const insertSession = statement({
+  sql: `
+    INSERT INTO session (id, user_id, device, created_at, last_used_at)
+    SELECT $id, u.id, $device, $at, $at FROM users u
+    WHERE u.id = $userId AND u.password_hash IS NOT DISTINCT FROM $passwordHash FOR SHARE RETURNING id`,
+  parameters: { id: uuid, userId: uuid, device: text, at: timestamptz, passwordHash: nullable(text) },
+  row: { id: uuid },
+});
+
+/** Ends sessions of a user: one, all except one, or all. */
+export const updateRevoked = statement({
+  sql: `
+    UPDATE session SET revoked_at = $at WHERE user_id = $userId AND revoked_at IS NULL
+      AND ($only IS NULL OR id = $only) AND ($except IS NULL OR id <> $except) RETURNING id`,
+  parameters: { userId: uuid, only: nullable(uuid), except: nullable(uuid), at: timestamptz },
+  row: { id: uuid },
+});
+
+/** Sets when a session was last used. */
+export const updateLastUsed = statement({
+  sql: 'UPDATE session SET last_used_at = $at WHERE id = $sessionId',
+  parameters: { sessionId: uuid, at: timestamptz },
+});
+
+const session = columns(tables.session, 's', ['userId']);
+
+/** Locks the session of a refresh token, unless it has ended. */
+export const lockSession = statement({
+  sql: `
+    SELECT s.id AS "sessionId", ${session.list} FROM session s
+    WHERE s.id = (SELECT session_id FROM refresh_token WHERE hash = $hash) AND s.revoked_at IS NULL FOR UPDATE`,
+  parameters: { hash: bytea },
+  row: { sessionId: uuid, ...session.row },
+});
+
+/** Inserts a refresh token. */
+export const insertToken = statement({
+  sql: `
+    INSERT INTO refresh_token (hash, session_id, parent, created_at) VALUES ($hash, $sessionId, $parent, $at)`,
+  parameters: { hash: bytea, sessionId: uuid, parent: nullable(bytea), at: timestamptz },
+});
+
+const token = columns(tables.refreshToken, 't', ['usedAt']);
+
+/** Reads when a refresh token was used, and whether another token of its session replaces it. */
+export const selectToken = statement({
+  sql: `
+    SELECT ${token.list}, EXISTS (
+      SELECT FROM refresh_token o WHERE (o.parent = t.hash OR (o.parent = t.parent AND o.hash <> t.hash))
+        AND o.used_at IS NOT NULL) AS superseded
+    FROM refresh_token t WHERE t.hash = $hash`,
+  parameters: { hash: bytea },
+  row: { ...token.row, superseded: bool },
+});
+
+/** Marks a refresh token as used; one that was used keeps its time. */
+export const updateUsed = statement({
+  sql: 'UPDATE refresh_token SET used_at = coalesce(used_at, $at) WHERE hash = $hash',
+  parameters: { hash: bytea, at: timestamptz },
+});
+
+/** Marks the newest unused refresh token of a session as used. */
+export const updateNewestUsed = statement({
+  sql: `
+    UPDATE refresh_token SET used_at = $at WHERE hash = (
+      SELECT hash FROM refresh_token WHERE session_id = $sessionId AND used_at IS NULL
+      ORDER BY created_at DESC LIMIT 1) RETURNING hash`,
+  parameters: { sessionId: uuid, at: timestamptz },
+  row: { hash: tables.refreshToken.columns.hash },
+});

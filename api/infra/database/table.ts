@@ -1,0 +1,65 @@
+import { type JsonRow, json, type SqlType } from './types.ts';
+
+/** Types of the columns of a result by name. */
+export type RowTypes<Row> = { readonly [Key in keyof Row]: SqlType<Row[Key], unknown> };
+
+/** Row of a statement whose result has columns of these types. */
+export type Row<Types> = Types extends RowTypes<infer Inferred> ? Inferred : never;
+
+/** Column of a table: its type, and its name in the database. */
+export type Column<Value, Input = Value> = SqlType<Value, Input> & { readonly column: string };
+
+type ColumnsByField = Readonly<Record<string, Column<unknown, unknown>>>;
+
+/** A table of `prisma/schema.prisma`: its columns by the names of the fields in the schema. */
+export interface Table<Columns extends ColumnsByField> {
+  readonly name: string;
+  readonly columns: Columns;
+}
+
+/** Columns of a table for use in a statement. */
+export interface Selection<Columns> {
+  /** List for `SELECT` and `RETURNING`: `c.id, c.closed_at AS "closedAt"`. */
+  readonly list: string;
+  /** Expression for one JSON object: `jsonb_build_object('id', c.id, 'closedAt', c.closed_at)`. */
+  readonly object: string;
+  /** Types of the columns that `list` returns. */
+  readonly row: Columns;
+}
+
+/** Describes a table; `npm run codegen` writes the calls. */
+export function table<Columns extends ColumnsByField>(name: string, columns: Columns): Table<Columns> {
+  return { name, columns };
+}
+
+/** Describes a column of a table. */
+export function column<Value, Input>(name: string, type: SqlType<Value, Input>): Column<Value, Input> {
+  return { ...type, column: name };
+}
+
+/**
+ * Returns columns of a table as SQL, with their types.
+ * @param alias name that the statement gives to the table
+ * @param fields names of the fields in the schema; all fields by default
+ */
+export function columns<Columns extends ColumnsByField, Field extends keyof Columns & string>(
+  { columns: all }: Table<Columns>,
+  alias: string,
+  fields: readonly Field[] = Object.keys(all) as Field[],
+): Selection<Pick<Columns, Field>> {
+  const row = Object.fromEntries(fields.map((field) => [field, all[field]])) as Pick<Columns, Field>;
+  const named = fields.map((field) => ({ field, column: row[field].column }));
+  const list = named.map(({ field, column }) => `${alias}.${column}${column === field ? '' : ` AS "${field}"`}`);
+  const pairs = named.map(({ field, column }) => `'${field}', ${alias}.${column}`);
+  return { list: list.join(', '), object: `jsonb_build_object(${pairs.join(', ')})`, row };
+}
+
+/** Returns the type of a JSON object with the columns of a row. */
+export function jsonOf<Row>(_row: RowTypes<Row>): SqlType<JsonRow<Row>, string> {
+  return json();
+}
+
+/** Returns the type of a JSON array of rows. */
+export function jsonRowsOf<Row>(_row: RowTypes<Row>): SqlType<JsonRow<Row>[], string> {
+  return json();
+}

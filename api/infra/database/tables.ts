@@ -1,0 +1,133 @@
+// Written by npm run codegen from prisma/schema.prisma.
+import { column, table } from './table.ts';
+import { bool, bytea, enumeration, int4, int8, json, nullable, text, timestamptz, uuid } from './types.ts';
+
+/** Enums of the schema. */
+export const enums = {
+  channelKind: enumeration('channel_kind', ['ROOM', 'DIRECT', 'MATCH']),
+  visibility: enumeration('visibility', ['PUBLIC', 'PRIVATE']),
+  memberRole: enumeration('member_role', ['OWNER', 'MODERATOR', 'MEMBER']),
+  memberState: enumeration('member_state', ['ACTIVE', 'LEFT', 'REMOVED']),
+  entryKind: enumeration('entry_kind', ['TEXT', 'JOINED', 'LEFT', 'REMOVED']),
+  matchEndReason: enumeration('match_end_reason', ['LEFT', 'PARTNER_LEFT', 'PARTNER_GONE', 'EXPIRED']),
+};
+
+/** Tables of the schema. */
+export const tables = {
+  user: table('users', {
+    id: column('id', uuid),
+    name: column('name', text),
+    email: column('email', nullable(text)),
+    passwordHash: column('password_hash', nullable(text)),
+    isModerator: column('is_moderator', bool),
+    createdAt: column('created_at', timestamptz),
+    lastSeenAt: column('last_seen_at', nullable(timestamptz)),
+    avatarId: column('avatar_id', nullable(uuid)),
+  }),
+  session: table('session', {
+    id: column('id', uuid),
+    userId: column('user_id', uuid),
+    device: column('device', text),
+    createdAt: column('created_at', timestamptz),
+    lastUsedAt: column('last_used_at', timestamptz),
+    revokedAt: column('revoked_at', nullable(timestamptz)),
+  }),
+  refreshToken: table('refresh_token', {
+    hash: column('hash', bytea),
+    sessionId: column('session_id', uuid),
+    parent: column('parent', nullable(bytea)),
+    createdAt: column('created_at', timestamptz),
+    usedAt: column('used_at', nullable(timestamptz)),
+  }),
+  block: table('block', {
+    blockerId: column('blocker_id', uuid),
+    blockedId: column('blocked_id', uuid),
+    createdAt: column('created_at', timestamptz),
+  }),
+  channel: table('channel', {
+    id: column('id', uuid),
+    kind: column('kind', enums.channelKind),
+    visibility: column('visibility', enums.visibility),
+    name: column('name', nullable(text)),
+    createdAt: column('created_at', timestamptz),
+    closedAt: column('closed_at', nullable(timestamptz)),
+    seq: column('seq', int4),
+    position: column('position', int4),
+    trimmedPosition: column('trimmed_position', int4),
+    version: column('version', int4),
+    memberCount: column('member_count', int4),
+    lastActivityAt: column('last_activity_at', timestamptz),
+  }),
+  member: table('member', {
+    channelId: column('channel_id', uuid),
+    userId: column('user_id', uuid),
+    role: column('role', enums.memberRole),
+    state: column('state', enums.memberState),
+    joinedAt: column('joined_at', timestamptz),
+    joinedSeq: column('joined_seq', int4),
+    revision: column('revision', int4),
+  }),
+  entry: table('entry', {
+    id: column('id', uuid),
+    channelId: column('channel_id', uuid),
+    authorId: column('author_id', uuid),
+    kind: column('kind', enums.entryKind),
+    clientId: column('client_id', nullable(text)),
+    seq: column('seq', int4),
+    position: column('position', int4),
+    text: column('text', text),
+    replyToId: column('reply_to_id', nullable(uuid)),
+    sentAt: column('sent_at', timestamptz),
+    editedAt: column('edited_at', nullable(timestamptz)),
+    deletedAt: column('deleted_at', nullable(timestamptz)),
+    revision: column('revision', int4),
+    attachments: column('attachments', json<unknown>()),
+  }),
+  upload: table('upload', {
+    id: column('id', uuid),
+    userId: column('user_id', uuid),
+    channelId: column('channel_id', nullable(uuid)),
+    filename: column('filename', text),
+    mimetype: column('mimetype', text),
+    byteSize: column('byte_size', int4),
+    width: column('width', nullable(int4)),
+    height: column('height', nullable(int4)),
+    createdAt: column('created_at', timestamptz),
+  }),
+  uploadTicket: table('upload_ticket', {
+    id: column('id', uuid),
+    userId: column('user_id', uuid),
+    channelId: column('channel_id', nullable(uuid)),
+    filename: column('filename', text),
+    byteSize: column('byte_size', int4),
+    createdAt: column('created_at', timestamptz),
+  }),
+  attachment: table('attachment', {
+    id: column('id', uuid),
+    messageId: column('message_id', uuid),
+  }),
+  outcome: table('outcome', {
+    eventId: column('event_id', uuid),
+    body: column('body', json<unknown>()),
+    expiresAt: column('expires_at', timestamptz),
+  }),
+  logPosition: table('log_position', {
+    log: column('log', text),
+    partition: column('partition', int4),
+    nextOffset: column('next_offset', int8),
+  }),
+  seenMark: table('seen_mark', {
+    channelId: column('channel_id', uuid),
+    userId: column('user_id', uuid),
+    seq: column('seq', int4),
+  }),
+  matchClaim: table('match_claim', {
+    ticketId: column('ticket_id', uuid),
+    userId: column('user_id', uuid),
+    partnerId: column('partner_id', uuid),
+    channelId: column('channel_id', uuid),
+    claimedAt: column('claimed_at', timestamptz),
+    endedAt: column('ended_at', nullable(timestamptz)),
+    endReason: column('end_reason', nullable(enums.matchEndReason)),
+  }),
+};

@@ -1,0 +1,90 @@
+import { createFrameEncoder, type EncodeFrames } from './frames.ts';
+import type { Backlog, LiveSource, Positioned } from './live-source.ts';
+import type { AudienceMetrics, PageLoader } from './page-loader.ts';
+import { filterForReader } from './reader-filter.ts';
+import type { Subscriber } from './subscriber.ts';
+
+/** Maximum number of items that are executed together. */
+const maxBatchSize = 100;
+
+/** Items with their payloads and frames, as most subscribers get them. */
+interface Batch<Item> {
+  items: readonly Item[];
+  /** The position up to which `items` is complete. */
+  through: number;
+  payloads: readonly Buffer[];
+  encode: EncodeFrames;
+}
+
+/**
+ * Delivers new items to the subscribers that are up to date. Each item is executed and framed once for all of them, and
+ * each of them gets it at most once, in order of position.
+ * @param options.onBehind called with a subscriber that needs a payload of its own; it is no longer live
+ * @param options.onError called with each error that ends a subscriber; the receiver must remove it
+ */
+export function createLiveDelivery<Item extends Positioned>(options: {
+  source: LiveSource<Item>;
+  loader: PageLoader<Item>;
+  metrics: AudienceMetrics;
+  onBehind(subscriber: Subscriber<Item>): void;
+  onError(subscriber: Subscriber<Item>, error: unknown): void;
+}) {
+  const { source, loader, metrics, onBehind, onError } = options;
+  const subscribers = new Set<Subscriber<Item>>();
+  /** Every subscriber has each item up to here. */
+  let position = 0;
+  let isAdvancing = false;
+
+  return {
+    /** Adds a subscriber that has every item of the source. The next item it gets is the first above its position. */
+    add(subscriber: Subscriber<Item>): void {
+      // A subscriber that read from the database may be ahead of the source.
+      const isFirst = subscribers.size === 0 && !isAdvancing;
+      position = isFirst ? subscriber.position : Math.min(position, subscriber.position);
+      subscribers.add(subscriber);
+    },
+    remove: (subscriber: Subscriber<Item>) => void subscribers.delete(subscriber),
+    advance,
+  };
+
+  /** Delivers everything that the source has. Must be called when the source has more, and when it ends. */
+  async function advance(): Promise<void> {
+    if (isAdvancing) return;
+    isAdvancing = true;
+    try {
+      while (subscribers.size > 0 && source.last() > position) await deliver(await loader.read(position, maxBatchSize));
+      // Throws if the source has ended.
+      if (subscribers.size > 0) source.since(position);
+    } catch (error) {
+      for (const subscriber of [...subscribers]) onError(subscriber, error);
+    } finally {
+      isAdvancing = false;
+    }
+  }
+
+  async function deliver({ entries: items, through }: Backlog<Item>): Promise<void> {
+    const payloads = items.length > 0 ? await loader.execute(items) : [];
+    const batch = { items, payloads, encode: createFrameEncoder(payloads), through };
+    for (const subscriber of subscribers) {
+      if (subscriber.position < through) deliverTo(subscriber, batch);
+    }
+    position = through;
+  }
+
+  function deliverTo(subscriber: Subscriber<Item>, { items, payloads, encode, through }: Batch<Item>): void {
+    const own = filterForReader(subscriber, items, payloads);
+    if (own.alone.length > 0) {
+      // Others must not wait for the execution: this one gets it as a backlog, and then is live again.
+      subscribers.delete(subscriber);
+      onBehind(subscriber);
+      return;
+    }
+    if (own.payloads.length > 0) {
+      const encodeOwn = own.payloads.length === items.length ? encode : createFrameEncoder(own.payloads);
+      subscriber.outbox.add(encodeOwn(subscriber.idJson), source.kind);
+      metrics.delivered(own.payloads.length);
+    }
+    subscriber.position = through;
+    if (own.error) onError(subscriber, own.error);
+  }
+}

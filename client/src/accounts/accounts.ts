@@ -1,0 +1,50 @@
+import { type Client, createClient, fetchExchange } from '@urql/core';
+import {
+  EnterAsGuestDocument,
+  RegisterDocument,
+  type RegisterInput,
+  SignInDocument,
+  SignOutDocument,
+} from '../gql/graphql.ts';
+import { type Failure, toFailure } from '../urql/errors.ts';
+import type { ViewerSession } from './session.ts';
+
+/** Longest name of a user, in characters; the server has the same limit. */
+export const maxNameLength = 50;
+
+/** Functions to sign in and out. */
+export type Accounts = ReturnType<typeof createAccounts>;
+
+/** Creates the functions to sign in and out. Each updates the session and resolves with null, or with the failure. */
+export function createAccounts({ url, session }: { url: string; session: ViewerSession }) {
+  const client: Client = createClient({ url, preferGetMethod: false, exchanges: [fetchExchange] });
+
+  return {
+    async enterAsGuest(name: string): Promise<Failure | null> {
+      const result = await client.mutation(EnterAsGuestDocument, { input: { name } }).toPromise();
+      if (result.data?.guest) session.set(result.data.guest);
+      return toFailure(result.error);
+    },
+    /** Sends the token of a guest along, so that the guest becomes the registered user and keeps everything. */
+    async register(input: RegisterInput): Promise<Failure | null> {
+      const result = await client.mutation(RegisterDocument, { input }, await withToken()).toPromise();
+      if (result.data?.register) session.set(result.data.register);
+      return toFailure(result.error);
+    },
+    async signIn(email: string, password: string): Promise<Failure | null> {
+      const result = await client.mutation(SignInDocument, { input: { email, password } }).toPromise();
+      if (result.data?.login) session.set(result.data.login);
+      return toFailure(result.error);
+    },
+    /** Signs out locally even if the server cannot be reached; the session then expires on the server. */
+    async signOut(): Promise<void> {
+      await client.mutation(SignOutDocument, {}, await withToken()).toPromise();
+      session.clear();
+    },
+  };
+
+  async function withToken() {
+    const token = await session.token();
+    return token === null ? {} : { fetchOptions: { headers: { authorization: `Bearer ${token}` } } };
+  }
+}

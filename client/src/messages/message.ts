@@ -1,0 +1,4 @@
+import type { MessagePartsFragment } from '../gql/graphql.ts';
+
+/** A message with the fields that this client selects. */
+export type Message = MessagePartsFragment;

@@ -1,0 +1,13 @@
+import type { ReaderFacts } from '../api/domain/access.ts';
+import type { Context } from './context.ts';
+
+/** Returns the facts about the reader of an operation's results that access rules depend on, batched by the loaders. */
+export function readerOf({ viewer, memberOf, loaders }: Context): ReaderFacts {
+  const userId = viewer?.userId ?? null;
+  return {
+    userId,
+    isMember: async (channelId) =>
+      memberOf === channelId || (userId !== null && (await loaders.membership.load(`${channelId}:${userId}`)) !== null),
+    hasBlocked: async (authorId) => userId !== null && (await loaders.blocked.load(authorId)) !== null,
+  };
+}
