@@ -7,9 +7,9 @@ export interface Protocol {
   /** Sends the client's first message after it has connected. */
   hello(wire: Wire): void;
   /**
-   * Takes a message of the server's, and answers it where that is needed.
-   * @param join says which rooms this client follows; to be called once
-   * @returns how many messages of rooms it holds
+   * Handles a message of the server, and responds if the protocol requires it.
+   * @param join called once when the client may subscribe to its rooms
+   * @returns the number of room messages in it
    */
   take(text: Buffer, wire: Wire, join: () => void): number;
   join(wire: Wire, rooms: readonly string[]): void;

@@ -6,8 +6,8 @@ export interface Target {
   /** Id of the process that holds the connections. */
   pid: number;
   /**
-   * Connects, and follows rooms.
-   * @param onDeliveries called with how many messages came, and the text that they came in
+   * Connects a client and subscribes it to its rooms.
+   * @param onDeliveries called with the number of messages in a frame, and the text of the frame
    */
   follow(connection: number, onDeliveries: (count: number, text: Buffer) => void): Promise<Wire>;
   /** Sends a message to every subscriber of a room. */
