@@ -14,6 +14,7 @@ export default defineConfig({
     maxWorkers: '100%',
     testTimeout: testTimeoutMs,
     hookTimeout: testTimeoutMs,
+    teardownTimeout: testTimeoutMs,
     expect: { poll: { timeout: patienceMs } },
   },
 });

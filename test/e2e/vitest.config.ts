@@ -9,6 +9,7 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     testTimeout: testTimeoutMs,
     hookTimeout: testTimeoutMs,
+    teardownTimeout: testTimeoutMs,
     expect: { poll: { timeout: patienceMs } },
     fileParallelism: false,
   },

@@ -12,6 +12,7 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     testTimeout: 2 * testTimeoutMs,
     hookTimeout: testTimeoutMs,
+    teardownTimeout: testTimeoutMs,
     expect: { poll: { timeout: patienceMs } },
     fileParallelism: false,
   },

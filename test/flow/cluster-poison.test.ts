@@ -27,7 +27,7 @@ beforeAll(async () => {
     KAFKA_BROKERS: brokers,
     KAFKA_TOPIC_PREFIX: prefix,
     KAFKA_PARTITIONS: `${partitions}`,
-    SEND_TIMEOUT_MS: '10000',
+    SEND_TIMEOUT_MS: '5000',
     JWT_SECRET: randomUUID(),
   });
   opened.push(app.stop);

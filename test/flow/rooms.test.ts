@@ -414,14 +414,14 @@ describe("the viewer's channels", () => {
     });
 
     await bob.ask(join, { id });
-    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: { unreadCount: 0 } }), { timeout: 5_000 });
+    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: { unreadCount: 0 } }));
     await ada.ask(send, { id, text: 'News' });
     const news = { lastMessage: { text: 'News' }, viewerMembership: { unreadCount: 1 } };
-    await vi.waitFor(() => expect(last()).toMatchObject(news), { timeout: 5_000 });
+    await vi.waitFor(() => expect(last()).toMatchObject(news));
     await bob.ask('mutation ($id: ID!) { markSeen(channelId: $id, seq: 99) { seenSeq } }', { id });
-    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: { unreadCount: 0 } }), { timeout: 5_000 });
+    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: { unreadCount: 0 } }));
     await bob.ask(leave, { id });
-    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: null }), { timeout: 5_000 });
+    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: null }));
     await client.dispose();
   });
 });

@@ -83,7 +83,7 @@ describe('a socket', () => {
   it('stays open after its token expires if the session was refreshed, until the session ends', async () => {
     const { token, viewer } = running.backstage.auth.signIn({ ttlMs: 50 });
     const expiryOf = vi.spyOn(running.backstage.auth, 'expiryOf');
-    running.backstage.auth.prolong(viewer, 3_000);
+    running.backstage.auth.prolong(viewer, 5_000);
     const socket = await openSocket(url, { token });
     await vi.waitFor(() => expect(expiryOf).toHaveBeenCalledTimes(1));
     socket.subscribe('1', '{ hello }');

@@ -226,7 +226,7 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
         numbers: { resolve, subscribe: (_root: unknown, { upTo }: { upTo: number }) => numbers(upTo) },
         forever: { resolve, subscribe: () => numbers(1, aborted) },
         shaky: { resolve: fail(new DatabaseUnavailableError('away')), subscribe: () => numbers(3) },
-        slow: { resolve, subscribe: () => setTimeout(50, null).then(() => numbers(1, aborted)) },
+        slow: { resolve, subscribe: () => setTimeout(200, null).then(() => numbers(1, aborted)) },
         removed: { resolve, subscribe: () => numbers(1, fail(new ForbiddenError('You are no longer a member.'))) },
         resync: { resolve, subscribe: async () => fail(new ResyncRequiredError('Load the newest page.'))() },
         restarted: { resolve, subscribe: () => numbers(1, fail(new FeedRestartedError('the feed was stopped'))) },
