@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type Answer, ask, followMessages, guest, socket } from '../support/client.ts';
+import { ask, type Data, followMessages, guest, socket } from '../support/client.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Load, readHistory, startLoad } from '../support/load.ts';
@@ -71,14 +71,14 @@ test('a database restored from a dump catches up from the log: history is comple
   await client.dispose();
 });
 
-const idsOf = (entries: readonly Answer[]) => entries.map(({ id, position }) => `${id} at ${position}`);
+const idsOf = (entries: readonly Data[]) => entries.map(({ id, position }) => `${id} at ${position}`);
 
-function historyOf({ owner, channelId }: Load, { url }: ServerProcess): Promise<Answer[]> {
+function historyOf({ owner, channelId }: Load, { url }: ServerProcess): Promise<Data[]> {
   return readHistory(url, owner.token, channelId);
 }
 
 /** Reads the room's fields other than messages. */
-async function roomOf({ owner, channelId }: Load, { url }: ServerProcess): Promise<Answer> {
+async function roomOf({ owner, channelId }: Load, { url }: ServerProcess): Promise<Data> {
   const query =
     'query ($id: ID!) { channel(id: $id) { name members(first: 100) { edges { membership { role } node { id name } } } } }';
   const { data, errors } = await ask(url, query, { id: channelId }, owner.token);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
-import { type Answer, ask, guest, type Person } from '../support/client.ts';
+import { ask, type Data, guest, type Person } from '../support/client.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'parley-kill-'));
@@ -85,10 +85,10 @@ async function talk(url: string, one: Person, channelId: string, sent: Sent[]): 
   }
 }
 
-async function readAll(url: string, reader: Person | undefined, id: string): Promise<Answer[]> {
-  const nodes: Answer[] = [];
+async function readAll(url: string, reader: Person | undefined, id: string): Promise<Data[]> {
+  const nodes: Data[] = [];
   for (let after: string | null = null; ; ) {
-    const { data }: Answer = await ask(url, page, { id, after }, reader?.token);
+    const { data }: Data = await ask(url, page, { id, after }, reader?.token);
     nodes.push(...data.channel.messages.nodes);
     if (!data.channel.messages.pageInfo.hasNextPage) return nodes;
     after = data.channel.messages.pageInfo.endCursor;

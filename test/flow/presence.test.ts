@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { type Answer, ask, follow, guest, type Person, socket } from '../support/client.ts';
+import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
 import { openStream } from '../support/wire.ts';
 
 let url: string;
@@ -16,7 +16,7 @@ beforeAll(async () => {
 const presence = 'query ($id: ID!) { user(id: $id) { online lastSeenAt } }';
 const channelPresence = 'query ($id: ID!) { channel(id: $id) { onlineCount online { name } } }';
 const following = 'subscription { channels { id } }';
-async function look(who: Person): Promise<Answer> {
+async function look(who: Person): Promise<Data> {
   return (await ada.ask(presence, { id: who.id })).user;
 }
 

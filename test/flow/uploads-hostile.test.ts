@@ -4,7 +4,7 @@ import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { type GraphQLAnswer, guest, type Person } from '../support/client.ts';
+import { type GraphQLResponse, guest, type Person } from '../support/client.ts';
 import { postForm, storedFiles, type TestFile, upload, uploadQuery } from '../support/upload.ts';
 
 const maxBytes = 200_000;
@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 
 const expectNoNewFiles = () => vi.waitFor(async () => expect((await storedFiles(directory)).sort()).toEqual(before));
-const codeOf = ({ errors }: GraphQLAnswer) => errors[0]?.extensions['code'];
+const codeOf = ({ errors }: GraphQLResponse) => errors[0]?.extensions['code'];
 const bearer = () => ({ authorization: `Bearer ${ada.token}` });
 const send = (file: TestFile) => upload(url, ada.token, file);
 

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => running.gateway.stop());
 
 describe('a socket', () => {
-  it.each(['authorization', 'Authorization', 'AUTHORIZATION'])('takes its token as `%s`', async (key) => {
+  it.each(['authorization', 'Authorization', 'AUTHORIZATION'])('accepts a token as `%s`', async (key) => {
     const { token, viewer } = running.backstage.auth.signIn();
     const socket = await openSocket(url, { [key]: `Bearer ${token}` });
     socket.subscribe('1', '{ viewer }');
@@ -24,7 +24,7 @@ describe('a socket', () => {
     socket.socket.close();
   });
 
-  it('takes its token as `token`', async () => {
+  it('accepts a token as `token`', async () => {
     const { token, viewer } = running.backstage.auth.signIn();
     const socket = await openSocket(url, { token });
     socket.subscribe('1', '{ viewer }');

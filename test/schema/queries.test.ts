@@ -12,7 +12,7 @@ import {
 import { beforeAll, expect, test, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
-import { type Answer, ask, follow, guest, type Person, socket } from '../support/client.ts';
+import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
 import { countStatements } from '../support/counting.ts';
 
 const statements = countStatements();
@@ -129,7 +129,7 @@ test.each(lists)('%s take as many statements for fifty as for five', async (_nam
 
 async function measure(query: string, size: number, room: string) {
   const text = query.replace('$many', rooms.many);
-  let data: Answer;
+  let data: Data;
   const taken = await statements.taken(async () => {
     data = await ada.ask(text, { size, room });
   });

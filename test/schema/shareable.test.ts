@@ -10,7 +10,7 @@ import {
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
-import { type Answer, follow, guest, type Person, socket } from '../support/client.ts';
+import { type Data, follow, guest, type Person, socket } from '../support/client.ts';
 import { upload } from '../support/upload.ts';
 import { openStream } from '../support/wire.ts';
 
@@ -84,8 +84,8 @@ async function deliver(selection: string, replyToId: string | null = null, fragm
   for (const stream of streams) stream.abort();
   await Promise.all(clients.map((client) => client.dispose()));
   return {
-    shared: followed.map(({ received }) => received[0] as Answer),
-    separate: events.map((event) => event?.data?.data?.['messages'] as Answer),
+    shared: followed.map(({ received }) => received[0] as Data),
+    separate: events.map((event) => event?.data?.data?.['messages'] as Data),
   };
 }
 

@@ -3,23 +3,28 @@ import WebSocket from 'ws';
 
 /** Data of a response, without a type: each test compares it with the data that it expects. */
 // biome-ignore lint/suspicious/noExplicitAny: tests compare the data with expected values
-export type Answer = any;
+export type Data = any;
 
 /** Response to an operation over HTTP. */
-export interface GraphQLAnswer {
+export interface GraphQLResponse {
   status: number;
-  data: Answer;
-  errors: { message: string; path?: (string | number)[]; extensions: Record<string, Answer> }[];
+  data: Data;
+  errors: { message: string; path?: (string | number)[]; extensions: Record<string, Data> }[];
 }
 
 /** Executes an operation over HTTP. Errors are part of the result. */
-export async function ask(url: string, query: string, variables: object = {}, token?: string): Promise<GraphQLAnswer> {
+export async function ask(
+  url: string,
+  query: string,
+  variables: object = {},
+  token?: string,
+): Promise<GraphQLResponse> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
     body: JSON.stringify({ query, variables }),
   });
-  const body = (await response.json()) as { data?: Answer; errors?: GraphQLAnswer['errors'] };
+  const body = (await response.json()) as { data?: Data; errors?: GraphQLResponse['errors'] };
   return { status: response.status, data: body.data ?? null, errors: body.errors ?? [] };
 }
 
@@ -29,7 +34,7 @@ export interface Person {
   token: string;
   refreshToken: string;
   /** Executes an operation over HTTP and returns its data; throws for any error. */
-  ask(query: string, variables?: object): Promise<Answer>;
+  ask(query: string, variables?: object): Promise<Data>;
   /** Executes an operation over HTTP and returns the code of its first error, or null. */
   codeOf(query: string, variables?: object): Promise<string | null>;
 }
@@ -95,8 +100,8 @@ export function socket(address: string | (() => string), token: string): Client 
 
 /** Events that a subscription has received so far, and how it ended. */
 export interface Followed {
-  received: Answer[];
-  ended: { errors: readonly { extensions?: Record<string, Answer> }[] } | null;
+  received: Data[];
+  ended: { errors: readonly { extensions?: Record<string, Data> }[] } | null;
   stop(): void;
 }
 
@@ -129,7 +134,7 @@ export function follow(
       if (isRetried) setTimeout(start, retryMs);
       else followed.ended ??= { errors: [] };
     };
-    followed.stop = client.subscribe<Answer>(
+    followed.stop = client.subscribe<Data>(
       { query, variables },
       {
         next: ({ data, errors }) => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
-import { type Answer, ask, type Followed, followMessages, guest, type Person, socket } from './client.ts';
+import { ask, type Data, type Followed, followMessages, guest, type Person, socket } from './client.ts';
 
 const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
   send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } }
@@ -98,7 +98,7 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
   /** Resolves with the milliseconds from a time until a message that was sent after it is received. */
   async function firstDelivery({ received }: Followed, from: number): Promise<number> {
     let seen = received.length;
-    const isNew = ({ text }: Answer) => (triedAt.get(text) ?? 0) > from;
+    const isNew = ({ text }: Data) => (triedAt.get(text) ?? 0) > from;
     await vi.waitFor(() => {
       const fresh = received.slice(seen);
       seen = received.length;
@@ -150,14 +150,14 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
   };
 }
 
-function checkHistory(history: Answer[], acknowledged: ReadonlyMap<string, string>): void {
+function checkHistory(history: Data[], acknowledged: ReadonlyMap<string, string>): void {
   expect(history.map(({ seq }) => seq)).toEqual(history.map((_, n) => n + 1));
   const idOf = new Map(history.map(({ clientId, id }) => [clientId, id]));
   expect(new Set(history.map(({ id }) => id)).size).toBe(history.length);
   expect([...acknowledged].filter(([clientId, id]) => idOf.get(clientId) !== id)).toEqual([]);
 }
 
-function checkFollowed({ received, ended }: Followed, history: Answer[]): void {
+function checkFollowed({ received, ended }: Followed, history: Data[]): void {
   expect(ended).toBeNull();
   expect(received.map(({ id }) => id)).toEqual(history.map(({ id }) => id));
   const positions = received.map(({ position }) => position);
@@ -173,8 +173,8 @@ async function openRoom([host, ...others]: Person[], anyUrl: () => string): Prom
 }
 
 /** Reads every entry of a channel, in order, page by page. */
-export async function readHistory(url: string, token: string, channelId: string): Promise<Answer[]> {
-  const entries: Answer[] = [];
+export async function readHistory(url: string, token: string, channelId: string): Promise<Data[]> {
+  const entries: Data[] = [];
   for (let after: string | null = null; ; ) {
     const { data, errors }: Awaited<ReturnType<typeof ask>> = await ask(url, page, { id: channelId, after }, token);
     if (errors.length > 0) throw new Error(JSON.stringify(errors));

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GraphQLAnswer } from './client.ts';
+import type { GraphQLResponse } from './client.ts';
 
 export const uploadQuery = `mutation ($file: Upload!, $channelId: ID) {
   upload(file: $file, channelId: $channelId) { id filename mimetype byteSize width height url thumbnailUrl urlExpiresAt }
@@ -19,21 +19,21 @@ export async function postForm(
   url: string,
   form: FormData,
   headers: Record<string, string> = {},
-): Promise<GraphQLAnswer> {
+): Promise<GraphQLResponse> {
   const response = await fetch(`${url}/graphql`, { method: 'POST', body: form, headers });
-  const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLAnswer>;
+  const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLResponse>;
   return { status: response.status, data, errors };
 }
 
 /** Posts the raw body of a form whose boundary is `b` to `/graphql`. */
-export async function postBody(url: string, body: Buffer, headers: Record<string, string>): Promise<GraphQLAnswer> {
+export async function postBody(url: string, body: Buffer, headers: Record<string, string>): Promise<GraphQLResponse> {
   const type = { 'content-type': 'multipart/form-data; boundary=b' };
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     body: body as BodyInit,
     headers: { ...headers, ...type },
   });
-  const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLAnswer>;
+  const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLResponse>;
   return { status: response.status, data, errors };
 }
 
@@ -43,7 +43,7 @@ export async function upload(
   token: string,
   { bytes, filename = 'file', type = '' }: TestFile,
   channelId: string | null = null,
-): Promise<GraphQLAnswer> {
+): Promise<GraphQLResponse> {
   const form = new FormData();
   form.append('operations', JSON.stringify({ query: uploadQuery, variables: { file: null, channelId } }));
   form.append('map', JSON.stringify({ 0: ['variables.file'] }));
