@@ -14,12 +14,12 @@ import { openDatabase } from './database.ts';
 import { createTestLogger } from './logger.ts';
 import { createLossyPubSub, type Fate } from './lossy-pubsub.ts';
 
-/** What the tokens of a world are signed with. */
-export const secret = 'what the tests sign their tokens with';
+/** Secret that signs the tokens of tests. */
+export const secret = 'the secret that signs the tokens of tests';
 export const ttlSeconds = 900;
 export const password = 'correct horse';
 
-/** All that accounts run on: one database, a network that can lose signals, and rates that can be forgotten. */
+/** Creates the surroundings of accounts: a database, a network that can lose signals, and rate limits that can be reset. */
 export async function createAccountsWorld() {
   const database = await openDatabase();
   const logger = createTestLogger();
@@ -29,7 +29,7 @@ export async function createAccountsWorld() {
   const state = { memory: createMemoryState(), isAway: false };
   const nodes: Auth[] = [];
 
-  /** What a node knows of tokens, listening to the others. */
+  /** Creates the authentication of a node, which listens to signals of the others. */
   async function node(options: { pubsub?: PubSub; database?: Parameters<typeof createAuth>[0]['database'] } = {}) {
     const auth = createAuth({ database, pubsub, secret, ttlSeconds, logger, ...options });
     await auth.start();
@@ -64,23 +64,23 @@ export async function createAccountsWorld() {
     node,
     auth,
     accounts,
-    /** The accounts of a server that limits no rates. */
+    /** Accounts of a server without rate limits. */
     unlimited: createAccounts({ database, auth, userCache, ownPicture, rateLimits: noRateLimits }),
-    /** Sessions that run on the world's clock, which stands still until it is moved. */
+    /** Sessions on the clock of the test, which only moves when the test moves it. */
     sessions: createSessions({ database, auth, now: () => clock.now }),
     forgetRates(): void {
       state.memory = createMemoryState();
     },
-    /** A user that is in the database, without a session. */
+    /** Creates a user without a session in the database. */
     user: (fields: Partial<User> = {}): Promise<User> =>
       database.prisma.user.create({ data: { id: randomUUID(), name: 'Somebody', createdAt: new Date(), ...fields } }),
-    /** Somebody who has just registered with `password`. */
+    /** Registers a user with `password`. */
     async registered(name = 'Ada'): Promise<{ email: string; signedIn: SignedIn; viewer: Viewer }> {
       const email = `${randomUUID()}@example.org`;
       const signedIn = await accounts.register(null, { email, password, name, device: 'phone' }, someOrigin());
       return { email, signedIn, viewer: await auth.authenticate(signedIn.token) };
     },
-    /** Everything that the database keeps, as text; bytes are in hexadecimal digits. */
+    /** Returns all rows of users and sessions as text, with bytes in hexadecimal digits. */
     async dump(): Promise<string> {
       const tables = ['users', 'session', 'refresh_token'];
       const rows = tables.map((table) => database.query(`SELECT t::text FROM ${table} t`));
@@ -95,10 +95,10 @@ export async function createAccountsWorld() {
 
 export type AccountsWorld = Awaited<ReturnType<typeof createAccountsWorld>>;
 
-/** An origin with an address that nobody else has, for which every rate is unused. */
+/** Creates an origin with a new address, whose rate limits are unused. */
 export const someOrigin = (): Origin => ({ address: randomUUID(), userAgent: '' });
 
-/** What a token says, and by which key; each part is the right one unless given. */
+/** Signs a token with given claims, key and algorithm. Omitted parts are valid. */
 export function forge(claims: Record<string, unknown>, { key = secret, algorithm = 'HS256' } = {}): Promise<string> {
   const seconds = Math.floor(Date.now() / 1_000);
   return new SignJWT({ iss: 'parley', aud: 'parley', iat: seconds, exp: seconds + ttlSeconds, ...claims })
@@ -107,8 +107,8 @@ export function forge(claims: Record<string, unknown>, { key = secret, algorithm
 }
 
 /**
- * The problems that some work is refused for.
- * @throws when it is not refused for bad input
+ * Returns the problems for which some work is rejected.
+ * @throws Error if it is not rejected for invalid input
  */
 export async function problemsOf(work: Promise<unknown>): Promise<readonly FieldProblem[]> {
   const error = await work.then(
@@ -119,7 +119,7 @@ export async function problemsOf(work: Promise<unknown>): Promise<readonly Field
   throw error;
 }
 
-/** Whether a token is refused; throws whatever else goes wrong. */
+/** Whether a token is rejected as unauthenticated; throws any other error. */
 export const isRefused = (auth: Auth, token: string): Promise<boolean> =>
   auth.authenticate(token).then(
     () => false,
