@@ -1,5 +1,6 @@
 import type { Page, PageRequest } from '../api/domain/pages.ts';
 import { BadUserInputError, type FieldProblem } from '../api/errors.ts';
+import { decodeCursor, encodeCursor } from './cursors.ts';
 
 /** Maximum number of nodes per page. */
 export const maxPageSize = 100;
@@ -67,14 +68,4 @@ export function toConnection<Item, Key>(
       endCursor: edges.at(-1)?.cursor ?? null,
     },
   };
-}
-
-function encodeCursor(text: string): string {
-  return Buffer.from(text).toString('base64url');
-}
-
-/** Returns the text of a cursor; null if this server would encode it differently, since decoding is lenient. */
-function decodeCursor(cursor: string): string | null {
-  const text = Buffer.from(cursor, 'base64url').toString();
-  return encodeCursor(text) === cursor ? text : null;
 }

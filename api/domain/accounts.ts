@@ -6,15 +6,12 @@ import { nullable, text, uuid } from '../infra/database/types.ts';
 import { nameProblems, normaliseName, passwordProblems } from './account-input.ts';
 import type { Auth, Viewer } from './auth.ts';
 import { createPasswords } from './passwords.ts';
-import type { RateLimits } from './rate-limits.ts';
+import { type RateLimits, rates } from './rate-limits.ts';
 import { createSessions, type SignedIn } from './sessions.ts';
 import { createSignIn } from './sign-in.ts';
 import { throwProblems } from './text.ts';
 import type { UserCache } from './user-cache.ts';
 import { createUserReads } from './user-reads.ts';
-
-/** Rate of one user's password changes, each of which tests the present password. */
-const passwordRate = { points: 10, windowMs: 60_000 };
 
 /** Creates the accounts of the domain: users, and how they sign in. E-mail addresses are unique among users with a password. */
 export function createAccounts(options: {
@@ -31,7 +28,7 @@ export function createAccounts(options: {
   const sessions = createSessions({ database, auth });
   const users = createUserReads(database);
   const signIn = createSignIn({ database, userCache, passwords, sessions, rateLimits });
-  const passwordChanges = rateLimits.shared('password', passwordRate);
+  const passwordChanges = rateLimits.shared('password', rates.passwordChanges);
 
   return {
     ...users,

@@ -8,7 +8,7 @@ import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { createChannelReads } from './channel-reads.ts';
 import { channelNotFound, mayRead } from './policies.ts';
-import type { RateLimits } from './rate-limits.ts';
+import { type RateLimits, rates } from './rate-limits.ts';
 import { rejectionError, type Submit } from './submit-event.ts';
 import { clientIdProblems, textProblem, throwProblems } from './text.ts';
 import { toUserFacts } from './user-facts.ts';
@@ -17,8 +17,6 @@ import { toUserFacts } from './user-facts.ts';
 const directNamespace = '6f0f3ad6-0d0e-4f0c-9a53-3c5f2a1c8e11';
 /** Longest name of a room, in Unicode code points. */
 const maxNameLength = 80;
-/** Rate of one user's changes of channels and memberships. */
-const changeRate = { burst: 60, perSecond: 1 };
 
 /** Creates the channels of the domain: reading them, and changing rooms and direct channels. */
 export function createChannels(options: {
@@ -29,7 +27,7 @@ export function createChannels(options: {
 }) {
   const { database, accounts } = options;
   const reads = createChannelReads(database);
-  const changes = options.rateLimits.inProcess(changeRate);
+  const changes = options.rateLimits.inProcess(rates.channelChanges);
 
   return {
     ...reads,

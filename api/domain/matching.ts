@@ -11,7 +11,7 @@ import { type MatchPreferences, normaliseTags } from './match-preferences.ts';
 import { createMatchQueue } from './match-queue.ts';
 import { claimView, leftView, type MatchView, waitingView } from './match-view.ts';
 import type { Moderation } from './moderation.ts';
-import type { RateLimits } from './rate-limits.ts';
+import { type RateLimits, rates } from './rate-limits.ts';
 
 /** Durations of matching, in milliseconds. */
 export interface MatchTimes {
@@ -22,9 +22,6 @@ export interface MatchTimes {
   /** How long a user can stay away from a match before it ends. */
   absenceMs: number;
 }
-
-/** Rate at which one user can call `match`. */
-const matchRate = { points: 60, windowMs: 60_000 };
 
 /**
  * Creates the matching of strangers. A place in the queue is a lease in state, renewed by calling `match` again or by
@@ -42,7 +39,7 @@ export function createMatching(
 ) {
   const { state, pubsub, moderation, times, logger } = options;
   const { tickets, presence } = state;
-  const calls = options.rateLimits.shared('match', matchRate);
+  const calls = options.rateLimits.shared('match', rates.matches);
   const claims = createMatchClaims(options);
   const lifecycle = createMatchLifecycle({ claims, presence, absenceMs: times.absenceMs, logger });
   const queue = createMatchQueue({ tickets, claims, lifecycle, times, notify, logger });

@@ -8,7 +8,7 @@ import type { Access } from './access.ts';
 import type { Viewer } from './auth.ts';
 import type { History } from './history.ts';
 import { createMessageStreams, type MessageStreamOptions } from './message-streams.ts';
-import type { RateLimits } from './rate-limits.ts';
+import { type RateLimits, rates } from './rate-limits.ts';
 import type { Submit } from './submit-event.ts';
 import { checkText, clientIdProblems, throwProblems } from './text.ts';
 
@@ -25,8 +25,6 @@ export interface SendInput {
 
 /** Maximum number of files of one message. */
 export const maxAttachments = 10;
-/** Rate of sends, edits and deletions of one user. */
-const sendRate = { burst: 200, perSecond: 50 };
 /** Milliseconds for which a permission to send is cached. A stale one does no harm: the bridge decides. */
 const permissionTtlMs = 10_000;
 /** Maximum number of cached permissions. */
@@ -45,7 +43,7 @@ export function createMessages(
   },
 ) {
   const { submit, history, access, toAttach, maxMessageBytes } = options;
-  const sends = options.rateLimits.inProcess(sendRate);
+  const sends = options.rateLimits.inProcess(rates.sends);
   const streams = createMessageStreams(options);
   const permissions = new LRUCache<string, true>({ max: maxPermissions, ttl: permissionTtlMs });
 

@@ -5,12 +5,10 @@ import { statement } from '../infra/database/statement.ts';
 import { int4, uuid } from '../infra/database/types.ts';
 import type { Viewer } from './auth.ts';
 import type { Blocks } from './blocks.ts';
-import type { RateLimits } from './rate-limits.ts';
+import { type RateLimits, rates } from './rate-limits.ts';
 
 /** Maximum number of users whom one user can block. */
 const maxBlocked = 1_000;
-/** Rate at which one user can block and unblock. */
-const blockRate = { burst: 60, perSecond: 1 };
 
 /** Creates the moderation between users: blocks. */
 export function createModeration(options: {
@@ -20,7 +18,7 @@ export function createModeration(options: {
 }) {
   const { blocks } = options;
   const { prisma, query } = options.database;
-  const changes = options.rateLimits.inProcess(blockRate);
+  const changes = options.rateLimits.inProcess(rates.blocks);
 
   return {
     /**

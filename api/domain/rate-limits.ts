@@ -24,7 +24,31 @@ interface BucketRate {
 /** Rate of a shared limit: `points` actions in each window of `windowMs` milliseconds. */
 type SharedRate = Parameters<Limits['take']>[1];
 
-/** Creates limits. The rates themselves stand beside the rules that they belong to. */
+const minuteMs = 60_000;
+
+/** Rates of everything that users do. `RATE_LIMITS=off` turns all of them off. */
+export const rates = {
+  /** Sends, edits and deletions of one user. */
+  sends: { burst: 200, perSecond: 50 },
+  /** Changes of rooms and memberships by one user. */
+  channelChanges: { burst: 60, perSecond: 1 },
+  /** Blocks and their ends by one user. */
+  blocks: { burst: 60, perSecond: 1 },
+  /** Calls of `match` and `unmatch` by one user. */
+  matches: { points: 60, windowMs: minuteMs },
+  /** Uploads started by one user. */
+  uploads: { points: 120, windowMs: minuteMs },
+  /** Attempts to log in to one account from one address. */
+  logins: { points: 10, windowMs: minuteMs },
+  /** Attempts to log in to any account from one address. */
+  loginsOfAddress: { points: 100, windowMs: minuteMs },
+  /** New guests and registrations from one address. */
+  newcomers: { points: 120, windowMs: minuteMs },
+  /** Password changes of one user, each of which tests the present password. */
+  passwordChanges: { points: 10, windowMs: minuteMs },
+} as const satisfies Record<string, BucketRate | SharedRate>;
+
+/** Creates limits for the rates of `rates`. */
 export interface RateLimits {
   /** A limit that costs no round trip, for frequent actions. */
   inProcess(rate: BucketRate): RateLimit;

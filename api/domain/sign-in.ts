@@ -12,7 +12,7 @@ import {
 } from './account-input.ts';
 import type { Viewer } from './auth.ts';
 import type { Passwords } from './passwords.ts';
-import type { RateLimits } from './rate-limits.ts';
+import { type RateLimits, rates } from './rate-limits.ts';
 import type { Sessions, SignedIn } from './sessions.ts';
 import { throwProblems } from './text.ts';
 import type { UserCache } from './user-cache.ts';
@@ -24,13 +24,6 @@ export interface Origin {
   userAgent: string;
 }
 
-const minuteMs = 60_000;
-/** Rate of attempts for one account from one address. */
-const loginRate = { points: 10, windowMs: minuteMs };
-/** Rate of attempts for all accounts from one address. */
-const addressRate = { points: 100, windowMs: minuteMs };
-/** Rate of new guests and registrations from one address. */
-const newcomerRate = { points: 120, windowMs: minuteMs };
 /** Longest part of an e-mail address that attempts are counted by, in UTF-16 code units. */
 const maxCountedLength = 254;
 
@@ -44,9 +37,9 @@ export function createSignIn(options: {
 }) {
   const { userCache, passwords, sessions, rateLimits } = options;
   const { prisma } = options.database;
-  const logins = rateLimits.shared('login', loginRate);
-  const loginsOfAddress = rateLimits.shared('logins', addressRate);
-  const newcomers = rateLimits.shared('newcomers', newcomerRate);
+  const logins = rateLimits.shared('login', rates.logins);
+  const loginsOfAddress = rateLimits.shared('logins', rates.loginsOfAddress);
+  const newcomers = rateLimits.shared('newcomers', rates.newcomers);
 
   return {
     /**

@@ -1,13 +1,10 @@
 import type { Access } from './access.ts';
-import type { RateLimits } from './rate-limits.ts';
-
-/** Number of uploads that each user may start in a minute. */
-const uploadRate = { points: 120, windowMs: 60_000 };
+import { type RateLimits, rates } from './rate-limits.ts';
 
 /** Decides whether a user may upload a file. */
 export function createUploadPermission(options: { access: Pick<Access, 'requireSend'>; rateLimits: RateLimits }) {
   const { access } = options;
-  const uploads = options.rateLimits.shared('uploads', uploadRate);
+  const uploads = options.rateLimits.shared('uploads', rates.uploads);
 
   return {
     /**

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { Entry } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import { createGapFiller, type GapFillerOptions } from './gap-filler.ts';
 import type { Backlog } from './live-source.ts';
 import { createRecentEntries } from './recent-entries.ts';
-import { createResequencer, type ResequencerOptions } from './resequencer.ts';
 
 /** The channel's head in the database is below a delivered position. Subscribers must resume (close code 1013). */
 export class FeedRestartedError extends Error {
@@ -22,7 +22,7 @@ export interface FeedSource {
 }
 
 /** Options of `createChannelFeed`. */
-export interface FeedOptions extends Pick<ResequencerOptions, 'channelId' | 'graceMs' | 'logger' | 'onGapFilled'> {
+export interface FeedOptions extends Pick<GapFillerOptions, 'channelId' | 'graceMs' | 'logger' | 'onGapFilled'> {
   pubsub: PubSub;
   source: FeedSource;
   /** Approximate limit of the memory for recent entries, in bytes; `defaultRecentBytes` if left out. */
@@ -42,7 +42,7 @@ export function createChannelFeed(options: FeedOptions) {
   const listeners = new Set<() => void>();
   const reads = new LRUCache<string, Promise<Backlog<Entry>>>(readCacheOptions);
   let recent = createRecentEntries(recentBytes, 0);
-  const order = createResequencer({
+  const order = createGapFiller({
     ...options,
     read: (position, limit) => source.entriesAfter(channelId, position, limit),
     onEntry: (entry) => recent.push(entry),

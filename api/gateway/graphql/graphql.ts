@@ -1,7 +1,6 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { useAPQ as persistedQueries } from '@graphql-yoga/plugin-apq';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
@@ -9,6 +8,7 @@ import type { Domain } from '../../../schema/domain.ts';
 import type { Auth } from '../../domain/auth.ts';
 import type { Logger } from '../../logger.ts';
 import { identify } from '../auth/identify.ts';
+import { cors } from '../http/cors.ts';
 import {
   maxAliases,
   maxBatch,
@@ -16,13 +16,13 @@ import {
   maxParsedLetters,
   maxQueryLength,
   maxRequestBytes,
-  maxStoredLetters,
   maxTokens,
 } from '../request-limits.ts';
 import { createContext } from './context.ts';
 import { costPlugin } from './cost.ts';
 import { createErrorMapper } from './errors.ts';
 import type { Streams } from './http-streams.ts';
+import { usePersistedQueries } from './persisted-queries.ts';
 import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
 import { createTextCache } from './text-cache.ts';
@@ -48,8 +48,7 @@ export function createGraphQL(options: {
     logging: false,
     batching: { limit: maxBatch },
     maxRequestBodySize: maxRequestBytes,
-    // Any origin may send requests: tokens travel in a header, which a browser never adds by itself.
-    cors: { origin: '*', credentials: false, exposedHeaders: ['x-request-id'] },
+    cors,
     maskedErrors: false,
     parserAndValidationCache: {
       documentCache: createTextCache(maxParsedLetters),
@@ -61,7 +60,7 @@ export function createGraphQL(options: {
       maxDepthPlugin({ n: maxDepth, ignoreIntrospection: true }),
       maxAliasesPlugin({ n: maxAliases }),
       costPlugin,
-      persistedQueries({ store: createTextCache(maxStoredLetters) }),
+      usePersistedQueries(),
       useSharedSubscribe,
       streams.plugin,
       useJsonErrors,

@@ -3,6 +3,7 @@ import type { Viewer } from '../../domain/auth.ts';
 import { encodeText } from '../../live/frames.ts';
 import type { Outbox } from '../../live/outbox/outboxes.ts';
 import type { Caller } from '../auth/caller.ts';
+import { closeCodes } from './close-codes.ts';
 
 /** State of a running operation. */
 interface Operation {
@@ -37,8 +38,6 @@ export interface Connection {
   wasBlocked: boolean;
 }
 
-/** Close codes of graphql-transport-ws and of the contract. */
-export const closeCodes = { tryAgainLater: 1013, restarting: 1012, badToken: 4403, internal: 4500 };
 /** A close frame holds 123 bytes of reason (RFC 6455, 5.5), and a character takes up to three. */
 const maxReasonLength = 41;
 

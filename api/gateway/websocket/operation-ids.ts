@@ -1,5 +1,6 @@
 import { maxSocketMessageBytes } from '../request-limits.ts';
-import { type Connection, close, closeCodes } from './connection.ts';
+import { closeCodes } from './close-codes.ts';
+import { type Connection, close } from './connection.ts';
 
 /** A message of graphql-transport-ws. */
 export interface Message {

@@ -12,7 +12,8 @@ import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import { operationLabel } from '../graphql/operation-label.ts';
 import { createOperations } from '../graphql/operations.ts';
-import { type Connection, close, closeCodes } from './connection.ts';
+import { closeCodes } from './close-codes.ts';
+import { type Connection, close } from './connection.ts';
 
 /**
  * Speaks the protocol graphql-transport-ws over our connections, by the library graphql-ws.

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { TextQuery } from './database.ts';
+import { takeMigrationLock } from './migration-lock.ts';
 
 /** A connection with an open transaction. */
 export interface MigrationSession {
@@ -21,9 +22,6 @@ CREATE TABLE IF NOT EXISTS _prisma_migrations (
   migration_name VARCHAR(255) NOT NULL, logs TEXT, rolled_back_at TIMESTAMPTZ,
   started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0
 )`;
-/** Key of the advisory lock that `prisma migrate` takes. */
-const lockKey = 72_707_369;
-
 /**
  * Applies missing migrations in order of their names, in one transaction. Several processes may call it at the same
  * time: the first one applies them, the others find nothing left to do.
@@ -37,7 +35,7 @@ export async function migrate(
 ): Promise<void> {
   const migrations = await readMigrations(directory);
   await transaction(async (session) => {
-    await session.query(`SELECT pg_advisory_xact_lock(${lockKey})`);
+    await session.query(takeMigrationLock);
     await session.execute(table);
     const rows = await session.query<{ name: string; checksum: string }>(
       'SELECT migration_name AS name, checksum FROM _prisma_migrations WHERE rolled_back_at IS NULL',

@@ -2,8 +2,8 @@ import type { Entry } from '../events.ts';
 import type { Logger } from '../logger.ts';
 import type { Backlog } from './live-source.ts';
 
-/** See `createResequencer`. */
-export interface ResequencerOptions {
+/** See `createGapFiller`. */
+export interface GapFillerOptions {
   channelId: string;
   /** Returns at most `limit` entries after a position, from the database. */
   read(position: number, limit: number): Promise<Backlog<Entry>>;
@@ -31,7 +31,7 @@ const retryMs = 500;
  * passed on at most once, in increasing order, and a gap is filled from the database. Until `start` is called, entries
  * are only kept.
  */
-export function createResequencer(options: ResequencerOptions) {
+export function createGapFiller(options: GapFillerOptions) {
   const { channelId, read, graceMs = defaultGraceMs, logger, onGapFilled, onEntry, onAdvance } = options;
   /** Entries beyond a gap, by position. */
   const ahead = new Map<number, Entry>();

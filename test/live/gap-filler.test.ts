@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Entry } from '../../api/events.ts';
+import { createGapFiller } from '../../api/live/gap-filler.ts';
 import type { Backlog } from '../../api/live/live-source.ts';
-import { createResequencer } from '../../api/live/resequencer.ts';
 import { createTestLogger } from '../support/logger.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
@@ -10,7 +10,7 @@ afterEach(() => void vi.useRealTimers());
 const graceMs = 10;
 const entries = (...positions: number[]) => positions.map((position) => ({ position }) as Entry);
 
-/** Creates a resequencer over a database whose head is `database.head`, and collects the positions that it passes on. */
+/** Creates a gap filler over a database whose head is `database.head`, and collects the positions that it passes on. */
 function setUp() {
   const passed: number[] = [];
   const database = { head: 0 };
@@ -19,7 +19,7 @@ function setUp() {
     return { entries: entries(...positions), through: Math.max(database.head, position), more: false };
   });
   const onGapFilled = vi.fn();
-  const order = createResequencer({
+  const order = createGapFiller({
     channelId: 'room',
     read,
     graceMs,
@@ -31,7 +31,7 @@ function setUp() {
   return { order, passed, database, read, onGapFilled };
 }
 
-describe('a resequencer', () => {
+describe('a gap filler', () => {
   test('passes each position on once, in order', () => {
     const { order, passed } = setUp();
     order.start(0);

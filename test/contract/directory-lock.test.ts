@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { DataInUseError } from '../../api/infra/database/database.ts';
-import { lockDirectory } from '../../api/infra/database/lock.ts';
+import { lockDirectory } from '../../api/infra/database/directory-lock.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'parley-lock-'));
 afterAll(() => rm(root, { recursive: true }));
