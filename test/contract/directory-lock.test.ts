@@ -18,7 +18,7 @@ async function directory(name: string): Promise<string> {
 
 /** Locks a directory from another process. */
 async function lockInProcess(path: string) {
-  const script = `import('./api/infra/database/lock.ts').then((m) => m.lockDirectory(${JSON.stringify(path)})).then(() => { console.log('locked'); setInterval(() => {}, 1e6); });`;
+  const script = `import('./api/infra/database/directory-lock.ts').then((m) => m.lockDirectory(${JSON.stringify(path)})).then(() => { console.log('locked'); setInterval(() => {}, 1e6); });`;
   const child = spawn(process.execPath, ['--import', 'tsx', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   return child;

@@ -13,8 +13,8 @@ let pubsub: ReturnType<typeof createLossyPubSub>;
 let blocks: Blocks;
 let list: BlockList;
 
-const read = vi.fn(async (_sql: string, [ids]: [string[]]) =>
-  ids.flatMap((blockerId) => {
+const read = vi.fn(async (_statement: unknown, { userIds }: { userIds: string[] }) =>
+  userIds.flatMap((blockerId) => {
     const blockedId = stored.get(blockerId);
     return blockedId === undefined ? [] : [{ blockerId, blockedIds: [blockedId] }];
   }),

@@ -19,7 +19,7 @@ let heads: Heads;
 let list: ChannelList;
 let stream: Stream<string>;
 
-const query = (async (_sql: string, [userIds]: [string[]]) =>
+const query = (async (_statement: unknown, { userIds }: { userIds: string[] }) =>
   userIds.flatMap((userId) =>
     [...stored].map(([channelId, version]) => ({ userId, channelId, version })),
   )) as unknown as Query;
