@@ -1,17 +1,20 @@
 import { defineConfig } from 'vitest/config';
+import { patienceMs, testTimeoutMs } from './test/support/patience.ts';
 import { filesLeftOut } from './test/support/services/left-out.ts';
 
 export default defineConfig({
-  // The packages that tests load outside of Vite take this file: a second copy of graphql would not know their types.
+  // Packages that tests load outside of Vite import this file; a second copy of graphql would not recognize their types.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/e2e/**', 'test/faults/**', 'test/bench/**', ...filesLeftOut()],
     globalSetup: ['test/support/services/shared-servers.ts'],
     setupFiles: ['test/support/setup.ts'],
-    // One a core: most of what tests do is wait.
+    // One worker per core: most tests wait most of the time.
     maxWorkers: '100%',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: testTimeoutMs,
+    hookTimeout: testTimeoutMs,
+    teardownTimeout: testTimeoutMs,
+    expect: { poll: { timeout: patienceMs } },
   },
 });

@@ -8,14 +8,14 @@ async function readExample(): Promise<Map<string, string>> {
   return new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
 }
 
-test('.env.example names every variable that is read, and its default', async () => {
+test('.env.example lists every variable with its default', async () => {
   const example = await readExample();
 
   expect([...example.keys()]).toEqual(listSettings().map(({ name }) => name));
   expect(readConfig(Object.fromEntries(example))).toEqual(readConfig({}));
 });
 
-test('every variable says what it is for, in .env.example and in the docs', async () => {
+test('every variable is described in .env.example and in the docs', async () => {
   const [example, page] = await Promise.all([readFile('.env.example', 'utf8'), readFile('docs/operations.md', 'utf8')]);
 
   for (const { name, fallback, description } of listSettings()) {
@@ -26,7 +26,7 @@ test('every variable says what it is for, in .env.example and in the docs', asyn
   }
 });
 
-test('every variable that is wrong is named in one message', () => {
+test('one error names all invalid variables', () => {
   const wrong = { PORT: 'high', JWT_SECRET: 'short', GRAVATAR: 'perhaps', MAX_REPLAY: '-1' };
 
   expect(() => readConfig(wrong)).toThrow(ConfigError);
@@ -42,7 +42,7 @@ test.each([
   [{ TLS_CERT_FILE: 'cert.pem' }, ['TLS_KEY_FILE']],
   [{ SERVICES: 'gateway,cook' }, ['SERVICES']],
   [{ REDIS_URL: 'redis://a, http://b' }, ['REDIS_URL']],
-])('settings that cannot be together are refused, and what is missing is named: %o', (wrong, names) => {
+])('the error about conflicting or incomplete settings names the variables: %o', (wrong, names) => {
   for (const name of names) expect(() => readConfig(wrong)).toThrow(name);
 });
 

@@ -9,7 +9,7 @@ import type { BenchOptions } from './options.ts';
 import { type Services, startServices } from './parley.ts';
 import { circumstances, median, page, round, table, write } from './report.ts';
 
-/** What one target came to in one profile: at full speed, and at a fixed rate. */
+/** Figures of one target in one profile: at full speed, and at a fixed rate. */
 interface Row {
   full: Figures[];
   paced: Figures[];
@@ -17,7 +17,7 @@ interface Row {
 
 const own = ['Parley', 'Parley embedded'];
 
-/** Parley beside its peers: what it costs to deliver a message to many. */
+/** Compares the cost of delivering a message to many clients with that of Parley's peers. */
 export async function run(options: BenchOptions): Promise<void> {
   const services = await startServices();
   try {
@@ -32,7 +32,7 @@ export async function run(options: BenchOptions): Promise<void> {
 async function measureAll({ seconds, rounds, only, parts }: BenchOptions, services: Services): Promise<string[]> {
   const names = [...own, ...Object.keys(peers)].filter((name) => only.length === 0 || only.includes(name));
   const able = names.filter((name) => name !== 'Centrifuge' || hasGo());
-  if (able.length < names.length) say('Centrifuge is left out: there is no Go compiler.');
+  if (able.length < names.length) say('Centrifuge is left out because there is no Go compiler.');
   const has = (part: string) => parts.length === 0 || parts.includes(part);
   const sections = [];
   for (const profile of profiles.filter(({ name }) => has(name))) {
@@ -52,7 +52,7 @@ function startTarget(name: string, profile: Profile, services: Services): Promis
   return name === own[1] ? startParley(profile, null) : startPeer(name, profile);
 }
 
-/** Runs a piece of work over a target that is there for it alone. */
+/** Runs some work on a new target, and stops the target afterwards. */
 async function over<Result>(
   name: string,
   profile: Profile,
@@ -134,7 +134,7 @@ async function compareMemory(names: readonly string[], services: Services): Prom
   return `**Memory**: kilobytes resident a connection, each with one subscription\n\n${table(['', 'of 1,000', 'of 10,000'], rows)}`;
 }
 
-/** What a delivery costs Parley as a room grows. */
+/** Measures the cost of a delivery as a room grows. */
 async function scale(services: Services, seconds: number): Promise<string> {
   const rows = [];
   for (const size of [100, 1_000, 10_000]) {

@@ -8,19 +8,19 @@ import { startOwnPostgres } from '../support/services/postgres.ts';
 import { startOwnRedis } from '../support/services/redis.ts';
 import { type Measured, start } from './processes.ts';
 
-/** Parley as it is built, in one process or in several. */
+/** Built Parley, in one process or in several. */
 export interface Parley {
   mode: 'embedded' | 'distributed';
-  /** Where clients connect that are measured. */
+  /** Server to which the measured clients connect. */
   gateway: Measured & { url: URL };
-  /** Where everything else happens: another gateway, or the same process. */
+  /** URL for all other requests: another gateway, or the same process. */
   backstage: URL;
-  /** Processes by what they are; children belong to them. */
+  /** Ids of the processes by name; their children belong to them. */
   pids: Record<string, number>;
   stop(): Promise<void>;
 }
 
-/** The services of a distributed Parley. */
+/** Services of a distributed Parley. */
 export interface Services {
   kafka: Awaited<ReturnType<typeof startOwnKafka>>;
   redis: Awaited<ReturnType<typeof startOwnRedis>>;
@@ -36,12 +36,12 @@ export async function startServices(): Promise<Services> {
   return { kafka, redis, postgres, stop };
 }
 
-/** What `npm start` gives to Node. */
+/** Options that `npm start` passes to Node. */
 const started = manifest.scripts.start.split(' ').slice(1);
 
 const limits = { RATE_LIMITS: 'off', MAX_SUBSCRIPTIONS: '1000', HOST: '127.0.0.1', PORT: '0' };
 
-/** One process with everything in it. */
+/** Starts one process with every service in it. */
 export async function startEmbedded(): Promise<Parley> {
   const directory = await mkdtemp(join(tmpdir(), 'parley-bench-'));
   const gateway = await startServer({ DATA_DIR: directory });
@@ -53,7 +53,7 @@ export async function startEmbedded(): Promise<Parley> {
   return { mode: 'embedded', gateway, backstage: gateway.url, pids, stop };
 }
 
-/** A gateway, a bridge, and another gateway behind the scenes, over services. */
+/** Starts a gateway, a bridge, and a second gateway for unmeasured requests, over services. */
 export async function startDistributed({ kafka, redis, postgres }: Services): Promise<Parley> {
   const prefix = `bench-${randomUUID()}`;
   const shared = {
@@ -82,7 +82,7 @@ async function startServer(environment: Record<string, string>): Promise<Measure
   return { ...server, url: new URL(server.ready[1]?.replace('localhost', '127.0.0.1') ?? '') };
 }
 
-/** Asks many things over HTTP, ten in a request and so many requests at once; throws for any error. */
+/** Executes many operations over HTTP, ten per request and several requests at a time; throws for any error. */
 export async function askAll<Data>(
   url: URL,
   asked: readonly { query: string; variables: object; token?: string }[],

@@ -5,16 +5,16 @@ import { measureKafka, measurePgbench } from './pipeline/yardsticks.ts';
 import { cpuOfTree, percentile } from './processes.ts';
 import { circumstances, median, round, table, write } from './report.ts';
 
-/** What one way of running Parley came to. */
+/** Figures of one way of running Parley. */
 interface Figures {
   rate: number;
-  /** CPU time of each process a message, in microseconds. */
+  /** CPU time of each process per message, in microseconds. */
   cpu: Record<string, number>;
   full: Delays;
   paced: Delays;
 }
 
-/** From sending, in milliseconds. */
+/** Times since the send, in milliseconds. */
 interface Delays {
   acknowledged: [p50: number, p99: number];
   delivered: [p50: number, p99: number];
@@ -23,7 +23,7 @@ interface Delays {
 const pairCount = 200;
 const pacedRate = 100;
 
-/** The way of a message, from its sender to the acknowledgement and to its reader. */
+/** Measures the path of a message from its sender to the acknowledgement and to its reader. */
 export async function run({ seconds, rounds, only }: BenchOptions): Promise<void> {
   const services = await startServices();
   try {
@@ -95,7 +95,7 @@ function report(measured: Record<string, Figures[]>, rows: number, kafka: number
   const modes = Object.entries(measured).filter(([, figures]) => figures.length > 0);
   const of = (figures: readonly Figures[], read: (one: Figures) => number) => round(median(figures.map(read)));
   const total = ({ cpu }: Figures) => Object.values(cpu).reduce((sum, one) => sum + one, 0);
-  const head = ['', 'acknowledged/s', 'of pgbench', 'CPU, µs a message', 'to acknowledgement, ms', 'to delivery, ms'];
+  const head = ['', 'acknowledged/s', 'of pgbench', 'CPU, µs per message', 'to acknowledgement, ms', 'to delivery, ms'];
   const latency = (figures: readonly Figures[], of: (one: Figures) => [number, number]) =>
     `${round(median(figures.map((one) => of(one)[0])))} / ${round(median(figures.map((one) => of(one)[1])))}`;
   const lines = modes.map(([mode, figures]) => [
@@ -115,9 +115,9 @@ function report(measured: Record<string, Figures[]>, rows: number, kafka: number
     Object.keys(figures[0]?.cpu ?? {}).map((name) => [`${mode}: ${name}`, of(figures, ({ cpu }) => cpu[name] ?? 0)]),
   );
   return [
-    `pgbench alone, 16 clients, one row a transaction: ${round(rows)} a second. Kafka alone, from append to consumption at ${pacedRate} a second: ${round(kafka)} ms at the median. Times are p50 / p99.`,
+    `pgbench alone, 16 clients, one row per transaction: ${round(rows)} per second. Kafka alone, from append to consumption at ${pacedRate} per second: ${round(kafka)} ms median. Times are p50 / p99.`,
     `**At full speed**\n\n${table(head, lines)}`,
-    `**At ${pacedRate} a second**\n\n${table(['', 'to acknowledgement, ms', 'to delivery, ms'], paced)}`,
-    `**CPU time of each process**, microseconds a message\n\n${table(['', ''], processes)}`,
+    `**At ${pacedRate} per second**\n\n${table(['', 'to acknowledgement, ms', 'to delivery, ms'], paced)}`,
+    `**CPU time of each process**, microseconds per message\n\n${table(['', ''], processes)}`,
   ];
 }

@@ -2,17 +2,17 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** A process to measure. */
+/** Process to measure. */
 export interface Measured {
   child: ChildProcess;
-  /** What it printed when it was ready. */
+  /** Match in its output that showed that it was ready. */
   ready: RegExpExecArray;
   stop(): Promise<void>;
 }
 
 /**
- * Starts a process and waits until it prints what matches.
- * @throws with what it printed when it ends before
+ * Starts a process and waits until its output matches a pattern.
+ * @throws Error with its output if it ends before
  */
 export async function start(
   command: readonly [program: string, ...args: string[]],
@@ -45,18 +45,18 @@ export async function start(
   };
 }
 
-/** CPU time that a process has had, all its threads together, in microseconds. */
+/** Returns the CPU time of all threads of a process, in microseconds. */
 export function cpuOf(pid: number): number {
   const tasks = readdirSync(`/proc/${pid}/task`);
   return tasks.reduce((sum, task) => sum + nanoseconds(`/proc/${pid}/task/${task}/schedstat`) / 1_000, 0);
 }
 
-/** The same with all processes below it. */
+/** Returns the CPU time of a process and all its descendants, in microseconds. */
 export function cpuOfTree(pid: number): number {
   return [pid, ...descendants(pid)].reduce((sum, one) => sum + cpuOf(one), 0);
 }
 
-/** What a process holds in memory, in kilobytes. */
+/** Returns the resident memory of a process, in kilobytes. */
 export function residentKb(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
@@ -65,7 +65,7 @@ function nanoseconds(path: string): number {
   return Number(read(path).split(' ')[0]);
 }
 
-/** A thread or a process may end while it is looked at: there is nothing of it then. */
+/** Reads a file of a thread or process, which may end at any time: its file is empty then. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -79,7 +79,7 @@ function descendants(pid: number): number[] {
   return children.flatMap((child) => [child, ...descendants(child)]);
 }
 
-/** The value below which a part of all lies; 0 of none. */
+/** Returns the value below which a fraction of the values lies; 0 if there are none. */
 export function percentile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;

@@ -3,16 +3,16 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-/** Where figures are kept. */
+/** Path of the page with the figures. */
 export const page = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
 
-/** A Markdown table. */
+/** Formats a Markdown table. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map((_, n) => (n === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
-/** Where and with what this was measured. */
+/** Describes the machine and the versions of this measurement. */
 export function circumstances(): string {
   const [cpu] = cpus();
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
@@ -20,22 +20,22 @@ export function circumstances(): string {
   return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpu?.model.trim()}), ${memory} GB, Node ${process.versions.node}, after commit ${commit}.`;
 }
 
-/** Puts a benchmark's figures in their place on the page. */
+/** Writes the figures of a benchmark to their place on the page. */
 export async function write(name: string, body: string): Promise<void> {
   const text = await readFile(page, 'utf8');
   const [begin, end] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`docs/performance.md has no place for ${name}: ${begin} … ${end}`);
+  if (from < 0 || to < from) throw new Error(`docs/performance.md has no section for ${name}: ${begin} … ${end}`);
   await writeFile(page, `${text.slice(0, from + begin.length)}\n${body}\n${text.slice(to)}`);
 }
 
-/** A number with as many digits as say something. */
+/** Formats a number with its significant digits. */
 export function round(value: number): string {
   if (value >= 100) return String(Math.round(value));
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-/** The one in the middle. */
+/** Returns the median. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;

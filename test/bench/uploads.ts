@@ -11,7 +11,7 @@ import { startEmbedded } from './parley.ts';
 import { cpuOf, residentKb, start } from './processes.ts';
 import { circumstances, median, round, table, write } from './report.ts';
 
-/** Somewhere to upload to. */
+/** Server that uploads are sent to. */
 interface Target {
   url: string;
   token: string;
@@ -20,11 +20,11 @@ interface Target {
 }
 
 interface Figures {
-  /** Megabytes a second, of all uploads together. */
+  /** Megabytes per second of all uploads together. */
   speed: number;
-  /** CPU time of the server a megabyte, in milliseconds. */
+  /** CPU time of the server per megabyte, in milliseconds. */
   cpu: number;
-  /** By how much its memory grew at most, in megabytes. */
+  /** Maximum growth of its memory, in megabytes. */
   memory: number;
 }
 
@@ -38,14 +38,14 @@ const targets: Record<string, () => Promise<Target>> = {
   Yoga: () => startPeer('upload-yoga'),
 };
 
-/** Ten large files at once, beside the least that it takes and Yoga's own multipart requests. */
+/** Measures ten large uploads at once, compared with a bare HTTP server and with Yoga's own multipart requests. */
 export async function run({ rounds, only }: BenchOptions): Promise<void> {
   const names = Object.keys(targets).filter((name) => only.length === 0 || only.includes(name));
   const rows = new Map(names.map((name): [string, Figures[]] => [name, []]));
   for (let n = 0; n < rounds; n++) for (const [name, figures] of rows) figures.push(await measure(name));
   const of = (figures: readonly Figures[], key: keyof Figures) => round(median(figures.map((one) => one[key])));
   const lines = [...rows].map(([name, all]) => [name, of(all, 'speed'), of(all, 'cpu'), of(all, 'memory')]);
-  const body = `${circumstances()}\n\n${table(['', 'MB/s', 'CPU, ms a MB', 'memory grew by, MB'], lines)}`;
+  const body = `${circumstances()}\n\n${table(['', 'MB/s', 'CPU, ms per MB', 'memory grew by, MB'], lines)}`;
   process.stdout.write(`${body}\n`);
   if (only.length === 0) await write('uploads', body);
 }
@@ -115,7 +115,7 @@ async function* body(kind: string, size: number): AsyncGenerator<Buffer> {
   yield Buffer.from('\r\n--b--\r\n');
 }
 
-/** Uploads a file of so many megabytes. */
+/** Uploads a file of this many megabytes. */
 function send({ url, token }: Target, size: number): Promise<void> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'multipart/form-data; boundary=b' };
   return new Promise((resolve, reject) => {

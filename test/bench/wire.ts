@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** A WebSocket as cheap as can be, so that a load of thousands costs little beside the server. */
+/** Minimal WebSocket client: thousands of them use little CPU time compared with the server. */
 export interface Wire {
   socket: Socket;
   /** Sends a text. */
@@ -39,7 +39,7 @@ export async function openWire(
   return wire;
 }
 
-/** What answers a ping, masked by zeros. */
+/** Creates the pong for a ping, masked with zeros. */
 function pong(data: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0x8a, 0x80 | data.length, 0, 0, 0, 0]), data]);
 }
@@ -75,7 +75,7 @@ function headerOf(bytes: Buffer, at: number): number {
   return short === 126 ? 4 : short === 127 ? 10 : 2;
 }
 
-/** Where the frame that begins here ends; 0 when it is not there whole. */
+/** Returns the end of the frame that begins at an offset; 0 if the frame is incomplete. */
 function frameEnd(bytes: Buffer, at: number): number {
   if (bytes.length - at < 2) return 0;
   const header = headerOf(bytes, at);
@@ -90,7 +90,7 @@ function frameEnd(bytes: Buffer, at: number): number {
   return end <= bytes.length ? end : 0;
 }
 
-/** A client's frame, masked by zeros: as good as any other mask between two programs of ours. */
+/** Creates a client's frame, masked with zeros: a random mask is only needed against proxies. */
 function maskedText(text: string): Buffer {
   const body = Buffer.from(text);
   const { length } = body;

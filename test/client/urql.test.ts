@@ -152,7 +152,7 @@ test('two clients on @urql/core talk, one loses the network and resumes: no mess
   if ((await said) === null) await ada.say(channelId, 'ada, on a retry');
   await bob.say(channelId, 'the end');
 
-  await vi.waitFor(() => expect(ada.texts()).toContain('the end'), { timeout: 20_000 });
+  await vi.waitFor(() => expect(ada.texts()).toContain('the end'));
   await vi.waitFor(() => expect(bob.texts()).toContain('the end'));
   expect(bob.texts()).toHaveLength(62);
   expect(ada.texts()).toEqual(bob.texts());

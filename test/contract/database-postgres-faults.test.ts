@@ -3,9 +3,10 @@ import { paths } from '../../api/config.ts';
 import { DatabaseUnavailableError, type SqlDatabase } from '../../api/infra/database/database.ts';
 import { createPostgresDatabase, type PostgresOptions } from '../../api/infra/database/postgres.ts';
 import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
+import { patienceMs } from '../support/patience.ts';
 import { type PostgresService, startOwnPostgres } from '../support/services/postgres.ts';
 
-const away = expect.any(DatabaseUnavailableError);
+const unavailable = expect.any(DatabaseUnavailableError);
 
 const opened: SqlDatabase[] = [];
 afterEach(async () => {
@@ -18,17 +19,23 @@ function opening(database: SqlDatabase): SqlDatabase {
 }
 
 function create(url: string, options: Partial<PostgresOptions> = {}): Promise<SqlDatabase> {
-  return createPostgresDatabase({ url, pool: 5, statementTimeoutMs: 5_000, migrations: paths.migrations, ...options });
+  return createPostgresDatabase({
+    url,
+    pool: 5,
+    statementTimeoutMs: patienceMs,
+    migrations: paths.migrations,
+    ...options,
+  });
 }
 
-describe('PostgreSQL that goes away', () => {
+describe('a PostgreSQL server', () => {
   let server: PostgresService;
   beforeAll(async () => {
     server = await startOwnPostgres();
     return () => server.stop();
   });
 
-  test('is not available while it is killed, keeps what was committed alone, and is there again by itself', async () => {
+  test('that is killed makes the database unavailable, and has only committed rows after its restart', async () => {
     const database = opening(await withRow(await create(await server.createDatabase())));
     const [begun, killed] = [gate(), gate()];
     await database.transaction((query) => move(query, 1));
@@ -50,7 +57,7 @@ describe('PostgreSQL that goes away', () => {
       database.ready(),
     ];
     for (const attempt of await Promise.allSettled(attempts)) {
-      expect(attempt).toMatchObject({ status: 'rejected', reason: away });
+      expect(attempt).toMatchObject({ status: 'rejected', reason: unavailable });
     }
 
     await server.restart();
@@ -59,9 +66,9 @@ describe('PostgreSQL that goes away', () => {
     expect(await database.prisma.user.findFirst()).toBe(null);
   });
 
-  test('rejects within its bounds while the server hangs, and goes on when it goes on', async () => {
-    const bounds = { statementTimeoutMs: 500, connectTimeoutMs: 500, pool: 3 };
-    const database = opening(await withRow(await create(await server.createDatabase(), bounds)));
+  test('that hangs makes statements fail within their limits, until it resumes', async () => {
+    const limits = { statementTimeoutMs: 2_000, connectTimeoutMs: 2_000, pool: 3 };
+    const database = opening(await withRow(await create(await server.createDatabase(), limits)));
     const begun = gate();
     const stopped = gate();
     const cut = database.transaction(async (query) => {
@@ -80,7 +87,7 @@ describe('PostgreSQL that goes away', () => {
       database.prisma.user.count(),
     ];
     for (const attempt of await Promise.allSettled(attempts)) {
-      expect(attempt).toMatchObject({ status: 'rejected', reason: away });
+      expect(attempt).toMatchObject({ status: 'rejected', reason: unavailable });
     }
 
     await server.kill('SIGCONT');
@@ -89,7 +96,7 @@ describe('PostgreSQL that goes away', () => {
     await Promise.all(Array.from({ length: 10 }, () => database.query('SELECT 1')));
   });
 
-  test('is waited for at the start, and a server that lets nobody in is named without the password', async () => {
+  test('that is not up yet delays the start; one that denies access is named in the error without the password', async () => {
     const url = await server.createDatabase();
     await server.kill('SIGKILL');
     const starting = create(url);
@@ -99,12 +106,13 @@ describe('PostgreSQL that goes away', () => {
     const withPassword = url.replace('parley@', 'parley:secret@');
     for (const wrong of [withPassword.replace(/test_\w+$/, 'nowhere'), withPassword.replace('parley:', 'stranger:')]) {
       const refused = create(wrong);
-      await expect(refused).rejects.toEqual(away);
+      await expect(refused).rejects.toEqual(unavailable);
       await expect(refused).rejects.toThrow(/(nowhere|stranger).*DATABASE_URL/);
       await expect(refused).rejects.not.toThrow(/secret/);
     }
   });
-  test('is spoken to by TLS and is to prove who it is, where the URL says so', async () => {
+
+  test('is reached over TLS, with a verified certificate, if the URL requires it', async () => {
     const url = (await server.createDatabase()).replace('127.0.0.1', 'localhost');
     const database = opening(await create(`${url}?sslmode=verify-full&sslrootcert=${server.certificate}`));
 

@@ -6,11 +6,12 @@ import { DatabaseUnavailableError, type SqlDatabase, type TextQuery } from '../.
 import { createPostgresDatabase, type PostgresOptions } from '../../api/infra/database/postgres.ts';
 import { statement } from '../../api/infra/database/statement.ts';
 import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
+import { patienceMs } from '../support/patience.ts';
 import { createSharedDatabase } from '../support/services/shared.ts';
 import { describeDatabase } from './database.ts';
 
 const run = promisify(execFile);
-const away = expect.any(DatabaseUnavailableError);
+const unavailable = expect.any(DatabaseUnavailableError);
 
 const opened: SqlDatabase[] = [];
 afterEach(async () => {
@@ -23,14 +24,20 @@ function opening(database: SqlDatabase): SqlDatabase {
 }
 
 function create(url: string, options: Partial<PostgresOptions> = {}): Promise<SqlDatabase> {
-  return createPostgresDatabase({ url, pool: 5, statementTimeoutMs: 5_000, migrations: paths.migrations, ...options });
+  return createPostgresDatabase({
+    url,
+    pool: 5,
+    statementTimeoutMs: patienceMs,
+    migrations: paths.migrations,
+    ...options,
+  });
 }
 
 async function open(options: Partial<PostgresOptions> = {}): Promise<SqlDatabase> {
   return opening(await create(await createSharedDatabase(), options));
 }
 
-/** A database, and the same as an operator sees it. */
+/** Opens a database twice: for the test, and for an operator who inspects it. */
 async function openWatched(options: Partial<PostgresOptions> = {}) {
   const url = await createSharedDatabase();
   return { database: opening(await create(url, options)), operator: opening(await create(url)) };
@@ -41,7 +48,7 @@ const others = `pg_stat_activity WHERE datname = current_database() AND pid <> p
 describeDatabase('over PostgreSQL', async () => create(await createSharedDatabase()));
 
 describe('the connections to PostgreSQL', () => {
-  test('are at most as many as the pool may have, for Prisma and statements together', async () => {
+  test('never exceed the size of the pool, for Prisma and statements together', async () => {
     const { database, operator } = await openWatched({ pool: 2 });
     const [held, done] = [gate(), gate()];
     const holding = database.transaction(async (query) => {
@@ -59,17 +66,17 @@ describe('the connections to PostgreSQL', () => {
     await holding;
   });
 
-  test('that are all in use make the next wait for a bounded time', async () => {
-    const database = await open({ pool: 1, connectTimeoutMs: 100 });
+  test('make the next statement wait for a limited time if all are in use', async () => {
+    const database = await open({ pool: 1, connectTimeoutMs: 1_000 });
     await database.transaction(async (query) => {
       await query('SELECT 1');
-      await expect(database.query('SELECT 1')).rejects.toEqual(away);
-      await expect(database.prisma.user.findFirst()).rejects.toEqual(away);
+      await expect(database.query('SELECT 1')).rejects.toEqual(unavailable);
+      await expect(database.prisma.user.findFirst()).rejects.toEqual(unavailable);
     });
     await database.ready();
   });
 
-  test('that the server ends are replaced', async () => {
+  test('are replaced when the server closes them', async () => {
     const { database, operator } = await openWatched({ pool: 2 });
     await database.prisma.user.findFirst();
     await operator.query(`SELECT pg_terminate_backend(pid) FROM ${others}`);
@@ -78,7 +85,7 @@ describe('the connections to PostgreSQL', () => {
       .poll(() =>
         database.ready().then(
           () => 'ready',
-          () => 'away',
+          () => 'unavailable',
         ),
       )
       .toBe('ready');
@@ -86,11 +93,11 @@ describe('the connections to PostgreSQL', () => {
 });
 
 describe('transactions over PostgreSQL', () => {
-  test('that a stopped process left open lose their locks, and the process that goes on learns of it', async () => {
+  test('of a suspended process lose their locks, and fail when the process resumes', async () => {
     const database = await withRow(await open());
     const [locked, moved] = [gate(), gate()];
     const zombie = database.transaction(async (query) => {
-      await query(`SELECT set_config('idle_in_transaction_session_timeout', '300', true)`);
+      await query(`SELECT set_config('idle_in_transaction_session_timeout', '3000', true)`);
       await lock(query);
       await move(query, 1);
       locked.pass();
@@ -105,23 +112,23 @@ describe('transactions over PostgreSQL', () => {
     });
     moved.pass();
 
-    await expect(zombie).rejects.toEqual(away);
+    await expect(zombie).rejects.toEqual(unavailable);
     expect(await position(database)).toBe('100');
   });
 
-  test('are ended by the server when nothing happens in them for as long as the options say', async () => {
+  test('are ended by the server after the idle time of the options', async () => {
     const { database, operator } = await openWatched({ idleInTransactionMs: 200 });
     const left = database.transaction(async (query) => {
       await query('SELECT 1');
-      await expect.poll(() => count(operator, 'idle in transaction'), { timeout: 10_000 }).toBe(0);
+      await expect.poll(() => count(operator, 'idle in transaction')).toBe(0);
       await query('SELECT 2');
     });
 
-    await expect(left).rejects.toEqual(away);
+    await expect(left).rejects.toEqual(unavailable);
     await database.ready();
   });
 
-  test('that wait for each other: one goes on, the other may be tried again', async () => {
+  test('that deadlock: one continues, the other fails as unavailable and may be retried', async () => {
     const database = await withRow(await open());
     await database.query(`INSERT INTO log_position VALUES ('other', 0, 0)`);
     const locked = [gate(), gate()] as const;
@@ -142,27 +149,27 @@ describe('transactions over PostgreSQL', () => {
     ]);
 
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(results).toContainEqual({ status: 'rejected', reason: away });
+    expect(results).toContainEqual({ status: 'rejected', reason: unavailable });
   });
 
-  test('give a lock up that is not to be had in time, as everything that takes too long', async () => {
-    const database = await withRow(await open({ statementTimeoutMs: 300 }));
+  test('give up waiting for a lock after the statement timeout, like any other statement', async () => {
+    const database = await withRow(await open({ statementTimeoutMs: 2_000 }));
     await database.transaction(async (query) => {
       await lock(query);
-      await expect(database.transaction(lock)).rejects.toEqual(away);
+      await expect(database.transaction(lock)).rejects.toEqual(unavailable);
     });
-    await expect(database.query('SELECT pg_sleep(60)')).rejects.toEqual(away);
+    await expect(database.query('SELECT pg_sleep(60)')).rejects.toEqual(unavailable);
     await database.ready();
   });
 
-  test('may be tried again when a migration changed a table under a statement that was prepared', async () => {
+  test('can be retried after a migration changed the table of a prepared statement', async () => {
     const database = await open({ pool: 1 });
     await database.query('CREATE TABLE changing (id int)');
     const select = statement({ sql: 'SELECT * FROM changing' });
     await database.query(select, {});
     await database.query('ALTER TABLE changing ADD COLUMN name text');
 
-    await expect(database.query(select, {})).rejects.toEqual(away);
+    await expect(database.query(select, {})).rejects.toEqual(unavailable);
     expect(await database.query(select, {})).toEqual([]);
   });
 });
@@ -172,10 +179,9 @@ describe('migrations over PostgreSQL', () => {
     const url = await createSharedDatabase();
     const script = `
       const { createPostgresDatabase } = await import('./api/infra/database/postgres.ts');
-      const options = { url: process.argv[1], pool: 1, statementTimeoutMs: 5000, migrations: './prisma/migrations' };
+      const options = { url: process.argv[1], pool: 1, statementTimeoutMs: ${patienceMs}, migrations: './prisma/migrations' };
       await (await createPostgresDatabase(options)).stop();`;
-    const start = () =>
-      run(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, url], { timeout: 60_000 });
+    const start = () => run(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, url]);
 
     await Promise.all([start(), start(), start()]);
 
@@ -187,7 +193,7 @@ describe('migrations over PostgreSQL', () => {
   });
 });
 
-/** How many connections others have, of all states or one. */
+/** Counts the connections of others in any state or in a given one. */
 async function count({ query }: SqlDatabase, state: string | null = null): Promise<number | undefined> {
   const counted = `SELECT count(*)::int AS n FROM ${others} AND ($1::text IS NULL OR state = $1)`;
   const [row] = await query<{ n: number }>(counted, [state]);

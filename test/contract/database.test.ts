@@ -27,7 +27,7 @@ describe('PostgreSQL in a thread', () => {
     };
   });
 
-  test('is asked to put what it commits on the disk', async () => {
+  test('writes through to the disk on each commit', async () => {
     const settings = await database.query(
       `SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit') ORDER BY name`,
     );
@@ -37,7 +37,7 @@ describe('PostgreSQL in a thread', () => {
     ]);
   });
 
-  test('starts again with all that was committed when it has ended by itself', async () => {
+  test('starts again with all committed rows after it has crashed', async () => {
     const thread = createPgliteThread(join(directory, 'other'));
     const connect = async () => {
       const client = new pg.Client({ stream: thread.connect, user: 'postgres', database: 'postgres' });
@@ -49,7 +49,7 @@ describe('PostgreSQL in a thread', () => {
     await first.query('CREATE TABLE kept (id int)');
     await first.query('INSERT INTO kept VALUES (1)');
 
-    // Without its log it panics.
+    // PostgreSQL panics without its log.
     const log = join(directory, 'other/pg_wal');
     await rename(log, `${log}-away`);
     await first.query('SELECT pg_switch_wal()');
@@ -62,7 +62,7 @@ describe('PostgreSQL in a thread', () => {
     await thread.stop();
   });
 
-  test('is kept up: rows that nobody sees any more are removed, and the log is shortened', async () => {
+  test('is maintained: dead rows are removed and the log is truncated', async () => {
     await database.query('CREATE TABLE worn (id int PRIMARY KEY, text text)');
     await database.query(`INSERT INTO worn SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i`);
     await database.query('UPDATE worn SET text = text');
@@ -81,7 +81,7 @@ describe('PostgreSQL in a thread', () => {
     expect(await database.query(redo)).not.toEqual(before);
   });
 
-  test('leaves alone what needs no upkeep', async () => {
+  test('does no maintenance if none is needed', async () => {
     await runMaintenance(database.query);
     const state = () =>
       database.query(
@@ -113,7 +113,7 @@ describe('migrations', () => {
     await rm(directory, { recursive: true });
   });
 
-  test('are applied once, however many processes begin at the same time, and recorded as Prisma does', async () => {
+  test('are applied once even if processes start at the same time, and recorded as Prisma records them', async () => {
     await Promise.all([migrate(transaction, directory), migrate(transaction, directory)]);
 
     const { rows } = await client.query(
@@ -124,7 +124,7 @@ describe('migrations', () => {
     expect(rows).toEqual(names.map((migration_name) => ({ migration_name, digits: 64 })));
   });
 
-  test('that were applied may not change', async () => {
+  test('may not change once they were applied', async () => {
     await writeFile(join(directory, '0001_initial/migration.sql'), 'SELECT 1;');
 
     await expect(migrate(transaction, directory)).rejects.toBeInstanceOf(MigrationChangedError);

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { DatabaseUnavailableError, type SqlDatabase, type TextQuery } from '../../api/infra/database/database.ts';
 import { Prisma } from '../../prisma/generated/client.ts';
 
-/** What every database promises, wherever PostgreSQL runs. */
+/** Describes the behavior that every database shares, wherever PostgreSQL runs. */
 export function describeDatabase(name: string, create: () => Promise<SqlDatabase>): void {
   describe(`the database ${name}`, () => {
     let database: SqlDatabase;
@@ -37,7 +37,7 @@ export function describeDatabase(name: string, create: () => Promise<SqlDatabase
       expect([...(row as { bytes: Uint8Array }).bytes]).toEqual([0, 255]);
     });
 
-    test('takes arrays, JSON as a string, dates and null as parameters', async () => {
+    test('accepts arrays, JSON as a string, dates and null as parameters', async () => {
       const ids = [randomUUID(), randomUUID()];
       const at = new Date('2026-01-02T03:04:05.678Z');
 
@@ -49,7 +49,7 @@ export function describeDatabase(name: string, create: () => Promise<SqlDatabase
       expect(row).toEqual({ ids, json: [{ quote: `'"\\` }], at, nothing: null, texts: ['a,b', '{"c"}'] });
     });
 
-    test('keeps what a transaction did when it resolves, and nothing of it when it rejects', async () => {
+    test('keeps the changes of a transaction if it resolves, and none if it rejects', async () => {
       const [kept, dropped] = [randomUUID(), randomUUID()];
       await database.transaction((query) => insertUser(query, kept));
       const failing = database.transaction(async (query) => {
@@ -72,7 +72,7 @@ export function describeDatabase(name: string, create: () => Promise<SqlDatabase
       expect(await database.query('SELECT * FROM late')).toEqual([]);
     });
 
-    test('rejects, and keeps nothing, when the work went on after a statement that failed', async () => {
+    test('rejects and keeps nothing if the work continues after a failed statement', async () => {
       const id = randomUUID();
       const failing = database.transaction(async (query) => {
         await insertUser(query, id);
@@ -83,7 +83,7 @@ export function describeDatabase(name: string, create: () => Promise<SqlDatabase
       expect(await usersAmong([id])).toEqual([]);
     });
 
-    test('refuses a statement of a transaction that has ended', async () => {
+    test('rejects a statement of a transaction that has ended', async () => {
       let kept: TextQuery | undefined;
       await database.transaction(async (query) => {
         kept = query;
@@ -95,14 +95,14 @@ export function describeDatabase(name: string, create: () => Promise<SqlDatabase
     test.each([
       ['57P01', 'the server is shutting down'],
       ['53300', 'there are too many connections'],
-      ['40001', 'transactions went against each other'],
-      ['40P01', 'transactions waited for each other'],
-      ['55P03', 'a lock was not to be had'],
-      ['57014', 'a statement took too long'],
-      ['25006', 'the server is not the primary any more'],
-      ['25P03', 'a transaction did nothing for too long'],
-      ['42P01', 'a table is missing, as while a backup is restored'],
-    ])('says that it is not available where PostgreSQL answers %s: %s', async (code) => {
+      ['40001', 'transactions conflict'],
+      ['40P01', 'transactions deadlock'],
+      ['55P03', 'a lock is not available'],
+      ['57014', 'a statement takes too long'],
+      ['25006', 'the server is no longer the primary'],
+      ['25P03', 'a transaction is idle for too long'],
+      ['42P01', 'a table is missing, as during a restore'],
+    ])('is unavailable if PostgreSQL fails with %s: %s', async (code) => {
       const statement = failingWith(code);
       const attempts = [
         database.query(statement),
@@ -115,23 +115,20 @@ export function describeDatabase(name: string, create: () => Promise<SqlDatabase
       }
     });
 
-    test.each(['22P05', '23505', '42601', '22003'])(
-      'hands on what PostgreSQL has against a statement: %s',
-      async (code) => {
-        const statement = failingWith(code);
-        await expect(database.query(statement)).rejects.toMatchObject({ code });
-        await expect(database.transaction((query) => query(statement))).rejects.toMatchObject({ code });
-        await expect(database.prisma.$executeRawUnsafe(statement)).rejects.not.toBeInstanceOf(DatabaseUnavailableError);
-      },
-    );
+    test.each(['22P05', '23505', '42601', '22003'])('passes on the error of an invalid statement: %s', async (code) => {
+      const statement = failingWith(code);
+      await expect(database.query(statement)).rejects.toMatchObject({ code });
+      await expect(database.transaction((query) => query(statement))).rejects.toMatchObject({ code });
+      await expect(database.prisma.$executeRawUnsafe(statement)).rejects.not.toBeInstanceOf(DatabaseUnavailableError);
+    });
 
-    test('hands on what Prisma says of a record that is there already', async () => {
+    test('passes on the error of Prisma for a record that already exists', async () => {
       const data = { id: randomUUID(), name: 'ada', createdAt: new Date() };
       await database.prisma.user.create({ data });
       await expect(database.prisma.user.create({ data })).rejects.toMatchObject({ code: 'P2002' });
     });
 
-    test('lets transactions that touch the same row go one after the other', async () => {
+    test('runs transactions that lock the same row one after another', async () => {
       const id = randomUUID();
       await insertUser(database.query, id);
 
@@ -148,7 +145,7 @@ export function describeDatabase(name: string, create: () => Promise<SqlDatabase
       expect(user?.name).toBe(`name${'x'.repeat(20)}`);
     });
 
-    test('shows Prisma what was written in SQL, and the other way round', async () => {
+    test('shows rows that Prisma wrote to SQL statements', async () => {
       const id = randomUUID();
       const createdAt = new Date('2026-01-02T03:04:05.678Z');
       await database.prisma.user.create({ data: { id, name: 'ä', createdAt } });
@@ -158,7 +155,7 @@ export function describeDatabase(name: string, create: () => Promise<SqlDatabase
       ]);
     });
 
-    test('has the tables and columns that the Prisma schema says', async () => {
+    test('has the tables and columns of the Prisma schema', async () => {
       const models = Object.values(Prisma.ModelName);
       expect(models).toContain('Entry');
       for (const model of models) {
@@ -167,7 +164,7 @@ export function describeDatabase(name: string, create: () => Promise<SqlDatabase
       }
     });
 
-    test('answers that it is ready', async () => {
+    test('reports that it is ready', async () => {
       await expect(database.ready()).resolves.toBeUndefined();
     });
 

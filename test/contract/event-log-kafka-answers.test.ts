@@ -4,9 +4,10 @@ import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { freePort } from '../support/free-port.ts';
 import { createLogDatabase } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { patienceMs } from '../support/patience.ts';
 import { type KafkaService, startOwnKafka } from '../support/services/kafka.ts';
 import { type KafkaProxy, startKafkaProxy } from '../support/services/kafka-proxy.ts';
-import { patience, record } from './event-log.ts';
+import { record } from './event-log.ts';
 
 const rounds = 20;
 
@@ -23,9 +24,15 @@ afterAll(async () => {
   proxy?.stop();
 });
 
-test('appends of one moment are one request', async () => {
+test('appends made at the same time are sent in one request', async () => {
   const brokers = [`127.0.0.1:${proxy.port}`];
-  const options = { brokers, topicPrefix: `test-${randomUUID()}`, partitions: 4, replication: 1, timeoutMs: 10_000 };
+  const options = {
+    brokers,
+    topicPrefix: `test-${randomUUID()}`,
+    partitions: 4,
+    replication: 1,
+    timeoutMs: patienceMs,
+  };
   const log = createKafkaEventLog({ ...options, logger: createTestLogger() });
   await log.append(record('k', 'the first waits for a connection'));
   const before = proxy.produced();
@@ -36,13 +43,19 @@ test('appends of one moment are one request', async () => {
   await log.stop();
 });
 
-test('a stored request whose answer is lost is neither taken for the next one nor stored again', async () => {
+test('a request whose response is lost is neither confused with the next one nor stored twice', async () => {
   const brokers = [`127.0.0.1:${proxy.port}`];
-  const options = { brokers, topicPrefix: `test-${randomUUID()}`, partitions: 1, replication: 1, timeoutMs: 10_000 };
+  const options = {
+    brokers,
+    topicPrefix: `test-${randomUUID()}`,
+    partitions: 1,
+    replication: 1,
+    timeoutMs: patienceMs,
+  };
   const log = createKafkaEventLog({ ...options, logger: createTestLogger() });
   const texts: string[] = [];
   for (let round = 0; round < rounds; round++) {
-    proxy.loseNextAnswer();
+    proxy.loseNextResponse();
     const burst = Array.from({ length: 4 }, (_, n) => `${round} ${n}`);
     texts.push(...burst);
     await appendEach(burst);
@@ -51,11 +64,11 @@ test('a stored request whose answer is lost is neither taken for the next one no
 
   const database = createLogDatabase();
   await log.consume(database.handler());
-  await vi.waitFor(() => expect(database.texts()).toContain(`${rounds - 1} 3`), patience);
+  await vi.waitFor(() => expect(database.texts()).toContain(`${rounds - 1} 3`));
   expect(database.texts()).toEqual(texts);
   await log.stop();
 
-  /** Each in a request of its own, were they not to wait for each other: none is there when the one before is sent. */
+  /** Appends one text per turn of the event loop: without queueing, each would be sent in its own request. */
   async function appendEach(burst: readonly string[]): Promise<void> {
     const appended: Promise<void>[] = [];
     for (const text of burst) {

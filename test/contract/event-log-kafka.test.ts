@@ -6,8 +6,9 @@ import type { Batch } from '../../api/infra/event-log/event-log.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createAppender, createLogDatabase, ofKey } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { patienceMs } from '../support/patience.ts';
 import { sharedKafka } from '../support/services/shared.ts';
-import { describeEventLog, nextOf, patience, record } from './event-log.ts';
+import { describeEventLog, nextOf, record } from './event-log.ts';
 
 const partitions = 4;
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
 
 function createLog(topicPrefix = `test-${randomUUID()}`) {
   const logger = createTestLogger();
-  const times = { timeoutMs: 10_000, retryMs: 10, commitMs: 50 };
+  const times = { timeoutMs: patienceMs, retryMs: 10, commitMs: 50 };
   const log = createKafkaEventLog({ brokers, topicPrefix, partitions, replication: 1, ...times, logger });
   return { ...log, logger, topicPrefix };
 }
@@ -45,7 +46,7 @@ describe('the event log over Kafka', () => {
     return admin;
   };
 
-  test('warns where acknowledged records would not survive the loss of a broker', async () => {
+  test('warns if acknowledged records would not survive the loss of a broker', async () => {
     const log = openLog();
     await log.ready();
 
@@ -55,7 +56,7 @@ describe('the event log over Kafka', () => {
     ]);
   });
 
-  test('keeps the order of a key and every record when thousands are appended at once', async () => {
+  test('keeps every record and the order of each key when thousands are appended at once', async () => {
     const log = openLog();
     const database = createLogDatabase();
     opening(await log.consume(database.handler()));
@@ -63,36 +64,36 @@ describe('the event log over Kafka', () => {
 
     await Promise.all(texts.map((text) => log.append(record(`key ${text[0]}`, text))));
 
-    await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length), patience);
+    await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length));
     for (let key = 0; key < 7; key++) expect(ofKey(key, database.texts())).toEqual(ofKey(key, texts));
   });
 
-  test('refuses a record that no broker would take, and takes its neighbours', async () => {
+  test('rejects a record that is too large for a broker, and accepts the records around it', async () => {
     const log = openLog();
     const large = log.append(record('k', 'x'.repeat(2_000_000)));
 
     await Promise.all([expect(large).rejects.toBeInstanceOf(TooLargeError), log.append(record('k', 'a'))]);
   });
 
-  test('loses, repeats and reorders nothing when a consumer joins and another leaves meanwhile', async () => {
+  test('loses, repeats and reorders nothing while consumers join and leave', async () => {
     const log = openLog();
     const database = createLogDatabase();
     const appended = opening(createAppender(log));
     const first = opening(await log.consume(database.handler()));
-    await vi.waitFor(() => expect(database.texts().length).toBeGreaterThan(200), patience);
+    await vi.waitFor(() => expect(database.texts().length).toBeGreaterThan(200));
 
     opening(await log.consume(database.handler()));
-    await vi.waitFor(() => expect(database.assignments.length).toBeGreaterThan(partitions), patience);
+    await vi.waitFor(() => expect(database.assignments.length).toBeGreaterThan(partitions));
     const before = database.assignments.length;
     await first.stop();
-    await vi.waitFor(() => expect(database.assignments.length).toBeGreaterThanOrEqual(before + partitions), patience);
+    await vi.waitFor(() => expect(database.assignments.length).toBeGreaterThanOrEqual(before + partitions));
 
     const { texts } = await appended.stop();
-    await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length), patience);
+    await vi.waitFor(() => expect(database.texts()).toHaveLength(texts.length));
     for (let key = 0; key < 7; key++) expect(ofKey(key, database.texts())).toEqual(ofKey(key, texts));
   });
 
-  test('goes on with the other partitions while the handler of one is stuck', async () => {
+  test('continues with other partitions while the handler of one keeps failing', async () => {
     const log = openLog();
     const database = createLogDatabase();
     const stuck = new Set<number>();
@@ -106,16 +107,16 @@ describe('the event log over Kafka', () => {
       Promise.all(Array.from({ length: 40 }, (_, key) => log.append(record(`key ${key}`, text))));
     opening(await log.consume(handler));
     await appendAll('before');
-    await vi.waitFor(() => expect(stuck.size).toBe(1), patience);
+    await vi.waitFor(() => expect(stuck.size).toBe(1));
 
     await appendAll('after');
 
     const goingOn = () => [...database.taken.values()].filter((texts) => texts.includes('after'));
-    await vi.waitFor(() => expect(goingOn()).toHaveLength(partitions - 1), patience);
+    await vi.waitFor(() => expect(goingOn()).toHaveLength(partitions - 1));
     expect(database.taken.has([...stuck][0] ?? -1)).toBe(false);
   });
 
-  test('keeps a record that cannot be applied in a topic of its own, with headers that say why', async () => {
+  test('sets a record that cannot be applied aside in the dead-letter topic, with the reason in its headers', async () => {
     const log = openLog();
     await log.ready();
     const producer = createClient().producer();
@@ -140,21 +141,21 @@ describe('the event log over Kafka', () => {
       ['parley-offset', '0'],
       ['parley-reason', 'it says nothing'],
     ]);
-    await vi.waitFor(() => expect(database.texts().sort()).toEqual(['', 'x']), patience);
+    await vi.waitFor(() => expect(database.texts().sort()).toEqual(['', 'x']));
   });
 
-  test('keeps a dead letter although its record is as large as a broker accepts', async () => {
+  test('sets aside a record of the maximum size', async () => {
     const log = openLog();
     const large = { ...record('k', 'x'.repeat(1_048_000)), offset: 7n };
     await expect(log.deadLetter(0, large, 'r'.repeat(100_000))).resolves.toBeUndefined();
   });
 
-  test('hands over nothing from a log that begins above the wanted offset, and asks again', async () => {
+  test('delivers nothing from a log that begins above the requested offset, and asks again', async () => {
     const log = openLog();
     for (const text of ['a', 'b', 'c', 'd']) await log.append(record('k', text));
     const admin = await openAdmin();
-    // Of a topic that is new, some partitions may have no leader yet.
-    const ends = await vi.waitFor(() => admin.fetchTopicOffsets(log.name), patience);
+    // Some partitions of a new topic may not have a leader yet.
+    const ends = await vi.waitFor(() => admin.fetchTopicOffsets(log.name));
     const partition = ends.find(({ high }) => high === '4')?.partition ?? -1;
     await admin.deleteTopicRecords({ topic: log.name, partitions: [{ partition, offset: '2' }] });
     const asked: unknown[] = [];
@@ -172,15 +173,15 @@ describe('the event log over Kafka', () => {
         },
       }),
     );
-    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2), patience);
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2));
     expect(asked[0]).toEqual({ begin: 2n, end: 4n });
     expect(offsets).toEqual([]);
 
     wanted = 2n;
-    await vi.waitFor(() => expect(offsets).toEqual([2n, 3n]), patience);
+    await vi.waitFor(() => expect(offsets).toEqual([2n, 3n]));
   });
 
-  test('goes on behind a transaction, whose end takes an offset and is no record', async () => {
+  test('continues after a transaction, whose end takes an offset without a record', async () => {
     const log = openLog();
     await log.ready();
     const producer = createClient().producer({
@@ -205,15 +206,15 @@ describe('the event log over Kafka', () => {
       batches.flatMap(({ from, records }) => records.map(({ value, offset }) => `${value} at ${offset} from ${from}`));
 
     await write('a', 'commit');
-    await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0']), patience);
+    await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0']));
     await write('b', 'abort');
     await write('c', 'commit');
 
-    await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0', 'c at 4 from 1']), patience);
+    await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0', 'c at 4 from 1']));
     expect(log.logger.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('tells Kafka how far the log was handled', async () => {
+  test('commits to Kafka how far the log was handled', async () => {
     const log = openLog();
     const database = createLogDatabase();
     opening(await log.consume(database.handler()));
@@ -223,10 +224,10 @@ describe('the event log over Kafka', () => {
     await vi.waitFor(async () => {
       const [topic] = await admin.fetchOffsets({ groupId: `${log.topicPrefix}.bridge`, topics: [log.name] });
       expect(topic?.partitions.map(({ offset }) => offset).sort()).toEqual(['0', '0', '0', '5']);
-    }, patience);
+    });
   });
 
-  test('refuses what is appended after the end, and begins where it was when it is opened again', async () => {
+  test('rejects appends after it has stopped, and continues where it was when it is opened again', async () => {
     const log = createLog();
     const database = createLogDatabase();
     await log.append(record('k', 'a'));
@@ -236,7 +237,7 @@ describe('the event log over Kafka', () => {
     const again = openLog(log.topicPrefix);
     await again.append(record('k', 'c'));
     opening(await again.consume(database.handler()));
-    await vi.waitFor(() => expect(database.texts()).toEqual(['a', 'c']), patience);
+    await vi.waitFor(() => expect(database.texts()).toEqual(['a', 'c']));
   });
 
   function createClient() {
@@ -247,10 +248,10 @@ describe('the event log over Kafka', () => {
     const messages: kafkajs.KafkaMessage[] = [];
     const consumer = createClient().consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100 });
     opening({ stop: () => consumer.disconnect() });
-    await vi.waitFor(() => consumer.connect(), patience);
-    await vi.waitFor(() => consumer.subscribe({ topic, fromBeginning: true }), patience);
+    await vi.waitFor(() => consumer.connect());
+    await vi.waitFor(() => consumer.subscribe({ topic, fromBeginning: true }));
     await consumer.run({ eachMessage: async ({ message }) => void messages.push(message) });
-    await vi.waitFor(() => expect(messages).toHaveLength(count), patience);
+    await vi.waitFor(() => expect(messages).toHaveLength(count));
     return messages;
   }
 });

@@ -11,7 +11,7 @@ describeEventLog('in memory', async () => {
   return { log, dispose: () => log.stop() };
 });
 
-test('in memory, an append resolves only when its record was handled', async () => {
+test('an append in memory resolves only after its record was handled', async () => {
   const log = createMemoryEventLog(options);
   let release = () => {};
   const held = new Promise<void>((resolve) => {
@@ -36,7 +36,7 @@ test('in memory, an append resolves only when its record was handled', async () 
   await log.stop();
 });
 
-test('in memory, the log begins at the offset that the first consumer names', async () => {
+test('a log in memory begins at the offset that its first consumer returns', async () => {
   const log = createMemoryEventLog(options);
   const offsets: bigint[] = [];
   await log.consume({
@@ -54,7 +54,7 @@ test('in memory, the log begins at the offset that the first consumer names', as
   await log.stop();
 });
 
-test('in memory, more than may wait is refused, and what waits when the log stops is refused too', async () => {
+test('a log in memory rejects appends above its queue limit, and queued ones when it stops', async () => {
   const log = createMemoryEventLog({ ...options, maxQueued: 2 });
   const waiting = [log.append(record('k', 'a')), log.append(record('k', 'b'))];
 
@@ -66,7 +66,7 @@ test('in memory, more than may wait is refused, and what waits when the log stop
   await expect(log.append(record('k', 'd'))).rejects.toBeInstanceOf(UnavailableError);
 });
 
-test('in memory, only so many handled records are kept, and the log goes on over them', async () => {
+test('a log in memory keeps a limited number of handled records, and continues past them', async () => {
   const log = createMemoryEventLog({ ...options, keep: 10 });
   const offsets: number[] = [];
   await log.consume({

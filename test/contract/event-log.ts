@@ -1,16 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Batch, Consumption, EventLog, LogHandler, LogRecord } from '../../api/infra/event-log/event-log.ts';
 
-/** How long a real service may take to hand something over. */
-export const patience = { timeout: 20_000, interval: 10 };
-
-/** A log to be tested, empty, with several partitions. */
+/** Log under test: empty, with several partitions. */
 export interface LogUnderTest {
   log: EventLog;
   dispose(): Promise<void>;
 }
 
-/** What every event log promises, whatever it is made of. */
+/** Describes the behavior that every event log shares. */
 export function describeEventLog(name: string, create: () => Promise<LogUnderTest>): void {
   describe(`the event log ${name}`, () => {
     let under: LogUnderTest;
@@ -31,7 +28,7 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
       return consumption;
     }
 
-    test('hands the records of one key over in the order of their appends', async () => {
+    test('delivers the records of one key in the order of their appends', async () => {
       const seen = new Map<string, string[]>();
       await consume(async (batch) => {
         for (const { key, value } of batch.records) seen.set(key, [...(seen.get(key) ?? []), text(value)]);
@@ -40,13 +37,13 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
 
       await Promise.all(Array.from({ length: 60 }, (_, n) => under.log.append(record(`key ${n % 3}`, String(n)))));
 
-      await vi.waitFor(() => expect([...seen.values()].flat()).toHaveLength(60), patience);
+      await vi.waitFor(() => expect([...seen.values()].flat()).toHaveLength(60));
       for (const [key, values] of seen) {
         expect(values).toEqual(Array.from({ length: 20 }, (_, n) => String(n * 3 + Number(key.at(-1)))));
       }
     });
 
-    test('keeps value and headers as they were', async () => {
+    test('keeps the value and headers of a record', async () => {
       const seen: Batch['records'][number][] = [];
       await consume(async (batch) => {
         seen.push(...batch.records);
@@ -55,12 +52,12 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
 
       await under.log.append({ key: 'k', value: Buffer.from([0, 255, 128]), headers: { one: 'ö' } });
 
-      await vi.waitFor(() => expect(seen).toHaveLength(1), patience);
+      await vi.waitFor(() => expect(seen).toHaveLength(1));
       expect(Buffer.from(seen[0]?.value ?? [])).toEqual(Buffer.from([0, 255, 128]));
       expect(seen[0]?.headers).toEqual({ one: 'ö' });
     });
 
-    test('hands a batch over again after its handler failed, before anything that follows it', async () => {
+    test('redelivers a batch after its handler failed, before any later batch', async () => {
       const seen: string[] = [];
       let failures = 3;
       await consume(async (batch) => {
@@ -71,10 +68,10 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
 
       await Promise.all(['a', 'b', 'c'].map((value) => under.log.append(record('k', value))));
 
-      await vi.waitFor(() => expect(seen).toEqual(['a', 'b', 'c']), patience);
+      await vi.waitFor(() => expect(seen).toEqual(['a', 'b', 'c']));
     });
 
-    test('goes on where the handler wants to, also further back', async () => {
+    test('continues at the offset that the handler returns, even an earlier one', async () => {
       const offsets: bigint[] = [];
       let again = true;
       await consume(async (batch) => {
@@ -86,10 +83,10 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
 
       for (const value of ['a', 'b', 'c', 'd']) await under.log.append(record('k', value));
 
-      await vi.waitFor(() => expect(offsets.map(Number)).toEqual([0, 1, 2, 3, 1, 2, 3]), patience);
+      await vi.waitFor(() => expect(offsets.map(Number)).toEqual([0, 1, 2, 3, 1, 2, 3]));
     });
 
-    test('begins where the consumer says that it stands', async () => {
+    test('begins at the offset that the consumer returns', async () => {
       const values: string[] = [];
       const first = await consume(async (batch) => nextOf(batch));
       for (const value of ['a', 'b', 'c']) await under.log.append(record('k', value));
@@ -103,16 +100,16 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
         () => 1n,
       );
 
-      await vi.waitFor(() => expect(values).toEqual(['b', 'c']), patience);
+      await vi.waitFor(() => expect(values).toEqual(['b', 'c']));
     });
 
-    test('asks again where to begin until it gets an answer, and hands nothing over before', async () => {
+    test('asks for the first offset until it gets one, and delivers nothing before', async () => {
       let asked = 0;
       const values: string[] = [];
       const handler: LogHandler = {
         async assigned() {
           asked++;
-          if (asked < 3) throw new Error('the database is away');
+          if (asked < 3) throw new Error('the database is unavailable');
           return 0n;
         },
         async handle(batch) {
@@ -125,10 +122,10 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
 
       void under.log.append(record('k', 'a'));
 
-      await vi.waitFor(() => expect(values).toEqual(['a']), patience);
+      await vi.waitFor(() => expect(values).toEqual(['a']));
     });
 
-    test('shares the partitions among consumers, and those of one that stops go to the others', async () => {
+    test('shares the partitions among consumers, and reassigns those of a consumer that stops', async () => {
       const seen = new Map<string, Set<string>>();
       const next = new Map<number, bigint>();
       const handlerOf = (consumer: string) => async (batch: Batch) => {
@@ -145,27 +142,27 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
         await Promise.all(keys.map((key) => under.log.append(record(key, 'x'))));
         expect(seen.get('one')?.size).toBeGreaterThan(0);
         expect(seen.get('two')?.size).toBeGreaterThan(0);
-      }, patience);
+      });
       await one.stop();
       seen.clear();
       await Promise.all(keys.map((key) => under.log.append(record(key, 'y'))));
 
-      await vi.waitFor(() => expect(seen.get('two')?.size).toBe(keys.length), patience);
+      await vi.waitFor(() => expect(seen.get('two')?.size).toBe(keys.length));
       expect(seen.has('one')).toBe(false);
     });
 
-    test('answers that it is ready', async () => {
+    test('reports that it is ready', async () => {
       await expect(under.log.ready()).resolves.toBeUndefined();
     });
   });
 }
 
-/** A record with a text. */
+/** Creates a record whose value is a text. */
 export function record(key: string, value: string): LogRecord {
   return { key, value: Buffer.from(value), headers: {} };
 }
 
-/** The offset after a batch. */
+/** Returns the offset after a batch. */
 export function nextOf({ records }: Batch): bigint {
   return (records.at(-1)?.offset ?? -1n) + 1n;
 }

@@ -16,16 +16,17 @@ async function directory(name: string): Promise<string> {
   return path;
 }
 
-async function holdElsewhere(path: string) {
-  const script = `import('./api/infra/database/lock.ts').then((m) => m.lockDirectory(${JSON.stringify(path)})).then(() => { console.log('held'); setInterval(() => {}, 1e6); });`;
+/** Locks a directory from another process. */
+async function lockInProcess(path: string) {
+  const script = `import('./api/infra/database/lock.ts').then((m) => m.lockDirectory(${JSON.stringify(path)})).then(() => { console.log('locked'); setInterval(() => {}, 1e6); });`;
   const child = spawn(process.execPath, ['--import', 'tsx', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   return child;
 }
 
-test('a directory that another process has is refused, and is to be had at once after that was killed', async () => {
+test('a directory that another process has locked is refused, and free as soon as that process is killed', async () => {
   const path = await directory('contested');
-  const child = await holdElsewhere(path);
+  const child = await lockInProcess(path);
   await expect(lockDirectory(path)).rejects.toBeInstanceOf(DataInUseError);
 
   child.kill('SIGKILL');
@@ -36,9 +37,9 @@ test('a directory that another process has is refused, and is to be had at once 
   expect(await readdir(path)).toEqual([]);
 });
 
-test('of many who want a directory that a killed process left, one gets it', async () => {
+test('exactly one of many callers gets a directory whose process was killed', async () => {
   const path = await directory('left');
-  const child = await holdElsewhere(path);
+  const child = await lockInProcess(path);
   child.kill('SIGKILL');
   await once(child, 'exit');
 
@@ -49,7 +50,7 @@ test('of many who want a directory that a killed process left, one gets it', asy
   await got[0]?.value();
 });
 
-test('a path that is too long for a socket is locked all the same', async () => {
+test('a directory whose path is too long for a socket can be locked too', async () => {
   const path = await directory(`${'long'.repeat(30)}/${'longer'.repeat(20)}`);
   const unlock = await lockDirectory(path);
   const alias = join(root, 'alias');

@@ -18,7 +18,7 @@ test('a store that is down is UNAVAILABLE, and works again once it is back', asy
   await expect(objects.get('a')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   await expect(objects.ready()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   await own.restart();
-  await vi.waitFor(put, { timeout: 10_000 });
+  await vi.waitFor(put);
   expect(await objects.head('a')).toMatchObject({ bytes: 1 });
   await own.stop();
   await rm(directory, { recursive: true });

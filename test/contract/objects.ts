@@ -58,7 +58,9 @@ export function describeObjects(name: string, create: () => Promise<ObjectsWorkb
       expect((await read(objects, key))?.equals(body)).toBe(true);
       const stored = await objects.head(key);
       expect(stored).toMatchObject({ key, bytes: size });
-      expect(Math.abs(Number(stored?.storedAt) - begin)).toBeLessThan(60_000);
+      // The clock of the store may differ a little from the clock of this process.
+      expect(Number(stored?.storedAt)).toBeGreaterThan(begin - 60_000);
+      expect(Number(stored?.storedAt)).toBeLessThan(Date.now() + 60_000);
     });
 
     test('are read in ranges', async () => {

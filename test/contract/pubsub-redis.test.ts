@@ -5,11 +5,10 @@ import { matchTopic } from '../../api/events.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createRedisPubSub } from '../../api/infra/pubsub/redis.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { patienceMs } from '../support/patience.ts';
 import { startOwnRedis } from '../support/services/redis.ts';
 import { sharedRedis } from '../support/services/shared.ts';
 import { describePubSub } from './pubsub.ts';
-
-const patience = { timeout: 20_000, interval: 10 };
 
 let sharedUrl: string;
 beforeAll(async () => {
@@ -31,7 +30,7 @@ describePubSub('over several Redis servers', async () => {
   return { pubsub, dispose };
 });
 
-describe('pubsub over Redis, when Redis goes away', () => {
+describe('pubsub over Redis during outages', () => {
   const opened: { stop(): Promise<void> }[] = [];
   afterEach(async () => {
     for (const one of opened.splice(0).reverse()) await one.stop();
@@ -43,7 +42,7 @@ describe('pubsub over Redis, when Redis goes away', () => {
   const startServer = async () => opening(await startOwnRedis());
   const pubsubOver = (...urls: string[]) => opening(create(urls));
 
-  test('reports when everything is subscribed again after Redis was killed, and then delivers every message', async () => {
+  test('reports when every topic is subscribed again after Redis was killed, and then delivers every message', async () => {
     const redis = await startServer();
     const pubsub = pubsubOver(redis.url);
     const topics = Array.from({ length: 2_500 }, (_, n) => matchTopic(`user ${n}`));
@@ -52,22 +51,22 @@ describe('pubsub over Redis, when Redis goes away', () => {
     const back = countReconnections(pubsub);
 
     await redis.kill('SIGKILL');
-    await vi.waitFor(() => expect(pubsub.connected()).toBe(false), patience);
+    await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
     await expect(pubsub.ready()).rejects.toThrow();
     await expect(pubsub.publish('sessions', ['lost'])).rejects.toThrow();
     await redis.restart();
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
 
     expect(pubsub.connected()).toBe(true);
     await pubsub.ready();
     await Promise.all(topics.map((topic) => pubsub.publish(topic, null)));
-    await vi.waitFor(() => expect(seen.size).toBe(topics.length), patience);
+    await vi.waitFor(() => expect(seen.size).toBe(topics.length));
     expect(back.count).toBe(1);
   });
 
-  test('detects that Redis hangs, rejects messages that are published meanwhile, and reconnects when Redis goes on', async () => {
+  test('detects that Redis hangs, rejects messages until it resumes, then reconnects', async () => {
     const redis = await startServer();
-    const pubsub = opening(create([redis.url], { timeoutMs: 1_000 }));
+    const pubsub = opening(create([redis.url], { timeoutMs: 3_000 }));
     const seen: unknown[] = [];
     await pubsub.subscribe('sessions', (sessions) => seen.push(sessions));
     const back = countReconnections(pubsub);
@@ -76,31 +75,31 @@ describe('pubsub over Redis, when Redis goes away', () => {
     const late = pubsub.subscribe(matchTopic('late'), () => seen.push('late'));
     await expect(pubsub.publish('sessions', ['first'])).rejects.toThrow();
     await late;
-    await vi.waitFor(() => expect(pubsub.connected()).toBe(false), patience);
+    await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
     await expect(pubsub.publish('sessions', ['second'])).rejects.toThrow();
     await redis.kill('SIGCONT');
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
 
     await pubsub.publish('sessions', ['third']);
     await pubsub.publish(matchTopic('late'), null);
-    await vi.waitFor(() => expect(seen.slice(-2)).toEqual([['third'], 'late']), patience);
+    await vi.waitFor(() => expect(seen.slice(-2)).toEqual([['third'], 'late']));
     expect(seen).not.toContainEqual(['second']);
   });
 
-  test('detects a dead connection even if it is idle', async () => {
+  test('detects a dead connection on which nothing is sent', async () => {
     const redis = await startServer();
-    const pubsub = opening(create([redis.url], { timeoutMs: 1_000 }));
+    const pubsub = opening(create([redis.url], { timeoutMs: 3_000 }));
     await pubsub.subscribe('sessions', () => {});
     const back = countReconnections(pubsub);
 
     await redis.kill('SIGSTOP');
-    await vi.waitFor(() => expect(pubsub.connected()).toBe(false), patience);
+    await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
     await redis.kill('SIGCONT');
 
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
   });
 
-  test('is not connected before Redis has confirmed every subscription', async () => {
+  test('is connected again only after Redis has confirmed every subscription', async () => {
     const redis = await startServer();
     const pubsub = pubsubOver(redis.url);
     const seen: unknown[] = [];
@@ -109,20 +108,20 @@ describe('pubsub over Redis, when Redis goes away', () => {
     const admin = new Redis(redis.url);
     opening({ stop: async () => admin.disconnect() });
 
-    // Redis ends the connection, accepts new ones and refuses to subscribe them.
+    // Redis closes the connection, accepts new ones and denies them to subscribe.
     await admin.call('ACL', 'SETUSER', 'default', 'resetchannels');
-    await vi.waitFor(async () => expect(await countRefusals(admin)).toBeGreaterThan(2), patience);
+    await vi.waitFor(async () => expect(await countDenied(admin)).toBeGreaterThan(2));
     await expect(pubsub.ready()).rejects.toThrow();
     expect(pubsub.connected()).toBe(false);
     expect(back.count).toBe(0);
     await admin.call('ACL', 'SETUSER', 'default', 'allchannels');
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
 
     await pubsub.publish('sessions', ['a']);
-    await vi.waitFor(() => expect(seen).toEqual([['a']]), patience);
+    await vi.waitFor(() => expect(seen).toEqual([['a']]));
   });
 
-  test('accepts subscribers before Redis was ever reached, and subscribes them when it comes up', async () => {
+  test('accepts subscribers before it has ever reached Redis, and subscribes them once it does', async () => {
     const redis = await startServer();
     await redis.kill('SIGKILL');
     const pubsub = pubsubOver(redis.url);
@@ -134,13 +133,13 @@ describe('pubsub over Redis, when Redis goes away', () => {
     await unsubscribe();
     expect(pubsub.connected()).toBe(false);
     await redis.restart();
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
 
     await pubsub.publish('sessions', ['a']);
-    await vi.waitFor(() => expect(seen).toEqual([['a']]), patience);
+    await vi.waitFor(() => expect(seen).toEqual([['a']]));
   });
 
-  test('puts every topic on one of several servers, and is not connected while one of them is away', async () => {
+  test('has every topic on one of several servers, and is not connected while one is unavailable', async () => {
     const [one, other] = [await startServer(), await startServer()];
     const pubsub = pubsubOver(one.url, other.url);
     const topics = Array.from({ length: 40 }, (_, n) => matchTopic(`user ${n}`));
@@ -149,21 +148,21 @@ describe('pubsub over Redis, when Redis goes away', () => {
     const back = countReconnections(pubsub);
 
     await other.kill('SIGKILL');
-    await vi.waitFor(() => expect(pubsub.connected()).toBe(false), patience);
+    await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
     const published = await Promise.allSettled(topics.map((topic) => pubsub.publish(topic, null)));
     const reached = topics.filter((_, n) => published[n]?.status === 'fulfilled');
 
     expect(reached.length).toBeGreaterThan(0);
     expect(reached.length).toBeLessThan(topics.length);
-    await vi.waitFor(() => expect(seen.toSorted()).toEqual(reached.toSorted()), patience);
+    await vi.waitFor(() => expect(seen.toSorted()).toEqual(reached.toSorted()));
     await other.restart();
-    await vi.waitFor(() => expect(back.count).toBe(1), patience);
+    await vi.waitFor(() => expect(back.count).toBe(1));
     seen.length = 0;
     for (const topic of topics) await pubsub.publish(topic, null);
-    await vi.waitFor(() => expect(seen.toSorted()).toEqual(topics.toSorted()), patience);
+    await vi.waitFor(() => expect(seen.toSorted()).toEqual(topics.toSorted()));
   });
 
-  test('reaches processes with the same prefix, and no others', async () => {
+  test('reaches processes with the same prefix only', async () => {
     const redis = await startServer();
     const [near, far, other] = ['same', 'same', 'other'].map((prefix) => opening(create([redis.url], { prefix })));
     const seen: string[] = [];
@@ -173,10 +172,10 @@ describe('pubsub over Redis, when Redis goes away', () => {
     await near?.publish('sessions', ['a']);
     await other?.publish('sessions', ['b']);
 
-    await vi.waitFor(() => expect(seen.toSorted()).toEqual(['far a', 'other b']), patience);
+    await vi.waitFor(() => expect(seen.toSorted()).toEqual(['far a', 'other b']));
   });
 
-  test('lets a listener end every subscription of its topic, including its own, and leaves none behind', async () => {
+  test('allows a listener to end every subscription of its topic, including its own', async () => {
     const pubsub = pubsubOver((await startServer()).url);
     const seen: number[] = [];
     const endings: (() => Promise<void>)[] = [];
@@ -188,18 +187,25 @@ describe('pubsub over Redis, when Redis goes away', () => {
       endings.push(await pubsub.subscribe('sessions', listener));
     }
     await pubsub.publish('sessions', ['a']);
-    await vi.waitFor(() => expect(seen).toEqual([1]), patience);
+    await vi.waitFor(() => expect(seen).toEqual([1]));
 
     await pubsub.subscribe('sessions', () => seen.push(4));
     await pubsub.publish('sessions', ['b']);
 
-    await vi.waitFor(() => expect(seen).toEqual([1, 4]), patience);
+    await vi.waitFor(() => expect(seen).toEqual([1, 4]));
   });
 });
 
 function create(urls: readonly string[], options: { prefix?: string; timeoutMs?: number } = {}): PubSub {
   const prefix = `test-${randomUUID()}`;
-  return createRedisPubSub({ urls, prefix, timeoutMs: 5_000, pingMs: 100, logger: createTestLogger(), ...options });
+  return createRedisPubSub({
+    urls,
+    prefix,
+    timeoutMs: patienceMs,
+    pingMs: 100,
+    logger: createTestLogger(),
+    ...options,
+  });
 }
 
 function countReconnections(pubsub: PubSub): { count: number } {
@@ -208,8 +214,8 @@ function countReconnections(pubsub: PubSub): { count: number } {
   return back;
 }
 
-/** Returns the number of commands that Redis refused for lack of permission. */
-async function countRefusals(admin: Redis): Promise<number> {
+/** Counts the commands that Redis denied because of its access rules. */
+async function countDenied(admin: Redis): Promise<number> {
   const entries = (await admin.call('ACL', 'LOG')) as (string | number)[][];
   return entries.reduce((sum, entry) => sum + Number(entry[entry.indexOf('count') + 1]), 0);
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Head } from '../../api/events.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 
-/** Runs the contract that every pubsub adapter must keep. */
+/** Describes the behavior that every pubsub shares. */
 export function describePubSub(
   name: string,
   create: () => Promise<{ pubsub: PubSub; dispose(): Promise<void> }>,
@@ -16,7 +16,7 @@ export function describePubSub(
     });
     afterEach(() => dispose());
 
-    test('delivers to a live subscriber everything that is published, in order', async () => {
+    test('delivers to a live subscriber every message, in order', async () => {
       const seen: number[] = [];
       await pubsub.subscribe('heads', (heads) => seen.push(...heads.map(({ position }) => position)));
 
@@ -25,7 +25,7 @@ export function describePubSub(
       await vi.waitFor(() => expect(seen).toEqual(Array.from({ length: 50 }, (_, n) => n)));
     });
 
-    test('delivers a copy of each message to every subscriber of its topic, and to no other', async () => {
+    test('delivers a separate copy of a message to each subscriber of its topic, and to no other', async () => {
       const seen: (readonly Head[])[] = [];
       const others: unknown[] = [];
       await pubsub.subscribe('heads', (heads) => seen.push(heads));
@@ -41,7 +41,7 @@ export function describePubSub(
       expect(others).toEqual([]);
     });
 
-    test('keeps delivering to other listeners when one throws', async () => {
+    test('delivers to other listeners if one throws', async () => {
       const seen: unknown[] = [];
       await pubsub.subscribe('sessions', () => {
         throw new Error('a bad listener');

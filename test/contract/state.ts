@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { State, Ticket } from '../../api/infra/state/state.ts';
 
-/** State to be tested, with a clock that the test moves. */
+/** State under test, with a clock that the test moves. */
 export interface StateUnderTest {
   state: State;
   /** Lets this many milliseconds pass. */
@@ -12,7 +12,7 @@ export interface StateUnderTest {
 
 const times = { leaseMs: 1_000, relaxMs: 300 };
 
-/** What every state promises, whatever it is made of. */
+/** Describes the behavior that every state shares. */
 export function describeState(name: string, create: () => Promise<StateUnderTest>): void {
   describe(`state ${name}`, () => {
     let under: StateUnderTest;
@@ -24,7 +24,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
 
     const enter = (one: Ticket) => under.state.tickets.enter(one, times);
 
-    test('pairs whoever enters with the one who has waited longest, and answers both the same until it is acknowledged', async () => {
+    test('pairs a new ticket with the one that has waited longest, and returns the pair to both until it is acknowledged', async () => {
       const [ada, bob, carol] = [ticket(), ticket(), ticket()];
       expect(await enter(ada)).toMatchObject({ status: 'waiting', ticket: ada });
 
@@ -38,7 +38,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ticket({ userId: ada.userId }))).toMatchObject({ status: 'paired', partner: carol });
     });
 
-    test('forgets a pair by itself after a while, and settling it later does not touch a newer one', async () => {
+    test('forgets a pair after a while, and settling it later does not affect a newer pair', async () => {
       const [ada, bob] = [ticket(), ticket()];
       await enter(ada);
       await enter(bob);
@@ -53,7 +53,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(newer)).toEqual({ status: 'paired', ticket: newer, partner });
     });
 
-    test('keeps one ticket a user: entering again renews it, keeps its id and takes the new wishes', async () => {
+    test('keeps one ticket per user: entering again renews it, keeps its id and updates its wishes', async () => {
       const first = ticket({ tags: ['tea'], strict: true });
       await enter(first);
       await under.advance(800);
@@ -67,7 +67,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ticket({ tags: ['books'], strict: true }))).toMatchObject({ status: 'paired' });
     });
 
-    test('keeps a place in the order when a ticket is renewed, and by the time of entry when its wishes change', async () => {
+    test('keeps the place of a ticket that is renewed, and orders it by time of entry when its wishes change', async () => {
       const [first, second] = [ticket({ tags: ['tea', 'cake'] }), ticket({ tags: ['tea', 'books'] })];
       await enter(first);
       await enter({ ...second, avoid: [first.userId] });
@@ -82,7 +82,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ticket({ tags: ['books'] }))).toMatchObject({ status: 'paired', partner: { id: third.id } });
     });
 
-    test('takes those without tags in the order of their entry, also when they had some before', async () => {
+    test('pairs tickets without tags in the order of entry, even if they had tags before', async () => {
       const [first, second] = [ticket({ tags: ['tea'] }), ticket()];
       await enter(first);
       await enter({ ...second, avoid: [first.userId] });
@@ -92,7 +92,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ticket())).toMatchObject({ status: 'paired', partner: { id: second.id } });
     });
 
-    test('puts a ticket that ran out at the end of the order when it enters anew', async () => {
+    test('puts an expired ticket at the end of the order when it enters again', async () => {
       const [first, second] = [ticket({ tags: ['tea'] }), ticket({ tags: ['tea'] })];
       await enter(first);
       await under.advance(800);
@@ -103,7 +103,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ticket({ tags: ['tea'] }))).toMatchObject({ status: 'paired', partner: { id: second.id } });
     });
 
-    test('never pairs with a ticket that was not renewed', async () => {
+    test('never pairs with an expired ticket', async () => {
       const ghost = ticket();
       await enter(ghost);
       await under.advance(1_001);
@@ -112,7 +112,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await under.state.tickets.find(ghost.userId)).toBeNull();
     });
 
-    test('prefers a shared tag, and takes somebody without one only after a while', async () => {
+    test('prefers a shared tag, and pairs without one only after a while', async () => {
       const books = ticket({ tags: ['books'] });
       const tea = ticket({ tags: ['tea', 'cake'] });
       await enter(books);
@@ -124,7 +124,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ticket({ tags: ['music'] }))).toMatchObject({ status: 'paired', partner: { id: books.id } });
     });
 
-    test('takes somebody without a shared tag once the one who enters has waited, too', async () => {
+    test('pairs without a shared tag once the ticket that enters has waited long enough', async () => {
       const books = ticket({ tags: ['books'] });
       await enter(books);
       await under.advance(200);
@@ -135,7 +135,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(tea)).toMatchObject({ status: 'paired', partner: { id: books.id } });
     });
 
-    test('never gives the strict somebody without a shared tag', async () => {
+    test('never pairs a strict ticket without a shared tag', async () => {
       const strict = ticket({ tags: ['tea'], strict: true });
       await enter(strict);
       await under.advance(500);
@@ -145,7 +145,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ticket({ tags: ['tea'] }))).toMatchObject({ status: 'paired', partner: { id: strict.id } });
     });
 
-    test('never pairs those of whom one avoids the other', async () => {
+    test('never pairs two users if one avoids the other', async () => {
       const ada = ticket();
       const bob = ticket({ avoid: [ada.userId] });
       await enter(ada);
@@ -154,7 +154,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ada)).toMatchObject({ status: 'waiting' });
     });
 
-    test('takes a ticket out that is given up, and remembers it', async () => {
+    test('removes a ticket that leaves, and remembers its id', async () => {
       const ada = ticket();
       await enter(ada);
 
@@ -165,7 +165,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ticket({ userId: ada.userId }))).toMatchObject({ status: 'waiting' });
     });
 
-    test('puts each of a thousand who enter at once into at most one pair, and nobody with themselves', async () => {
+    test('puts each of a thousand users who enter at once into at most one pair, and none with themselves', async () => {
       const all = Array.from({ length: 1_000 }, (_, n) => ticket({ tags: [`tag ${n % 7}`] }));
 
       const entered = await Promise.all(all.flatMap((one) => [enter(one), enter(one)]));
@@ -184,7 +184,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       }
     });
 
-    test('has somebody online while a lease lasts on any node, and tells when the last one ran out', async () => {
+    test('shows a user as online while any node has a lease, and reports when the last lease expires', async () => {
       const { presence } = under.state;
       expect(await presence.renew('one', ['ada', 'bob'], 1_000)).toEqual({ online: ['ada', 'bob'], offline: [] });
       await under.advance(600);
@@ -196,7 +196,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await presence.renew('two', ['ada'], 1_000)).toEqual({ online: [], offline: ['bob'] });
     });
 
-    test('ends the lease of one node, and says whether the user has another', async () => {
+    test('ends the lease of one node, and returns whether it was the last one', async () => {
       const { presence } = under.state;
       await presence.renew('one', ['ada'], 1_000);
       await presence.renew('two', ['ada'], 1_000);
@@ -206,7 +206,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await presence.online(['ada'])).toEqual(new Set());
     });
 
-    test('knows how long somebody has been away, from when it was first asked where it knows nothing', async () => {
+    test('returns how long users have been away: for unknown users, since it was first asked', async () => {
       const { presence } = under.state;
       await presence.renew('one', ['ada'], 1_000);
       expect(await presence.away(['ada', 'bob'])).toEqual(
@@ -226,7 +226,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       );
     });
 
-    test('gives as many points as there are in a window, and says how long until there are more', async () => {
+    test('grants the points of a window, and returns the time until there are more', async () => {
       const rate = { points: 3, windowMs: 60_000 };
       const taken = await Promise.all(Array.from({ length: 5 }, () => under.state.limits.take('ada', rate)));
 

@@ -42,22 +42,18 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-it(
-  'makes only complete matches, of two users who were waiting and did not meet last, in any interleaving',
-  { timeout: 120_000 },
-  () =>
-    fc.assert(
-      fc.asyncProperty(fc.scheduler(), fc.array(round, { maxLength: 12 }), async (scheduler, rounds) => {
-        const run = await begin(scheduler);
-        for (const steps of rounds) {
-          await scheduler.waitFor(Promise.all(steps.map(run.take)));
-          await run.check(steps);
-        }
-        await run.checkHealed();
-      }),
-      { numRuns: 400 },
-    ),
-);
+it('makes only complete matches, of two users who were waiting and did not meet last, in any interleaving', () =>
+  fc.assert(
+    fc.asyncProperty(fc.scheduler(), fc.array(round, { maxLength: 12 }), async (scheduler, rounds) => {
+      const run = await begin(scheduler);
+      for (const steps of rounds) {
+        await scheduler.waitFor(Promise.all(steps.map(run.take)));
+        await run.check(steps);
+      }
+      await run.checkHealed();
+    }),
+    { numRuns: 400 },
+  ));
 
 /** Begins a run with new users and an empty queue, and keeps the facts that its checks compare with. */
 async function begin(scheduler: fc.Scheduler) {

@@ -318,7 +318,7 @@ describe('byTicket', () => {
   });
 });
 
-describe('a thousand callers at once', { timeout: 60_000 }, () => {
+describe('a thousand callers at once', () => {
   it('are all matched, each with one partner, on any gateway', async () => {
     const crowd = await world.users(1_000);
     const gateways = [world.gateway(), world.gateway()];

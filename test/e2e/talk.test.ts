@@ -67,8 +67,8 @@ test('two strangers are matched and talk, and one resumes after an outage withou
   expect(await said(bob)).toHaveLength(5);
   network.restore();
 
-  await vi.waitFor(async () => expect(await said(bob)).toHaveLength(6), { timeout: 20_000 });
-  await vi.waitFor(async () => expect(await said(ada)).toEqual(await said(bob)), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await said(bob)).toHaveLength(6));
+  await vi.waitFor(async () => expect(await said(ada)).toEqual(await said(bob)));
   expect(await said(ada)).toEqual([
     'Hello, Bob',
     '<img src=x onerror="document.title=1"> & https://example.org/',
@@ -80,7 +80,7 @@ test('two strangers are matched and talk, and one resumes after an outage withou
   await ada.page.getByText('The connection was lost').waitFor({ state: 'detached' });
 
   await ada.page.reload();
-  await vi.waitFor(async () => expect(await said(ada)).toEqual(await said(bob)), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await said(ada)).toEqual(await said(bob)));
   expect(bob.problems).toEqual([]);
 });
 
@@ -280,7 +280,7 @@ test('a page that stays open renews the URLs of its files', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 });
   try {
     await bob.page.clock.fastForward(hours * 3_600_000);
-    await vi.waitFor(async () => expect(await link.getAttribute('href')).not.toBe(before), 60_000);
+    await vi.waitFor(async () => expect(await link.getAttribute('href')).not.toBe(before));
     const [old, renewed] = await Promise.all(
       [before, await link.getAttribute('href')].map((path) => fetch(new URL(path as string, url))),
     );

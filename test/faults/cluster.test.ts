@@ -31,33 +31,33 @@ beforeAll(async () => {
   }
   balancer = await startBalancer([`127.0.0.1:${gateways[0]?.port}`, `127.0.0.1:${gateways[1]?.port}`]);
   await vi.waitFor(async () => expect((await fetch(`${balancer.url}/health`)).status).toBe(200));
-}, 180_000);
+});
 afterAll(async () => {
-  balancer?.stop();
+  await balancer?.stop();
   await cluster?.stop();
   await Promise.all([postgres, redis, kafka].map((one) => one?.stop()));
 });
 
-/** Everybody comes by the balancer, with the configuration that is in the docs. */
+/** Clients connect through the balancer, with the configuration of the docs. */
 const urls = () => [balancer.url];
 
 const startGateway = (port: string) => cluster.gateway({ PORT: port, DRAIN_MS: '2500' });
 
-async function restartGateway(n: number, signal: NodeJS.Signals, struck = () => {}): Promise<void> {
+async function restartGateway(n: number, signal: NodeJS.Signals, onFault = () => {}): Promise<void> {
   const gateway = gateways[n];
   if (gateway === undefined) throw new Error(`there is no gateway ${n}`);
   expect(await gateway.process.kill(signal)).toBe(exitCodes[signal]);
-  struck();
+  onFault();
   gateway.process = await startGateway(gateway.port);
 }
 
-async function restartBridge(n: number, signal: NodeJS.Signals, struck = () => {}): Promise<void> {
+async function restartBridge(n: number, signal: NodeJS.Signals, onFault = () => {}): Promise<void> {
   expect(await bridges[n]?.kill(signal)).toBe(exitCodes[signal]);
-  struck();
+  onFault();
   bridges[n] = await cluster.bridge();
 }
 
-/** Which of the bridges applies what is sent at the moment. */
+/** Returns the index of the bridge that applies the current messages. */
 async function findBusyBridge(): Promise<number> {
   const before = await Promise.all(bridges.map(countApplied));
   let rises: number[] = [];
@@ -74,46 +74,46 @@ async function countApplied({ url }: ServerProcess): Promise<number> {
   return Number(/^parley_events_applied_total (\d+)$/m.exec(metrics)?.[1]);
 }
 
-/** Kills a service, and starts it again a while later. */
-async function restartService(service: Server, awayMs: number, struck: () => void): Promise<void> {
+/** Kills a service, and starts it again after a while. */
+async function restartService(service: Server, awayMs: number, onFault: () => void): Promise<void> {
   await service.kill('SIGKILL');
-  struck();
+  onFault();
   await pause(awayMs);
   await service.restart();
 }
 
-/** Who is asked to end does so cleanly; who is killed says nothing. */
+/** Exit codes by signal: a process that is asked to end exits cleanly; a killed one has no code. */
 const exitCodes: Partial<Record<NodeJS.Signals, number | null>> = { SIGTERM: 0, SIGKILL: null };
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What is done to the cluster in the middle of the load, which says when it is done; all is whole again when this resolves. */
-const faults: Record<string, (struck: () => void) => Promise<void>> = {
-  'the bridge at work killed': async (struck) => restartBridge(await findBusyBridge(), 'SIGKILL', struck),
-  'both bridges killed': async (struck) => {
-    await Promise.all([restartBridge(0, 'SIGKILL'), restartBridge(1, 'SIGKILL', struck)]);
+/** Faults to inject under load. Each calls its argument when the fault occurs, and resolves when the cluster is whole again. */
+const faults: Record<string, (onFault: () => void) => Promise<void>> = {
+  'the active bridge is killed': async (onFault) => restartBridge(await findBusyBridge(), 'SIGKILL', onFault),
+  'both bridges are killed': async (onFault) => {
+    await Promise.all([restartBridge(0, 'SIGKILL'), restartBridge(1, 'SIGKILL', onFault)]);
   },
-  'a gateway killed': (struck) => restartGateway(0, 'SIGKILL', struck),
-  'Redis killed and started empty': (struck) => restartService(redis, 2_000, struck),
-  'Kafka killed and started with its data': (struck) => restartService(kafka, 1_000, struck),
-  'PostgreSQL killed and started with its data': (struck) => restartService(postgres, 1_000, struck),
-  'the bridge at work stopped past its session and woken, a zombie': async (struck) => {
+  'a gateway is killed': (onFault) => restartGateway(0, 'SIGKILL', onFault),
+  'Redis is killed and restarted empty': (onFault) => restartService(redis, 2_000, onFault),
+  'Kafka is killed and restarted with its data': (onFault) => restartService(kafka, 1_000, onFault),
+  'PostgreSQL is killed and restarted with its data': (onFault) => restartService(postgres, 1_000, onFault),
+  'the active bridge is suspended past its session and resumed as a zombie': async (onFault) => {
     const zombie = bridges[await findBusyBridge()];
     zombie?.child.kill('SIGSTOP');
-    struck();
+    onFault();
     await pause(35_000);
     zombie?.child.kill('SIGCONT');
   },
-  'a rolling restart of all': async (struck) => {
-    await restartGateway(0, 'SIGTERM', struck);
+  'all processes are restarted one after another': async (onFault) => {
+    await restartGateway(0, 'SIGTERM', onFault);
     await restartBridge(0, 'SIGTERM');
     await restartGateway(1, 'SIGTERM');
     await restartBridge(1, 'SIGTERM');
   },
 };
 
-describe('in the middle of twenty senders and twenty subscribers', () => {
-  test.each(Object.keys(faults))('%s: nothing acknowledged is lost, nothing comes twice, one order', async (name) => {
+describe('twenty senders and twenty subscribers', () => {
+  test.each(Object.keys(faults))('lose, repeat and reorder nothing if %s', async (name) => {
     const load = await startLoad(urls);
     await load.progress(100);
     let first: Promise<number[]> | undefined;
@@ -121,14 +121,16 @@ describe('in the middle of twenty senders and twenty subscribers', () => {
       first = load.firstDeliveries();
     });
     const times = (await first) ?? [];
-    await load.progress(100, 120_000);
+    await load.progress(100);
     const [best, median, worst] = [times[0], times[times.length / 2], times.at(-1)];
-    console.info(`${name}: what was sent after it came after ${best} ms, at the median ${median}, at worst ${worst}`);
+    console.info(
+      `${name}: the next messages arrive after ${best} ms at best, ${median} ms median, ${worst} ms at worst`,
+    );
     await load.verify();
     expect(load.acknowledged()).toBeGreaterThan(200);
   });
 
-  test('Redis away for a minute: what is sent is acknowledged and delivered all the while', async () => {
+  test('send and receive messages while Redis is unavailable for a minute', async () => {
     const load = await startLoad(urls);
     await load.progress(100);
     const before = await load.pace(pause(10_000));
@@ -140,14 +142,14 @@ describe('in the middle of twenty senders and twenty subscribers', () => {
     const pace = load.pace(minute);
     const deliveries: number[] = [];
     while (!isBack) {
-      await load.progress(10, 10_000);
+      await load.progress(10);
       deliveries.push((await load.firstDeliveries()).at(-1) ?? 0);
     }
     const away = await pace;
     await redis.kill('SIGCONT');
     deliveries.sort((one, other) => one - other);
-    const worst = `${deliveries[deliveries.length >> 1]} ms at the median and ${deliveries.at(-1)} at most`;
-    console.info('before', before, 'while Redis is away', away, `a send was with all subscribers after ${worst}`);
+    const worst = `${deliveries[deliveries.length >> 1]} ms median, ${deliveries.at(-1)} ms at worst`;
+    console.info('before', before, 'while Redis is unavailable', away, `delivery to all subscribers: ${worst}`);
     await load.progress(100);
     await load.verify();
   });

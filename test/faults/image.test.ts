@@ -20,7 +20,7 @@ beforeAll(async () => {
   for (const part of ['dist', 'prisma/migrations']) await cp(part, join(directory, part), { recursive: true });
   await run('cp', ['-a', 'node_modules', directory]);
   await run('npm', [...(await readPruning()), '--offline'], { cwd: directory });
-}, 120_000);
+});
 afterAll(async () => {
   await server?.kill();
   await rm(directory, { recursive: true });

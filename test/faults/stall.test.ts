@@ -22,18 +22,18 @@ afterAll(async () => {
 
 const entries = 50_000;
 const inFlight = 64;
-/** What the server may grow by while one client stalls, in MB: the calm run before it has warmed it up. */
+/** Maximum growth of the server's memory while one client stalls, in MB. The calm run before it warms the server up. */
 const maxGrowth = 256;
 
 const send = `mutation ($id: ID!, $text: String!) { send(input: { channelId: $id, text: $text }) { message { seq } } }`;
 const messages = `subscription ($id: ID!, $after: Int) {
   messages(channelId: $id, after: $after) { position text author { name } } }`;
 
-/** Somebody who follows a room, and what reached them. */
+/** Subscriber of a room, with the entries it has received. */
 interface Reader {
   raw: RawSocket;
   positions: number[];
-  /** From send to delivery, in milliseconds. */
+  /** Times from send to delivery, in milliseconds. */
   delays: number[];
 }
 
@@ -50,7 +50,7 @@ async function follow(id: string, after: number): Promise<Reader> {
   return reader;
 }
 
-/** Sends all entries, so many at a time, and waits until all of them are acknowledged. */
+/** Sends all entries, with a limited number in flight, and waits until every one is acknowledged. */
 async function sendAll(id: string, count: number): Promise<void> {
   const raw = await openSocket(server.url, { token: ada.token });
   let [sent, acknowledged] = [0, 0];
@@ -75,7 +75,7 @@ async function openRoom(): Promise<string> {
   return (await ada.ask('mutation { createRoom(input: { name: "Hall" }) { id } }')).createRoom.id;
 }
 
-/** Of the server, resident, in MB. */
+/** Reads the resident memory of the server, in MB. */
 async function memory(): Promise<number> {
   const status = await readFile(`/proc/${server.child.pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
@@ -87,13 +87,12 @@ function p99({ delays }: Reader): number {
 
 const dense = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
-test('who stops reading costs nobody else a message, is closed with 1013, and gets the rest on coming back', async () => {
+test('a client that stops reading delays no other, is closed with 1013, and gets the rest after it reconnects', async () => {
   const calm = await openRoom();
   const undisturbed = await Promise.all([1, 2, 3].map(() => follow(calm, 0)));
   await sendAll(calm, entries);
-  await vi.waitFor(
-    () => expect(undisturbed.map(({ positions }) => positions.length)).toEqual([1, 1, 1].map(() => entries + 1)),
-    { timeout: 60_000 },
+  await vi.waitFor(() =>
+    expect(undisturbed.map(({ positions }) => positions.length)).toEqual([1, 1, 1].map(() => entries + 1)),
   );
 
   const room = await openRoom();
@@ -104,9 +103,8 @@ test('who stops reading costs nobody else a message, is closed with 1013, and ge
   const before = await memory();
   await sendAll(room, entries);
   const all = dense(1, entries + 1);
-  await vi.waitFor(
-    () => expect(others.map(({ positions }) => positions.length)).toEqual([1, 1, 1].map(() => all.length)),
-    { timeout: 60_000 },
+  await vi.waitFor(() =>
+    expect(others.map(({ positions }) => positions.length)).toEqual([1, 1, 1].map(() => all.length)),
   );
   for (const { positions } of others) expect(positions).toEqual(all);
   const after = await memory();
@@ -117,7 +115,7 @@ test('who stops reading costs nobody else a message, is closed with 1013, and ge
   const got = stalled.positions.at(-1) ?? 0;
   expect(stalled.positions).toEqual(dense(1, got));
   const back = await follow(room, got);
-  await vi.waitFor(() => expect(back.positions.length).toBe(all.length - got), { timeout: 60_000 });
+  await vi.waitFor(() => expect(back.positions.length).toBe(all.length - got));
   expect(back.positions).toEqual(dense(got + 1, all.length));
   const delay = Math.max(...others.map(p99)) / Math.max(...undisturbed.map(p99));
   console.info(

@@ -25,7 +25,7 @@ const query =
   'subscription ($id: ID!, $after: Int!) { messages(channelId: $id, after: $after) { position text author { name } } }';
 const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "Hello" }) { message { position } } }';
 
-/** A client that keeps the highest position it has got, and counts what is not the next one. */
+/** Client that keeps the highest position it has received, and counts gaps. */
 interface Follower {
   token: string;
   last: number;
@@ -49,14 +49,14 @@ async function connect(follower: Follower, id: string): Promise<void> {
   follower.wire.send(JSON.stringify({ type: 'connection_init', payload: { token: follower.token } }));
 }
 
-/** As clients do, it tries again when the network refuses. */
+/** Connects all followers, and retries as clients do if a connection is refused. */
 function connectAll(followers: readonly Follower[], id: string): Promise<unknown> {
   const keepTrying = (follower: Follower): Promise<void> =>
     connect(follower, id).catch(() => setTimeout(100).then(() => keepTrying(follower)));
   return Promise.all(followers.map(keepTrying));
 }
 
-/** Sends one message after another until it is stopped; answers the last one's position. */
+/** Sends one message after another. Returns a function that stops it and resolves with the last position. */
 function talk(sender: Person, id: string): () => Promise<number> {
   let isOver = false;
   const talking = (async () => {
@@ -78,13 +78,10 @@ async function openRoom(host: Person, others: readonly Person[]): Promise<string
 }
 
 function reached(followers: readonly Follower[], position: number): Promise<void> {
-  return vi.waitFor(() => expect(followers.filter(({ last }) => last < position)).toHaveLength(0), {
-    timeout: 60_000,
-    interval: 20,
-  });
+  return vi.waitFor(() => expect(followers.filter(({ last }) => last < position)).toHaveLength(0));
 }
 
-test('five thousand clients that lose their connections at once come back and miss nothing, and others go on sending', async () => {
+test('five thousand clients that lose their connections at once reconnect without gaps while others send', async () => {
   const crowd = await Promise.all(Array.from({ length: people }, (_, n) => guest(server.url, `Guest ${n}`)));
   const host = await guest(server.url, 'Host');
   const id = await openRoom(host, crowd);
@@ -108,6 +105,6 @@ test('five thousand clients that lose their connections at once come back and mi
   expect(followers.filter(({ gaps }) => gaps > 0)).toEqual([]);
   expect(last - sent).toBeGreaterThan(0);
   console.info(
-    `${clients} were connected again after ${((connected - begin) / 1_000).toFixed(1)} s and live after ${(took / 1_000).toFixed(1)} s; ${last - sent} messages were sent meanwhile`,
+    `${clients} clients were connected again after ${((connected - begin) / 1_000).toFixed(1)} s and live after ${(took / 1_000).toFixed(1)} s; ${last - sent} messages were sent meanwhile`,
   );
 });

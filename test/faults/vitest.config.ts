@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { patienceMs, testTimeoutMs } from '../support/patience.ts';
 import { filesLeftOut } from '../support/services/left-out.ts';
 
 export default defineConfig({
@@ -9,8 +10,10 @@ export default defineConfig({
     exclude: filesLeftOut(),
     globalSetup: ['test/support/services/shared-servers.ts'],
     setupFiles: ['test/support/setup.ts'],
-    testTimeout: 300_000,
-    hookTimeout: 60_000,
+    testTimeout: 2 * testTimeoutMs,
+    hookTimeout: testTimeoutMs,
+    teardownTimeout: testTimeoutMs,
+    expect: { poll: { timeout: patienceMs } },
     fileParallelism: false,
   },
 });

@@ -14,7 +14,7 @@ beforeAll(async () => {
   return app.stop;
 });
 
-/** A room of Ada's, followed by so many members, all of them live. */
+/** Creates a room of Ada's with this many other members, whose subscriptions are live. */
 async function followedRoom(members: number) {
   const { id } = (await ada.ask('mutation { createRoom(input: { name: "Hall" }) { id } }')).createRoom;
   const people = await Promise.all(Array.from({ length: members }, (_, n) => guest(url, `Guest ${n}`)));
@@ -29,23 +29,23 @@ async function followedRoom(members: number) {
   return { id, followed, reached, stop: () => Promise.all(clients.map((client) => client.dispose())) };
 }
 
-/** What a server counts under a name. */
-async function counted(name: string, address = url): Promise<number> {
+/** Value of a server's metric. */
+async function readMetric(name: string, address = url): Promise<number> {
   const text = await (await fetch(`${address}/metrics`)).text();
   return Number(new RegExp(`^parley_${name} (\\d+)$`, 'm').exec(text)?.[1]);
 }
 
-const executions = () => counted('executions_total');
+const executions = () => readMetric('executions_total');
 
-describe('what is delivered', () => {
-  it('is counted once for each who gets it', async () => {
+describe('a delivery', () => {
+  it('is counted once for each receiver', async () => {
     const room = await followedRoom(4);
-    const before = await counted('deliveries_total');
+    const before = await readMetric('deliveries_total');
     const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "Hello" }) { message { seq } } }';
     await room.reached((await ada.ask(send, { id: room.id })).send.message.seq);
-    expect((await counted('deliveries_total')) - before).toBe(4);
-    expect(await counted('feed_lag')).toBe(0);
-    expect(await counted('feed_gaps_filled_total')).toBe(0);
+    expect((await readMetric('deliveries_total')) - before).toBe(4);
+    expect(await readMetric('feed_lag')).toBe(0);
+    expect(await readMetric('feed_gaps_filled_total')).toBe(0);
     await room.stop();
   });
 });
@@ -56,18 +56,18 @@ describe('a client that does not read', () => {
   it.each([
     ['a socket', { MAX_SOCKET_BUFFER_BYTES: '100000', FLUSH_WINDOW_MS: '0' }, 1013],
     ['the server', { MAX_NODE_BUFFER_BYTES: '400000', FLUSH_WINDOW_MS: '5' }, 1006],
-  ])('is let go over the bound of %s, and others get everything', async (_whose, environment, code) => {
+  ])('is disconnected above the limit of %s, and others get everything', async (_limit, environment, code) => {
     const app = await startApp(environment);
     const host = await guest(app.url, 'Host');
     const { id } = (await host.ask('mutation { createRoom(input: { name: "Hall" }) { id } }')).createRoom;
     const open = () => openSocket(app.url, { token: host.token });
     const [stalled, healthy] = [await open(), await open()];
     for (const { subscribe } of [stalled, healthy]) subscribe('1', query, { id });
-    await vi.waitFor(async () => expect(await counted('audiences', app.url)).toBe(1));
+    await vi.waitFor(async () => expect(await readMetric('audiences', app.url)).toBe(1));
     stalled.socket.pause();
     const send =
       'mutation ($id: ID!, $text: String!) { send(input: { channelId: $id, text: $text }) { message { id } } }';
-    const slowCloses = () => counted('slow_closes_total', app.url);
+    const slowCloses = () => readMetric('slow_closes_total', app.url);
     let sent = 0;
     while ((await slowCloses()) === 0) {
       for (let n = 0; n < 5; n++, sent++) await host.ask(send, { id, text: 'x'.repeat(4_000) });
@@ -75,7 +75,7 @@ describe('a client that does not read', () => {
     }
     expect(sent).toBeGreaterThan(5);
     expect(await slowCloses()).toBe(1);
-    await vi.waitFor(async () => expect(await counted('outbox_bytes', app.url)).toBe(0));
+    await vi.waitFor(async () => expect(await readMetric('outbox_bytes', app.url)).toBe(0));
     stalled.socket.resume();
     expect(await stalled.closed).toMatchObject({ code });
     healthy.socket.close();
@@ -84,7 +84,7 @@ describe('a client that does not read', () => {
 });
 
 describe('a message', () => {
-  it('takes as many executions and statements for fifty who follow as for five', async () => {
+  it('takes as many executions and statements for fifty subscribers as for five', async () => {
     const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "Hello" }) { message { seq } } }';
     const statements = countStatements();
     const costs = [];
@@ -105,7 +105,7 @@ describe('a message', () => {
     expect(costs[1]).toEqual(costs[0]);
   });
 
-  it('comes once and in order to those who follow with other selections, variables and ids', async () => {
+  it('is delivered once and in order to subscribers with different selections, variables and ids', async () => {
     const room = await followedRoom(3);
     const [one] = await Promise.all([guest(url, 'One')]);
     await one.ask('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id: room.id });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { follow, guest, type Person, socket } from '../support/client.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
+import { patientSettings } from '../support/patience.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { type RedisService, startOwnRedis } from '../support/services/redis.ts';
 import { createSharedDatabase, sharedKafka } from '../support/services/shared.ts';
@@ -14,9 +15,9 @@ beforeAll(async () => {
   const [brokers, databaseUrl] = await Promise.all([sharedKafka(), createSharedDatabase()]);
   redis = await startOwnRedis();
   cluster = createCluster({ databaseUrl, redisUrl: redis.url, brokers });
-  const settings = { MATCH_LEASE_MS: '3000' };
+  const settings = { ...patientSettings, MATCH_LEASE_MS: '3000' };
   [here, there] = await Promise.all([cluster.gateway(settings), cluster.gateway(settings), cluster.bridge()]);
-}, 120_000);
+});
 afterAll(async () => {
   await cluster?.stop();
   await redis?.stop();
@@ -25,7 +26,7 @@ afterAll(async () => {
 const match = 'mutation { match { id status partner { name } } }';
 const viewer = '{ match { id status } }';
 
-/** Somebody who follows their match. */
+/** Signs in a guest and follows their match. */
 async function stranger(gateway: ServerProcess, name: string) {
   const person = await guest(gateway.url, name);
   const client = socket(gateway.url, person.token);
@@ -36,7 +37,7 @@ async function stranger(gateway: ServerProcess, name: string) {
 
 const isAway = ({ codeOf }: Person) => vi.waitFor(async () => expect(await codeOf(match)).toBe('UNAVAILABLE'));
 
-test('who waits when Redis is emptied has their place again by themselves, and is matched from another gateway', async () => {
+test('a waiting user regains their place after Redis loses its data, and is matched from another gateway', async () => {
   const [ada, ben] = [await stranger(here, 'Ada'), await stranger(there, 'Ben')];
   const place = (await ada.person.ask(match)).match;
   await vi.waitFor(() => expect(ada.latest()).toMatchObject({ id: place.id, status: 'WAITING' }));
@@ -52,7 +53,7 @@ test('who waits when Redis is emptied has their place again by themselves, and i
   for (const one of [ada, ben]) await one.close();
 });
 
-test('a match outlives what Redis held, and nobody is matched twice; while Redis is away it can be left, and nobody queues', async () => {
+test('a match survives the loss of the data in Redis; while Redis is unavailable users can leave a match but not queue', async () => {
   const [ada, ben, cleo] = [await stranger(here, 'Ada'), await stranger(there, 'Ben'), await stranger(there, 'Cleo')];
   await ada.person.ask(match);
   const { id } = (await ben.person.ask(match)).match;
@@ -63,7 +64,7 @@ test('a match outlives what Redis held, and nobody is matched twice; while Redis
   await vi.waitFor(async () => expect((await cleo.person.ask(match)).match.status).toBe('WAITING'));
   expect((await ben.person.ask(match)).match).toEqual({ id, status: 'MATCHED', partner: { name: 'Ada' } });
 
-  // Her place is kept by whoever follows it, once they have heard of it.
+  // A subscriber renews the place, and only after the place was delivered to it.
   await vi.waitFor(() => expect(cleo.latest()).toMatchObject({ status: 'WAITING' }));
 
   await redis.kill('SIGKILL');

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { type Answer, ask, followMessages, guest, type Person, socket } from '../support/client.ts';
+import { ask, type Data, followMessages, guest, type Person, socket } from '../support/client.ts';
 
 let url: string;
 let ada: Person;
@@ -37,7 +37,7 @@ async function direct(): Promise<string> {
   return (await ada.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: somebody.id })).openDirect.id;
 }
 
-async function say(text: string, more: object = {}, who = ada): Promise<Answer> {
+async function say(text: string, more: object = {}, who = ada): Promise<Data> {
   return (await who.ask(send, { input: { channelId, text, ...more } })).send.message;
 }
 
@@ -220,7 +220,7 @@ describe('a history', () => {
     for (let n = 1; n <= 11; n++) await ada.ask(send, { input: { channelId: id, text: `${n}` } });
     const numbers = Array.from({ length: 11 }, (_, n) => `${n + 1}`);
     const read = async (variables: object) => (await ada.ask(page, { id, ...variables })).channel.messages;
-    const texts = ({ nodes }: Answer) => nodes.map(({ text }: { text: string }) => text);
+    const texts = ({ nodes }: Data) => nodes.map(({ text }: { text: string }) => text);
 
     let back = await read({ last: 4 });
     let found = texts(back);
@@ -247,7 +247,7 @@ describe('a history', () => {
     for (let n = 0; n < 6; n++) await ada.ask(send, { input: { channelId: id, text: `${n}` } });
     const read = async (variables: object) => (await ada.ask(page, { id, ...variables })).channel.messages;
     const { nodes, edges } = await read({});
-    const cursors: string[] = edges.map(({ cursor }: Answer) => cursor);
+    const cursors: string[] = edges.map(({ cursor }: Data) => cursor);
     expect(new Set(cursors).size).toBe(6);
     for (const [n, cursor] of cursors.entries()) {
       const [after, before] = [await read({ first: 2, after: cursor }), await read({ last: 2, before: cursor })];
@@ -325,13 +325,13 @@ describe('changes', () => {
 
   it('lead from any position to the same end, with any step size', async () => {
     const id = await room();
-    const sent: Answer[] = [];
+    const sent: Data[] = [];
     for (let n = 0; n < 4; n++)
       sent.push((await ada.ask(send, { input: { channelId: id, text: `${n}` } })).send.message);
     await ada.ask(edit, { id: sent[1].id, text: 'edited' });
     await ada.ask(remove, { id: sent[0].id });
     for (const first of [1, 2, 3, 100]) {
-      const found: Answer[] = [];
+      const found: Data[] = [];
       for (let after = 0, hasMore = true; hasMore; ) {
         const step = (await bob.ask(changes, { id, after, first })).channel.changes;
         found.push(...step.messages);
@@ -466,7 +466,7 @@ describe('a seen mark', () => {
       members { edges { membership { unreadCount firstUnseen { id } } node { id unreadCount } } }
     } }`;
     const { edges } = (await eve.ask(members, { id })).channel.members;
-    expect(edges.filter(({ node }: Answer) => node.id !== eve.id)).toEqual(
+    expect(edges.filter(({ node }: Data) => node.id !== eve.id)).toEqual(
       [ada, bob, kim].map((one) => ({
         membership: { unreadCount: null, firstUnseen: null },
         node: { id: one.id, unreadCount: null },

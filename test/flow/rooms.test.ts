@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { type Answer, ask, follow, guest, type Person, socket } from '../support/client.ts';
+import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
 
 let url: string;
 let ada: Person;
@@ -291,7 +291,7 @@ describe('the list of rooms', () => {
       await openRoom('1_% lists'),
     ];
     await ada.ask(close, { id: closed });
-    const found = async (search: string) => (await bob.ask(rooms, { search })).rooms.nodes.map(({ id }: Answer) => id);
+    const found = async (search: string) => (await bob.ask(rooms, { search })).rooms.nodes.map(({ id }: Data) => id);
     expect(await found(' LISTS')).toEqual([other, percent]);
     await ada.ask(send, { id: percent, text: 'Anybody?' });
     expect(await found(' LISTS')).toEqual([percent, other]);
@@ -342,14 +342,14 @@ describe('every cursor of a connection', () => {
   });
 
   /** Pages from every cursor of a connection of seven items, in both directions, and compares each page with the whole. */
-  async function walk(read: (variables: object) => Promise<Answer>): Promise<void> {
+  async function walk(read: (variables: object) => Promise<Data>): Promise<void> {
     const { edges } = await read({});
-    const cursors: string[] = edges.map(({ cursor }: Answer) => cursor);
+    const cursors: string[] = edges.map(({ cursor }: Data) => cursor);
     expect(new Set(cursors).size).toBe(7);
     for (const [n, cursor] of cursors.entries()) {
       const [after, before] = [await read({ first: 2, after: cursor }), await read({ last: 2, before: cursor })];
       expect(after.edges).toEqual(edges.slice(n + 1, n + 3));
-      expect(after.nodes).toEqual(after.edges.map(({ node }: Answer) => node));
+      expect(after.nodes).toEqual(after.edges.map(({ node }: Data) => node));
       expect(before.edges).toEqual(edges.slice(Math.max(0, n - 2), n));
       expect(after.pageInfo).toEqual({
         hasNextPage: n + 3 < 7,
@@ -380,7 +380,7 @@ describe('a direct channel', () => {
     expect((await bob.ask(history, { id: first.openDirect.id })).channel.messages.nodes).toEqual([]);
     for (const who of [ada, bob]) {
       const { me } = await who.ask('{ me { channels(first: 100) { nodes { id kind } } } }');
-      expect(me.channels.nodes.filter(({ kind }: Answer) => kind === 'DIRECT')).toEqual([
+      expect(me.channels.nodes.filter(({ kind }: Data) => kind === 'DIRECT')).toEqual([
         { id: first.openDirect.id, kind: 'DIRECT' },
       ]);
     }
@@ -414,14 +414,14 @@ describe("the viewer's channels", () => {
     });
 
     await bob.ask(join, { id });
-    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: { unreadCount: 0 } }), { timeout: 5_000 });
+    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: { unreadCount: 0 } }));
     await ada.ask(send, { id, text: 'News' });
     const news = { lastMessage: { text: 'News' }, viewerMembership: { unreadCount: 1 } };
-    await vi.waitFor(() => expect(last()).toMatchObject(news), { timeout: 5_000 });
+    await vi.waitFor(() => expect(last()).toMatchObject(news));
     await bob.ask('mutation ($id: ID!) { markSeen(channelId: $id, seq: 99) { seenSeq } }', { id });
-    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: { unreadCount: 0 } }), { timeout: 5_000 });
+    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: { unreadCount: 0 } }));
     await bob.ask(leave, { id });
-    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: null }), { timeout: 5_000 });
+    await vi.waitFor(() => expect(last()).toMatchObject({ viewerMembership: null }));
     await client.dispose();
   });
 });

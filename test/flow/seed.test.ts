@@ -3,7 +3,7 @@ import { password } from '../../examples/seed/accounts.ts';
 import { people } from '../../examples/seed/people.ts';
 import { seedServer } from '../../examples/seed/seed-server.ts';
 import { startApp } from '../support/app.ts';
-import { type Answer, ask } from '../support/client.ts';
+import { ask, type Data } from '../support/client.ts';
 
 let url: string;
 
@@ -20,7 +20,7 @@ const history = `query ($id: ID!) { channel(id: $id) { messages(first: 100) { no
 } } } }`;
 
 /** Returns the unread count, the channels and the token of each person of the seed. */
-async function readEveryone(): Promise<{ unreadCount: number; channels: Answer[]; token: string }[]> {
+async function readEveryone(): Promise<{ unreadCount: number; channels: Data[]; token: string }[]> {
   return Promise.all(
     people.map(async ({ key }) => {
       const session = await ask(url, login, { input: { email: `${key}@example.org`, password } });

@@ -10,7 +10,7 @@ import UploadHttpLink from 'apollo-upload-client/UploadHttpLink.mjs';
 import sharp from 'sharp';
 import { beforeAll, expect, test } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { type Answer, guest, type Person } from '../support/client.ts';
+import { type Data, guest, type Person } from '../support/client.ts';
 
 const run = promisify(execFile);
 const query = `mutation ($file: Upload!) {
@@ -32,7 +32,7 @@ beforeAll(async () => {
   return app.stop;
 });
 
-const clients: Record<string, () => Promise<Answer>> = {
+const clients: Record<string, () => Promise<Data>> = {
   async curl() {
     const directory = await mkdtemp(join(tmpdir(), 'parley-curl-'));
     const path = join(directory, 'plum.png');
@@ -58,7 +58,7 @@ const clients: Record<string, () => Promise<Answer>> = {
     const link = new UploadHttpLink({ uri: `${url}/graphql`, headers });
     const client = new ApolloClient({ link, cache: new InMemoryCache() });
     const file = new File([bytes], 'plum.png');
-    const { data } = await client.mutate<Answer>({ mutation: apolloGql(query), variables: { file } });
+    const { data } = await client.mutate<Data>({ mutation: apolloGql(query), variables: { file } });
     return data.upload;
   },
   async urql() {

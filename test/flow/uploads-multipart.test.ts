@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { type GraphQLAnswer, guest, type Person } from '../support/client.ts';
+import { type GraphQLResponse, guest, type Person } from '../support/client.ts';
 import { postBody, postForm, storedFiles, upload, uploadQuery } from '../support/upload.ts';
 
 const maxBytes = 2_000_000;
@@ -26,7 +26,7 @@ beforeEach(async () => {
 const expectNoNewFiles = () =>
   vi.waitFor(async () => expect((await storedFiles(app.directory)).sort()).toEqual(before));
 const bearer = () => ({ authorization: `Bearer ${ada.token}` });
-const codesOf = ({ errors }: GraphQLAnswer) => errors.map(({ path, extensions }) => [path?.[0], extensions['code']]);
+const codesOf = ({ errors }: GraphQLResponse) => errors.map(({ path, extensions }) => [path?.[0], extensions['code']]);
 
 const one = JSON.stringify({ query: uploadQuery, variables: { file: null } });
 const map = '{"0":["variables.file"]}';
@@ -133,7 +133,7 @@ describe('several files of one request', () => {
   }`;
   const big = () => new Blob([randomBytes(1_000_000)]);
 
-  function ask(parts: readonly (readonly [string, Blob])[], to: string | null = null): Promise<GraphQLAnswer> {
+  function ask(parts: readonly (readonly [string, Blob])[], to: string | null = null): Promise<GraphQLResponse> {
     const form = new FormData();
     form.append('operations', JSON.stringify({ query, variables: { a: null, b: null, to } }));
     form.append('map', '{"a":["variables.a"],"b":["variables.b"]}');
@@ -193,7 +193,7 @@ describe('several files of one request', () => {
     form.append('map', '{"0":["1.variables.file"],"1":["0.variables.file"]}');
     for (const name of ['0', '1']) form.append(name, big());
     const response = await fetch(`${url}/graphql`, { method: 'POST', body: form, headers: bearer() });
-    const results = (await response.json()) as GraphQLAnswer[];
+    const results = (await response.json()) as GraphQLResponse[];
     expect(results.map(({ data }) => data.upload.byteSize)).toEqual([1_000_000, 1_000_000]);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { type Answer, follow, guest, type Person, socket } from '../support/client.ts';
+import { type Data, follow, guest, type Person, socket } from '../support/client.ts';
 import { storedFiles, type TestFile, upload } from '../support/upload.ts';
 
 let url: string;
@@ -32,7 +32,7 @@ const send = `mutation ($channelId: ID!, $text: String! = "", $ids: [ID!], $clie
 }`;
 
 /** Uploads a file successfully. */
-async function uploadFile(file: TestFile, person = ada, channel: string | null = channelId): Promise<Answer> {
+async function uploadFile(file: TestFile, person = ada, channel: string | null = channelId): Promise<Data> {
   const { data, errors } = await upload(url, person.token, file, channel);
   expect(errors).toEqual([]);
   return data.upload;
@@ -197,7 +197,7 @@ describe('a message with files', () => {
       expect(following.received.length).toBeGreaterThan(0);
     });
     const { message } = (await ada.ask(send, { channelId, ids })).send;
-    expect(message.attachments.map(({ id }: Answer) => id)).toEqual(ids);
+    expect(message.attachments.map(({ id }: Data) => id)).toEqual(ids);
     await vi.waitFor(() => expect(following.received.at(-1)).toEqual({ text: '', attachments: message.attachments }));
     const history = 'query ($id: ID!) { channel(id: $id) { lastMessage { attachments { id filename url } } } }';
     expect((await bob.ask(history, { id: channelId })).channel.lastMessage.attachments).toEqual(message.attachments);

@@ -1,12 +1,16 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { createSchema } from 'graphql-yoga';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createTextCache } from '../../api/gateway/graphql/text-cache.ts';
 import { createHealth } from '../../api/gateway/http/health.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { generateStream } from '../../api/live/stream.ts';
+import type { Context } from '../../schema/context.ts';
+import { gate } from '../support/contested-row.ts';
 import { startGateway } from '../support/gateway.ts';
-import { openRaw, openSocket, openStream, post, refusal } from '../support/wire.ts';
+import { execute, executeFailing, openRaw, openSocket, openStream, post } from '../support/wire.ts';
 
 let running: Awaited<ReturnType<typeof startGateway>>;
 let url: string;
@@ -17,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => running.gateway.stop());
 
-describe('a subscription over HTTP that nobody can read', () => {
+describe('a subscription over HTTP without a reader', () => {
   const query = 'subscription { forever }';
 
   it.each([
@@ -28,30 +32,42 @@ describe('a subscription over HTTP that nobody can read', () => {
     const { token, viewer } = running.backstage.auth.signIn();
     const controller = new AbortController();
     running.backstage.began = 0;
-    const answer = post(url, body, { token, headers, signal: controller.signal }).catch(() => null);
+    const response = post(url, body, { token, headers, signal: controller.signal }).catch(() => null);
     await vi.waitFor(() => expect(running.backstage.began).toBe(1));
     controller.abort();
-    await answer;
+    await response;
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
     expect(running.backstage.connected.get(viewer.userId) ?? 0).toBe(0);
     expect(running.backstage.auth.watched()).toBe(0);
   });
 
-  it('leaves nothing behind when its client goes away while it begins', async () => {
+  it('leaves nothing behind when its client disconnects while it starts', async () => {
+    const [requested, released, ended] = [gate(), gate(), gate()];
+    const subscribe = async () => {
+      requested.pass();
+      await released.passed;
+      return generateStream(untilAborted, ended.pass);
+    };
+    const typeDefs = 'type Query { hello: Int } type Subscription { slow: Int! }';
+    const schema = createSchema<Context>({
+      typeDefs,
+      resolvers: { Subscription: { slow: { resolve: Number, subscribe } } },
+    });
+    const slow = await startGateway({ schema });
     const controller = new AbortController();
-    running.backstage.began = 0;
-    const gone = post(
-      url,
-      { query: 'subscription { slow }' },
-      { headers: { accept: 'text/event-stream' }, signal: controller.signal },
-    ).catch(() => null);
-    setTimeout(() => controller.abort(), 20);
-    await gone;
-    await vi.waitFor(() => expect(running.backstage.began).toBeGreaterThan(0));
-    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+    const options = { headers: { accept: 'text/event-stream' }, signal: controller.signal };
+    const response = post(slow.url, { query: 'subscription { slow }' }, options).catch(() => null);
+    await requested.passed;
+    controller.abort();
+    await response;
+    // The server has noticed that the client is gone once it has handled a later request.
+    await execute(slow.url, '{ hello }');
+    released.pass();
+    await ended.passed;
+    await slow.gateway.stop();
   });
 
-  it('is refused where there are too many already', async () => {
+  it('is refused if there are too many already', async () => {
     const streams = await Promise.all(Array.from({ length: 5 }, () => openStream(url, query)));
     const one = await openStream(url, query);
     expect((await one.next())?.data?.errors?.[0]?.extensions.code).toBe('UNAVAILABLE');
@@ -60,17 +76,22 @@ describe('a subscription over HTTP that nobody can read', () => {
   });
 });
 
+async function* untilAborted(signal: AbortSignal): AsyncGenerator<number, void> {
+  yield 1;
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
 describe('an operation', () => {
-  it('whose text is too long is refused before it is parsed', async () => {
+  it('is refused before it is parsed if its text is too long', async () => {
     const query = `{ hello } # ${'é'.repeat(70_000)}`;
-    expect((await refusal(url, query)).extensions).toMatchObject({ code: 'TOO_LARGE', limit: 65_536 });
+    expect((await executeFailing(url, query)).extensions).toMatchObject({ code: 'TOO_LARGE', limit: 65_536 });
     const socket = await openSocket(url);
     socket.subscribe('1', query.replaceAll('é', 'e'));
     expect(await socket.next()).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'TOO_LARGE' } }] });
     socket.socket.terminate();
   });
 
-  it('counts against the bound of its socket also where its id is completed and used again', async () => {
+  it('counts against the limit of its socket even if its id is completed and reused', async () => {
     running.backstage.began = 0;
     const socket = await openSocket(url);
     for (let n = 0; n < 40; n++) {
@@ -87,10 +108,10 @@ describe('an operation', () => {
 });
 
 describe('a socket', () => {
-  it('is closed with 1013 when its token cannot be looked up just now', async () => {
+  it('is closed with 1013 if its token cannot be looked up for the moment', async () => {
     const { authenticate } = running.backstage.auth;
     running.backstage.auth.authenticate = async () => {
-      throw new DatabaseUnavailableError('away');
+      throw new DatabaseUnavailableError('unavailable');
     };
     const raw = await openRaw(url);
     raw.send({ type: 'connection_init', payload: { token: 'any' } });
@@ -98,7 +119,7 @@ describe('a socket', () => {
     running.backstage.auth.authenticate = authenticate;
   });
 
-  it('is closed with 4409 when a long id is used twice', async () => {
+  it('is closed with 4409 if a long id is used twice', async () => {
     const socket = await openSocket(url);
     const id = 'é'.repeat(500);
     socket.subscribe(id, 'subscription { forever }');
@@ -108,10 +129,10 @@ describe('a socket', () => {
   });
 });
 
-describe('a stop', () => {
-  it('is said on both probes for as long as a balancer may need to hear of it, and what is under way is finished', async () => {
+describe('a stopping gateway', () => {
+  it('fails both probes while it drains, and finishes the requests that it has begun', async () => {
     const health = createHealth({ ready: {}, reported: {}, metrics: async () => ({ type: 'text/plain', text: '' }) });
-    const stopping = await startGateway({ drainMs: 500, health });
+    const stopping = await startGateway({ drainMs: 3_000, health });
     const headers = { 'content-type': 'application/json' };
     const half = request(`${stopping.url}/graphql`, { method: 'POST', headers });
     half.write('{"query":');
@@ -120,38 +141,40 @@ describe('a stop', () => {
 
     const stopped = stopping.gateway.stop();
     for (const probe of ['health', 'ready']) {
-      const answer = await fetch(`${stopping.url}/${probe}`);
-      expect([answer.status, await answer.json()]).toEqual([503, expect.objectContaining({ status: 'stopping' })]);
+      const response = await fetch(`${stopping.url}/${probe}`);
+      expect([response.status, await response.json()]).toEqual([503, expect.objectContaining({ status: 'stopping' })]);
     }
-    await vi.waitFor(() => expect(fetch(`${stopping.url}/health`)).rejects.toThrow(), { timeout: 5_000 });
+    await vi.waitFor(() => expect(fetch(`${stopping.url}/health`)).rejects.toThrow());
     half.end('"{ hello }"}');
-    const [answer] = await once(half, 'response');
-    expect(answer.statusCode).toBe(200);
-    expect(String(await answer.toArray())).toContain('Hello world');
+    const [response] = await once(half, 'response');
+    expect(response.statusCode).toBe(200);
+    expect(String(await response.toArray())).toContain('Hello world');
     await stopped;
   });
 
-  it('does not wait for who was turned away and keeps the line open', async () => {
+  it('does not wait for a client that was rejected and keeps its connection open', async () => {
     const stopping = await startGateway({ maxConnections: 0 });
     const { port } = new URL(stopping.url);
     const upgrade =
       'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
-    const lines = await Promise.all(
+    const connections = await Promise.all(
       ['/elsewhere', '/graphql'].map(async (path) => {
-        const line = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
-        line.on('error', () => {});
-        line.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${upgrade}Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n`);
-        await once(line, 'data');
-        return line;
+        const socket = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+        socket.on('error', () => {});
+        socket.write(
+          `GET ${path} HTTP/1.1\r\nHost: x\r\n${upgrade}Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n`,
+        );
+        await once(socket, 'data');
+        return socket;
       }),
     );
     await stopping.gateway.stop();
-    for (const line of lines) line.destroy();
-  }, 10_000);
+    for (const socket of connections) socket.destroy();
+  });
 });
 
-describe('what is kept parsed', () => {
-  it('is bounded in letters, and what was asked last stays', () => {
+describe('the cache of parsed documents', () => {
+  it('is limited by total text length, and keeps the most recently used ones', () => {
     const cache = createTextCache<object>(1_000);
     const query = (n: number) => `{ hello } # ${String(n).padStart(88, '0')}`;
     for (let n = 0; n < 1_000; n++) {

@@ -10,7 +10,7 @@ import { startGateway } from '../support/gateway.ts';
 type Files = Pick<Uploads, 'findFile' | 'read' | 'readUrl'>;
 let running: Awaited<ReturnType<typeof startGateway>>;
 
-/** Starts a gateway in whose store every file has five bytes, with some methods overridden. */
+/** Starts a gateway over a store in which every file has five bytes, with some methods overridden. */
 async function serve(overrides: Partial<Files> & { picture?: () => Promise<never> }): Promise<string> {
   const uploads = {
     maxBytes: 1_000,

@@ -9,9 +9,9 @@ import type { Domain } from '../../schema/domain.ts';
 import { startGateway } from '../support/gateway.ts';
 import { execute } from '../support/wire.ts';
 
-const idleMs = 200;
+const idleMs = 600;
 
-function say(url: string, text: string): Socket {
+function open(url: string, text: string): Socket {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
@@ -28,11 +28,11 @@ it.each([
     'files',
     post('multipart/form-data; boundary=b', '--b\r\nContent-Disposition: form-data; name="operations"\r\n\r\n{'),
   ],
-  ['nothing', post('application/json', '')],
-])('who is silent in the middle of sending %s is cut off; who waits for the server is not', async (_, text) => {
-  let answer = (_: string) => {};
+  ['a body of which nothing was sent', post('application/json', '')],
+])('a client that stalls while it sends %s is disconnected; one that waits for the server is not', async (_, text) => {
+  let finish = (_: string) => {};
   const late = new Promise<string>((resolve) => {
-    answer = resolve;
+    finish = resolve;
   });
   const schema = createSchema<Context>({
     typeDefs: 'type Query { late: String! }',
@@ -41,15 +41,15 @@ it.each([
   const { gateway, url } = await startGateway({ idleMs, schema });
   try {
     const waiting = execute(url, '{ late }');
-    for (let n = 0; n < 3; n++) await once(say(url, text), 'close');
-    answer('at last');
+    for (let n = 0; n < 3; n++) await once(open(url, text), 'close');
+    finish('at last');
     expect(await waiting).toEqual({ data: { late: 'at last' } });
   } finally {
     await gateway.stop();
   }
 });
 
-it('who does not read a file is cut off, and the store is told', async () => {
+it('a client that does not read a file is disconnected, and the stream of the store is destroyed', async () => {
   const body = new Readable({ read: () => void body.push(Buffer.alloc(65_536)) });
   const uploads = {
     maxBytes: 1_000,
@@ -60,16 +60,16 @@ it('who does not read a file is cut off, and the store is told', async () => {
   };
   const { gateway, url } = await startGateway({ idleMs, domain: { uploads } as unknown as Domain });
   try {
-    const socket = say(url, `GET /files/${crypto.randomUUID()}/file/a HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const socket = open(url, `GET /files/${crypto.randomUUID()}/file/a HTTP/1.1\r\nHost: x\r\n\r\n`);
     await once(socket, 'readable');
-    await vi.waitFor(() => expect(body.destroyed).toBe(true), 5_000);
+    await vi.waitFor(() => expect(body.destroyed).toBe(true));
     socket.destroy();
   } finally {
     await gateway.stop();
   }
 });
 
-it('a big file may take its time as long as it comes', () => {
+it('a large file may take long while it makes progress', () => {
   expect(longestRequestMs(1_000)).toBe(300_000);
   expect(longestRequestMs(16_384 * 3_600)).toBe(3_600_000);
 });

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Connection } from '../../api/gateway/websocket/connection.ts';
 import { onDrain, onPong, ping } from '../../api/gateway/websocket/liveness.ts';
 
-/** A connection whose peer reads as the test says. */
+/** Creates a connection whose peer reads and responds as the test wants. */
 function connect() {
   const outbox = { sent: 0, isBlocked: false };
   const pings: string[] = [];
@@ -20,12 +20,12 @@ function connect() {
     outbox,
     terminate,
     ping: () => ping(connection),
-    /** Answers the first ping that has no answer yet. */
+    /** Responds to the first ping without a response. */
     pong: () => onPong(connection, Buffer.from(pings.shift() ?? '')),
-    shout: (data = '') => onPong(connection, Buffer.from(data)),
+    sendPong: (data = '') => onPong(connection, Buffer.from(data)),
     drain: () => onDrain(connection),
-    /** Pings until it is cut off; answers how often. */
-    outlives(most = 1_000): number {
+    /** Pings until the connection is terminated, and returns the number of pings it survived. */
+    countSurvived(most = 1_000): number {
       let rounds = 0;
       for (; rounds < most && terminate.mock.calls.length === 0; rounds++) ping(connection);
       return rounds - 1;
@@ -34,7 +34,7 @@ function connect() {
 }
 
 describe('a peer', () => {
-  it('lives for as long as it answers, whatever it is sent meanwhile', () => {
+  it('lives while it responds to pings, no matter how much it is sent', () => {
     const peer = connect();
     for (let n = 0; n < 100; n++) {
       peer.ping();
@@ -44,29 +44,29 @@ describe('a peer', () => {
     expect(peer.terminate).not.toHaveBeenCalled();
   });
 
-  it('is dead when a ping comes after one without an answer', () => {
-    expect(connect().outlives()).toBe(1);
+  it('is dead when the next ping is due and the last one has no response', () => {
+    expect(connect().countSurvived()).toBe(1);
   });
 
-  it('is not taken for alive because the kernel takes what it is sent', () => {
+  it('is dead although the kernel still accepts data for it', () => {
     const peer = connect();
     peer.ping();
     peer.outbox.sent = 10_000;
     peer.drain();
-    expect(peer.outlives()).toBe(0);
+    expect(peer.countSurvived()).toBe(0);
   });
 
-  it('lives while it reads as slowly as fifty kilobytes a second, though pings wait behind megabytes', () => {
+  it('lives while it reads only 50 kB per second and its pings are queued behind megabytes', () => {
     const peer = connect();
     const perRound = 50_000 * 12;
     peer.outbox.sent = 6_000_000;
     for (let read = 0; read < peer.outbox.sent; read += perRound) peer.ping();
     expect(peer.terminate).not.toHaveBeenCalled();
     for (let n = 0; n < 11; n++) peer.pong();
-    expect(peer.outlives()).toBe(1);
+    expect(peer.countSurvived()).toBe(1);
   });
 
-  it('lives while what it is sent goes on leaving', () => {
+  it('lives while its queued data keeps draining', () => {
     const peer = connect();
     peer.outbox.sent = 100_000;
     peer.outbox.isBlocked = true;
@@ -77,25 +77,28 @@ describe('a peer', () => {
     expect(peer.terminate).not.toHaveBeenCalled();
   });
 
-  it('lives while it answers in its own words, and nothing waits for it to read', () => {
+  it('lives while it sends unsolicited pongs and no data is queued for it', () => {
     const peer = connect();
     for (let n = 0; n < 100; n++) {
       peer.outbox.sent += 1_000_000;
       peer.ping();
-      peer.shout();
+      peer.sendPong();
     }
     expect(peer.terminate).not.toHaveBeenCalled();
-    expect(peer.outlives()).toBe(1);
+    expect(peer.countSurvived()).toBe(1);
   });
 
-  it.each([[''], ['nonsense'], ['7000000'], ['-1']])('is not alive for what is no answer: "%s"', (data) => {
-    const peer = connect();
-    peer.outbox.sent = 6_000_000;
-    peer.outbox.isBlocked = true;
-    for (let n = 0; n < 100; n++) {
-      peer.ping();
-      peer.shout(data);
-    }
-    expect(peer.terminate).toHaveBeenCalled();
-  });
+  it.each([[''], ['nonsense'], ['7000000'], ['-1']])(
+    'is dead if its data is stuck and it sends pongs with the payload "%s"',
+    (data) => {
+      const peer = connect();
+      peer.outbox.sent = 6_000_000;
+      peer.outbox.isBlocked = true;
+      for (let n = 0; n < 100; n++) {
+        peer.ping();
+        peer.sendPong(data);
+      }
+      expect(peer.terminate).toHaveBeenCalled();
+    },
+  );
 });

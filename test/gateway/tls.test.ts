@@ -27,7 +27,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** Somebody who signs in with fetch over HTTPS, and follows what they send with graphql-ws over WSS. */
+/** Program that signs in over HTTPS with fetch, sends a message and receives it over WSS with graphql-ws. */
 const client = `
   const { guest, socket, followMessages } = await import('./test/support/client.ts');
   const url = process.argv[1];
@@ -41,21 +41,21 @@ const client = `
   await sockets.dispose();
   console.log(JSON.stringify({ status, texts: received.map(({ text }) => text) }));`;
 
-test('clients talk over HTTPS and WSS with a server that has a certificate', async () => {
-  // Only a process of its own can be made to trust a certificate: it reads that at its start.
+test('clients use HTTPS and WSS if the server has a certificate', async () => {
+  // Node reads the certificates to trust at its start, so the client needs its own process.
   const arguments_ = ['--import', 'tsx', '--input-type=module', '-e', client, url];
   const { stdout } = await run(process.execPath, arguments_, { env: { NODE_EXTRA_CA_CERTS: certificate } });
 
   expect(JSON.parse(stdout)).toEqual({ status: 'ok', texts: ['', 'hello'] });
 });
 
-test('the probe of the image finds it, whatever its certificate and its port', async () => {
+test('the health check of the image succeeds with any certificate and port', async () => {
   const { port } = new URL(url);
   expect(await runHealthcheck({ TLS_CERT_FILE: certificate, PORT: port })).toBe(0);
   expect(await runHealthcheck({ PORT: port })).toBe(1);
 });
 
-test('nobody is answered without TLS, and who does not trust the certificate goes no further', async () => {
+test('plain HTTP gets no response, and a client that does not trust the certificate cannot connect', async () => {
   await expect(fetch(`${url}/health`)).rejects.toMatchObject({ cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } });
   await expect(fetch(`${url.replace('https', 'http')}/health`)).rejects.toThrow('fetch failed');
 });

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => running.gateway.stop());
 
 describe('a socket', () => {
-  it.each(['authorization', 'Authorization', 'AUTHORIZATION'])('takes its token as `%s`', async (key) => {
+  it.each(['authorization', 'Authorization', 'AUTHORIZATION'])('accepts a token as `%s`', async (key) => {
     const { token, viewer } = running.backstage.auth.signIn();
     const socket = await openSocket(url, { [key]: `Bearer ${token}` });
     socket.subscribe('1', '{ viewer }');
@@ -24,7 +24,7 @@ describe('a socket', () => {
     socket.socket.close();
   });
 
-  it('takes its token as `token`', async () => {
+  it('accepts a token as `token`', async () => {
     const { token, viewer } = running.backstage.auth.signIn();
     const socket = await openSocket(url, { token });
     socket.subscribe('1', '{ viewer }');
@@ -34,7 +34,7 @@ describe('a socket', () => {
 
   it.each([
     ['is not valid', { token: 'forged' }],
-    ['is no token', { authorization: 'Basic YTpi' }],
+    ['is not a bearer token', { authorization: 'Basic YTpi' }],
     ['is empty', { authorization: '' }],
     ['is a number', { token: 7 }],
   ])('is refused with 4403 when its token %s', async (_how, payload) => {
@@ -43,7 +43,7 @@ describe('a socket', () => {
     expect(await raw.closed).toEqual({ code: 4403, reason: 'Forbidden' });
   });
 
-  it('may stay anonymous: only what needs a viewer is refused', async () => {
+  it('may stay anonymous: only fields that need a viewer are refused', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', '{ hello viewer }');
     expect(await socket.next()).toMatchObject({
@@ -55,7 +55,7 @@ describe('a socket', () => {
     socket.socket.close();
   });
 
-  it('makes its viewer present for as long as it is open', async () => {
+  it('shows its viewer as online while it is open', async () => {
     const { token, viewer } = running.backstage.auth.signIn();
     const [first, second] = [await openSocket(url, { token }), await openSocket(url, { token })];
     first.subscribe('1', 'subscription { removed }');
@@ -75,16 +75,16 @@ describe('a socket', () => {
   });
 
   it('closes with 4403 when its token expires', async () => {
-    const { token } = running.backstage.auth.signIn({ ttlMs: 50 });
+    const { token } = running.backstage.auth.signIn({ ttlMs: 1_000 });
     const socket = await openSocket(url, { token });
     expect(await socket.closed).toMatchObject({ code: 4403 });
   });
 
-  it('lives on past its token when the session was refreshed, until that ends', async () => {
+  it('stays open after its token expires if the session was refreshed, until the session ends', async () => {
     const { token, viewer } = running.backstage.auth.signIn({ ttlMs: 50 });
     const expiryOf = vi.spyOn(running.backstage.auth, 'expiryOf');
+    running.backstage.auth.prolong(viewer, 5_000);
     const socket = await openSocket(url, { token });
-    running.backstage.auth.prolong(viewer, 300);
     await vi.waitFor(() => expect(expiryOf).toHaveBeenCalledTimes(1));
     socket.subscribe('1', '{ hello }');
     expect(await socket.next()).toMatchObject({ payload: { data: { hello: 'Hello world' } } });
@@ -92,42 +92,42 @@ describe('a socket', () => {
     expiryOf.mockRestore();
   });
 
-  it('has time to say hello, but not for ever', async () => {
+  it('is closed with 4408 if `connection_init` does not come in time', async () => {
     const raw = await openRaw(url);
     expect(await raw.closed).toMatchObject({ code: 4408 });
   });
 
-  it('is refused another protocol', async () => {
+  it('is refused for any other subprotocol', async () => {
     const raw = await openRaw(url, { protocol: 'graphql-ws' }).catch((error: Error) => error);
     if (raw instanceof Error) expect(raw.message).toMatch(/subprotocol/i);
     else expect(await raw.closed).toMatchObject({ code: 4406 });
   });
 
-  it('is not to be had on other paths', async () => {
+  it('is not available on other paths', async () => {
     await expect(openRaw(`${url}/elsewhere`)).rejects.toThrow('404');
   });
 
   it.each([
-    ['what is no JSON', 'hello', 4400],
-    ['JSON that is no message', '[]', 4400],
+    ['text that is not JSON', 'hello', 4400],
+    ['JSON that is not a message', '[]', 4400],
     ['an unknown message', { type: 'shout' }, 4400],
-    ['bytes that are no message', Buffer.from([0, 1, 2, 255]), 4400],
-    ['a second hello', { type: 'connection_init' }, 4429],
+    ['bytes that are not a message', Buffer.from([0, 1, 2, 255]), 4400],
+    ['a second `connection_init`', { type: 'connection_init' }, 4429],
     ['a message without an operation', { type: 'subscribe', id: '1' }, 4400],
-    ['more bytes than a message may have', 'x'.repeat(1_048_577), 1009],
-  ])('closes for %s', async (_what, message, code) => {
+    ['a message above the size limit', 'x'.repeat(1_048_577), 1009],
+  ])('closes for %s', async (_reason, message, code) => {
     const socket = await openSocket(url);
     socket.send(message);
     expect(await socket.closed).toMatchObject({ code });
   });
 
-  it('closes when an operation comes before the hello', async () => {
+  it('closes when an operation comes before `connection_init`', async () => {
     const raw = await openRaw(url);
     raw.subscribe('1', '{ hello }');
     expect(await raw.closed).toMatchObject({ code: 4401 });
   });
 
-  it('closes when an id is used twice at once', async () => {
+  it('closes when an id is used for two operations at the same time', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', 'subscription { forever }');
     await socket.next();
@@ -136,14 +136,14 @@ describe('a socket', () => {
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
   });
 
-  it('answers pings of the protocol', async () => {
+  it('responds to pings of the protocol', async () => {
     const socket = await openSocket(url);
     socket.send({ type: 'ping', payload: { n: 1 } });
     expect(await socket.next()).toEqual({ type: 'pong', payload: { n: 1 } });
     socket.socket.close();
   });
 
-  it('is turned away with 1013 when the node is full', async () => {
+  it('is closed with 1013 when the node has reached its limit of connections', async () => {
     const full = await startGateway({ maxConnections: 1 });
     const first = await openSocket(full.url);
     expect(await (await openRaw(full.url)).closed).toMatchObject({ code: 1013 });
@@ -168,7 +168,7 @@ describe('a socket', () => {
     expect(stopping.gateway.connections()).toBe(0);
   });
 
-  it('ends when its peer is gone without a word, and not when its peer is only quiet', async () => {
+  it('is closed when its peer no longer responds to pings, not when its peer is only quiet', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const pinging = await startGateway();
     const [quiet, gone] = [await openSocket(pinging.url), await openSocket(pinging.url)];
@@ -200,8 +200,8 @@ describe('an operation over a WebSocket', () => {
     ],
     ['tokens', `{ ${'hello '.repeat(3_000)} }`, {}, { code: expect.stringMatching(/^(BAD|GRAPHQL)_/) }],
     ['no operation', 'fragment A on Query { hello }', {}, { code: expect.stringMatching(/^(BAD|GRAPHQL)_/) }],
-    ['choice', 'query A { hello } query B { hello }', {}, { code: 'BAD_REQUEST' }],
-  ])('is refused for its %s, and the socket stays', async (_what, query, variables, extensions) => {
+    ['ambiguity', 'query A { hello } query B { hello }', {}, { code: 'BAD_REQUEST' }],
+  ])('is refused for %s, and the socket stays open', async (_reason, query, variables, extensions) => {
     const socket = await openSocket(url);
     socket.subscribe('1', query, variables);
     expect(await socket.next()).toMatchObject({ id: '1', type: 'error', payload: [{ extensions }] });
@@ -210,7 +210,7 @@ describe('an operation over a WebSocket', () => {
     socket.socket.close();
   });
 
-  it('names wrong variables', async () => {
+  it('reports the names of invalid variables', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', 'query ($value: Int!) { count(value: $value) }', { value: 'x' });
     expect(await socket.next()).toMatchObject({
@@ -221,7 +221,7 @@ describe('an operation over a WebSocket', () => {
     socket.socket.close();
   });
 
-  it('has what nobody foresaw masked and logged once', async () => {
+  it('masks an unexpected error and logs it once', async () => {
     const { lines } = running.backstage.logger;
     lines.length = 0;
     const socket = await openSocket(url);
@@ -234,7 +234,7 @@ describe('an operation over a WebSocket', () => {
     socket.socket.close();
   });
 
-  it('may be the introspection of tools', async () => {
+  it('may be the introspection query of tools', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', getIntrospectionQuery());
     expect(await socket.next()).toHaveProperty('payload.data.__schema');
@@ -244,7 +244,7 @@ describe('an operation over a WebSocket', () => {
   it.each([
     ['removed', { code: 'FORBIDDEN' }],
     ['broken', { code: 'INTERNAL_SERVER_ERROR', requestId: expect.any(String) }],
-  ])('that follows ends with the error of its stream: %s', async (field, extensions) => {
+  ])('that is a subscription ends with the error of its stream: %s', async (field, extensions) => {
     const socket = await openSocket(url);
     socket.subscribe('1', `subscription { ${field} }`);
     expect(await socket.next()).toMatchObject({ type: 'next', payload: { data: { [field]: 1 } } });
@@ -253,7 +253,7 @@ describe('an operation over a WebSocket', () => {
     socket.socket.close();
   });
 
-  it('that follows is told at once why it is refused', async () => {
+  it('that is a subscription reports immediately why it is refused', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', 'subscription { resync }');
     expect(await socket.next()).toMatchObject({
@@ -265,23 +265,23 @@ describe('an operation over a WebSocket', () => {
   });
 
   it.each([
-    ['the feed behind it began anew', 'restarted'],
-    ['what it reads is away', 'interrupted'],
-  ])('closes its socket with 1013 when %s', async (_what, field) => {
+    ['the feed behind it was restarted', 'restarted'],
+    ['its database is unavailable', 'interrupted'],
+  ])('closes its socket with 1013 when %s', async (_reason, field) => {
     const socket = await openSocket(url);
     socket.subscribe('1', `subscription { ${field} }`);
     expect(await socket.next()).toMatchObject({ type: 'next' });
     await expect(socket.next()).rejects.toThrow('1013');
   });
 
-  it('closes its socket with 1013 where an event cannot be made just now, and its client has not got it', async () => {
+  it('closes its socket with 1013 if an event cannot be resolved for the moment, without delivering the event', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', 'subscription { shaky }');
     await expect(socket.next()).rejects.toThrow('1013');
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
   });
 
-  it('is ended by its client', async () => {
+  it('ends when its client completes it', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', 'subscription { forever }');
     await socket.next();
@@ -300,7 +300,7 @@ describe('an operation over a WebSocket', () => {
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
   });
 
-  it('over the bound of its socket is refused, and the socket stays', async () => {
+  it('above the limit of its socket is refused, and the socket stays open', async () => {
     const socket = await openSocket(url);
     for (let n = 0; n < 31; n++) socket.subscribe(String(n), 'subscription { forever }');
     const frames = await Promise.all(Array.from({ length: 31 }, () => socket.next()));
@@ -319,7 +319,7 @@ describe('an operation over a WebSocket', () => {
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
   });
 
-  it('counts and ends also where an id is completed and used again before it began', async () => {
+  it('is counted and ended correctly if its id is completed and reused before it starts', async () => {
     const socket = await openSocket(url);
     for (let n = 0; n < 200; n++) {
       socket.subscribe('same', 'subscription { forever }');
@@ -339,12 +339,12 @@ describe('an operation over a WebSocket', () => {
 });
 
 describe('signals of a source', () => {
-  it('are executed once for all who follow, and go as what may be dropped', async () => {
+  it('are executed once for all subscribers, and queued as frames that may be dropped', async () => {
     const executed = vi.fn();
     const audiences = createAudiences({ metrics: { executed, delivered: () => {} } });
     const kinds: string[] = [];
     const bounds = { windowMs: 2, socketBytes: 1_048_576, nodeBytes: 67_108_864, onOverflow: () => {} };
-    const outboxes = watchKinds(createOutboxes(bounds), kinds);
+    const outboxes = recordKinds(createOutboxes(bounds), kinds);
     const { gateway, backstage, url } = await startGateway({ audiences, outboxes });
     const sockets = await Promise.all([1, 2, 3].map(() => openSocket(url)));
     for (const { subscribe } of sockets) subscribe('typing', 'subscription { typing }');
@@ -361,8 +361,8 @@ describe('signals of a source', () => {
   });
 });
 
-/** Outboxes of which the test learns what audiences add. */
-function watchKinds(outboxes: Outboxes, kinds: string[]): Outboxes {
+/** Records the kinds of frames that audiences add to outboxes. */
+function recordKinds(outboxes: Outboxes, kinds: string[]): Outboxes {
   const open: Outboxes['open'] = (...given) => {
     const outbox = outboxes.open(...given);
     const add: typeof outbox.add = (frames, kind) => {
@@ -374,10 +374,10 @@ function watchKinds(outboxes: Outboxes, kinds: string[]): Outboxes {
   return { ...outboxes, open };
 }
 
-describe('an id that is used again', () => {
+describe('an operation id that is reused', () => {
   const [follow, other] = ['subscription { slow }', 'subscription { forever }'];
 
-  it('is of its second operation alone, also where the first was completed before it began', async () => {
+  it('belongs to the second operation only, even if the first was completed before it started', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', follow);
     socket.send({ id: '1', type: 'complete' });
@@ -389,7 +389,7 @@ describe('an id that is used again', () => {
     socket.socket.close();
   });
 
-  it('keeps what is said of it in order', async () => {
+  it('keeps its messages in order', async () => {
     const socket = await openSocket(url);
     for (let n = 0; n < 3; n++) {
       socket.subscribe('1', follow);
@@ -402,7 +402,7 @@ describe('an id that is used again', () => {
     socket.socket.close();
   });
 
-  it('does not make others wait', async () => {
+  it('does not delay other operations', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', follow);
     socket.send({ id: '1', type: 'complete' });
@@ -413,7 +413,7 @@ describe('an id that is used again', () => {
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
   });
 
-  it('is no way to have the server hold whatever is sent', async () => {
+  it('does not let a client fill the memory of the server', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', follow);
     socket.send({ id: '1', type: 'complete' });
@@ -422,7 +422,7 @@ describe('an id that is used again', () => {
     expect(await socket.closed).toMatchObject({ code: 1013 });
   });
 
-  it('leaves nothing running when its socket closes meanwhile', async () => {
+  it('leaves nothing running when its socket closes', async () => {
     const socket = await openSocket(url);
     socket.subscribe('1', follow);
     socket.send({ id: '1', type: 'complete' });
@@ -436,7 +436,7 @@ describe('an id that is used again', () => {
 });
 
 describe('a reader that stalls', () => {
-  it('is only sent as much as it takes', async () => {
+  it('is only sent as much as it reads', async () => {
     const socket = await openSocket(url);
     running.backstage.pulled = 0;
     socket.subscribe('1', 'subscription { flood }');
@@ -454,7 +454,7 @@ describe('a reader that stalls', () => {
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
   });
 
-  it('is closed with 1013 when too much waits for it', async () => {
+  it('is closed with 1013 when too much is queued for it', async () => {
     const socket = await openSocket(url);
     running.backstage.pulled = 0;
     socket.socket.pause();

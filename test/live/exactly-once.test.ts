@@ -102,7 +102,7 @@ describe.each([
       }),
       { numRuns },
     );
-  }, 120_000);
+  });
 });
 
 type Step = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never;

@@ -4,7 +4,7 @@ import type { SqlDatabase } from '../../api/infra/database/database.ts';
 import { createLogger } from '../../api/logger.ts';
 import { encodeId } from '../../schema/ids.ts';
 import { startApp } from '../support/app.ts';
-import type { Answer, GraphQLAnswer } from '../support/client.ts';
+import type { Data, GraphQLResponse } from '../support/client.ts';
 import { openSocket, post } from '../support/wire.ts';
 
 const backstage = vi.hoisted(() => ({ database: undefined as SqlDatabase | undefined, log: '' }));
@@ -54,15 +54,15 @@ const queries = {
 };
 type Operation = keyof typeof queries;
 
-/** Distinct enough to be found wherever they should not be. */
+/** Passwords distinct enough to be found anywhere they must not be. */
 const password = 'pass-word-of-the-tests';
 const nextPassword = 'next-word-of-the-tests';
 const wrongPassword = 'wrong-word-of-the-tests';
 const revoked = { code: 4403 };
 
 let app: Awaited<ReturnType<typeof startApp>>;
-/** Every answer so far, as it came. */
-const answers: { operation: string; text: string }[] = [];
+/** Text of every response so far. */
+const responses: { operation: string; text: string }[] = [];
 const addresses: string[] = [];
 const tokens: string[] = [];
 
@@ -72,20 +72,20 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('register', () => {
-  it('answers a session of a user with a password', async () => {
+  it('returns a session of a user with a password', async () => {
     const email = someAddress();
     const given = { email: ` ${email.toUpperCase()}`, password, name: ' Ada ', device: 'phone' };
-    const signedIn = await well('register', { input: given });
+    const signedIn = await valueOf('register', { input: given });
     expect(signedIn).toEqual({
       token: expect.any(String),
       refreshToken: expect.any(String),
       expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       user: { id: expect.stringMatching(/^u_/), name: 'Ada', isGuest: false, email },
     });
-    expect(await well('me', {}, signedIn.token)).toMatchObject({ id: signedIn.user.id, email, isModerator: false });
+    expect(await valueOf('me', {}, signedIn.token)).toMatchObject({ id: signedIn.user.id, email, isModerator: false });
   });
 
-  it('makes a user of a guest, who keeps id, channels, history and the session', async () => {
+  it('turns a guest into a user with the same id, channels, history and session', async () => {
     const guest = await signUpGuest();
     const room = (await execute(`mutation { createRoom(input: { name: "Kept" }) { id } }`, {}, guest.token)).data;
     const sent = `mutation ($id: ID!) { send(input: { channelId: $id, text: "before" }) { message { id } } }`;
@@ -103,15 +103,15 @@ describe('register', () => {
         messages: { nodes: [{ text: 'before', author: { id: guest.user.id } }] },
       },
     ]);
-    expect(await well('sessions', {}, user.token)).toMatchObject([{ device: 'phone', current: true }]);
+    expect(await valueOf('sessions', {}, user.token)).toMatchObject([{ device: 'phone', current: true }]);
   });
 
   it('ignores a stale token', async () => {
     expect((await signUp('stale')).user.isGuest).toBe(false);
   });
 
-  it('refuses what it is given badly, each field with its path', async () => {
-    const { error } = await badly('register', { input: { email: 'ada', password: 'short', name: '' } });
+  it('rejects invalid input with the path of each field', async () => {
+    const { error } = await errorOf('register', { input: { email: 'ada', password: 'short', name: '' } });
     expect(error).toMatchObject({
       path: ['register'],
       extensions: {
@@ -122,38 +122,41 @@ describe('register', () => {
     for (const { message } of error.extensions['fields']) expect(message).toEqual(expect.any(String));
   });
 
-  it('refuses an address that is taken', async () => {
+  it('rejects an email address that is taken', async () => {
     const { email } = await signUp();
-    const { code } = await badly('register', { input: { email: email.toUpperCase(), password, name: 'Eve' } });
+    const { code } = await errorOf('register', { input: { email: email.toUpperCase(), password, name: 'Eve' } });
     expect(code).toBe('CONFLICT');
   });
 });
 
 describe('login', () => {
-  it('answers another session of the user', async () => {
+  it('returns another session of the user', async () => {
     const { email, user, token } = await signUp();
-    const laptop = await well('login', { input: { email, password, device: 'laptop' } });
+    const laptop = await valueOf('login', { input: { email, password, device: 'laptop' } });
     expect(laptop.user).toEqual({ ...user, email });
-    expect((await well('sessions', {}, token)).map(({ device }: Answer) => device).sort()).toEqual(['laptop', 'phone']);
+    expect((await valueOf('sessions', {}, token)).map(({ device }: Data) => device).sort()).toEqual([
+      'laptop',
+      'phone',
+    ]);
   });
 
   it('ignores a stale token', async () => {
     const { email, user } = await signUp();
-    expect((await well('login', { input: { email, password } }, 'stale')).user.id).toBe(user.id);
+    expect((await valueOf('login', { input: { email, password } }, 'stale')).user.id).toBe(user.id);
   });
 
-  it('refuses an address and a password in the same words', async () => {
+  it('rejects an unknown address and a wrong password with the same error', async () => {
     const { email } = await signUp();
-    const wrong = await badly('login', { input: { email, password: wrongPassword } });
-    const unknown = await badly('login', { input: { email: someAddress(), password } });
+    const wrong = await errorOf('login', { input: { email, password: wrongPassword } });
+    const unknown = await errorOf('login', { input: { email: someAddress(), password } });
     expect(wrong.code).toBe('UNAUTHENTICATED');
     expect({ ...unknown.error, locations: null }).toEqual({ ...wrong.error, locations: null });
   });
 
-  it('is refused after too many tries, and says when to try again', async () => {
+  it('is rejected after too many attempts, with the time of the next one', async () => {
     const { email } = await signUp();
-    for (const _ of Array(10)) await badly('login', { input: { email, password: wrongPassword } });
-    const { error, code } = await badly('login', { input: { email, password } });
+    for (const _ of Array(10)) await errorOf('login', { input: { email, password: wrongPassword } });
+    const { error, code } = await errorOf('login', { input: { email, password } });
     expect(code).toBe('RATE_LIMITED');
     expect(error.extensions['retryAfterMs']).toBeGreaterThan(0);
     expect(error.extensions['retryAfterMs']).toBeLessThanOrEqual(60_000);
@@ -161,18 +164,18 @@ describe('login', () => {
 });
 
 describe('guest', () => {
-  it('answers a session of a user without a password', async () => {
+  it('returns a session of a user without a password', async () => {
     const { token, user } = await signUpGuest();
     expect(user).toMatchObject({ name: 'Guest', isGuest: true, email: null });
-    expect(await well('me', {}, token)).toMatchObject({ id: user.id, isGuest: true, isModerator: false });
+    expect(await valueOf('me', {}, token)).toMatchObject({ id: user.id, isGuest: true, isModerator: false });
   });
 
   it('ignores a stale token', async () => {
-    expect((await well('guest', { input: { name: 'Guest' } }, 'stale')).user.isGuest).toBe(true);
+    expect((await valueOf('guest', { input: { name: 'Guest' } }, 'stale')).user.isGuest).toBe(true);
   });
 
-  it('refuses what it is given badly', async () => {
-    const { error } = await badly('guest', { input: { name: 'x'.repeat(51), email: 'nowhere' } });
+  it('rejects invalid input', async () => {
+    const { error } = await errorOf('guest', { input: { name: 'x'.repeat(51), email: 'nowhere' } });
     expect(error.extensions).toMatchObject({
       code: 'BAD_USER_INPUT',
       fields: [{ path: 'input.name' }, { path: 'input.email' }],
@@ -181,119 +184,119 @@ describe('guest', () => {
 });
 
 describe('refresh', () => {
-  it('answers other tokens of the same session', async () => {
+  it('returns new tokens of the same session', async () => {
     const { refreshToken, user, token } = await signUp();
-    const [before] = await well('sessions', {}, token);
-    const refreshed = await well('refresh', { refreshToken });
+    const [before] = await valueOf('sessions', {}, token);
+    const refreshed = await valueOf('refresh', { refreshToken });
     expect(refreshed.user.id).toBe(user.id);
     expect(refreshed.refreshToken).not.toBe(refreshToken);
-    expect(await well('sessions', {}, refreshed.token)).toMatchObject([{ id: before.id, current: true }]);
+    expect(await valueOf('sessions', {}, refreshed.token)).toMatchObject([{ id: before.id, current: true }]);
   });
 
-  it('refuses a token that nobody was given', async () => {
-    expect(await badly('refresh', { refreshToken: 'unknown' })).toMatchObject({ code: 'UNAUTHENTICATED' });
+  it('rejects an unknown token', async () => {
+    expect(await errorOf('refresh', { refreshToken: 'unknown' })).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
-  it('refuses a token whose successor was used, and ends the session and what is connected by it', async () => {
+  it('rejects a token whose successor was used, and revokes the session with its connections', async () => {
     const { refreshToken, token } = await signUp();
     const socket = await connect(token);
-    const second = await well('refresh', { refreshToken });
-    const third = await well('refresh', { refreshToken: second.refreshToken });
-    expect(await badly('refresh', { refreshToken })).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect(await badly('me', {}, third.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    const second = await valueOf('refresh', { refreshToken });
+    const third = await valueOf('refresh', { refreshToken: second.refreshToken });
+    expect(await errorOf('refresh', { refreshToken })).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await errorOf('me', {}, third.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
     expect(await socket.closed).toMatchObject(revoked);
   });
 });
 
 describe('logout', () => {
-  it('ends the present session and its live connections, and no other', async () => {
+  it('revokes the current session with its connections, and no other', async () => {
     const { email, token, refreshToken } = await signUp();
-    const other = await well('login', { input: { email, password } });
+    const other = await valueOf('login', { input: { email, password } });
     const socket = await connect(token);
 
-    expect(await well('logout', {}, token)).toBe(true);
+    expect(await valueOf('logout', {}, token)).toBe(true);
 
     expect(await socket.closed).toMatchObject(revoked);
-    expect(await badly('logout', {}, token)).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect(await badly('refresh', { refreshToken })).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect(await well('sessions', {}, other.token)).toHaveLength(1);
+    expect(await errorOf('logout', {}, token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await errorOf('refresh', { refreshToken })).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await valueOf('sessions', {}, other.token)).toHaveLength(1);
   });
 });
 
 describe('revokeSession', () => {
-  it('ends another session of the viewer, and its live connections', async () => {
+  it('revokes another session of the viewer with its connections', async () => {
     const { email, token } = await signUp();
-    const laptop = await well('login', { input: { email, password, device: 'laptop' } });
+    const laptop = await valueOf('login', { input: { email, password, device: 'laptop' } });
     const socket = await connect(laptop.token);
-    const { id } = (await well('sessions', {}, token)).find(({ current }: Answer) => !current);
+    const { id } = (await valueOf('sessions', {}, token)).find(({ current }: Data) => !current);
 
-    expect(await well('revokeSession', { id }, token)).toEqual({
+    expect(await valueOf('revokeSession', { id }, token)).toEqual({
       id,
       device: 'laptop',
       revokedAt: expect.any(String),
     });
 
     expect(await socket.closed).toMatchObject(revoked);
-    expect(await badly('sessions', {}, laptop.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect(await well('sessions', {}, token)).toMatchObject([{ current: true }]);
+    expect(await errorOf('sessions', {}, laptop.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await valueOf('sessions', {}, token)).toMatchObject([{ current: true }]);
   });
 
-  it("does not know others' sessions, nor ids of other things", async () => {
+  it('does not find sessions of others, nor ids of other types', async () => {
     const { token, user } = await signUp();
     const stranger = await signUp();
-    const [{ id }] = await well('sessions', {}, stranger.token);
+    const [{ id }] = await valueOf('sessions', {}, stranger.token);
     for (const given of [id, user.id, encodeId('DeviceSession', randomUUID()), 'd_', '\0'])
-      expect(await badly('revokeSession', { id: given }, token)).toMatchObject({ code: 'NOT_FOUND' });
-    expect(await well('sessions', {}, stranger.token)).toHaveLength(1);
+      expect(await errorOf('revokeSession', { id: given }, token)).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await valueOf('sessions', {}, stranger.token)).toHaveLength(1);
   });
 });
 
 describe('updateProfile', () => {
-  it('answers the user with the new name, and leaves what is left out', async () => {
+  it('returns the user with the new name, and leaves omitted fields unchanged', async () => {
     const { token, user } = await signUp();
     const renamed = { id: user.id, name: 'Countess' };
-    expect(await well('updateProfile', { input: { name: 'Countess' } }, token)).toEqual(renamed);
-    expect(await well('updateProfile', { input: {} }, token)).toEqual(renamed);
-    expect(await well('updateProfile', { input: { name: null } }, token)).toEqual(renamed);
-    expect(await well('me', {}, token)).toMatchObject(renamed);
+    expect(await valueOf('updateProfile', { input: { name: 'Countess' } }, token)).toEqual(renamed);
+    expect(await valueOf('updateProfile', { input: {} }, token)).toEqual(renamed);
+    expect(await valueOf('updateProfile', { input: { name: null } }, token)).toEqual(renamed);
+    expect(await valueOf('me', {}, token)).toMatchObject(renamed);
   });
 
-  it('refuses a bad name', async () => {
+  it('rejects an invalid name', async () => {
     const { token } = await signUp();
-    const { error } = await badly('updateProfile', { input: { name: 'A\0da' } }, token);
+    const { error } = await errorOf('updateProfile', { input: { name: 'A\0da' } }, token);
     expect(error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'input.name' }] });
   });
 });
 
 describe('changePassword', () => {
-  it('renews the session and ends every other', async () => {
+  it('renews the current session and revokes all others', async () => {
     const { email, token, user } = await signUp();
-    const other = await well('login', { input: { email, password } });
+    const other = await valueOf('login', { input: { email, password } });
     const socket = await connect(other.token);
 
-    const renewed = await well('changePassword', { current: password, next: nextPassword }, token);
+    const renewed = await valueOf('changePassword', { current: password, next: nextPassword }, token);
 
     expect(renewed.user.id).toBe(user.id);
     expect(await socket.closed).toMatchObject(revoked);
-    expect(await badly('me', {}, other.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect(await well('sessions', {}, renewed.token)).toMatchObject([{ current: true }]);
-    expect(await badly('login', { input: { email, password } })).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect((await well('login', { input: { email, password: nextPassword } })).user.id).toBe(user.id);
+    expect(await errorOf('me', {}, other.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await valueOf('sessions', {}, renewed.token)).toMatchObject([{ current: true }]);
+    expect(await errorOf('login', { input: { email, password } })).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect((await valueOf('login', { input: { email, password: nextPassword } })).user.id).toBe(user.id);
   });
 
-  it('refuses a wrong present one, and a bad new one', async () => {
+  it('rejects a wrong current password and an invalid new one', async () => {
     const { token } = await signUp();
-    const wrong = await badly('changePassword', { current: wrongPassword, next: nextPassword }, token);
+    const wrong = await errorOf('changePassword', { current: wrongPassword, next: nextPassword }, token);
     expect(wrong.error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'current' }] });
-    const short = await badly('changePassword', { current: password, next: 'short' }, token);
+    const short = await errorOf('changePassword', { current: password, next: 'short' }, token);
     expect(short.error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'next' }] });
   });
 });
 
 describe('me', () => {
-  it('is the signed-in user, and nobody without a token', async () => {
+  it('is the signed-in user, and null without a token', async () => {
     const { token, user, email } = await signUp();
-    expect(await well('me', {}, token)).toEqual({
+    expect(await valueOf('me', {}, token)).toEqual({
       ...user,
       email,
       isModerator: false,
@@ -301,12 +304,12 @@ describe('me', () => {
       createdAt: expect.any(String),
       lastSeenAt: null,
     });
-    expect(await well('me')).toBeNull();
+    expect(await valueOf('me')).toBeNull();
   });
 
-  it('has a picture on this server, in which nothing can run', async () => {
+  it('has an avatar on this server that cannot run scripts', async () => {
     const { token } = await signUp();
-    const { avatarUrl } = await well('me', {}, token);
+    const { avatarUrl } = await valueOf('me', {}, token);
     const picture = await fetch(`${app.url}${avatarUrl}`);
     expect(picture.status).toBe(200);
     expect(picture.headers.get('content-type')).toBe('image/svg+xml');
@@ -317,22 +320,22 @@ describe('me', () => {
 });
 
 describe('user', () => {
-  it('is found by its id, and null when there is none', async () => {
+  it('is found by its id, and null if there is none', async () => {
     const { token } = await signUp();
     const { user } = await signUp();
-    expect(await well('user', { id: user.id }, token)).toMatchObject({ id: user.id, name: 'Ada' });
+    expect(await valueOf('user', { id: user.id }, token)).toMatchObject({ id: user.id, name: 'Ada' });
     for (const id of [encodeId('User', randomUUID()), encodeId('Channel', randomUUID()), 'u_', ''])
-      expect(await well('user', { id }, token)).toBeNull();
+      expect(await valueOf('user', { id }, token)).toBeNull();
   });
 });
 
 describe('users', () => {
-  it('are found by the beginning of their name, page by page in both directions', async () => {
+  it('are found by a prefix of their name, page by page in both directions', async () => {
     const { token } = await signUp();
     const prefix = randomUUID().slice(0, 8);
-    for (const end of ['c', 'A', 'b']) await well('guest', { input: { name: `${prefix} ${end}` } });
-    const namesOf = ({ nodes }: Answer) => nodes.map(({ name }: Answer) => name.at(-1));
-    const search = (given: object) => well('users', { search: prefix.toUpperCase(), ...given }, token);
+    for (const end of ['c', 'A', 'b']) await valueOf('guest', { input: { name: `${prefix} ${end}` } });
+    const namesOf = ({ nodes }: Data) => nodes.map(({ name }: Data) => name.at(-1));
+    const search = (given: object) => valueOf('users', { search: prefix.toUpperCase(), ...given }, token);
 
     const first = await search({ first: 2 });
     expect(namesOf(first)).toEqual(['A', 'b']);
@@ -348,14 +351,14 @@ describe('users', () => {
 
   it.each<[string, object, string]>([
     ['more than a page holds', { first: 101 }, 'first'],
-    ['less than none', { last: -1 }, 'last'],
+    ['a negative size', { last: -1 }, 'last'],
     ['both ends', { first: 1, last: 1 }, 'last'],
-    ['a cursor that is none', { after: 'none' }, 'after'],
+    ['an invalid cursor', { after: 'none' }, 'after'],
     ['a cursor that was tampered with', { before: cursorOf(`${'-'.repeat(36)}:Ada`) }, 'before'],
     ['a cursor with a NUL character', { after: cursorOf(`${randomUUID()}:A\0`) }, 'after'],
-  ])('cannot be asked for by %s', async (_, given, path) => {
+  ])('cannot be queried with %s', async (_, given, path) => {
     const { token } = await signUpGuest();
-    const { error } = await badly('users', { search: 'A', ...given }, token);
+    const { error } = await errorOf('users', { search: 'A', ...given }, token);
     expect(error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path }] });
   });
 });
@@ -363,10 +366,10 @@ describe('users', () => {
 describe('sessions', () => {
   it("are the viewer's, the newest first", async () => {
     const { email, token } = await signUp();
-    await well('login', { input: { email, password, device: 'laptop' } });
+    await valueOf('login', { input: { email, password, device: 'laptop' } });
     const moment = expect.any(String);
     const common = { id: expect.stringMatching(/^d_/), createdAt: moment, lastUsedAt: moment, revokedAt: null };
-    expect(await well('sessions', {}, token)).toEqual([
+    expect(await valueOf('sessions', {}, token)).toEqual([
       { ...common, device: 'laptop', current: false },
       { ...common, device: 'phone', current: true },
     ]);
@@ -374,20 +377,20 @@ describe('sessions', () => {
 });
 
 describe('node', () => {
-  it("finds a user and one's own session, and nothing without a viewer", async () => {
+  it("finds users and the viewer's own sessions, and nothing without a viewer", async () => {
     const { token, user } = await signUp();
     const stranger = await signUp();
-    const [own] = await well('sessions', {}, token);
-    const [others] = await well('sessions', {}, stranger.token);
+    const [own] = await valueOf('sessions', {}, token);
+    const [others] = await valueOf('sessions', {}, stranger.token);
 
-    expect(await well('node', { id: user.id }, token)).toMatchObject({ __typename: 'User', id: user.id });
-    expect(await well('node', { id: own.id }, token)).toEqual({
+    expect(await valueOf('node', { id: user.id }, token)).toMatchObject({ __typename: 'User', id: user.id });
+    expect(await valueOf('node', { id: own.id }, token)).toEqual({
       __typename: 'DeviceSession',
       id: own.id,
       device: 'phone',
     });
-    expect(await well('node', { id: others.id }, token)).toBeNull();
-    for (const id of [user.id, own.id]) expect(await well('node', { id })).toBeNull();
+    expect(await valueOf('node', { id: others.id }, token)).toBeNull();
+    for (const id of [user.id, own.id]) expect(await valueOf('node', { id })).toBeNull();
   });
 });
 
@@ -402,23 +405,23 @@ describe('without a valid token', () => {
     ['changePassword', { current: password, next: nextPassword }],
   ];
 
-  it.each(needed)('%s is refused', async (operation, variables) => {
-    expect(await badly(operation, variables)).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect(await badly(operation, variables, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
+  it.each(needed)('%s is rejected', async (operation, variables) => {
+    expect(await errorOf(operation, variables)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await errorOf(operation, variables, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
-  it('me is refused when there was one, for it is to be refreshed', async () => {
-    expect(await badly('me', {}, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
+  it('me is rejected if the token is invalid, so the client refreshes it', async () => {
+    expect(await errorOf('me', {}, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 });
 
 describe('secrets', () => {
-  it("never let out others' addresses and rights, wherever users are met", async () => {
+  it('do not include the email address and rights of other users, wherever users are returned', async () => {
     const [ada, eve] = [await signUp(), await signUp()];
     const hidden = { email: null, isModerator: null };
-    expect(await well('user', { id: ada.user.id }, eve.token)).toMatchObject(hidden);
-    expect(await well('node', { id: ada.user.id }, eve.token)).toMatchObject({ email: null });
-    const { nodes } = await well('users', { search: 'Ada', first: 100 }, eve.token);
+    expect(await valueOf('user', { id: ada.user.id }, eve.token)).toMatchObject(hidden);
+    expect(await valueOf('node', { id: ada.user.id }, eve.token)).toMatchObject({ email: null });
+    const { nodes } = await valueOf('users', { search: 'Ada', first: 100 }, eve.token);
     expect(nodes.length).toBeGreaterThan(1);
     for (const node of nodes) expect(node.email).toBe(node.id === eve.user.id ? eve.email : null);
 
@@ -435,7 +438,7 @@ describe('secrets', () => {
     ['a field is missing', { email: 'ada@example.org', password }],
     ['a field is unknown', { email: 'ada@example.org', password, name: 'Ada', age: 7 }],
     ['a field is of another kind', { email: 'ada@example.org', password: [password], name: { first: password } }],
-  ])('are not repeated to who gave them when %s', async (_, input) => {
+  ])('are not repeated in the error when %s', async (_, input) => {
     const { errors } = await execute(queries.register, { input });
     expect(errors.length).toBeGreaterThan(0);
     for (const { extensions } of errors)
@@ -443,10 +446,10 @@ describe('secrets', () => {
     expectNone(JSON.stringify(errors), [password, 'ada@example.org']);
   });
 
-  it('are neither in the answers nor in the log when the server fails', async () => {
+  it('are neither in the responses nor in the log when the server fails', async () => {
     const { email, token, refreshToken } = await signUp();
     const { token: guestToken } = await signUpGuest();
-    const [{ id }] = await well('sessions', {}, token);
+    const [{ id }] = await valueOf('sessions', {}, token);
     const input = { email: someAddress(), password, name: 'Ada' };
     const failing: [Operation, object, string?][] = [
       ['register', { input }],
@@ -462,7 +465,7 @@ describe('secrets', () => {
 
     const failures = await withBrokenTables(async () => {
       const errors = [];
-      for (const [operation, ...given] of failing) errors.push((await badly(operation, ...given)).error);
+      for (const [operation, ...given] of failing) errors.push((await errorOf(operation, ...given)).error);
       return errors;
     });
 
@@ -475,26 +478,26 @@ describe('secrets', () => {
     expectNone(log, [password, nextPassword, '$argon2', email, ...addresses, ...tokens]);
   });
 
-  it('were in no answer of all these, but for tokens as the answers to signing in', () => {
-    expect(answers.length).toBeGreaterThan(100);
+  it('were in none of these responses, except for tokens in responses to signing in', () => {
+    expect(responses.length).toBeGreaterThan(100);
     const signIns = new Set(['register', 'login', 'guest', 'refresh', 'changePassword']);
-    for (const { operation, text } of answers) {
+    for (const { operation, text } of responses) {
       expectNone(text, [password, nextPassword, wrongPassword, '$argon2', 'passwordHash', 'password_hash']);
       if (!signIns.has(operation)) expectNone(text, tokens);
     }
   });
 });
 
-/** What an operation came to; the answer is kept for the last test. */
-async function execute(query: string, variables: object, token?: string, operation = ''): Promise<GraphQLAnswer> {
-  const answer = await post(app.url, { query, variables }, token === undefined ? {} : { token });
-  answers.push({ operation, text: answer.text });
-  const { data = null, errors = [] } = answer.json() as Partial<GraphQLAnswer>;
-  return { status: answer.status, data, errors };
+/** Executes an operation, and keeps the response for the last test. */
+async function execute(query: string, variables: object, token?: string, operation = ''): Promise<GraphQLResponse> {
+  const response = await post(app.url, { query, variables }, token === undefined ? {} : { token });
+  responses.push({ operation, text: response.text });
+  const { data = null, errors = [] } = response.json() as Partial<GraphQLResponse>;
+  return { status: response.status, data, errors };
 }
 
-/** What the one field of an operation answers; throws for any error. */
-async function well(operation: Operation, variables: object = {}, token?: string): Promise<Answer> {
+/** Returns the value of the only field of an operation; throws for any error. */
+async function valueOf(operation: Operation, variables: object = {}, token?: string): Promise<Data> {
   const { data, errors } = await execute(queries[operation], variables, token, operation);
   if (errors.length > 0) throw new Error(`${operation} ${JSON.stringify(variables)}: ${JSON.stringify(errors)}`);
   const value = data[operation];
@@ -502,8 +505,8 @@ async function well(operation: Operation, variables: object = {}, token?: string
   return value;
 }
 
-/** The one error of an operation, whose field is null. */
-async function badly(operation: Operation, variables: object = {}, token?: string) {
+/** Returns the only error of an operation, whose field is null. */
+async function errorOf(operation: Operation, variables: object = {}, token?: string) {
   const { data, errors } = await execute(queries[operation], variables, token, operation);
   const [error, ...more] = errors;
   if (error === undefined || more.length > 0) throw new Error(`${operation}: not one error: ${JSON.stringify(errors)}`);
@@ -519,11 +522,11 @@ function someAddress(): string {
 
 async function signUp(token?: string) {
   const email = someAddress();
-  const signedIn = await well('register', { input: { email, password, name: 'Ada', device: 'phone' } }, token);
+  const signedIn = await valueOf('register', { input: { email, password, name: 'Ada', device: 'phone' } }, token);
   return { ...signedIn, email };
 }
 
-const signUpGuest = (): Promise<Answer> => well('guest', { input: { name: 'Guest', device: 'phone' } });
+const signUpGuest = (): Promise<Data> => valueOf('guest', { input: { name: 'Guest', device: 'phone' } });
 
 const connect = (token: string) => openSocket(app.url, { authorization: `Bearer ${token}` });
 
@@ -531,7 +534,7 @@ function cursorOf(text: string): string {
   return Buffer.from(text).toString('base64url');
 }
 
-/** Runs some work while no user and no session can be written: PostgreSQL's error then quotes the whole row. */
+/** Runs some work while no user or session can be written: PostgreSQL's error then quotes the whole row. */
 async function withBrokenTables<Result>(work: () => Promise<Result>): Promise<Result> {
   const { database } = backstage;
   if (database === undefined) throw new Error('the app has opened no database');
@@ -545,7 +548,7 @@ async function withBrokenTables<Result>(work: () => Promise<Result>): Promise<Re
   }
 }
 
-/** All that the app has logged, as the logger of a server writes it. */
+/** Everything that the app has logged, as a server's logger writes it. */
 function writtenLog(): string {
   const logger = createLogger('debug');
   for (const { level, facts, message } of app.logger.lines) logger[level](facts, String(message));

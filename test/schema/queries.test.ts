@@ -12,13 +12,13 @@ import {
 import { beforeAll, expect, test, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
-import { type Answer, ask, follow, guest, type Person, socket } from '../support/client.ts';
+import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
 import { countStatements } from '../support/counting.ts';
 
 const statements = countStatements();
 let url: string;
 let ada: Person;
-/** A room of everybody, and one of few. */
+/** Ids of a room with all people and of a room with few. */
 let rooms: { many: string; few: string };
 
 beforeAll(async () => {
@@ -28,21 +28,21 @@ beforeAll(async () => {
   const [first, ...others] = people as [Person, ...Person[]];
   ada = first;
   rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), []) };
-  // Rooms and direct channels in turn, so that a page of any size has both.
+  // Rooms and direct channels alternate, so a page of any size has both.
   for (const [n, one] of others.entries()) {
     await fill(`Room ${n}`, [one], [one]);
     if (n % 2 === 0) await say(one, (await one.ask(openDirect, { id: ada.id })).openDirect.id, null);
   }
   await goOnline(people);
   return app.stop;
-}, 120_000);
+});
 
 const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name }) { id } }';
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
 const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
-/** A room of Ada's with members, some of whom answer what was said there first. */
+/** Creates a room of Ada's with members, and has the speakers reply to its first message. */
 async function fill(name: string, members: Person[], speakers: Person[]): Promise<string> {
   const { id } = (await ada.ask(createRoom, { name })).createRoom;
   await Promise.all(members.map((one) => one.ask(joinRoom, { id })));
@@ -55,16 +55,13 @@ async function say(who: Person, channelId: string, replyToId: string | null): Pr
   return (await who.ask(send, { input: { channelId, text: 'Hello', replyToId } })).send.message.id;
 }
 
-/** Everybody is online at the end of this, and until the server stops. */
+/** Brings everybody online until the server stops. */
 async function goOnline(people: Person[]): Promise<void> {
   for (const { token } of people) follow(socket(url, token), 'subscription { channels { id } }');
-  await vi.waitFor(
-    async () => {
-      const { channel } = await ada.ask('query ($id: ID!) { channel(id: $id) { onlineCount } }', { id: rooms.many });
-      expect(channel.onlineCount).toBe(people.length);
-    },
-    { timeout: 20_000 },
-  );
+  await vi.waitFor(async () => {
+    const { channel } = await ada.ask('query ($id: ID!) { channel(id: $id) { onlineCount } }', { id: rooms.many });
+    expect(channel.onlineCount).toBe(people.length);
+  });
 }
 
 const user = `
@@ -84,8 +81,8 @@ const channel = `
   peer { id name online } lastMessage { ${message} } viewerMembership { ${membership} }
 `;
 
-/** Queries of `$size` items: those who take a room have the room of few when few are asked for. */
-const lists: [what: string, query: string][] = [
+/** Queries for `$size` items. Those that take `$room` get the room with few members for a small size. */
+const lists: [name: string, query: string][] = [
   ['rooms', `query ($size: Int) { rooms(first: $size) { edges { cursor node { at: id ${channel} } } } }`],
   ['rooms from the end', `query ($size: Int) { rooms(last: $size) { nodes { at: id ${channel} } } }`],
   [
@@ -101,7 +98,7 @@ const lists: [what: string, query: string][] = [
     `query ($size: Int) { rooms(first: $size) { nodes { at: id changes(after: 0, first: 2) { messages { id author { id } } } } } }`,
   ],
   [
-    'rooms, each with who is online',
+    'rooms, each with its online members',
     `query ($size: Int) { rooms(search: "Room", first: $size) { nodes { at: id online { id name } } } }`,
   ],
   ["the viewer's channels", `query ($size: Int) { me { channels(first: $size) { nodes { at: id ${channel} } } } }`],
@@ -117,11 +114,11 @@ const lists: [what: string, query: string][] = [
     'changes',
     `query ($size: Int) { channel(id: "$many") { changes(after: 0, first: $size) { messages { at: id ${message} } } } }`,
   ],
-  ['members who are online', `query ($room: ID!) { channel(id: $room) { online { at: id ${user} } } }`],
+  ['online members', `query ($room: ID!) { channel(id: $room) { online { at: id ${user} } } }`],
   ['users', `query ($size: Int) { users(search: "person", first: $size) { nodes { at: id ${user} } } }`],
 ];
 
-test.each(lists)('%s take as many statements for fifty as for five', async (_what, query) => {
+test.each(lists)('%s take as many statements for fifty as for five', async (_name, query) => {
   const few = await measure(query, 5, rooms.few);
   const many = await measure(query, 50, rooms.many);
   expect(few.items).toBe(5);
@@ -132,11 +129,11 @@ test.each(lists)('%s take as many statements for fifty as for five', async (_wha
 
 async function measure(query: string, size: number, room: string) {
   const text = query.replace('$many', rooms.many);
-  let answer: Answer;
+  let data: Data;
   const taken = await statements.taken(async () => {
-    answer = await ada.ask(text, { size, room });
+    data = await ada.ask(text, { size, room });
   });
-  return { statements: taken, items: JSON.stringify(answer).split('"at":').length - 1 };
+  return { statements: taken, items: JSON.stringify(data).split('"at":').length - 1 };
 }
 
 const sessionsQuery = '{ sessions { id device createdAt lastUsedAt current revokedAt } }';
@@ -149,7 +146,7 @@ test('sessions take as many statements for fifty as for five', async () => {
   expect(await statements.taken(() => listed(many))).toBe(await statements.taken(() => listed(few)));
 });
 
-/** The token of somebody who signed in so often. */
+/** Returns the token of a user with this many sessions. */
 async function signedIn(name: string, times: number): Promise<string> {
   const who = { email: `${name}@example.org`, password: 'correct horse' };
   const register = 'mutation ($input: RegisterInput!) { register(input: $input) { token } }';
@@ -159,7 +156,7 @@ async function signedIn(name: string, times: number): Promise<string> {
   return data.register.token;
 }
 
-test('every list of the schema is among those above, and every field of what they hold', () => {
+test('the queries above cover every list of the schema and every field of its items', () => {
   const asked = new Set([...lists.map(([, query]) => query), sessionsQuery].flatMap(fieldsOf));
   const objects = Object.values(schema.getTypeMap()).filter(isObjectType);
   const fields = objects
@@ -175,10 +172,10 @@ test('every list of the schema is among those above, and every field of what the
   expect(expected.map(({ parent, name }) => `${parent}.${name}`).filter((field) => !asked.has(field))).toEqual([]);
 });
 
-/** What is answered with what holds it, and asks for nothing more. */
+/** Types that need no statements of their own: they are part of the object that has them. */
 const isFree = new Set(['FormField']);
 
-/** The fields that a document asks for, as `Type.field`. */
+/** Lists the fields that a document selects, as `Type.field`. */
 function fieldsOf(query: string): string[] {
   const info = new TypeInfo(schema);
   const found: string[] = [];
@@ -187,7 +184,7 @@ function fieldsOf(query: string): string[] {
   return found;
 }
 
-/** Whether a field leads to many objects. */
+/** Whether a field returns many objects. */
 function isList(type: GraphQLOutputType): boolean {
   const named = getNamedType(type);
   return isObjectType(named) && (isListType(getNullableType(type)) || named.name.endsWith('Connection'));

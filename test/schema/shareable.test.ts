@@ -10,7 +10,7 @@ import {
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
-import { type Answer, follow, guest, type Person, socket } from '../support/client.ts';
+import { type Data, follow, guest, type Person, socket } from '../support/client.ts';
 import { upload } from '../support/upload.ts';
 import { openStream } from '../support/wire.ts';
 
@@ -32,11 +32,11 @@ beforeAll(async () => {
 
 const isShareable = ({ extensions }: GraphQLField<unknown, unknown>) => extensions['isShareable'] !== undefined;
 
-/** Every field below a type that is declared shareable, each object type once. */
+/** Selects every field below a type that is declared shareable, each object type once. */
 function selectShareable(type: GraphQLObjectType, seen: Set<string>): string {
   const all = Object.values(type.getFields()).filter(isShareable);
-  const leads = (field: GraphQLField<unknown, unknown>) => Number(!isLeafType(getNamedType(field.type)));
-  const fields = all.sort((a, b) => leads(a) - leads(b));
+  const rank = (field: GraphQLField<unknown, unknown>) => Number(!isLeafType(getNamedType(field.type)));
+  const fields = all.sort((a, b) => rank(a) - rank(b));
   const parts = fields.flatMap((field) => {
     const name = `${type.name}.${field.name}`;
     const inner = getNamedType(field.type);
@@ -50,7 +50,7 @@ function selectShareable(type: GraphQLObjectType, seen: Set<string>): string {
   return parts.join(' ');
 }
 
-/** Types that what members follow can lead to. */
+/** Object types that a selection on a type can reach. */
 function reachable(type: GraphQLObjectType, found = new Set<GraphQLObjectType>()): Set<GraphQLObjectType> {
   if (found.has(type)) return found;
   found.add(type);
@@ -69,8 +69,8 @@ async function say(text: string, replyToId: string | null = null, person = ada):
   return (await person.ask(send, { input })).send.message.id;
 }
 
-/** What the next message brings each viewer over a WebSocket, where results are shared, and over HTTP, where they are not. */
-async function bringEverybody(selection: string, replyToId: string | null = null, fragments = '') {
+/** Delivers a message to both viewers: over WebSockets, where results are shared, and over HTTP, where they are not. */
+async function deliver(selection: string, replyToId: string | null = null, fragments = '') {
   const query = `subscription ($id: ID!, $after: Int) { messages(channelId: $id, after: $after) { ${selection} } } ${fragments}`;
   const after = (await ada.ask('query ($id: ID!) { channel(id: $id) { position } }', { id: channelId })).channel
     .position;
@@ -84,8 +84,8 @@ async function bringEverybody(selection: string, replyToId: string | null = null
   for (const stream of streams) stream.abort();
   await Promise.all(clients.map((client) => client.dispose()));
   return {
-    shared: followed.map(({ received }) => received[0] as Answer),
-    alone: events.map((event) => event?.data?.data?.['messages'] as Answer),
+    shared: followed.map(({ received }) => received[0] as Data),
+    separate: events.map((event) => event?.data?.data?.['messages'] as Data),
   };
 }
 
@@ -94,7 +94,7 @@ describe('a field that is declared shareable', () => {
   const message = schema.getType('Message') as GraphQLObjectType;
   const below = selectShareable(message, seen);
 
-  it('is one that the test below selects', () => {
+  it('is selected by the test below', () => {
     const declared = [...reachable(message)]
       .flatMap((type) =>
         Object.values(type.getFields())
@@ -106,24 +106,24 @@ describe('a field that is declared shareable', () => {
     expect(seen.size).toBeGreaterThan(20);
   });
 
-  it('says the same to every member, executed for each and for all together', async () => {
+  it('has the same value for every member, executed for each or once for all', async () => {
     const first = await say('First');
-    const { shared, alone } = await bringEverybody(`${below} replyTo { id text author { id name } }`, first);
-    const [one] = alone;
-    for (const other of [...alone, ...shared]) expect(other).toEqual(one);
+    const { shared, separate } = await deliver(`${below} replyTo { id text author { id name } }`, first);
+    const [one] = separate;
+    for (const other of [...separate, ...shared]) expect(other).toEqual(one);
     expect(one).toMatchObject({ text: 'Something', replyTo: { id: first, text: 'First' }, channel: { name: 'Talk' } });
     expect(one.attachments).toMatchObject([{ filename: 'said.txt', url: expect.stringContaining('/files/') }]);
   });
 });
 
-describe('what somebody blocked has written', () => {
+describe('a message of a blocked user', () => {
   const nested = 'text author { name }';
   const blocked = { text: 'Something', replyTo: null };
   const through = { text: 'Something', replyTo: { text: 'To Eve', replyTo: null } };
 
   it.each([
-    ['is left out where the event answers it', 'eve', `text replyTo { ${nested} }`, '', blocked],
-    ['is left out further down', 'bob', `text replyTo { text replyTo { ${nested} } }`, '', through],
+    ['is left out if the event is a reply to it', 'eve', `text replyTo { ${nested} }`, '', blocked],
+    ['is left out at a deeper level', 'bob', `text replyTo { text replyTo { ${nested} } }`, '', through],
     [
       'is left out below fragments',
       'bob',
@@ -132,21 +132,21 @@ describe('what somebody blocked has written', () => {
        fragment Below on Message { replyTo { ${nested} } }`,
       through,
     ],
-  ])('%s', async (_what, answered, selection, fragments, expected) => {
+  ])('%s', async (_case, original, selection, fragments, expected) => {
     const eve = await guest(url, 'Eve');
     const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
     await ada.ask(invite, { id: channelId, userId: eve.id });
     await bob.ask('mutation ($id: ID!) { block(userId: $id) { id } }', { id: eve.id });
     const eves = await say('Of Eve', null, eve);
     const adas = await say('To Eve', eves);
-    const { shared, alone } = await bringEverybody(selection, answered === 'eve' ? eves : adas, fragments);
+    const { shared, separate } = await deliver(selection, original === 'eve' ? eves : adas, fragments);
     expect(shared[1]).toEqual(expected);
     expect(JSON.stringify(shared[0])).toContain('Of Eve');
-    expect(shared).toEqual(alone);
+    expect(shared).toEqual(separate);
   });
 });
 
-describe('a field that is not', () => {
+describe('a field that is not declared shareable', () => {
   it.each([
     ['author { isModerator }', '', { author: { isModerator: false } }, { author: { isModerator: null } }],
     [
@@ -162,7 +162,7 @@ describe('a field that is not', () => {
       { channel: { viewerMembership: { role: 'MEMBER' } } },
     ],
   ])('is executed for each viewer: %s %s', async (selection, fragments, forAda, forBob) => {
-    const { shared } = await bringEverybody(selection, null, fragments);
+    const { shared } = await deliver(selection, null, fragments);
     expect(shared[0]).toEqual(forAda);
     expect(shared[1]).toEqual(forBob);
   });

@@ -4,15 +4,17 @@ import { join } from 'node:path';
 import { createApp } from '../../api/app.ts';
 import { readConfig } from '../../api/config.ts';
 import { createTestLogger } from './logger.ts';
+import { patientSettings } from './patience.ts';
 
 /**
- * The whole server, on a free port over a directory of its own.
- * @param environment settings that differ from the defaults; rates are not limited unless it says so
+ * Starts the whole server in this process, on a free port and over a directory of its own.
+ * @param environment settings that differ from the defaults; rate limits are off unless it turns them on
  */
 export async function startApp(environment: Record<string, string> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'parley-'));
   const logger = createTestLogger();
-  const config = readConfig({ HOST: '127.0.0.1', PORT: '0', DATA_DIR: directory, RATE_LIMITS: 'off', ...environment });
+  const defaults = { HOST: '127.0.0.1', PORT: '0', DATA_DIR: directory, RATE_LIMITS: 'off', ...patientSettings };
+  const config = readConfig({ ...defaults, ...environment });
   const app = await createApp(config, logger);
   const stop = async () => {
     await app.stop();

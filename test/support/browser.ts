@@ -1,6 +1,7 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { patienceMs } from './patience.ts';
 
-/** Chromium as the system has it: nothing is downloaded. */
+/** Starts the Chromium of the system. */
 export function startBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
@@ -8,22 +9,22 @@ export function startBrowser(): Promise<Browser> {
   });
 }
 
-/** A window of somebody, who shares nothing with others. */
+/** Browser window with its own cookies and storage. */
 export interface Window {
   page: Page;
-  /** What went wrong in it: errors on the console, answers that failed, requests to elsewhere. */
+  /** Problems so far: errors on the console, failed responses, requests to other servers. */
   problems: string[];
   close(): Promise<void>;
 }
 
-/** How a window looks. */
+/** Size and color scheme of a window. */
 export interface WindowOptions {
   width?: number;
   height?: number;
   dark?: boolean;
 }
 
-/** Opens a window at an address. Below 720 pixels of width it is a phone. */
+/** Opens a window at a URL. It is a phone if it is narrower than 720 pixels. */
 export async function openWindow(
   browser: Browser,
   url: string,
@@ -38,7 +39,7 @@ export async function openWindow(
     hasTouch: isPhone,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(patienceMs);
   const problems: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
@@ -49,13 +50,13 @@ export async function openWindow(
   });
   page.on('request', (request) => {
     const { protocol, host } = new URL(request.url());
-    if (protocol.startsWith('http') && host !== new URL(url).host) problems.push(`asked ${request.url()}`);
+    if (protocol.startsWith('http') && host !== new URL(url).host) problems.push(`requested ${request.url()}`);
   });
   await page.goto(url);
   return { page, problems, close: () => context.close() };
 }
 
-/** What was said in the open conversation, from above to below. */
+/** Returns the texts of the messages in the open conversation, from top to bottom. */
 export function said({ page }: Window): Promise<string[]> {
   return page.locator('.bubble .message-text').allInnerTexts();
 }
@@ -66,7 +67,7 @@ export async function say({ page }: Window, text: string): Promise<void> {
   await page.getByRole('button', { name: 'Send' }).click();
 }
 
-/** What of the page is wider than the window. */
+/** Lists the elements of the page that are wider than the window. */
 export function overflowing({ page }: Window): Promise<string[]> {
   return page.evaluate(() =>
     [...document.querySelectorAll('body *')]

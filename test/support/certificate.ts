@@ -7,7 +7,7 @@ const options =
   'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout server.key -out server.crt -subj /CN=localhost -addext subjectAltName=DNS:localhost';
 
 /**
- * Makes a certificate for `localhost` that is its own authority, and its key, in a directory.
+ * Creates a self-signed certificate for `localhost`, and its key, in a directory.
  * @returns the paths of the two PEM files
  */
 export async function makeCertificate(identity: {

@@ -1,39 +1,45 @@
 import { type Client, createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
-/** What a query answers, loosely typed: a test says what it expects. */
-// biome-ignore lint/suspicious/noExplicitAny: answers are compared by the tests that ask
-export type Answer = any;
+/** Data of a response, without a type: each test compares it with the data that it expects. */
+// biome-ignore lint/suspicious/noExplicitAny: tests compare the data with expected values
+export type Data = any;
 
-export interface GraphQLAnswer {
+/** Response to an operation over HTTP. */
+export interface GraphQLResponse {
   status: number;
-  data: Answer;
-  errors: { message: string; path?: (string | number)[]; extensions: Record<string, Answer> }[];
+  data: Data;
+  errors: { message: string; path?: (string | number)[]; extensions: Record<string, Data> }[];
 }
 
-/** Asks over HTTP; errors are part of the answer. */
-export async function ask(url: string, query: string, variables: object = {}, token?: string): Promise<GraphQLAnswer> {
+/** Executes an operation over HTTP. Errors are part of the result. */
+export async function ask(
+  url: string,
+  query: string,
+  variables: object = {},
+  token?: string,
+): Promise<GraphQLResponse> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
     body: JSON.stringify({ query, variables }),
   });
-  const body = (await response.json()) as { data?: Answer; errors?: GraphQLAnswer['errors'] };
+  const body = (await response.json()) as { data?: Data; errors?: GraphQLResponse['errors'] };
   return { status: response.status, data: body.data ?? null, errors: body.errors ?? [] };
 }
 
-/** Somebody who is signed in. */
+/** Signed-in user. */
 export interface Person {
   id: string;
   token: string;
   refreshToken: string;
-  /** Asks over HTTP; throws for any error. */
-  ask(query: string, variables?: object): Promise<Answer>;
-  /** Asks over HTTP; answers the code of the first error, or null. */
+  /** Executes an operation over HTTP and returns its data; throws for any error. */
+  ask(query: string, variables?: object): Promise<Data>;
+  /** Executes an operation over HTTP and returns the code of its first error, or null. */
   codeOf(query: string, variables?: object): Promise<string | null>;
 }
 
-/** Signs a guest in. */
+/** Signs in a guest. */
 export async function guest(url: string, name = 'Guest'): Promise<Person> {
   const { data, errors } = await ask(
     url,
@@ -44,7 +50,7 @@ export async function guest(url: string, name = 'Guest'): Promise<Person> {
   return person(url, data.guest);
 }
 
-/** Somebody with a session. */
+/** Creates the client of a signed-in user. */
 function person(url: string, session: { token: string; refreshToken: string; user: { id: string } }): Person {
   const { token, refreshToken, user } = session;
   return {
@@ -64,8 +70,8 @@ function person(url: string, session: { token: string; refreshToken: string; use
 }
 
 /**
- * A graphql-ws client as an application would make it, which comes back by itself.
- * @param address of the server, or where to find one at each connection
+ * Creates a graphql-ws client that reconnects, as an application does.
+ * @param address URL of the server, or a function that returns one for each connection
  */
 export function socket(address: string | (() => string), token: string): Client & { drop(): void } {
   const url = () => `${(typeof address === 'string' ? address : address()).replace('http', 'ws')}/graphql`;
@@ -85,50 +91,50 @@ export function socket(address: string | (() => string), token: string): Client 
     retryWait: () => new Promise((resolve) => setTimeout(resolve, 50)),
     shouldRetry: () => true,
   });
-  /** Destroys the TCP socket, as a network that goes away does. */
+  /** Destroys the TCP socket, as a network failure does. */
   const drop = () => {
     for (const one of open) one.terminate();
   };
   return Object.assign(client, { drop });
 }
 
-/** What a subscription has brought so far, and how it ended. */
+/** Events that a subscription has received so far, and how it ended. */
 export interface Followed {
-  received: Answer[];
-  ended: { errors: readonly { extensions?: Record<string, Answer> }[] } | null;
+  received: Data[];
+  ended: { errors: readonly { extensions?: Record<string, Data> }[] } | null;
   stop(): void;
 }
 
 type FollowedErrors = NonNullable<Followed['ended']>['errors'];
 
-/** After how long a subscription that was UNAVAILABLE is tried again, in milliseconds. */
-const againMs = 50;
+/** Milliseconds until a subscription that failed with UNAVAILABLE is retried. */
+const retryMs = 50;
 
 /**
- * Follows a subscription; the variables are read anew at each reconnect.
- * @param options.insists tries again where the answer is UNAVAILABLE, as an application does
+ * Follows a subscription. The variables are read again at each reconnection.
+ * @param options.retries retries a subscription that fails with UNAVAILABLE, as an application does
  */
 export function follow(
   client: Client,
   query: string,
   variables: Record<string, unknown> = {},
-  { insists = false } = {},
+  { retries = false } = {},
 ): Followed {
   const followed: Followed = { received: [], ended: null, stop: () => {} };
   start();
   return followed;
 
   function start(): void {
-    let isAgain = false;
+    let isRetried = false;
     const fail = (errors: FollowedErrors) => {
-      if (insists && errors[0]?.extensions?.['code'] === 'UNAVAILABLE') isAgain = true;
+      if (retries && errors[0]?.extensions?.['code'] === 'UNAVAILABLE') isRetried = true;
       else followed.ended = { errors };
     };
     const finish = () => {
-      if (isAgain) setTimeout(start, againMs);
+      if (isRetried) setTimeout(start, retryMs);
       else followed.ended ??= { errors: [] };
     };
-    followed.stop = client.subscribe<Answer>(
+    followed.stop = client.subscribe<Data>(
       { query, variables },
       {
         next: ({ data, errors }) => {
@@ -145,12 +151,12 @@ export function follow(
   }
 }
 
-/** Follows a channel's messages, resuming after the highest position that was received. */
+/** Follows a channel's messages, and resumes after the highest position that was received. */
 export function followMessages(
   client: Client,
   channelId: string,
   after: number | null,
-  options: { insists?: boolean } = {},
+  options: { retries?: boolean } = {},
 ): Followed {
   const followed: { current: Followed | null } = { current: null };
   const variables = {

@@ -1,24 +1,24 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type ServerProcess, startProcess } from './process.ts';
 
-/** What a cluster stands on. */
-export interface Foundation {
+/** Addresses of the services that a cluster uses. */
+export interface Services {
   databaseUrl: string;
   redisUrl: string;
   brokers: string;
 }
 
-/** Processes of one chat over the same services, each started, killed and restarted by itself. */
+/** Processes of one chat over the same services. Each is started, killed and restarted separately. */
 export interface Cluster {
-  /** Variables that its processes share. */
+  /** Environment variables that its processes share. */
   environment: Record<string, string>;
   gateway(extra?: Record<string, string>): Promise<ServerProcess>;
   bridge(extra?: Record<string, string>): Promise<ServerProcess>;
   stop(): Promise<void>;
 }
 
-/** A cluster without a process as yet, with topics and keys of its own. */
-export function createCluster({ databaseUrl, redisUrl, brokers }: Foundation): Cluster {
+/** Creates a cluster without processes, with its own topics and keys. */
+export function createCluster({ databaseUrl, redisUrl, brokers }: Services): Cluster {
   const prefix = `test-${randomUUID()}`;
   const environment = {
     DATABASE_URL: databaseUrl,

@@ -1,29 +1,29 @@
 import pg from 'pg';
 import { vi } from 'vitest';
 
-/** How often the same is asked to find out how many statements it takes. */
+/** Number of times that some work is repeated to count its statements. */
 const repeats = 5;
 
-/** Counts what every database of this process is asked from now on; a transaction is one. */
+/** Counts the statements of every database of this process from now on. A transaction counts as one. */
 export function countStatements() {
   const { connect } = pg.Pool.prototype;
-  let asked = 0;
+  let count = 0;
   vi.spyOn(pg.Pool.prototype, 'connect').mockImplementation(function (this: pg.Pool, ...given) {
-    asked++;
+    count++;
     return Reflect.apply(connect, this, given);
   });
 
   return {
     /**
-     * How many statements something takes that can be repeated: the fewest of several times, since what the server looks
-     * up for itself meanwhile only adds to them.
+     * Returns the number of statements of some repeatable work: the minimum over several runs, because background work of
+     * the server only adds statements.
      */
     async taken(work: () => Promise<unknown>): Promise<number> {
       const counts: number[] = [];
       for (let n = 0; n < repeats; n++) {
-        asked = 0;
+        count = 0;
         await work();
-        counts.push(asked);
+        counts.push(count);
       }
       return Math.min(...counts);
     },

@@ -2,14 +2,15 @@ import { paths } from '../../api/config.ts';
 import type { SqlDatabase } from '../../api/infra/database/database.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { createPostgresDatabase } from '../../api/infra/database/postgres.ts';
+import { patienceMs } from './patience.ts';
 import { hasService } from './services/left-out.ts';
 import { createSharedDatabase } from './services/shared.ts';
 
-/** Where the database of a test may run here. */
+/** Kinds of databases that are available to tests on this machine. */
 export const databaseKinds: readonly DatabaseKind[] = hasService('PostgreSQL') ? ['PGlite', 'PostgreSQL'] : ['PGlite'];
 export type DatabaseKind = 'PGlite' | 'PostgreSQL';
 
-/** A database of one's own with all migrations, in memory unless told otherwise, and a way to empty it. */
+/** Opens a new database with all migrations, in memory by default, and with a method that empties it. */
 export async function openDatabase(kind: DatabaseKind = 'PGlite') {
   const database = await open(kind);
   const tables = await database.query<{ name: string }>(
@@ -34,5 +35,5 @@ function open(kind: DatabaseKind): Promise<SqlDatabase> {
 
 async function openPostgres(migrations: string): Promise<SqlDatabase> {
   const url = await createSharedDatabase();
-  return createPostgresDatabase({ url, pool: 5, statementTimeoutMs: 10_000, migrations });
+  return createPostgresDatabase({ url, pool: 5, statementTimeoutMs: patienceMs, migrations });
 }

@@ -3,8 +3,8 @@ import { paths } from '../../api/config.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 
 /*
- * A process that writes rows while its disk fails, which it does as long as a file of that name is there, and prints what
- * became of them. Arguments: the directory of the database, and that name.
+ * Writes rows before, during and after a failure of the disk, and prints the error and the ids of the rows that were kept.
+ * Arguments: the directory of the database, and the path of a file whose existence makes the disk fail.
  */
 
 const [dataDir = '', failing = ''] = process.argv.slice(2);

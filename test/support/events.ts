@@ -4,10 +4,10 @@ import type { AttachmentFacts, ChannelEvent, UserFacts } from '../../api/events.
 
 const namespace = '5f0c2f80-3a64-4d0e-8f4b-2b8f6b1f7a11';
 
-/** A UUID that a test can name. */
+/** Returns the UUID of a name: the same for the same name. */
 export const idOf = (name: string): string => uuidV5(name, namespace);
 
-/** What events say of a user that a test names. */
+/** Returns the facts that events contain about the user with a name. */
 export const factsOf = (name: string): UserFacts => ({ id: idOf(name), name, createdAt: '2026-01-01T00:00:00.000Z' });
 
 export const room = idOf('room');
@@ -16,13 +16,13 @@ type Person = (typeof people)[number];
 
 let counter = 0;
 
-/** The fields that every event has. */
+/** Returns the fields that every event has. */
 export function base(actor: Person) {
   const at = new Date(Date.UTC(2026, 0, 1) + counter * 1_000).toISOString();
   return { eventId: idOf(`event ${counter++}`), channelId: room, gatewayId: 'gateway', at, actorId: idOf(actor) };
 }
 
-/** The room in which everything happens, with its owner. */
+/** Creates the event that opens the room of all events, with its owner. */
 export function opened(): ChannelEvent {
   const members = [{ user: factsOf('owner'), role: 'OWNER' as const }];
   return { ...base('owner'), type: 'ChannelOpened', kind: 'ROOM', visibility: 'PUBLIC', name: 'Room', members };
@@ -35,7 +35,7 @@ const key = fc.integer({ min: 0, max: 5 }).map((n) => `key ${n}`);
 const text = fc.constantFrom('tea', 'coffee', 'water');
 const messageOf = (author: Person, clientId: string) => uuidV5(`${idOf(author)}:${clientId}`, room);
 
-/** Anything that people may try in the room, allowed or not, stale or not. The owner stays. */
+/** Generates any event in the room, allowed or not, stale or not. The owner never leaves. */
 export const eventMaker: fc.Arbitrary<() => ChannelEvent> = fc.oneof(
   {
     weight: 6,
@@ -106,7 +106,7 @@ function sent(author: Person, clientId: string, said: string, reply: [Person, st
   };
 }
 
-/** Messages under these keys have a file, and those of different people the same. */
+/** Client ids whose messages have a file: the same file for every author. */
 const withFile = new Set(['key 0', 'key 1']);
 
 const fileOf = (name: string): AttachmentFacts => ({

@@ -1,4 +1,4 @@
-/** The texts of whole, unmasked WebSocket frames, as a server sends them. */
+/** Reads the texts of complete, unmasked WebSocket frames, as a server sends them. */
 export function readFrames(bytes: Buffer): string[] {
   const texts: string[] = [];
   for (let at = 0; at < bytes.length; ) {

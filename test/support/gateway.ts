@@ -23,17 +23,17 @@ import { type Context, requireViewer } from '../../schema/context.ts';
 import type { Domain } from '../../schema/domain.ts';
 import { createTestLogger } from './logger.ts';
 
-/** What a test of the gateway alone looks at, behind the gateway's back. */
+/** State of a gateway under test that its clients cannot see. */
 export interface Backstage {
-  /** Subscriptions whose stream has not ended. */
+  /** Number of subscriptions whose stream has not ended. */
   open: number;
-  /** Subscriptions that ever began. */
+  /** Number of subscriptions that have begun so far. */
   began: number;
-  /** How many values streams were asked for. */
+  /** Number of values that were pulled from streams. */
   pulled: number;
-  /** What those who follow `typing` are told next. */
+  /** Publishes the next signal to subscribers of `typing`. */
   signal(): void;
-  /** How often each user is connected. */
+  /** Number of connections of each user. */
   connected: Map<string, number>;
   logger: ReturnType<typeof createTestLogger>;
   auth: FakeAuth;
@@ -42,7 +42,7 @@ export interface Backstage {
 const config = readConfig({ HOST: '127.0.0.1', PORT: '0' });
 
 /**
- * Starts a gateway on a free port, over a small schema and a domain with no more than the gateway itself uses.
+ * Starts a gateway on a free port, over a small schema and only the part of the domain that the gateway itself uses.
  * @param options parts and settings that replace those of the configuration
  */
 export async function startGateway(options: Partial<GatewayParts & GatewayOptions> = {}) {
@@ -70,7 +70,7 @@ export async function startGateway(options: Partial<GatewayParts & GatewayOption
   return { backstage, gateway, url: `http://127.0.0.1:${gateway.port()}` };
 }
 
-/** No more of the domain than the gateway itself uses. */
+/** Creates the part of the domain that the gateway itself uses. */
 function createDomain({ connected }: Backstage): Domain {
   const add = (userId: string, count: number) => connected.set(userId, (connected.get(userId) ?? 0) + count);
   const presence = {
@@ -84,13 +84,13 @@ function createDomain({ connected }: Backstage): Domain {
   return { presence, avatars, uploads, accounts: {}, channels: {}, messages: {}, receipts: {} } as unknown as Domain;
 }
 
-/** Sessions without signatures: a token is whatever `signIn` answered. */
+/** Authentication without signatures: `signIn` returns the valid tokens. */
 export type FakeAuth = Auth & {
   signIn(options?: { ttlMs?: number }): { token: string; viewer: Viewer };
-  /** As a refresh does. */
+  /** Extends a session, as a refresh does. */
   prolong(viewer: Viewer, ttlMs: number): void;
   revoke(viewer: Viewer): void;
-  /** How many sessions are watched. */
+  /** Number of watched sessions. */
   watched(): number;
 };
 
@@ -133,7 +133,7 @@ function createFakeAuth(): FakeAuth {
   };
 }
 
-/** A source of signals, which is held here from its beginning. */
+/** Creates a source that keeps all its signals in memory. */
 function createSignals() {
   const entries: Positioned[] = [];
   const listeners = new Set<() => void>();
@@ -189,7 +189,7 @@ const typeDefs = /* GraphQL */ `
 `;
 
 function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>) {
-  /** A stream that is counted, from `source` to its end. */
+  /** Creates a stream that is counted until it ends. */
   function stream<Item>(source: (signal: AbortSignal) => AsyncGenerator<Item, void>) {
     backstage.open++;
     backstage.began++;
@@ -226,8 +226,8 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
         numbers: { resolve, subscribe: (_root: unknown, { upTo }: { upTo: number }) => numbers(upTo) },
         forever: { resolve, subscribe: () => numbers(1, aborted) },
         shaky: { resolve: fail(new DatabaseUnavailableError('away')), subscribe: () => numbers(3) },
-        slow: { resolve, subscribe: () => setTimeout(50, null).then(() => numbers(1, aborted)) },
-        removed: { resolve, subscribe: () => numbers(1, fail(new ForbiddenError('You are no member any more.'))) },
+        slow: { resolve, subscribe: () => setTimeout(200, null).then(() => numbers(1, aborted)) },
+        removed: { resolve, subscribe: () => numbers(1, fail(new ForbiddenError('You are no longer a member.'))) },
         resync: { resolve, subscribe: async () => fail(new ResyncRequiredError('Load the newest page.'))() },
         restarted: { resolve, subscribe: () => numbers(1, fail(new FeedRestartedError('the feed was stopped'))) },
         interrupted: { resolve, subscribe: () => numbers(1, fail(new DatabaseUnavailableError('away'))) },

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
-import { type Answer, ask, type Followed, followMessages, guest, type Person, socket } from './client.ts';
+import { ask, type Data, type Followed, followMessages, guest, type Person, socket } from './client.ts';
 
 const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
   send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } }
@@ -8,50 +8,50 @@ const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
 const page = `query ($id: ID!, $after: String) { channel(id: $id) { messages(first: 100, after: $after) {
   nodes { id seq position kind clientId text sentAt editedAt deletedAt author { name } } pageInfo { hasNextPage endCursor } } } }`;
 
-/** A subscriber, whose connection breaks now and then. */
+/** Subscriber whose connection breaks from time to time. */
 interface Subscriber {
   followed: Followed;
   drop(): void;
   end(): void;
 }
 
-/** What went on for a while. */
+/** Throughput and latency over a period. */
 interface Pace {
-  /** Sends that were acknowledged a second. */
+  /** Acknowledged sends per second. */
   acknowledged: number;
-  /** Entries that subscribers got a second, all of them together. */
+  /** Entries per second that all subscribers received together. */
   delivered: number;
-  /** From a send to its acknowledgement, at the median, in milliseconds. */
+  /** Median time from a send to its acknowledgement, in milliseconds. */
   sendMs: number;
 }
 
-/** How often one of the subscribers loses its connection, in milliseconds. */
+/** Interval in milliseconds at which one of the subscribers loses its connection. */
 const dropMs = 500;
 
-/** People who talk in one room as fast as they can, and people who follow it over whatever happens. */
+/** Senders that talk in one room as fast as they can, and subscribers that follow it through every fault. */
 export interface Load {
-  /** Of the room. */
+  /** Id of the room. */
   channelId: string;
-  /** Its owner, one of the senders. */
+  /** Owner of the room, who is one of the senders. */
   owner: Person;
-  /** How many sends were acknowledged so far. */
+  /** Returns the number of acknowledged sends so far. */
   acknowledged(): number;
-  /** Resolves once so many more were acknowledged. */
-  progress(more: number, timeoutMs?: number): Promise<void>;
-  /** Milliseconds from now until each subscriber got something that was sent after now, in order: the last is the worst. */
+  /** Resolves once this many more sends were acknowledged. */
+  progress(more: number): Promise<void>;
+  /** Resolves with the milliseconds until each subscriber received a message sent after now, in ascending order. */
   firstDeliveries(): Promise<number[]>;
-  /** How fast it goes until what it is given is over. */
+  /** Measures the load until a promise resolves. */
   pace(during: Promise<unknown>): Promise<Pace>;
   /**
-   * Ends the senders, then compares what each subscriber got with the history: every acknowledged message once, one order,
-   * positions that rise, and nothing that is not in history.
+   * Stops the senders and compares the entries of each subscriber with the history: every acknowledged message exactly
+   * once, in one order, with rising positions, and nothing that is not in the history.
    */
   verify(): Promise<void>;
 }
 
 /**
  * Starts a load over several gateways.
- * @param urls of the gateways, wherever they are at the moment: everybody goes to the next one when one does not answer
+ * @param urls returns the current URLs of the gateways. Clients try the next one if one does not respond.
  */
 export async function startLoad(urls: () => readonly string[], { senders = 20, subscribers = 20 } = {}): Promise<Load> {
   let turn = 0;
@@ -60,14 +60,14 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
   const [owner] = people as [Person];
   const channelId = await openRoom(people, anyUrl);
   const acknowledged = new Map<string, string>();
-  /** By what was said: when it was first tried, in milliseconds since the epoch. */
+  /** Time of the first attempt to send each text, in milliseconds since the epoch. */
   const triedAt = new Map<string, number>();
   const sendTimes: number[] = [];
   let isOver = false;
 
   const following = Array.from({ length: subscribers }, (_, n): Subscriber => {
     const client = socket(anyUrl, people[n % people.length]?.token ?? '');
-    const followed = followMessages(client, channelId, 0, { insists: true });
+    const followed = followMessages(client, channelId, 0, { retries: true });
     return { followed, drop: client.drop, end: () => void client.dispose() };
   });
   const dropping = setInterval(() => following[Math.floor(Math.random() * following.length)]?.drop(), dropMs);
@@ -83,30 +83,27 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
     }
   });
 
-  /** Tries until there is an answer; null when the load ended before. */
+  /** Sends until the message is acknowledged, and returns its id; null if the load ends before. */
   async function untilAcknowledged(variables: object, token: string): Promise<string | null> {
     while (!isOver) {
-      const answer = await ask(anyUrl(), send, variables, token).catch(() => null);
-      const code = answer?.errors[0]?.extensions['code'] ?? null;
-      if (answer?.data?.send) return answer.data.send.message.id;
-      if (code !== null && code !== 'UNAVAILABLE') throw new Error(`a send was refused: ${JSON.stringify(answer)}`);
+      const response = await ask(anyUrl(), send, variables, token).catch(() => null);
+      const code = response?.errors[0]?.extensions['code'] ?? null;
+      if (response?.data?.send) return response.data.send.message.id;
+      if (code !== null && code !== 'UNAVAILABLE') throw new Error(`a send was rejected: ${JSON.stringify(response)}`);
       await delay(50);
     }
     return null;
   }
 
-  /** Milliseconds from a time until something that was tried after it is there. */
+  /** Resolves with the milliseconds from a time until a message that was sent after it is received. */
   async function firstDelivery({ received }: Followed, from: number): Promise<number> {
     let seen = received.length;
-    const isNew = ({ text }: Answer) => (triedAt.get(text) ?? 0) > from;
-    await vi.waitFor(
-      () => {
-        const fresh = received.slice(seen);
-        seen = received.length;
-        expect(fresh.some(isNew)).toBe(true);
-      },
-      { timeout: 120_000, interval: 5 },
-    );
+    const isNew = ({ text }: Data) => (triedAt.get(text) ?? 0) > from;
+    await vi.waitFor(() => {
+      const fresh = received.slice(seen);
+      seen = received.length;
+      expect(fresh.some(isNew)).toBe(true);
+    });
     return Date.now() - from;
   }
 
@@ -145,7 +142,7 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
       const history = await readHistory(anyUrl(), owner.token, channelId);
       checkHistory(history, acknowledged);
       for (const { followed, end } of following) {
-        await vi.waitFor(() => expect(followed.received.at(-1)?.seq).toBe(history.at(-1)?.seq), { timeout: 60_000 });
+        await vi.waitFor(() => expect(followed.received.at(-1)?.seq).toBe(history.at(-1)?.seq));
         checkFollowed(followed, history);
         end();
       }
@@ -153,14 +150,14 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
   };
 }
 
-function checkHistory(history: Answer[], acknowledged: ReadonlyMap<string, string>): void {
+function checkHistory(history: Data[], acknowledged: ReadonlyMap<string, string>): void {
   expect(history.map(({ seq }) => seq)).toEqual(history.map((_, n) => n + 1));
   const idOf = new Map(history.map(({ clientId, id }) => [clientId, id]));
   expect(new Set(history.map(({ id }) => id)).size).toBe(history.length);
   expect([...acknowledged].filter(([clientId, id]) => idOf.get(clientId) !== id)).toEqual([]);
 }
 
-function checkFollowed({ received, ended }: Followed, history: Answer[]): void {
+function checkFollowed({ received, ended }: Followed, history: Data[]): void {
   expect(ended).toBeNull();
   expect(received.map(({ id }) => id)).toEqual(history.map(({ id }) => id));
   const positions = received.map(({ position }) => position);
@@ -175,9 +172,9 @@ async function openRoom([host, ...others]: Person[], anyUrl: () => string): Prom
   return id;
 }
 
-/** Every entry of a channel, in order, page by page. */
-export async function readHistory(url: string, token: string, channelId: string): Promise<Answer[]> {
-  const entries: Answer[] = [];
+/** Reads every entry of a channel, in order, page by page. */
+export async function readHistory(url: string, token: string, channelId: string): Promise<Data[]> {
+  const entries: Data[] = [];
   for (let after: string | null = null; ; ) {
     const { data, errors }: Awaited<ReturnType<typeof ask>> = await ask(url, page, { id: channelId, after }, token);
     if (errors.length > 0) throw new Error(JSON.stringify(errors));

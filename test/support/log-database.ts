@@ -1,25 +1,25 @@
 import { UnavailableError } from '../../api/errors.ts';
 import type { Batch, Bounds, EventLog, LogHandler } from '../../api/infra/event-log/event-log.ts';
 
-/** A stand-in for the database: it knows where each partition stands, and takes each record exactly once. */
+/** Substitute for the database: it keeps the position of each partition, and applies each record exactly once. */
 export interface LogDatabase {
-  /** The texts that were taken, in the order of their offsets, partition by partition. */
+  /** Texts that were applied, in the order of their offsets, by partition. */
   taken: Map<number, string[]>;
-  /** A consumer that asks it; `before` may hold up or fail a batch. */
+  /** Creates a consumer over this database. `before` can delay a batch or make it fail. */
   handler(before?: (batch: Batch) => Promise<void>): LogHandler;
-  /** How often it was asked where a partition stands, and what the log held then. */
+  /** Assignments of partitions so far, each with the bounds of the log at that time. */
   assignments: { partition: number; bounds: Bounds | null }[];
-  /** Every text that was taken. */
+  /** Returns every text that was applied. */
   texts(): string[];
 }
 
-/** A log's database, at the beginning of every partition. */
+/** Creates a database at the beginning of every partition. */
 export function createLogDatabase(): LogDatabase {
   const taken = new Map<number, string[]>();
   const assignments: LogDatabase['assignments'] = [];
   const positionOf = (partition: number) => BigInt(taken.get(partition)?.length ?? 0);
 
-  /** Takes what begins at the position, and says where the position is. */
+  /** Applies a batch that begins at the position of its partition, and returns the position after it. */
   function take({ partition, records }: Batch): bigint {
     if (records[0]?.offset !== positionOf(partition)) return positionOf(partition);
     const texts = records.map(({ value }) => Buffer.from(value).toString());
@@ -47,7 +47,7 @@ export function createLogDatabase(): LogDatabase {
 }
 
 /**
- * Appends to seven keys, twenty records at once, until it is stopped. A text begins with its key's number and is
+ * Appends records to seven keys, twenty at a time, until it is stopped. Each text begins with the number of its key and is
  * appended once.
  */
 export function createAppender(log: Pick<EventLog, 'append'>) {
@@ -74,9 +74,9 @@ export function createAppender(log: Pick<EventLog, 'append'>) {
 
   const running = run();
   return {
-    /** Those that the log says it has, so far. */
+    /** Texts that the log has acknowledged so far. */
     acknowledged,
-    /** Lets the last ones end. */
+    /** Waits for the pending appends, and returns all texts. */
     async stop() {
       stopping = true;
       await running;
@@ -85,7 +85,7 @@ export function createAppender(log: Pick<EventLog, 'append'>) {
   };
 }
 
-/** The texts of one key, in the order given. */
+/** Returns the texts of one key, in the order given. */
 export function ofKey(key: number, texts: readonly string[]): string[] {
   return texts.filter((text) => text.startsWith(`${key} `));
 }

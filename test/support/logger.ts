@@ -1,6 +1,6 @@
 import type { Logger } from '../../api/logger.ts';
 
-/** A logger that keeps what it is given. */
+/** Creates a logger that keeps its lines. */
 export function createTestLogger() {
   const lines: { level: keyof Logger; facts: unknown; message: unknown }[] = [];
   const at =

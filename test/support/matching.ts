@@ -19,10 +19,10 @@ import { createMemoryState } from '../../api/infra/state/memory.ts';
 import type { State } from '../../api/infra/state/state.ts';
 import { createLogger } from '../../api/logger.ts';
 
-/** What becomes of the next event: lost on its way, or applied while nobody hears of it. */
+/** Fault of the next event: it is lost, or applied without a response. */
 type SubmitFault = 'lost' | 'unheard';
 
-/** One side of a pairing as the database has it. */
+/** One side of a pair, as stored in the database. */
 export interface ClaimRow {
   ticketId: string;
   userId: string;
@@ -31,7 +31,7 @@ export interface ClaimRow {
   lasts: boolean;
 }
 
-/** What of a gateway may be other than the world's. */
+/** Parts of a gateway that replace the shared ones. */
 interface GatewayOptions {
   database?: Database;
   state?: State;
@@ -41,13 +41,13 @@ interface GatewayOptions {
   rateLimits?: RateLimits;
 }
 
-/** No look-up is due within a test, unless it is signalled. */
+/** Times long enough that no periodic look-up runs during a test. */
 const calmTimes = { leaseMs: 60_000, relaxMs: 5_000, absenceMs: 60_000 };
 const logger = createLogger('silent');
 
 /**
- * All that matching runs on, with a clock that stands still until it is moved: state that can be lost, a bridge that
- * applies each event as it is submitted, and users.
+ * Creates the surroundings of matching: a clock that only the test moves, state that can be lost, a bridge that applies
+ * each event when it is submitted, and users.
  */
 export async function createMatchingWorld() {
   const database = await createPgliteDatabase({ migrations: paths.migrations });
@@ -96,12 +96,12 @@ export async function createMatchingWorld() {
     state,
     clock,
     submit,
-    /** What becomes of the next submits, in order; all is well once it is empty. */
+    /** Faults of the next submitted events, in order. Events succeed once it is empty. */
     faults,
     loseState(): void {
       memory = createMemoryState({ now: () => clock.now });
     },
-    /** The matching of a gateway. Look-ups are not due unless `times` makes them so. */
+    /** Creates the matching of a gateway. Periodic look-ups only run if `times` says so. */
     gateway: (options: GatewayOptions = {}) =>
       createMatching({
         database,
@@ -114,7 +114,7 @@ export async function createMatchingWorld() {
         ...options,
         times: { ...calmTimes, ...options.times },
       }),
-    /** Users that are in the database, as viewers. */
+    /** Creates users in the database, and returns them as viewers. */
     async users(count: number): Promise<Viewer[]> {
       const viewers = Array.from({ length: count }, (_, n) => ({
         userId: randomUUID(),
@@ -129,7 +129,7 @@ export async function createMatchingWorld() {
       );
       return viewers;
     },
-    /** Every claim that these users ever had, oldest first. */
+    /** Reads every claim of these users, oldest first. */
     claims: (viewers: readonly Viewer[]): Promise<ClaimRow[]> =>
       database.query(
         `SELECT ticket_id AS "ticketId", user_id AS "userId", partner_id AS "partnerId", channel_id AS "channelId",

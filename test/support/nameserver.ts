@@ -1,20 +1,20 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 
-/** Says of every name that it has one address, which a test may change. */
+/** DNS server that resolves every name to one address, which a test can change. */
 export interface Nameserver {
-  /** `address:port` of the server. */
+  /** Address of the server: `address:port`. */
   at: string;
-  /** From now on names have this IPv4 address. */
+  /** Changes the IPv4 address to which names resolve. */
   point(address: string): void;
   stop(): void;
 }
 
-/** A nameserver over UDP by RFC 1035, section 4.1, as far as an address takes. */
+/** Starts a DNS server over UDP that supports address records only (RFC 1035, section 4.1). */
 export async function startNameserver(address: string): Promise<Nameserver> {
   let current = address;
   const socket = createSocket('udp4');
-  socket.on('message', (query, { port }) => socket.send(answer(query, current), port, '127.0.0.1'));
+  socket.on('message', (query, { port }) => socket.send(respond(query, current), port, '127.0.0.1'));
   await once(socket.bind(0, '127.0.0.1'), 'listening');
   return {
     at: `127.0.0.1:${socket.address().port}`,
@@ -28,17 +28,17 @@ export async function startNameserver(address: string): Promise<Nameserver> {
 const headBytes = 12;
 const typeA = 1;
 
-function answer(query: Buffer, address: string): Buffer {
+function respond(query: Buffer, address: string): Buffer {
   const end = query.indexOf(0, headBytes) + 5;
   const question = query.subarray(headBytes, end);
   const isAddress = query.readUInt16BE(end - 4) === typeA;
   const head = Buffer.alloc(headBytes);
   query.copy(head, 0, 0, 2);
-  // An answer, recursion done, of one question.
+  // Flags of a response with recursion, then the number of questions and of records.
   head.writeUInt16BE(0x8180, 2);
   head.writeUInt16BE(1, 4);
   head.writeUInt16BE(isAddress ? 1 : 0, 6);
-  // The name of the question, A, IN, kept for no second, four bytes.
+  // Pointer to the question's name, type A, class IN, TTL 0, four bytes of data.
   const record = Buffer.from([0xc0, headBytes, 0, typeA, 0, 1, 0, 0, 0, 0, 0, 4, ...address.split('.').map(Number)]);
   return Buffer.concat([head, question, isAddress ? record : Buffer.alloc(0)]);
 }

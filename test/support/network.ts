@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A network between a client and a server, which can go away. */
+/** Proxy between a client and a server whose connections can be cut. */
 export interface Network {
   url: string;
-  /** Destroys every connection, and every new one until `restore`. */
+  /** Destroys every connection, and every new one until `restore` is called. */
   cut(): void;
   restore(): void;
   stop(): Promise<void>;
 }
 
-/** A network to a server at `target`. */
+/** Starts a proxy to the server at `target`. */
 export async function startNetwork(target: string): Promise<Network> {
   const { port } = new URL(target);
   const sockets = new Set<Socket>();
@@ -42,7 +42,7 @@ export async function startNetwork(target: string): Promise<Network> {
   };
 }
 
-/** Has what ends one end of a connection end the other; both are among the sockets while they are open. */
+/** Closes each of two sockets when the other closes. Both are in the set while they are open. */
 export function tie(near: Socket, far: Socket, sockets: Set<Socket>): void {
   for (const [one, other] of [
     [near, far],

@@ -2,19 +2,19 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { guardChild } from './services/guard.ts';
 
-/** A server in a process of its own. */
+/** Server in its own process. */
 export interface ServerProcess {
   url: string;
   child: ChildProcess;
-  /** Ends it at once, as a crash does, and waits until it is gone. */
+  /** Sends a signal, by default the one that kills it like a crash, and resolves with its exit code when it has ended. */
   kill(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
 const fromSources = { cwd: '.', args: ['--import', 'tsx', 'api/main.ts'] };
 
 /**
- * Starts the server as `npm start` does, from the sources unless told, and waits until it says that it is ready.
- * @throws with what it printed when it ends instead
+ * Starts the server as `npm start` does, from the sources by default, and waits until it is ready.
+ * @throws Error with its output if it ends before it is ready
  */
 export async function startProcess(environment: Record<string, string>, program = fromSources): Promise<ServerProcess> {
   const child = spawn(process.execPath, program.args, {

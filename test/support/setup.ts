@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, type MockInstance, vi } from 'vitest';
+import { patienceMs } from './patience.ts';
 
-/** How long what is waited for may take, in milliseconds: Vitest's second is short on a machine that does other things too. */
-const patienceMs = 20_000;
 const { waitFor } = vi;
-vi.waitFor = (check, options) =>
-  waitFor(check, typeof options === 'number' ? options : { timeout: patienceMs, ...options });
+vi.waitFor = (check, options) => {
+  const { timeout = 0, interval = 20 } = typeof options === 'number' ? { timeout: options } : (options ?? {});
+  return waitFor(check, { interval, timeout: Math.max(timeout, patienceMs) });
+};
 
 let errors: MockInstance<typeof console.error>;
 
@@ -13,9 +14,9 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  expect(errors, 'a test is not to print errors').not.toHaveBeenCalled();
+  expect(errors, 'a test must not print errors').not.toHaveBeenCalled();
   errors.mockRestore();
 });
 
-// A worker that its run has left behind would go on, with all that it started.
+// A worker whose run has ended would go on running, with every server that it started.
 process.once('disconnect', () => process.exit(1));

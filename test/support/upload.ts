@@ -1,16 +1,16 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GraphQLAnswer } from './client.ts';
+import type { GraphQLResponse } from './client.ts';
 
 export const uploadQuery = `mutation ($file: Upload!, $channelId: ID) {
   upload(file: $file, channelId: $channelId) { id filename mimetype byteSize width height url thumbnailUrl urlExpiresAt }
 }`;
 
-/** A file to upload, as a form has it. */
+/** File to upload, as a form contains it. */
 export interface TestFile {
   bytes: Uint8Array | string;
   filename?: string;
-  /** What the client says that it is. */
+  /** Media type that the client declares. */
   type?: string;
 }
 
@@ -19,31 +19,31 @@ export async function postForm(
   url: string,
   form: FormData,
   headers: Record<string, string> = {},
-): Promise<GraphQLAnswer> {
+): Promise<GraphQLResponse> {
   const response = await fetch(`${url}/graphql`, { method: 'POST', body: form, headers });
-  const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLAnswer>;
+  const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLResponse>;
   return { status: response.status, data, errors };
 }
 
-/** Posts a body as it is, of a form whose boundary is `b`, to `/graphql`. */
-export async function postBody(url: string, body: Buffer, headers: Record<string, string>): Promise<GraphQLAnswer> {
+/** Posts the raw body of a form whose boundary is `b` to `/graphql`. */
+export async function postBody(url: string, body: Buffer, headers: Record<string, string>): Promise<GraphQLResponse> {
   const type = { 'content-type': 'multipart/form-data; boundary=b' };
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     body: body as BodyInit,
     headers: { ...headers, ...type },
   });
-  const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLAnswer>;
+  const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLResponse>;
   return { status: response.status, data, errors };
 }
 
-/** Uploads a file by a GraphQL multipart request. */
+/** Uploads a file with a GraphQL multipart request. */
 export async function upload(
   url: string,
   token: string,
   { bytes, filename = 'file', type = '' }: TestFile,
   channelId: string | null = null,
-): Promise<GraphQLAnswer> {
+): Promise<GraphQLResponse> {
   const form = new FormData();
   form.append('operations', JSON.stringify({ query: uploadQuery, variables: { file: null, channelId } }));
   form.append('map', JSON.stringify({ 0: ['variables.file'] }));
@@ -51,7 +51,7 @@ export async function upload(
   return postForm(url, form, { authorization: `Bearer ${token}` });
 }
 
-/** The names of all files that a server keeps in its directory, those on their way in among them. */
+/** Lists the names of all files in a server's directory, including incomplete ones. */
 export async function storedFiles(directory: string): Promise<string[]> {
   const entries = await readdir(join(directory, 'files'), { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name);

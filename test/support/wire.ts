@@ -1,28 +1,28 @@
 import { WebSocket } from 'ws';
 
-/** One of `errors` of an answer. */
-export interface AnswerError {
+/** Error of a GraphQL response. */
+export interface ResponseError {
   message: string;
   path?: (string | number)[];
   extensions: { code: string; [name: string]: unknown };
 }
 
-/** What one operation came to. */
+/** Result of one operation. */
 export interface Result {
   data?: Record<string, unknown> | null;
-  errors?: AnswerError[];
+  errors?: ResponseError[];
 }
 
-/** An HTTP answer, read to its end. */
-export interface Answer {
+/** HTTP response whose body was read. */
+export interface HttpResponse {
   status: number;
   headers: Headers;
   text: string;
-  /** The text as JSON; throws with all that is known of the answer when it is none. */
+  /** Parses the text as JSON; throws an error that describes the response if it is not JSON. */
   json(): unknown;
 }
 
-/** What goes along with an operation. */
+/** Options of a request. */
 export interface RequestOptions {
   variables?: object;
   token?: string;
@@ -31,14 +31,14 @@ export interface RequestOptions {
 }
 
 /**
- * Posts a body to `/graphql`, as it is when it is a string, else as JSON.
- * @param url of the server, without a path
+ * Posts a body to `/graphql`: a string unchanged, anything else as JSON.
+ * @param url URL of the server, without a path
  */
 export async function post(
   url: string,
   body: unknown,
   { token, headers, signal }: RequestOptions = {},
-): Promise<Answer> {
+): Promise<HttpResponse> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: {
@@ -49,61 +49,61 @@ export async function post(
     body: typeof body === 'string' ? body : JSON.stringify(body),
     signal: signal ?? null,
   });
-  const answer = { status: response.status, headers: response.headers, text: await response.text() };
+  const read = { status: response.status, headers: response.headers, text: await response.text() };
   const json = () => {
     try {
-      return JSON.parse(answer.text);
+      return JSON.parse(read.text);
     } catch {
-      throw unexpected('the answer is no JSON', body, answer);
+      throw unexpected('the response is not JSON', body, read);
     }
   };
-  return { ...answer, json };
+  return { ...read, json };
 }
 
-/** What an operation came to, errors and all. */
+/** Executes an operation and returns its result, including errors. */
 export async function execute(url: string, query: string, options: RequestOptions = {}): Promise<Result> {
-  const answer = await post(url, { query, variables: options.variables }, options);
-  return answer.json() as Result;
+  const response = await post(url, { query, variables: options.variables }, options);
+  return response.json() as Result;
 }
 
 /**
- * The one error of an operation that is to be refused.
- * @throws Error with the query, the answer and the request id, when there is not exactly one
+ * Executes an operation that must fail, and returns its only error.
+ * @throws Error with the query, the response and the request id, if there is not exactly one error
  */
-export async function refusal(url: string, query: string, options: RequestOptions = {}): Promise<AnswerError> {
-  const answer = await post(url, { query, variables: options.variables }, options);
-  const [error, ...more] = (answer.json() as Result).errors ?? [];
-  if (error === undefined || more.length > 0) throw unexpected('not exactly one error', query, answer);
+export async function executeFailing(url: string, query: string, options: RequestOptions = {}): Promise<ResponseError> {
+  const response = await post(url, { query, variables: options.variables }, options);
+  const [error, ...more] = (response.json() as Result).errors ?? [];
+  if (error === undefined || more.length > 0) throw unexpected('not exactly one error', query, response);
   return error;
 }
 
-function unexpected(what: string, body: unknown, { status, headers, text }: Omit<Answer, 'json'>): Error {
-  return new Error(`${what}: ${body}\nstatus ${status}, request id ${headers.get('x-request-id')}\n${text}`);
+function unexpected(problem: string, body: unknown, { status, headers, text }: Omit<HttpResponse, 'json'>): Error {
+  return new Error(`${problem}: ${body}\nstatus ${status}, request id ${headers.get('x-request-id')}\n${text}`);
 }
 
-/** A message of graphql-transport-ws. */
+/** Message of graphql-transport-ws. */
 interface Frame {
   type: string;
   id?: string;
-  payload?: Result & AnswerError[];
+  payload?: Result & ResponseError[];
 }
 
-/** A WebSocket without a client library: what is sent is up to the test. */
+/** WebSocket without a client library: the test decides which messages are sent. */
 export interface RawSocket {
   socket: WebSocket;
-  /** Sends a message as JSON; text and bytes as they are. */
+  /** Sends an object as JSON; text and bytes unchanged. */
   send(message: object | string | Buffer): void;
   /** Starts an operation. */
   subscribe(id: string, query: string, variables?: object): void;
-  /** The next message that was not read yet. */
+  /** Resolves with the next message; rejects if the socket closes before. */
   next(): Promise<Frame>;
-  /** How it was closed. */
+  /** Resolves when the socket is closed. */
   closed: Promise<{ code: number; reason: string }>;
 }
 
 /**
  * Opens a WebSocket.
- * @param options.protocol the subprotocol
+ * @param options.protocol subprotocol
  */
 export async function openRaw(url: string, { protocol = 'graphql-transport-ws' } = {}): Promise<RawSocket> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol);
@@ -148,8 +148,8 @@ export async function openRaw(url: string, { protocol = 'graphql-transport-ws' }
 }
 
 /**
- * Opens a WebSocket and says hello.
- * @param payload of connection_init
+ * Opens a WebSocket and completes the handshake.
+ * @param payload payload of `connection_init`
  */
 export async function openSocket(url: string, payload?: object): Promise<RawSocket> {
   const raw = await openRaw(url);
@@ -159,12 +159,12 @@ export async function openSocket(url: string, payload?: object): Promise<RawSock
   return raw;
 }
 
-/** A stream of server-sent events. */
+/** Stream of server-sent events. */
 export interface EventStream {
   status: number;
-  /** The next event that is no ping; null when the stream has ended. */
+  /** Resolves with the next event other than a ping; null if the stream has ended. */
   next(): Promise<{ event: string; data: Result | null } | null>;
-  /** Goes away. */
+  /** Disconnects. */
   abort(): void;
 }
 

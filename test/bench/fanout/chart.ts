@@ -1,8 +1,8 @@
 const [width, rowHeight, labelWidth, valueWidth] = [720, 34, 190, 90];
 
 /**
- * Horizontal bars, readable on light and dark pages.
- * @param bars in order, with what they are called and how long they are
+ * Draws horizontal bars as SVG, readable on light and dark pages.
+ * @param bars names and values, from top to bottom
  */
 export function drawBars(title: string, unit: string, bars: readonly { name: string; value: number }[]): string {
   const longest = Math.max(...bars.map(({ value }) => value));

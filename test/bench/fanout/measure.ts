@@ -4,19 +4,19 @@ import type { Wire } from '../wire.ts';
 import type { Profile } from './profiles.ts';
 import type { Target } from './target.ts';
 
-/** What one measurement came to. */
+/** Figures of one measurement. */
 export interface Figures {
-  /** Deliveries a second. */
+  /** Deliveries per second. */
   rate: number;
-  /** CPU time of the server a delivery, in microseconds. */
+  /** CPU time of the server per delivery, in microseconds. */
   cpu: number;
-  /** From sending to delivery, in milliseconds. */
+  /** Time from send to delivery, in milliseconds. */
   p50: number;
   p99: number;
   worst: number;
 }
 
-/** All who follow a target by a profile, and what reaches them. */
+/** Subscribers of a target, as a profile describes them, and their deliveries. */
 export interface Crowd {
   delivered(): number;
   delays(): number[];
@@ -27,10 +27,10 @@ export interface Crowd {
 
 const mark = Buffer.from('T=');
 const stampLength = 14;
-/** Of so many deliveries one is looked at. */
+/** Number of deliveries of which the delay of one is measured. */
 const sampled = 17;
 
-/** Connects everybody, and waits until a message in each room has reached all who follow it. */
+/** Connects all subscribers, and waits until a message in each room has reached every one of them. */
 export async function gather(target: Target, profile: Profile): Promise<Crowd> {
   const wires: Wire[] = [];
   let delivered = 0;
@@ -66,7 +66,7 @@ export async function gather(target: Target, profile: Profile): Promise<Crowd> {
   return crowd;
 }
 
-/** Until everybody's subscription is live: what is sent before that reaches some alone. */
+/** Waits until every subscription is live: messages before that reach only some subscribers. */
 async function settle(target: Target, profile: Profile, crowd: Crowd): Promise<void> {
   const all = profile.rooms * profile.followers;
   for (let attempt = 0; attempt < 20; attempt++) {
@@ -79,15 +79,15 @@ async function settle(target: Target, profile: Profile, crowd: Crowd): Promise<v
   throw new Error(`${target.name}: ${crowd.delivered()} of ${all} subscriptions are live`);
 }
 
-/** A text with the time in it. */
+/** Creates a text that contains the current time. */
 function stamp(): string {
-  return `T=${performance.now().toFixed(3).padStart(stampLength, '0')} and what else one has to say`;
+  return `T=${performance.now().toFixed(3).padStart(stampLength, '0')} and the rest of the message`;
 }
 
 /**
- * Sends for so long, waits until all of it has been delivered, and says what it took.
- * @param rate messages a second; null: as many as can be, with a bound on those under way
- * @throws when something is not delivered
+ * Sends for some seconds, waits until every message is delivered, and returns the figures.
+ * @param rate messages per second; null sends as fast as possible with a limited number of deliveries in flight
+ * @throws Error if a message is not delivered
  */
 export async function measure(
   target: Target,
@@ -122,7 +122,7 @@ export async function measure(
   };
 }
 
-/** Kilobytes resident a connection, with everybody connected and calm. */
+/** Measures resident kilobytes per idle connection. */
 export async function measureMemory(target: Target, profile: Profile): Promise<number> {
   const before = await restingKb(target.pid);
   const crowd = await gather(target, profile);
@@ -131,7 +131,7 @@ export async function measureMemory(target: Target, profile: Profile): Promise<n
   return (after - before) / profile.connections;
 }
 
-/** What a process holds once it gives nothing back any more: collectors take their time when nothing happens. */
+/** Reads the memory of a process once it no longer shrinks: an idle process collects garbage slowly. */
 async function restingKb(pid: number): Promise<number> {
   await setTimeout(10_000);
   for (let attempt = 0; attempt < 12; attempt++) {

@@ -8,8 +8,8 @@ const send =
   'mutation Send($channelId: ID!, $text: String!) { send(input: { channelId: $channelId, text: $text }) { message { id } } }';
 
 /**
- * Parley with real people, sessions and memberships.
- * @param services null: everything in one process
+ * Starts Parley with real users, sessions and memberships.
+ * @param services services of a distributed Parley; null runs everything in one process
  */
 export async function startParley(profile: Profile, services: Services | null): Promise<Target> {
   const parley = services === null ? await startEmbedded() : await startDistributed(services);
@@ -52,7 +52,7 @@ async function signIn({ backstage }: Parley, people: number): Promise<string[]> 
   return sessions.map(({ guest }) => guest.token);
 }
 
-/** @returns the channel of each room; the first who follows it has opened it */
+/** Opens a channel per room by its first subscriber, and returns the ids. */
 async function openRooms({ backstage }: Parley, profile: Profile, tokens: readonly string[]): Promise<string[]> {
   const members = membersOf(profile);
   const open = 'mutation ($name: String!) { createRoom(input: { name: $name }) { id } }';
@@ -72,14 +72,14 @@ async function openRooms({ backstage }: Parley, profile: Profile, tokens: readon
   return rooms;
 }
 
-/** The connections that follow each room. */
+/** Lists the connections that follow each room. */
 function membersOf({ connections, rooms, roomsOf }: Profile): number[][] {
   const members: number[][] = Array.from({ length: rooms }, () => []);
   for (let n = 0; n < connections; n++) for (const room of roomsOf(n)) members[room]?.push(n);
   return members;
 }
 
-/** A socket behind the scenes for each room's sender. */
+/** Opens a socket that is not measured for the sender of each room. */
 async function openSenders({ backstage }: Parley, profile: Profile, tokens: readonly string[]): Promise<Wire[]> {
   const sockets = new Map<number, Promise<Wire>>();
   const openOnce = (person: number) => {

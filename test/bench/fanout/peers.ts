@@ -10,7 +10,7 @@ import type { Profile } from './profiles.ts';
 import { centrifuge, graphqlTransport, type Protocol, raw, socketIo } from './protocols.ts';
 import type { Target } from './target.ts';
 
-/** A peer's program, and how its clients talk. */
+/** Program of a peer, and the protocol of its clients. */
 interface Peer {
   command: readonly [program: string, ...args: string[]];
   protocol: Protocol;
@@ -19,7 +19,7 @@ interface Peer {
 const directory = fileURLToPath(new URL('../peers/', import.meta.url));
 const script = (name: string): Peer['command'] => [process.execPath, '--import', 'tsx', `${directory}${name}.ts`];
 
-/** What Parley is measured beside. */
+/** Peers that Parley is compared with. */
 export const peers: Record<string, () => Peer> = {
   ws: () => ({ command: script('ws'), protocol: raw }),
   'Socket.IO': () => ({ command: script('socketio'), protocol: socketIo }),
@@ -29,7 +29,7 @@ export const peers: Record<string, () => Peer> = {
   Centrifuge: () => ({ command: [buildCentrifuge()], protocol: centrifuge }),
 };
 
-/** Whether there is a Go compiler, for Centrifuge. */
+/** Whether there is a Go compiler, which Centrifuge needs. */
 export function hasGo(): boolean {
   try {
     execFileSync('go', ['version']);
@@ -45,7 +45,7 @@ function buildCentrifuge(): string {
   return binary;
 }
 
-/** What the peers are made of, each with its version. */
+/** Lists the libraries of the peers with their versions. */
 export function versions(): string {
   const packages = ['ws', 'socket.io', 'graphql', 'graphql-ws', 'graphql-yoga', 'mercurius'].map((name) => {
     const manifest = readFileSync(new URL(`../../../node_modules/${name}/package.json`, import.meta.url), 'utf8');

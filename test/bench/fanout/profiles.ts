@@ -1,19 +1,19 @@
-/** Who follows what. */
+/** Numbers of rooms, connections and subscriptions of a measurement. */
 export interface Profile {
   name: string;
   title: string;
   connections: number;
   rooms: number;
-  /** The rooms that a connection follows. */
+  /** Returns the rooms that a connection follows. */
   roomsOf(connection: number): readonly number[];
   followers: number;
-  /** How many messages may be under way at full speed. */
+  /** Maximum number of messages in flight at full speed. */
   window: number;
-  /** Messages a second at the fixed rate. */
+  /** Messages per second at the fixed rate. */
   rate: number;
 }
 
-/** One room that so many follow. */
+/** Creates a profile of one room with this many subscribers. */
 export function oneRoom(connections: number, window: number, rate: number): Profile {
   const title = `one room of ${connections.toLocaleString('en')}`;
   return { name: 'room', title, connections, rooms: 1, roomsOf: () => [0], followers: connections, window, rate };

@@ -1,15 +1,15 @@
 import type { Wire } from '../wire.ts';
 
-/** How clients of one kind of server talk. */
+/** Protocol of the clients of one kind of server. */
 export interface Protocol {
   path: string;
   protocol?: string;
-  /** What the client says as soon as it is connected. */
+  /** Sends the client's first message after it has connected. */
   hello(wire: Wire): void;
   /**
-   * Takes a message of the server's, and answers it where that is needed.
-   * @param join says which rooms this client follows; to be called once
-   * @returns how many messages of rooms it holds
+   * Handles a message of the server, and responds if the protocol requires it.
+   * @param join called once when the client may subscribe to its rooms
+   * @returns the number of room messages in it
    */
   take(text: Buffer, wire: Wire, join: () => void): number;
   join(wire: Wire, rooms: readonly string[]): void;
@@ -20,7 +20,7 @@ const query =
 const acknowledged = Buffer.from('connection_ack');
 const next = Buffer.from('"next"');
 
-/** graphql-transport-ws. */
+/** Creates the protocol graphql-transport-ws. */
 export function graphqlTransport(token: string | null): Protocol {
   return {
     path: '/graphql',
@@ -40,10 +40,10 @@ export function graphqlTransport(token: string | null): Protocol {
     },
   };
 }
-/** As long as the ids that graphql-ws makes. */
+/** Id as long as those that graphql-ws generates. */
 const subscriptionId = '0b5fd1c8-3a64-4f35-8a3c-1d2e3f4a5b6';
 
-/** The raw broadcast. */
+/** Creates the protocol of the plain broadcast. */
 export const raw: Protocol = {
   path: '/',
   hello: () => {},
@@ -53,7 +53,7 @@ export const raw: Protocol = {
   },
 };
 
-/** Engine.IO 4 and Socket.IO 5: https://socket.io/docs/v4/socket-io-protocol */
+/** Creates the protocol of Engine.IO 4 and Socket.IO 5: https://socket.io/docs/v4/socket-io-protocol */
 export const socketIo: Protocol = {
   path: '/socket.io/?EIO=4&transport=websocket',
   hello: () => {},
@@ -72,7 +72,7 @@ export const socketIo: Protocol = {
 
 const pushed = Buffer.from('"push"');
 
-/** Centrifuge's protocol in JSON: several messages, one a line, may share a frame. */
+/** Creates Centrifuge's JSON protocol: a frame may contain several messages, one per line. */
 export const centrifuge: Protocol = {
   path: '/connection/websocket',
   hello: (wire) => wire.send('{"id":1,"connect":{}}'),

@@ -1,16 +1,16 @@
 import type { Wire } from '../wire.ts';
 
-/** A server to measure, with its rooms. */
+/** Server to measure, with its rooms. */
 export interface Target {
   name: string;
-  /** The process that holds the connections. */
+  /** Id of the process that holds the connections. */
   pid: number;
   /**
-   * Connects, and follows rooms.
-   * @param onDeliveries called with how many messages came, and the text that they came in
+   * Connects a client and subscribes it to its rooms.
+   * @param onDeliveries called with the number of messages in a frame, and the text of the frame
    */
   follow(connection: number, onDeliveries: (count: number, text: Buffer) => void): Promise<Wire>;
-  /** Sends a message to all who follow a room; resolves when the server may be given more. */
+  /** Sends a message to every subscriber of a room. */
   publish(room: number, text: string): void;
   stop(): Promise<void>;
 }

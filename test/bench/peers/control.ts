@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** What every peer delivers: as much as Parley's own messages say. */
+/** Creates the payload that every peer delivers, with the fields of a message of Parley. */
 export function createMessage(room: string, text: string) {
   count++;
   return {
@@ -17,8 +17,8 @@ export function createMessage(room: string, text: string) {
 let count = 0;
 
 /**
- * Lets a benchmark publish through a peer: each line is a room, a tab and a text. Then says where everything listens.
- * @param port of the peer itself
+ * Lets a benchmark publish through a peer over TCP: each line is a room, a tab and a text. Prints the ports when it is ready.
+ * @param port port of the peer itself
  */
 export async function listenForControl(port: number, publish: (room: string, text: string) => void): Promise<void> {
   const server = createServer((socket) => {

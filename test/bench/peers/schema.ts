@@ -26,7 +26,7 @@ const Message = new GraphQLObjectType({
 
 /**
  * The part of Parley's schema that the benchmark subscribes to.
- * @param follow the messages of a room
+ * @param follow subscribes to the messages of a room
  */
 export function createPeerSchema(follow: (room: string) => AsyncIterable<unknown>): GraphQLSchema {
   return new GraphQLSchema({

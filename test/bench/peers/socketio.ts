@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Server } from 'socket.io';
 import { createMessage, listenForControl } from './control.ts';
 
-/** Socket.IO with its rooms. */
+/** Socket.IO, with its rooms. */
 const server = createServer();
 const io = new Server(server, { transports: ['websocket'], perMessageDeflate: false });
 io.on('connection', (socket) => {

@@ -1,4 +1,4 @@
-/** Rooms whose messages are followed by async iterators, each with a queue of its own: what these servers are used with. */
+/** Rooms whose subscribers are async iterators with their own queues, as these servers are commonly used. */
 export function createTopics<Item>() {
   const topics = new Map<string, Set<(item: Item) => void>>();
   return {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
-/** The least that an upload takes: the body of a request goes into a file as it is. */
+/** Lower bound of an upload: writes the body of a request to a file unchanged. */
 const [, , directory = '.'] = process.argv;
 const server = createServer(async (request, response) => {
   await pipeline(request, createWriteStream(join(directory, randomUUID())));

@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createSchema, createYoga } from 'graphql-yoga';
 
-/** Yoga's own multipart requests, as its documentation has them, into a file. */
+/** Yoga's own multipart requests, as its documentation shows them, written to a file. */
 const [, , directory = '.'] = process.argv;
 const schema = createSchema({
   typeDefs:

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { createMessage, listenForControl } from './control.ts';
 
-/** A raw broadcast: one string to every socket of a room. A client sends the names of its rooms. */
+/** Plain broadcast: sends one string to every socket of a room. A client sends the names of its rooms. */
 const rooms = new Map<string, Set<WebSocket>>();
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false });
 server.on('connection', (socket) => {

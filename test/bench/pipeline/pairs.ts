@@ -3,7 +3,7 @@ import { graphqlTransport } from '../fanout/protocols.ts';
 import { askAll, type Parley } from '../parley.ts';
 import { openWire, type Wire } from '../wire.ts';
 
-/** Two people: one sends, the other follows. */
+/** Two users: one sends, the other follows. */
 interface Pair {
   channelId: string;
   sender: Wire;
@@ -13,15 +13,15 @@ interface Pair {
   delivered: number[];
 }
 
-/** Pairs who talk, and what reaches whom when. */
+/** Pairs of users who talk, with the delays of their messages. */
 export interface Pairs {
-  /** Each sender with one message under way at all times; resolves with how many were acknowledged. */
+  /** Keeps one message of each sender in flight; resolves with the number of acknowledged messages. */
   talk(seconds: number): Promise<number>;
-  /** So many messages a second, by one sender after another; resolves when all are acknowledged. */
+  /** Sends at a fixed rate per second, one sender after another; resolves when every message is acknowledged. */
   talkAt(rate: number, seconds: number): Promise<number>;
-  /** Waits until everything acknowledged is delivered, and throws unless it is, once each and in order. */
+  /** Waits for deliveries; throws unless every acknowledged message was delivered once and in order. */
   verify(): Promise<void>;
-  /** From sending, in milliseconds, since `clear`. */
+  /** Times since the send in milliseconds, of messages since `clear`. */
   delays: { acknowledged: number[]; delivered: number[] };
   clear(): void;
   close(): void;
@@ -31,7 +31,7 @@ const send =
   'mutation Send($channelId: ID!, $text: String!, $clientId: String!) { send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } } }';
 const stampLength = 14;
 
-/** Signs people in, opens a direct channel for each two, and connects them. */
+/** Signs users in, opens a direct channel for each pair, and connects them. */
 export async function openPairs({ gateway, backstage }: Parley, count: number): Promise<Pairs> {
   const delays = { acknowledged: [] as number[], delivered: [] as number[] };
   const people = await signIn(backstage, count * 2);
@@ -42,7 +42,7 @@ export async function openPairs({ gateway, backstage }: Parley, count: number): 
 
   async function openPair(n: number): Promise<Pair> {
     const [from, to] = [people[2 * n], people[2 * n + 1]];
-    if (!from || !to) throw new Error('everybody has a partner');
+    if (!from || !to) throw new Error('a user has no partner');
     const query = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
     const asked = [{ query, variables: { id: to.user.id }, token: from.token }];
     const [opened] = await askAll<{ openDirect: { id: string } }>(backstage, asked);
@@ -75,7 +75,7 @@ export async function openPairs({ gateway, backstage }: Parley, count: number): 
 
   function sendOne(pair: Pair): Promise<void> {
     const begin = performance.now();
-    const text = `T=${begin.toFixed(3).padStart(stampLength, '0')} and what else one has to say`;
+    const text = `T=${begin.toFixed(3).padStart(stampLength, '0')} and the rest of the message`;
     const id = String(sent++);
     const variables = { channelId: pair.channelId, text, clientId: id };
     pair.sender.send(JSON.stringify({ id, type: 'subscribe', payload: { query: send, variables } }));
@@ -116,7 +116,8 @@ export async function openPairs({ gateway, backstage }: Parley, count: number): 
       for (let wait = 0; wait < 1_000 && !pairs.every(isWhole); wait++) await setTimeout(10);
       for (const { acknowledged, delivered } of pairs) {
         const wanted = [...acknowledged].sort((a, b) => a - b);
-        if (String(wanted) !== String(delivered)) throw new Error('what was acknowledged is not what was delivered');
+        if (String(wanted) !== String(delivered))
+          throw new Error('the deliveries differ from the acknowledged messages');
       }
     },
     clear() {
@@ -143,7 +144,7 @@ async function signIn(url: URL, people: number): Promise<Session[]> {
 
 const seqKey = Buffer.from('"seq":');
 
-/** Without parsing all of it. */
+/** Reads the `seq` of a message without parsing the rest of it. */
 function seqOf(text: Buffer): number {
   const at = text.indexOf(seqKey);
   if (at < 0) throw new Error(`no seq in ${text}`);

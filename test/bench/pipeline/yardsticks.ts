@@ -10,7 +10,7 @@ import { findPrograms } from '../../support/services/postgres.ts';
 import type { Services } from '../parley.ts';
 import { percentile } from '../processes.ts';
 
-/** Rows that PostgreSQL takes a second, one a transaction, from 16 clients with nothing else to do. */
+/** Measures the rows per second that PostgreSQL inserts, one per transaction, for 16 clients. */
 export async function measurePgbench({ postgres }: Services, seconds: number): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'parley-bench-'));
   const program = (name: string) => findPrograms().then((bin) => join(bin, name));
@@ -18,7 +18,7 @@ export async function measurePgbench({ postgres }: Services, seconds: number): P
   const table =
     'CREATE TABLE bench_row (id uuid PRIMARY KEY, channel uuid, author uuid, seq int, text text, at timestamptz)';
   const insert =
-    "INSERT INTO bench_row VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'T=00001234.567 and what else one has to say', now());";
+    "INSERT INTO bench_row VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'T=00001234.567 and the rest of the message', now());";
   const file = join(directory, 'insert.sql');
   await writeFile(file, insert);
   const url = await postgres.createDatabase();
@@ -29,7 +29,7 @@ export async function measurePgbench({ postgres }: Services, seconds: number): P
   return Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
 }
 
-/** From append to consumption of a record, by nothing but Kafka and its client, in milliseconds at the median. */
+/** Measures the median time in milliseconds from append to consumption of a record, with only Kafka and its client. */
 export async function measureKafka({ kafka }: Services, rate: number, seconds: number): Promise<number> {
   const client = new Kafka({ brokers: kafka.brokers.split(','), logLevel: logLevel.NOTHING });
   const topic = `bench-${randomUUID()}`;

@@ -5,12 +5,12 @@ import { createDatabaseAt, dropDatabaseAt, findPrograms, runAt } from './postgre
 
 const run = promisify(execFile);
 
-/** Writes what a database holds to a file, as an operator does, while it is in use. */
+/** Dumps a database to a file while it is in use, as an operator does. */
 export async function dumpDatabase(url: string, file: string): Promise<void> {
   await run(join(await findPrograms(), 'pg_dump'), ['--format=custom', `--file=${file}`, url]);
 }
 
-/** Puts what a file holds in the place of a database, whoever is connected to it. */
+/** Replaces a database by the contents of a dump, even while clients are connected to it. */
 export async function restoreDatabase(url: string, file: string): Promise<void> {
   const server = new URL('/postgres', url).href;
   const restored = await createDatabaseAt(server);

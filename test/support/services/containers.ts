@@ -4,30 +4,30 @@ import { parse } from 'yaml';
 import { freePort } from '../free-port.ts';
 import type { S3Address } from './s3.ts';
 
-/** A server in a container, for tests that want its address alone. */
+/** Server in a container, for tests that need only its address. */
 export interface Contained<Address> {
   address: Address;
   stop(): Promise<void>;
 }
 
-/** Redis. */
+/** Starts Redis. */
 export async function startRedisContainer(): Promise<Contained<string>> {
   const container = (await contain('redis')).withExposedPorts(6379);
   const started = await container.withWaitStrategy(Wait.forLogMessage('Ready to accept connections')).start();
   return contained(started, `redis://${addressOf(started, 6379)}`);
 }
 
-/** PostgreSQL, where anybody may do everything. */
+/** Starts PostgreSQL without passwords. */
 export async function startPostgresContainer(): Promise<Contained<string>> {
   const container = (await contain('postgres')).withExposedPorts(5432);
-  // Once while it is made, once for good.
+  // The line is printed during initialization too.
   const isUp = Wait.forLogMessage('ready to accept connections', 2);
   const access = { POSTGRES_USER: 'parley', POSTGRES_HOST_AUTH_METHOD: 'trust' };
   const started = await container.withEnvironment(access).withWaitStrategy(isUp).start();
   return contained(started, `postgresql://parley@${addressOf(started, 5432)}/postgres`);
 }
 
-/** A broker, which has to know where its clients find it. */
+/** Starts a Kafka broker that advertises the port at which its clients reach it. */
 export async function startKafkaContainer(): Promise<Contained<string>> {
   const port = await freePort();
   const container = (await contain('kafka')).withExposedPorts({ container: 9092, host: port });
@@ -44,7 +44,7 @@ export async function startKafkaContainer(): Promise<Contained<string>> {
   return contained(started, `localhost:${port}`);
 }
 
-/** An S3 server over memory. */
+/** Starts an S3 server that stores objects in memory. */
 export async function startS3Container(): Promise<Contained<S3Address>> {
   const [accessKeyId, secretAccessKey] = ['parley', 'parley-secret'];
   const started = await (await contain('files'))
@@ -56,7 +56,7 @@ export async function startS3Container(): Promise<Contained<S3Address>> {
   return contained(started, { endpoint: `http://${addressOf(started, 7070)}`, accessKeyId, secretAccessKey });
 }
 
-/** Of the image that the compose file has for it. */
+/** Creates a container of the image that the compose file has for a service. */
 async function contain(name: string): Promise<GenericContainer> {
   return new GenericContainer((await readService(name)).image);
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 
-/** Kills and removes what it was told of, once nobody can tell it anything any more. */
+/** Reads processes and directories from standard input; kills and removes them when the input ends. */
 const script = `
 pids=
 while read -r verb value; do
@@ -17,14 +17,14 @@ rm -rf -- "$@"
 
 let guard: Socket | undefined;
 
-/** Has a child killed, and its own children, when this process ends before it, however that happens. */
+/** Ensures that a child process and its children are killed when this process ends, even if this process is killed. */
 export function guardChild(child: ChildProcess): void {
   if (child.pid === undefined) return;
   tell(`started ${child.pid}`);
   child.once('exit', () => tell(`ended ${child.pid}`));
 }
 
-/** Has a directory removed when this process ends, however that happens. */
+/** Ensures that a directory is removed when this process ends, even if this process is killed. */
 export function guardDirectory(path: string): void {
   tell(`made ${path}`);
 }
@@ -34,7 +34,7 @@ function tell(line: string): void {
   guard.write(`${line}\n`);
 }
 
-/** A process by itself, out of reach of a Ctrl-C, that reads what it is told until this process is gone. */
+/** Starts the script in its own process group, which Ctrl-C does not reach. */
 function openGuard(): Socket {
   const child = spawn('/bin/sh', ['-c', script], { detached: true, cwd: '/', stdio: ['pipe', 'ignore', 'ignore'] });
   const pipe = child.stdin as Socket;

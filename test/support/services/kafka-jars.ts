@@ -9,10 +9,10 @@ const run = promisify(execFile);
 const version = '4.4.0';
 const cache = join(homedir(), '.cache', 'parley-kafka');
 
-/** Where they are once they were downloaded. */
+/** Directory of Kafka's jars after their download. */
 export const kafkaCache = join(cache, version);
 
-/** The directory of Kafka's jars: downloaded by Maven once, and found by later runs. */
+/** Returns the directory of Kafka's jars. The first call downloads them with Maven; later runs reuse them. */
 export async function findKafkaJars(): Promise<string> {
   if (existsSync(kafkaCache)) return kafkaCache;
   await mkdir(cache, { recursive: true });
@@ -21,7 +21,7 @@ export async function findKafkaJars(): Promise<string> {
   const target = join(directory, 'libs');
   const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${target}`];
   await run('mvn', ['-q', '-B', '-f', join(directory, 'pom.xml'), ...copy]);
-  // Another test may have been first.
+  // Another test process may have been first.
   await rename(target, kafkaCache).catch((error: unknown) => {
     if (!existsSync(kafkaCache)) throw error;
   });

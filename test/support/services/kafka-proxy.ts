@@ -2,25 +2,25 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tie } from '../network.ts';
 
-/** A network between Kafka and its clients that can lose what a broker answers. */
+/** Proxy between Kafka and its clients that can drop a broker's response. */
 export interface KafkaProxy {
   port: number;
-  /** How many requests that append records went through so far. */
+  /** Number of requests that appended records so far. */
   produced(): number;
-  /** How many answers were lost so far. */
+  /** Number of responses that were dropped so far. */
   lost(): number;
-  /** Takes the next records to the broker, loses what it answers and cuts that connection. */
-  loseNextAnswer(): void;
+  /** Forwards the next request that appends records, drops the response and closes that connection. */
+  loseNextResponse(): void;
   stop(): void;
 }
 
-/** The key of the request that appends records; it follows the four bytes of a request's length. */
+/** API key of requests that append records; it follows the four bytes of a request's length. */
 const produceKey = 0;
 
-/** A network to the broker at a port, which has to advertise the port of the network. */
+/** Starts a proxy to the broker at a port. The broker must advertise the proxy's port. */
 export async function startKafkaProxy(target: number): Promise<KafkaProxy> {
   const sockets = new Set<Socket>();
-  let isArmed = false;
+  let losesNext = false;
   let lost = 0;
   let produced = 0;
   const server = createServer((near) => {
@@ -31,11 +31,11 @@ export async function startKafkaProxy(target: number): Promise<KafkaProxy> {
     near.on('data', (request) => {
       const isProduce = request.length > 6 && request.readInt16BE(4) === produceKey;
       if (isProduce) produced++;
-      if (isProduce && isArmed) [isArmed, isDoomed] = [false, true];
+      if (isProduce && losesNext) [losesNext, isDoomed] = [false, true];
       far.write(request);
     });
-    far.on('data', (answer) => {
-      if (!isDoomed) return near.write(answer);
+    far.on('data', (response) => {
+      if (!isDoomed) return near.write(response);
       lost++;
       return far.destroy();
     });
@@ -46,8 +46,8 @@ export async function startKafkaProxy(target: number): Promise<KafkaProxy> {
     port: (server.address() as AddressInfo).port,
     produced: () => produced,
     lost: () => lost,
-    loseNextAnswer() {
-      isArmed = true;
+    loseNextResponse() {
+      losesNext = true;
     },
     stop() {
       server.close();

@@ -9,17 +9,17 @@ import { freePort } from '../free-port.ts';
 import { findKafkaJars } from './kafka-jars.ts';
 import { type Server, startServer } from './server.ts';
 
-/** A Kafka broker for tests; started again, it has its data. */
+/** Kafka broker for tests. It keeps its data over a restart. */
 export interface KafkaService extends Server {
-  /** `host:port`. */
+  /** Address of the broker: `host:port`. */
   brokers: string;
 }
 
-/** A broker of a cluster. */
+/** Broker of a cluster. */
 interface Node {
   id: number;
   port: number;
-  /** Where clients are told to find it. */
+  /** Port that clients are told to use. */
   advertisedPort: number;
   controllerPort: number;
 }
@@ -27,15 +27,15 @@ interface Node {
 const run = promisify(execFile);
 
 /**
- * A broker that belongs to the test, which may kill it: Apache Kafka under Java 17 on free ports.
- * @param ports.advertisedPort where clients are told to find it, if not at `port`
+ * Starts a broker that the test may kill: Apache Kafka on Java 17, on free ports.
+ * @param ports.advertisedPort port that clients are told to use, if it differs from `port`
  */
 export async function startOwnKafka(ports: { port?: number; advertisedPort?: number } = {}): Promise<KafkaService> {
   const node = await createNode(1, ports);
   return startBroker(node, [node], randomUUID());
 }
 
-/** A cluster of brokers that belong to the test, by the same means: each may be killed by itself. */
+/** Starts a cluster of brokers, each of which the test may kill. */
 export async function startOwnKafkas(count: number): Promise<KafkaService[]> {
   const nodes = await Promise.all(Array.from({ length: count }, (_, n) => createNode(n + 1)));
   const cluster = randomUUID();
@@ -57,14 +57,14 @@ async function startBroker(node: Node, nodes: readonly Node[], cluster: string):
   const server = await startServer({
     directory,
     spawn: () => spawn('java', [...java, 'kafka.Kafka', file], { stdio: ['ignore', 'ignore', 'pipe'] }),
-    ready: () => answers(brokers),
+    ready: () => connectable(brokers),
   });
   return Object.assign(server, { brokers });
 }
 
-/** Kafka says nowhere that it is up: it is when it answers. */
-async function answers(brokers: string): Promise<void> {
-  const retry = { initialRetryTime: 50, maxRetryTime: 100, retries: 600 };
+/** Resolves when a broker accepts clients: Kafka prints no line when it is up. */
+async function connectable(brokers: string): Promise<void> {
+  const retry = { initialRetryTime: 50, maxRetryTime: 100, retries: 10_000 };
   const admin = new kafkajs.Kafka({ brokers: [brokers], retry, logLevel: kafkajs.logLevel.NOTHING }).admin();
   await admin.connect();
   await admin.describeCluster();
@@ -93,10 +93,10 @@ function describeBroker(
     'share.coordinator.state.topic.min.isr': 1,
     'min.insync.replicas': Math.ceil(nodes.length / 2),
     'group.initial.rebalance.delay.ms': 0,
-    // Let tests wait less: for a consumer that is gone, and for a broker that was killed and begins again.
+    // Shorter than the defaults: tests wait for lost consumers and for the restart of killed brokers.
     'group.min.session.timeout.ms': 500,
-    'broker.session.timeout.ms': 1_000,
-    'broker.heartbeat.interval.ms': 200,
+    'broker.session.timeout.ms': 3_000,
+    'broker.heartbeat.interval.ms': 300,
     'auto.create.topics.enable': false,
   };
   return Object.entries(settings)

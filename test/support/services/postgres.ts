@@ -10,23 +10,23 @@ import { freePort } from '../free-port.ts';
 import { findInitdb } from './left-out.ts';
 import { printing, type Server, startServer } from './server.ts';
 
-/** A PostgreSQL server for tests; started again, it has its data. */
+/** PostgreSQL server for tests. It keeps its data over a restart. */
 export interface PostgresService extends Server {
-  /** Of a database that the tests leave alone. */
+  /** URL of a database that the tests do not use. */
   url: string;
-  /** The file with the certificate for `localhost` that it speaks TLS with, for who wants it. */
+  /** Path of its TLS certificate for `localhost`. */
   certificate: string;
-  /** Makes a database of one's own, with no table, whose clock is in another zone than anybody's. */
+  /** Creates an empty database with an unusual time zone, and returns its URL. */
   createDatabase(): Promise<string>;
 }
 
-/** Nobody's, whom PostgreSQL runs as where the tests are root's: it refuses to be root's. */
+/** User id of `nobody`. PostgreSQL refuses to run as root, so it runs as this user if the tests run as root. */
 const nobody = 65_534;
 const run = promisify(execFile);
 
 /**
- * A server that belongs to the test, which may kill it: `initdb` and `postgres` on a free port, writing through to the
- * disk as in production.
+ * Starts a server that the test may kill: `initdb` and `postgres` on a free port. It writes through to the disk as in
+ * production.
  */
 export async function startOwnPostgres(): Promise<PostgresService> {
   const directory = await mkdtemp(join(tmpdir(), 'parley-postgres-'));
@@ -58,7 +58,7 @@ export async function startOwnPostgres(): Promise<PostgresService> {
 
 const isRoot = () => process.getuid?.() === 0;
 
-/** Where PostgreSQL's programs are: Debian keeps those of each version by themselves, off the path. */
+/** Returns the directory of PostgreSQL's programs. Debian keeps those of each version outside the path. */
 export async function findPrograms(): Promise<string> {
   const debian = findInitdb();
   if (debian !== null) return debian;
@@ -66,13 +66,13 @@ export async function findPrograms(): Promise<string> {
   return stdout.trim();
 }
 
-/** Each connection has a process, in a process group of its own. */
+/** Lists the server's child processes: each connection has its own, in its own process group. */
 async function childrenOf(pid: number): Promise<number[]> {
   const listed = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
   return listed.split(' ').filter(Boolean).map(Number);
 }
 
-/** Makes a database with no table at a server, and answers its URL. */
+/** Creates an empty database on a server, and returns its URL. */
 export async function createDatabaseAt(url: string): Promise<string> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await runAt(url, `CREATE DATABASE ${name}`, `ALTER DATABASE ${name} SET timezone TO 'Asia/Kathmandu'`);
@@ -81,12 +81,12 @@ export async function createDatabaseAt(url: string): Promise<string> {
   return made.href;
 }
 
-/** Drops a database that was made at a server, whoever is connected to it. */
+/** Drops a database of a server, even while clients are connected to it. */
 export async function dropDatabaseAt(url: string, made: string): Promise<void> {
   await runAt(url, `DROP DATABASE ${new URL(made).pathname.slice(1)} WITH (FORCE)`);
 }
 
-/** Runs commands at a server, one after another. */
+/** Runs commands on a server, one after another. */
 export async function runAt(url: string, ...commands: string[]): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

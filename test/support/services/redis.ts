@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { freePort } from '../free-port.ts';
 import { printing, type Server, startServer } from './server.ts';
 
-/** A Redis server for tests; started again, it is empty. */
+/** Redis server for tests. It is empty after a restart. */
 export interface RedisService extends Server {
   url: string;
 }
 
-/** A server that belongs to the test, which may kill it: `redis-server` on a free port, which keeps nothing. */
+/** Starts a server that the test may kill: `redis-server` on a free port, without persistence. */
 export async function startOwnRedis(): Promise<RedisService> {
   const directory = await mkdtemp(join(tmpdir(), 'parley-redis-'));
   const port = await freePort();

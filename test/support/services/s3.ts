@@ -9,22 +9,22 @@ import { setTimeout } from 'node:timers/promises';
 import { freePort } from '../free-port.ts';
 import { type Server, startServer } from './server.ts';
 
-/** How a store is reached, as the settings `S3_…` name it. */
+/** Address and credentials of a store, as in the settings `S3_…`. */
 export interface S3Address {
   endpoint: string;
   accessKeyId: string;
   secretAccessKey: string;
 }
 
-/** Where `go install` puts it, unless it is on the path. */
+/** Path at which `go install` puts the program. */
 const installed = join(homedir(), 'go', 'bin', 'versitygw');
 
-/** The program of the S3 server. */
+/** Returns the program of the S3 server. */
 function versitygw(): string {
   return existsSync(installed) ? installed : 'versitygw';
 }
 
-/** An S3 server that belongs to the test, which may kill it: `versitygw` on a free port, over a directory. */
+/** Starts a server that the test may kill: `versitygw` on a free port, over a directory. */
 export async function startOwnS3(): Promise<Server & { address: S3Address }> {
   const directory = await mkdtemp(join(tmpdir(), 'parley-s3-'));
   const port = await freePort();
@@ -43,10 +43,10 @@ export async function startOwnS3(): Promise<Server & { address: S3Address }> {
 }
 
 async function listening(port: number): Promise<void> {
-  while (!(await answers(port))) await setTimeout(50);
+  while (!(await accepts(port))) await setTimeout(50);
 }
 
-function answers(port: number): Promise<boolean> {
+function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => resolve(true));
     socket.once('error', () => resolve(false));

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { guardChild, guardDirectory } from './guard.ts';
 
-/** A server that belongs to whoever started it, who may kill it; it ends with the process that started it. */
+/** Server process that its owner may kill. It ends with the process that started it. */
 export interface Server {
-  /** Of its first process. */
+  /** Id of its first process. */
   readonly pid: number;
-  /** Sends all its processes a signal; resolves when they are gone, for signals that end them. */
+  /** Sends a signal to all its processes. Resolves when they have ended, unless the signal stops or resumes them. */
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** Starts it again at the same address. */
+  /** Kills it and starts it again at the same address. */
   restart(): Promise<void>;
   /** Kills it and removes its directory. */
   stop(): Promise<void>;
@@ -17,11 +17,11 @@ export interface Server {
 
 /**
  * Starts a server.
- * @param options.directory what it keeps; removed with it
+ * @param options.directory directory of its data, removed when it stops
  * @param options.spawn starts its first process
- * @param options.ready resolves when that answers
- * @param options.childrenOf the processes that are to get signals beside the first
- * @throws with what it printed when it ends instead
+ * @param options.ready resolves when that process accepts connections
+ * @param options.childrenOf lists further processes that receive signals
+ * @throws Error with its output if it ends before it is ready
  */
 export async function startServer(options: {
   directory: string;
@@ -65,7 +65,7 @@ export async function startServer(options: {
   };
 }
 
-/** Resolves when a process has printed something. */
+/** Creates a function that resolves when a process has printed a text. */
 export function printing(text: string): (child: ChildProcess) => Promise<void> {
   return ({ stdout, stderr }) =>
     new Promise((resolve) => {
@@ -78,7 +78,7 @@ export function printing(text: string): (child: ChildProcess) => Promise<void> {
     });
 }
 
-/** Rejects when a process has ended, with the last that it printed. */
+/** Rejects with the last output of a process when it ends. */
 function endOf(child: ChildProcess): Promise<never> {
   let printed = '';
   for (const stream of [child.stdout, child.stderr])

@@ -11,12 +11,12 @@ import { startOwnS3 } from './s3.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Where test files ask for the servers that they share; see `shared.ts`. */
+    /** URL at which test files request the servers that they share; see `shared.ts`. */
     sharedServers: string;
   }
 }
 
-/** How a server of a kind is had, and what is asked of it. */
+/** Opens a server of one kind. `address` returns its address, or creates a new one where each user gets their own. */
 type Kind = () => Promise<{ address: () => Promise<string>; stop(): Promise<void> }>;
 
 const kinds: Readonly<Record<string, Kind>> = {
@@ -27,8 +27,8 @@ const kinds: Readonly<Record<string, Kind>> = {
 };
 
 /**
- * One server of each kind for a whole run, which its files ask for over HTTP: the one that a variable names, else one that
- * is started when the first file asks, in a container where there is a Docker engine. It ends with the run.
+ * Provides one server of each kind to a whole run; test files request it over HTTP. It is the server that an environment
+ * variable names, or one that starts at the first request: in a container if Docker is available. It stops after the run.
  */
 export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const opened = new Map<string, ReturnType<Kind>>();
@@ -76,7 +76,7 @@ async function openRedis(): ReturnType<Kind> {
   return { address: async () => url, stop };
 }
 
-/** Its address is JSON: where it is, and who signs in. */
+/** Opens an S3 server. Its address is JSON with the endpoint and the credentials. */
 async function openS3(): ReturnType<Kind> {
   const { TEST_S3_ENDPOINT: endpoint, TEST_S3_ACCESS_KEY_ID, TEST_S3_SECRET_ACCESS_KEY } = process.env;
   const credentials = { accessKeyId: TEST_S3_ACCESS_KEY_ID, secretAccessKey: TEST_S3_SECRET_ACCESS_KEY };
@@ -85,7 +85,7 @@ async function openS3(): ReturnType<Kind> {
   return { address: async () => JSON.stringify(address), stop };
 }
 
-/** Each address is that of a new database; those in a server that was given are dropped at the end. */
+/** Opens a PostgreSQL server. Each address is that of a new database; databases on a server of a variable are dropped later. */
 async function openPostgres(): ReturnType<Kind> {
   const given = process.env['TEST_DATABASE_URL'];
   if (given) return openGivenPostgres(given);
@@ -110,7 +110,7 @@ function openGivenPostgres(given: string): Awaited<ReturnType<Kind>> {
   return { address, stop };
 }
 
-/** Read when there is an engine: it is large. */
+/** Imported only if Docker is available, because the module is large. */
 const containers = () => import('./containers.ts');
 
 function fixed({ address, stop }: Contained<string>): Awaited<ReturnType<Kind>> {

@@ -1,24 +1,21 @@
 import { inject } from 'vitest';
 import type { S3Address } from './s3.ts';
 
-/** The brokers that all files of a run share, `host:port`, separated by commas: take a topic prefix of your own. */
-export const sharedKafka = () => ask('kafka');
+/** Returns the brokers that all files of a run share, as `host:port` separated by commas. Use your own topic prefix. */
+export const sharedKafka = () => requestServer('kafka');
 
-/** The URL of the Redis server that all files of a run share: take a prefix of your own. */
-export const sharedRedis = () => ask('redis');
+/** Returns the URL of the Redis server that all files of a run share. Use your own prefix. */
+export const sharedRedis = () => requestServer('redis');
 
-/**
- * The URL of a new database with no table, in the server that all files of a run share. Its clock is in another zone than
- * anybody's.
- */
-export const createSharedDatabase = () => ask('database');
+/** Creates an empty database, with an unusual time zone, on the server that all files of a run share. Returns its URL. */
+export const createSharedDatabase = () => requestServer('database');
 
-/** The S3 server that all files of a run share: take a bucket of your own. */
+/** Returns the S3 server that all files of a run share. Use your own bucket. */
 export async function sharedS3(): Promise<S3Address> {
-  return JSON.parse(await ask('s3'));
+  return JSON.parse(await requestServer('s3'));
 }
 
-async function ask(kind: string): Promise<string> {
+async function requestServer(kind: string): Promise<string> {
   const response = await fetch(`${inject('sharedServers')}/${kind}`);
   const text = await response.text();
   if (!response.ok) throw new Error(text);
