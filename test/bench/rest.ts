@@ -21,8 +21,8 @@ interface Figures {
 }
 
 const pairCount = 50;
+const messagesPerPair = 10;
 const sendRate = 100;
-const sendSeconds = 5;
 
 /** Memory has settled when it has stayed within 1 % for this many seconds; it is read after `maxSettleSeconds` at the latest. */
 const settledSeconds = 15;
@@ -93,12 +93,12 @@ async function settledMegabytes({ child }: Measured): Promise<number> {
   return samples.at(-1) ?? 0;
 }
 
-/** Sends some hundred messages between pairs of guests. */
+/** Sends messages between pairs of guests. A pair sends its next message when every pair's last one is acknowledged. */
 async function chat(server: Measured): Promise<void> {
   const url = new URL(server.ready[1]?.replace('localhost', '127.0.0.1') ?? '');
   const gateway = { ...server, url };
   const pairs = await openPairs({ mode: 'embedded', gateway, backstage: url, pids: {}, stop: server.stop }, pairCount);
-  await pairs.talkAt(sendRate, sendSeconds);
+  for (let n = 0; n < messagesPerPair; n++) await pairs.talkAt(sendRate, pairCount / sendRate);
   await pairs.verify();
   pairs.close();
 }
