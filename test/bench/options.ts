@@ -8,4 +8,6 @@ export interface BenchOptions {
   only: readonly string[];
   /** Names of the parts to measure; empty: all. With a selection nothing is written to the docs. */
   parts: readonly string[];
+  /** Directory of another built version to measure beside this one; empty: none. Then nothing is written to the docs. */
+  against: string;
 }

@@ -5,6 +5,7 @@ const benches = {
   fanout: () => import('./fanout.ts'),
   pipeline: () => import('./pipeline.ts'),
   uploads: () => import('./uploads.ts'),
+  rest: () => import('./rest.ts'),
 };
 
 const { values, positionals } = parseArgs({
@@ -14,12 +15,13 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
     parts: { type: 'string', default: '' },
+    against: { type: 'string', default: '' },
   },
 });
 const [name = ''] = positionals;
 if (!(name in benches)) {
   process.stderr.write(
-    `npm run bench -- ${Object.keys(benches).join('|')} [--seconds 5] [--rounds 3] [--only name,name] [--parts name,name]\n`,
+    `npm run bench -- ${Object.keys(benches).join('|')} [--seconds 5] [--rounds 3] [--only name,name] [--parts name,name] [--against DIR]\n`,
   );
   process.exit(2);
 }
@@ -31,6 +33,7 @@ await run({
   rounds: Number(values.rounds),
   only: list(values.only),
   parts: list(values.parts),
+  against: values.against,
 });
 process.exit(0);
 

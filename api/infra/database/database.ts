@@ -4,7 +4,7 @@ import type { Statement } from './statement.ts';
 /** Runs a declared statement in one snapshot and returns its rows in order. */
 export type Query = <Row, Parameters>(statement: Statement<Row, Parameters>, parameters: Parameters) => Promise<Row[]>;
 
-/** Runs SQL text, which nothing checks: for migrations, upkeep and tests. Parameters are `$1`, `$2`, …. */
+/** Runs SQL text, which nothing checks: for migrations, maintenance and tests. Parameters are `$1`, `$2`, …. */
 export type TextQuery = <Row>(text: string, parameters?: readonly unknown[]) => Promise<Row[]>;
 
 /** Thrown when the database is down or too slow, or preferred another transaction: the same work may succeed later. */
