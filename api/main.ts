@@ -49,7 +49,7 @@ main().catch((error: unknown) => {
   process.exit(1);
 });
 
-/** What keeps the process from starting, in words where it is something that the reader can put right. */
+/** Returns the reason why the process cannot start: a plain message for faults that the reader can fix, else a stack trace. */
 function explain(error: unknown): string {
   if (
     [ConfigError, DataInUseError, DatabaseUnavailableError].some((kind) => error instanceof kind) &&
@@ -57,7 +57,7 @@ function explain(error: unknown): string {
   )
     return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `${error.message}. Stop what listens there, or set PORT to another port (0: any that is free).`;
+    return `${error.message}. Stop the process that listens there, or set PORT to another port (0 picks a free one).`;
   }
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

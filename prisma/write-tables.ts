@@ -27,7 +27,10 @@ const types: Readonly<Record<string, string>> = {
 /** Writes `api/infra/database/tables.ts`. It imports nothing of the server, which may not load before that file fits. */
 async function main(): Promise<void> {
   const schema = await readFile(new URL('./schema.prisma', import.meta.url), 'utf8');
-  await writeFile(new URL('../api/infra/database/tables.ts', import.meta.url), describeTables(schema));
+  const file = new URL('../api/infra/database/tables.ts', import.meta.url);
+  const tables = describeTables(schema);
+  // The server in watch mode restarts at every write.
+  if ((await readFile(file, 'utf8').catch(() => '')) !== tables) await writeFile(file, tables);
 }
 
 /**

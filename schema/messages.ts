@@ -260,7 +260,7 @@ async function findMessage(context: Context, id: string): Promise<Entry | null> 
   return entry && (await canReadEntry(readerOf(context), entry)) ? entry : null;
 }
 
-/** Treats a viewer whose membership ended during the request like one who never was a member. */
+/** Treats a viewer whose membership ended during the request as if the viewer had never been a member. */
 function refusedAsNull(error: unknown): null {
   if (error instanceof ForbiddenError || error instanceof NotFoundError) return null;
   throw error;

@@ -10,15 +10,12 @@ import type { Ports } from './ports.ts';
 export async function openLive(given: { open: Open; metrics: Metrics; logger: Logger; ports: Ports }) {
   const { open, metrics, logger } = given;
   const { database, pubsub } = given.ports;
-  const heads = await open(createHeads({ pubsub, checkMs: 5_000, awayCheckMs: 1_000, logger }));
+  const heads = await open(createHeads({ pubsub, logger }));
   const feeds = await open(
     createFeeds({
       pubsub,
       heads,
       source: createFeedSource(database),
-      graceMs: 5,
-      lingerMs: 10_000,
-      ringBytes: 1_048_576,
       logger,
       onGapFilled: metrics.onGapFilled,
     }),

@@ -1,18 +1,13 @@
 import { type Config, paths } from '../config.ts';
 import type { Database } from '../infra/database/database.ts';
 import { createPgliteDatabase } from '../infra/database/pglite.ts';
-import { createPostgresDatabase } from '../infra/database/postgres.ts';
 import type { EventLog } from '../infra/event-log/event-log.ts';
-import { createKafkaEventLog } from '../infra/event-log/kafka.ts';
 import { createMemoryEventLog } from '../infra/event-log/memory.ts';
 import { createFileObjects } from '../infra/objects/files.ts';
 import type { Objects } from '../infra/objects/objects.ts';
-import { createS3Objects } from '../infra/objects/s3.ts';
 import { createMemoryPubSub } from '../infra/pubsub/memory.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
-import { createRedisPubSub } from '../infra/pubsub/redis.ts';
 import { createMemoryState } from '../infra/state/memory.ts';
-import { createRedisState } from '../infra/state/redis.ts';
 import type { State } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
 import type { Open } from './lifecycle.ts';
@@ -28,7 +23,8 @@ export interface Ports {
 }
 
 /**
- * Opens each port over the service that the configuration names, or within this process where it names none.
+ * Opens each port over the service that the configuration names, or within this process where it names none. Adapters of
+ * services are imported when they are used: their packages take some 20 MB.
  * @param given ports that are used as they are: their owner starts and stops them
  */
 export async function openPorts(
@@ -39,17 +35,18 @@ export async function openPorts(
 ): Promise<Ports> {
   return {
     database: given.database ?? (await open(await openDatabase(config))),
-    pubsub: given.pubsub ?? (await open(createPubSub(config, logger))),
-    state: given.state ?? (await open(createState(config, logger))),
-    log: given.log ?? (await open(createEventLog(config, logger))),
+    pubsub: given.pubsub ?? (await open(await createPubSub(config, logger))),
+    state: given.state ?? (await open(await createState(config, logger))),
+    log: given.log ?? (await open(await createEventLog(config, logger))),
     objects:
       given.objects ?? (config.SERVICES.includes('gateway') ? await open(await openObjects(config, logger)) : null),
   };
 }
 
-function openDatabase(config: Config) {
+async function openDatabase(config: Config): Promise<Database> {
   const { migrations } = paths;
   if (config.DATABASE_URL === undefined) return createPgliteDatabase({ dataDir: config.DATA_DIR, migrations });
+  const { createPostgresDatabase } = await import('../infra/database/postgres.ts');
   return createPostgresDatabase({
     url: config.DATABASE_URL,
     pool: config.DATABASE_POOL,
@@ -58,18 +55,21 @@ function openDatabase(config: Config) {
   });
 }
 
-function createPubSub({ REDIS_URL, REDIS_PREFIX }: Config, logger: Logger): PubSub {
+async function createPubSub({ REDIS_URL, REDIS_PREFIX }: Config, logger: Logger): Promise<PubSub> {
   if (REDIS_URL === undefined) return createMemoryPubSub({ logger });
+  const { createRedisPubSub } = await import('../infra/pubsub/redis.ts');
   return createRedisPubSub({ urls: REDIS_URL, prefix: REDIS_PREFIX, logger });
 }
 
-function createState({ REDIS_URL, REDIS_PREFIX }: Config, logger: Logger): State {
+async function createState({ REDIS_URL, REDIS_PREFIX }: Config, logger: Logger): Promise<State> {
   if (REDIS_URL === undefined) return createMemoryState();
+  const { createRedisState } = await import('../infra/state/redis.ts');
   return createRedisState({ url: REDIS_URL[0] ?? '', prefix: REDIS_PREFIX, logger });
 }
 
-function createEventLog(config: Config, logger: Logger): EventLog {
+async function createEventLog(config: Config, logger: Logger): Promise<EventLog> {
   if (config.KAFKA_BROKERS === undefined) return createMemoryEventLog({ logger });
+  const { createKafkaEventLog } = await import('../infra/event-log/kafka.ts');
   return createKafkaEventLog({
     brokers: config.KAFKA_BROKERS,
     topicPrefix: config.KAFKA_TOPIC_PREFIX,
@@ -80,14 +80,14 @@ function createEventLog(config: Config, logger: Logger): EventLog {
   });
 }
 
-function openObjects(config: Config, logger: Logger) {
+async function openObjects(config: Config, logger: Logger): Promise<Objects> {
   if (config.S3_BUCKET === undefined) return createFileObjects({ directory: `${config.DATA_DIR}/files` });
+  const { createS3Objects } = await import('../infra/objects/s3.ts');
   return createS3Objects({
     endpoint: config.S3_ENDPOINT,
     publicEndpoint: config.S3_PUBLIC_ENDPOINT,
     bucket: config.S3_BUCKET,
     directory: `${config.DATA_DIR}/incoming`,
-    requestTimeoutMs: 60_000,
     region: config.S3_REGION,
     accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
     secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',

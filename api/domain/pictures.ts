@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import type { Sharp, SharpOptions } from 'sharp';
 import { BadUserInputError, UnavailableError } from '../errors.ts';
 import { stripMetadata } from './strip-metadata.ts';
 
@@ -28,10 +28,6 @@ const queue = pLimit(2);
 const maxWaiting = 100;
 const timeout = { seconds: 20 };
 
-// No picture is processed twice.
-sharp.cache(false);
-sharp.concurrency(1);
-
 /**
  * Strips a picture of metadata and makes its thumbnail, in a libvips thread. At most two pictures are in memory at once;
  * up to 100 others wait, not yet loaded.
@@ -55,6 +51,7 @@ function rejectPicture(): never {
 }
 
 async function transform(bytes: Buffer): Promise<ProcessedPicture> {
+  const sharp = await loadSharp();
   const options = { limitInputPixels: maxPixels, failOn: 'truncated' } as const;
   const picture = sharp(bytes, { ...options, animated: true })
     .autoOrient()
@@ -70,7 +67,17 @@ async function transform(bytes: Buffer): Promise<ProcessedPicture> {
   return { body, thumbnail: await makeThumbnail(body, options), width: autoOrient.width, height };
 }
 
-function makeThumbnail(bytes: Buffer, options: SharpOptions): Promise<Buffer> {
+/** Imported with the first picture, because libvips takes 20 MB. */
+async function loadSharp() {
+  const { default: sharp } = await import('sharp');
+  // No picture is processed twice.
+  sharp.cache(false);
+  sharp.concurrency(1);
+  return sharp;
+}
+
+async function makeThumbnail(bytes: Buffer, options: SharpOptions): Promise<Buffer> {
+  const sharp = await loadSharp();
   return sharp(bytes, options)
     .timeout(timeout)
     .resize(thumbnailSize, thumbnailSize, { fit: 'inside', withoutEnlargement: true })

@@ -25,10 +25,11 @@ export interface FeedSource {
 export interface FeedOptions extends Pick<ResequencerOptions, 'channelId' | 'graceMs' | 'logger' | 'onGapFilled'> {
   pubsub: PubSub;
   source: FeedSource;
-  /** Approximate limit of the memory for recent entries, in bytes. */
-  ringBytes: number;
+  /** Approximate limit of the memory for recent entries, in bytes; `defaultRecentBytes` if left out. */
+  recentBytes?: number;
 }
 
+const defaultRecentBytes = 1_048_576;
 /** Results of the database that are shared by subscribers that resume at the same time. */
 const readCacheOptions = { max: 4, ttl: 1_000, ttlAutopurge: true };
 
@@ -37,10 +38,10 @@ const readCacheOptions = { max: 4, ttl: 1_000, ttlAutopurge: true };
  * from there on has every entry that changed, in order of position, each position at most once and none missing.
  */
 export function createChannelFeed(options: FeedOptions) {
-  const { channelId, pubsub, source } = options;
+  const { channelId, pubsub, source, recentBytes = defaultRecentBytes } = options;
   const listeners = new Set<() => void>();
   const reads = new LRUCache<string, Promise<Backlog<Entry>>>(readCacheOptions);
-  let recent = createRecentEntries(options.ringBytes, 0);
+  let recent = createRecentEntries(recentBytes, 0);
   const order = createResequencer({
     ...options,
     read: (position, limit) => source.entriesAfter(channelId, position, limit),
@@ -58,7 +59,7 @@ export function createChannelFeed(options: FeedOptions) {
     async start(): Promise<void> {
       unsubscribe = await pubsub.subscribe(`channel:${channelId}`, order.accept);
       const head = await source.head(channelId);
-      recent = createRecentEntries(options.ringBytes, head);
+      recent = createRecentEntries(recentBytes, head);
       order.start(head);
     },
     /** Returns the position up to which the feed is complete; -1 before it has started. */

@@ -28,14 +28,17 @@ export interface AcquiredFeed {
   release(): void;
 }
 
+/** Time in which most clients reconnect after a lost connection, in milliseconds. */
+const defaultLingerMs = 10_000;
+
 /**
  * The feeds of a node: one for each channel that has a reader here.
- * @param options.lingerMs how long a feed without readers stays open for those that reconnect, in milliseconds
+ * @param options.lingerMs milliseconds for which a feed without readers stays open for clients that reconnect
  */
 export function createFeeds(
-  options: Omit<FeedOptions, 'channelId'> & { source: FeedsSource; heads: Heads; lingerMs: number },
+  options: Omit<FeedOptions, 'channelId'> & { source: FeedsSource; heads: Heads; lingerMs?: number },
 ) {
-  const { heads, lingerMs, logger } = options;
+  const { heads, lingerMs = defaultLingerMs, logger } = options;
   const source = {
     ...options.source,
     entriesAfter: limitFunction(options.source.entriesAfter, { concurrency: maxReads }),

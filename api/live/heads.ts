@@ -11,6 +11,10 @@ export interface HeadListener {
   check?(): Promise<void>;
 }
 
+/** Signals are lost only together with the connection, so that regular checks are a precaution. */
+const defaultCheckMs = 5_000;
+/** While pubsub is disconnected, checks are the only way to notice changes. */
+const defaultAwayCheckMs = 1_000;
 /** Fraction by which the interval of checks varies, so that gateways do not query the database at the same moment. */
 const jitter = 1 / 8;
 /** Milliseconds over which gateways spread their checks after a reconnect. */
@@ -21,8 +25,8 @@ const reconnectJitterMs = 250;
  * @param options.checkMs milliseconds between two checks
  * @param options.awayCheckMs milliseconds between two checks while pubsub is disconnected, and until a loss is noticed
  */
-export function createHeads(options: { pubsub: PubSub; checkMs: number; awayCheckMs: number; logger: Logger }) {
-  const { pubsub, checkMs, awayCheckMs, logger } = options;
+export function createHeads(options: { pubsub: PubSub; checkMs?: number; awayCheckMs?: number; logger: Logger }) {
+  const { pubsub, checkMs = defaultCheckMs, awayCheckMs = defaultAwayCheckMs, logger } = options;
   const listeners = new Set<HeadListener>();
   const checks = { subject: 'heads', check: checkAll, checkMs, awayCheckMs, jitter, reconnectJitterMs };
   const { check, start, stop } = createSignalWatch({ pubsub, topic: 'heads', onSignal, checks, logger });

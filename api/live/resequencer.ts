@@ -7,8 +7,8 @@ export interface ResequencerOptions {
   channelId: string;
   /** Returns at most `limit` entries after a position, from the database. */
   read(position: number, limit: number): Promise<Backlog<Entry>>;
-  /** How long to wait for missing entries to arrive by themselves before the database is read, in milliseconds. */
-  graceMs: number;
+  /** Milliseconds to wait for missing entries to arrive before the database is read; `defaultGraceMs` if left out. */
+  graceMs?: number;
   logger: Logger;
   /** Counts gaps that were filled from the database, for metrics. */
   onGapFilled(): void;
@@ -18,6 +18,8 @@ export interface ResequencerOptions {
   onAdvance(): void;
 }
 
+/** Signals that overtake each other arrive within milliseconds; a gap that lasts longer is a lost signal. */
+const defaultGraceMs = 5;
 /** Maximum number of entries that are kept beyond a gap; further ones are read from the database. */
 const maxAhead = 1_000;
 /** Maximum number of entries that one read fills a gap with. */
@@ -30,7 +32,7 @@ const retryMs = 500;
  * are only kept.
  */
 export function createResequencer(options: ResequencerOptions) {
-  const { channelId, read, graceMs, logger, onGapFilled, onEntry, onAdvance } = options;
+  const { channelId, read, graceMs = defaultGraceMs, logger, onGapFilled, onEntry, onAdvance } = options;
   /** Entries beyond a gap, by position. */
   const ahead = new Map<number, Entry>();
   /** Everything up to here was passed on; -1 before the start. */

@@ -8,8 +8,8 @@ import { paths } from '../../api/config.ts';
 import type { SqlDatabase, TextQuery } from '../../api/infra/database/database.ts';
 import { MigrationChangedError, type MigrationSession, migrate } from '../../api/infra/database/migrate.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
+import { runMaintenance } from '../../api/infra/database/pglite-maintenance.ts';
 import { createPgliteThread } from '../../api/infra/database/pglite-thread.ts';
-import { keepUp } from '../../api/infra/database/pglite-upkeep.ts';
 import { describeDatabase } from './database.ts';
 
 describeDatabase('in this process', () => createPgliteDatabase({ migrations: paths.migrations }));
@@ -53,7 +53,7 @@ describe('PostgreSQL in a thread', () => {
     const log = join(directory, 'other/pg_wal');
     await rename(log, `${log}-away`);
     await first.query('SELECT pg_switch_wal()');
-    await expect(first.query('INSERT INTO kept VALUES (2)')).rejects.toThrow('The thread of the database has ended.');
+    await expect(first.query('INSERT INTO kept VALUES (2)')).rejects.toThrow('The database thread ended.');
     await rename(`${log}-away`, log);
 
     const second = await connect();
@@ -70,7 +70,7 @@ describe('PostgreSQL in a thread', () => {
     const redo = 'SELECT redo_lsn::text AS redo FROM pg_control_checkpoint()';
     const before = await database.query(redo);
 
-    await keepUp(database.query);
+    await runMaintenance(database.query);
 
     expect(
       await database.query(
@@ -82,14 +82,14 @@ describe('PostgreSQL in a thread', () => {
   });
 
   test('does no maintenance if none is needed', async () => {
-    await keepUp(database.query);
+    await runMaintenance(database.query);
     const state = () =>
       database.query(
         `SELECT (SELECT redo_lsn::text FROM pg_control_checkpoint()) AS redo, max(last_vacuum) AS vacuumed
          FROM pg_stat_user_tables`,
       );
     const before = await state();
-    await keepUp(database.query);
+    await runMaintenance(database.query);
     expect(await state()).toEqual(before);
   });
 });

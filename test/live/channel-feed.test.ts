@@ -11,7 +11,7 @@ const entry = (position: number, facts: Partial<Entry> = {}) =>
 const entries = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => entry(from + n));
 
 /** Starts the feed of a channel whose head is `head`. */
-async function startFeed(head: number, { ringBytes = 1_000_000 } = {}) {
+async function startFeed(head: number, { recentBytes = 1_000_000 } = {}) {
   const pubsub = createMemoryPubSub({ logger: createTestLogger() });
   const database = { head };
   const source = {
@@ -23,7 +23,7 @@ async function startFeed(head: number, { ringBytes = 1_000_000 } = {}) {
     }),
   };
   const logger = createTestLogger();
-  const options = { channelId: 'c', pubsub, source, graceMs: 1e6, ringBytes, logger, onGapFilled: () => {} };
+  const options = { channelId: 'c', pubsub, source, graceMs: 1e6, recentBytes, logger, onGapFilled: () => {} };
   const feed = createChannelFeed(options);
   await feed.start();
   const publish = async (from: number, to: number) => {
@@ -56,7 +56,7 @@ describe('a feed', () => {
   });
 
   test('ends if the head in the database is below a delivered position, as after a restore', async () => {
-    const { feed, database } = await startFeed(20, { ringBytes: 0 });
+    const { feed, database } = await startFeed(20, { recentBytes: 0 });
     database.head = 3;
     await expect(feed.read(10, 25)).rejects.toBeInstanceOf(FeedRestartedError);
     expect(feed.failed()).toBe(true);

@@ -130,7 +130,7 @@ async function createSimulation(fateOf: () => Fate) {
     source,
     graceMs: 1,
     lingerMs: 5,
-    ringBytes: 2_000,
+    recentBytes: 2_000,
     logger,
     onGapFilled: () => {},
   });

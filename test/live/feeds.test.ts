@@ -30,7 +30,7 @@ async function startFeeds({ checkMs = 1e6, awayCheckMs = 1e6 } = {}) {
   const logger = createTestLogger();
   const heads = createHeads({ pubsub, checkMs, awayCheckMs, logger });
   const onGapFilled = vi.fn();
-  const options = { pubsub, heads, source, graceMs: 1, lingerMs: 5, ringBytes: 1e6, logger, onGapFilled };
+  const options = { pubsub, heads, source, graceMs: 1, lingerMs: 5, recentBytes: 1e6, logger, onGapFilled };
   const feeds = createFeeds(options);
   feeds.start();
   await heads.start();

@@ -1,6 +1,5 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 
 /** An HTML page, ready to send. */
 export interface Page {
@@ -19,6 +18,8 @@ const steadyTabs = '<style>.graphiql-tab { transform: none !important; }</style>
 
 /** Renders GraphiQL as one compressed page that loads nothing from other hosts. */
 export async function createGraphiQL(): Promise<Page> {
+  // Imported at the first use, because the package holds 30 MB of text.
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const html = renderGraphiQL({
     title: 'Parley · GraphiQL',
     endpoint: '/graphql',

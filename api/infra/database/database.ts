@@ -7,19 +7,19 @@ export type Query = <Row, Parameters>(statement: Statement<Row, Parameters>, par
 /** Runs SQL text, which nothing checks: for migrations, upkeep and tests. Parameters are `$1`, `$2`, …. */
 export type TextQuery = <Row>(text: string, parameters?: readonly unknown[]) => Promise<Row[]>;
 
-/** The database was away, too slow, or gave way to another transaction: the same work may succeed later. */
+/** Thrown when the database is down or too slow, or preferred another transaction: the same work may succeed later. */
 export class DatabaseUnavailableError extends Error {
   override readonly name = 'DatabaseUnavailableError';
 }
 
-/** Another process has the data that only one may have. */
+/** Thrown when another process uses data that only one process may use at a time. */
 export class DataInUseError extends Error {
   override readonly name = 'DataInUseError';
 }
 
 /**
- * PostgreSQL, wherever it runs. `prisma` is for a user's own records; `query` and `transaction` are for statements over
- * sets of rows, where one statement must be one snapshot or one round trip.
+ * PostgreSQL, on a server or within this process. Use `prisma` for a user's own records; use `query` and `transaction`
+ * for statements over sets of rows, which must be one snapshot or one round trip.
  *
  * Statements return integers of eight bytes as strings, timestamps as `Date` and JSON parsed.
  */
@@ -27,12 +27,13 @@ export interface Database {
   prisma: PrismaClient;
   query: Query;
   /**
-   * Runs `work` in one transaction (read committed). It is committed when this resolves, and has no effect when it
-   * rejects, but for a connection lost during the commit, which leaves open whether it took effect.
+   * Runs `work` in one transaction (read committed). The transaction is committed when this resolves and has no effect
+   * when it rejects, with one exception: if the connection is lost during the commit, either may be the case.
    */
   transaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result>;
-  /** Rejects when the database cannot be reached. */
+  /** Resolves when the database responds; rejects when it cannot be reached. */
   ready(): Promise<void>;
+  /** Closes every connection, and PostgreSQL itself if it runs within this process. */
   stop(): Promise<void>;
 }
 

@@ -4,18 +4,18 @@ import { connect, createServer, type Server } from 'node:net';
 import { join, resolve } from 'node:path';
 import { DataInUseError } from './database.ts';
 
-/** The longest path that a Unix domain socket may have on every system. */
+/** Longest path of a Unix domain socket that every system accepts, in bytes. */
 const maxSocketPath = 103;
 
 /**
- * Takes a directory for this process alone: a Unix domain socket in it that is listened on. The system ends it with the
- * process, however that ends, so a socket that nobody answers on is left over and is taken over.
- * @returns gives the directory back
- * @throws DataInUseError when another process has it
+ * Locks a directory for this process by listening on a Unix domain socket in it. The system closes the socket when the
+ * process ends, even after a crash, so a socket that refuses connections is stale and is replaced.
+ * @returns a function that releases the lock
+ * @throws DataInUseError when another process holds the lock
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
   const path = socketPath(await realpath(directory));
-  const server = (await listen(path)) ?? (await takeOver(path));
+  const server = (await listen(path)) ?? (await replaceStale(path));
   if (server === null) {
     throw new DataInUseError(
       `${resolve(directory)} is in use by another Parley process. Stop that one, or set DATA_DIR to another directory.`,
@@ -25,14 +25,14 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
   return () => new Promise((done) => server.close(() => done()));
 }
 
-/** Where every process that means this directory looks, whatever it calls it and wherever it was started. */
+/** Returns the path of the socket, the same in every process. `directory` is a real path, without symbolic links. */
 function socketPath(directory: string): string {
   const path = join(directory, 'lock');
   if (Buffer.byteLength(path) <= maxSocketPath) return path;
   return `/tmp/parley-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
 }
 
-/** Null when something is there already. */
+/** Listens on a socket; null if a file of that name exists. */
 function listen(path: string): Promise<Server | null> {
   const server = createServer((socket) => socket.destroy());
   return new Promise((done, fail) => {
@@ -41,12 +41,15 @@ function listen(path: string): Promise<Server | null> {
   });
 }
 
-/** Moves a socket that nobody answers on out of the way. What was moved is asked again: it may be another's, and new. */
-async function takeOver(path: string): Promise<Server | null> {
-  if (await answers(path)) return null;
+/**
+ * Moves a stale socket away and listens in its place; null if a process listens on it. The moved socket is checked
+ * again: another process may have replaced the stale one between the check and the move.
+ */
+async function replaceStale(path: string): Promise<Server | null> {
+  if (await isListening(path)) return null;
   const aside = `${path}-${randomUUID().slice(0, 4)}`;
   await rename(path, aside).catch(ignoreMissing);
-  if (await answers(aside)) {
+  if (await isListening(aside)) {
     await rename(aside, path);
     return null;
   }
@@ -54,7 +57,7 @@ async function takeOver(path: string): Promise<Server | null> {
   return listen(path);
 }
 
-function answers(path: string): Promise<boolean> {
+function isListening(path: string): Promise<boolean> {
   return new Promise((done) => {
     const socket = connect(path);
     socket.once('connect', () => {

@@ -2,34 +2,34 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { TextQuery } from './database.ts';
 
-/** A connection in a transaction. */
+/** A connection with an open transaction. */
 export interface MigrationSession {
   /** Runs a script of several statements. */
   execute(script: string): Promise<unknown>;
   query: TextQuery;
 }
 
-/** A migration that was applied is not the one in the folder: the database was made by other code. */
+/** Thrown when a migration that was applied differs from the one in the folder: other code created the database. */
 export class MigrationChangedError extends Error {
   override readonly name = 'MigrationChangedError';
 }
 
-/** What `prisma migrate` keeps its records in, so that both agree on what was applied. */
+/** Table of `prisma migrate`, shared so that both know the same applied migrations. */
 const table = `
 CREATE TABLE IF NOT EXISTS _prisma_migrations (
   id VARCHAR(36) PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ,
   migration_name VARCHAR(255) NOT NULL, logs TEXT, rolled_back_at TIMESTAMPTZ,
   started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0
 )`;
-/** The advisory lock that `prisma migrate` takes. */
+/** Key of the advisory lock that `prisma migrate` takes. */
 const lockKey = 72_707_369;
 
 /**
- * Applies the migrations that the database lacks, in order of their names, in one transaction. Processes may call it at
- * the same time: one goes first, the others find nothing left to do.
- * @param transaction runs work in a transaction
- * @param directory Prisma's layout: a folder a migration, with a `migration.sql`
- * @throws MigrationChangedError when one that was applied reads otherwise now
+ * Applies missing migrations in order of their names, in one transaction. Several processes may call it at the same
+ * time: the first one applies them, the others find nothing left to do.
+ * @param transaction runs a function in a transaction
+ * @param directory folder in Prisma's layout: one folder for each migration, with a `migration.sql`
+ * @throws MigrationChangedError when an applied migration has been changed
  */
 export async function migrate(
   transaction: (work: (session: MigrationSession) => Promise<void>) => Promise<void>,
@@ -69,7 +69,7 @@ async function apply(session: MigrationSession, migration: Migration, appliedAs:
   if (appliedAs === checksum) return;
   if (appliedAs !== undefined) {
     throw new MigrationChangedError(
-      `Migration ${name} was applied in another form. Migrations never change: add a new one.`,
+      `Migration ${name} was changed after it had been applied. Migrations never change: add a new one.`,
     );
   }
   await session.execute(script);

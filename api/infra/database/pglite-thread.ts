@@ -2,36 +2,22 @@ import { Duplex } from 'node:stream';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { ignore } from '../../ignore.ts';
 
-/** PostgreSQL in a thread of this process: what it computes keeps no socket waiting. */
+/** PostgreSQL in a thread of this process, so that its statements do not block the thread that serves sockets. */
 export interface PgliteThread {
-  /** A connection, which `pg` takes for one by TCP. All share one session: there is to be one at a time. */
+  /** Opens a connection, which `pg` uses as a TCP socket. All connections share one session: open one at a time. */
   connect(): Duplex;
-  /** Closes the database, after what was asked before. */
+  /** Closes the database after the statements that were sent before. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts when the first connection is made; and again, should it have ended by itself, as PostgreSQL's own processes do.
- * @param directory where the files are; in memory without one
+ * Creates a thread that starts with the first connection. After a crash the next connection starts it again, as a
+ * PostgreSQL server restarts its processes.
+ * @param directory directory of the files; in memory without it
  */
 export function createPgliteThread(directory: string | undefined): PgliteThread {
   const connections = new Set<Duplex>();
   let running: Worker | null = null;
-
-  function start(): Worker {
-    const worker = new Worker(new URL('./pglite-worker.js', import.meta.url), {
-      workerData: directory === undefined ? {} : { dataDir: directory },
-    });
-    let reason = new Error('The thread of the database has ended.');
-    worker.on('error', (cause) => {
-      reason = new Error('The thread of the database has failed.', { cause });
-    });
-    worker.once('exit', () => {
-      if (running === worker) running = null;
-      for (const connection of connections) connection.destroy(reason);
-    });
-    return worker;
-  }
 
   return {
     connect() {
@@ -50,9 +36,24 @@ export function createPgliteThread(directory: string | undefined): PgliteThread 
       await ended;
     },
   };
+
+  function start(): Worker {
+    const worker = new Worker(new URL('./pglite-worker.js', import.meta.url), {
+      workerData: directory === undefined ? {} : { dataDir: directory },
+    });
+    let reason = new Error('The database thread ended.');
+    worker.on('error', (cause) => {
+      reason = new Error('The database thread failed.', { cause });
+    });
+    worker.once('exit', () => {
+      if (running === worker) running = null;
+      for (const connection of connections) connection.destroy(reason);
+    });
+    return worker;
+  }
 }
 
-/** A socket as far as `pg` knows one. What is written while it is corked is one message, and comes to one answer. */
+/** Wraps a port in the part of a socket that `pg` uses. Writes while it is corked become one message, with one response. */
 function streamOver(port: MessagePort): Duplex {
   const stream = new Duplex({
     read() {},
@@ -79,13 +80,13 @@ function streamOver(port: MessagePort): Duplex {
   return Object.assign(stream, { connect, setNoDelay: ignore, ref: ignore, unref: ignore });
 }
 
-/** The bytes are copied once, into what is handed over. */
+/** Copies the chunks into one buffer and transfers it. */
 function post(port: MessagePort, chunks: Buffer[], done: () => void): void {
   const bytes = new Uint8Array(chunks.reduce((total, { length }) => total + length, 0));
-  let end = 0;
+  let offset = 0;
   for (const chunk of chunks) {
-    bytes.set(chunk, end);
-    end += chunk.length;
+    bytes.set(chunk, offset);
+    offset += chunk.length;
   }
   port.postMessage(bytes, [bytes.buffer]);
   done();

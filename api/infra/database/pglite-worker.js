@@ -1,26 +1,32 @@
-import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { fsyncSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
+import { syncPath, syncTree } from './pglite-files.js';
+import { startParams } from './pglite-parameters.js';
 
 /*
- * A thread that is PostgreSQL: each port that it is given is a connection to its one session, and carries messages of
- * PostgreSQL's protocol; null ends it. In JavaScript, since Node loads it by itself, in tests too.
+ * A thread that runs PostgreSQL. Each port posted to it is a connection to the one session, and carries messages of
+ * PostgreSQL's protocol; null ends the thread. In JavaScript, because Node starts it without a loader for TypeScript.
  */
+
+// The optimizing compiler needs much memory, and the allocator keeps it for each thread that compiles: one function at a
+// time, and only functions that run often. The budget is the default of newer versions of V8 (1,800,000 in Node 20).
+setFlagsFromString('--wasm-num-compilation-tasks=1');
+setFlagsFromString('--wasm-tiering-budget=13000000');
 
 /** @type {{ dataDir?: string }} */
 const { dataDir } = workerData;
 
-// PGlite leaves `fsync` off, and its file system knows none: a message that was acknowledged would not survive the power.
-const startParams = [...PGlite.defaultStartParams.filter((param) => param !== '-F'), '-c', 'wal_sync_method=fsync'];
-const database = await PGlite.create(dataDir === undefined ? {} : { dataDir, startParams });
+const database = await PGlite.create(dataDir === undefined ? { startParams } : { dataDir, startParams });
 if (dataDir !== undefined) {
   /** @type {any} */ (database.Module).NODEFS.stream_ops.fsync = sync;
-  syncAll(dataDir);
+  // PostgreSQL may have replayed its log during the start, before it could flush anything.
+  syncTree(dataDir);
 }
 
 parentPort?.on('message', async (port) => {
-  if (port !== null) return port.on('message', (request) => answer(port, request));
+  if (port !== null) return port.on('message', (request) => respond(port, request));
   await database.close();
   parentPort?.close();
 });
@@ -29,31 +35,32 @@ parentPort?.on('message', async (port) => {
  * @param {import('node:worker_threads').MessagePort} port
  * @param {Uint8Array} request
  */
-function answer(port, request) {
+function respond(port, request) {
   const response = database.execProtocolRawSync(request);
-  // Its own process would end, and be started anew; PGlite would hang.
-  if (isDown(Buffer.from(response.buffer, response.byteOffset, response.length))) process.exit(1);
+  // A PostgreSQL process would exit and be restarted; PGlite would hang.
+  if (hasCrashed(Buffer.from(response.buffer, response.byteOffset, response.length))) process.exit(1);
   port.postMessage(response);
 }
 
 /**
- * Whether PostgreSQL gave up: its messages are a letter, their length in four bytes, and what they say; an error (E) begins
- * with its severity (https://www.postgresql.org/docs/current/protocol-message-formats.html).
+ * Returns whether PostgreSQL reported an error that ends its process. A message is a letter, its length in four bytes and
+ * a body; the body of an error (E) begins with the severity
+ * (https://www.postgresql.org/docs/current/protocol-message-formats.html).
  * @param {Buffer} messages
  */
-function isDown(messages) {
+function hasCrashed(messages) {
   for (let at = 0; at < messages.length; at += 1 + messages.readInt32BE(at + 1)) {
     if (messages[at] === 0x45 && /^S(PANIC|FATAL)/.test(messages.toString('latin1', at + 5, at + 11))) return true;
   }
   return false;
 }
 
-/** What Emscripten's `fsync` answers where the disk does not take it: the number of `EIO`, by WASI. */
+/** The number of `EIO` in WASI, which Emscripten returns from `fsync` when the disk fails. */
 const ioError = 29;
 
 /**
- * The operation on streams that Emscripten calls for `fsync`. A directory has no descriptor of its own. It must not throw: PGlite
- * would never answer again, where PostgreSQL gives up and begins anew from what the disk has.
+ * The operation on streams that Emscripten calls for `fsync`. A directory has no descriptor of its own. It must not throw:
+ * PGlite would never respond again, whereas PostgreSQL exits on an error and recovers from the disk.
  * @param {{ nfd?: number, node: object }} stream
  */
 function sync({ nfd, node }) {
@@ -63,26 +70,5 @@ function sync({ nfd, node }) {
     return 0;
   } catch {
     return ioError;
-  }
-}
-
-/**
- * What was written before that could be called: a new database, or what its log had more than its tables.
- * @param {string} directory
- */
-function syncAll(directory) {
-  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile() || entry.isDirectory()) syncPath(join(entry.parentPath, entry.name));
-  }
-  syncPath(directory);
-}
-
-/** @param {string} path */
-function syncPath(path) {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

@@ -1,42 +1,61 @@
 import { mkdir } from 'node:fs/promises';
 import pg from 'pg';
+import { ignore } from '../../ignore.ts';
 import type { SqlDatabase } from './database.ts';
 import { lockDirectory } from './lock.ts';
+import { createDatabaseDirectory } from './pglite-directory.ts';
+import { runMaintenance } from './pglite-maintenance.ts';
 import { createPgliteThread } from './pglite-thread.ts';
-import { keepUp } from './pglite-upkeep.ts';
 import { createPooledDatabase, migrateOver, prepare } from './postgres-pool.ts';
 
-/** One connection, for good, as the only user there is. */
+/** One permanent connection, as PGlite's only user. */
 const settings = { max: 1, idleTimeoutMillis: 0, pipeline: true, user: 'postgres', database: 'postgres' };
 
-/** As often as PostgreSQL does by itself. */
-const upkeepMs = 60_000;
+/** Interval of autovacuum in PostgreSQL's default settings. */
+const maintenanceMs = 60_000;
 
-/** What an earlier connection left in the one session that there is. */
-const forgetting = ['ROLLBACK', 'DISCARD ALL'];
+/** Discards the state that an earlier connection left in the one session. */
+const resetSession = ['ROLLBACK', 'DISCARD ALL'];
 
 /**
- * PostgreSQL in a thread of this process, over files in a directory that no other process may use meanwhile; or, without
- * one, in memory. It has one session, so transactions and statements go one after another.
- * @param options.dataDir made when it is not there
- * @param options.migrations the folder of migrations, all of which are applied when this resolves
- * @throws DataInUseError when another process has the directory
+ * Opens PostgreSQL in a thread of this process, over files in a directory that it locks, or in memory. There is one
+ * session, so transactions and statements run one after another.
+ * @param options.dataDir directory of the files, created when missing; in memory without it
+ * @param options.migrations folder of migrations, all of which are applied when this resolves
+ * @throws DataInUseError when another process uses the directory
  */
 export async function createPgliteDatabase(options: { dataDir?: string; migrations: string }): Promise<SqlDatabase> {
   const { dataDir, migrations } = options;
-  const unlock = dataDir === undefined ? async () => {} : await openDirectory(dataDir);
-  const thread = createPgliteThread(dataDir === undefined ? undefined : `${dataDir}/database`);
-  const pool = new pg.Pool({ stream: thread.connect, ...settings, onConnect: begin });
-  pool.on('error', () => {});
+  if (dataDir === undefined) return openDatabase(undefined, migrations, async () => {});
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const unlock = await lockDirectory(dataDir);
+  const directory = `${dataDir}/database`;
+  try {
+    await createDatabaseDirectory(directory);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+  return openDatabase(directory, migrations, unlock);
+}
+
+async function openDatabase(
+  directory: string | undefined,
+  migrations: string,
+  unlock: () => Promise<void>,
+): Promise<SqlDatabase> {
+  const thread = createPgliteThread(directory);
+  const pool = new pg.Pool({ stream: thread.connect, ...settings, onConnect: openSession });
+  pool.on('error', ignore);
   const database = createPooledDatabase(pool, async () => {
-    clearInterval(upkeep);
+    clearInterval(maintenance);
     await thread.stop();
     await unlock();
   });
-  // What fails is tried again in the next round.
-  const upkeep = setInterval(() => keepUp(database.query).catch(() => {}), upkeepMs);
+  // The next round retries after a failure.
+  const maintenance = setInterval(() => runMaintenance(database.query).catch(ignore), maintenanceMs);
   try {
-    await migrateFirst(pool, migrations);
+    await applyMigrations(pool, migrations);
   } catch (error) {
     await database.stop();
     throw error;
@@ -44,21 +63,16 @@ export async function createPgliteDatabase(options: { dataDir?: string; migratio
   return database;
 }
 
-async function migrateFirst(pool: pg.Pool, migrations: string): Promise<void> {
+async function openSession(client: pg.ClientBase): Promise<void> {
+  for (const statement of resetSession) await client.query(statement);
+  await prepare(client);
+}
+
+async function applyMigrations(pool: pg.Pool, migrations: string): Promise<void> {
   const client = await pool.connect();
   try {
     await migrateOver(client, migrations);
   } finally {
     client.release();
   }
-}
-
-async function openDirectory(directory: string): Promise<() => Promise<void>> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  return lockDirectory(directory);
-}
-
-async function begin(client: pg.ClientBase): Promise<void> {
-  for (const statement of forgetting) await client.query(statement);
-  await prepare(client);
 }

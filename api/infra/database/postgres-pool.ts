@@ -11,24 +11,24 @@ import { translateErrors } from './prisma-driver.ts';
 import type { Statement } from './statement.ts';
 import { translate } from './unavailable.ts';
 
-/** How PostgreSQL is reached. Times are in milliseconds. */
+/** Address of PostgreSQL and timeouts of a connection, in milliseconds. */
 export interface ConnectionOptions {
   url: string;
-  /** After which a connection that was not made, or not free, counts as not to be had. */
+  /** How long to wait for a new connection, or for a free one in the pool. */
   connectTimeoutMs: number;
-  /** After which the server gives a statement up. */
+  /** How long a statement may run before the server cancels it. */
   statementTimeoutMs: number;
-  /** After which the server ends a transaction in which nothing happens, and frees what it locked. */
+  /** How long a transaction may be idle before the server ends it and releases its locks. */
   idleInTransactionMs: number;
 }
 
-/** What an answer may take beyond the server's own bound on a statement: the server itself does not answer then. */
+/** Added to the statement timeout of the server: a response that takes longer is not coming, and the connection is closed. */
 const graceMs = 2_000;
-/** When a connection that nobody uses is closed, and when one is first asked whether its other end is there. */
+/** How long an unused connection stays open, and how long until TCP sends the first keep-alive probe. */
 const idleMs = 60_000;
 const keepAliveMs = 10_000;
 
-/** Settings of one connection. What the URL says of the same goes first. */
+/** Returns the settings of one connection. Parameters in the URL override them. */
 export function connectionConfig(options: ConnectionOptions): pg.ClientConfig {
   return {
     connectionString: options.url,
@@ -44,8 +44,8 @@ export function connectionConfig(options: ConnectionOptions): pg.ClientConfig {
 }
 
 /**
- * At most `size` connections, opened when they are needed. One that is lost while nobody uses it is replaced when
- * somebody does.
+ * Creates a pool of at most `size` connections, opened on demand. A connection that is lost while idle is replaced at
+ * the next use.
  */
 export function createPool({ size, ...options }: ConnectionOptions & { size: number }): pg.Pool {
   const pool = new pg.Pool({ ...connectionConfig(options), max: size, idleTimeoutMillis: idleMs, onConnect: prepare });
@@ -54,8 +54,8 @@ export function createPool({ size, ...options }: ConnectionOptions & { size: num
 }
 
 /**
- * The port over connections, which Prisma shares.
- * @param stop closes what is beneath them
+ * Creates a database over a pool, which Prisma shares.
+ * @param stop runs after the pool has closed, to stop PostgreSQL itself
  */
 export function createPooledDatabase(pool: pg.Pool, stop: () => Promise<void> = async () => {}): SqlDatabase {
   const prisma = new PrismaClient({ adapter: translateErrors(new PrismaPg(pool)) });
@@ -75,7 +75,7 @@ export function createPooledDatabase(pool: pg.Pool, stop: () => Promise<void> = 
   };
 }
 
-/** Applies the migrations that the database lacks, in one transaction of this connection. */
+/** Applies missing migrations in one transaction of this connection. */
 export function migrateOver(client: pg.ClientBase, migrations: string): Promise<void> {
   return migrate(async (work) => {
     const query = queryOf(client);
@@ -107,19 +107,19 @@ function toPrepared<Parameters>(
 }
 
 /**
- * Runs work in one transaction of its own connection. A connection that an error left in doubt is not used again.
- * @throws DatabaseUnavailableError when the connection is lost, or not to be had
+ * Runs work in one transaction on its own connection. A connection in an unknown state after an error is closed.
+ * @throws DatabaseUnavailableError when the connection is lost, or none is free in time
  */
 async function transact<Result>(pool: pg.Pool, work: (query: Query & TextQuery) => Promise<Result>): Promise<Result> {
   const client = await pool.connect().catch(translate);
-  // The server may end the connection at any time: that becomes an error of the statement that comes next.
+  // If the server closes the connection, the next statement rejects.
   client.on('error', ignore);
   try {
     const result = await runTransaction(client, work);
     client.release();
     return result;
   } catch (error) {
-    // The server undoes what it hears no more of; to ask it for that may take as long as what failed.
+    // The server rolls back when the connection closes; a ROLLBACK might time out as the statement before it did.
     client.release(error instanceof DatabaseUnavailableError || (await isStuck(client)));
     throw error;
   } finally {
@@ -138,7 +138,7 @@ async function runTransaction<Result>(
     return query(...asked);
   }) as Query & TextQuery;
   try {
-    // Not awaited first: what the work begins with goes out behind it.
+    // Not awaited first, so that the first statement of the work is sent together with BEGIN.
     const [, result] = await Promise.all([query('BEGIN ISOLATION LEVEL READ COMMITTED'), work(queryWithin)]);
     isOpen = false;
     await commit(client);
@@ -148,13 +148,13 @@ async function runTransaction<Result>(
   }
 }
 
-/** PostgreSQL answers COMMIT without an error, and undoes everything, where a statement had failed. */
+/** Commits. After a failed statement PostgreSQL rolls back instead and reports no error, only another command. */
 async function commit(client: pg.ClientBase): Promise<void> {
   const { command } = await client.query('COMMIT').catch(translate);
-  if (command !== 'COMMIT') throw new Error('A statement of this transaction failed, so it was undone.');
+  if (command !== 'COMMIT') throw new Error('A statement of this transaction failed, so it was rolled back.');
 }
 
-/** Undoes the transaction; whether that failed. */
+/** Rolls the transaction back; returns whether that failed. */
 function isStuck(client: pg.ClientBase): Promise<boolean> {
   return client.query('ROLLBACK').then(
     () => false,
@@ -163,8 +163,8 @@ function isStuck(client: pg.ClientBase): Promise<boolean> {
 }
 
 /**
- * Every statement looks rows up by an index. A plan is kept, so one that is made while tables are small is to be right
- * for large ones. And Prisma's driver writes and reads times without their zone.
+ * Every statement finds rows by an index. Plans are cached, so a plan that is made while tables are small must suit
+ * large ones. The time zone is UTC because Prisma's driver writes and reads times without a zone.
  */
 const settings = `
 SET TIME ZONE 'UTC';
@@ -173,6 +173,7 @@ SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET jit = off`;
 
+/** Applies the settings that every connection needs. */
 export async function prepare(client: pg.ClientBase): Promise<void> {
   await client.query(settings);
 }

@@ -10,50 +10,50 @@ import {
 } from './postgres-pool.ts';
 import { sqlState, translate } from './unavailable.ts';
 
-/** Times are in milliseconds. */
+/** Options of PostgreSQL on a server. Times are in milliseconds. */
 export interface PostgresOptions {
   /**
-   * `postgresql://user:password@host:port/database`. With `sslmode=verify-full` the connection is by TLS to a server whose
-   * certificate is good; `sslrootcert`, `sslcert` and `sslkey` name files. `sslmode=no-verify` takes any certificate.
+   * `postgresql://user:password@host:port/database`. `sslmode=verify-full` uses TLS and verifies the certificate;
+   * `sslrootcert`, `sslcert` and `sslkey` name files. `sslmode=no-verify` uses TLS and accepts any certificate.
    */
   url: string;
-  /** Connections at most, which Prisma and statements share. */
+  /** Maximum number of connections, shared by Prisma and statements. */
   pool: number;
-  /** After which the server gives a statement up. Without an answer, its connection is given up two seconds later. */
+  /** How long a statement may run before the server cancels it. Without a response its connection is closed two seconds later. */
   statementTimeoutMs: number;
-  /** After which a connection that was not made, or not free, counts as not to be had: 5,000. */
+  /** How long to wait for a new connection, or for a free one in the pool. Defaults to 5,000. */
   connectTimeoutMs?: number;
-  /** After which the server ends a transaction in which nothing happens, and frees what it locked: 10,000. */
+  /** How long a transaction may be idle before the server ends it and releases its locks. Defaults to 10,000. */
   idleInTransactionMs?: number;
-  /** How long to wait for a server that is not there yet: 30,000. */
+  /** How long to wait at the start for a server that cannot be reached. Defaults to 30,000. */
   startTimeoutMs?: number;
-  /** The folder of migrations, all of which are applied when the factory resolves, by whichever process comes first. */
+  /** Folder of migrations, all of which are applied when the factory resolves, by this process or another. */
   migrations: string;
 }
 
-/** A migration may rewrite a table, and waits for that of another process. */
+/** A migration may rewrite a table, and may wait until another process has applied the same one. */
 const migrationTimeoutMs = 600_000;
 const retryMs = 250;
-/** Classes of errors that waiting does not heal: who one is, and which database one means. */
+/** Classes of errors that no retry resolves: invalid credentials and unknown database. */
 const refusals = new Set(['28', '3D']);
 
 /**
- * PostgreSQL on a server. While that is away everything rejects with `DatabaseUnavailableError`, within the bounds that
- * the options set; it recovers by itself.
- * @throws DatabaseUnavailableError when the server cannot be reached, or lets nobody in
- * @throws MigrationChangedError when a migration that was applied reads otherwise now
+ * Opens PostgreSQL on a server. While the server is down every call rejects with `DatabaseUnavailableError`, within the
+ * timeouts of the options; connections recover by themselves.
+ * @throws DatabaseUnavailableError when the server cannot be reached or refuses the connection
+ * @throws MigrationChangedError when an applied migration has been changed
  */
 export async function createPostgresDatabase(options: PostgresOptions): Promise<SqlDatabase> {
   const { pool: size, startTimeoutMs = 30_000, connectTimeoutMs = 5_000, idleInTransactionMs = 10_000 } = options;
   const connection = { ...options, connectTimeoutMs, idleInTransactionMs };
-  await migrateWhenThere(connection, options.migrations, Date.now() + startTimeoutMs);
+  await migrateWithRetries(connection, options.migrations, Date.now() + startTimeoutMs);
   return createPooledDatabase(createPool({ ...connection, size }));
 }
 
-async function migrateWhenThere(options: ConnectionOptions, migrations: string, until: number): Promise<void> {
+async function migrateWithRetries(options: ConnectionOptions, migrations: string, until: number): Promise<void> {
   for (;;) {
     try {
-      return await migrateApart(options, migrations);
+      return await migrateOnOwnConnection(options, migrations);
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableError)) throw error;
       if (Date.now() >= until || refusals.has(sqlState(error.cause)?.slice(0, 2) ?? '')) throw explain(error, options);
@@ -62,8 +62,8 @@ async function migrateWhenThere(options: ConnectionOptions, migrations: string, 
   }
 }
 
-/** Over a connection of its own, without the bounds of statements. */
-async function migrateApart(options: ConnectionOptions, migrations: string): Promise<void> {
+/** Applies missing migrations on a separate connection, with a longer timeout than statements have. */
+async function migrateOnOwnConnection(options: ConnectionOptions, migrations: string): Promise<void> {
   const client = new pg.Client(connectionConfig({ ...options, statementTimeoutMs: migrationTimeoutMs }));
   client.on('error', () => {});
   try {
@@ -74,7 +74,7 @@ async function migrateApart(options: ConnectionOptions, migrations: string): Pro
   }
 }
 
-/** What to put right; the URL has a password in it. */
+/** Returns an error that names the cause and the setting to check. It leaves the URL out, which contains a password. */
 function explain({ cause }: DatabaseUnavailableError, { url }: ConnectionOptions): DatabaseUnavailableError {
   const { host, pathname } = new URL(url);
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -6,7 +6,7 @@ type Driver = Awaited<ReturnType<DriverFactory['connect']>>;
 type Transaction = Awaited<ReturnType<Driver['startTransaction']>>;
 type Method<Parameters extends unknown[], Result> = (...parameters: Parameters) => Promise<Result>;
 
-/** Prisma's driver, with its errors as the port has them: Prisma hands on what it does not know, unchanged. */
+/** Wraps Prisma's driver so that it throws the errors of the database port. Prisma passes unknown errors on unchanged. */
 export function translateErrors(factory: DriverFactory): DriverFactory {
   function guard<Parameters extends unknown[], Result>(method: Method<Parameters, Result>): Method<Parameters, Result> {
     return async (...parameters) => method(...parameters).catch(translate);

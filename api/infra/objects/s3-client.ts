@@ -8,18 +8,19 @@ export interface S3Address {
   region: string;
   accessKeyId: string;
   secretAccessKey: string;
-  /** Milliseconds that a request may wait for its response. */
-  requestTimeoutMs: number;
+  /** Milliseconds that a request may wait for its response; `defaultRequestTimeoutMs` if left out. */
+  requestTimeoutMs?: number;
 }
 
 const connectTimeoutMs = 3_000;
+const defaultRequestTimeoutMs = 60_000;
 
 /**
  * Creates a client for an S3 store.
  * @param maxSockets maximum number of concurrent requests; further requests wait
  */
 export function createS3Client(address: S3Address, maxSockets: number): S3Client {
-  const { endpoint, region, accessKeyId, secretAccessKey, requestTimeoutMs } = address;
+  const { endpoint, region, accessKeyId, secretAccessKey, requestTimeoutMs = defaultRequestTimeoutMs } = address;
   return new S3Client({
     region,
     credentials: { accessKeyId, secretAccessKey },
