@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { createAccounts } from '../../api/domain/accounts.ts';
 import { type Auth, createAuth, type Viewer } from '../../api/domain/auth.ts';
-import { createRateLimits, noRateLimits } from '../../api/domain/rate-limits.ts';
 import { createSessions, type SignedIn } from '../../api/domain/sessions.ts';
 import type { Origin } from '../../api/domain/sign-in.ts';
-import { createUserCache } from '../../api/domain/user-cache.ts';
 import { BadUserInputError, type FieldProblem, UnauthenticatedError } from '../../api/errors.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import type { User } from '../../prisma/generated/client.ts';
 import { openDatabase } from './database.ts';
+import { openTestDomain } from './domain.ts';
 import { createTestLogger } from './logger.ts';
 import { createLossyPubSub, type Fate } from './lossy-pubsub.ts';
 
@@ -37,22 +35,18 @@ export async function createAccountsWorld() {
     return auth;
   }
 
-  const auth = await node();
   const limits = {
     async take(key: string, rate: { points: number; windowMs: number }) {
       if (state.isAway) throw new Error('state is away');
       return state.memory.limits.take(key, rate);
     },
   };
-  const userCache = createUserCache({ database, pubsub, logger });
-  const ownPicture = async () => null;
-  const accounts = createAccounts({
-    database,
-    auth,
-    userCache,
-    ownPicture,
-    rateLimits: createRateLimits({ limits, logger }),
-  });
+  const ports = { database, pubsub, state: { ...createMemoryState(), limits } };
+  const environment = { JWT_SECRET: secret, TOKEN_TTL_SECONDS: `${ttlSeconds}` };
+  const limited = await openTestDomain({ ports, environment, logger });
+  const unlimited = await openTestDomain({ ports, environment: { ...environment, RATE_LIMITS: 'off' }, logger });
+  const { auth } = limited;
+  const { accounts } = limited.domain;
 
   return {
     database,
@@ -65,7 +59,7 @@ export async function createAccountsWorld() {
     auth,
     accounts,
     /** Accounts of a server without rate limits. */
-    unlimited: createAccounts({ database, auth, userCache, ownPicture, rateLimits: noRateLimits }),
+    unlimited: unlimited.domain.accounts,
     /** Sessions on the clock of the test, which only moves when the test moves it. */
     sessions: createSessions({ database, auth, now: () => clock.now }),
     forgetRates(): void {
@@ -87,7 +81,7 @@ export async function createAccountsWorld() {
       return JSON.stringify(await Promise.all(rows));
     },
     async stop(): Promise<void> {
-      for (const one of nodes) await one.stop();
+      for (const part of [...nodes, limited, unlimited]) await part.stop();
       await database.stop();
     },
   };
