@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { drawBars } from './fanout/chart.ts';
-import { type Figures, gather, measure, measureMemory } from './fanout/measure.ts';
+import { connectCrowd, type Figures, measure, measureMemory } from './fanout/measure.ts';
 import { startParley } from './fanout/parley.ts';
 import { hasGo, peers, startPeer, versions } from './fanout/peers.ts';
 import { oneRoom, type Profile, profiles } from './fanout/profiles.ts';
@@ -15,14 +15,14 @@ interface Row {
   paced: Figures[];
 }
 
-const own = ['Parley', 'Parley embedded'];
+const parleys = ['Parley', 'Parley embedded'];
 
 /** Compares the cost of delivering a message to many clients with that of Parley's peers. */
 export async function run(options: BenchOptions): Promise<void> {
   const services = await startServices();
   try {
     const body = [`${circumstances()}\n${versions()}`, ...(await measureAll(options, services))].join('\n\n');
-    say(body);
+    print(body);
     if (options.only.length + options.parts.length === 0) await write('fanout', body);
   } finally {
     await services.stop();
@@ -30,30 +30,30 @@ export async function run(options: BenchOptions): Promise<void> {
 }
 
 async function measureAll({ seconds, rounds, only, parts }: BenchOptions, services: Services): Promise<string[]> {
-  const names = [...own, ...Object.keys(peers)].filter((name) => only.length === 0 || only.includes(name));
-  const able = names.filter((name) => name !== 'Centrifuge' || hasGo());
-  if (able.length < names.length) say('Centrifuge is left out because there is no Go compiler.');
-  const has = (part: string) => parts.length === 0 || parts.includes(part);
+  const names = [...parleys, ...Object.keys(peers)].filter((name) => only.length === 0 || only.includes(name));
+  const available = names.filter((name) => name !== 'Centrifuge' || hasGo());
+  if (available.length < names.length) print('Centrifuge is left out because there is no Go compiler.');
+  const isSelected = (part: string) => parts.length === 0 || parts.includes(part);
   const sections = [];
-  for (const profile of profiles.filter(({ name }) => has(name))) {
-    sections.push(await compare(able, profile, services, { seconds, rounds }));
+  for (const profile of profiles.filter(({ name }) => isSelected(name))) {
+    sections.push(await compare(available, profile, services, { seconds, rounds }));
   }
-  if (has('memory')) sections.push(await compareMemory(able, services));
-  if (has('scale')) sections.push(await scale(services, seconds));
+  if (isSelected('memory')) sections.push(await compareMemory(available, services));
+  if (isSelected('scale')) sections.push(await measureGrowingRoom(services, seconds));
   return sections;
 }
 
-function say(text: string): void {
+function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
 function startTarget(name: string, profile: Profile, services: Services): Promise<Target> {
-  if (name === own[0]) return startParley(profile, services);
-  return name === own[1] ? startParley(profile, null) : startPeer(name, profile);
+  if (name === parleys[0]) return startParley(profile, services);
+  return name === parleys[1] ? startParley(profile, null) : startPeer(name, profile);
 }
 
 /** Runs some work on a new target, and stops the target afterwards. */
-async function over<Result>(
+async function withTarget<Result>(
   name: string,
   profile: Profile,
   services: Services,
@@ -76,14 +76,14 @@ async function compare(
   const rows = new Map(names.map((name): [string, Row] => [name, { full: [], paced: [] }]));
   for (let n = 0; n < rounds; n++) {
     for (const [name, row] of rows) {
-      await over(name, profile, services, async (target) => {
-        const crowd = await gather(target, profile);
+      await withTarget(name, profile, services, async (target) => {
+        const crowd = await connectCrowd(target, profile);
         await measure(target, profile, crowd, { seconds: seconds / 2, rate: null });
         row.full.push(await measure(target, profile, crowd, { seconds, rate: null }));
         row.paced.push(await measure(target, profile, crowd, { seconds, rate: profile.rate }));
         crowd.close();
       });
-      say(`${profile.name} ${n + 1}/${rounds} ${name}: ${JSON.stringify([row.full.at(-1), row.paced.at(-1)])}`);
+      print(`${profile.name} ${n + 1}/${rounds} ${name}: ${JSON.stringify([row.full.at(-1), row.paced.at(-1)])}`);
     }
   }
   if (profile.name === 'room' && names.length > 2) await draw(rows);
@@ -126,21 +126,21 @@ async function compareMemory(names: readonly string[], services: Services): Prom
     const kilobytes = [];
     for (const size of sizes) {
       const profile = oneRoom(size, 1, 1);
-      kilobytes.push(round(await over(name, profile, services, (target) => measureMemory(target, profile))));
+      kilobytes.push(round(await withTarget(name, profile, services, (target) => measureMemory(target, profile))));
     }
-    say(`memory ${name}: ${kilobytes.join(', ')}`);
+    print(`memory ${name}: ${kilobytes.join(', ')}`);
     rows.push([name, ...kilobytes]);
   }
   return `**Memory**: kilobytes resident a connection, each with one subscription\n\n${table(['', 'of 1,000', 'of 10,000'], rows)}`;
 }
 
 /** Measures the cost of a delivery as a room grows. */
-async function scale(services: Services, seconds: number): Promise<string> {
+async function measureGrowingRoom(services: Services, seconds: number): Promise<string> {
   const rows = [];
   for (const size of [100, 1_000, 10_000]) {
     const profile = oneRoom(size, 64, 20);
-    const { cpu, rate } = await over(own[0] ?? '', profile, services, async (target) => {
-      const crowd = await gather(target, profile);
+    const { cpu, rate } = await withTarget(parleys[0] ?? '', profile, services, async (target) => {
+      const crowd = await connectCrowd(target, profile);
       await measure(target, profile, crowd, { seconds, rate: null });
       const figures = await measure(target, profile, crowd, { seconds, rate: null });
       crowd.close();

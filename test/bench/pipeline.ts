@@ -1,7 +1,7 @@
 import type { BenchOptions } from './options.ts';
 import { type Parley, type Services, startDistributed, startEmbedded, startServices } from './parley.ts';
+import { measureKafka, measurePgbench } from './pipeline/baselines.ts';
 import { openPairs, type Pairs } from './pipeline/pairs.ts';
-import { measureKafka, measurePgbench } from './pipeline/yardsticks.ts';
 import { cpuOfTree, percentile } from './processes.ts';
 import { circumstances, median, round, table, write } from './report.ts';
 
@@ -27,24 +27,25 @@ const pacedRate = 100;
 export async function run({ seconds, rounds, only }: BenchOptions): Promise<void> {
   const services = await startServices();
   try {
-    const has = (mode: string) => only.length === 0 || only.includes(mode);
+    const isSelected = (mode: string) => only.length === 0 || only.includes(mode);
     const [embedded, distributed, rows, kafka]: [Figures[], Figures[], number[], number[]] = [[], [], [], []];
     for (let n = 0; n < rounds; n++) {
       rows.push(await measurePgbench(services, seconds));
       kafka.push(await measureKafka(services, pacedRate, seconds / 2));
-      if (has('embedded')) embedded.push(await over(await startEmbedded(), {}, seconds));
-      if (has('distributed')) distributed.push(await over(await startDistributed(services), pidsOf(services), seconds));
-      say(JSON.stringify([embedded.at(-1), distributed.at(-1), rows.at(-1), kafka.at(-1)]));
+      if (isSelected('embedded')) embedded.push(await measureParley(await startEmbedded(), {}, seconds));
+      if (isSelected('distributed'))
+        distributed.push(await measureParley(await startDistributed(services), pidsOf(services), seconds));
+      print(JSON.stringify([embedded.at(-1), distributed.at(-1), rows.at(-1), kafka.at(-1)]));
     }
     const body = [circumstances(), ...report({ embedded, distributed }, median(rows), median(kafka))].join('\n\n');
-    say(body);
+    print(body);
     if (only.length === 0) await write('pipeline', body);
   } finally {
     await services.stop();
   }
 }
 
-function say(text: string): void {
+function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
@@ -52,7 +53,7 @@ function pidsOf({ kafka, redis, postgres }: Services): Record<string, number> {
   return { kafka: kafka.pid, redis: redis.pid, postgres: postgres.pid };
 }
 
-async function over(parley: Parley, others: Record<string, number>, seconds: number): Promise<Figures> {
+async function measureParley(parley: Parley, others: Record<string, number>, seconds: number): Promise<Figures> {
   try {
     const pairs = await openPairs(parley, pairCount);
     await pairs.talk(seconds / 2);

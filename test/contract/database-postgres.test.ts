@@ -28,6 +28,8 @@ function create(url: string, options: Partial<PostgresOptions> = {}): Promise<Sq
     url,
     pool: 5,
     statementTimeoutMs: patienceMs,
+    connectTimeoutMs: patienceMs,
+    startTimeoutMs: patienceMs,
     migrations: paths.migrations,
     ...options,
   });

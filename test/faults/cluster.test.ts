@@ -133,19 +133,19 @@ describe('twenty senders and twenty subscribers', () => {
   test('send and receive messages while Redis is unavailable for a minute', async () => {
     const load = await startLoad(urls);
     await load.progress(100);
-    const before = await load.pace(pause(10_000));
+    const before = await load.measure(pause(10_000));
     await redis.kill('SIGSTOP');
     let isBack = false;
     const minute = pause(60_000).then(() => {
       isBack = true;
     });
-    const pace = load.pace(minute);
+    const measured = load.measure(minute);
     const deliveries: number[] = [];
     while (!isBack) {
       await load.progress(10);
       deliveries.push((await load.firstDeliveries()).at(-1) ?? 0);
     }
-    const away = await pace;
+    const away = await measured;
     await redis.kill('SIGCONT');
     deliveries.sort((one, other) => one - other);
     const worst = `${deliveries[deliveries.length >> 1]} ms median, ${deliveries.at(-1)} ms at worst`;

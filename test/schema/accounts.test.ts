@@ -75,14 +75,14 @@ describe('register', () => {
   it('returns a session of a user with a password', async () => {
     const email = someAddress();
     const given = { email: ` ${email.toUpperCase()}`, password, name: ' Ada ', device: 'phone' };
-    const signedIn = await resultOf('register', { input: given });
+    const signedIn = await fieldOf('register', { input: given });
     expect(signedIn).toEqual({
       token: expect.any(String),
       refreshToken: expect.any(String),
       expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       user: { id: expect.stringMatching(/^u_/), name: 'Ada', isGuest: false, email },
     });
-    expect(await resultOf('me', {}, signedIn.token)).toMatchObject({ id: signedIn.user.id, email, isModerator: false });
+    expect(await fieldOf('me', {}, signedIn.token)).toMatchObject({ id: signedIn.user.id, email, isModerator: false });
   });
 
   it('turns a guest into a user with the same id, channels, history and session', async () => {
@@ -103,7 +103,7 @@ describe('register', () => {
         messages: { nodes: [{ text: 'before', author: { id: guest.user.id } }] },
       },
     ]);
-    expect(await resultOf('sessions', {}, user.token)).toMatchObject([{ device: 'phone', current: true }]);
+    expect(await fieldOf('sessions', {}, user.token)).toMatchObject([{ device: 'phone', current: true }]);
   });
 
   it('ignores a stale token', async () => {
@@ -132,9 +132,9 @@ describe('register', () => {
 describe('login', () => {
   it('returns another session of the user', async () => {
     const { email, user, token } = await signUp();
-    const laptop = await resultOf('login', { input: { email, password, device: 'laptop' } });
+    const laptop = await fieldOf('login', { input: { email, password, device: 'laptop' } });
     expect(laptop.user).toEqual({ ...user, email });
-    expect((await resultOf('sessions', {}, token)).map(({ device }: Data) => device).sort()).toEqual([
+    expect((await fieldOf('sessions', {}, token)).map(({ device }: Data) => device).sort()).toEqual([
       'laptop',
       'phone',
     ]);
@@ -142,7 +142,7 @@ describe('login', () => {
 
   it('ignores a stale token', async () => {
     const { email, user } = await signUp();
-    expect((await resultOf('login', { input: { email, password } }, 'stale')).user.id).toBe(user.id);
+    expect((await fieldOf('login', { input: { email, password } }, 'stale')).user.id).toBe(user.id);
   });
 
   it('rejects an unknown address and a wrong password with the same error', async () => {
@@ -167,11 +167,11 @@ describe('guest', () => {
   it('returns a session of a user without a password', async () => {
     const { token, user } = await signUpGuest();
     expect(user).toMatchObject({ name: 'Guest', isGuest: true, email: null });
-    expect(await resultOf('me', {}, token)).toMatchObject({ id: user.id, isGuest: true, isModerator: false });
+    expect(await fieldOf('me', {}, token)).toMatchObject({ id: user.id, isGuest: true, isModerator: false });
   });
 
   it('ignores a stale token', async () => {
-    expect((await resultOf('guest', { input: { name: 'Guest' } }, 'stale')).user.isGuest).toBe(true);
+    expect((await fieldOf('guest', { input: { name: 'Guest' } }, 'stale')).user.isGuest).toBe(true);
   });
 
   it('rejects invalid input', async () => {
@@ -186,11 +186,11 @@ describe('guest', () => {
 describe('refresh', () => {
   it('returns new tokens of the same session', async () => {
     const { refreshToken, user, token } = await signUp();
-    const [before] = await resultOf('sessions', {}, token);
-    const refreshed = await resultOf('refresh', { refreshToken });
+    const [before] = await fieldOf('sessions', {}, token);
+    const refreshed = await fieldOf('refresh', { refreshToken });
     expect(refreshed.user.id).toBe(user.id);
     expect(refreshed.refreshToken).not.toBe(refreshToken);
-    expect(await resultOf('sessions', {}, refreshed.token)).toMatchObject([{ id: before.id, current: true }]);
+    expect(await fieldOf('sessions', {}, refreshed.token)).toMatchObject([{ id: before.id, current: true }]);
   });
 
   it('rejects an unknown token', async () => {
@@ -200,8 +200,8 @@ describe('refresh', () => {
   it('rejects a token whose successor was used, and revokes the session with its connections', async () => {
     const { refreshToken, token } = await signUp();
     const socket = await connect(token);
-    const second = await resultOf('refresh', { refreshToken });
-    const third = await resultOf('refresh', { refreshToken: second.refreshToken });
+    const second = await fieldOf('refresh', { refreshToken });
+    const third = await fieldOf('refresh', { refreshToken: second.refreshToken });
     expect(await errorOf('refresh', { refreshToken })).toMatchObject({ code: 'UNAUTHENTICATED' });
     expect(await errorOf('me', {}, third.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
     expect(await socket.closed).toMatchObject(revoked);
@@ -211,26 +211,26 @@ describe('refresh', () => {
 describe('logout', () => {
   it('revokes the current session with its connections, and no other', async () => {
     const { email, token, refreshToken } = await signUp();
-    const other = await resultOf('login', { input: { email, password } });
+    const other = await fieldOf('login', { input: { email, password } });
     const socket = await connect(token);
 
-    expect(await resultOf('logout', {}, token)).toBe(true);
+    expect(await fieldOf('logout', {}, token)).toBe(true);
 
     expect(await socket.closed).toMatchObject(revoked);
     expect(await errorOf('logout', {}, token)).toMatchObject({ code: 'UNAUTHENTICATED' });
     expect(await errorOf('refresh', { refreshToken })).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect(await resultOf('sessions', {}, other.token)).toHaveLength(1);
+    expect(await fieldOf('sessions', {}, other.token)).toHaveLength(1);
   });
 });
 
 describe('revokeSession', () => {
   it('revokes another session of the viewer with its connections', async () => {
     const { email, token } = await signUp();
-    const laptop = await resultOf('login', { input: { email, password, device: 'laptop' } });
+    const laptop = await fieldOf('login', { input: { email, password, device: 'laptop' } });
     const socket = await connect(laptop.token);
-    const { id } = (await resultOf('sessions', {}, token)).find(({ current }: Data) => !current);
+    const { id } = (await fieldOf('sessions', {}, token)).find(({ current }: Data) => !current);
 
-    expect(await resultOf('revokeSession', { id }, token)).toEqual({
+    expect(await fieldOf('revokeSession', { id }, token)).toEqual({
       id,
       device: 'laptop',
       revokedAt: expect.any(String),
@@ -238,16 +238,16 @@ describe('revokeSession', () => {
 
     expect(await socket.closed).toMatchObject(revoked);
     expect(await errorOf('sessions', {}, laptop.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect(await resultOf('sessions', {}, token)).toMatchObject([{ current: true }]);
+    expect(await fieldOf('sessions', {}, token)).toMatchObject([{ current: true }]);
   });
 
   it('does not find sessions of others, nor ids of other types', async () => {
     const { token, user } = await signUp();
     const stranger = await signUp();
-    const [{ id }] = await resultOf('sessions', {}, stranger.token);
+    const [{ id }] = await fieldOf('sessions', {}, stranger.token);
     for (const given of [id, user.id, encodeId('DeviceSession', randomUUID()), 'd_', '\0'])
       expect(await errorOf('revokeSession', { id: given }, token)).toMatchObject({ code: 'NOT_FOUND' });
-    expect(await resultOf('sessions', {}, stranger.token)).toHaveLength(1);
+    expect(await fieldOf('sessions', {}, stranger.token)).toHaveLength(1);
   });
 });
 
@@ -255,10 +255,10 @@ describe('updateProfile', () => {
   it('returns the user with the new name, and leaves omitted fields unchanged', async () => {
     const { token, user } = await signUp();
     const renamed = { id: user.id, name: 'Countess' };
-    expect(await resultOf('updateProfile', { input: { name: 'Countess' } }, token)).toEqual(renamed);
-    expect(await resultOf('updateProfile', { input: {} }, token)).toEqual(renamed);
-    expect(await resultOf('updateProfile', { input: { name: null } }, token)).toEqual(renamed);
-    expect(await resultOf('me', {}, token)).toMatchObject(renamed);
+    expect(await fieldOf('updateProfile', { input: { name: 'Countess' } }, token)).toEqual(renamed);
+    expect(await fieldOf('updateProfile', { input: {} }, token)).toEqual(renamed);
+    expect(await fieldOf('updateProfile', { input: { name: null } }, token)).toEqual(renamed);
+    expect(await fieldOf('me', {}, token)).toMatchObject(renamed);
   });
 
   it('rejects an invalid name', async () => {
@@ -271,17 +271,17 @@ describe('updateProfile', () => {
 describe('changePassword', () => {
   it('renews the current session and revokes all others', async () => {
     const { email, token, user } = await signUp();
-    const other = await resultOf('login', { input: { email, password } });
+    const other = await fieldOf('login', { input: { email, password } });
     const socket = await connect(other.token);
 
-    const renewed = await resultOf('changePassword', { current: password, next: nextPassword }, token);
+    const renewed = await fieldOf('changePassword', { current: password, next: nextPassword }, token);
 
     expect(renewed.user.id).toBe(user.id);
     expect(await socket.closed).toMatchObject(revoked);
     expect(await errorOf('me', {}, other.token)).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect(await resultOf('sessions', {}, renewed.token)).toMatchObject([{ current: true }]);
+    expect(await fieldOf('sessions', {}, renewed.token)).toMatchObject([{ current: true }]);
     expect(await errorOf('login', { input: { email, password } })).toMatchObject({ code: 'UNAUTHENTICATED' });
-    expect((await resultOf('login', { input: { email, password: nextPassword } })).user.id).toBe(user.id);
+    expect((await fieldOf('login', { input: { email, password: nextPassword } })).user.id).toBe(user.id);
   });
 
   it('rejects a wrong current password and an invalid new one', async () => {
@@ -296,7 +296,7 @@ describe('changePassword', () => {
 describe('me', () => {
   it('is the signed-in user, and null without a token', async () => {
     const { token, user, email } = await signUp();
-    expect(await resultOf('me', {}, token)).toEqual({
+    expect(await fieldOf('me', {}, token)).toEqual({
       ...user,
       email,
       isModerator: false,
@@ -304,12 +304,12 @@ describe('me', () => {
       createdAt: expect.any(String),
       lastSeenAt: null,
     });
-    expect(await resultOf('me')).toBeNull();
+    expect(await fieldOf('me')).toBeNull();
   });
 
   it('has an avatar on this server that cannot run scripts', async () => {
     const { token } = await signUp();
-    const { avatarUrl } = await resultOf('me', {}, token);
+    const { avatarUrl } = await fieldOf('me', {}, token);
     const picture = await fetch(`${app.url}${avatarUrl}`);
     expect(picture.status).toBe(200);
     expect(picture.headers.get('content-type')).toBe('image/svg+xml');
@@ -323,9 +323,9 @@ describe('user', () => {
   it('is found by its id, and null if there is none', async () => {
     const { token } = await signUp();
     const { user } = await signUp();
-    expect(await resultOf('user', { id: user.id }, token)).toMatchObject({ id: user.id, name: 'Ada' });
+    expect(await fieldOf('user', { id: user.id }, token)).toMatchObject({ id: user.id, name: 'Ada' });
     for (const id of [encodeId('User', randomUUID()), encodeId('Channel', randomUUID()), 'u_', ''])
-      expect(await resultOf('user', { id }, token)).toBeNull();
+      expect(await fieldOf('user', { id }, token)).toBeNull();
   });
 });
 
@@ -333,9 +333,9 @@ describe('users', () => {
   it('are found by a prefix of their name, page by page in both directions', async () => {
     const { token } = await signUp();
     const prefix = randomUUID().slice(0, 8);
-    for (const end of ['c', 'A', 'b']) await resultOf('guest', { input: { name: `${prefix} ${end}` } });
+    for (const end of ['c', 'A', 'b']) await fieldOf('guest', { input: { name: `${prefix} ${end}` } });
     const namesOf = ({ nodes }: Data) => nodes.map(({ name }: Data) => name.at(-1));
-    const search = (given: object) => resultOf('users', { search: prefix.toUpperCase(), ...given }, token);
+    const search = (given: object) => fieldOf('users', { search: prefix.toUpperCase(), ...given }, token);
 
     const first = await search({ first: 2 });
     expect(namesOf(first)).toEqual(['A', 'b']);
@@ -366,10 +366,10 @@ describe('users', () => {
 describe('sessions', () => {
   it("are the viewer's, the newest first", async () => {
     const { email, token } = await signUp();
-    await resultOf('login', { input: { email, password, device: 'laptop' } });
+    await fieldOf('login', { input: { email, password, device: 'laptop' } });
     const moment = expect.any(String);
     const common = { id: expect.stringMatching(/^d_/), createdAt: moment, lastUsedAt: moment, revokedAt: null };
-    expect(await resultOf('sessions', {}, token)).toEqual([
+    expect(await fieldOf('sessions', {}, token)).toEqual([
       { ...common, device: 'laptop', current: false },
       { ...common, device: 'phone', current: true },
     ]);
@@ -380,17 +380,17 @@ describe('node', () => {
   it("finds users and the viewer's own sessions, and nothing without a viewer", async () => {
     const { token, user } = await signUp();
     const stranger = await signUp();
-    const [own] = await resultOf('sessions', {}, token);
-    const [others] = await resultOf('sessions', {}, stranger.token);
+    const [own] = await fieldOf('sessions', {}, token);
+    const [others] = await fieldOf('sessions', {}, stranger.token);
 
-    expect(await resultOf('node', { id: user.id }, token)).toMatchObject({ __typename: 'User', id: user.id });
-    expect(await resultOf('node', { id: own.id }, token)).toEqual({
+    expect(await fieldOf('node', { id: user.id }, token)).toMatchObject({ __typename: 'User', id: user.id });
+    expect(await fieldOf('node', { id: own.id }, token)).toEqual({
       __typename: 'DeviceSession',
       id: own.id,
       device: 'phone',
     });
-    expect(await resultOf('node', { id: others.id }, token)).toBeNull();
-    for (const id of [user.id, own.id]) expect(await resultOf('node', { id })).toBeNull();
+    expect(await fieldOf('node', { id: others.id }, token)).toBeNull();
+    for (const id of [user.id, own.id]) expect(await fieldOf('node', { id })).toBeNull();
   });
 });
 
@@ -419,9 +419,9 @@ describe('secrets', () => {
   it('do not include the email address and rights of other users, wherever users are returned', async () => {
     const [ada, eve] = [await signUp(), await signUp()];
     const hidden = { email: null, isModerator: null };
-    expect(await resultOf('user', { id: ada.user.id }, eve.token)).toMatchObject(hidden);
-    expect(await resultOf('node', { id: ada.user.id }, eve.token)).toMatchObject({ email: null });
-    const { nodes } = await resultOf('users', { search: 'Ada', first: 100 }, eve.token);
+    expect(await fieldOf('user', { id: ada.user.id }, eve.token)).toMatchObject(hidden);
+    expect(await fieldOf('node', { id: ada.user.id }, eve.token)).toMatchObject({ email: null });
+    const { nodes } = await fieldOf('users', { search: 'Ada', first: 100 }, eve.token);
     expect(nodes.length).toBeGreaterThan(1);
     for (const node of nodes) expect(node.email).toBe(node.id === eve.user.id ? eve.email : null);
 
@@ -449,7 +449,7 @@ describe('secrets', () => {
   it('are neither in the responses nor in the log when the server fails', async () => {
     const { email, token, refreshToken } = await signUp();
     const { token: guestToken } = await signUpGuest();
-    const [{ id }] = await resultOf('sessions', {}, token);
+    const [{ id }] = await fieldOf('sessions', {}, token);
     const input = { email: someAddress(), password, name: 'Ada' };
     const failing: [Operation, object, string?][] = [
       ['register', { input }],
@@ -497,7 +497,7 @@ async function execute(query: string, variables: object, token?: string, operati
 }
 
 /** Returns the value of the only field of an operation; throws for any error. */
-async function resultOf(operation: Operation, variables: object = {}, token?: string): Promise<Data> {
+async function fieldOf(operation: Operation, variables: object = {}, token?: string): Promise<Data> {
   const { data, errors } = await execute(queries[operation], variables, token, operation);
   if (errors.length > 0) throw new Error(`${operation} ${JSON.stringify(variables)}: ${JSON.stringify(errors)}`);
   const value = data[operation];
@@ -522,11 +522,11 @@ function someAddress(): string {
 
 async function signUp(token?: string) {
   const email = someAddress();
-  const signedIn = await resultOf('register', { input: { email, password, name: 'Ada', device: 'phone' } }, token);
+  const signedIn = await fieldOf('register', { input: { email, password, name: 'Ada', device: 'phone' } }, token);
   return { ...signedIn, email };
 }
 
-const signUpGuest = (): Promise<Data> => resultOf('guest', { input: { name: 'Guest', device: 'phone' } });
+const signUpGuest = (): Promise<Data> => fieldOf('guest', { input: { name: 'Guest', device: 'phone' } });
 
 const connect = (token: string) => openSocket(app.url, { authorization: `Bearer ${token}` });
 

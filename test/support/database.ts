@@ -35,5 +35,11 @@ function open(kind: DatabaseKind): Promise<SqlDatabase> {
 
 async function openPostgres(migrations: string): Promise<SqlDatabase> {
   const url = await createSharedDatabase();
-  return createPostgresDatabase({ url, pool: 5, statementTimeoutMs: patienceMs, migrations });
+  return createPostgresDatabase({
+    url,
+    pool: 5,
+    statementTimeoutMs: patienceMs,
+    connectTimeoutMs: patienceMs,
+    migrations,
+  });
 }

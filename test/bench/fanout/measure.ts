@@ -28,25 +28,25 @@ export interface Crowd {
 const mark = Buffer.from('T=');
 const stampLength = 14;
 /** Number of deliveries of which the delay of one is measured. */
-const sampled = 17;
+const sampleInterval = 17;
 
 /** Connects all subscribers, and waits until a message in each room has reached every one of them. */
-export async function gather(target: Target, profile: Profile): Promise<Crowd> {
+export async function connectCrowd(target: Target, profile: Profile): Promise<Crowd> {
   const wires: Wire[] = [];
   let delivered = 0;
   let delays: number[] = [];
-  const take = (count: number, text: Buffer) => {
+  const onDeliveries = (count: number, text: Buffer) => {
     const before = delivered;
     delivered += count;
-    if (Math.floor(before / sampled) !== Math.floor(delivered / sampled)) {
+    if (Math.floor(before / sampleInterval) !== Math.floor(delivered / sampleInterval)) {
       const at = text.indexOf(mark);
       if (at >= 0) delays.push(performance.now() - Number(text.toString('latin1', at + 2, at + 2 + stampLength)));
     }
   };
-  const together = 50;
-  for (let n = 0; n < profile.connections; n += together) {
-    const some = Array.from({ length: Math.min(together, profile.connections - n) }, (_, k) =>
-      target.follow(n + k, take),
+  const batchSize = 50;
+  for (let n = 0; n < profile.connections; n += batchSize) {
+    const some = Array.from({ length: Math.min(batchSize, profile.connections - n) }, (_, k) =>
+      target.follow(n + k, onDeliveries),
     );
     wires.push(...(await Promise.all(some)));
   }
@@ -98,24 +98,25 @@ export async function measure(
   crowd.clear();
   const [cpu, begin] = [cpuOf(target.pid), performance.now()];
   const end = begin + seconds * 1_000;
-  const most = profile.window * profile.followers;
+  const maxInFlight = profile.window * profile.followers;
   let sent = 0;
   const maySend = () =>
     rate === null
-      ? sent * profile.followers - crowd.delivered() < most
+      ? sent * profile.followers - crowd.delivered() < maxInFlight
       : sent < ((performance.now() - begin) / 1_000) * rate;
   while (performance.now() < end) {
     while (maySend()) target.publish(sent++ % profile.rooms, stamp());
     await (rate === null ? new Promise(setImmediate) : setTimeout(1));
   }
-  const wanted = sent * profile.followers;
-  for (let wait = 0; wait < 2_000 && crowd.delivered() < wanted; wait++) await setTimeout(5);
-  if (crowd.delivered() !== wanted) throw new Error(`${target.name}: ${crowd.delivered()} of ${wanted} were delivered`);
+  const expected = sent * profile.followers;
+  for (let wait = 0; wait < 2_000 && crowd.delivered() < expected; wait++) await setTimeout(5);
+  if (crowd.delivered() !== expected)
+    throw new Error(`${target.name}: ${crowd.delivered()} of ${expected} were delivered`);
   const took = (performance.now() - begin) / 1_000;
   const delays = crowd.delays();
   return {
-    rate: wanted / took,
-    cpu: (cpuOf(target.pid) - cpu) / wanted,
+    rate: expected / took,
+    cpu: (cpuOf(target.pid) - cpu) / expected,
     p50: percentile(delays, 0.5),
     p99: percentile(delays, 0.99),
     worst: percentile(delays, 1),
@@ -125,7 +126,7 @@ export async function measure(
 /** Measures resident kilobytes per idle connection. */
 export async function measureMemory(target: Target, profile: Profile): Promise<number> {
   const before = await restingKb(target.pid);
-  const crowd = await gather(target, profile);
+  const crowd = await connectCrowd(target, profile);
   const after = await restingKb(target.pid);
   crowd.close();
   return (after - before) / profile.connections;

@@ -23,8 +23,8 @@ export async function startParley(profile: Profile, services: Services | null): 
     async follow(connection, onDeliveries) {
       const protocol = graphqlTransport(tokens[connection] ?? '');
       const rooms = profile.roomsOf(connection).map((room) => channels[room] ?? '');
-      const wire = await openWire(addressOf(parley.gateway.url), (text, own) => {
-        const count = protocol.take(text, own, () => protocol.join(own, rooms));
+      const wire = await openWire(addressOf(parley.gateway.url), (text, self) => {
+        const count = protocol.handle(text, self, () => protocol.join(self, rooms));
         if (count > 0) onDeliveries(count, text);
       });
       protocol.hello(wire);
@@ -93,9 +93,9 @@ async function openSenders({ backstage }: Parley, profile: Profile, tokens: read
 async function openSender(url: URL, token: string): Promise<Wire> {
   const protocol = graphqlTransport(token);
   return new Promise((resolve, reject) => {
-    openWire(addressOf(url), (text, own) => {
+    openWire(addressOf(url), (text, self) => {
       if (text.includes('"errors"')) process.stderr.write(`${text}\n`);
-      else protocol.take(text, own, () => resolve(own));
+      else protocol.handle(text, self, () => resolve(self));
     }).then(protocol.hello, reject);
   });
 }

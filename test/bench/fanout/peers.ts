@@ -71,8 +71,8 @@ export async function startPeer(name: string, profile: Profile): Promise<Target>
     async follow(connection, onDeliveries) {
       const rooms = profile.roomsOf(connection).map((room) => `room-${room}`);
       const address = { port, path: protocol.path, ...(protocol.protocol ? { protocol: protocol.protocol } : {}) };
-      const wire = await openWire(address, (text, own) => {
-        const count = protocol.take(text, own, () => protocol.join(own, rooms));
+      const wire = await openWire(address, (text, self) => {
+        const count = protocol.handle(text, self, () => protocol.join(self, rooms));
         if (count > 0) onDeliveries(count, text);
       });
       protocol.hello(wire);

@@ -11,7 +11,7 @@ export interface Protocol {
    * @param join called once when the client may subscribe to its rooms
    * @returns the number of room messages in it
    */
-  take(text: Buffer, wire: Wire, join: () => void): number;
+  handle(text: Buffer, wire: Wire, join: () => void): number;
   join(wire: Wire, rooms: readonly string[]): void;
 }
 
@@ -26,7 +26,7 @@ export function graphqlTransport(token: string | null): Protocol {
     path: '/graphql',
     protocol: 'graphql-transport-ws',
     hello: (wire) => wire.send(JSON.stringify({ type: 'connection_init', payload: token === null ? {} : { token } })),
-    take(text, _wire, join) {
+    handle(text, _wire, join) {
       if (text.includes(next)) return 1;
       if (text.includes(acknowledged)) join();
       else if (text.includes('"error"')) throw new Error(String(text));
@@ -47,7 +47,7 @@ const subscriptionId = '0b5fd1c8-3a64-4f35-8a3c-1d2e3f4a5b6';
 export const raw: Protocol = {
   path: '/',
   hello: () => {},
-  take: () => 1,
+  handle: () => 1,
   join(wire, rooms) {
     for (const room of rooms) wire.send(room);
   },
@@ -57,7 +57,7 @@ export const raw: Protocol = {
 export const socketIo: Protocol = {
   path: '/socket.io/?EIO=4&transport=websocket',
   hello: () => {},
-  take(text, wire, join) {
+  handle(text, wire, join) {
     const kind = String.fromCharCode(text[0] ?? 0, text[1] ?? 0);
     if (kind === '42') return 1;
     if (kind[0] === '0') wire.send('40');
@@ -76,7 +76,7 @@ const pushed = Buffer.from('"push"');
 export const centrifuge: Protocol = {
   path: '/connection/websocket',
   hello: (wire) => wire.send('{"id":1,"connect":{}}'),
-  take(text, wire, join) {
+  handle(text, wire, join) {
     if (text.length < 4) wire.send('{}');
     if (text.includes('"connect"')) join();
     if (!text.includes(pushed)) return 0;

@@ -56,16 +56,16 @@ export async function openPairs({ gateway, backstage }: Parley, count: number): 
   function openSender(token: string, pairOf: () => Pair): Promise<Wire> {
     const protocol = graphqlTransport(token);
     return new Promise((resolve, reject) => {
-      openWire(address, (text, own) => {
-        if (protocol.take(text, own, () => resolve(own)) > 0) pairOf().onAcknowledged(seqOf(text));
+      openWire(address, (text, self) => {
+        if (protocol.handle(text, self, () => resolve(self)) > 0) pairOf().onAcknowledged(seqOf(text));
       }).then(protocol.hello, reject);
     });
   }
 
   async function openFollower(token: string, { channelId, delivered }: Pair): Promise<void> {
     const protocol = graphqlTransport(token);
-    const wire = await openWire(address, (text, own) => {
-      if (protocol.take(text, own, () => protocol.join(own, [channelId])) === 0) return;
+    const wire = await openWire(address, (text, self) => {
+      if (protocol.handle(text, self, () => protocol.join(self, [channelId])) === 0) return;
       delivered.push(seqOf(text));
       const at = text.indexOf('T=');
       delays.delivered.push(performance.now() - Number(text.toString('latin1', at + 2, at + 2 + stampLength)));
@@ -112,11 +112,11 @@ export async function openPairs({ gateway, backstage }: Parley, count: number): 
       return sends.length;
     },
     async verify() {
-      const isWhole = ({ acknowledged, delivered }: Pair) => delivered.length >= acknowledged.size;
-      for (let wait = 0; wait < 1_000 && !pairs.every(isWhole); wait++) await setTimeout(10);
+      const isDelivered = ({ acknowledged, delivered }: Pair) => delivered.length >= acknowledged.size;
+      for (let wait = 0; wait < 1_000 && !pairs.every(isDelivered); wait++) await setTimeout(10);
       for (const { acknowledged, delivered } of pairs) {
-        const wanted = [...acknowledged].sort((a, b) => a - b);
-        if (String(wanted) !== String(delivered))
+        const expected = [...acknowledged].sort((a, b) => a - b);
+        if (String(expected) !== String(delivered))
           throw new Error('the deliveries differ from the acknowledged messages');
       }
     },
