@@ -63,7 +63,9 @@ export function createClient(url: string) {
 
   async function execute<Data>(makeRequest: () => RequestInit): Promise<Data> {
     for (;;) {
-      const response = await fetch(`${url}/graphql`, { method: 'POST', ...makeRequest() });
+      const response = await fetch(`${url}/graphql`, { method: 'POST', ...makeRequest() }).catch((cause: unknown) => {
+        throw new Error(`No server responds at ${url}: start one, or pass its URL as an argument.`, { cause });
+      });
       const { data, errors: [error] = [] } = (await response.json()) as Result<Data>;
       const { code = '', retryAfterMs = 1_000 } = error?.extensions ?? {};
       if (code === 'RATE_LIMITED') await delay(retryAfterMs);
