@@ -1,6 +1,6 @@
 import { schema } from '../schema/index.ts';
 import { createBridge } from './bridge/bridge.ts';
-import { type DomainOverrides, openDomain } from './compose/domain.ts';
+import { openDomain } from './compose/domain.ts';
 import { makeGateway } from './compose/gateway.ts';
 import { createLifecycle, type Open } from './compose/lifecycle.ts';
 import { openPorts, type Ports } from './compose/ports.ts';
@@ -11,7 +11,7 @@ import type { Logger } from './logger.ts';
 import { createMetrics } from './metrics.ts';
 
 /** Parts that replace those made from the configuration. Ports given here are started and stopped by their owner. */
-export interface Overrides extends DomainOverrides {
+export interface Overrides {
   ports?: Partial<Ports>;
 }
 
@@ -40,7 +40,7 @@ async function openAll(config: Config, logger: Logger, open: Open, overrides: Ov
     const probes = await open(createProbes({ host: config.HOST, port: config.PORT, health }));
     return probes.port();
   }
-  const { domain, auth } = await openDomain({ config, logger, open, metrics, ports, overrides });
+  const { domain, auth } = await openDomain({ config, logger, open, metrics, ports });
   const pictureOrigin = ports.objects?.readOrigin ?? null;
   const gateway = await open(
     await makeGateway(config, { schema, domain, auth, health, pictureOrigin, metrics, logger }),

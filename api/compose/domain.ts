@@ -16,7 +16,7 @@ import { createModeration } from '../domain/moderation.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
-import { createSubmitEvent, type Submit } from '../domain/submit-event.ts';
+import { createSubmitEvent } from '../domain/submit-event.ts';
 import { createUploadCleanup } from '../domain/upload-cleanup.ts';
 import { createUploads } from '../domain/uploads.ts';
 import { createUserCache } from '../domain/user-cache.ts';
@@ -28,12 +28,6 @@ import { openLive } from './live.ts';
 import type { Ports } from './ports.ts';
 import { readSigningSecret } from './signing-secret.ts';
 
-/** Parts of the domain that replace those made here. */
-export interface DomainOverrides {
-  /** Appends an event and waits for its outcome. */
-  submit?: Submit;
-}
-
 /** Makes the domain of a gateway, one noun after another, and starts the parts that run. */
 export async function openDomain(given: {
   config: Config;
@@ -41,9 +35,8 @@ export async function openDomain(given: {
   open: Open;
   metrics: Metrics;
   ports: Ports;
-  overrides?: DomainOverrides;
 }) {
-  const { config, logger, open, ports, overrides = {} } = given;
+  const { config, logger, open, ports } = given;
   const { database, pubsub, state, log } = ports;
   const rateLimits = config.RATE_LIMITS === 'on' ? createRateLimits({ limits: state.limits, logger }) : noRateLimits;
   const common = { database, pubsub, state, log, logger, rateLimits };
@@ -54,8 +47,7 @@ export async function openDomain(given: {
   const publicUrl = config.PUBLIC_URL ?? '';
 
   const auth = await open(createAuth({ ...common, secret, ttlSeconds: config.TOKEN_TTL_SECONDS }));
-  const submitted = await open(createSubmitEvent({ ...common, gatewayId: nodeId, timeoutMs: config.SEND_TIMEOUT_MS }));
-  const submit = overrides.submit ?? submitted.submit;
+  const { submit } = await open(createSubmitEvent({ ...common, gatewayId: nodeId, timeoutMs: config.SEND_TIMEOUT_MS }));
   const { heads, feeds } = await openLive(given);
   const channelList = await open(createChannelList({ ...common, heads }));
   const blocks = await open(createBlocks(common));
@@ -74,12 +66,11 @@ export async function openDomain(given: {
       user: config.MAX_USER_FILES_BYTES,
       channel: config.MAX_CHANNEL_FILES_BYTES,
     },
-    rateLimits,
   });
   await open(createUploadCleanup(files));
 
   const { ownPicture, thumbnail } = uploads;
-  const accounts = createAccounts({ ...common, auth, userCache, ownPicture, rateLimits });
+  const accounts = createAccounts({ ...common, auth, userCache, ownPicture });
   const moderation = createModeration({ database, blocks, rateLimits });
   const domain: Domain = {
     accounts,
@@ -97,7 +88,6 @@ export async function openDomain(given: {
       submit,
       moderation,
       times: { leaseMs: config.MATCH_LEASE_MS, relaxMs: config.MATCH_RELAX_MS, absenceMs: config.MATCH_ABSENCE_MS },
-      rateLimits,
     }),
     messages: createMessages({
       submit,
@@ -105,7 +95,7 @@ export async function openDomain(given: {
       access,
       feeds,
       blocks,
-      toAttach: uploads.findAttachable,
+      findAttachable: uploads.findAttachable,
       rateLimits,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
       maxReplay: config.MAX_REPLAY,

@@ -37,12 +37,12 @@ export function createMessages(
     history: History;
     access: Access;
     /** Returns the facts about uploads that a message attaches. */
-    toAttach(viewer: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]>;
+    findAttachable(viewer: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]>;
     rateLimits: RateLimits;
     maxMessageBytes: number;
   },
 ) {
-  const { submit, history, access, toAttach, maxMessageBytes } = options;
+  const { submit, history, access, findAttachable, maxMessageBytes } = options;
   const sends = options.rateLimits.inProcess(rates.sends);
   const streams = createMessageStreams(options);
   const permissions = new LRUCache<string, true>({ max: maxPermissions, ttl: permissionTtlMs });
@@ -63,7 +63,7 @@ export function createMessages(
       let attachments: AttachmentFacts[];
       try {
         await checkSend(input, viewer.userId);
-        attachments = await toAttach(viewer, channelId, input.attachmentIds);
+        attachments = await findAttachable(viewer, channelId, input.attachmentIds);
       } catch (refusal) {
         const sent = input.clientId === null ? null : await findEntry(messageId);
         if (sent) return sent;

@@ -142,7 +142,7 @@ async function createSimulation(fateOf: () => Fate) {
     access: createAccess(tested),
     feeds,
     blocks: { acquire: async () => blockListOf(blocking) },
-    toAttach: async () => [],
+    findAttachable: async () => [],
     rateLimits: noRateLimits,
     maxMessageBytes: 4096,
     maxReplay,

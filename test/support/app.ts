@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createApp } from '../../api/app.ts';
+import { createApp, type Overrides } from '../../api/app.ts';
 import { readConfig } from '../../api/config.ts';
 import { createTestLogger } from './logger.ts';
 import { patientSettings } from './patience.ts';
@@ -9,13 +9,14 @@ import { patientSettings } from './patience.ts';
 /**
  * Starts the whole server in this process, on a free port and over a directory of its own.
  * @param environment settings that differ from the defaults; rate limits are off unless it turns them on
+ * @param overrides parts that replace those made from the settings
  */
-export async function startApp(environment: Record<string, string> = {}) {
+export async function startApp(environment: Record<string, string> = {}, overrides: Overrides = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'parley-'));
   const logger = createTestLogger();
   const defaults = { HOST: '127.0.0.1', PORT: '0', DATA_DIR: directory, RATE_LIMITS: 'off', ...patientSettings };
   const config = readConfig({ ...defaults, ...environment });
-  const app = await createApp(config, logger);
+  const app = await createApp(config, logger, overrides);
   const stop = async () => {
     await app.stop();
     await rm(directory, { recursive: true });
