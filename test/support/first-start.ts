@@ -3,13 +3,25 @@ import { paths } from '../../api/config.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 
 /*
- * A process that opens a database and prints its resident memory in megabytes and the ids of its child processes.
+ * A process that opens a database and prints its resident memory in megabytes and the commands of child processes that create
+ * a database.
  * Argument: the directory of the data.
  */
 
 const [dataDir = ''] = process.argv.slice(2);
 const database = await createPgliteDatabase({ dataDir, migrations: paths.migrations });
 const residentMb = process.memoryUsage.rss() / 2 ** 20;
-const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim();
+const ids = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean);
+// The loader for TypeScript may run a compiler beside it.
+const children = ids.map(commandOf).filter((command) => command.includes('pglite-create'));
 process.stdout.write(JSON.stringify({ residentMb, children }));
 await database.stop();
+
+/** Returns the command of a process; empty once it has ended. */
+function commandOf(id: string): string {
+  try {
+    return readFileSync(`/proc/${id}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
