@@ -1,11 +1,15 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { realpath, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { realpath, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { DataInUseError } from './database.ts';
 
 /** Longest path of a Unix domain socket that every system accepts, in bytes. */
 const maxSocketPath = 103;
+/** Milliseconds to wait for a process that replaces a stale socket, and between attempts. It takes a few. */
+const maxTurnMs = 10_000;
+const retryMs = 10;
 
 /**
  * Locks a directory for this process by listening on a Unix domain socket in it. The system closes the socket when the
@@ -42,21 +46,37 @@ function listen(path: string): Promise<Server | null> {
 }
 
 /**
- * Moves a stale socket away and listens in its place; null if a process listens on it. The moved socket is checked
- * again: another process may have replaced the stale one between the check and the move.
+ * Removes a stale socket and listens in its place; null if a process listens on it. One process at a time does this, so that
+ * none removes the socket of another that was faster.
  */
 async function replaceStale(path: string): Promise<Server | null> {
-  if (await isListening(path)) return null;
-  const aside = `${path}-${randomUUID().slice(0, 4)}`;
-  await rename(path, aside).catch(ignoreMissing);
-  if (await isListening(aside)) {
-    await rename(aside, path);
-    return null;
+  const release = await takeTurn(path);
+  if (release === null) return null;
+  try {
+    if (await isListening(path)) return null;
+    await rm(path, { force: true });
+    return await listen(path);
+  } finally {
+    await release();
   }
-  await rm(aside, { force: true });
-  return listen(path);
 }
 
+/**
+ * Waits until no other process replaces the socket, and returns a function that lets the next one. The name is in Linux's
+ * abstract namespace, which has no files that a killed process could leave (unix(7)); other systems do not have it, and take
+ * no turns. Null when another process does not finish.
+ */
+async function takeTurn(path: string): Promise<(() => Promise<void>) | null> {
+  if (process.platform !== 'linux') return async () => {};
+  const name = `\0parley-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
+  for (const deadline = Date.now() + maxTurnMs; Date.now() < deadline; await setTimeout(retryMs)) {
+    const turn = await listen(name);
+    if (turn) return () => new Promise((done) => turn.close(() => done()));
+  }
+  return null;
+}
+
+/** Only a refused connection, or a missing file, shows that no process listens: other errors may be those of a busy one. */
 function isListening(path: string): Promise<boolean> {
   return new Promise((done) => {
     const socket = connect(path);
@@ -64,10 +84,6 @@ function isListening(path: string): Promise<boolean> {
       socket.destroy();
       done(true);
     });
-    socket.once('error', () => done(false));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => done(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
   });
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }
