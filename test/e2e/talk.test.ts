@@ -253,7 +253,7 @@ test('pictures are shown when the object store serves them', async () => {
       async () => expect(await shown.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(640),
       10_000,
     );
-    expect(bob.problems).toContainEqual(expect.stringContaining(`asked ${address.endpoint}/pictures/thumbnail/`));
+    expect(bob.problems).toContainEqual(expect.stringContaining(`requested ${address.endpoint}/pictures/thumbnail/`));
   } finally {
     await app.stop();
     await stop();
