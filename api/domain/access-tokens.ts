@@ -1,6 +1,7 @@
 import { jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { UnauthenticatedError } from '../errors.ts';
+import { maxEntries } from '../lru-size.ts';
 
 /** The claims that an access token carries. */
 export interface TokenClaims {
@@ -24,7 +25,7 @@ const maxVerified = 20_000;
  */
 export function createAccessTokens({ secret, ttlSeconds }: { secret: string; ttlSeconds: number }) {
   const key = new TextEncoder().encode(secret);
-  const verified = new LRUCache<string, TokenClaims>({ max: maxVerified });
+  const verified = new LRUCache<string, TokenClaims>(maxEntries(maxVerified));
 
   return {
     /** Returns a token for a user's session, valid from now on. */

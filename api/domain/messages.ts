@@ -4,6 +4,7 @@ import { v5 as uuidV5 } from 'uuid';
 import { BadUserInputError } from '../errors.ts';
 import type { AttachmentFacts, Entry } from '../events.ts';
 import type { LiveStream } from '../live/live-stream.ts';
+import { maxEntries } from '../lru-size.ts';
 import type { Access } from './access.ts';
 import type { Viewer } from './auth.ts';
 import type { History } from './history.ts';
@@ -45,7 +46,7 @@ export function createMessages(
   const { submit, history, access, findAttachable, maxMessageBytes } = options;
   const sends = options.rateLimits.inProcess(rates.sends);
   const streams = createMessageStreams(options);
-  const permissions = new LRUCache<string, true>({ max: maxPermissions, ttl: permissionTtlMs });
+  const permissions = new LRUCache<string, true>({ ...maxEntries(maxPermissions), ttl: permissionTtlMs });
 
   return {
     ...history,

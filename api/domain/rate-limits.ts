@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { RateLimitedError } from '../errors.ts';
 import type { Limits } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
+import { maxEntries } from '../lru-size.ts';
 
 /** Limit on how often each key (a user, an address) may do something in this process. */
 interface RateLimit {
@@ -85,7 +86,7 @@ export const noRateLimits: RateLimits = {
 };
 
 function createTokenBuckets({ burst, perSecond }: BucketRate): RateLimit {
-  const buckets = new LRUCache<string, { tokens: number; at: number }>({ max: maxKeys });
+  const buckets = new LRUCache<string, { tokens: number; at: number }>(maxEntries(maxKeys));
 
   return {
     take(key) {

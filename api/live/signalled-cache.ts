@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { batched } from '../batched.ts';
 import type { Signals, Topic } from '../events.ts';
+import { maxEntries } from '../lru-size.ts';
 import { createSignalWatch, type SignalWatchOptions } from './signal-watch.ts';
 
 /** How a cache reads, and which signals remove its values. */
@@ -25,7 +26,7 @@ export interface SignalledCacheOptions<T extends Topic, Value>
  */
 export function createSignalledCache<T extends Topic, Value extends object>(options: SignalledCacheOptions<T, Value>) {
   const { keysOf, onSignal, read, maxSize, ttlMs, ...watchOptions } = options;
-  const cache = new LRUCache<string, Value>({ max: maxSize, ttl: ttlMs });
+  const cache = new LRUCache<string, Value>({ ...maxEntries(maxSize), ttl: ttlMs });
   /** For each query under way, the keys whose values may be cached when it returns. */
   const cacheable = new Set<Set<string>>();
   const readBatched = batched(readAndCache);
