@@ -80,6 +80,11 @@ async function growth(work: () => Promise<unknown>): Promise<number> {
   return Math.round(most - before);
 }
 
+/** Sends ten small files, so that the collector's young generation and the buffers of sockets have the size that they keep. */
+async function warmUp(): Promise<void> {
+  for (let n = 0; n < 3; n++) await Promise.all(Array.from({ length: 10 }, () => send(body(12))));
+}
+
 async function sendTen(): Promise<void> {
   const responses = await Promise.all(Array.from({ length: 10 }, () => send(body(100))));
   for (const response of responses)
@@ -87,7 +92,7 @@ async function sendTen(): Promise<void> {
 }
 
 test('ten files of 100 MB at once take less than 64 MB of memory', async () => {
-  await send(body(1));
+  await warmUp();
   const grown = await growth(sendTen);
   expect(grown).toBeLessThan(64);
   console.info(`memory grew by ${grown} MB`);
@@ -168,7 +173,7 @@ describe('over S3', () => {
   };
 
   test('ten files of 100 MB at once take less than 64 MB of memory', async () => {
-    await send(body(12));
+    await warmUp();
     const grown = await growth(sendTen);
     expect(grown).toBeLessThan(64);
     console.info(`memory grew by ${grown} MB`);
