@@ -95,6 +95,20 @@ it('logs the beginning and the end of a WebSocket at info, its operations at deb
   expect(JSON.stringify(running.backstage.logger.lines)).not.toContain('swordfish');
 });
 
+it('names an operation that is refused before it is executed', async () => {
+  const body = new FormData();
+  body.set('operations', JSON.stringify({ query: 'subscription Typing { typing }' }));
+  body.set('map', '{}');
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    body,
+    headers: { 'apollo-require-preflight': 'true' },
+  });
+
+  expect(await response.text()).toContain('sent as a multipart request');
+  expect(await logged('request')).toMatchObject([{ status: 400, operations: ['subscription Typing'] }]);
+});
+
 it('logs a request that cannot be parsed without operations', async () => {
   await execute(url, '{ hello');
 

@@ -59,13 +59,14 @@ export function createGraphQL(options: {
       maxTokensPlugin({ n: maxTokens, exposeLimits: true }),
       maxDepthPlugin({ n: maxDepth, ignoreIntrospection: true }),
       maxAliasesPlugin({ n: maxAliases }),
+      // Before the plugins that reject operations, so that those are logged too.
+      useRequestFacts,
       costPlugin,
       usePersistedQueries(),
       useSharedSubscribe,
       streams.plugin,
       useJsonErrors,
       useMultipart,
-      useRequestFacts,
       useMaskedErrors(createErrorMapper({ logger })),
     ],
     context: async (given) => {
