@@ -1,3 +1,4 @@
+import { DatabaseUnavailableError } from '../infra/database/database.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 
@@ -6,8 +7,8 @@ export interface Checks {
   /** Names the state in the log, such as "sessions". */
   subject: string;
   /**
-   * Compares the state with the database and repairs it. Checks never overlap. An error is logged, and the next check
-   * tries again.
+   * Compares the state with the database and repairs it. Checks never overlap. An error is logged, as a warning if the
+   * database is unavailable, and the next check tries again.
    * @param wasAway true while pubsub is disconnected and after a reconnect: any signal may have been missed
    */
   check(wasAway: boolean): Promise<unknown>;
@@ -33,7 +34,7 @@ export function createCheckLoop(
   /** Starts when the running check has ended: one for every request that came meanwhile. */
   let queued: Promise<void> | undefined;
   let sinceCheckMs = 0;
-  let hasFailed = false;
+  let failure: 'warn' | 'error' | null = null;
   let isStopped = false;
 
   return {
@@ -98,12 +99,16 @@ export function createCheckLoop(
   async function attempt(wasAway: boolean): Promise<void> {
     try {
       await check(wasAway);
-      hasFailed = false;
+      failure = null;
     } catch (error) {
+      const level = error instanceof DatabaseUnavailableError ? 'warn' : 'error';
       // A failure that lasts is logged once, however often it is tried again.
-      const level = hasFailed ? 'debug' : 'warn';
-      hasFailed = true;
-      logger[level]({ error }, `${subject} could not be checked against the database; the next check tries again`);
+      const isRepeated = failure === level;
+      failure = level;
+      logger[isRepeated ? 'debug' : level](
+        { error },
+        `${subject} could not be checked against the database; the next check tries again`,
+      );
     }
   }
 }

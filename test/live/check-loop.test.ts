@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { type CheckLoop, type Checks, createCheckLoop } from '../../api/live/check-loop.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
@@ -132,19 +133,23 @@ describe('a check loop', () => {
   });
 
   test('goes on after a check that fails, and logs a failure that lasts once', async () => {
-    const check = vi.fn(() => Promise.reject(new Error('the database is away')));
+    const error = new DatabaseUnavailableError('the database is away');
+    const check = vi.fn(() => Promise.reject(error));
     start(check);
     await vi.advanceTimersByTimeAsync(2 * checkMs);
     check.mockResolvedValueOnce(undefined as never);
     await vi.advanceTimersByTimeAsync(2 * checkMs);
     expect(check).toHaveBeenCalledTimes(4);
-    const message = 'things could not be checked against the database; the next check tries again';
-    const facts = { error: new Error('the database is away') };
-    expect(logger.lines).toEqual([
-      { level: 'warn', facts, message },
-      { level: 'debug', facts, message },
-      { level: 'warn', facts, message },
-    ]);
+    expect(logger.lines).toEqual([failed('warn', error), failed('debug', error), failed('warn', error)]);
+  });
+
+  test('logs a failure that is not an unavailable database as an error, even after one that is', async () => {
+    const errors = [new DatabaseUnavailableError('the database is away'), new Error('a mistake')];
+    let count = 0;
+    start(() => Promise.reject(errors[Math.min(1, count++)]));
+    await vi.advanceTimersByTimeAsync(3 * checkMs);
+    const [away, mistake] = errors;
+    expect(logger.lines).toEqual([failed('warn', away), failed('error', mistake), failed('debug', mistake)]);
   });
 
   test('goes on after a check that throws instead of rejecting', async () => {
@@ -198,3 +203,9 @@ describe('a check loop', () => {
     expect(check).not.toHaveBeenCalled();
   });
 });
+
+/** Returns the line that the loop logs about a check that failed. */
+function failed(level: string, error: unknown) {
+  const message = 'things could not be checked against the database; the next check tries again';
+  return { level, facts: { error }, message };
+}
