@@ -1,34 +1,13 @@
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { paths } from '../../api/config.ts';
-import { DatabaseUnavailableError, type SqlDatabase } from '../../api/infra/database/database.ts';
-import { createPostgresDatabase, type PostgresOptions } from '../../api/infra/database/postgres.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
-import { patienceMs } from '../support/patience.ts';
+import { createOpening } from '../support/opening.ts';
+import { createPostgres } from '../support/postgres-database.ts';
 import { type PostgresService, startOwnPostgres } from '../support/services/postgres.ts';
 
 const unavailable = expect.any(DatabaseUnavailableError);
 
-const opened: SqlDatabase[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one.stop();
-});
-
-function opening(database: SqlDatabase): SqlDatabase {
-  opened.push(database);
-  return database;
-}
-
-function create(url: string, options: Partial<PostgresOptions> = {}): Promise<SqlDatabase> {
-  return createPostgresDatabase({
-    url,
-    pool: 5,
-    statementTimeoutMs: patienceMs,
-    connectTimeoutMs: patienceMs,
-    startTimeoutMs: patienceMs,
-    migrations: paths.migrations,
-    ...options,
-  });
-}
+const opening = createOpening();
 
 describe('a PostgreSQL server', () => {
   let server: PostgresService;
@@ -38,7 +17,7 @@ describe('a PostgreSQL server', () => {
   });
 
   test('that is killed makes the database unavailable, and has only committed rows after its restart', async () => {
-    const database = opening(await withRow(await create(await server.createDatabase())));
+    const database = opening(await withRow(await createPostgres(await server.createDatabase())));
     const [begun, killed] = [gate(), gate()];
     await database.transaction((query) => move(query, 1));
     const cut = database.transaction(async (query) => {
@@ -70,7 +49,7 @@ describe('a PostgreSQL server', () => {
 
   test('that hangs makes statements fail within their limits, until it resumes', async () => {
     const limits = { statementTimeoutMs: 2_000, connectTimeoutMs: 2_000, pool: 3 };
-    const database = opening(await withRow(await create(await server.createDatabase(), limits)));
+    const database = opening(await withRow(await createPostgres(await server.createDatabase(), limits)));
     const begun = gate();
     const stopped = gate();
     const cut = database.transaction(async (query) => {
@@ -101,13 +80,13 @@ describe('a PostgreSQL server', () => {
   test('that is not up yet delays the start; one that denies access is named in the error without the password', async () => {
     const url = await server.createDatabase();
     await server.kill('SIGKILL');
-    const starting = create(url);
+    const starting = createPostgres(url);
     await server.restart();
     await opening(await starting).ready();
 
     const withPassword = url.replace('parley@', 'parley:secret@');
     for (const wrong of [withPassword.replace(/test_\w+$/, 'nowhere'), withPassword.replace('parley:', 'stranger:')]) {
-      const refused = create(wrong);
+      const refused = createPostgres(wrong);
       await expect(refused).rejects.toEqual(unavailable);
       await expect(refused).rejects.toThrow(/(nowhere|stranger).*DATABASE_URL/);
       await expect(refused).rejects.not.toThrow(/secret/);
@@ -116,9 +95,9 @@ describe('a PostgreSQL server', () => {
 
   test('is reached over TLS, with a verified certificate, if the URL requires it', async () => {
     const url = (await server.createDatabase()).replace('127.0.0.1', 'localhost');
-    const database = opening(await create(`${url}?sslmode=verify-full&sslrootcert=${server.certificate}`));
+    const database = opening(await createPostgres(`${url}?sslmode=verify-full&sslrootcert=${server.certificate}`));
 
     expect(await database.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).toEqual([{ ssl: true }]);
-    await expect(create(`${url}?sslmode=verify-full`, { startTimeoutMs: 0 })).rejects.toThrow(/certificate/);
+    await expect(createPostgres(`${url}?sslmode=verify-full`, { startTimeoutMs: 0 })).rejects.toThrow(/certificate/);
   });
 });

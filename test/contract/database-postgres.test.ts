@@ -1,53 +1,34 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, test } from 'vitest';
-import { paths } from '../../api/config.ts';
+import { describe, expect, test } from 'vitest';
 import { DatabaseUnavailableError, type SqlDatabase, type TextQuery } from '../../api/infra/database/database.ts';
-import { createPostgresDatabase, type PostgresOptions } from '../../api/infra/database/postgres.ts';
+import type { PostgresOptions } from '../../api/infra/database/postgres.ts';
 import { statement } from '../../api/infra/database/statement.ts';
 import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
+import { createOpening } from '../support/opening.ts';
 import { patienceMs } from '../support/patience.ts';
+import { createPostgres } from '../support/postgres-database.ts';
 import { createSharedDatabase } from '../support/services/shared.ts';
 import { describeDatabase } from './database.ts';
 
 const run = promisify(execFile);
 const unavailable = expect.any(DatabaseUnavailableError);
 
-const opened: SqlDatabase[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one.stop();
-});
-
-function opening(database: SqlDatabase): SqlDatabase {
-  opened.push(database);
-  return database;
-}
-
-function create(url: string, options: Partial<PostgresOptions> = {}): Promise<SqlDatabase> {
-  return createPostgresDatabase({
-    url,
-    pool: 5,
-    statementTimeoutMs: patienceMs,
-    connectTimeoutMs: patienceMs,
-    startTimeoutMs: patienceMs,
-    migrations: paths.migrations,
-    ...options,
-  });
-}
+const opening = createOpening();
 
 async function open(options: Partial<PostgresOptions> = {}): Promise<SqlDatabase> {
-  return opening(await create(await createSharedDatabase(), options));
+  return opening(await createPostgres(await createSharedDatabase(), options));
 }
 
 /** Opens a database twice: for the test, and for an operator who inspects it. */
 async function openWatched(options: Partial<PostgresOptions> = {}) {
   const url = await createSharedDatabase();
-  return { database: opening(await create(url, options)), operator: opening(await create(url)) };
+  return { database: opening(await createPostgres(url, options)), operator: opening(await createPostgres(url)) };
 }
 
 const others = `pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`;
 
-describeDatabase('over PostgreSQL', async () => create(await createSharedDatabase()));
+describeDatabase('over PostgreSQL', async () => createPostgres(await createSharedDatabase()));
 
 describe('the connections to PostgreSQL', () => {
   test('never exceed the size of the pool, for Prisma and statements together', async () => {
@@ -187,7 +168,7 @@ describe('migrations over PostgreSQL', () => {
 
     await Promise.all([start(), start(), start()]);
 
-    const database = opening(await create(url));
+    const database = opening(await createPostgres(url));
     const steps = await database.query<{ steps: number }>(
       'SELECT applied_steps_count AS steps FROM _prisma_migrations',
     );

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { UnavailableError } from '../../api/errors.ts';
 import type { EventLog } from '../../api/infra/event-log/event-log.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createAppender, createLogDatabase, type LogDatabase, ofKey } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { createOpening } from '../support/opening.ts';
 import { patienceMs } from '../support/patience.ts';
 import { type KafkaService, startOwnKafka } from '../support/services/kafka.ts';
 import { record } from './event-log.ts';
@@ -19,14 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => broker.stop());
 
-const opened: { stop(): Promise<unknown> }[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.stop();
-});
-const opening = <T extends { stop(): Promise<unknown> }>(one: T): T => {
-  opened.push(one);
-  return one;
-};
+const opening = createOpening();
 
 function openLog(timeoutMs = patienceMs) {
   const options = { brokers: [broker.brokers], topicPrefix: `test-${randomUUID()}`, partitions, replication: 1 };

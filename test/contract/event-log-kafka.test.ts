@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { TooLargeError } from '../../api/errors.ts';
 import type { Batch } from '../../api/infra/event-log/event-log.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createAppender, createLogDatabase, ofKey } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { createOpening } from '../support/opening.ts';
 import { patienceMs } from '../support/patience.ts';
 import { sharedKafka } from '../support/services/shared.ts';
 import { describeEventLog, nextOf, record } from './event-log.ts';
@@ -30,14 +31,7 @@ describeEventLog('over Kafka', async () => {
 });
 
 describe('the event log over Kafka', () => {
-  const opened: { stop(): Promise<unknown> }[] = [];
-  afterEach(async () => {
-    for (const one of opened.splice(0).reverse()) await one.stop();
-  });
-  const opening = <T extends { stop(): Promise<unknown> }>(one: T): T => {
-    opened.push(one);
-    return one;
-  };
+  const opening = createOpening();
   const openLog = (topicPrefix?: string) => opening(createLog(topicPrefix));
   const openAdmin = async () => {
     const admin = createClient().admin();

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { matchTopic } from '../../api/events.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createRedisPubSub } from '../../api/infra/pubsub/redis.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { createOpening } from '../support/opening.ts';
 import { patienceMs } from '../support/patience.ts';
 import { startOwnRedis } from '../support/services/redis.ts';
 import { sharedRedis } from '../support/services/shared.ts';
@@ -31,14 +32,7 @@ describePubSub('over several Redis servers', async () => {
 });
 
 describe('pubsub over Redis during outages', () => {
-  const opened: { stop(): Promise<void> }[] = [];
-  afterEach(async () => {
-    for (const one of opened.splice(0).reverse()) await one.stop();
-  });
-  const opening = <T extends { stop(): Promise<void> }>(one: T): T => {
-    opened.push(one);
-    return one;
-  };
+  const opening = createOpening();
   const startServer = async () => opening(await startOwnRedis());
   const pubsubOver = (...urls: string[]) => opening(create(urls));
 

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { createRedisState } from '../../api/infra/state/redis.ts';
 import { type State, StateUnavailableError, type Ticket } from '../../api/infra/state/state.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { createOpening } from '../support/opening.ts';
 import { patienceMs } from '../support/patience.ts';
 import { startOwnRedis } from '../support/services/redis.ts';
 import { sharedRedis } from '../support/services/shared.ts';
@@ -30,14 +31,7 @@ describeState('over Redis', async () => {
 });
 
 describe('state over Redis', () => {
-  const opened: { stop(): Promise<void> }[] = [];
-  afterEach(async () => {
-    for (const one of opened.splice(0).reverse()) await one.stop();
-  });
-  const opening = <T extends { stop(): Promise<void> }>(one: T): T => {
-    opened.push(one);
-    return one;
-  };
+  const opening = createOpening();
   const startServer = async () => opening(await startOwnRedis());
   const stateOver = (url: string, options: Options = {}) => opening(create(url, options));
 
