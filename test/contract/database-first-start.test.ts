@@ -13,29 +13,23 @@ import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 
 const program = fileURLToPath(new URL('../support/first-start.ts', import.meta.url));
 const args = (dataDir: string) => ['--import', 'tsx', program, dataDir];
-/** Generous, for a machine that does other work too. */
-const testTimeoutMs = 180_000;
 
 const root = await mkdtemp(join(tmpdir(), 'parley-first-start-'));
 afterAll(() => rm(root, { recursive: true }));
 
-test(
-  'the process that creates the database has ended when the database opens, and its memory with it',
-  async () => {
-    const dataDir = join(root, 'memory');
+test('the process that creates the database has ended when the database opens, and its memory with it', async () => {
+  const dataDir = join(root, 'memory');
 
-    const { stdout } = await promisify(execFile)(process.execPath, args(dataDir));
+  const { stdout } = await promisify(execFile)(process.execPath, args(dataDir));
 
-    const { residentMb, children } = JSON.parse(stdout) as { residentMb: number; children: string[] };
-    expect(children).toEqual([]);
-    // 270 MB, and 700 to 900 when the same process creates the database.
-    expect(residentMb).toBeLessThan(500);
-    expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
-    expect((await stat(join(dataDir, 'database'))).mode & 0o777).toBe(0o700);
-    expect(await readdir(dataDir)).toEqual(['database']);
-  },
-  testTimeoutMs,
-);
+  const { residentMb, children } = JSON.parse(stdout) as { residentMb: number; children: string[] };
+  expect(children).toEqual([]);
+  // 270 MB, and 700 to 900 when the same process creates the database.
+  expect(residentMb).toBeLessThan(500);
+  expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
+  expect((await stat(join(dataDir, 'database'))).mode & 0o777).toBe(0o700);
+  expect(await readdir(dataDir)).toEqual(['database']);
+});
 
 /** The one draft of a database in a directory. */
 const draftIn = (dataDir: string) => {
@@ -58,22 +52,18 @@ const moments: Record<string, (dataDir: string) => boolean> = {
 
 describe('a first start that is killed', () => {
   for (const [moment, hasCome] of Object.entries(moments)) {
-    test(
-      `${moment} leaves a directory that the next start opens`,
-      async () => {
-        const dataDir = join(root, moment.replaceAll(' ', '-'));
-        const starting = spawn(process.execPath, args(dataDir), { stdio: ['ignore', 'ignore', 'inherit'] });
-        await until(() => hasCome(dataDir));
-        await killWithChildren(starting);
+    test(`${moment} leaves a directory that the next start opens`, async () => {
+      const dataDir = join(root, moment.replaceAll(' ', '-'));
+      const starting = spawn(process.execPath, args(dataDir), { stdio: ['ignore', 'ignore', 'inherit'] });
+      await until(() => hasCome(dataDir));
+      await killWithChildren(starting);
 
-        const database = await createPgliteDatabase({ dataDir, migrations: paths.migrations });
+      const database = await createPgliteDatabase({ dataDir, migrations: paths.migrations });
 
-        expect(await database.query('SELECT count(*)::int AS users FROM users')).toEqual([{ users: 0 }]);
-        await database.stop();
-        expect(await readdir(dataDir)).toEqual(['database']);
-      },
-      testTimeoutMs,
-    );
+      expect(await database.query('SELECT count(*)::int AS users FROM users')).toEqual([{ users: 0 }]);
+      await database.stop();
+      expect(await readdir(dataDir)).toEqual(['database']);
+    });
   }
 });
 

@@ -21,7 +21,7 @@ beforeAll(async () => {
   redis = await startOwnRedis();
   cluster = createCluster({ databaseUrl, redisUrl: redis.url, brokers });
   for (let n = 0; n < 2; n++) gateways.push(await startGateway(`${await freePort()}`));
-  await cluster.bridge();
+  await cluster.bridge(patientSettings);
   balancer = await startBalancer([`127.0.0.1:${gateways[0]?.port}`, `127.0.0.1:${gateways[1]?.port}`]);
   await vi.waitFor(async () => expect((await fetch(`${balancer.url}/health`)).status).toBe(200));
 });

@@ -16,7 +16,11 @@ beforeAll(async () => {
   redis = await startOwnRedis();
   cluster = createCluster({ databaseUrl, redisUrl: redis.url, brokers });
   const settings = { ...patientSettings, MATCH_LEASE_MS: '3000' };
-  [here, there] = await Promise.all([cluster.gateway(settings), cluster.gateway(settings), cluster.bridge()]);
+  [here, there] = await Promise.all([
+    cluster.gateway(settings),
+    cluster.gateway(settings),
+    cluster.bridge(patientSettings),
+  ]);
 });
 afterAll(async () => {
   await cluster?.stop();

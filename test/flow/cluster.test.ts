@@ -17,8 +17,8 @@ beforeAll(async () => {
   [here, there] = await Promise.all([
     cluster.gateway(patientSettings),
     cluster.gateway(patientSettings),
-    cluster.bridge(),
-    cluster.bridge(),
+    cluster.bridge(patientSettings),
+    cluster.bridge(patientSettings),
   ]);
 });
 afterAll(() => cluster?.stop());
@@ -89,7 +89,7 @@ async function revokeSilently(userId: string): Promise<void> {
 }
 
 test('each process reports that it is alive and ready, and stops cleanly', async () => {
-  const bridge = await cluster.bridge();
+  const bridge = await cluster.bridge(patientSettings);
   for (const one of [here, there, bridge]) {
     const ready = await fetch(`${url(one)}/ready`);
     const ports = {
