@@ -62,7 +62,7 @@ export function ConversationView({ channelId, intro, outro }: ConversationViewPr
         {newMessages.announcement}
       </p>
       <div className="conversation-foot">
-        {!scroll.isAtEnd && <JumpToEnd newMessages={newMessages.count} onClick={() => scroll.toEnd()} />}
+        {!scroll.isAtEnd && <JumpToEnd newMessages={newMessages.count} onClick={scroll.toEnd} />}
         {isClosed ? (
           <p className="composer-closed">{state.status === 'ended' ? texts.messages.ended : texts.messages.closed}</p>
         ) : (

@@ -7,7 +7,7 @@ export type Row =
   | { kind: 'day'; key: string; at: string }
   | { kind: 'unread'; key: string }
   | { kind: 'event'; key: string; message: Message; event: 'JOINED' | 'LEFT' | 'REMOVED' }
-  | { kind: 'message'; key: string; message: Message; isOwn: boolean; isFirst: boolean; isLast: boolean }
+  | { kind: 'message'; key: string; message: Message; isOwn: boolean; isFirst: boolean }
   | { kind: 'pending'; key: string; pending: PendingMessage; isFirst: boolean };
 
 /** Input of `toRows`. */
@@ -34,20 +34,14 @@ export function toRows({ messages, pending, viewerId, seenSeq, openedSeq }: Rows
     const dividers: Row[] = [];
     if (isNewDay) dividers.push({ kind: 'day', key: `day ${dayOf(message.sentAt)}`, at: message.sentAt });
     if (isUnread) dividers.push({ kind: 'unread', key: 'unread' });
-    return [...dividers, toRow(message, before, messages[index + 1], viewerId, isNewDay || isUnread)];
+    return [...dividers, toRow(message, before, viewerId, isNewDay || isUnread)];
   });
   const acknowledged = new Set(messages.map(({ clientId, author }) => (author.id === viewerId ? clientId : null)));
   const unsent = pending.filter(({ clientId }) => !acknowledged.has(clientId));
   return [...rows, ...unsent.map((message, index) => toPendingRow(message, index, messages.at(-1), viewerId))];
 }
 
-function toRow(
-  message: Message,
-  before: Message | undefined,
-  after: Message | undefined,
-  viewerId: string,
-  startsGroup: boolean,
-): Row {
+function toRow(message: Message, before: Message | undefined, viewerId: string, startsGroup: boolean): Row {
   const key = message.clientId !== null && message.author.id === viewerId ? message.clientId : message.id;
   if (message.kind !== 'TEXT') return { kind: 'event', key, message, event: message.kind };
   return {
@@ -56,7 +50,6 @@ function toRow(
     message,
     isOwn: message.author.id === viewerId,
     isFirst: startsGroup || !isSameGroup(before, message),
-    isLast: !isSameGroup(message, after),
   };
 }
 

@@ -48,7 +48,7 @@ export function useConversation(channelId: string, isOver: boolean) {
     input,
     maxBytes: limits.messageBytes,
     uploads,
-    onSend: () => scroll.toEnd(),
+    onSend: scroll.toEnd,
   });
 
   return {

@@ -18,7 +18,7 @@ export interface Scroll {
   log: RefObject<HTMLDivElement | null>;
   isAtEnd: boolean;
   onScroll: () => void;
-  toEnd: (behavior?: ScrollBehavior) => void;
+  toEnd: () => void;
 }
 
 interface ScrollOptions {
@@ -48,9 +48,9 @@ export function useScroll({ rows, isReady, onNearBeginning }: ScrollOptions): Sc
     setAtEnd(followsEnd.current);
   }, []);
 
-  const toEnd = useCallback((behavior: ScrollBehavior = 'auto') => {
+  const toEnd = useCallback(() => {
     followsEnd.current = true;
-    log.current?.scrollTo({ top: log.current.scrollHeight, behavior });
+    log.current?.scrollTo({ top: log.current.scrollHeight });
   }, []);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the layout depends on the rows
