@@ -50,9 +50,11 @@ function addWritten(
   changeset: Changeset,
 ): Entry {
   if (row === undefined) throw new Error('The channel of an entry does not exist.');
-  const entry = toEntry(row);
+  const { version, ...stored } = row;
+  const entry = toEntry(stored);
+  const { channelId, position, seq } = entry;
   addEntry(changeset, entry);
-  addHead(changeset, { id: entry.channelId, position: entry.position, seq: row.seq, version: row.version }, userIds);
+  addHead(changeset, { id: channelId, position, seq, version }, userIds);
   return entry;
 }
 

@@ -17,8 +17,9 @@ export type Place = Row<typeof place>;
 export async function placeSends(query: Query, events: readonly EventOf<'MessageSent'>[]): Promise<Map<number, Place>> {
   const hasFiles = events.some(({ attachments }) => attachments.length > 0);
   const sends = toArrays(events);
-  const attachments = events.map((event) => JSON.stringify(event.attachments));
-  const rows = hasFiles ? await query(insertWithFiles, { ...sends, attachments }) : await query(insertPlain, sends);
+  const rows = hasFiles
+    ? await query(insertWithFiles, { ...sends, attachments: events.map((event) => JSON.stringify(event.attachments)) })
+    : await query(insertPlain, sends);
   return new Map(rows.map((row) => [row.n - 1, row]));
 }
 

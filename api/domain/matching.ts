@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { matchTopic } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { State } from '../infra/state/state.ts';
+import { publishSignal } from '../live/publish-signal.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
 import { createMatchClaims, type MatchClaimOptions } from './match-claims.ts';
@@ -92,10 +93,8 @@ export function createMatching(
     follow: ({ userId }: Viewer): Promise<AsyncIterableIterator<MatchView | null>> => follow.open(userId),
   };
 
-  async function notify(userId: string): Promise<void> {
-    await pubsub.publish(matchTopic(userId), null).catch((error: unknown) => {
-      logger.warn({ error }, 'a change of a match was not signalled; the next look-up finds it');
-    });
+  function notify(userId: string): Promise<void> {
+    return publishSignal({ pubsub, logger }, matchTopic(userId), null);
   }
 }
 

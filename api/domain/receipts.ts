@@ -9,9 +9,9 @@ import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { publishSignal } from '../live/publish-signal.ts';
 import type { Logger } from '../logger.ts';
+import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { mayRead } from './policies.ts';
-import { rejectionError } from './submit-event.ts';
 
 /** The unread entries of a member in one channel: those after the seen mark, except the member's own and blocked authors'. */
 export interface Unread {
@@ -39,8 +39,7 @@ export function createReceipts(options: {
       const marked = await query(raiseSeenMark, { channelId, userId: viewer.userId, seq });
       if (marked.length > 0) return publishSignal(options, seenTopic(viewer.userId), channelId);
       const channel = await prisma.channel.findUnique({ where: { id: channelId } });
-      const refusal = mayRead(channel, null);
-      if (refusal) throw rejectionError(refusal);
+      throwRefusal(mayRead(channel, null));
     },
 
     /** Returns the unread entries of a user in each of these channels; channels without the user are left out. */

@@ -113,7 +113,7 @@ export function createSessions({
 
   /**
    * Ends one session of a user, or all but one.
-   * @returns ids of the sessions that it ended, for `auth.tellRevoked` after the commit
+   * @returns ids of the sessions that it ended, for `auth.publishRevocation` after the commit
    */
   async function revoke(query: Query, where: { id?: string; userId: string; not?: string }): Promise<string[]> {
     const { userId, id: only = null, not: except = null } = where;

@@ -26,27 +26,10 @@ export const selectEntries = statement({
 export const unblockedBy = (userId: string) =>
   `NOT EXISTS (SELECT FROM block b WHERE b.blocker_id = ${userId} AND b.blocked_id = e.author_id)`;
 
-/** Returns the entry of a row, which may come from JSON. Its times are in ISO 8601. */
+/** Returns the entry of a row, which may come from JSON and has no further fields. Its times are in ISO 8601. */
 export function toEntry(row: EntryRow | JsonRow<EntryRow>): Entry {
-  const { id, channelId, authorId, kind, clientId, seq, position, text } = row;
-  const { replyToId, replyToAuthorId, revision, attachments } = row;
-  return {
-    id,
-    channelId,
-    authorId,
-    kind,
-    clientId,
-    seq,
-    position,
-    text,
-    replyToId,
-    replyToAuthorId,
-    attachments,
-    sentAt: new Date(row.sentAt).toISOString(),
-    editedAt: toTime(row.editedAt),
-    deletedAt: toTime(row.deletedAt),
-    revision,
-  };
+  const { sentAt, editedAt, deletedAt } = row;
+  return { ...row, sentAt: new Date(sentAt).toISOString(), editedAt: toTime(editedAt), deletedAt: toTime(deletedAt) };
 }
 
 function toTime(value: Date | string | null): string | null {
