@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { Auth, Viewer } from '../../api/domain/auth.ts';
 import type { SignedIn } from '../../api/domain/sessions.ts';
 import { UnauthenticatedError } from '../../api/errors.ts';
-import type { Query } from '../../api/infra/database/database.ts';
+import { DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import type { PrismaClient, User } from '../../prisma/generated/client.ts';
 import { type AccountsWorld, createAccountsWorld, forge, isRefused, secret, ttlSeconds } from '../support/accounts.ts';
@@ -195,7 +195,9 @@ describe('a revocation', () => {
   it('is found by the check after one that failed', async () => {
     let failures = 0;
     const query: Query = (sql, parameters) =>
-      failures++ === 0 ? Promise.reject(new Error('the database is away')) : world.database.query(sql, parameters);
+      failures++ === 0
+        ? Promise.reject(new DatabaseUnavailableError('it is away'))
+        : world.database.query(sql, parameters);
     const other = await createTimedNode({ database: { prisma: world.database.prisma, query } });
     const [listener] = watchAll([other]);
     world.network.fate = 'lose';
