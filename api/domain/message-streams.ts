@@ -62,6 +62,6 @@ function createReader(
   { position, head }: { position: number; head: number },
   blocked: BlockList,
 ): Reader<Entry> {
-  const reader = { userId, head, hasBlocked: (otherId: string) => blocked.has(otherId) };
+  const reader = { userId, head, hasBlocked: blocked.has };
   return { position, judge: (entry) => judgeLiveEntry(entry, reader) };
 }

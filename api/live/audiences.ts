@@ -4,7 +4,7 @@ import type { LiveSource, Positioned } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { AudienceMetrics, MakePayloads, PayloadCache } from './page-loader.ts';
 import { createSerializer } from './serializer.ts';
-import { createStream, done, type Stream } from './stream.ts';
+import { createEmptyStream, type Stream } from './stream.ts';
 import type { Sink } from './subscriber.ts';
 
 /** The fields and variables that a subscription executes over each item. */
@@ -63,12 +63,3 @@ export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
 
 /** The audiences of a node. */
 export type Audiences = ReturnType<typeof createAudiences>;
-
-/** Returns a stream without items, which waits until it is ended. */
-function createEmptyStream(onEnd: () => void): Stream<never> {
-  let finish = () => {};
-  const ended = new Promise<typeof done>((resolve) => {
-    finish = () => resolve(done);
-  });
-  return createStream<never>({ next: () => ended, return: async () => finish() }, onEnd);
-}

@@ -65,26 +65,29 @@ export function createLiveDelivery<Item extends Positioned>(options: {
   async function deliver({ entries: items, through }: Backlog<Item>): Promise<void> {
     const payloads = items.length > 0 ? await loader.execute(items) : [];
     const batch = { items, payloads, encode: createFrameEncoder(payloads), through };
+    let delivered = 0;
     for (const subscriber of subscribers) {
-      if (subscriber.position < through) deliverTo(subscriber, batch);
+      if (subscriber.position < through) delivered += deliverTo(subscriber, batch);
     }
+    metrics.delivered(delivered);
     position = through;
   }
 
-  function deliverTo(subscriber: Subscriber<Item>, { items, payloads, encode, through }: Batch<Item>): void {
+  /** Returns the number of items that were queued for the subscriber. */
+  function deliverTo(subscriber: Subscriber<Item>, { items, payloads, encode, through }: Batch<Item>): number {
     const own = filterForReader(subscriber, items, payloads);
     if (own.alone.length > 0) {
       // Others must not wait for the execution: this one gets it as a backlog, and then is live again.
       subscribers.delete(subscriber);
       onBehind(subscriber);
-      return;
+      return 0;
     }
     if (own.payloads.length > 0) {
       const encodeOwn = own.payloads.length === items.length ? encode : createFrameEncoder(own.payloads);
       subscriber.outbox.add(encodeOwn(subscriber.idJson), source.kind);
-      metrics.delivered(own.payloads.length);
     }
     subscriber.position = through;
     if (own.error) onError(subscriber, own.error);
+    return own.payloads.length;
   }
 }

@@ -17,7 +17,7 @@ export type PayloadCache = LRUCache<string, Promise<readonly Buffer[]>>;
 export interface AudienceMetrics {
   /** Counts items whose payloads were made. */
   executed(items: number): void;
-  /** Counts items that were queued for one subscriber. */
+  /** Counts items that were queued for subscribers: each item once for each of them. */
   delivered(items: number): void;
 }
 

@@ -20,8 +20,10 @@ export function filterForReader<Item extends Positioned>(
   items: readonly Item[],
   payloads: readonly Buffer[],
 ): Filtered<Item> {
-  const verdicts = items.map((item) => (item.position <= position ? 'skip' : reader.judge(item)));
-  if (verdicts.every((verdict) => verdict === null)) return { payloads, alone: [] };
+  const judge = (item: Item) => (item.position <= position ? 'skip' : reader.judge(item));
+  // Nearly every reader gets all items: this case, for each delivery, keeps no list of verdicts.
+  if (items.every((item) => judge(item) === null)) return { payloads, alone: [] };
+  const verdicts = items.map(judge);
   const end = verdicts.findIndex((verdict) => verdict instanceof Error);
   const error = verdicts[end];
   const isIncluded = (n: number) => verdicts[n] !== 'skip' && (end < 0 || n < end);

@@ -82,6 +82,39 @@ export function createStream<Item>(source: Source<Item>, onEnd: () => void = ign
 }
 
 /**
+ * Returns a stream that yields nothing, and waits until it is ended. Every subscription has one, so it keeps little memory.
+ * @param onEnd called once, however the stream ends, even if it was never read
+ */
+export function createEmptyStream(onEnd: () => void): Stream<never> {
+  let settle: ((error?: Error) => void) | undefined;
+  const ended = new Promise<typeof done>((resolve, reject) => {
+    settle = (error) => (error ? reject(error) : resolve(done));
+  });
+  // It may fail before anybody reads it.
+  ended.catch(ignore);
+
+  return {
+    next: () => ended,
+    async return() {
+      end();
+      return done;
+    },
+    fail: end,
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+
+  function end(error?: Error): void {
+    const settleOnce = settle;
+    settle = undefined;
+    if (settleOnce === undefined) return;
+    onEnd();
+    settleOnce(error);
+  }
+}
+
+/**
  * Returns a stream over the items of a generator. Unlike a bare async generator, it can be ended while it waits: the signal
  * is aborted first.
  * @param generate called at once, but runs from the first `next()` on; it must leave every wait when the signal aborts

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createStream, generateStream, mapStream } from '../../api/live/stream.ts';
+import { createEmptyStream, createStream, generateStream, mapStream } from '../../api/live/stream.ts';
 
 const done = { done: true, value: undefined };
 const item = <Item>(value: Item) => ({ done: false, value });
@@ -93,6 +93,41 @@ describe('a stream', () => {
 
   test('may be returned from its own `onEnd`', async () => {
     const stream = createStream(createSource(), () => void stream.return());
+    expect(await stream.return()).toEqual(done);
+  });
+});
+
+describe('an empty stream', () => {
+  test('waits until it is returned, and ends once', async () => {
+    const onEnd = vi.fn();
+    const stream = createEmptyStream(onEnd);
+    const settled = vi.fn();
+    const next = stream.next();
+    void next.then(settled);
+    await new Promise(setImmediate);
+    expect(settled).not.toHaveBeenCalled();
+    await stream.return();
+    await stream.return();
+    expect(await next).toEqual(done);
+    expect(onEnd).toHaveBeenCalledOnce();
+  });
+
+  test.each([
+    ['while its reader waits', true],
+    ['before it is read', false],
+  ])('can be failed %s', async (_, isRead) => {
+    const onEnd = vi.fn();
+    const stream = createEmptyStream(onEnd);
+    const next = isRead ? stream.next() : undefined;
+    stream.fail(new Error('the session ended'));
+    stream.fail(new Error('a second failure'));
+    await stream.return();
+    await expect(next ?? stream.next()).rejects.toThrow('the session ended');
+    expect(onEnd).toHaveBeenCalledOnce();
+  });
+
+  test('may be returned from its own `onEnd`', async () => {
+    const stream = createEmptyStream(() => void stream.return());
     expect(await stream.return()).toEqual(done);
   });
 });
