@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readTrustedProxies } from './address.ts';
 import { logLevels } from './logger.ts';
 
 /** Largest value that fits a timer and an SQL integer. */
@@ -23,9 +24,30 @@ export const settings = z.object({
     .url()
     .optional()
     .describe('URL at which clients reach this server, if it differs from the address above: https://chat.example.org'),
-  TRUST_PROXY: onOff('off').describe(
-    'on: take the client address from the last entry of X-Forwarded-For. Use it only behind one proxy that adds the entry.',
-  ),
+  TRUST_PROXY: z
+    .string()
+    .refine((text) => readTrustedProxies(text) !== null, 'must be on, off, a number, or addresses and CIDR ranges')
+    .default('off')
+    .describe(
+      'Proxies whose X-Forwarded-For gives the client address: their number (on: 1), or their addresses and CIDR ranges, separated by commas. off: none.',
+    ),
+  ALLOWED_ORIGINS: list
+    .transform((origins) => origins.map((origin) => origin.toLowerCase()))
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(/^(?:\*|[a-z][a-z\d+.-]*:\/\/[^/\s]+)$/, 'must be origins such as https://app.example.org, or *'),
+      ),
+    )
+    .optional()
+    .describe(
+      'Origins whose pages may use the API besides this server’s own, separated by commas: https://app.example.org. *: all.',
+    ),
+  GRAPHIQL: z
+    .enum(['on', 'off'])
+    .optional()
+    .describe('on: a browser gets GraphiQL at /graphql. Unset: on, but off with NODE_ENV=production.'),
   TLS_CERT_FILE: z.string().optional().describe('PEM file with the certificate, for HTTPS and WSS.'),
   TLS_KEY_FILE: z.string().optional().describe('PEM file with the private key of the certificate.'),
   SERVICES: list
@@ -90,10 +112,30 @@ export const settings = z.object({
     .optional()
     .describe('Secret that signs tokens, at least 32 characters. Unset: generated once and kept in DATA_DIR.'),
   TOKEN_TTL_SECONDS: count(900).describe('Lifetime of a token, in seconds. Clients refresh it before it ends.'),
-  MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets of this process.'),
+  MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets and streams over HTTP of this process.'),
+  MAX_CONNECTIONS_PER_ADDRESS: count(2_000).describe(
+    'Maximum number of them from one address, or from one /64 network of IPv6. Many clients share the address of an office.',
+  ),
+  MAX_ANONYMOUS_PER_ADDRESS: count(100).describe(
+    'Maximum number of them from one address, of clients without a token.',
+  ),
+  MAX_CONNECTIONS_PER_USER: count(50).describe('Maximum number of them of one user: windows and devices.'),
+  MAX_TCP_CONNECTIONS: count(40_000).describe('Maximum number of TCP connections of this process.'),
+  MAX_TCP_CONNECTIONS_PER_ADDRESS: count(4_000).describe(
+    'Maximum number of TCP connections from one address. It does not apply to proxies that TRUST_PROXY names.',
+  ),
+  MAX_SOCKET_MESSAGES_PER_SECOND: count(200).describe(
+    'Messages, pings included, that a WebSocket may send per second in the long run; above it, it is closed with 1013.',
+  ),
+  ANONYMOUS_IDLE_MS: count(60_000).describe(
+    'Maximum time that a WebSocket without a token stays open without operations.',
+  ),
   MAX_SUBSCRIPTIONS: count(100).describe('Maximum number of concurrent operations on one WebSocket.'),
   IDLE_TIMEOUT_MS: count(60_000).describe(
     'Maximum time that a client may stall while it sends a request or reads a response; then its connection is closed.',
+  ),
+  MIN_BODY_BYTES_PER_SECOND: count(4_096).describe(
+    'Minimum rate at which the body of a request must arrive, averaged over 30 s; slower ones are disconnected.',
   ),
   MAX_MESSAGE_BYTES: count(4096).describe('Maximum length of a message text, in bytes of UTF-8.'),
   MAX_UPLOAD_BYTES: count(104_857_600).describe('Maximum size of one file, in bytes.'),
