@@ -34,7 +34,11 @@ export async function createApp(config: Config, logger: Logger, overrides: Overr
 async function openAll(config: Config, logger: Logger, open: Open, overrides: Overrides): Promise<number> {
   const metrics = createMetrics();
   const ports = await openPorts(config, logger, open, overrides.ports);
-  const health = createHealth({ ...readiness(ports), metrics: metrics.text });
+  const health = createHealth({
+    ...readiness(ports),
+    metrics: metrics.text,
+    metricsToken: config.METRICS_TOKEN ?? null,
+  });
   if (config.SERVICES.includes('bridge')) await open(createBridge({ ...ports, metrics: metrics.bridge, logger }));
   if (!config.SERVICES.includes('gateway')) {
     const probes = await open(createProbes({ host: config.HOST, port: config.PORT, health }));

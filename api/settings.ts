@@ -44,6 +44,13 @@ export const settings = z.object({
     .describe(
       'Origins whose pages may use the API besides this server’s own, separated by commas: https://app.example.org. *: all.',
     ),
+  METRICS_TOKEN: z
+    .string()
+    .min(16, 'must be at least 16 characters')
+    .optional()
+    .describe(
+      'Token for /metrics and the details of /ready: Authorization: Bearer …, at least 16 characters. Unset: neither is served.',
+    ),
   GRAPHIQL: z
     .enum(['on', 'off'])
     .optional()

@@ -197,7 +197,12 @@ describe('the connections', () => {
 
 describe('a stopping gateway', () => {
   it('fails both probes while it drains, and finishes the requests that it has begun', async () => {
-    const health = createHealth({ ready: {}, reported: {}, metrics: async () => ({ type: 'text/plain', text: '' }) });
+    const health = createHealth({
+      ready: {},
+      reported: {},
+      metrics: async () => ({ type: 'text/plain', text: '' }),
+      metricsToken: null,
+    });
     const stopping = await startGateway({ drainMs: 3_000, health });
     const headers = { 'content-type': 'application/json' };
     const half = request(`${stopping.url}/graphql`, { method: 'POST', headers });

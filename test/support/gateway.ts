@@ -60,7 +60,12 @@ export async function startGateway(options: Partial<GatewayParts & GatewayOption
     schema: createTestSchema(backstage, signals.source),
     domain: createDomain(backstage),
     auth: backstage.auth,
-    health: createHealth({ ready: {}, reported: {}, metrics: async () => ({ type: 'text/plain', text: '' }) }),
+    health: createHealth({
+      ready: {},
+      reported: {},
+      metrics: async () => ({ type: 'text/plain', text: '' }),
+      metricsToken: null,
+    }),
     pictureOrigin: null,
     metrics: createMetrics(),
     logger: backstage.logger,
