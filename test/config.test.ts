@@ -46,6 +46,13 @@ test.each([
   for (const name of names) expect(() => readConfig(wrong)).toThrow(name);
 });
 
+test('GraphiQL is on, but off in production unless it is asked for', () => {
+  const read = (environment: Record<string, string>) => readConfig(environment).GRAPHIQL;
+  expect(read({})).toBe('on');
+  expect(read({ NODE_ENV: 'production' })).toBe('off');
+  expect(read({ NODE_ENV: 'production', GRAPHIQL: 'on' })).toBe('on');
+});
+
 test('lists are separated by commas', () => {
   const environment = { SERVICES: 'gateway', KAFKA_BROKERS: 'a:9092,b:9092', REDIS_URL: 'redis://a, redis://b' };
   const shared = { DATABASE_URL: 'postgresql://localhost/parley', JWT_SECRET: 'x'.repeat(32) };

@@ -106,6 +106,14 @@ it('every response has the security headers', async () => {
   await secure.gateway.stop();
 });
 
+it('GraphiQL is served only where it is on', async () => {
+  const closed = await startGateway({ graphiql: false });
+  const headers = { accept: 'text/html' };
+  expect((await fetch(`${closed.url}/graphql`, { headers })).status).toBe(404);
+  expect((await fetch(`${running.url}/graphql`, { headers })).status).toBe(200);
+  await closed.gateway.stop();
+});
+
 it('X-Forwarded-For is warned about once if no proxy is trusted', async () => {
   running.backstage.logger.lines.length = 0;
   const headers = { 'x-forwarded-for': '203.0.113.9', accept: 'application/json' };
