@@ -98,6 +98,10 @@ test('messages are sent and delivered through the balancer while Redis is unavai
   await close();
 });
 
+test('the balancer passes neither metrics nor the state of services', async () => {
+  for (const probe of ['metrics', 'ready'] as const) expect((await fetchProbe(balancer.url, probe)).status).toBe(404);
+});
+
 test('the balancer finds a gateway whose name resolves to a new address', async () => {
   const port = await freePort();
   const [old, next] = [await serveAt('127.0.0.2', port, 'old'), await serveAt('127.0.0.3', port, 'next')];
