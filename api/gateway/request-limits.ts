@@ -10,8 +10,8 @@ export const maxQueryLength = 65_536;
 /** Maximum size of one WebSocket message, in bytes: an operation with its variables. */
 export const maxSocketMessageBytes = 131_072;
 
-/** Maximum number of objects that an operation may return, estimated from its page sizes. */
-export const maxObjects = 5_000;
+/** Maximum cost of an operation, or of all operations in a batch, in points (`graphql/price.ts`). */
+export const maxCost = 10_000;
 
 /** Maximum total length of the operations in a cache of parsed documents, in UTF-16 code units. */
 export const maxParsedLetters = 1_048_576;

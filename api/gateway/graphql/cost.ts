@@ -1,102 +1,48 @@
-import {
-  BREAK,
-  type DocumentNode,
-  type ExecutionArgs,
-  GraphQLError,
-  type GraphQLField,
-  getNullableType,
-  isCompositeType,
-  isListType,
-  visit,
-} from 'graphql';
-import { type ComplexityEstimator, getComplexity } from 'graphql-query-complexity';
+import type { IncomingMessage } from 'node:http';
+import { type DocumentNode, type ExecutionArgs, GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { defaultPageSize, maxPageSize } from '../../../schema/pages.ts';
-import { maxObjects } from '../request-limits.ts';
+import { maxCost } from '../request-limits.ts';
+import { type Priced, priceOf } from './price.ts';
+import type { RequestContext } from './server-context.ts';
 
-/** Assumed length of a list without pagination. */
-const assumedListLength = 10;
+/** Points of the operations that each HTTP request has begun: those of a batch are added up. */
+const pointsOfRequests = new WeakMap<IncomingMessage, number>();
 
-/** Rejects an operation that could return too many objects before it queries the database. */
+/** Prices of operations that do not depend on variables. */
+const fixedPrices = new WeakMap<DocumentNode, Map<string, number>>();
+
+/** Rejects an operation that costs too much, by itself or with the rest of its batch, before it queries the database. */
 export const costPlugin: Plugin = {
-  onExecute: ({ args }) => rejectCostly(args),
-  onSubscribe: ({ args }) => rejectCostly(args),
+  onExecute: ({ args }) => void rejectCostly(args),
+  onSubscribe: ({ args }) => void rejectCostly(args),
 };
-
-type Operation = Partial<Pick<ExecutionArgs, 'operationName' | 'variableValues'>> &
-  Pick<ExecutionArgs, 'schema' | 'document'>;
-
-/** Costs of operations without pages or conditions, which do not depend on variables. */
-const fixedCosts = new WeakMap<DocumentNode, Map<string, number>>();
 
 /**
- * Estimates the number of objects that an operation returns from its page sizes.
- * @throws GraphQLError with BAD_REQUEST if it is above `maxObjects`
+ * Prices an operation, together with the operations of the same HTTP request before it.
+ * @returns its points
+ * @throws GraphQLError with BAD_REQUEST if they are above `maxCost`
  */
-export function rejectCostly(operation: Operation): void {
-  const cost = fixedCosts.get(operation.document)?.get(operation.operationName ?? '') ?? costOf(operation);
-  if (cost <= maxObjects) return;
-  const message = `The operation could return ${cost} objects; the maximum is ${maxObjects}. Request smaller pages or fewer nested ones.`;
-  throw new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', limit: maxObjects } });
+export function rejectCostly(args: Priced & Pick<ExecutionArgs, 'contextValue'>): number {
+  const points = cachedPriceOf(args);
+  const { req } = (args.contextValue ?? {}) as Partial<RequestContext>;
+  const sum = points + (req ? (pointsOfRequests.get(req) ?? 0) : 0);
+  if (req) pointsOfRequests.set(req, sum);
+  if (sum <= maxCost) return points;
+  const subject = sum === points ? 'The operation costs' : 'The operations of this batch cost';
+  const message = `${subject} ${sum} points; the maximum is ${maxCost}. Request smaller pages or fewer fields.`;
+  throw new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', limit: maxCost } });
 }
 
-/** Invalid variables cost nothing: execution reports them. */
-function costOf({ schema, document, operationName, variableValues }: Operation): number {
-  let isFixed = true;
-  const watch: ComplexityEstimator = ({ field }) => {
-    if (hasPages(field)) isFixed = false;
-  };
-  try {
-    const cost = getComplexity({
-      schema,
-      query: document,
-      ...(operationName ? { operationName } : {}),
-      variables: variableValues ?? {},
-      estimators: [watch, countObjects],
-    });
-    if (isFixed && !hasConditions(document)) keep(document, operationName, cost);
-    return cost;
-  } catch (error) {
-    if (error instanceof GraphQLError) return 0;
-    throw error;
-  }
+function cachedPriceOf(operation: Priced): number {
+  const { document, operationName } = operation;
+  const present = fixedPrices.get(document)?.get(operationName ?? '');
+  if (present !== undefined) return present;
+  const { points, isFixed } = priceOf(operation);
+  if (isFixed) keep(document, operationName ?? '', points);
+  return points;
 }
 
-function keep(document: DocumentNode, operationName: string | null | undefined, cost: number): void {
-  const costs = fixedCosts.get(document) ?? new Map<string, number>();
-  fixedCosts.set(document, costs.set(operationName ?? '', cost));
-}
-
-/** Whether directives may leave out fields or fragments. */
-function hasConditions(document: DocumentNode): boolean {
-  let found = false;
-  visit(document, {
-    Directive() {
-      found = true;
-      return BREAK;
-    },
-  });
-  return found;
-}
-
-function hasPages({ args }: GraphQLField<unknown, unknown>): boolean {
-  return args.some(({ name }) => name === 'first');
-}
-
-/** Counts an object as one plus its children, and a page as its size times its children. Leaf values and introspection are free. */
-const countObjects: ComplexityEstimator = ({ type, field, args, childComplexity }) => {
-  if (type.name.startsWith('__') || field.name.startsWith('__')) return 0;
-  const fieldType = getNullableType(field.type);
-  if (hasPages(field)) return Math.max(1, pageSizeOf(args) * childComplexity);
-  if (isListType(fieldType)) return (isPage(type.name) ? 1 : assumedListLength) * (1 + childComplexity);
-  return isCompositeType(fieldType) ? 1 + childComplexity : 0;
-};
-
-function pageSizeOf({ first, last }: { first?: number | null; last?: number | null }): number {
-  return Math.min(Math.max(first ?? last ?? defaultPageSize, 0), maxPageSize);
-}
-
-/** The items of a page's lists were already counted with the page. */
-function isPage(typeName: string): boolean {
-  return /(Connection|Changes)$/.test(typeName);
+function keep(document: DocumentNode, operationName: string, points: number): void {
+  const prices = fixedPrices.get(document) ?? new Map<string, number>();
+  fixedPrices.set(document, prices.set(operationName, points));
 }
