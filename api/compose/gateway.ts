@@ -3,6 +3,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Domain } from '../../schema/domain.ts';
 import { type Config, paths } from '../config.ts';
 import type { Auth } from '../domain/auth.ts';
+import type { CostBudget } from '../domain/cost-budget.ts';
 import { createGateway, type GatewayOptions } from '../gateway/http/gateway.ts';
 import type { createHealth } from '../gateway/http/health.ts';
 import { createAudiences } from '../live/audiences.ts';
@@ -15,6 +16,7 @@ export interface GatewayParts {
   schema: GraphQLSchema;
   domain: Domain;
   auth: Auth;
+  costBudget: CostBudget;
   health: ReturnType<typeof createHealth>;
   /** The origin that clients load pictures from directly; null where this server serves them. */
   pictureOrigin: string | null;
@@ -46,6 +48,7 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
     idleMs: config.IDLE_TIMEOUT_MS,
     trustProxy: config.TRUST_PROXY === 'on',
     drainMs: config.DRAIN_MS,
+    introspection: (config.INTROSPECTION ?? (config.NODE_ENV === 'production' ? 'off' : 'on')) === 'on',
     tls: await readTls(config),
     ...replaced,
   });

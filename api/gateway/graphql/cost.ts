@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { type DocumentNode, type ExecutionArgs, GraphQLError } from 'graphql';
+import { type DocumentNode, type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import type { Context } from '../../../schema/context.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
+import { RateLimitedError } from '../../errors.ts';
 import { maxCost } from '../request-limits.ts';
 import { type Priced, priceOf } from './price.ts';
 import type { RequestContext } from './server-context.ts';
@@ -11,18 +14,39 @@ const pointsOfRequests = new WeakMap<IncomingMessage, number>();
 /** Prices of operations that do not depend on variables. */
 const fixedPrices = new WeakMap<DocumentNode, Map<string, number>>();
 
-/** Rejects an operation that costs too much, by itself or with the rest of its batch, before it queries the database. */
-export const costPlugin: Plugin = {
-  onExecute: ({ args }) => void rejectCostly(args),
-  onSubscribe: ({ args }) => void rejectCostly(args),
-};
+/** Points of a mutation, or of opening a subscription, that the budget does not pay: these have rates of their own. */
+const freePoints = 100;
+
+/** Admits operations over HTTP. */
+export function createCostPlugin(budget: CostBudget): Plugin<Context> {
+  return {
+    onExecute: ({ args }) => admit(args, budget),
+    onSubscribe: ({ args }) => admit(args, budget),
+  };
+}
 
 /**
- * Prices an operation, together with the operations of the same HTTP request before it.
- * @returns its points
- * @throws GraphQLError with BAD_REQUEST if they are above `maxCost`
+ * Resolves when an operation may begin: before it queries the database, its price is taken from its client's budget.
+ * @throws GraphQLError with BAD_REQUEST if it costs too much, by itself or with the rest of its batch,
+ *   or with RATE_LIMITED if the budget is used up
  */
-export function rejectCostly(args: Priced & Pick<ExecutionArgs, 'contextValue'>): number {
+export async function admit(args: ExecutionArgs, budget: CostBudget): Promise<void> {
+  const points = rejectCostly(args);
+  const isQuery = getOperationAST(args.document, args.operationName)?.operation === 'query';
+  try {
+    await budget.spend(args.contextValue as Context, isQuery ? points : points - freePoints);
+  } catch (error) {
+    throw error instanceof RateLimitedError ? toGraphQL(error) : error;
+  }
+}
+
+/** Yoga takes other errors that are thrown before execution for its own failure. */
+function toGraphQL({ message, code, extensions }: RateLimitedError): GraphQLError {
+  return new GraphQLError(message, { extensions: { ...extensions, code } });
+}
+
+/** Returns the price of an operation, unless it is above the maximum together with those of its HTTP request before it. */
+function rejectCostly(args: Priced & Pick<ExecutionArgs, 'contextValue'>): number {
   const points = cachedPriceOf(args);
   const { req } = (args.contextValue ?? {}) as Partial<RequestContext>;
   const sum = points + (req ? (pointsOfRequests.get(req) ?? 0) : 0);
