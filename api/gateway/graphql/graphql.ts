@@ -24,6 +24,7 @@ import { createCostPlugin } from './cost.ts';
 import { createErrorMapper } from './errors.ts';
 import type { Streams } from './http-streams.ts';
 import { usePersistedQueries } from './persisted-queries.ts';
+import { responseSizePlugin } from './response-size.ts';
 import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
 import { createTextCache } from './text-cache.ts';
@@ -67,6 +68,7 @@ export function createGraphQL(options: {
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
       createCostPlugin(options.costBudget),
+      responseSizePlugin,
       ...(options.introspection ? [] : [useNoIntrospection]),
       usePersistedQueries(),
       useSharedSubscribe,

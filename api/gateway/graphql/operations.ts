@@ -26,6 +26,7 @@ import { createMemberContext, createViewerContext } from './context.ts';
 import { admit } from './cost.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
 import type { GraphQLServer } from './graphql.ts';
+import { boundResult } from './response-size.ts';
 import { executeEvent, openSource, withFreshLoaders } from './subscribe.ts';
 
 /** A parsed document with its validation errors. */
@@ -133,7 +134,7 @@ export function createOperations(options: {
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       try {
         await admit(args, costBudget);
-        return masked(await execute(args));
+        return masked(boundResult(await execute(args)));
       } catch (error) {
         return { errors: [mapError(error)] };
       }
