@@ -5,6 +5,7 @@ import type { Context } from '../../../schema/context.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
 import { RateLimitedError } from '../../errors.ts';
 import { maxCost } from '../request-limits.ts';
+import { createFairQueue } from './fair-queue.ts';
 import { type Priced, priceOf } from './price.ts';
 import type { RequestContext } from './server-context.ts';
 
@@ -17,10 +18,19 @@ const fixedPrices = new WeakMap<DocumentNode, Map<string, number>>();
 /** Points of a mutation, or of opening a subscription, that the budget does not pay: these have rates of their own. */
 const freePoints = 100;
 
+/** Points from which a query is a large one. */
+const largePoints = 500;
+
+/** Large queries of this node: two at once, so that sends and small queries find the database and the event loop free. */
+const largeQueries = createFairQueue(2);
+
 /** Admits operations over HTTP. */
 export function createCostPlugin(budget: CostBudget): Plugin<Context> {
   return {
-    onExecute: ({ args }) => admit(args, budget),
+    async onExecute({ args, executeFn, setExecuteFn }) {
+      await admit(args, budget);
+      setExecuteFn((given: ExecutionArgs) => inTurn(given, () => executeFn(given)));
+    },
     onSubscribe: ({ args }) => admit(args, budget),
   };
 }
@@ -38,6 +48,16 @@ export async function admit(args: ExecutionArgs, budget: CostBudget): Promise<vo
   } catch (error) {
     throw error instanceof RateLimitedError ? toGraphQL(error) : error;
   }
+}
+
+/** Executes an operation: a large query waits for its client's turn among the large ones of this node. */
+export async function inTurn<Result>(args: ExecutionArgs, work: () => Promise<Result> | Result): Promise<Result> {
+  const isQuery = getOperationAST(args.document, args.operationName)?.operation === 'query';
+  if (!isQuery || cachedPriceOf(args) < largePoints) return work();
+  const { viewer, address } = args.contextValue as Context;
+  return largeQueries.run(viewer?.userId ?? address, work).catch((error: unknown) => {
+    throw error instanceof RateLimitedError ? toGraphQL(error) : error;
+  });
 }
 
 /** Yoga takes other errors that are thrown before execution for its own failure. */

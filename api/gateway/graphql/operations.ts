@@ -23,7 +23,7 @@ import { mapStream } from '../../live/stream.ts';
 import type { Sink } from '../../live/subscriber.ts';
 import { maxParsedLetters } from '../request-limits.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
-import { admit } from './cost.ts';
+import { admit, inTurn } from './cost.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { boundResult } from './response-size.ts';
@@ -134,7 +134,7 @@ export function createOperations(options: {
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       try {
         await admit(args, costBudget);
-        return masked(boundResult(await execute(args)));
+        return masked(boundResult(await inTurn(args, () => execute(args))));
       } catch (error) {
         return { errors: [mapError(error)] };
       }
