@@ -44,10 +44,10 @@ async function openAll(config: Config, logger: Logger, open: Open, overrides: Ov
     const probes = await open(createProbes({ host: config.HOST, port: config.PORT, health }));
     return probes.port();
   }
-  const { domain, auth } = await openDomain({ config, logger, open, metrics, ports });
+  const { domain, auth, costBudget } = await openDomain({ config, logger, open, metrics, ports });
   const pictureOrigin = ports.objects?.readOrigin ?? null;
   const gateway = await open(
-    await makeGateway(config, { schema, domain, auth, health, pictureOrigin, metrics, logger }),
+    await makeGateway(config, { schema, domain, auth, costBudget, health, pictureOrigin, metrics, logger }),
   );
   return gateway.port();
 }

@@ -183,6 +183,16 @@ export const settings = z.object({
   MATCH_ABSENCE_MS: count(120_000).describe('Maximum absence from a match before it ends.'),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
   GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
+  NODE_ENV: z.string().optional().describe('production: INTROSPECTION is off unless it is set.'),
+  INTROSPECTION: z
+    .enum(['on', 'off'])
+    .optional()
+    .describe(
+      'on: clients may query the schema (__schema, __type), which GraphiQL needs for completion and documentation. Unset: on, but off with NODE_ENV=production.',
+    ),
+  COST_BUDGET_PER_MINUTE: count(100_000).describe(
+    'Points that the queries of one user, or of one address without a token, may cost per minute; all users of one address together may spend ten times as much.',
+  ),
   RATE_LIMITS: onOff('on').describe('off: no rate limits and no limit on connections. For load tests.'),
 });
 

@@ -2,7 +2,7 @@ import type { SignedIn } from '../api/domain/sessions.ts';
 import { storable } from '../api/domain/text.ts';
 import type { NameKey } from '../api/domain/user-reads.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
-import { builder, shareable } from './builder.ts';
+import { builder, costs, shareable } from './builder.ts';
 import type { Context } from './context.ts';
 import { requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
@@ -131,6 +131,7 @@ builder.queryFields((t) => ({
     {
       type: User,
       nullable: true,
+      extensions: costs(10),
       description: 'Users whose name starts with `search`: people to write to or to invite.',
       args: {
         search: t.arg.string({
@@ -150,6 +151,7 @@ builder.queryFields((t) => ({
   sessions: t.field({
     type: [DeviceSession],
     nullable: true,
+    extensions: costs(5),
     description: "The viewer's active sessions, one per sign-in, newest first.",
     resolve: (_root, _args, context) => context.domain.accounts.sessions(requireViewer(context)),
   }),

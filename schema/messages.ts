@@ -3,7 +3,7 @@ import type { HistoryPage } from '../api/domain/history.ts';
 import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
-import { builder, shareable, shareableOfEvent } from './builder.ts';
+import { builder, costs, shareable, shareableOfEvent } from './builder.ts';
 import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
@@ -113,6 +113,7 @@ builder.objectFields(Channel, (t) => ({
     {
       type: Message,
       nullable: true,
+      extensions: costs(2),
       description:
         'The history in order of `seq`; without arguments the newest page. Members read all of it, including entries from before they joined. Null if the viewer is not a member.',
       resolve: async (channel, args, context) => {
@@ -136,6 +137,7 @@ builder.objectFields(Channel, (t) => ({
   changes: t.field({
     type: ChannelChanges,
     nullable: true,
+    extensions: costs(2),
     description:
       'The newest state of each message that changed after a position, in order of `position`, for clients without a socket. Null if the viewer is not a member. RESYNC_REQUIRED as in the subscription `messages`.',
     args: {
@@ -152,6 +154,7 @@ builder.objectFields(Channel, (t) => ({
   lastMessage: t.field({
     type: Message,
     nullable: true,
+    extensions: costs(1),
     description: 'The newest entry. Null if there is none, or if the viewer is not a member.',
     resolve: async ({ id }, _args, context) =>
       (await canReadChannel(readerOf(context), id)) ? context.loaders.lastEntry.load(id) : null,

@@ -8,6 +8,7 @@ import { createAvatars } from '../domain/avatars.ts';
 import { createBlocks } from '../domain/blocks.ts';
 import { createChannelList } from '../domain/channel-list.ts';
 import { createChannels } from '../domain/channels.ts';
+import { createCostBudget } from '../domain/cost-budget.ts';
 import { createFileUrls } from '../domain/file-urls.ts';
 import { createHistory } from '../domain/history.ts';
 import { createMatching } from '../domain/matching.ts';
@@ -106,7 +107,8 @@ export async function openDomain(given: {
     uploads,
   };
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
-  return { domain, auth };
+  const costBudget = createCostBudget({ rateLimits, pointsPerMinute: config.COST_BUDGET_PER_MINUTE });
+  return { domain, auth, costBudget };
 }
 
 function required(objects: Objects | null): Objects {

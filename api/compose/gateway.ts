@@ -4,6 +4,7 @@ import type { Domain } from '../../schema/domain.ts';
 import { readTrustedProxies } from '../address.ts';
 import { type Config, paths } from '../config.ts';
 import type { Auth } from '../domain/auth.ts';
+import type { CostBudget } from '../domain/cost-budget.ts';
 import { createGateway, type GatewayOptions } from '../gateway/http/gateway.ts';
 import type { createHealth } from '../gateway/http/health.ts';
 import { createAudiences } from '../live/audiences.ts';
@@ -19,6 +20,7 @@ export interface GatewayParts {
   schema: GraphQLSchema;
   domain: Domain;
   auth: Auth;
+  costBudget: CostBudget;
   health: ReturnType<typeof createHealth>;
   /** The origin that clients load pictures from directly; null where this server serves them. */
   pictureOrigin: string | null;
@@ -56,6 +58,7 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
     publicUrl: config.PUBLIC_URL,
     graphiql: config.GRAPHIQL === 'on',
     drainMs: config.DRAIN_MS,
+    introspection: (config.INTROSPECTION ?? (config.NODE_ENV === 'production' ? 'off' : 'on')) === 'on',
     tls: await readTls(config),
     ...replaced,
   });

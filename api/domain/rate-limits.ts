@@ -12,8 +12,11 @@ interface RateLimit {
 
 /** Limit on how often each key may do something, counted over all processes. */
 interface SharedRateLimit {
-  /** Counts one action. @throws RateLimitedError when the key has used its share */
-  take(key: string): Promise<void>;
+  /**
+   * Counts one action, or several points at once.
+   * @throws RateLimitedError when the key has used its share
+   */
+  take(key: string, points?: number): Promise<void>;
 }
 
 /** Rate of a token bucket: `burst` actions at once, `perSecond` in the long run. */
@@ -68,8 +71,8 @@ export function createRateLimits({ limits, logger }: { limits: Limits; logger: L
   return {
     inProcess: createTokenBuckets,
     shared: (name, rate) => ({
-      async take(key) {
-        const retryAfterMs = await limits.take(`${name}:${key}`, rate).catch((error: unknown) => {
+      async take(key, points) {
+        const retryAfterMs = await limits.take(`${name}:${key}`, rate, points).catch((error: unknown) => {
           logger.warn({ error, limit: name }, 'state is away: a rate is not limited');
           return 0;
         });

@@ -20,8 +20,11 @@ export const maxSocketChunks = 512;
 /** Maximum length of the id of an operation over a WebSocket, in UTF-16 code units. */
 export const maxOperationIdLength = 128;
 
-/** Maximum number of objects that an operation may return, estimated from its page sizes. */
-export const maxObjects = 5_000;
+/** Maximum cost of an operation, or of all operations in a batch, in points (`graphql/price.ts`). */
+export const maxCost = 10_000;
+
+/** Maximum size of the response to one request or operation, in bytes. */
+export const maxResponseBytes = 8_388_608;
 
 /** Maximum total length of the operations in a cache of parsed documents, in UTF-16 code units. */
 export const maxParsedLetters = 1_048_576;

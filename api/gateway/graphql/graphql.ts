@@ -6,6 +6,7 @@ import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Logger } from '../../logger.ts';
 import { identify } from '../auth/identify.ts';
 import { cors } from '../http/cors.ts';
@@ -19,14 +20,16 @@ import {
   maxTokens,
 } from '../request-limits.ts';
 import { createContext } from './context.ts';
-import { costPlugin } from './cost.ts';
+import { createCostPlugin } from './cost.ts';
 import { createErrorMapper } from './errors.ts';
 import type { Streams } from './http-streams.ts';
 import { usePersistedQueries } from './persisted-queries.ts';
+import { responseSizePlugin } from './response-size.ts';
 import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
 import { createTextCache } from './text-cache.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
+import { useNoIntrospection } from './use-no-introspection.ts';
 import { useRequestFacts } from './use-request-facts.ts';
 
 /** Creates GraphQL over HTTP and server-sent events. WebSockets share its parsing, validation and execution. */
@@ -35,6 +38,9 @@ export function createGraphQL(options: {
   domain: Domain;
   auth: Auth;
   streams: Streams;
+  costBudget: CostBudget;
+  /** Whether clients may query `__schema` and `__type`. */
+  introspection: boolean;
   logger: Logger;
 }) {
   const { schema, domain, auth, streams, logger } = options;
@@ -61,7 +67,9 @@ export function createGraphQL(options: {
       maxAliasesPlugin({ n: maxAliases }),
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
-      costPlugin,
+      createCostPlugin(options.costBudget),
+      responseSizePlugin,
+      ...(options.introspection ? [] : [useNoIntrospection]),
       usePersistedQueries(),
       useSharedSubscribe,
       streams.plugin,

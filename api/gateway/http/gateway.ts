@@ -5,6 +5,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Domain } from '../../../schema/domain.ts';
 import type { TrustedProxies } from '../../address.ts';
 import type { Auth } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
@@ -39,6 +40,7 @@ export interface GatewayOptions {
   schema: GraphQLSchema;
   domain: Domain;
   auth: Auth;
+  costBudget: CostBudget;
   audiences: Audiences;
   outboxes: Outboxes;
   /** Directory of the built web client. */
@@ -81,6 +83,8 @@ export interface GatewayOptions {
   health: ReturnType<typeof createHealth>;
   /** Milliseconds for which `/health` fails before the port closes, so that a load balancer notices. */
   drainMs: number;
+  /** Whether clients may query the schema. */
+  introspection: boolean;
   /** Certificate and private key in PEM, for HTTPS and WSS; null: HTTP. */
   tls: { cert: string; key: string } | null;
   logger: Logger;

@@ -2,6 +2,7 @@ import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import { makeServer, type Server } from 'graphql-ws';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth, Viewer } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import { UnauthenticatedError } from '../../errors.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Logger } from '../../logger.ts';
@@ -24,12 +25,13 @@ export function createProtocol(options: {
   domain: Domain;
   auth: Auth;
   audiences: Audiences;
+  costBudget: CostBudget;
   maxSubscriptions: number;
   logger: Logger;
 }): Server<Connection> {
   const { graphql, domain, auth, audiences, maxSubscriptions, logger } = options;
   const mapError = createErrorMapper({ logger });
-  const operations = createOperations({ graphql, audiences, mapError });
+  const operations = createOperations({ graphql, audiences, costBudget: options.costBudget, mapError });
 
   /** Attaches the viewer to the connection until the session ends. */
   function attach(connection: Connection, viewer: Viewer): void {

@@ -4,6 +4,7 @@ import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import { encodePong } from '../../live/frames.ts';
 import type { Outboxes } from '../../live/outbox/outboxes.ts';
@@ -44,6 +45,7 @@ export function createWebSockets(options: {
   domain: Domain;
   auth: Auth;
   audiences: Audiences;
+  costBudget: CostBudget;
   outboxes: Outboxes;
   limits: ConnectionLimits;
   maxSubscriptions: number;
