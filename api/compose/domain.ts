@@ -16,6 +16,7 @@ import { createModeration } from '../domain/moderation.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
+import { readServerSecret } from '../domain/server-secret.ts';
 import { createSubmitEvent } from '../domain/submit-event.ts';
 import { createUploadCleanup } from '../domain/upload-cleanup.ts';
 import { createUploads } from '../domain/uploads.ts';
@@ -75,7 +76,13 @@ export async function openDomain(given: {
   const domain: Domain = {
     accounts,
     avatars: createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) }),
-    channels: createChannels({ database, submit, accounts, rateLimits }),
+    channels: createChannels({
+      database,
+      submit,
+      accounts,
+      rateLimits,
+      directSecret: await readServerSecret(database, 'direct-channels'),
+    }),
     channelList,
     limits: {
       messageBytes: config.MAX_MESSAGE_BYTES,

@@ -130,4 +130,8 @@ export const tables = {
     endedAt: column('ended_at', nullable(timestamptz)),
     endReason: column('end_reason', nullable(enums.matchEndReason)),
   }),
+  serverSecret: table('server_secret', {
+    name: column('name', text),
+    value: column('value', bytea),
+  }),
 };
