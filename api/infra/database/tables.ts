@@ -31,6 +31,7 @@ export const tables = {
     createdAt: column('created_at', timestamptz),
     lastUsedAt: column('last_used_at', timestamptz),
     revokedAt: column('revoked_at', nullable(timestamptz)),
+    place: column('place', nullable(bytea)),
   }),
   refreshToken: table('refresh_token', {
     hash: column('hash', bytea),
