@@ -45,8 +45,6 @@ export function createLoginLimits({ database, rateLimits }: { database: Database
   };
 }
 
-export type LoginLimits = ReturnType<typeof createLoginLimits>;
-
 function digest(text: string): Uint8Array {
   return createHash('sha256').update(text).digest().subarray(0, digestBytes);
 }
