@@ -8,6 +8,7 @@ const count = (fallback: number) => z.coerce.number().int().positive().max(maxIn
 const bytes = (fallback: number) => z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).default(fallback);
 const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off']).default(fallback);
 const list = z.string().transform((value) => value.split(',').map((item) => item.trim()));
+const secret = z.string().min(32, 'must be at least 32 characters');
 const port = z.coerce.number().int().min(0).max(65535);
 const prefix = z.string().regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, dashes or underscores');
 
@@ -113,11 +114,19 @@ export const settings = z.object({
     .enum(logLevels)
     .default('warn')
     .describe(`Least severe level to log: ${logLevels.join(', ')}.`),
-  JWT_SECRET: z
-    .string()
-    .min(32, 'must be at least 32 characters')
+  JWT_SECRET: secret
     .optional()
-    .describe('Secret that signs tokens, at least 32 characters. Unset: generated once and kept in DATA_DIR.'),
+    .describe(
+      'Secret that signs tokens and file URLs, at least 32 characters. Unset: generated once and kept in DATA_DIR.',
+    ),
+  JWT_OTHER_SECRETS: z
+    .string()
+    .default('[]')
+    .transform(parseJson)
+    .pipe(z.array(secret, 'must be a JSON array of secrets: ["…"]').max(10, 'must name at most 10 secrets'))
+    .describe(
+      'Secrets that are accepted as well but sign nothing, to replace JWT_SECRET: a JSON array, since a secret may contain any character.',
+    ),
   TOKEN_TTL_SECONDS: count(900).describe('Lifetime of a token, in seconds. Clients refresh it before it ends.'),
   MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets and streams over HTTP of this process.'),
   MAX_CONNECTIONS_PER_ADDRESS: count(2_000).describe(
@@ -208,7 +217,20 @@ export interface Setting {
 export function listSettings(): Setting[] {
   return Object.entries(settings.shape).map(([name, schema]) => ({
     name,
-    fallback: String(schema.parse(undefined) ?? ''),
+    fallback: toText(schema.parse(undefined)),
     description: schema.description ?? '',
   }));
+}
+
+function toText(value: unknown): string {
+  return Array.isArray(value) && value.length === 0 ? '' : String(value ?? '');
+}
+
+/** Returns the value of a JSON text; the text itself if it is not JSON, so that its schema refuses it. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }

@@ -26,6 +26,15 @@ test('every variable is described in .env.example and in the docs', async () => 
   }
 });
 
+test('secrets that only verify are a JSON array, because a secret may contain any character', () => {
+  const others = ['a secret, with a comma and "quotes" in it', 'x'.repeat(32)];
+
+  expect(readConfig({}).JWT_OTHER_SECRETS).toEqual([]);
+  expect(readConfig({ JWT_OTHER_SECRETS: JSON.stringify(others) }).JWT_OTHER_SECRETS).toEqual(others);
+  for (const wrong of ['x'.repeat(40), '["short"]', '"a"', '[', '[1]'])
+    expect(() => readConfig({ JWT_OTHER_SECRETS: wrong })).toThrow('JWT_OTHER_SECRETS');
+});
+
 test('one error names all invalid variables', () => {
   const wrong = { PORT: 'high', JWT_SECRET: 'short', GRAVATAR: 'perhaps', MAX_REPLAY: '-1' };
 
