@@ -3,6 +3,7 @@ import type { HistoryPage } from '../api/domain/history.ts';
 import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
+import { longText } from './bound-arguments.ts';
 import { builder, costs, shareable, shareableOfEvent } from './builder.ts';
 import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
@@ -174,6 +175,7 @@ const SendInput = builder.inputType('SendInput', {
     text: t.string({
       required: true,
       defaultValue: '',
+      extensions: longText,
       description:
         'Text of the message, at most `limits.messageBytes` bytes of UTF-8. May be empty if there are attachments.',
     }),
@@ -224,7 +226,10 @@ builder.mutationFields((t) => {
       type: Message,
       nullable: true,
       description: "Changes the text of one of the viewer's messages. CONFLICT if it was edited in the meantime.",
-      args: { messageId, text: t.arg.string({ required: true, description: 'New text of the message.' }) },
+      args: {
+        messageId,
+        text: t.arg.string({ required: true, extensions: longText, description: 'New text of the message.' }),
+      },
       resolve: (_root, { messageId: id, text }, context) =>
         context.domain.messages.edit(requireViewer(context), readId('Message', id), text),
     }),

@@ -25,7 +25,7 @@ export function createFairQueue({ concurrency, maxWaiting, maxWaitingOfKey, onFu
     size: () => size,
 
     /** Runs a work once it has its turn. @throws the error of `onFull` when too many works wait */
-    async run<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
+    async run<Result>(key: string, work: () => Promise<Result> | Result): Promise<Result> {
       await acquire(key);
       try {
         return await work();
@@ -47,7 +47,7 @@ export function createFairQueue({ concurrency, maxWaiting, maxWaitingOfKey, onFu
     await new Promise<void>((resolve) => own.push(resolve));
   }
 
-  /** Passes the slot on to the key whose turn it is. */
+  /** Passes the slot on to the key whose turn it is, in a turn of the event loop of its own: other events come in between. */
   function release(): void {
     const [next] = waiting;
     if (next === undefined) {
@@ -59,6 +59,6 @@ export function createFairQueue({ concurrency, maxWaiting, maxWaitingOfKey, onFu
     const start = own.shift();
     size--;
     if (own.length > 0) waiting.set(key, own);
-    start?.();
+    if (start) setImmediate(start);
   }
 }

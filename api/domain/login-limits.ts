@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { addressGroup } from '../address.ts';
 import type { Database } from '../infra/database/database.ts';
-import { addressGroup } from './address.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import { selectFamiliar } from './session-statements.ts';
 

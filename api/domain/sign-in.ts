@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { User } from '../../prisma/generated/client.ts';
+import { addressGroup } from '../address.ts';
 import { ConflictError, UnauthenticatedError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
 import {
@@ -10,7 +11,6 @@ import {
   normaliseName,
   passwordProblems,
 } from './account-input.ts';
-import { addressGroup } from './address.ts';
 import type { Viewer } from './auth.ts';
 import { createLoginLimits, placeOf } from './login-limits.ts';
 import type { Passwords } from './passwords.ts';

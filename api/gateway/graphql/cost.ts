@@ -3,9 +3,9 @@ import { type DocumentNode, type ExecutionArgs, GraphQLError, getOperationAST } 
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
+import { createFairQueue } from '../../domain/fair-queue.ts';
 import { RateLimitedError } from '../../errors.ts';
 import { maxCost } from '../request-limits.ts';
-import { createFairQueue } from './fair-queue.ts';
 import { type Priced, priceOf } from './price.ts';
 import type { RequestContext } from './server-context.ts';
 
@@ -22,7 +22,12 @@ const freePoints = 100;
 const largePoints = 500;
 
 /** Large queries of this node: two at once, so that sends and small queries find the database and the event loop free. */
-const largeQueries = createFairQueue(2);
+const largeQueries = createFairQueue({
+  concurrency: 2,
+  maxWaiting: 1_000,
+  maxWaitingOfKey: 100,
+  onFull: () => new RateLimitedError('Too many large queries wait: try again when they have ended.', 1_000),
+});
 
 /** Admits operations over HTTP. */
 export function createCostPlugin(budget: CostBudget): Plugin<Context> {

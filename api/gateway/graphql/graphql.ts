@@ -1,7 +1,7 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { GraphQLError, type GraphQLSchema } from 'graphql';
+import { execute, GraphQLError, type GraphQLSchema } from 'graphql';
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
@@ -67,11 +67,11 @@ export function createGraphQL(options: {
       maxAliasesPlugin({ n: maxAliases }),
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
+      useSharedExecution,
       createCostPlugin(options.costBudget),
       responseSizePlugin,
       ...(options.introspection ? [] : [useNoIntrospection]),
       usePersistedQueries(),
-      useSharedSubscribe,
       streams.plugin,
       useJsonErrors,
       useMultipart,
@@ -88,8 +88,14 @@ export function createGraphQL(options: {
 
 export type GraphQLServer = ReturnType<typeof createGraphQL>;
 
-/** Executes the events of a stream over HTTP in the same way as those over WebSockets. */
-const useSharedSubscribe: Plugin = { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };
+/**
+ * Executes operations and the events of streams over HTTP in the same way as over WebSockets: by graphql-js, which stops
+ * after 50 wrong values of variables instead of describing each.
+ */
+const useSharedExecution: Plugin = {
+  onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
+};
 
 /** Rejects a query that is too long before it is parsed or cached. */
 const useQueryLengthLimit: Plugin = {
