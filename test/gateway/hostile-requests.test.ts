@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
 
@@ -104,6 +107,21 @@ it('every response has the security headers', async () => {
   const { headers } = await fetch(`${secure.url}/health`);
   expect(headers.get('strict-transport-security')).toContain('max-age');
   await secure.gateway.stop();
+});
+
+it('a page that did not change keeps its content policy', async () => {
+  const clientDir = await mkdtemp(join(tmpdir(), 'parley-client-'));
+  await writeFile(join(clientDir, 'index.html'), '<!doctype html><title>Parley</title>');
+  const { url, gateway } = await startGateway({ clientDir });
+  const first = await fetch(url);
+  await first.text();
+  const again = await fetch(url, { headers: { 'if-none-match': first.headers.get('etag') ?? '' } });
+  expect(again.status).toBe(304);
+  expect(first.headers.get('content-security-policy')).toContain("default-src 'self'");
+  for (const name of ['content-security-policy', 'referrer-policy'])
+    expect(again.headers.get(name)).toBe(first.headers.get(name));
+  await gateway.stop();
+  await rm(clientDir, { recursive: true });
 });
 
 it('GraphiQL is served only where it is on', async () => {
