@@ -9,6 +9,7 @@ import { type KafkaService, startOwnKafka } from '../support/services/kafka.ts';
 import { type PostgresService, startOwnPostgres } from '../support/services/postgres.ts';
 import { type RedisService, startOwnRedis } from '../support/services/redis.ts';
 import type { Server } from '../support/services/server.ts';
+import { untilSuspended } from '../support/services/suspended.ts';
 
 let postgres: PostgresService;
 let redis: RedisService;
@@ -101,6 +102,7 @@ const faults: Record<string, (onFault: () => void) => Promise<void>> = {
   'the active bridge is suspended past its session and resumed as a zombie': async (onFault) => {
     const zombie = bridges[await findBusyBridge()];
     zombie?.child.kill('SIGSTOP');
+    await untilSuspended(zombie?.child.pid ?? 0);
     onFault();
     await pause(35_000);
     zombie?.child.kill('SIGCONT');
