@@ -80,7 +80,10 @@ async function growth(work: () => Promise<unknown>): Promise<number> {
   return Math.round(most - before);
 }
 
-/** Uploads ten files of 12 MB at once, three times, so that the collector's young generation and the buffers of sockets have the size that they keep. */
+/**
+ * Uploads ten files of 12 MB at once, three times, so that the collector's young generation and the buffers of sockets have
+ * the size that they keep.
+ */
 async function warmUp(): Promise<void> {
   for (let n = 0; n < 3; n++) await Promise.all(Array.from({ length: 10 }, () => send(body(12))));
 }
