@@ -25,9 +25,12 @@ import type { Streams } from './http-streams.ts';
 import { usePersistedQueries } from './persisted-queries.ts';
 import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
+import { UnconditionalSubscriptionRule } from './subscription-root.ts';
 import { createTextCache } from './text-cache.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
 import { useRequestFacts } from './use-request-facts.ts';
+import { emptyQueryMessage, useWellFormedParams } from './use-well-formed-params.ts';
+import { useVariableErrors } from './variables.ts';
 
 /** Creates GraphQL over HTTP and server-sent events. WebSockets share its parsing, validation and execution. */
 export function createGraphQL(options: {
@@ -55,15 +58,19 @@ export function createGraphQL(options: {
       errorCache: createTextCache(maxParsedLetters),
     },
     plugins: [
+      useWellFormedParams,
       useQueryLengthLimit,
       maxTokensPlugin({ n: maxTokens, exposeLimits: true }),
       maxDepthPlugin({ n: maxDepth, ignoreIntrospection: true }),
       maxAliasesPlugin({ n: maxAliases }),
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
+      // Before the cost, whose estimate coerces the variables too.
+      useVariableErrors,
       costPlugin,
       usePersistedQueries(),
       useSharedSubscribe,
+      useSubscriptionRules,
       streams.plugin,
       useJsonErrors,
       useMultipart,
@@ -83,13 +90,18 @@ export type GraphQLServer = ReturnType<typeof createGraphQL>;
 /** Executes the events of a stream over HTTP in the same way as those over WebSockets. */
 const useSharedSubscribe: Plugin = { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };
 
-/** Rejects a query that is too long before it is parsed or cached. */
-const useQueryLengthLimit: Plugin = {
-  onParams: ({ params: { query } }) => rejectLongQuery(query),
-  onParse: ({ params: { source } }) => rejectLongQuery(typeof source === 'string' ? source : source.body),
+const useSubscriptionRules: Plugin = {
+  onValidate: ({ addValidationRule }) => addValidationRule(UnconditionalSubscriptionRule),
 };
 
-function rejectLongQuery(query: unknown): void {
+/** Rejects a query that is empty or too long before it is parsed or cached. */
+const useQueryLengthLimit: Plugin = {
+  onParams: ({ params: { query } }) => rejectBadQuery(query),
+  onParse: ({ params: { source } }) => rejectBadQuery(typeof source === 'string' ? source : source.body),
+};
+
+function rejectBadQuery(query: unknown): void {
+  if (query === '') throw new GraphQLError(emptyQueryMessage, { extensions: { code: 'BAD_REQUEST' } });
   if (typeof query !== 'string' || query.length <= maxQueryLength) return;
   const message = `The text of an operation must be at most ${maxQueryLength} characters.`;
   throw new GraphQLError(message, { extensions: { code: 'TOO_LARGE', limit: maxQueryLength } });

@@ -92,6 +92,6 @@ function endWhenUnavailable(results: AsyncIterable<ExecutionResult>, onEnd: () =
 }
 
 function tooManyStreams(): GraphQLError {
-  const extensions = { code: 'UNAVAILABLE', retryable: true };
+  const extensions = { code: 'UNAVAILABLE', retryable: true, http: { status: 503 } };
   return new GraphQLError('The server has no room for another stream at the moment: try again.', { extensions });
 }

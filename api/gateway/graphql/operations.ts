@@ -26,6 +26,7 @@ import { rejectCostly } from './cost.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { executeEvent, openSource, withFreshLoaders } from './subscribe.ts';
+import { variableErrors } from './variables.ts';
 
 /** A parsed document with its validation errors. */
 interface ParsedDocument {
@@ -76,6 +77,8 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
   }
 
   async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+    const errors = variableErrors(args);
+    if (errors.length > 0) return masked({ errors });
     rejectCostly(args);
     const source = await openSource(args);
     if (!isAsyncIterable(source)) return masked(source);
@@ -126,6 +129,8 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
     },
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       try {
+        const errors = variableErrors(args);
+        if (errors.length > 0) return masked({ errors });
         rejectCostly(args);
         return masked(await execute(args));
       } catch (error) {
