@@ -1,4 +1,5 @@
 import type { FieldProblem } from '../errors.ts';
+import { displayNameProblem, visibilityProblem } from './display-names.ts';
 import { textProblem } from './text.ts';
 
 /** Longest name, in characters as users see them (grapheme clusters). */
@@ -11,8 +12,8 @@ const minPasswordLength = 8;
 const maxPasswordBytes = 256;
 /** One at sign between text without spaces and a domain with a dot. Whether the address exists is not checked. */
 const emailForm = /^[^\s@<>()",;:\\]+@[^\s@<>()",;:\\]+\.[^\s@<>()",;:\\.]+$/u;
-/** Control characters, and characters that change the direction of the following text (Unicode, UAX 9). */
-const unprintable = /[\p{Cc}\u202A-\u202E\u2066-\u2069]/u;
+/** Control characters, and others without a shape of their own. */
+const unprintable = /[\p{Cc}\p{Default_Ignorable_Code_Point}]/u;
 const graphemes = new Intl.Segmenter();
 
 /** Returns a name in the form in which it is stored. */
@@ -28,7 +29,7 @@ export function normaliseEmail(email: string): string {
 /** Returns the problems of a normalised name. */
 export function nameProblems(name: string, path: string): FieldProblem[] {
   if (!hasNameLength(name)) return [{ path, message: `must be 1 to ${maxNameLength} characters` }];
-  const message = unprintable.test(name) ? 'must not contain characters that cannot be shown' : textProblem(name);
+  const message = displayNameProblem(name) ?? textProblem(name);
   return message ? [{ path, message }] : [];
 }
 
@@ -54,10 +55,14 @@ export function passwordProblems(password: string, path: string): FieldProblem[]
   return [];
 }
 
-/** Returns the name of a device for the list of sessions: the given one, else a short form of its user agent. */
+/**
+ * Returns the name of a device for the list of sessions: the given one, else a short form of its user agent, also if parts of the
+ * given one cannot be seen.
+ */
 export function deviceName(device: string | null, userAgent: string): string {
   const given = normaliseName((device ?? '').toWellFormed().replace(/\p{Cc}/gu, ' '));
-  return [...given].slice(0, maxDeviceLength).join('') || shortAgent(userAgent);
+  const name = [...given].slice(0, maxDeviceLength).join('');
+  return visibilityProblem(name) === null ? name : shortAgent(userAgent);
 }
 
 // The order matters: most browsers also name browsers that they resemble, and Android names Linux.
