@@ -4,7 +4,7 @@ import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
 import type { Bounds } from './bounds.ts';
-import { builder, shareable, shareableOfEvent } from './builder.ts';
+import { builder, costs, shareable, shareableOfEvent } from './builder.ts';
 import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
@@ -114,6 +114,7 @@ builder.objectFields(Channel, (t) => ({
     {
       type: Message,
       nullable: true,
+      extensions: costs(2),
       description:
         'The history in order of `seq`; without arguments the newest page. Members read all of it, including entries from before they joined. Null if the viewer is not a member.',
       resolve: async (channel, args, context) => {
@@ -137,6 +138,7 @@ builder.objectFields(Channel, (t) => ({
   changes: t.field({
     type: ChannelChanges,
     nullable: true,
+    extensions: costs(2),
     description:
       'The newest state of each message that changed after a position, in order of `position`, for clients without a socket. Null if the viewer is not a member. RESYNC_REQUIRED as in the subscription `messages`.',
     args: {
@@ -153,6 +155,7 @@ builder.objectFields(Channel, (t) => ({
   lastMessage: t.field({
     type: Message,
     nullable: true,
+    extensions: costs(1),
     description: 'The newest entry. Null if there is none, or if the viewer is not a member.',
     resolve: async ({ id }, _args, context) =>
       (await canReadChannel(readerOf(context), id)) ? context.loaders.lastEntry.load(id) : null,

@@ -12,8 +12,11 @@ interface RateLimit {
 
 /** Limit on how often each key may do something, counted over all processes. */
 interface SharedRateLimit {
-  /** Counts one action. @throws RateLimitedError when the key has used its share */
-  take(key: string): Promise<void>;
+  /**
+   * Counts one action, or several points at once.
+   * @throws RateLimitedError when the key has used its share
+   */
+  take(key: string, points?: number): Promise<void>;
 }
 
 /** Rate of a token bucket: `burst` actions at once, `perSecond` in the long run. */
@@ -43,8 +46,16 @@ export const rates = {
   logins: { points: 10, windowMs: minuteMs },
   /** Attempts to log in to any account from one address. */
   loginsOfAddress: { points: 100, windowMs: minuteMs },
+  /** Attempts to log in to one account from all addresses together, except those that it was used from before. */
+  loginsOfAccount: { points: 30, windowMs: 60 * minuteMs },
   /** New guests and registrations from one address. */
   newcomers: { points: 120, windowMs: minuteMs },
+  /** Registrations from one address: each tells whether an e-mail address is taken. */
+  registrations: { points: 60, windowMs: 10 * minuteMs },
+  /** Refreshes of one session. */
+  refreshes: { points: 20, windowMs: minuteMs },
+  /** Refreshes from one address, with any token. */
+  refreshesOfAddress: { points: 600, windowMs: minuteMs },
   /** Password changes of one user, each of which tests the present password. */
   passwordChanges: { points: 10, windowMs: minuteMs },
 } as const satisfies Record<string, BucketRate | SharedRate>;
@@ -68,8 +79,8 @@ export function createRateLimits({ limits, logger }: { limits: Limits; logger: L
   return {
     inProcess: createTokenBuckets,
     shared: (name, rate) => ({
-      async take(key) {
-        const retryAfterMs = await limits.take(`${name}:${key}`, rate).catch((error: unknown) => {
+      async take(key, points) {
+        const retryAfterMs = await limits.take(`${name}:${key}`, rate, points).catch((error: unknown) => {
           logger.warn({ error, limit: name }, 'state is away: a rate is not limited');
           return 0;
         });

@@ -38,7 +38,7 @@ const open = (attachableMs = hour) =>
     database,
     objects,
     access: { requireSend: () => Promise.reject(new Error('no channel is used here')) },
-    urls: createFileUrls({ secret: 'x', publicUrl: '' }),
+    urls: createFileUrls({ secrets: ['x'], publicUrl: '' }),
     bounds: { file: 1_000_000, user: 10_000_000, channel: 10_000_000 },
     attachableMs,
     rateLimits: noRateLimits,

@@ -1,6 +1,6 @@
 import { GraphQLError, GraphQLScalarType } from 'graphql';
 import { createSchema } from 'graphql-yoga';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Context } from '../../schema/context.ts';
 import { startGateway } from '../support/gateway.ts';
 import { openRaw, openSocket, post, type Result } from '../support/wire.ts';
@@ -160,17 +160,39 @@ describe('wrong variables', () => {
   });
   afterAll(() => picky.gateway.stop());
 
-  it.each(['query', 'subscription'])('of a %s are read only up to a few errors', async (operation) => {
+  describe.each(['query', 'subscription'])('of a %s are read only up to a few errors', (operation) => {
     const query = `${operation} ($values: [Picky!]) { many(values: $values) }`;
-    count = 0;
-    const { text } = await post(picky.url, { query, variables });
-    expect(codesOf(JSON.parse(text))).toEqual(Array.from({ length: 10 }, () => 'BAD_USER_INPUT'));
-    const socket = await openSocket(picky.url);
-    socket.subscribe('1', query, variables);
-    const { payload } = await socket.next();
-    expect([payload].flat().flatMap((one) => (one && 'errors' in one ? one.errors : one))).toHaveLength(10);
-    expect(count).toBe(22);
-    socket.socket.terminate();
+    /** Ten wrong values, and one error that says that there are others. */
+    const expected = [...Array.from({ length: 10 }, () => 'BAD_USER_INPUT'), 'BAD_REQUEST'];
+    beforeEach(() => {
+      count = 0;
+    });
+
+    it('over HTTP', async () => {
+      expect(codesOf((await post(picky.url, { query, variables })).json())).toEqual(expected);
+      expect(count).toBe(11);
+    });
+
+    it('in a batch', async () => {
+      const batch = Array.from({ length: 3 }, () => ({ query, variables }));
+      expect(codesOf((await post(picky.url, batch)).json())).toEqual([...expected, ...expected, ...expected]);
+      expect(count).toBe(33);
+    });
+
+    it('over server-sent events', async () => {
+      const { text } = await post(picky.url, { query, variables }, { headers: { accept: 'text/event-stream' } });
+      expect(text.match(/"code":"BAD_USER_INPUT"/g)).toHaveLength(10);
+      expect(count).toBe(11);
+    });
+
+    it('over a WebSocket', async () => {
+      const socket = await openSocket(picky.url);
+      socket.subscribe('1', query, variables);
+      const { payload } = await socket.next();
+      expect([payload].flat().flatMap((one) => (one && 'errors' in one ? one.errors : one))).toHaveLength(11);
+      expect(count).toBe(11);
+      socket.socket.terminate();
+    });
   });
 
   it('do not repeat a long name in every error', async () => {

@@ -6,6 +6,7 @@ import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Logger } from '../../logger.ts';
 import { identify } from '../auth/identify.ts';
 import { cors } from '../http/cors.ts';
@@ -19,18 +20,20 @@ import {
   maxTokens,
 } from '../request-limits.ts';
 import { createContext } from './context.ts';
-import { costPlugin } from './cost.ts';
+import { createCostPlugin } from './cost.ts';
 import { createErrorMapper } from './errors.ts';
+import { executeOperation } from './execute.ts';
 import type { Streams } from './http-streams.ts';
 import { usePersistedQueries } from './persisted-queries.ts';
+import { responseSizePlugin } from './response-size.ts';
 import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
 import { UnconditionalSubscriptionRule } from './subscription-root.ts';
 import { createTextCache } from './text-cache.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
+import { useNoIntrospection } from './use-no-introspection.ts';
 import { useRequestFacts } from './use-request-facts.ts';
 import { emptyQueryMessage, useWellFormedParams } from './use-well-formed-params.ts';
-import { useVariableErrors } from './variables.ts';
 
 /** Creates GraphQL over HTTP and server-sent events. WebSockets share its parsing, validation and execution. */
 export function createGraphQL(options: {
@@ -38,6 +41,9 @@ export function createGraphQL(options: {
   domain: Domain;
   auth: Auth;
   streams: Streams;
+  costBudget: CostBudget;
+  /** Whether clients may query `__schema` and `__type`. */
+  introspection: boolean;
   logger: Logger;
 }) {
   const { schema, domain, auth, streams, logger } = options;
@@ -65,11 +71,11 @@ export function createGraphQL(options: {
       maxAliasesPlugin({ n: maxAliases }),
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
-      // Before the cost, whose estimate coerces the variables too.
-      useVariableErrors,
-      costPlugin,
+      useSharedExecution,
+      createCostPlugin(options.costBudget),
+      responseSizePlugin,
+      ...(options.introspection ? [] : [useNoIntrospection]),
       usePersistedQueries(),
-      useSharedSubscribe,
       useSubscriptionRules,
       streams.plugin,
       useJsonErrors,
@@ -87,8 +93,11 @@ export function createGraphQL(options: {
 
 export type GraphQLServer = ReturnType<typeof createGraphQL>;
 
-/** Executes the events of a stream over HTTP in the same way as those over WebSockets. */
-const useSharedSubscribe: Plugin = { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };
+/** Executes operations and the events of streams over HTTP in the same way as over WebSockets. */
+const useSharedExecution: Plugin = {
+  onExecute: ({ setExecuteFn }) => setExecuteFn(executeOperation),
+  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
+};
 
 const useSubscriptionRules: Plugin = {
   onValidate: ({ addValidationRule }) => addValidationRule(UnconditionalSubscriptionRule),

@@ -2,7 +2,6 @@ import {
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
-  execute,
   type GraphQLError,
   type GraphQLSchema,
   getOperationAST,
@@ -13,6 +12,7 @@ import { isAsyncIterable } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Context } from '../../../schema/context.ts';
 import type { Viewer } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences, Selection } from '../../live/audiences.ts';
 import type { Positioned } from '../../live/live-source.ts';
 import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
@@ -22,11 +22,12 @@ import { mapStream } from '../../live/stream.ts';
 import type { Sink } from '../../live/subscriber.ts';
 import { maxParsedLetters } from '../request-limits.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
-import { rejectCostly } from './cost.ts';
+import { admit, inTurn } from './cost.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
+import { executeOperation, openSource } from './execute.ts';
 import type { GraphQLServer } from './graphql.ts';
-import { executeEvent, openSource, withFreshLoaders } from './subscribe.ts';
-import { variableErrors } from './variables.ts';
+import { boundResult } from './response-size.ts';
+import { executeEvent, withFreshLoaders } from './subscribe.ts';
 
 /** A parsed document with its validation errors. */
 interface ParsedDocument {
@@ -45,8 +46,13 @@ interface Prepared extends ExecutionArgs {
  * rest of the HTTP pipeline. Audiences serve subscriptions that follow a live source.
  * @param options.mapError maps an error to the one that the client sees
  */
-export function createOperations(options: { graphql: GraphQLServer; audiences: Audiences; mapError: MapError }) {
-  const { graphql, audiences, mapError } = options;
+export function createOperations(options: {
+  graphql: GraphQLServer;
+  audiences: Audiences;
+  costBudget: CostBudget;
+  mapError: MapError;
+}) {
+  const { graphql, audiences, costBudget, mapError } = options;
   const documents = new LRUCache<string, ParsedDocument>({
     maxSize: maxParsedLetters,
     sizeCalculation: (_read, text) => text.length,
@@ -77,9 +83,7 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
   }
 
   async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-    const errors = variableErrors(args);
-    if (errors.length > 0) return masked({ errors });
-    rejectCostly(args);
+    await admit(args, costBudget);
     const source = await openSource(args);
     if (!isAsyncIterable(source)) return masked(source);
     if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
@@ -129,10 +133,8 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
     },
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       try {
-        const errors = variableErrors(args);
-        if (errors.length > 0) return masked({ errors });
-        rejectCostly(args);
-        return masked(await execute(args));
+        await admit(args, costBudget);
+        return masked(boundResult(await inTurn(args, () => executeOperation(args))));
       } catch (error) {
         return { errors: [mapError(error)] };
       }
