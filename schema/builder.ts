@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
+import type { Bounds } from './bounds.ts';
 import type { Context } from './context.ts';
 import { decodeId, encodeId, type NodeType } from './ids.ts';
 
@@ -25,6 +26,9 @@ export const shareable = { isShareable: true };
  * the event itself, where live delivery filters them for each reader; selected deeper, they are executed for each subscriber.
  */
 export const shareableOfEvent = { isShareable: 'ofEvent' };
+
+/** Cursors contain the key of their node, such as a user's name, in base64url. */
+const cursorBounds: Bounds = { maxBytes: 2_048 };
 
 /**
  * Field extension for fields that run a statement or more of their own.
@@ -82,9 +86,9 @@ export const builder = new SchemaBuilder<{
     firstArgOptions: {
       description: 'Number of nodes to return from the beginning, or from `after`: at most 100, 50 by default.',
     },
-    afterArgOptions: { description: 'Returns only nodes after this cursor.' },
+    afterArgOptions: { description: 'Returns only nodes after this cursor.', extensions: { ...cursorBounds } },
     lastArgOptions: { description: 'Number of nodes to return from the end, or before `before`: at most 100.' },
-    beforeArgOptions: { description: 'Returns only nodes before this cursor.' },
+    beforeArgOptions: { description: 'Returns only nodes before this cursor.', extensions: { ...cursorBounds } },
   },
 });
 

@@ -3,7 +3,7 @@ import type { HistoryPage } from '../api/domain/history.ts';
 import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
-import { longText } from './bound-arguments.ts';
+import type { Bounds } from './bounds.ts';
 import { builder, costs, shareable, shareableOfEvent } from './builder.ts';
 import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
@@ -168,6 +168,8 @@ builder.objectFields(Channel, (t) => ({
   }),
 }));
 
+const messageText: Bounds = { maxBytes: 'messageBytes' };
+
 const SendInput = builder.inputType('SendInput', {
   description: 'The message to send.',
   fields: (t) => ({
@@ -175,7 +177,7 @@ const SendInput = builder.inputType('SendInput', {
     text: t.string({
       required: true,
       defaultValue: '',
-      extensions: longText,
+      extensions: { ...messageText },
       description:
         'Text of the message, at most `limits.messageBytes` bytes of UTF-8. May be empty if there are attachments.',
     }),
@@ -210,7 +212,7 @@ builder.mutationFields((t) => {
       type: SendPayload,
       nullable: true,
       description:
-        'Sends a message; resolves when it is durable and has its place. The same `clientId` returns the same message, even if the rest of the input differs. UNAVAILABLE means that the outcome is not known yet: send again with the same `clientId`.',
+        'Sends a message; resolves when it is durable and has its place. The same `clientId` returns the same message, even if the rest of the input differs, unless a text is too long. UNAVAILABLE means that the outcome is not known yet: send again with the same `clientId`.',
       args: { input: t.arg({ type: SendInput, required: true, description: 'The message to send.' }) },
       resolve: async (_root, { input: { channelId, text, attachmentIds, replyToId, clientId } }, context) => ({
         message: await context.domain.messages.send(requireViewer(context), {
@@ -228,7 +230,11 @@ builder.mutationFields((t) => {
       description: "Changes the text of one of the viewer's messages. CONFLICT if it was edited in the meantime.",
       args: {
         messageId,
-        text: t.arg.string({ required: true, extensions: longText, description: 'New text of the message.' }),
+        text: t.arg.string({
+          required: true,
+          extensions: { ...messageText },
+          description: 'New text of the message, at most `limits.messageBytes` bytes of UTF-8.',
+        }),
       },
       resolve: (_root, { messageId: id, text }, context) =>
         context.domain.messages.edit(requireViewer(context), readId('Message', id), text),

@@ -1,8 +1,10 @@
 import type { FieldProblem } from '../errors.ts';
+import { displayNameProblem, visibilityProblem } from './display-names.ts';
 import { textProblem } from './text.ts';
 
 /** Longest name, in characters as users see them (grapheme clusters). */
 const maxNameLength = 50;
+const maxNameBytes = maxNameLength * 16;
 const maxEmailLength = 254;
 /** Longest name of a device, in Unicode code points. */
 const maxDeviceLength = 100;
@@ -10,8 +12,8 @@ const minPasswordLength = 8;
 const maxPasswordBytes = 256;
 /** One at sign between text without spaces and a domain with a dot. Whether the address exists is not checked. */
 const emailForm = /^[^\s@<>()",;:\\]+@[^\s@<>()",;:\\]+\.[^\s@<>()",;:\\.]+$/u;
-/** Control characters, and characters that change the direction of the following text (Unicode, UAX 9). */
-const unprintable = /[\p{Cc}\u202A-\u202E\u2066-\u2069]/u;
+/** Control characters, and others without a shape of their own. */
+const unprintable = /[\p{Cc}\p{Default_Ignorable_Code_Point}]/u;
 const graphemes = new Intl.Segmenter();
 
 /** Returns a name in the form in which it is stored. */
@@ -26,13 +28,15 @@ export function normaliseEmail(email: string): string {
 
 /** Returns the problems of a normalised name. */
 export function nameProblems(name: string, path: string): FieldProblem[] {
-  // Segmenting takes time that grows with the square of the length, so the bytes come first.
-  const isLong = Buffer.byteLength(name) > maxNameLength * 16 || [...graphemes.segment(name)].length > maxNameLength;
-  if (name === '' || isLong) {
-    return [{ path, message: `must be 1 to ${maxNameLength} characters` }];
-  }
-  const message = unprintable.test(name) ? 'must not contain characters that cannot be shown' : textProblem(name);
+  if (!hasNameLength(name)) return [{ path, message: `must be 1 to ${maxNameLength} characters` }];
+  const message = displayNameProblem(name) ?? textProblem(name);
   return message ? [{ path, message }] : [];
+}
+
+/** Compares bytes first: the time to find the graphemes of a text grows with the square of its length. */
+function hasNameLength(name: string): boolean {
+  if (name === '' || Buffer.byteLength(name) > maxNameBytes) return false;
+  return [...graphemes.segment(name)].length <= maxNameLength;
 }
 
 /** Returns the problems of a normalised e-mail address. */
@@ -51,10 +55,14 @@ export function passwordProblems(password: string, path: string): FieldProblem[]
   return [];
 }
 
-/** Returns the name of a device for the list of sessions: the given one, else a short form of its user agent. */
+/**
+ * Returns the name of a device for the list of sessions: the given one, else a short form of its user agent, also if parts of the
+ * given one cannot be seen.
+ */
 export function deviceName(device: string | null, userAgent: string): string {
   const given = normaliseName((device ?? '').toWellFormed().replace(/\p{Cc}/gu, ' '));
-  return [...given].slice(0, maxDeviceLength).join('') || shortAgent(userAgent);
+  const name = [...given].slice(0, maxDeviceLength).join('');
+  return visibilityProblem(name) === null ? name : shortAgent(userAgent);
 }
 
 // The order matters: most browsers also name browsers that they resemble, and Android names Linux.

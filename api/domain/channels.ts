@@ -7,6 +7,7 @@ import type { Database } from '../infra/database/database.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { createChannelReads } from './channel-reads.ts';
+import { displayNameProblem } from './display-names.ts';
 import { channelNotFound, mayRead } from './policies.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import { rejectionError, type Submit } from './submit-event.ts';
@@ -156,10 +157,8 @@ function factsOfViewer({ userId, name, createdAt }: Viewer): UserFacts {
 function nameProblems(name: string, path: string): FieldProblem[] {
   const { length } = [...name];
   const message =
-    length < 1 || length > maxNameLength ? `must be 1 to ${maxNameLength} characters` : controlProblem(name);
+    length < 1 || length > maxNameLength
+      ? `must be 1 to ${maxNameLength} characters`
+      : (displayNameProblem(name) ?? textProblem(name));
   return message ? [{ path, message }] : [];
-}
-
-function controlProblem(name: string): string | null {
-  return /\p{Cc}/u.test(name) ? 'must not contain control characters' : textProblem(name);
 }

@@ -40,6 +40,8 @@ function isText(head: Buffer): boolean {
 }
 
 const maxNameLength = 200;
+/** Characters kept of a longer name before anything else: the time to normalise combining marks grows with the square. */
+const maxReadLength = 1_024;
 
 /**
  * Makes a file name safe to display and to offer for download: it loses its path, control characters, and characters that
@@ -47,7 +49,7 @@ const maxNameLength = 200;
  * @returns `file` if nothing is left of the name
  */
 export function cleanFilename(given: string): string {
-  const [last = ''] = given.toWellFormed().normalize('NFC').split(/[/\\]/).slice(-1);
+  const [last = ''] = given.slice(-maxReadLength).toWellFormed().normalize('NFC').split(/[/\\]/).slice(-1);
   const name = last
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '')
     .replace(/\s+/g, ' ')

@@ -20,6 +20,9 @@ export const maxSocketChunks = 512;
 /** Maximum length of the id of an operation over a WebSocket, in UTF-16 code units. */
 export const maxOperationIdLength = 128;
 
+/** Maximum number of wrong values among an operation's variables that are described; one more error says that there are others. */
+export const maxVariableErrors = 10;
+
 /** Maximum cost of an operation, or of all operations in a batch, in points (`graphql/price.ts`). */
 export const maxCost = 10_000;
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { nameProblems } from '../../api/domain/account-input.ts';
 import type { Accounts } from '../../api/domain/accounts.ts';
 import type { Viewer } from '../../api/domain/auth.ts';
 import type { PageRequest } from '../../api/domain/pages.ts';
@@ -183,6 +184,14 @@ describe('registering', () => {
 });
 
 describe('a name', () => {
+  it('is measured in bytes before it is split into graphemes, which takes time by the square of its length', () => {
+    const segment = vi.spyOn(Intl.Segmenter.prototype, 'segment');
+    for (const name of ['x'.repeat(801), 'é'.repeat(401), family.repeat(1_000)])
+      expect(nameProblems(name, 'name')).toEqual([{ path: 'name', message: 'must be 1 to 50 characters' }]);
+    expect(segment).not.toHaveBeenCalled();
+    segment.mockRestore();
+  });
+
   it.each([
     ['is empty', ''],
     ['is blank', ' \t\n\u2003 '],

@@ -70,7 +70,7 @@ describe('a message', () => {
     const first = await say('Once', { clientId: 'once' });
     expect(await say('Once', { clientId: 'once' })).toEqual(first);
     expect(await say('Something else', { clientId: 'once' })).toEqual(first);
-    for (const more of [{ text: '' }, { text: 'x'.repeat(5_000) }, { replyToId: foreignId('m') }])
+    for (const more of [{ text: '' }, { replyToId: foreignId('m') }])
       expect(await say('Once', { clientId: 'once', ...more })).toEqual(first);
   });
 

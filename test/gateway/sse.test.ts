@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
-import { openStream } from '../support/wire.ts';
+import { openStream, post } from '../support/wire.ts';
 
 let running: Awaited<ReturnType<typeof startGateway>>;
 let url: string;
@@ -52,6 +52,25 @@ it('reports immediately why a subscription is refused', async () => {
   expect(await resync.next()).toMatchObject({ event: 'complete' });
   const anonymous = await openStream(url, 'subscription { mine }');
   expect(await anonymous.next()).toMatchObject({ data: { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] } });
+});
+
+it.each([
+  ['resync', 409],
+  ['mine', 401],
+])('has the status of its refusal if it does not start, however it is requested: %s', async (field, status) => {
+  const query = `subscription { ${field} }`;
+  expect((await openStream(url, query)).status).toBe(status);
+  for (const accept of ['application/json', 'application/graphql-response+json'])
+    expect((await post(url, { query }, { headers: { accept } })).status).toBe(status);
+});
+
+it('reports an invalid document in a stream, as the protocol of graphql-sse asks', async () => {
+  const stream = await openStream(url, 'subscription { nothing }');
+  expect(stream.status).toBe(200);
+  expect(await stream.next()).toMatchObject({
+    data: { errors: [{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }] },
+  });
+  expect(await stream.next()).toMatchObject({ event: 'complete' });
 });
 
 it.each(['forever', 'removed'])('shows its viewer as online while it is open: %s', async (field) => {

@@ -6,6 +6,9 @@ import { FeedRestartedError } from '../../live/channel-feed.ts';
 import type { Logger } from '../../logger.ts';
 import { maxRequestBytes } from '../request-limits.ts';
 
+/** Maximum length of an error's message, in UTF-16 code units. */
+const maxMessageLength = 1_000;
+
 /**
  * Maps an error to the one that a client sees.
  * @param requestId id under which an unexpected error is logged; a new one if left out
@@ -17,7 +20,9 @@ export type MapError = (error: unknown, requestId?: string) => GraphQLError;
  * the code that fits, and unexpected errors are masked, logged once and found by their request id.
  */
 export function createErrorMapper({ logger }: { logger: Logger }): MapError {
-  return function mapError(error, requestId = randomUUID()) {
+  return (error, requestId = randomUUID()) => shortened(mapError(error, requestId));
+
+  function mapError(error: unknown, requestId: string): GraphQLError {
     if (error instanceof GraphQLError && error.extensions['code'] !== undefined) return withContractCode(error);
     const cause = rootOf(error);
     const at = error instanceof GraphQLError ? error : undefined;
@@ -39,7 +44,15 @@ export function createErrorMapper({ logger }: { logger: Logger }): MapError {
       cause,
       at,
     );
-  };
+  }
+}
+
+/** Shortens a message that repeats a long name of the operation: a hundred errors would repeat it as often. */
+function shortened(error: GraphQLError): GraphQLError {
+  const { message, nodes = null, source = null, positions = null, path = null, originalError, extensions } = error;
+  if (message.length <= maxMessageLength) return error;
+  const short = `${message.slice(0, maxMessageLength).toWellFormed()}…`;
+  return new GraphQLError(short, { nodes, source, positions, path, originalError: originalError ?? null, extensions });
 }
 
 /** Whether an error is temporary, so that the client should try again. */

@@ -1,7 +1,7 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { execute, GraphQLError, type GraphQLSchema } from 'graphql';
+import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
@@ -22,15 +22,18 @@ import {
 import { createContext } from './context.ts';
 import { createCostPlugin } from './cost.ts';
 import { createErrorMapper } from './errors.ts';
+import { executeOperation } from './execute.ts';
 import type { Streams } from './http-streams.ts';
 import { usePersistedQueries } from './persisted-queries.ts';
 import { responseSizePlugin } from './response-size.ts';
 import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
+import { UnconditionalSubscriptionRule } from './subscription-root.ts';
 import { createTextCache } from './text-cache.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
 import { useNoIntrospection } from './use-no-introspection.ts';
 import { useRequestFacts } from './use-request-facts.ts';
+import { emptyQueryMessage, useWellFormedParams } from './use-well-formed-params.ts';
 
 /** Creates GraphQL over HTTP and server-sent events. WebSockets share its parsing, validation and execution. */
 export function createGraphQL(options: {
@@ -61,6 +64,7 @@ export function createGraphQL(options: {
       errorCache: createTextCache(maxParsedLetters),
     },
     plugins: [
+      useWellFormedParams,
       useQueryLengthLimit,
       maxTokensPlugin({ n: maxTokens, exposeLimits: true }),
       maxDepthPlugin({ n: maxDepth, ignoreIntrospection: true }),
@@ -72,6 +76,7 @@ export function createGraphQL(options: {
       responseSizePlugin,
       ...(options.introspection ? [] : [useNoIntrospection]),
       usePersistedQueries(),
+      useSubscriptionRules,
       streams.plugin,
       useJsonErrors,
       useMultipart,
@@ -88,22 +93,24 @@ export function createGraphQL(options: {
 
 export type GraphQLServer = ReturnType<typeof createGraphQL>;
 
-/**
- * Executes operations and the events of streams over HTTP in the same way as over WebSockets: by graphql-js, which stops
- * after 50 wrong values of variables instead of describing each.
- */
+/** Executes operations and the events of streams over HTTP in the same way as over WebSockets. */
 const useSharedExecution: Plugin = {
-  onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+  onExecute: ({ setExecuteFn }) => setExecuteFn(executeOperation),
   onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
 };
 
-/** Rejects a query that is too long before it is parsed or cached. */
-const useQueryLengthLimit: Plugin = {
-  onParams: ({ params: { query } }) => rejectLongQuery(query),
-  onParse: ({ params: { source } }) => rejectLongQuery(typeof source === 'string' ? source : source.body),
+const useSubscriptionRules: Plugin = {
+  onValidate: ({ addValidationRule }) => addValidationRule(UnconditionalSubscriptionRule),
 };
 
-function rejectLongQuery(query: unknown): void {
+/** Rejects a query that is empty or too long before it is parsed or cached. */
+const useQueryLengthLimit: Plugin = {
+  onParams: ({ params: { query } }) => rejectBadQuery(query),
+  onParse: ({ params: { source } }) => rejectBadQuery(typeof source === 'string' ? source : source.body),
+};
+
+function rejectBadQuery(query: unknown): void {
+  if (query === '') throw new GraphQLError(emptyQueryMessage, { extensions: { code: 'BAD_REQUEST' } });
   if (typeof query !== 'string' || query.length <= maxQueryLength) return;
   const message = `The text of an operation must be at most ${maxQueryLength} characters.`;
   throw new GraphQLError(message, { extensions: { code: 'TOO_LARGE', limit: maxQueryLength } });

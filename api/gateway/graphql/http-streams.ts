@@ -102,7 +102,7 @@ function endWhenUnavailable(results: AsyncIterable<ExecutionResult>, onEnd: () =
 }
 
 function tooManyStreams(): GraphQLError {
-  const extensions = { code: 'UNAVAILABLE', retryable: true };
+  const extensions = { code: 'UNAVAILABLE', retryable: true, http: { status: 503 } };
   return new GraphQLError(
     'The server has no room for another stream from you at the moment: close others, or try again later.',
     { extensions },

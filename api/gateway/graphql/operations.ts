@@ -2,7 +2,6 @@ import {
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
-  execute,
   type GraphQLError,
   type GraphQLSchema,
   getOperationAST,
@@ -25,9 +24,10 @@ import { maxParsedLetters } from '../request-limits.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { admit, inTurn } from './cost.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
+import { executeOperation, openSource } from './execute.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { boundResult } from './response-size.ts';
-import { executeEvent, openSource, withFreshLoaders } from './subscribe.ts';
+import { executeEvent, withFreshLoaders } from './subscribe.ts';
 
 /** A parsed document with its validation errors. */
 interface ParsedDocument {
@@ -134,7 +134,7 @@ export function createOperations(options: {
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       try {
         await admit(args, costBudget);
-        return masked(boundResult(await inTurn(args, () => execute(args))));
+        return masked(boundResult(await inTurn(args, () => executeOperation(args))));
       } catch (error) {
         return { errors: [mapError(error)] };
       }

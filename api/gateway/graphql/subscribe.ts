@@ -1,17 +1,9 @@
-import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
+import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import { createLoaders } from '../../../schema/loaders.ts';
 import { mapStream, type Stream } from '../../live/stream.ts';
-
-/**
- * Runs the `subscribe` resolver of a subscription.
- * @param args must be those of a valid subscription
- * @returns its events, or a result with the errors that prevented it
- */
-export async function openSource(args: ExecutionArgs): Promise<AsyncIterable<unknown> | ExecutionResult> {
-  return createSourceEventStream(args) as Promise<AsyncIterable<unknown> | ExecutionResult>;
-}
+import { executeOperation, openSource } from './execute.ts';
 
 /** Returns the arguments to execute one event with: its loaders are new, so that they have cached nothing older. */
 export function withFreshLoaders(args: ExecutionArgs): ExecutionArgs {
@@ -21,7 +13,7 @@ export function withFreshLoaders(args: ExecutionArgs): ExecutionArgs {
 
 /** Executes a subscription's selection over one of its events. */
 export async function executeEvent(args: ExecutionArgs, event: unknown): Promise<ExecutionResult> {
-  return execute({ ...args, rootValue: event });
+  return executeOperation({ ...args, rootValue: event });
 }
 
 /** Subscribes, and returns a stream of one result for each event, executed when the reader asks for it. */

@@ -2,6 +2,7 @@ import type { ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { mapStream, type Stream } from '../../live/stream.ts';
 import type { MapError } from './errors.ts';
+import { withRefusalStatus } from './refusal-status.ts';
 import type { ServerContext } from './server-context.ts';
 
 type MaskError = (error: unknown) => GraphQLError;
@@ -14,7 +15,7 @@ export function useMaskedErrors(mapError: MapError): Plugin<object, ServerContex
       const maskError: MaskError = (error) => mapError(error, requestId);
       if (isAsyncIterable(result)) setResult(maskStream(result, maskError));
       else if (Array.isArray(result)) setResult(result.map((one) => maskErrors(one, maskError)));
-      else setResult(maskErrors(result, maskError));
+      else setResult(withRefusalStatus(maskErrors(result, maskError)));
     },
   };
 }

@@ -9,9 +9,16 @@ const variablePath = /^(?:\d{1,2}\.)?variables(?:\.\w{1,64}){1,8}$/;
 export function readMapPaths(map: string): string[] {
   const paths = parse(map).filter((path) => typeof path === 'string');
   if (!paths.every(isSafePath)) throw new Error("Every path in 'map' must name a variable.");
-  if (paths.some((path) => paths.some((other) => path.startsWith(`${other}.`))))
+  const distinct = new Set(paths);
+  if (paths.some((path) => parentsOf(path).some((parent) => distinct.has(parent))))
     throw new Error("A path in 'map' must not lead into another file.");
-  return [...new Set(paths)];
+  return [...distinct];
+}
+
+/** Returns the paths that lead to a path; it has at most ten names. */
+function parentsOf(path: string): string[] {
+  const names = path.split('.');
+  return names.slice(1).map((_, n) => names.slice(0, n + 1).join('.'));
 }
 
 function parse(map: string): unknown[] {

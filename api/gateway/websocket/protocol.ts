@@ -103,9 +103,10 @@ function refuse(connection: Connection): void {
 /** Returns the token of a `connection_init` payload: `authorization: "Bearer …"`, the key in any case, or `token`. */
 function tokenOf(parameters: Record<string, unknown> | undefined): string | null {
   for (const [key, value] of Object.entries(parameters ?? {})) {
-    if (value === null) continue;
-    if (key.toLowerCase() === 'authorization') return bearerToken(value) ?? String(value);
-    if (key === 'token') return String(value);
+    if (value === null || (key.toLowerCase() !== 'authorization' && key !== 'token')) continue;
+    // No other value is the token of a session.
+    if (typeof value !== 'string') return '';
+    return key === 'token' ? value : (bearerToken(value) ?? value);
   }
   return null;
 }

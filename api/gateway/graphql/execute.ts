@@ -1,0 +1,19 @@
+import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
+import { maxVariableErrors } from '../request-limits.ts';
+
+/** Every error repeats its value, and reading all of a list of wrong values would take as many errors. */
+const options = { maxCoercionErrors: maxVariableErrors };
+
+/** Executes an operation by graphql-js. The variables are read up to `maxVariableErrors` wrong values. */
+export async function executeOperation(args: ExecutionArgs): Promise<ExecutionResult> {
+  return execute({ ...args, options });
+}
+
+/**
+ * Runs the `subscribe` resolver of a subscription. The variables are read as `executeOperation` reads them.
+ * @param args must be those of a valid subscription
+ * @returns its events, or a result with the errors that prevented it
+ */
+export async function openSource(args: ExecutionArgs): Promise<AsyncIterable<unknown> | ExecutionResult> {
+  return createSourceEventStream({ ...args, options }) as Promise<AsyncIterable<unknown> | ExecutionResult>;
+}
