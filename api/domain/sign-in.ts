@@ -10,6 +10,7 @@ import {
   normaliseName,
   passwordProblems,
 } from './account-input.ts';
+import { addressGroup } from './address.ts';
 import type { Viewer } from './auth.ts';
 import type { Passwords } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
@@ -40,6 +41,7 @@ export function createSignIn(options: {
   const logins = rateLimits.shared('login', rates.logins);
   const loginsOfAddress = rateLimits.shared('logins', rates.loginsOfAddress);
   const newcomers = rateLimits.shared('newcomers', rates.newcomers);
+  const guestsOfDay = rateLimits.shared('guests-day', rates.guestsOfDay);
 
   return {
     /**
@@ -58,7 +60,7 @@ export function createSignIn(options: {
         ...passwordProblems(input.password, 'input.password'),
         ...nameProblems(name, 'input.name'),
       ]);
-      await newcomers.take(address);
+      await newcomers.take(addressGroup(address));
       if (await findByEmail(email)) throw emailTaken();
       const user = await addUser(viewer, { email, name, passwordHash: await passwords.hash(input.password) });
       if (viewer?.userId === user.id) return sessions.renew(viewer);
@@ -93,7 +95,8 @@ export function createSignIn(options: {
         ...nameProblems(name, 'input.name'),
         ...(email === null ? [] : emailProblems(email, 'input.email')),
       ]);
-      await newcomers.take(address);
+      await newcomers.take(addressGroup(address));
+      await guestsOfDay.take(addressGroup(address));
       const user = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), name, email } });
       return sessions.begin(user, deviceName(input.device, userAgent));
     },

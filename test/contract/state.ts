@@ -234,6 +234,18 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       for (const ms of taken.filter((one) => one > 0)) expect(ms).toBeLessThanOrEqual(60_000);
       expect(await under.state.limits.take('bob', rate)).toBe(0);
     });
+
+    test('takes several points of a limit at once, all or none of them', async () => {
+      const rate = { points: 100, windowMs: 60_000 };
+      const take = (points: number) => under.state.limits.take('ada', rate, points);
+
+      expect(await take(70)).toBe(0);
+      const retryAfterMs = await take(50);
+      expect(retryAfterMs).toBeGreaterThan(0);
+      expect(retryAfterMs).toBeLessThanOrEqual(60_000);
+      expect(await take(30)).toBe(0);
+      expect(await take(1)).toBeGreaterThan(0);
+    });
   });
 }
 

@@ -16,12 +16,14 @@ export function createLimits(create: (options: IRateLimiterOptions) => RateLimit
   }
 
   return {
-    async take(key, { points, windowMs }) {
-      const result = await limiterOf(points, windowMs)
-        .consume(key)
-        .catch((refusal: unknown) => refusal);
+    async take(key, { points, windowMs }, taken = 1) {
+      const limiter = limiterOf(points, windowMs);
+      const result = await limiter.consume(key, taken).catch((refusal: unknown) => refusal);
       if (!(result instanceof RateLimiterRes)) throw result;
-      return result.consumedPoints > points ? Math.max(1, result.msBeforeNext) : 0;
+      if (result.consumedPoints <= points) return 0;
+      // A refusal counts its points too: a large one would use up the rest for smaller ones.
+      if (taken > 1) await limiter.reward(key, taken);
+      return Math.max(1, result.msBeforeNext);
     },
   };
 }

@@ -54,9 +54,9 @@ function createRedisLimits({ client, firstAttempt }: RedisConnection, prefix: st
       }),
   );
   return {
-    async take(key, rate) {
+    async take(key, rate, points) {
       await firstAttempt;
-      return limits.take(key, rate);
+      return limits.take(key, rate, points);
     },
   };
 }

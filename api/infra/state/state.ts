@@ -61,10 +61,11 @@ export interface Presence {
 /** Rate limits, counted over all processes; while the service is away, in this process only. */
 export interface Limits {
   /**
-   * Takes one of the `points` that `key` has in each window of `windowMs` milliseconds.
-   * @returns 0 when there was one, else the number of milliseconds until there is one
+   * Takes points, one if left out, of the `rate.points` that `key` has in each window of `windowMs` milliseconds: all or
+   * none of them.
+   * @returns 0 when there were enough, else the number of milliseconds until the next window
    */
-  take(key: string, rate: { points: number; windowMs: number }): Promise<number>;
+  take(key: string, rate: { points: number; windowMs: number }, points?: number): Promise<number>;
 }
 
 /** Thrown when the service that holds the state is away or slow. The operation may have happened; a retry is harmless. */
