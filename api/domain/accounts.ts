@@ -18,7 +18,7 @@ import { createUserSearch } from './user-search.ts';
 export function createAccounts(options: {
   database: Database;
   auth: Auth;
-  userCache: Pick<UserCache, 'getMany' | 'publishChange'>;
+  userCache: Pick<UserCache, 'getMany' | 'isGuest' | 'publishChange'>;
   /** Returns an upload that the viewer may use as a picture; null when there is none with that id. */
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;

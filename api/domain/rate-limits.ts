@@ -58,6 +58,8 @@ export const rates = {
   matches: { points: 60, windowMs: minuteMs },
   /** Uploads started by one user. */
   uploads: { points: 120, windowMs: minuteMs },
+  /** Uploads started by all guests of one address in a day. */
+  guestUploadsOfDay: { points: 300, windowMs: dayMs },
   /** Attempts to log in to one account from one address. */
   logins: { points: 10, windowMs: minuteMs },
   /** Attempts to log in to any account from one address. */

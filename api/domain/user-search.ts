@@ -28,7 +28,7 @@ const maxFoundByGuest = 10;
 /** Creates the search for users by name, which is bounded so that nobody can collect the names of all users. */
 export function createUserSearch(options: {
   database: Pick<Database, 'query'>;
-  userCache: Pick<UserCache, 'getMany'>;
+  userCache: Pick<UserCache, 'isGuest'>;
   rateLimits: RateLimits;
 }) {
   const { database, userCache, rateLimits } = options;
@@ -45,18 +45,13 @@ export function createUserSearch(options: {
      */
     async search({ userId }: Viewer, search: string, request: PageRequest<NameKey>): Promise<Page<User>> {
       const prefix = toPrefix(search);
-      const isGuest = await isGuestUser(userId);
+      const isGuest = await userCache.isGuest(userId);
       if (isGuest) requireFirstPage(request);
       await (isGuest ? searchesOfGuest : searches).take(userId);
       await searchesOfDay.take(userId);
       return read(userId, prefix, { ...request, limit: Math.min(request.limit, isGuest ? maxFoundByGuest : maxFound) });
     },
   };
-
-  async function isGuestUser(userId: string): Promise<boolean> {
-    const [user] = await userCache.getMany([userId]);
-    return user?.passwordHash == null;
-  }
 
   async function read(viewerId: string, prefix: string, request: PageRequest<NameKey>): Promise<Page<User>> {
     const { limit, after, before } = request;

@@ -128,14 +128,16 @@ describe('parts above the limits', () => {
 });
 
 describe('several files of one request', () => {
-  const query = `mutation ($a: Upload!, $b: Upload!, $to: ID) {
-    a: upload(file: $a, channelId: $to) { byteSize } b: upload(file: $b) { byteSize }
+  const query = `mutation ($a: Upload!, $b: Upload!, $to: ID!, $own: ID!) {
+    a: upload(file: $a, channelId: $to) { byteSize } b: upload(file: $b, channelId: $own) { byteSize }
   }`;
   const big = () => new Blob([randomBytes(1_000_000)]);
 
-  function ask(parts: readonly (readonly [string, Blob])[], to: string | null = null): Promise<GraphQLResponse> {
+  async function ask(parts: readonly (readonly [string, Blob])[], channelId?: string): Promise<GraphQLResponse> {
+    const own = await roomOf(url, ada.token);
+    const to = channelId ?? own;
     const form = new FormData();
-    form.append('operations', JSON.stringify({ query, variables: { a: null, b: null, to } }));
+    form.append('operations', JSON.stringify({ query, variables: { a: null, b: null, to, own } }));
     form.append('map', '{"a":["variables.a"],"b":["variables.b"]}');
     for (const [name, blob] of parts) form.append(name, blob);
     return postForm(url, form, bearer());
@@ -187,7 +189,8 @@ describe('several files of one request', () => {
   });
 
   it('are read by concurrent operations', async () => {
-    const operation = { query: uploadQuery, variables: { file: null } };
+    const channelId = await roomOf(url, ada.token);
+    const operation = { query: uploadQuery, variables: { file: null, channelId } };
     const form = new FormData();
     form.append('operations', JSON.stringify([operation, operation]));
     form.append('map', '{"0":["1.variables.file"],"1":["0.variables.file"]}');
