@@ -34,16 +34,20 @@ export async function createApp(config: Config, logger: Logger, overrides: Overr
 async function openAll(config: Config, logger: Logger, open: Open, overrides: Overrides): Promise<number> {
   const metrics = createMetrics();
   const ports = await openPorts(config, logger, open, overrides.ports);
-  const health = createHealth({ ...readiness(ports), metrics: metrics.text });
+  const health = createHealth({
+    ...readiness(ports),
+    metrics: metrics.text,
+    metricsToken: config.METRICS_TOKEN ?? null,
+  });
   if (config.SERVICES.includes('bridge')) await open(createBridge({ ...ports, metrics: metrics.bridge, logger }));
   if (!config.SERVICES.includes('gateway')) {
     const probes = await open(createProbes({ host: config.HOST, port: config.PORT, health }));
     return probes.port();
   }
-  const { domain, auth } = await openDomain({ config, logger, open, metrics, ports });
+  const { domain, auth, costBudget } = await openDomain({ config, logger, open, metrics, ports });
   const pictureOrigin = ports.objects?.readOrigin ?? null;
   const gateway = await open(
-    await makeGateway(config, { schema, domain, auth, health, pictureOrigin, metrics, logger }),
+    await makeGateway(config, { schema, domain, auth, costBudget, health, pictureOrigin, metrics, logger }),
   );
   return gateway.port();
 }

@@ -50,9 +50,14 @@ export const paths = {
 export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = variables.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { ...parsed.data, GRAPHIQL: parsed.data.GRAPHIQL ?? developmentTool(given) };
   const problems = parsed.error.issues.map(({ path, message }) => `  ${path[0]?.toString()}: ${message}`);
   throw new ConfigError(`These environment variables are invalid:\n${problems.join('\n')}`);
+}
+
+/** A tool for developers is off in production, unless it is asked for. */
+function developmentTool({ NODE_ENV }: NodeJS.ProcessEnv): 'on' | 'off' {
+  return NODE_ENV === 'production' ? 'off' : 'on';
 }
 
 export type Config = ReturnType<typeof readConfig>;

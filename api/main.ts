@@ -19,11 +19,11 @@ async function main(): Promise<void> {
 }
 
 /** Where to go. */
-function welcome({ SERVICES, PUBLIC_URL, TLS_CERT_FILE }: Config, port: number): string {
+function welcome({ SERVICES, PUBLIC_URL, TLS_CERT_FILE, GRAPHIQL }: Config, port: number): string {
   if (!SERVICES.includes('gateway'))
     return `Parley's bridge is ready; its probes are at http://localhost:${port}/ready.`;
   const url = PUBLIC_URL ?? `${TLS_CERT_FILE ? 'https' : 'http'}://localhost:${port}`;
-  return `Parley is ready at ${url} (GraphiQL at ${url}/graphql).`;
+  return `Parley is ready at ${url}${GRAPHIQL === 'on' ? ` (GraphiQL at ${url}/graphql)` : ''}.`;
 }
 
 /** Also while it starts: a first process of a container would not hear the signal otherwise. */

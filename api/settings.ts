@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readTrustedProxies } from './address.ts';
 import { logLevels } from './logger.ts';
 
 /** Largest value that fits a timer and an SQL integer. */
@@ -7,6 +8,7 @@ const count = (fallback: number) => z.coerce.number().int().positive().max(maxIn
 const bytes = (fallback: number) => z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).default(fallback);
 const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off']).default(fallback);
 const list = z.string().transform((value) => value.split(',').map((item) => item.trim()));
+const secret = z.string().min(32, 'must be at least 32 characters');
 const port = z.coerce.number().int().min(0).max(65535);
 const prefix = z.string().regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, dashes or underscores');
 
@@ -23,9 +25,37 @@ export const settings = z.object({
     .url()
     .optional()
     .describe('URL at which clients reach this server, if it differs from the address above: https://chat.example.org'),
-  TRUST_PROXY: onOff('off').describe(
-    'on: take the client address from the last entry of X-Forwarded-For. Use it only behind one proxy that adds the entry.',
-  ),
+  TRUST_PROXY: z
+    .string()
+    .refine((text) => readTrustedProxies(text) !== null, 'must be on, off, a number, or addresses and CIDR ranges')
+    .default('off')
+    .describe(
+      'Proxies whose X-Forwarded-For gives the client address: their number (on: 1), or their addresses and CIDR ranges, separated by commas. off: none.',
+    ),
+  ALLOWED_ORIGINS: list
+    .transform((origins) => origins.map((origin) => origin.toLowerCase()))
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(/^(?:\*|[a-z][a-z\d+.-]*:\/\/[^/\s]+)$/, 'must be origins such as https://app.example.org, or *'),
+      ),
+    )
+    .optional()
+    .describe(
+      'Origins whose pages may use the API besides this server’s own, separated by commas: https://app.example.org. *: all.',
+    ),
+  METRICS_TOKEN: z
+    .string()
+    .min(16, 'must be at least 16 characters')
+    .optional()
+    .describe(
+      'Token for /metrics and the details of /ready: Authorization: Bearer …, at least 16 characters. Unset: neither is served.',
+    ),
+  GRAPHIQL: z
+    .enum(['on', 'off'])
+    .optional()
+    .describe('on: a browser gets GraphiQL at /graphql. Unset: on, but off with NODE_ENV=production.'),
   TLS_CERT_FILE: z.string().optional().describe('PEM file with the certificate, for HTTPS and WSS.'),
   TLS_KEY_FILE: z.string().optional().describe('PEM file with the private key of the certificate.'),
   SERVICES: list
@@ -84,16 +114,44 @@ export const settings = z.object({
     .enum(logLevels)
     .default('warn')
     .describe(`Least severe level to log: ${logLevels.join(', ')}.`),
-  JWT_SECRET: z
-    .string()
-    .min(32, 'must be at least 32 characters')
+  JWT_SECRET: secret
     .optional()
-    .describe('Secret that signs tokens, at least 32 characters. Unset: generated once and kept in DATA_DIR.'),
+    .describe(
+      'Secret that signs tokens and file URLs, at least 32 characters. Unset: generated once and kept in DATA_DIR.',
+    ),
+  JWT_OTHER_SECRETS: z
+    .string()
+    .default('[]')
+    .transform(parseJson)
+    .pipe(z.array(secret, 'must be a JSON array of secrets: ["…"]').max(10, 'must name at most 10 secrets'))
+    .describe(
+      'Secrets that are accepted as well but sign nothing, to replace JWT_SECRET: a JSON array, since a secret may contain any character.',
+    ),
   TOKEN_TTL_SECONDS: count(900).describe('Lifetime of a token, in seconds. Clients refresh it before it ends.'),
-  MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets of this process.'),
+  MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets and streams over HTTP of this process.'),
+  MAX_CONNECTIONS_PER_ADDRESS: count(2_000).describe(
+    'Maximum number of them from one address, or from one /64 network of IPv6. Many clients share the address of an office.',
+  ),
+  MAX_ANONYMOUS_PER_ADDRESS: count(100).describe(
+    'Maximum number of them from one address, of clients without a token.',
+  ),
+  MAX_CONNECTIONS_PER_USER: count(50).describe('Maximum number of them of one user: windows and devices.'),
+  MAX_TCP_CONNECTIONS: count(40_000).describe('Maximum number of TCP connections of this process.'),
+  MAX_TCP_CONNECTIONS_PER_ADDRESS: count(4_000).describe(
+    'Maximum number of TCP connections from one address. It does not apply to proxies that TRUST_PROXY names.',
+  ),
+  MAX_SOCKET_MESSAGES_PER_SECOND: count(200).describe(
+    'Messages, pings included, that a WebSocket may send per second in the long run; above it, it is closed with 1013.',
+  ),
+  ANONYMOUS_IDLE_MS: count(60_000).describe(
+    'Maximum time that a WebSocket without a token stays open without operations.',
+  ),
   MAX_SUBSCRIPTIONS: count(100).describe('Maximum number of concurrent operations on one WebSocket.'),
   IDLE_TIMEOUT_MS: count(60_000).describe(
     'Maximum time that a client may stall while it sends a request or reads a response; then its connection is closed.',
+  ),
+  MIN_BODY_BYTES_PER_SECOND: count(4_096).describe(
+    'Minimum rate at which the body of a request must arrive, averaged over 30 s; slower ones are disconnected.',
   ),
   MAX_MESSAGE_BYTES: count(4096).describe('Maximum length of a message text, in bytes of UTF-8.'),
   MAX_UPLOAD_BYTES: count(104_857_600).describe('Maximum size of one file, in bytes.'),
@@ -141,6 +199,16 @@ export const settings = z.object({
   MATCH_ABSENCE_MS: count(120_000).describe('Maximum absence from a match before it ends.'),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
   GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
+  NODE_ENV: z.string().optional().describe('production: INTROSPECTION is off unless it is set.'),
+  INTROSPECTION: z
+    .enum(['on', 'off'])
+    .optional()
+    .describe(
+      'on: clients may query the schema (__schema, __type), which GraphiQL needs for completion and documentation. Unset: on, but off with NODE_ENV=production.',
+    ),
+  COST_BUDGET_PER_MINUTE: count(100_000).describe(
+    'Points that the queries of one user, or of one address without a token, may cost per minute; all users of one address together may spend ten times as much.',
+  ),
   RATE_LIMITS: onOff('on').describe('off: no rate limits and no limit on connections. For load tests.'),
 });
 
@@ -156,7 +224,20 @@ export interface Setting {
 export function listSettings(): Setting[] {
   return Object.entries(settings.shape).map(([name, schema]) => ({
     name,
-    fallback: String(schema.parse(undefined) ?? ''),
+    fallback: toText(schema.parse(undefined)),
     description: schema.description ?? '',
   }));
+}
+
+function toText(value: unknown): string {
+  return Array.isArray(value) && value.length === 0 ? '' : String(value ?? '');
+}
+
+/** Returns the value of a JSON text; the text itself if it is not JSON, so that its schema refuses it. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }

@@ -2,7 +2,7 @@ import type { SignedIn } from '../api/domain/sessions.ts';
 import { storable } from '../api/domain/text.ts';
 import type { NameKey } from '../api/domain/user-search.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
-import { builder, shareable } from './builder.ts';
+import { builder, costs, shareable } from './builder.ts';
 import type { Context } from './context.ts';
 import { requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
@@ -131,6 +131,7 @@ builder.queryFields((t) => ({
     {
       type: User,
       nullable: true,
+      extensions: costs(10),
       description:
         'Users whose name starts with `search`: people to write to or to invite, without users who blocked the viewer or whom the viewer blocked. At most 50 per page; guests get the first 10 only. BAD_USER_INPUT for fewer than two letters or digits, RATE_LIMITED after too many searches.',
       args: {
@@ -151,6 +152,7 @@ builder.queryFields((t) => ({
   sessions: t.field({
     type: [DeviceSession],
     nullable: true,
+    extensions: costs(5),
     description: "The viewer's active sessions, one per sign-in, newest first.",
     resolve: (_root, _args, context) => context.domain.accounts.sessions(requireViewer(context)),
   }),
@@ -163,6 +165,10 @@ const RegisterInput = builder.inputType('RegisterInput', {
     password: t.string({ required: true, description: 'Password of at least 8 characters.' }),
     name: t.string({ required: true, description: 'Display name, 1 to 50 characters.' }),
     device: t.string({ description: 'Name of this device in `sessions`. Derived from the user agent if left out.' }),
+    refreshToken: t.string({
+      description:
+        'The newest refresh token of a guest who registers. Required unless the guest signed in within the last five minutes: a stolen `token` alone must not become an account.',
+    }),
   }),
 });
 
@@ -204,7 +210,7 @@ builder.mutationFields((t) => ({
     type: Session,
     nullable: true,
     description:
-      'Creates a user with a password and signs in. A signed-in guest who registers keeps id, channels and history. An expired token is ignored. CONFLICT if the e-mail address is taken.',
+      'Creates a user with a password and signs in. A signed-in guest who registers keeps id, channels and history. An expired token is ignored. CONFLICT if the e-mail address is taken. FORBIDDEN if a guest has to pass `refreshToken`.',
     args: { input: t.arg({ type: RegisterInput, required: true, description: 'The account to create.' }) },
     resolve: (_root, { input }, { viewer, domain, ...origin }) =>
       domain.accounts.register(viewer, { ...input, device: input.device ?? null }, origin),
@@ -233,7 +239,7 @@ builder.mutationFields((t) => ({
     description:
       'Exchanges a refresh token for a new token and a new refresh token. A retry with the old refresh token within ten seconds, while its successor is unused, returns another successor; any other reuse revokes the session. Live sockets of the session stay open.',
     args: { refreshToken: t.arg.string({ required: true, description: 'The newest refresh token of the session.' }) },
-    resolve: (_root, { refreshToken }, { domain }) => domain.accounts.refresh(refreshToken),
+    resolve: (_root, { refreshToken }, { domain, address }) => domain.accounts.refresh(refreshToken, { address }),
   }),
   logout: t.boolean({
     nullable: true,

@@ -26,6 +26,12 @@ export const shareable = { isShareable: true };
  */
 export const shareableOfEvent = { isShareable: 'ofEvent' };
 
+/**
+ * Field extension for fields that run a statement or more of their own.
+ * @param points work of one value in points: an object of a page is one point
+ */
+export const costs = (points: number) => ({ cost: points });
+
 /** The schema builder that every file of `schema/` adds its types and fields to. Fields are non-null by default. */
 export const builder = new SchemaBuilder<{
   Context: Context;

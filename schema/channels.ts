@@ -4,7 +4,7 @@ import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { User } from './accounts.ts';
-import { builder, shareable } from './builder.ts';
+import { builder, costs, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
@@ -90,6 +90,7 @@ builder.node(Channel, {
       {
         type: User,
         nullable: true,
+        extensions: costs(2),
         description: 'The members, longest standing first. Null if the viewer is not a member.',
         resolve: async (channel, args, context) => {
           if (!(await canReadChannel(readerOf(context), channel.id))) return null;
@@ -123,6 +124,7 @@ builder.node(Channel, {
     peer: t.field({
       type: User,
       nullable: true,
+      extensions: costs(1),
       description:
         'The other member of a direct channel or a match. Null for rooms, and if the viewer is not a member.',
       resolve: async ({ id, kind }, _args, { loaders }) => {
@@ -178,6 +180,7 @@ builder.objectField(User, 'channels', (t) =>
     {
       type: Channel,
       nullable: true,
+      extensions: costs(5),
       description: "The viewer's channels, most recent activity first. Null unless the user is the viewer.",
       resolve: async (user, args, { viewer, domain }) => {
         if (user.id !== viewer?.userId) return null;
@@ -202,6 +205,7 @@ builder.queryFields((t) => ({
     {
       type: Channel,
       nullable: true,
+      extensions: costs(10),
       description: 'Open public rooms, most recent activity first.',
       args: {
         search: t.arg.string({

@@ -9,8 +9,9 @@ import './presence.ts';
 import './receipts.ts';
 import './scalars.ts';
 import './uploads.ts';
+import { boundArguments } from './bound-arguments.ts';
 import { builder } from './builder.ts';
 import { renewLoaders } from './fresh-loaders.ts';
 
 /** The GraphQL schema of Parley. */
-export const schema = renewLoaders(builder.toSchema());
+export const schema = renewLoaders(boundArguments(builder.toSchema()));

@@ -3,7 +3,8 @@ import type { HistoryPage } from '../api/domain/history.ts';
 import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
-import { builder, shareable, shareableOfEvent } from './builder.ts';
+import { longText } from './bound-arguments.ts';
+import { builder, costs, shareable, shareableOfEvent } from './builder.ts';
 import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
@@ -113,6 +114,7 @@ builder.objectFields(Channel, (t) => ({
     {
       type: Message,
       nullable: true,
+      extensions: costs(2),
       description:
         'The history in order of `seq`; without arguments the newest page. Members read all of it, including entries from before they joined. Null if the viewer is not a member.',
       resolve: async (channel, args, context) => {
@@ -136,6 +138,7 @@ builder.objectFields(Channel, (t) => ({
   changes: t.field({
     type: ChannelChanges,
     nullable: true,
+    extensions: costs(2),
     description:
       'The newest state of each message that changed after a position, in order of `position`, for clients without a socket. Null if the viewer is not a member. RESYNC_REQUIRED as in the subscription `messages`.',
     args: {
@@ -152,6 +155,7 @@ builder.objectFields(Channel, (t) => ({
   lastMessage: t.field({
     type: Message,
     nullable: true,
+    extensions: costs(1),
     description: 'The newest entry. Null if there is none, or if the viewer is not a member.',
     resolve: async ({ id }, _args, context) =>
       (await canReadChannel(readerOf(context), id)) ? context.loaders.lastEntry.load(id) : null,
@@ -171,6 +175,7 @@ const SendInput = builder.inputType('SendInput', {
     text: t.string({
       required: true,
       defaultValue: '',
+      extensions: longText,
       description:
         'Text of the message, at most `limits.messageBytes` bytes of UTF-8. May be empty if there are attachments.',
     }),
@@ -221,7 +226,10 @@ builder.mutationFields((t) => {
       type: Message,
       nullable: true,
       description: "Changes the text of one of the viewer's messages. CONFLICT if it was edited in the meantime.",
-      args: { messageId, text: t.arg.string({ required: true, description: 'New text of the message.' }) },
+      args: {
+        messageId,
+        text: t.arg.string({ required: true, extensions: longText, description: 'New text of the message.' }),
+      },
       resolve: (_root, { messageId: id, text }, context) =>
         context.domain.messages.edit(requireViewer(context), readId('Message', id), text),
     }),

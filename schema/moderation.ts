@@ -1,5 +1,5 @@
 import { User } from './accounts.ts';
-import { builder } from './builder.ts';
+import { builder, costs } from './builder.ts';
 import { requireViewer } from './context.ts';
 import { readId } from './ids.ts';
 
@@ -7,6 +7,7 @@ builder.objectFields(User, (t) => ({
   blockedUsers: t.field({
     type: [User],
     nullable: true,
+    extensions: costs(5),
     description: 'Users whom the viewer has blocked, newest block first. Null unless the user is the viewer.',
     resolve: ({ id }, _args, { viewer, domain }) => (id === viewer?.userId ? domain.moderation.blockedBy(id) : null),
   }),

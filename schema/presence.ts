@@ -1,6 +1,6 @@
 import { canReadChannel } from '../api/domain/access.ts';
 import { User } from './accounts.ts';
-import { builder, shareable } from './builder.ts';
+import { builder, costs, shareable } from './builder.ts';
 import { Channel } from './channels.ts';
 import type { Context } from './context.ts';
 import { readerOf } from './reader.ts';
@@ -20,6 +20,7 @@ builder.objectFields(Channel, (t) => ({
   online: t.field({
     type: [User],
     nullable: true,
+    extensions: costs(20),
     description: 'Members with a live connection, at most 100. Null if the viewer is not a member.',
     resolve: async ({ id }, _args, context) => {
       const userIds = await onlineMembers(context, id);
@@ -28,6 +29,7 @@ builder.objectFields(Channel, (t) => ({
   }),
   onlineCount: t.int({
     nullable: true,
+    extensions: costs(10),
     description:
       'Number of members with a live connection, among the 1,000 of longest standing. Null if the viewer is not a member.',
     resolve: async ({ id }, _args, context) => (await onlineMembers(context, id))?.length ?? null,

@@ -1,6 +1,6 @@
 import { NotFoundError } from '../api/errors.ts';
 import { User } from './accounts.ts';
-import { builder } from './builder.ts';
+import { builder, costs } from './builder.ts';
 import { Membership } from './channels.ts';
 import { requireViewer } from './context.ts';
 import { readId } from './ids.ts';
@@ -9,6 +9,7 @@ import { Message } from './messages.ts';
 builder.objectFields(Membership, (t) => ({
   unreadCount: t.int({
     nullable: true,
+    extensions: costs(3),
     description:
       "Number of entries after `seenSeq`, without the viewer's own and those of blocked authors. Null on memberships of others.",
     resolve: async ({ channelId, userId }, _args, { viewer, loaders }) =>
@@ -17,6 +18,7 @@ builder.objectFields(Membership, (t) => ({
   firstUnseen: t.field({
     type: Message,
     nullable: true,
+    extensions: costs(3),
     description:
       'The first unread entry, to scroll to when the channel is opened. Null if everything has been seen, and on memberships of others.',
     resolve: async ({ channelId, userId }, _args, { viewer, loaders }) => {
@@ -29,6 +31,7 @@ builder.objectFields(Membership, (t) => ({
 builder.objectField(User, 'unreadCount', (t) =>
   t.int({
     nullable: true,
+    extensions: costs(10),
     description: 'Number of unread entries over all channels, for a badge. Null unless the user is the viewer.',
     resolve: ({ id }, _args, { viewer, domain }) => (id === viewer?.userId ? domain.receipts.unreadInAll(id) : null),
   }),

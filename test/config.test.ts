@@ -26,6 +26,15 @@ test('every variable is described in .env.example and in the docs', async () => 
   }
 });
 
+test('secrets that only verify are a JSON array, because a secret may contain any character', () => {
+  const others = ['a secret, with a comma and "quotes" in it', 'x'.repeat(32)];
+
+  expect(readConfig({}).JWT_OTHER_SECRETS).toEqual([]);
+  expect(readConfig({ JWT_OTHER_SECRETS: JSON.stringify(others) }).JWT_OTHER_SECRETS).toEqual(others);
+  for (const wrong of ['x'.repeat(40), '["short"]', '"a"', '[', '[1]'])
+    expect(() => readConfig({ JWT_OTHER_SECRETS: wrong })).toThrow('JWT_OTHER_SECRETS');
+});
+
 test('one error names all invalid variables', () => {
   const wrong = { PORT: 'high', JWT_SECRET: 'short', GRAVATAR: 'perhaps', MAX_REPLAY: '-1' };
 
@@ -44,6 +53,13 @@ test.each([
   [{ REDIS_URL: 'redis://a, http://b' }, ['REDIS_URL']],
 ])('the error about conflicting or incomplete settings names the variables: %o', (wrong, names) => {
   for (const name of names) expect(() => readConfig(wrong)).toThrow(name);
+});
+
+test('GraphiQL is on, but off in production unless it is asked for', () => {
+  const read = (environment: Record<string, string>) => readConfig(environment).GRAPHIQL;
+  expect(read({})).toBe('on');
+  expect(read({ NODE_ENV: 'production' })).toBe('off');
+  expect(read({ NODE_ENV: 'production', GRAPHIQL: 'on' })).toBe('on');
 });
 
 test('lists are separated by commas', () => {

@@ -8,6 +8,7 @@ import { createAvatars } from '../domain/avatars.ts';
 import { createBlocks } from '../domain/blocks.ts';
 import { createChannelList } from '../domain/channel-list.ts';
 import { createChannels } from '../domain/channels.ts';
+import { createCostBudget } from '../domain/cost-budget.ts';
 import { createFileUrls } from '../domain/file-urls.ts';
 import { createHistory } from '../domain/history.ts';
 import { createMatching } from '../domain/matching.ts';
@@ -16,6 +17,7 @@ import { createModeration } from '../domain/moderation.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
+import { readServerSecret } from '../domain/server-secret.ts';
 import { createSubmitEvent } from '../domain/submit-event.ts';
 import { createUploadCleanup } from '../domain/upload-cleanup.ts';
 import { createUploads } from '../domain/uploads.ts';
@@ -26,7 +28,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
 import type { Ports } from './ports.ts';
-import { readSigningSecret } from './signing-secret.ts';
+import { readSigningSecrets } from './signing-secrets.ts';
 
 /** Makes the domain of a gateway, one noun after another, and starts the parts that run. */
 export async function openDomain(given: {
@@ -43,10 +45,10 @@ export async function openDomain(given: {
   const history = createHistory({ database, maxReplay: config.MAX_REPLAY });
   const access = createAccess(database);
   const nodeId = randomUUID();
-  const secret = await readSigningSecret(config);
+  const secrets = await readSigningSecrets(config);
   const publicUrl = config.PUBLIC_URL ?? '';
 
-  const auth = await open(createAuth({ ...common, secret, ttlSeconds: config.TOKEN_TTL_SECONDS }));
+  const auth = await open(createAuth({ ...common, secrets, ttlSeconds: config.TOKEN_TTL_SECONDS }));
   const { submit } = await open(createSubmitEvent({ ...common, gatewayId: nodeId, timeoutMs: config.SEND_TIMEOUT_MS }));
   const { heads, feeds } = await openLive(given);
   const channelList = await open(createChannelList({ ...common, heads }));
@@ -61,7 +63,7 @@ export async function openDomain(given: {
     ...files,
     access,
     userCache,
-    urls: createFileUrls({ secret, publicUrl, windowMs: config.FILE_URL_SECONDS * 1_000 }),
+    urls: createFileUrls({ secrets, publicUrl, windowMs: config.FILE_URL_SECONDS * 1_000 }),
     bounds: {
       file: config.MAX_UPLOAD_BYTES,
       user: config.MAX_USER_FILES_BYTES,
@@ -78,7 +80,13 @@ export async function openDomain(given: {
   const domain: Domain = {
     accounts,
     avatars: createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) }),
-    channels: createChannels({ database, submit, accounts, rateLimits }),
+    channels: createChannels({
+      database,
+      submit,
+      accounts,
+      rateLimits,
+      directSecret: await readServerSecret(database, 'direct-channels'),
+    }),
     channelList,
     limits: {
       messageBytes: config.MAX_MESSAGE_BYTES,
@@ -109,7 +117,8 @@ export async function openDomain(given: {
     uploads,
   };
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
-  return { domain, auth };
+  const costBudget = createCostBudget({ rateLimits, pointsPerMinute: config.COST_BUDGET_PER_MINUTE });
+  return { domain, auth, costBudget };
 }
 
 function required(objects: Objects | null): Objects {

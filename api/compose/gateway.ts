@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { GraphQLSchema } from 'graphql';
 import type { Domain } from '../../schema/domain.ts';
+import { readTrustedProxies } from '../address.ts';
 import { type Config, paths } from '../config.ts';
 import type { Auth } from '../domain/auth.ts';
+import type { CostBudget } from '../domain/cost-budget.ts';
 import { createGateway, type GatewayOptions } from '../gateway/http/gateway.ts';
 import type { createHealth } from '../gateway/http/health.ts';
 import { createAudiences } from '../live/audiences.ts';
@@ -10,11 +12,15 @@ import { createOutboxes } from '../live/outbox/outboxes.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
 
+/** Window over which the rate of a body is averaged, in milliseconds: mobile networks pause for seconds. */
+const bodyWindowMs = 30_000;
+
 /** Everything that a gateway is made of besides its settings. */
 export interface GatewayParts {
   schema: GraphQLSchema;
   domain: Domain;
   auth: Auth;
+  costBudget: CostBudget;
   health: ReturnType<typeof createHealth>;
   /** The origin that clients load pictures from directly; null where this server serves them. */
   pictureOrigin: string | null;
@@ -41,11 +47,18 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
     host: config.HOST,
     port: config.PORT,
     clientDir: paths.client,
-    maxConnections: config.RATE_LIMITS === 'on' ? config.MAX_CONNECTIONS : Number.POSITIVE_INFINITY,
+    ...connectionBounds(config),
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
     idleMs: config.IDLE_TIMEOUT_MS,
-    trustProxy: config.TRUST_PROXY === 'on',
+    anonymousIdleMs: config.ANONYMOUS_IDLE_MS,
+    minBodyRate: config.MIN_BODY_BYTES_PER_SECOND,
+    bodyWindowMs,
+    trustProxy: readTrustedProxies(config.TRUST_PROXY) ?? 0,
+    allowedOrigins: config.ALLOWED_ORIGINS ?? [],
+    publicUrl: config.PUBLIC_URL,
+    graphiql: config.GRAPHIQL === 'on',
     drainMs: config.DRAIN_MS,
+    introspection: (config.INTROSPECTION ?? (config.NODE_ENV === 'production' ? 'off' : 'on')) === 'on',
     tls: await readTls(config),
     ...replaced,
   });
@@ -53,6 +66,20 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
   metrics.gauge('outbox_bytes', 'Bytes that clients have not read yet.', outboxes.queuedBytes);
   metrics.gauge('connections', 'Open WebSockets.', gateway.connections);
   return gateway;
+}
+
+/** Returns the bounds on connections and messages; infinite ones with `RATE_LIMITS=off`. */
+function connectionBounds(config: Config) {
+  const bound = (value: number) => (config.RATE_LIMITS === 'on' ? value : Number.POSITIVE_INFINITY);
+  return {
+    maxConnections: bound(config.MAX_CONNECTIONS),
+    maxConnectionsPerAddress: bound(config.MAX_CONNECTIONS_PER_ADDRESS),
+    maxAnonymousPerAddress: bound(config.MAX_ANONYMOUS_PER_ADDRESS),
+    maxConnectionsPerUser: bound(config.MAX_CONNECTIONS_PER_USER),
+    maxTcpConnections: bound(config.MAX_TCP_CONNECTIONS),
+    maxTcpConnectionsPerAddress: bound(config.MAX_TCP_CONNECTIONS_PER_ADDRESS),
+    messagesPerSecond: bound(config.MAX_SOCKET_MESSAGES_PER_SECOND),
+  };
 }
 
 async function readTls({ TLS_CERT_FILE, TLS_KEY_FILE }: Config): Promise<{ cert: string; key: string } | null> {

@@ -1,7 +1,8 @@
-import { jwtVerify, SignJWT } from 'jose';
+import { decodeProtectedHeader, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { UnauthenticatedError } from '../errors.ts';
 import { maxEntries } from '../lru-size.ts';
+import { type SigningKey, type SigningSecrets, tokenKeys } from './signing-keys.ts';
 
 /** The claims that an access token carries. */
 export interface TokenClaims {
@@ -19,12 +20,13 @@ const algorithm = 'HS256';
 const maxVerified = 20_000;
 
 /**
- * Signs and verifies access tokens.
- * @param options.secret key of the signatures, at least 32 characters
+ * Signs and verifies access tokens. A token names its key (`kid`); one without a name is tried with every key.
+ * @param options.secrets secrets of the signatures, each at least 32 characters: the first signs, all verify
  * @param options.ttlSeconds lifetime of a token
  */
-export function createAccessTokens({ secret, ttlSeconds }: { secret: string; ttlSeconds: number }) {
-  const key = new TextEncoder().encode(secret);
+export function createAccessTokens({ secrets, ttlSeconds }: { secrets: SigningSecrets; ttlSeconds: number }) {
+  const keys = tokenKeys(secrets);
+  const [current] = keys;
   const verified = new LRUCache<string, TokenClaims>(maxEntries(maxVerified));
 
   return {
@@ -32,13 +34,13 @@ export function createAccessTokens({ secret, ttlSeconds }: { secret: string; ttl
     async sign(userId: string, sessionId: string): Promise<{ token: string; expiresAt: Date }> {
       const expiresAt = Math.floor(Date.now() / 1_000) + ttlSeconds;
       const token = await new SignJWT({ sid: sessionId })
-        .setProtectedHeader({ alg: algorithm })
+        .setProtectedHeader({ alg: algorithm, kid: current.id })
         .setSubject(userId)
         .setIssuer(issuer)
         .setAudience(issuer)
         .setIssuedAt()
         .setExpirationTime(expiresAt)
-        .sign(key);
+        .sign(current.bytes);
       return { token, expiresAt: new Date(expiresAt * 1_000) };
     },
 
@@ -56,14 +58,31 @@ export function createAccessTokens({ secret, ttlSeconds }: { secret: string; ttl
   };
 
   async function readClaims(token: string): Promise<TokenClaims> {
-    try {
-      const { payload } = await jwtVerify(token, key, { issuer, audience: issuer, algorithms: [algorithm] });
-      const { sub, sid, exp } = payload;
-      if (typeof sub === 'string' && typeof sid === 'string' && exp !== undefined) return { sub, sid, exp };
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ERR_JWT_EXPIRED')
-        throw new UnauthenticatedError('The token has expired: refresh it, or sign in again.');
+    let isExpired = false;
+    for (const key of keysOf(token)) {
+      try {
+        const { sub, sid, exp } = await verifyWith(key, token);
+        if (typeof sub === 'string' && typeof sid === 'string' && exp !== undefined) return { sub, sid, exp };
+      } catch (error) {
+        isExpired ||= error instanceof Error && 'code' in error && error.code === 'ERR_JWT_EXPIRED';
+      }
     }
+    if (isExpired) throw new UnauthenticatedError('The token has expired: refresh it, or sign in again.');
     throw new UnauthenticatedError('The token is not valid: sign in again.');
   }
+
+  /** Returns the keys that may have signed a token: the one that it names, or all if it names none. */
+  function keysOf(token: string): readonly SigningKey[] {
+    try {
+      const { kid } = decodeProtectedHeader(token);
+      return kid === undefined ? keys : keys.filter(({ id }) => id === kid);
+    } catch {
+      return [];
+    }
+  }
+}
+
+async function verifyWith({ bytes }: SigningKey, token: string): Promise<JWTPayload> {
+  const { payload } = await jwtVerify(token, bytes, { issuer, audience: issuer, algorithms: [algorithm] });
+  return payload;
 }

@@ -39,7 +39,6 @@ export function createAccounts(options: {
     /** Returns users by their ids, from the cache that live delivery uses. */
     authors: userCache.getMany,
 
-    refresh: sessions.refresh,
     sessions: sessions.list,
     session: sessions.find,
     revokeSession: sessions.end,
@@ -71,8 +70,10 @@ export function createAccounts(options: {
       throwProblems(passwordProblems(next, 'next'));
       await passwordChanges.take(viewer.userId);
       const { passwordHash } = await users.byId(viewer.userId);
-      if (!(await passwords.matches(passwordHash, current))) throw wrongPassword();
-      const nextHash = await passwords.hash(next);
+      // A guest's attempt costs no hash: it has no password to match.
+      if (passwordHash === null) throw wrongPassword();
+      if (!(await passwords.matches(passwordHash, current, viewer.userId))) throw wrongPassword();
+      const nextHash = await passwords.hash(next, viewer.userId);
       return sessions.renewAlone(viewer, async (query) => {
         const changed = await query(updatePassword, { userId: viewer.userId, passwordHash, nextHash });
         if (changed.length === 0) throw wrongPassword();

@@ -10,6 +10,7 @@ import { createSignalledCache } from '../live/signalled-cache.ts';
 
 import type { Logger } from '../logger.ts';
 import { createAccessTokens } from './access-tokens.ts';
+import type { SigningSecrets } from './signing-keys.ts';
 import { toUserFacts } from './user-facts.ts';
 
 /** The authenticated user of an operation. */
@@ -40,13 +41,13 @@ const checkMs = 15_000;
 /**
  * Authenticates tokens against their sessions. The database has the truth about sessions; a revocation is published as a
  * signal, and watched sessions are checked periodically in case it is lost.
- * @param options.secret key of the token signatures, at least 32 characters
+ * @param options.secrets secrets of the token signatures, each at least 32 characters: the first signs, all verify
  * @param options.ttlSeconds lifetime of a token
  */
 export function createAuth(options: {
   database: Pick<Database, 'prisma' | 'query'>;
   pubsub: PubSub;
-  secret: string;
+  secrets: SigningSecrets;
   ttlSeconds: number;
   logger: Logger;
 }) {

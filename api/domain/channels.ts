@@ -14,19 +14,24 @@ import { rejectionError, type Submit } from './submit-event.ts';
 import { clientIdProblems, textProblem, throwProblems } from './text.ts';
 import { toUserFacts } from './user-facts.ts';
 
-/** Namespace of direct channels' ids, which are derived from both users' ids. */
-const directNamespace = '6f0f3ad6-0d0e-4f0c-9a53-3c5f2a1c8e11';
+/** Namespace of direct channels' ids until version 0.1: everybody could compute them. Channels opened then keep their ids. */
+const formerNamespace = '6f0f3ad6-0d0e-4f0c-9a53-3c5f2a1c8e11';
 /** Longest name of a room, in Unicode code points. */
 const maxNameLength = 80;
 
-/** Creates the channels of the domain: reading them, and changing rooms and direct channels. */
+/**
+ * Creates the channels of the domain: reading them, and changing rooms and direct channels.
+ * @param options.directSecret namespace, 16 bytes, from which ids of direct channels are derived together with both users'
+ *   ids: retries and both users get the same id, and nobody else can compute it
+ */
 export function createChannels(options: {
   database: Database;
   submit: Submit;
   accounts: { facts(userId: string): Promise<UserFacts | null> };
   rateLimits: RateLimits;
+  directSecret: Uint8Array;
 }) {
-  const { database, accounts, submit } = options;
+  const { database, accounts, submit, directSecret } = options;
   const reads = createChannelReads(database);
   const limits = createChannelLimits(options.rateLimits);
 
@@ -100,8 +105,9 @@ export function createChannels(options: {
       if (userId === viewer.userId) {
         throw new BadUserInputError([{ path: 'userId', message: 'must not be your own id' }]);
       }
-      const channelId = uuidV5([viewer.userId, userId].sort().join(':'), directNamespace);
-      const [channel] = await reads.byIds([channelId]);
+      const pair = [viewer.userId, userId].sort().join(':');
+      const channelId = uuidV5(pair, directSecret);
+      const channel = await findFirst([uuidV5(pair, formerNamespace), channelId]);
       if (channel) return channel;
       await limits.invite(viewer.userId);
       const other = await requireFacts(userId);
@@ -132,9 +138,15 @@ export function createChannels(options: {
   }
 
   async function requireChannel(channelId: string): Promise<Channel> {
-    const [channel] = await reads.byIds([channelId]);
+    const channel = await findFirst([channelId]);
     if (channel) return channel;
     throw rejectionError(channelNotFound);
+  }
+
+  /** Returns the channel of the first of these ids that has one. */
+  async function findFirst(ids: readonly string[]): Promise<Channel | null> {
+    const found = new Map((await reads.byIds(ids)).map((channel) => [channel.id, channel]));
+    return ids.flatMap((id) => found.get(id) ?? [])[0] ?? null;
   }
 
   async function requireFacts(userId: string): Promise<UserFacts> {

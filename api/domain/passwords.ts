@@ -1,5 +1,6 @@
 import { hash, verify } from '@node-rs/argon2';
 import { UnavailableError } from '../errors.ts';
+import { createFairQueue } from './fair-queue.ts';
 
 /** Parameters that OWASP recommends for argon2id, the library's default algorithm: 19 MiB, two passes, one lane. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -7,53 +8,40 @@ const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 const maxConcurrent = 2;
 /** Maximum number of hashes that wait for their turn. */
 const maxWaiting = 200;
+/** Maximum number of hashes of one caller that wait for their turn. */
+const maxWaitingOfCaller = 50;
 
-/** Creates the hashing of passwords by argon2id, with a bounded number of hashes at a time. */
+/**
+ * Creates the hashing of passwords by argon2id, with a bounded number of hashes at a time. Callers take turns: one
+ * that sends many passwords waits for itself.
+ */
 export function createPasswords() {
-  const waiting: (() => void)[] = [];
-  let running = 0;
+  const queue = createFairQueue({
+    concurrency: maxConcurrent,
+    maxWaiting,
+    maxWaitingOfKey: maxWaitingOfCaller,
+    onFull: () => new UnavailableError('Too many users are signing in. Try again in a moment.'),
+  });
   const decoy = hash('no password is this one', cost);
 
   return {
-    /** Returns the hash of a password. @throws UnavailableError when too many hashes wait */
-    hash: (password: string): Promise<string> => bounded(() => hash(password, cost)),
+    /**
+     * Returns the hash of a password.
+     * @param caller by which hashes take turns: the caller's network, or id if the caller is signed in
+     * @throws UnavailableError when too many hashes wait
+     */
+    hash: (password: string, caller: string): Promise<string> => queue.run(caller, () => hash(password, cost)),
 
     /**
      * Returns whether a password matches a hash. Without a hash it takes equally long and returns false, so that the
      * duration does not reveal which addresses have an account.
      * @throws UnavailableError when too many hashes wait
      */
-    async matches(passwordHash: string | null, password: string): Promise<boolean> {
+    async matches(passwordHash: string | null, password: string, caller: string): Promise<boolean> {
       const known = passwordHash ?? (await decoy);
-      return (await bounded(() => verify(known, password))) && passwordHash !== null;
+      return (await queue.run(caller, () => verify(known, password))) && passwordHash !== null;
     },
   };
-
-  async function bounded<Result>(work: () => Promise<Result>): Promise<Result> {
-    await acquire();
-    try {
-      return await work();
-    } finally {
-      release();
-    }
-  }
-
-  async function acquire(): Promise<void> {
-    if (running < maxConcurrent) {
-      running++;
-      return;
-    }
-    if (waiting.length >= maxWaiting)
-      throw new UnavailableError('Too many users are signing in. Try again in a moment.');
-    await new Promise<void>((resolve) => waiting.push(resolve));
-  }
-
-  /** Passes the slot on to the next in line. */
-  function release(): void {
-    const next = waiting.shift();
-    if (next) next();
-    else running--;
-  }
 }
 
 export type Passwords = ReturnType<typeof createPasswords>;

@@ -64,10 +64,18 @@ export const rates = {
   logins: { points: 10, windowMs: minuteMs },
   /** Attempts to log in to any account from one address. */
   loginsOfAddress: { points: 100, windowMs: minuteMs },
+  /** Attempts to log in to one account from all addresses together, except those that it was used from before. */
+  loginsOfAccount: { points: 30, windowMs: 60 * minuteMs },
   /** New guests and registrations from one address. */
   newcomers: { points: 120, windowMs: minuteMs },
   /** New guests from one address in a day. */
   guestsOfDay: { points: 1_000, windowMs: dayMs },
+  /** Registrations from one address: each tells whether an e-mail address is taken. */
+  registrations: { points: 60, windowMs: 10 * minuteMs },
+  /** Refreshes of one session. */
+  refreshes: { points: 20, windowMs: minuteMs },
+  /** Refreshes from one address, with any token. */
+  refreshesOfAddress: { points: 600, windowMs: minuteMs },
   /** Password changes of one user, each of which tests the present password. */
   passwordChanges: { points: 10, windowMs: minuteMs },
 } as const satisfies Record<string, Rate | FrequentRate>;

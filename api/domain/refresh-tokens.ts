@@ -4,6 +4,7 @@ import type { Query } from '../infra/database/database.ts';
 import {
   insertToken,
   lockSession,
+  selectSessionOfToken,
   selectToken,
   updateLastUsed,
   updateNewestUsed,
@@ -29,7 +30,7 @@ export function createRefreshTokens({ now }: { now: () => number }) {
     /** Issues a refresh token in place of the newest one of a session. */
     async replaceNewest(query: Query, sessionId: string): Promise<string> {
       const at = new Date(now());
-      await query(updateLastUsed, { sessionId, at });
+      await query(updateLastUsed, { sessionId, at, place: null });
       const [newest] = await query(updateNewestUsed, { sessionId, at });
       return addToken(query, sessionId, newest?.hash ?? null);
     },
@@ -38,23 +39,41 @@ export function createRefreshTokens({ now }: { now: () => number }) {
      * Exchanges a refresh token for its successor. Within the grace period it can be exchanged again, as long as none of
      * its successors was used. Only one of several successors may be used: any other use means that the token was stolen,
      * and the caller must end the session (RFC 9700, section 4.14.2).
+     * @param place see `placeOf`; null leaves the session's as it is
      * @throws UnauthenticatedError when the token is unknown or its session has ended
      */
-    async rotate(query: Query, refreshToken: string): Promise<Rotation> {
-      const hash = digest(refreshToken);
-      const [session] = await query(lockSession, { hash });
-      if (session === undefined) throw new UnauthenticatedError('The refresh token is not valid. Sign in again.');
-      // A separate statement, so that it sees changes that were committed while the first one waited for the lock.
-      const [row] = await query(selectToken, { hash });
-      const usedAt = row?.usedAt ?? null;
-      const isLate = usedAt !== null && now() - usedAt.getTime() > graceMs;
-      if (row?.superseded || isLate) return { ...session, token: null };
+    async rotate(query: Query, refreshToken: string, place: Uint8Array | null): Promise<Rotation> {
+      const { isReused, hash, ...session } = await inspect(query, refreshToken);
+      if (isReused) return { ...session, token: null };
       const at = new Date(now());
       await query(updateUsed, { hash, at });
-      await query(updateLastUsed, { sessionId: session.sessionId, at });
+      await query(updateLastUsed, { sessionId: session.sessionId, at, place });
       return { ...session, token: await addToken(query, session.sessionId, hash) };
     },
+
+    /**
+     * Returns the session of a token without using the token, and whether it was used wrongly, as `rotate` judges it.
+     * @throws UnauthenticatedError when the token is unknown or its session has ended
+     */
+    inspect,
+
+    /** Returns the session and the user of a token; null if it is unknown. */
+    async find(query: Query, refreshToken: string): Promise<{ sessionId: string; userId: string } | null> {
+      const [session = null] = await query(selectSessionOfToken, { hash: digest(refreshToken) });
+      return session;
+    },
   };
+
+  async function inspect(query: Query, refreshToken: string) {
+    const hash = digest(refreshToken);
+    const [session] = await query(lockSession, { hash });
+    if (session === undefined) throw new UnauthenticatedError('The refresh token is not valid. Sign in again.');
+    // A separate statement, so that it sees changes that were committed while the first one waited for the lock.
+    const [row] = await query(selectToken, { hash });
+    const usedAt = row?.usedAt ?? null;
+    const isLate = usedAt !== null && now() - usedAt.getTime() > graceMs;
+    return { ...session, hash, isReused: row?.superseded || isLate };
+  }
 
   async function addToken(query: Query, sessionId: string, parent: Uint8Array | null): Promise<string> {
     const token = randomBytes(32).toString('base64url');

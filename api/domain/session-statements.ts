@@ -6,10 +6,17 @@ import { bool, bytea, nullable, text, timestamptz, uuid } from '../infra/databas
 /** Inserts a session, unless the user's password hash has changed; the user's row stays locked against a change. */
 export const insertSession = statement({
   sql: `
-    INSERT INTO session (id, user_id, device, created_at, last_used_at)
-    SELECT $id, u.id, $device, $at, $at FROM users u
+    INSERT INTO session (id, user_id, device, created_at, last_used_at, place)
+    SELECT $id, u.id, $device, $at, $at, $place FROM users u
     WHERE u.id = $userId AND u.password_hash IS NOT DISTINCT FROM $passwordHash FOR SHARE RETURNING id`,
-  parameters: { id: uuid, userId: uuid, device: text, at: timestamptz, passwordHash: nullable(text) },
+  parameters: {
+    id: uuid,
+    userId: uuid,
+    device: text,
+    at: timestamptz,
+    passwordHash: nullable(text),
+    place: nullable(bytea),
+  },
   row: { id: uuid },
 });
 
@@ -22,10 +29,25 @@ export const updateRevoked = statement({
   row: { id: uuid },
 });
 
-/** Sets when a session was last used. */
+/** Sets when a session was last used, and from which network unless that is null. */
 export const updateLastUsed = statement({
-  sql: 'UPDATE session SET last_used_at = $at WHERE id = $sessionId',
-  parameters: { sessionId: uuid, at: timestamptz },
+  sql: 'UPDATE session SET last_used_at = $at, place = coalesce($place, place) WHERE id = $sessionId',
+  parameters: { sessionId: uuid, at: timestamptz, place: nullable(bytea) },
+});
+
+/** Returns a row if a session of the user was last used from the network. */
+export const selectFamiliar = statement({
+  sql: 'SELECT FROM session WHERE user_id = $userId AND place = $place LIMIT 1',
+  parameters: { userId: uuid, place: bytea },
+});
+
+/** Returns the session of a refresh token, also if it has ended. */
+export const selectSessionOfToken = statement({
+  sql: `
+    SELECT s.id AS "sessionId", s.user_id AS "userId" FROM refresh_token t JOIN session s ON s.id = t.session_id
+    WHERE t.hash = $hash`,
+  parameters: { hash: bytea },
+  row: { sessionId: uuid, userId: uuid },
 });
 
 const session = columns(tables.session, 's', ['userId']);

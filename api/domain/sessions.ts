@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Session, User } from '../../prisma/generated/client.ts';
-import { NotFoundError, UnauthenticatedError } from '../errors.ts';
+import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import type { Auth, Viewer } from './auth.ts';
 import { createRefreshTokens, type Rotation } from './refresh-tokens.ts';
@@ -18,6 +18,9 @@ export interface SignedIn {
 /** Maximum number of sessions that one user's list shows. */
 const maxListed = 100;
 
+/** Milliseconds after a sign-in in which its access token alone proves that the client signed in. */
+const recentMs = 300_000;
+
 /** Creates the sessions of users. @param options.now epoch milliseconds */
 export function createSessions({
   database,
@@ -33,13 +36,18 @@ export function createSessions({
   return {
     /**
      * Begins a session of a user whose password was found to match the hash.
+     * @param place network of the sign-in, see `placeOf`
      * @throws UnauthenticatedError when the password was changed meanwhile, which ends every other session
      */
-    async begin({ id: userId, passwordHash }: Pick<User, 'id' | 'passwordHash'>, device: string): Promise<SignedIn> {
+    async begin(
+      { id: userId, passwordHash }: Pick<User, 'id' | 'passwordHash'>,
+      device: string,
+      place: Uint8Array | null = null,
+    ): Promise<SignedIn> {
       const sessionId = randomUUID();
       const token = await database.transaction(async (query) => {
         const at = new Date(now());
-        const begun = await query(insertSession, { id: sessionId, userId, device, at, passwordHash });
+        const begun = await query(insertSession, { id: sessionId, userId, device, at, passwordHash, place });
         if (begun.length === 0) throw new UnauthenticatedError('The password was just changed. Sign in again.');
         return refreshTokens.issue(query, sessionId);
       });
@@ -67,14 +75,35 @@ export function createSessions({
 
     /**
      * Exchanges a refresh token for new tokens.
+     * @param place network of the call, see `placeOf`
      * @throws UnauthenticatedError when the token is unknown, or was used wrongly: then its session is ended
      */
-    async refresh(refreshToken: string): Promise<SignedIn> {
-      const { sessionId, userId, token } = await database.transaction((query) => rotateOrRevoke(query, refreshToken));
+    async refresh(refreshToken: string, place: Uint8Array | null = null): Promise<SignedIn> {
+      const { sessionId, userId, token } = await database.transaction((query) =>
+        rotateOrRevoke(query, refreshToken, place),
+      );
       auth.forget(sessionId);
       if (token !== null) return grant(userId, sessionId, token);
       await auth.publishRevocation([sessionId]);
-      throw new UnauthenticatedError('The refresh token was used before, so its session was ended. Sign in again.');
+      throw reused();
+    },
+
+    /** Returns the session and the user of a refresh token; null if it is unknown. */
+    ofToken: (refreshToken: string) => refreshTokens.find(database.query, refreshToken),
+
+    /**
+     * Checks that the client which has the viewer's access token also signed in: it has the session's refresh token, or the
+     * sign-in was within the last five minutes. An access token alone may have been stolen.
+     * @throws ForbiddenError when it has neither; UnauthenticatedError when the refresh token was used wrongly, which ends
+     * its session
+     */
+    async prove(viewer: Viewer, refreshToken: string | null): Promise<void> {
+      if (refreshToken === null) return requireRecent(viewer);
+      const session = await database.transaction((query) => inspectOrRevoke(query, refreshToken));
+      if (session.sessionId !== viewer.sessionId) throw new ForbiddenError('The refresh token is of another session.');
+      if (!session.isReused) return;
+      await auth.publishRevocation([session.sessionId]);
+      throw reused();
     },
 
     /** Returns the viewer's sessions that have not been ended, newest first. */
@@ -104,11 +133,23 @@ export function createSessions({
     return { ...(await auth.sign(userId, sessionId)), refreshToken, userId };
   }
 
-  async function rotateOrRevoke(query: Query, refreshToken: string): Promise<Rotation> {
-    const rotation = await refreshTokens.rotate(query, refreshToken);
+  async function rotateOrRevoke(query: Query, refreshToken: string, place: Uint8Array | null): Promise<Rotation> {
+    const rotation = await refreshTokens.rotate(query, refreshToken, place);
     const { sessionId: id, userId, token } = rotation;
     if (token === null) await revoke(query, { id, userId });
     return rotation;
+  }
+
+  async function inspectOrRevoke(query: Query, refreshToken: string) {
+    const session = await refreshTokens.inspect(query, refreshToken);
+    if (session.isReused) await revoke(query, { id: session.sessionId, userId: session.userId });
+    return session;
+  }
+
+  async function requireRecent({ sessionId }: Viewer): Promise<void> {
+    const since = new Date(now() - recentMs);
+    const recent = await database.prisma.session.count({ where: { id: sessionId, createdAt: { gte: since } } });
+    if (recent === 0) throw new ForbiddenError('The sign-in is too long ago: pass the `refreshToken` of this session.');
   }
 
   /**
@@ -120,6 +161,10 @@ export function createSessions({
     const ended = await query(updateRevoked, { userId, only, except, at: new Date(now()) });
     return ended.map(({ id }) => id);
   }
+}
+
+function reused(): UnauthenticatedError {
+  return new UnauthenticatedError('The refresh token was used before, so its session was ended. Sign in again.');
 }
 
 export type Sessions = ReturnType<typeof createSessions>;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { User } from '../../prisma/generated/client.ts';
+import { addressGroup } from '../address.ts';
 import { ConflictError, UnauthenticatedError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
 import {
@@ -10,8 +11,8 @@ import {
   normaliseName,
   passwordProblems,
 } from './account-input.ts';
-import { addressGroup } from './address.ts';
 import type { Viewer } from './auth.ts';
+import { createLoginLimits, placeOf } from './login-limits.ts';
 import type { Passwords } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import type { Sessions, SignedIn } from './sessions.ts';
@@ -25,9 +26,6 @@ export interface Origin {
   userAgent: string;
 }
 
-/** Longest part of an e-mail address that attempts are counted by, in UTF-16 code units. */
-const maxCountedLength = 254;
-
 /** Creates the ways to sign in: registering, logging in, and entering as a guest. */
 export function createSignIn(options: {
   database: Database;
@@ -38,19 +36,29 @@ export function createSignIn(options: {
 }) {
   const { userCache, passwords, sessions, rateLimits } = options;
   const { prisma } = options.database;
-  const logins = rateLimits.shared('login', rates.logins);
-  const loginsOfAddress = rateLimits.shared('logins', rates.loginsOfAddress);
+  const logins = createLoginLimits(options);
   const newcomers = rateLimits.shared('newcomers', rates.newcomers);
   const guestsOfDay = rateLimits.shared('guests-day', rates.guestsOfDay);
+  const registrations = rateLimits.shared('registrations', rates.registrations);
+  const refreshes = rateLimits.shared('refresh', rates.refreshes);
+  const refreshesOfAddress = rateLimits.shared('refreshes', rates.refreshesOfAddress);
 
   return {
     /**
-     * Creates a user with a password. A guest who registers keeps id, channels, history and the present session.
-     * @throws ConflictError when the e-mail address is taken
+     * Creates a user with a password. A guest who registers keeps id, channels, history and the present session, and must
+     * prove the sign-in by its refresh token unless it is recent. A taken address takes as long as a free one, because the
+     * password is hashed first; the error tells them apart, so attempts are limited.
+     * @throws ConflictError when the e-mail address is taken; the errors of `Sessions.prove`
      */
     async register(
       viewer: Viewer | null,
-      input: { email: string; password: string; name: string; device: string | null },
+      input: {
+        email: string;
+        password: string;
+        name: string;
+        device: string | null;
+        refreshToken?: string | null | undefined;
+      },
       { address, userAgent }: Origin,
     ): Promise<SignedIn> {
       const email = normaliseEmail(input.email);
@@ -60,11 +68,14 @@ export function createSignIn(options: {
         ...passwordProblems(input.password, 'input.password'),
         ...nameProblems(name, 'input.name'),
       ]);
-      await newcomers.take(addressGroup(address));
-      if (await findByEmail(email)) throw emailTaken();
-      const user = await addUser(viewer, { email, name, passwordHash: await passwords.hash(input.password) });
+      const group = addressGroup(address);
+      await newcomers.take(group);
+      await registrations.take(group);
+      if (viewer !== null && (await isGuest(viewer))) await sessions.prove(viewer, input.refreshToken ?? null);
+      const passwordHash = await passwords.hash(input.password, group);
+      const user = await addUser(viewer, { email, name, passwordHash });
       if (viewer?.userId === user.id) return sessions.renew(viewer);
-      return sessions.begin(user, deviceName(input.device, userAgent));
+      return sessions.begin(user, deviceName(input.device, userAgent), placeOf(user.id, address));
     },
 
     /**
@@ -76,12 +87,12 @@ export function createSignIn(options: {
       { address, userAgent }: Origin,
     ): Promise<SignedIn> {
       const email = normaliseEmail(input.email);
-      await loginsOfAddress.take(address);
-      await logins.take(`${address}:${email.slice(0, maxCountedLength)}`);
+      await logins.takeOfAddress(address);
       const user = emailProblems(email, 'input.email').length > 0 ? null : await findByEmail(email);
-      const matches = await passwords.matches(user?.passwordHash ?? null, input.password);
+      await logins.takeOfAccount(email, user?.id ?? null, address);
+      const matches = await passwords.matches(user?.passwordHash ?? null, input.password, addressGroup(address));
       if (!matches || user === null) throw new UnauthenticatedError('The e-mail address or the password is wrong.');
-      return sessions.begin(user, deviceName(input.device, userAgent));
+      return sessions.begin(user, deviceName(input.device, userAgent), placeOf(user.id, address));
     },
 
     /** Creates a user without a password. The e-mail address, if any, only serves to find a picture. */
@@ -98,9 +109,24 @@ export function createSignIn(options: {
       await newcomers.take(addressGroup(address));
       await guestsOfDay.take(addressGroup(address));
       const user = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), name, email } });
-      return sessions.begin(user, deviceName(input.device, userAgent));
+      return sessions.begin(user, deviceName(input.device, userAgent), placeOf(user.id, address));
+    },
+
+    /**
+     * Exchanges a refresh token for new tokens.
+     * @throws UnauthenticatedError when the token is unknown, or was used wrongly: then its session is ended
+     */
+    async refresh(refreshToken: string, { address }: Pick<Origin, 'address'>): Promise<SignedIn> {
+      await refreshesOfAddress.take(addressGroup(address));
+      const session = await sessions.ofToken(refreshToken);
+      if (session !== null) await refreshes.take(session.sessionId);
+      return sessions.refresh(refreshToken, session && placeOf(session.userId, address));
     },
   };
+
+  async function isGuest({ userId }: Viewer): Promise<boolean> {
+    return (await prisma.user.count({ where: { id: userId, passwordHash: null } })) > 0;
+  }
 
   function findByEmail(email: string): Promise<User | null> {
     return prisma.user.findFirst({ where: { email, passwordHash: { not: null } } });

@@ -1,5 +1,5 @@
+import { addressGroup } from '../address.ts';
 import type { Access } from './access.ts';
-import { addressGroup } from './address.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import type { UserCache } from './user-cache.ts';
 

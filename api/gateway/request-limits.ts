@@ -10,8 +10,21 @@ export const maxQueryLength = 65_536;
 /** Maximum size of one WebSocket message, in bytes: an operation with its variables. */
 export const maxSocketMessageBytes = 131_072;
 
-/** Maximum number of objects that an operation may return, estimated from its page sizes. */
-export const maxObjects = 5_000;
+/**
+ * Maximum number of frames of one WebSocket message, and of reads from the network that one frame may take: each costs memory
+ * of its own.
+ */
+export const maxSocketFragments = 128;
+export const maxSocketChunks = 512;
+
+/** Maximum length of the id of an operation over a WebSocket, in UTF-16 code units. */
+export const maxOperationIdLength = 128;
+
+/** Maximum cost of an operation, or of all operations in a batch, in points (`graphql/price.ts`). */
+export const maxCost = 10_000;
+
+/** Maximum size of the response to one request or operation, in bytes. */
+export const maxResponseBytes = 8_388_608;
 
 /** Maximum total length of the operations in a cache of parsed documents, in UTF-16 code units. */
 export const maxParsedLetters = 1_048_576;
@@ -33,9 +46,6 @@ export const maxMultipartFieldBytes = 131_072;
 
 /** Maximum number of files in a multipart request. */
 export const maxUploadsPerRequest = 10;
-
-/** Minimum rate at which a client must send a request, in bytes per second. */
-export const slowestBytesPerSecond = 16_384;
 
 /** Number of fields in a multipart request that are not files: `operations` and `map`. */
 export const maxMultipartFields = 2;

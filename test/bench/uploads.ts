@@ -112,7 +112,10 @@ async function* body(channelId: string, size: number): AsyncGenerator<Buffer> {
   const operations = channelId === '' ? { query: peerQuery } : { query, variables: { file: null, channelId } };
   const field = (name: string, value: string) =>
     `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
-  yield Buffer.from(field('operations', JSON.stringify({ variables: { file: null }, ...operations })) + field('map', '{"0":["variables.file"]}'));
+  yield Buffer.from(
+    field('operations', JSON.stringify({ variables: { file: null }, ...operations })) +
+      field('map', '{"0":["variables.file"]}'),
+  );
   yield Buffer.from('--b\r\nContent-Disposition: form-data; name="0"; filename="big"\r\n\r\n');
   const chunk = Buffer.alloc(megabyte / 10, 7);
   for (let n = 0; n < size * 10; n++) yield chunk;

@@ -5,7 +5,13 @@ import type { Viewer } from '../../api/domain/auth.ts';
 import type { PageRequest } from '../../api/domain/pages.ts';
 import type { SignedIn } from '../../api/domain/sessions.ts';
 import type { NameKey } from '../../api/domain/user-search.ts';
-import { ConflictError, NotFoundError, RateLimitedError, UnauthenticatedError } from '../../api/errors.ts';
+import {
+  ConflictError,
+  ForbiddenError,
+  NotFoundError,
+  RateLimitedError,
+  UnauthenticatedError,
+} from '../../api/errors.ts';
 import {
   type AccountsWorld,
   createAccountsWorld,
@@ -77,7 +83,7 @@ describe('registering', () => {
     expect(await viewerOf(signedIn)).toMatchObject({ name: 'Ada' });
     expect(await isRefused(world.auth, elsewhere.token)).toBe(false);
     expect(await accounts.sessions(viewer)).toHaveLength(2);
-    expect((await accounts.refresh(registered.refreshToken)).userId).toBe(viewer.userId);
+    expect((await accounts.refresh(registered.refreshToken, someOrigin())).userId).toBe(viewer.userId);
     expect((await login({ email })).userId).toBe(viewer.userId);
   });
 
@@ -87,6 +93,44 @@ describe('registering', () => {
     await expect(register({ email }, viewer)).rejects.toThrow(ConflictError);
     expect(await accounts.byId(viewer.userId)).toMatchObject({ name: 'Guest', email: null, passwordHash: null });
     expect(await isRefused(world.auth, (await register({}, viewer)).token)).toBe(false);
+  });
+
+  describe('as a guest who signed in a while ago', () => {
+    const old = async () => {
+      const { signedIn, viewer } = await guest();
+      const createdAt = new Date(Date.now() - 301_000);
+      await world.database.prisma.session.update({ where: { id: viewer.sessionId }, data: { createdAt } });
+      return { signedIn, viewer };
+    };
+
+    it('is refused without the refresh token, so that a stolen access token does not become an account', async () => {
+      const { viewer } = await old();
+      await expect(register({}, viewer)).rejects.toThrow(ForbiddenError);
+      expect(await accounts.byId(viewer.userId)).toMatchObject({ email: null, passwordHash: null });
+    });
+
+    it('is refused with the refresh token of another session', async () => {
+      const { viewer } = await old();
+      const { refreshToken } = (await guest()).signedIn;
+      await expect(register({ refreshToken }, viewer)).rejects.toThrow(ForbiddenError);
+      await expect(register({ refreshToken: 'unknown' }, viewer)).rejects.toThrow(UnauthenticatedError);
+      expect(await accounts.byId(viewer.userId)).toMatchObject({ passwordHash: null });
+    });
+
+    it('is refused with a refresh token that was used before, which ends the session', async () => {
+      const { signedIn, viewer } = await old();
+      const { refreshToken } = await accounts.refresh(signedIn.refreshToken, someOrigin());
+      await accounts.refresh(refreshToken, someOrigin());
+      await expect(register({ refreshToken: signedIn.refreshToken }, viewer)).rejects.toThrow(UnauthenticatedError);
+      expect(await isRefused(world.auth, signedIn.token)).toBe(true);
+    });
+
+    it('succeeds with the refresh token, which is then replaced', async () => {
+      const { signedIn, viewer } = await old();
+      const registered = await register({ refreshToken: signedIn.refreshToken }, viewer);
+      expect(registered.userId).toBe(viewer.userId);
+      expect((await accounts.refresh(registered.refreshToken, someOrigin())).userId).toBe(viewer.userId);
+    });
   });
 
   it('while signed in creates another user and leaves the first one unchanged', async () => {
@@ -361,11 +405,11 @@ describe('a new password', () => {
     expect(onOwnEnd).not.toHaveBeenCalled();
     for (const { token, refreshToken } of others) {
       expect(await isRefused(node, token)).toBe(true);
-      await expect(accounts.refresh(refreshToken)).rejects.toThrow(UnauthenticatedError);
+      await expect(accounts.refresh(refreshToken, someOrigin())).rejects.toThrow(UnauthenticatedError);
     }
     expect((await node.authenticate(renewed.token)).sessionId).toBe(viewer.sessionId);
     expect(renewed.refreshToken).not.toBe(signedIn.refreshToken);
-    expect((await accounts.refresh(renewed.refreshToken)).userId).toBe(viewer.userId);
+    expect((await accounts.refresh(renewed.refreshToken, someOrigin())).userId).toBe(viewer.userId);
   });
 
   it('is refused without the present one, and ends no session', async () => {
@@ -557,10 +601,65 @@ describe('rate limits', () => {
 
   it('allow a hundred logins a minute from one IP address, for all accounts', async () => {
     const origin = someOrigin();
-    const tries = Array.from({ length: 101 }, () => login({ email: someEmail() }, origin).catch((error) => error));
-    const refusals = await Promise.all(tries);
+    const attempt = () => login({ email: someEmail() }, origin).catch((error: unknown) => error);
+    const refusals: unknown[] = [];
+    // In parts that the queue of one address has room for.
+    for (const length of [40, 40, 21]) refusals.push(...(await Promise.all(Array.from({ length }, attempt))));
     expect(refusals.filter((error) => error instanceof RateLimitedError)).toHaveLength(1);
     expect(refusals.filter((error) => error instanceof UnauthenticatedError)).toHaveLength(100);
+  });
+
+  it('count addresses of one IPv6 network together', async () => {
+    const { email } = await world.registered();
+    const network = randomUUID().slice(0, 4);
+    const from = (n: number) => ({ address: `2001:db8:1:${network}::${n.toString(16)}`, userAgent: '' });
+    for (const n of Array(10).keys())
+      await expect(login({ email, password: 'wrong horse' }, from(n))).rejects.toThrow(UnauthenticatedError);
+    await expect(login({ email }, from(10))).rejects.toThrow(RateLimitedError);
+  });
+
+  it('allow thirty logins an hour to one account from all addresses, except those that it was used from', async () => {
+    const email = someEmail();
+    const [home, phone] = [someOrigin(), someOrigin()];
+    const signedIn = await register({ email }, null, home);
+    await accounts.refresh((await login({ email })).refreshToken, phone);
+    for (const _ of Array(29))
+      await expect(login({ email, password: 'wrong horse' })).rejects.toThrow(UnauthenticatedError);
+
+    await expect(login({ email })).rejects.toThrow(RateLimitedError);
+    await expect(login({ email: email.toUpperCase() })).rejects.toThrow(RateLimitedError);
+    for (const known of [home, phone]) expect((await login({ email }, known)).userId).toBe(signedIn.userId);
+  });
+
+  it('hold for an account that does not exist as for one that does', async () => {
+    const email = someEmail();
+    for (const _ of Array(30)) await expect(login({ email })).rejects.toThrow(UnauthenticatedError);
+    await expect(login({ email })).rejects.toThrow(RateLimitedError);
+  });
+
+  it('allow sixty registrations in ten minutes from one address, because each tells whether an address is taken', async () => {
+    const { email } = await world.registered();
+    const origin = someOrigin();
+    for (const _ of Array(60)) await expect(register({ email }, null, origin)).rejects.toThrow(ConflictError);
+    await expect(register({ email }, null, origin)).rejects.toThrow(RateLimitedError);
+    await expect(register({}, null, origin)).rejects.toThrow(RateLimitedError);
+  });
+
+  it('allow twenty refreshes a minute of one session, from any address', async () => {
+    const { signedIn } = await guest();
+    let { refreshToken } = signedIn;
+    for (const _ of Array(20)) ({ refreshToken } = await accounts.refresh(refreshToken, someOrigin()));
+    await expect(accounts.refresh(refreshToken, someOrigin())).rejects.toThrow(RateLimitedError);
+    world.forgetRates();
+    expect((await accounts.refresh(refreshToken, someOrigin())).userId).toBe(signedIn.userId);
+  });
+
+  it('allow 600 refreshes a minute from one address, also with unknown tokens', async () => {
+    const origin = someOrigin();
+    const attempt = () => accounts.refresh('unknown', origin).catch((error: unknown) => error);
+    const refusals = await Promise.all(Array.from({ length: 601 }, attempt));
+    expect(refusals.filter((error) => error instanceof RateLimitedError)).toHaveLength(1);
+    expect(refusals.filter((error) => error instanceof UnauthenticatedError)).toHaveLength(600);
   });
 
   it('allow 120 new guests and users a minute from one IP address', async () => {
@@ -608,6 +707,7 @@ interface Given {
   password: string;
   name: string;
   device: string | null;
+  refreshToken: string;
 }
 
 const someEmail = () => `${randomUUID()}@example.org`;

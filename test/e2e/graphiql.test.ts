@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { openWindow, startBrowser } from '../support/browser.ts';
 import { guest } from '../support/client.ts';
@@ -44,5 +44,15 @@ test('GraphiQL needs no other host, has a tab for each main operation, and follo
   await bob.ask('mutation { match { id } }');
   await result.getByText('MATCHED').waitFor();
   await result.getByText('Bob').waitFor();
+  const readStored = () =>
+    page.evaluate(() => {
+      const frame = document.body.appendChild(document.createElement('iframe'));
+      return { lasting: JSON.stringify(frame.contentWindow?.localStorage), tab: JSON.stringify(sessionStorage) };
+    });
+  await vi.waitFor(async () => expect((await readStored()).tab).toContain(ada.token));
+  const stored = await readStored();
+  expect(stored.lasting).toBe('{}');
+  const { headers: sent } = await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } });
+  expect(sent.get('content-security-policy')).not.toMatch(/unsafe-eval|script-src[^;]*unsafe-inline/);
   expect(window.problems).toEqual([]);
 });

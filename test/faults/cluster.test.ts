@@ -3,11 +3,13 @@ import { type Balancer, startBalancer } from '../support/balancer.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
 import { freePort } from '../support/free-port.ts';
 import { startLoad } from '../support/load.ts';
+import { fetchProbe } from '../support/probes.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { type KafkaService, startOwnKafka } from '../support/services/kafka.ts';
 import { type PostgresService, startOwnPostgres } from '../support/services/postgres.ts';
 import { type RedisService, startOwnRedis } from '../support/services/redis.ts';
 import type { Server } from '../support/services/server.ts';
+import { untilSuspended } from '../support/services/suspended.ts';
 
 let postgres: PostgresService;
 let redis: RedisService;
@@ -70,7 +72,7 @@ async function findBusyBridge(): Promise<number> {
 }
 
 async function countApplied({ url }: ServerProcess): Promise<number> {
-  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const metrics = await (await fetchProbe(url, 'metrics')).text();
   return Number(/^parley_events_applied_total (\d+)$/m.exec(metrics)?.[1]);
 }
 
@@ -100,6 +102,7 @@ const faults: Record<string, (onFault: () => void) => Promise<void>> = {
   'the active bridge is suspended past its session and resumed as a zombie': async (onFault) => {
     const zombie = bridges[await findBusyBridge()];
     zombie?.child.kill('SIGSTOP');
+    await untilSuspended(zombie?.child.pid ?? 0);
     onFault();
     await pause(35_000);
     zombie?.child.kill('SIGCONT');

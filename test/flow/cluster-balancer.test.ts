@@ -7,6 +7,7 @@ import { type Cluster, createCluster } from '../support/cluster.ts';
 import { freePort } from '../support/free-port.ts';
 import { startNameserver } from '../support/nameserver.ts';
 import { patientSettings } from '../support/patience.ts';
+import { fetchProbe } from '../support/probes.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { type RedisService, startOwnRedis } from '../support/services/redis.ts';
 import { createSharedDatabase, sharedKafka } from '../support/services/shared.ts';
@@ -51,7 +52,7 @@ async function openRoom() {
 
 /** Number of WebSockets of a gateway. */
 async function countConnections({ process }: { process: ServerProcess }): Promise<number> {
-  const metrics = await (await fetch(`${process.url}/metrics`)).text();
+  const metrics = await (await fetchProbe(process.url, 'metrics')).text();
   return Number(/^parley_connections (\d+)$/m.exec(metrics)?.[1]);
 }
 
@@ -84,7 +85,7 @@ test('messages are sent and delivered through the balancer while Redis is unavai
   await redis.kill('SIGSTOP');
   for (const { process } of gateways) {
     await vi.waitFor(async () => {
-      const ready = await fetch(`${process.url}/ready`);
+      const ready = await fetchProbe(process.url, 'ready');
       const { ports } = (await ready.json()) as { ports: object };
       expect(ready.status).toBe(503);
       expect(ports).toEqual({ database: 'ok', pubsub: 'away', state: 'away', log: 'ok', objects: 'ok' });
@@ -95,6 +96,10 @@ test('messages are sent and delivered through the balancer while Redis is unavai
   await vi.waitFor(() => expect(texts()).toEqual(sent));
   await redis.kill('SIGCONT');
   await close();
+});
+
+test('the balancer passes neither metrics nor the state of services', async () => {
+  for (const probe of ['metrics', 'ready'] as const) expect((await fetchProbe(balancer.url, probe)).status).toBe(404);
 });
 
 test('the balancer finds a gateway whose name resolves to a new address', async () => {

@@ -5,6 +5,7 @@ import { createPartitionOf } from '../../api/infra/event-log/kafka-messages.ts';
 import { readId } from '../../schema/ids.ts';
 import { startApp } from '../support/app.ts';
 import { guest, type Person } from '../support/client.ts';
+import { fetchProbe } from '../support/probes.ts';
 import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
 
 const partitions = 2;
@@ -76,7 +77,7 @@ async function put(value: Buffer | null, headers: IHeaders): Promise<number> {
 }
 
 async function countDeadLetters(): Promise<number> {
-  const metrics = await (await fetch(`${app.url}/metrics`)).text();
+  const metrics = await (await fetchProbe(app.url, 'metrics')).text();
   return Number(/^parley_events_set_aside_total (\d+)$/m.exec(metrics)?.[1]);
 }
 

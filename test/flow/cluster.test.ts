@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { follow, followMessages, guest, socket } from '../support/client.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
 import { patientSettings } from '../support/patience.ts';
+import { fetchProbe } from '../support/probes.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
 
@@ -91,7 +92,7 @@ async function revokeSilently(userId: string): Promise<void> {
 test('each process reports that it is alive and ready, and stops cleanly', async () => {
   const bridge = await cluster.bridge(patientSettings);
   for (const one of [here, there, bridge]) {
-    const ready = await fetch(`${url(one)}/ready`);
+    const ready = await fetchProbe(url(one), 'ready');
     const ports = {
       database: 'ok',
       pubsub: 'ok',

@@ -223,7 +223,10 @@ describe('a message with files', () => {
 
   it.each<[string, () => Promise<object>]>([
     ['a file of another user', async () => ({ ids: [(await uploadFile({ bytes: 'x' }, bob)).id] })],
-    ['a file without a channel', async () => ({ ids: [(await uploadFile({ bytes: await picture(9, 9).png().toBuffer() }, ada, null)).id] })],
+    [
+      'a file without a channel',
+      async () => ({ ids: [(await uploadFile({ bytes: await picture(9, 9).png().toBuffer() }, ada, null)).id] }),
+    ],
     [
       'a file twice',
       async () => {

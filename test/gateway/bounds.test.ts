@@ -119,19 +119,90 @@ describe('a socket', () => {
     running.backstage.auth.authenticate = authenticate;
   });
 
-  it('is closed with 4409 if a long id is used twice', async () => {
+  it('is closed with 4400 if the id of an operation is too long', async () => {
     const socket = await openSocket(url);
     const id = 'é'.repeat(500);
     socket.subscribe(id, 'subscription { forever }');
-    socket.subscribe(id, 'subscription { forever }');
-    expect((await socket.closed).code).toBe(4409);
-    await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+    expect(await socket.closed).toMatchObject({ code: 4400, reason: expect.stringContaining('128') });
+    expect(running.backstage.open).toBe(0);
+  });
+
+  it('is closed with 1013 if it sends too many messages', async () => {
+    const strict = await startGateway({ messagesPerSecond: 1 });
+    const socket = await openSocket(strict.url);
+    for (let n = 0; n < 10; n++) socket.socket.ping();
+    expect(await socket.closed).toMatchObject({ code: 1013, reason: 'Too many messages' });
+    await strict.gateway.stop();
+  });
+
+  it('is closed if its message comes in too many fragments', async () => {
+    const socket = await openSocket(url);
+    for (let n = 0; n < 200; n++) socket.socket.send(' ', { fin: false });
+    expect((await socket.closed).code).toBe(1008);
+  });
+
+  it('without a token is closed when it has run no operation for a while', async () => {
+    const strict = await startGateway({ anonymousIdleMs: 100 });
+    const busy = await openSocket(strict.url);
+    busy.subscribe('1', 'subscription { forever }');
+    const { token } = strict.backstage.auth.signIn();
+    const known = await openSocket(strict.url, { token });
+    const idle = await openSocket(strict.url);
+    expect(await idle.closed).toMatchObject({ code: 1013, reason: 'Idle' });
+    expect([busy.socket.readyState, known.socket.readyState]).toEqual([1, 1]);
+    await strict.gateway.stop();
+  });
+});
+
+describe('the connections', () => {
+  it.each([
+    ['an address', { maxConnectionsPerAddress: 2 }, true],
+    ['an address without tokens', { maxAnonymousPerAddress: 2 }, false],
+    ['a user', { maxConnectionsPerUser: 2 }, true],
+  ])('of %s are bounded, streams over HTTP included', async (_, bounds, isSignedIn) => {
+    const strict = await startGateway(bounds);
+    const { token } = strict.backstage.auth.signIn();
+    const payload = isSignedIn ? { token } : {};
+    const first = await openSocket(strict.url, payload);
+    const stream = await openStream(strict.url, 'subscription { forever }', payload);
+    await stream.next();
+    const refused = await openRaw(strict.url);
+    refused.send({ type: 'connection_init', payload });
+    expect((await refused.closed).code).toBe(1013);
+    const refusedStream = await openStream(strict.url, 'subscription { forever }', payload);
+    expect((await refusedStream.next())?.data?.errors?.[0]?.extensions.code).toBe('UNAVAILABLE');
+    first.socket.close();
+    await first.closed;
+    await vi.waitFor(async () => {
+      const next = await openSocket(strict.url, payload);
+      next.socket.terminate();
+    });
+    stream.abort();
+    await strict.gateway.stop();
+  });
+
+  it('over TCP are bounded for each address', async () => {
+    const strict = await startGateway({ maxTcpConnectionsPerAddress: 1 });
+    const { port } = new URL(strict.url);
+    const first = connect(Number(port), '127.0.0.1');
+    await once(first, 'connect');
+    const second = connect(Number(port), '127.0.0.1');
+    second.on('error', () => {});
+    await once(second, 'close');
+    expect(first.destroyed).toBe(false);
+    first.destroy();
+    await strict.gateway.stop();
   });
 });
 
 describe('a stopping gateway', () => {
   it('fails both probes while it drains, and finishes the requests that it has begun', async () => {
-    const health = createHealth({ ready: {}, reported: {}, metrics: async () => ({ type: 'text/plain', text: '' }) });
+    const health = createHealth({
+      ready: {},
+      reported: {},
+      metrics: async () => ({ type: 'text/plain', text: '' }),
+      metricsToken: null,
+    });
     const stopping = await startGateway({ drainMs: 3_000, health });
     const headers = { 'content-type': 'application/json' };
     const half = request(`${stopping.url}/graphql`, { method: 'POST', headers });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { guest, type Person } from '../support/client.ts';
 import { startGateway } from '../support/gateway.ts';
+import { fetchProbe } from '../support/probes.ts';
 import { openRaw } from '../support/wire.ts';
 
 let app: Awaited<ReturnType<typeof startApp>>;
@@ -67,7 +68,7 @@ type Sent = ReturnType<typeof messageOf> extends fc.Arbitrary<infer Value> ? Val
 
 /** Resources that the gateway holds for its clients, as its metrics report them. */
 async function readHeld(): Promise<Record<string, number>> {
-  const text = await (await fetch(`${app.url}/metrics`)).text();
+  const text = await (await fetchProbe(app.url, 'metrics')).text();
   const read = (name: string) => [name, Number(new RegExp(`^parley_${name} (\\d+)$`, 'm').exec(text)?.[1])] as const;
   return Object.fromEntries(['connections', 'audiences', 'feeds', 'channel_lists', 'outbox_bytes'].map(read));
 }

@@ -29,7 +29,7 @@ export async function createAccountsWorld() {
 
   /** Creates the authentication of a node, which listens to signals of the others. */
   async function node(options: { pubsub?: PubSub; database?: Parameters<typeof createAuth>[0]['database'] } = {}) {
-    const auth = createAuth({ database, pubsub, secret, ttlSeconds, logger, ...options });
+    const auth = createAuth({ database, pubsub, secrets: [secret], ttlSeconds, logger, ...options });
     await auth.start();
     nodes.push(auth);
     return auth;
@@ -92,11 +92,14 @@ export type AccountsWorld = Awaited<ReturnType<typeof createAccountsWorld>>;
 /** Creates an origin with a new address, whose rate limits are unused. */
 export const someOrigin = (): Origin => ({ address: randomUUID(), userAgent: '' });
 
-/** Signs a token with given claims, key and algorithm. Omitted parts are valid. */
-export function forge(claims: Record<string, unknown>, { key = secret, algorithm = 'HS256' } = {}): Promise<string> {
+/** Signs a token with given claims, key, algorithm and key id. Omitted parts are valid; without an id none is named. */
+export function forge(
+  claims: Record<string, unknown>,
+  { key = secret, algorithm = 'HS256', kid }: { key?: string; algorithm?: string; kid?: string | undefined } = {},
+): Promise<string> {
   const seconds = Math.floor(Date.now() / 1_000);
   return new SignJWT({ iss: 'parley', aud: 'parley', iat: seconds, exp: seconds + ttlSeconds, ...claims })
-    .setProtectedHeader({ alg: algorithm })
+    .setProtectedHeader({ alg: algorithm, ...(kid === undefined ? {} : { kid }) })
     .sign(new TextEncoder().encode(key));
 }
 

@@ -5,6 +5,7 @@ import { createApp, type Overrides } from '../../api/app.ts';
 import { readConfig } from '../../api/config.ts';
 import { createTestLogger } from './logger.ts';
 import { patientSettings } from './patience.ts';
+import { metricsToken } from './probes.ts';
 
 /**
  * Starts the whole server in this process, on a free port and over a directory of its own.
@@ -14,7 +15,14 @@ import { patientSettings } from './patience.ts';
 export async function startApp(environment: Record<string, string> = {}, overrides: Overrides = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'parley-'));
   const logger = createTestLogger();
-  const defaults = { HOST: '127.0.0.1', PORT: '0', DATA_DIR: directory, RATE_LIMITS: 'off', ...patientSettings };
+  const defaults = {
+    HOST: '127.0.0.1',
+    PORT: '0',
+    DATA_DIR: directory,
+    RATE_LIMITS: 'off',
+    METRICS_TOKEN: metricsToken,
+    ...patientSettings,
+  };
   const config = readConfig({ ...defaults, ...environment });
   const app = await createApp(config, logger, overrides);
   const stop = async () => {

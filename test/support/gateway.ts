@@ -4,6 +4,8 @@ import { createSchema } from 'graphql-yoga';
 import { type GatewayParts, makeGateway } from '../../api/compose/gateway.ts';
 import { readConfig } from '../../api/config.ts';
 import type { Auth, Viewer } from '../../api/domain/auth.ts';
+import { createCostBudget } from '../../api/domain/cost-budget.ts';
+import { noRateLimits } from '../../api/domain/rate-limits.ts';
 import {
   ConflictError,
   ForbiddenError,
@@ -60,7 +62,13 @@ export async function startGateway(options: Partial<GatewayParts & GatewayOption
     schema: createTestSchema(backstage, signals.source),
     domain: createDomain(backstage),
     auth: backstage.auth,
-    health: createHealth({ ready: {}, reported: {}, metrics: async () => ({ type: 'text/plain', text: '' }) }),
+    health: createHealth({
+      ready: {},
+      reported: {},
+      metrics: async () => ({ type: 'text/plain', text: '' }),
+      metricsToken: null,
+    }),
+    costBudget: createCostBudget({ rateLimits: noRateLimits, pointsPerMinute: 1 }),
     pictureOrigin: null,
     metrics: createMetrics(),
     logger: backstage.logger,

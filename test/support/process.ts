@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { metricsToken } from './probes.ts';
 import { guardChild } from './services/guard.ts';
 
 /** Server in its own process. */
@@ -19,7 +20,14 @@ const fromSources = { cwd: '.', args: ['--import', 'tsx', 'api/main.ts'] };
 export async function startProcess(environment: Record<string, string>, program = fromSources): Promise<ServerProcess> {
   const child = spawn(process.execPath, program.args, {
     cwd: program.cwd,
-    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', RATE_LIMITS: 'off', ...environment },
+    env: {
+      ...process.env,
+      HOST: '127.0.0.1',
+      PORT: '0',
+      RATE_LIMITS: 'off',
+      METRICS_TOKEN: metricsToken,
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   guardChild(child);

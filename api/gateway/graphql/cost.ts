@@ -1,102 +1,97 @@
-import {
-  BREAK,
-  type DocumentNode,
-  type ExecutionArgs,
-  GraphQLError,
-  type GraphQLField,
-  getNullableType,
-  isCompositeType,
-  isListType,
-  visit,
-} from 'graphql';
-import { type ComplexityEstimator, getComplexity } from 'graphql-query-complexity';
+import type { IncomingMessage } from 'node:http';
+import { type DocumentNode, type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { defaultPageSize, maxPageSize } from '../../../schema/pages.ts';
-import { maxObjects } from '../request-limits.ts';
+import type { Context } from '../../../schema/context.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
+import { createFairQueue } from '../../domain/fair-queue.ts';
+import { RateLimitedError } from '../../errors.ts';
+import { maxCost } from '../request-limits.ts';
+import { type Priced, priceOf } from './price.ts';
+import type { RequestContext } from './server-context.ts';
 
-/** Assumed length of a list without pagination. */
-const assumedListLength = 10;
+/** Points of the operations that each HTTP request has begun: those of a batch are added up. */
+const pointsOfRequests = new WeakMap<IncomingMessage, number>();
 
-/** Rejects an operation that could return too many objects before it queries the database. */
-export const costPlugin: Plugin = {
-  onExecute: ({ args }) => rejectCostly(args),
-  onSubscribe: ({ args }) => rejectCostly(args),
-};
+/** Prices of operations that do not depend on variables. */
+const fixedPrices = new WeakMap<DocumentNode, Map<string, number>>();
 
-type Operation = Partial<Pick<ExecutionArgs, 'operationName' | 'variableValues'>> &
-  Pick<ExecutionArgs, 'schema' | 'document'>;
+/** Points of a mutation, or of opening a subscription, that the budget does not pay: these have rates of their own. */
+const freePoints = 100;
 
-/** Costs of operations without pages or conditions, which do not depend on variables. */
-const fixedCosts = new WeakMap<DocumentNode, Map<string, number>>();
+/** Points from which a query is a large one. */
+const largePoints = 500;
 
-/**
- * Estimates the number of objects that an operation returns from its page sizes.
- * @throws GraphQLError with BAD_REQUEST if it is above `maxObjects`
- */
-export function rejectCostly(operation: Operation): void {
-  const cost = fixedCosts.get(operation.document)?.get(operation.operationName ?? '') ?? costOf(operation);
-  if (cost <= maxObjects) return;
-  const message = `The operation could return ${cost} objects; the maximum is ${maxObjects}. Request smaller pages or fewer nested ones.`;
-  throw new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', limit: maxObjects } });
+/** Large queries of this node: two at once, so that sends and small queries find the database and the event loop free. */
+const largeQueries = createFairQueue({
+  concurrency: 2,
+  maxWaiting: 1_000,
+  maxWaitingOfKey: 100,
+  onFull: () => new RateLimitedError('Too many large queries wait: try again when they have ended.', 1_000),
+});
+
+/** Admits operations over HTTP. */
+export function createCostPlugin(budget: CostBudget): Plugin<Context> {
+  return {
+    async onExecute({ args, executeFn, setExecuteFn }) {
+      await admit(args, budget);
+      setExecuteFn((given: ExecutionArgs) => inTurn(given, () => executeFn(given)));
+    },
+    onSubscribe: ({ args }) => admit(args, budget),
+  };
 }
 
-/** Invalid variables cost nothing: execution reports them. */
-function costOf({ schema, document, operationName, variableValues }: Operation): number {
-  let isFixed = true;
-  const watch: ComplexityEstimator = ({ field }) => {
-    if (hasPages(field)) isFixed = false;
-  };
+/**
+ * Resolves when an operation may begin: before it queries the database, its price is taken from its client's budget.
+ * @throws GraphQLError with BAD_REQUEST if it costs too much, by itself or with the rest of its batch,
+ *   or with RATE_LIMITED if the budget is used up
+ */
+export async function admit(args: ExecutionArgs, budget: CostBudget): Promise<void> {
+  const points = rejectCostly(args);
+  const isQuery = getOperationAST(args.document, args.operationName)?.operation === 'query';
   try {
-    const cost = getComplexity({
-      schema,
-      query: document,
-      ...(operationName ? { operationName } : {}),
-      variables: variableValues ?? {},
-      estimators: [watch, countObjects],
-    });
-    if (isFixed && !hasConditions(document)) keep(document, operationName, cost);
-    return cost;
+    await budget.spend(args.contextValue as Context, isQuery ? points : points - freePoints);
   } catch (error) {
-    if (error instanceof GraphQLError) return 0;
-    throw error;
+    throw error instanceof RateLimitedError ? toGraphQL(error) : error;
   }
 }
 
-function keep(document: DocumentNode, operationName: string | null | undefined, cost: number): void {
-  const costs = fixedCosts.get(document) ?? new Map<string, number>();
-  fixedCosts.set(document, costs.set(operationName ?? '', cost));
-}
-
-/** Whether directives may leave out fields or fragments. */
-function hasConditions(document: DocumentNode): boolean {
-  let found = false;
-  visit(document, {
-    Directive() {
-      found = true;
-      return BREAK;
-    },
+/** Executes an operation: a large query waits for its client's turn among the large ones of this node. */
+export async function inTurn<Result>(args: ExecutionArgs, work: () => Promise<Result> | Result): Promise<Result> {
+  const isQuery = getOperationAST(args.document, args.operationName)?.operation === 'query';
+  if (!isQuery || cachedPriceOf(args) < largePoints) return work();
+  const { viewer, address } = args.contextValue as Context;
+  return largeQueries.run(viewer?.userId ?? address, work).catch((error: unknown) => {
+    throw error instanceof RateLimitedError ? toGraphQL(error) : error;
   });
-  return found;
 }
 
-function hasPages({ args }: GraphQLField<unknown, unknown>): boolean {
-  return args.some(({ name }) => name === 'first');
+/** Yoga takes other errors that are thrown before execution for its own failure. */
+function toGraphQL({ message, code, extensions }: RateLimitedError): GraphQLError {
+  return new GraphQLError(message, { extensions: { ...extensions, code } });
 }
 
-/** Counts an object as one plus its children, and a page as its size times its children. Leaf values and introspection are free. */
-const countObjects: ComplexityEstimator = ({ type, field, args, childComplexity }) => {
-  if (type.name.startsWith('__') || field.name.startsWith('__')) return 0;
-  const fieldType = getNullableType(field.type);
-  if (hasPages(field)) return Math.max(1, pageSizeOf(args) * childComplexity);
-  if (isListType(fieldType)) return (isPage(type.name) ? 1 : assumedListLength) * (1 + childComplexity);
-  return isCompositeType(fieldType) ? 1 + childComplexity : 0;
-};
-
-function pageSizeOf({ first, last }: { first?: number | null; last?: number | null }): number {
-  return Math.min(Math.max(first ?? last ?? defaultPageSize, 0), maxPageSize);
+/** Returns the price of an operation, unless it is above the maximum together with those of its HTTP request before it. */
+function rejectCostly(args: Priced & Pick<ExecutionArgs, 'contextValue'>): number {
+  const points = cachedPriceOf(args);
+  const { req } = (args.contextValue ?? {}) as Partial<RequestContext>;
+  const sum = points + (req ? (pointsOfRequests.get(req) ?? 0) : 0);
+  if (req) pointsOfRequests.set(req, sum);
+  if (sum <= maxCost) return points;
+  const subject = sum === points ? 'The operation costs' : 'The operations of this batch cost';
+  const message = `${subject} ${sum} points; the maximum is ${maxCost}. Request smaller pages or fewer fields.`;
+  throw new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', limit: maxCost } });
 }
 
-/** The items of a page's lists were already counted with the page. */
-function isPage(typeName: string): boolean {
-  return /(Connection|Changes)$/.test(typeName);
+function cachedPriceOf(operation: Priced): number {
+  const { document, operationName } = operation;
+  const present = fixedPrices.get(document)?.get(operationName ?? '');
+  if (present !== undefined) return present;
+  const { points, isFixed } = priceOf(operation);
+  if (isFixed) keep(document, operationName ?? '', points);
+  return points;
+}
+
+function keep(document: DocumentNode, operationName: string, points: number): void {
+  const prices = fixedPrices.get(document) ?? new Map<string, number>();
+  fixedPrices.set(document, prices.set(operationName, points));
 }

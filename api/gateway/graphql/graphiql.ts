@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
@@ -15,6 +16,15 @@ const headersArgument = /extensions:\{headers:(\w+)\?\.headers\}/;
 
 /** Tabs keep an outdated offset after a new layout, move away under the pointer and miss the first click. */
 const steadyTabs = '<style>.graphiql-tab { transform: none !important; }</style></head>';
+
+/**
+ * Gives GraphiQL, which keeps headers with their tokens, the storage of the tab in place of the one that lasts, and removes
+ * the state that earlier versions have left there.
+ */
+const sessionStorageScript = `<script>
+for (const key of Object.keys(localStorage)) if (key.startsWith('graphiql')) localStorage.removeItem(key);
+Object.defineProperty(window, 'localStorage', { value: sessionStorage });
+</script>`;
 
 /** Renders GraphiQL as one compressed page that loads nothing from other hosts. */
 export async function createGraphiQL(): Promise<Page> {
@@ -38,17 +48,23 @@ export async function createGraphiQL(): Promise<Page> {
   if (!headersArgument.test(html)) throw new Error('GraphiQL has changed: its headers do not reach the WebSocket');
   const page = html
     .replace(headersArgument, 'extensions:{headers:$1?.headers,connectionParams:$1?.headers}')
-    .replace('</head>', steadyTabs);
+    .replace('</head>', steadyTabs)
+    .replace('<head>', `<head>${sessionStorageScript}`);
   return {
     body: await promisify(gzip)(page),
     headers: {
       'content-type': 'text/html; charset=utf-8',
       'content-encoding': 'gzip',
       'cache-control': 'no-cache',
-      'content-security-policy':
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src blob:; connect-src 'self' ws: wss:; frame-ancestors 'none'",
+      'content-security-policy': `default-src 'none'; script-src ${scriptHashes(page)} blob:; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; worker-src blob:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     },
   };
+}
+
+/** Returns the hashes of the page's own scripts: no other inline script runs (Content Security Policy Level 3). */
+function scriptHashes(page: string): string {
+  const scripts = [...page.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map(([, text = '']) => text);
+  return scripts.map((text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`).join(' ');
 }
 
 const tabs: readonly { query: string; variables?: object; isPublic?: boolean }[] = [

@@ -1,11 +1,12 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { GraphQLError, type GraphQLSchema } from 'graphql';
+import { execute, GraphQLError, type GraphQLSchema } from 'graphql';
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Logger } from '../../logger.ts';
 import { identify } from '../auth/identify.ts';
 import { cors } from '../http/cors.ts';
@@ -19,14 +20,16 @@ import {
   maxTokens,
 } from '../request-limits.ts';
 import { createContext } from './context.ts';
-import { costPlugin } from './cost.ts';
+import { createCostPlugin } from './cost.ts';
 import { createErrorMapper } from './errors.ts';
 import type { Streams } from './http-streams.ts';
 import { usePersistedQueries } from './persisted-queries.ts';
+import { responseSizePlugin } from './response-size.ts';
 import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
 import { createTextCache } from './text-cache.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
+import { useNoIntrospection } from './use-no-introspection.ts';
 import { useRequestFacts } from './use-request-facts.ts';
 
 /** Creates GraphQL over HTTP and server-sent events. WebSockets share its parsing, validation and execution. */
@@ -35,6 +38,9 @@ export function createGraphQL(options: {
   domain: Domain;
   auth: Auth;
   streams: Streams;
+  costBudget: CostBudget;
+  /** Whether clients may query `__schema` and `__type`. */
+  introspection: boolean;
   logger: Logger;
 }) {
   const { schema, domain, auth, streams, logger } = options;
@@ -61,9 +67,11 @@ export function createGraphQL(options: {
       maxAliasesPlugin({ n: maxAliases }),
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
-      costPlugin,
+      useSharedExecution,
+      createCostPlugin(options.costBudget),
+      responseSizePlugin,
+      ...(options.introspection ? [] : [useNoIntrospection]),
       usePersistedQueries(),
-      useSharedSubscribe,
       streams.plugin,
       useJsonErrors,
       useMultipart,
@@ -80,8 +88,14 @@ export function createGraphQL(options: {
 
 export type GraphQLServer = ReturnType<typeof createGraphQL>;
 
-/** Executes the events of a stream over HTTP in the same way as those over WebSockets. */
-const useSharedSubscribe: Plugin = { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };
+/**
+ * Executes operations and the events of streams over HTTP in the same way as over WebSockets: by graphql-js, which stops
+ * after 50 wrong values of variables instead of describing each.
+ */
+const useSharedExecution: Plugin = {
+  onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
+};
 
 /** Rejects a query that is too long before it is parsed or cached. */
 const useQueryLengthLimit: Plugin = {

@@ -8,6 +8,7 @@ import { UnauthenticatedError } from '../../errors.ts';
 import { ignore } from '../../ignore.ts';
 import { mapStream, type Stream } from '../../live/stream.ts';
 import { watchSession } from '../auth/watch-session.ts';
+import type { ConnectionLimits, Place } from '../connection-limits.ts';
 import { hasUnavailable } from './errors.ts';
 
 /** The context of an operation; `res` is set if the operation came over HTTP. */
@@ -23,19 +24,20 @@ export interface Streams {
 /**
  * Tracks subscriptions over HTTP. As over a WebSocket, the viewer is online meanwhile; a stream ends with the viewer's
  * session and with its HTTP response.
- * @param options.maxConnections maximum number of streams on this node; further ones are refused with UNAVAILABLE
+ * @param options.limits counts the streams of the node, addresses and users; those above a limit are refused with UNAVAILABLE
  */
-export function createStreams(options: { domain: Domain; auth: Auth; maxConnections: number }): Streams {
-  const { domain, auth, maxConnections } = options;
+export function createStreams(options: { domain: Domain; auth: Auth; limits: ConnectionLimits }): Streams {
+  const { domain, auth, limits } = options;
   const closers = new Set<() => void>();
 
   return {
     plugin: {
       onSubscribe: ({ args: { contextValue } }) => ({
         onSubscribeResult: ({ result, setResult }) => {
-          const { res: response, viewer } = contextValue;
+          const { res: response, viewer, address } = contextValue;
           if (response === undefined || !isAsyncIterable(result)) return;
-          if (closers.size < maxConnections) return setResult(track(result, response, viewer));
+          const place = enter(address, viewer);
+          if (place) return setResult(track(result, { response, viewer, place }));
           void result[Symbol.asyncIterator]().return?.();
           setResult({ errors: [tooManyStreams()] });
         },
@@ -46,13 +48,21 @@ export function createStreams(options: { domain: Domain; auth: Auth; maxConnecti
     },
   };
 
+  /** Takes a place for a stream; null if its node, its address or its user has too many. */
+  function enter(address: string, viewer: Viewer | null): Place | null {
+    const place = limits.enter(address);
+    if (place === null || place.identify(viewer?.userId ?? null)) return place;
+    place.release();
+    return null;
+  }
+
   function track(
     results: AsyncIterable<ExecutionResult>,
-    response: ServerResponse,
-    viewer: Viewer | null,
+    { response, viewer, place }: { response: ServerResponse; viewer: Viewer | null; place: Place },
   ): Stream<ExecutionResult> {
     const stream = endWhenUnavailable(results, () => {
       closers.delete(close);
+      place.release();
       leave();
     });
     const close = () => {
@@ -93,5 +103,8 @@ function endWhenUnavailable(results: AsyncIterable<ExecutionResult>, onEnd: () =
 
 function tooManyStreams(): GraphQLError {
   const extensions = { code: 'UNAVAILABLE', retryable: true };
-  return new GraphQLError('The server has no room for another stream at the moment: try again.', { extensions });
+  return new GraphQLError(
+    'The server has no room for another stream from you at the moment: close others, or try again later.',
+    { extensions },
+  );
 }

@@ -13,6 +13,7 @@ import { isAsyncIterable } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Context } from '../../../schema/context.ts';
 import type { Viewer } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences, Selection } from '../../live/audiences.ts';
 import type { Positioned } from '../../live/live-source.ts';
 import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
@@ -22,9 +23,10 @@ import { mapStream } from '../../live/stream.ts';
 import type { Sink } from '../../live/subscriber.ts';
 import { maxParsedLetters } from '../request-limits.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
-import { rejectCostly } from './cost.ts';
+import { admit, inTurn } from './cost.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
 import type { GraphQLServer } from './graphql.ts';
+import { boundResult } from './response-size.ts';
 import { executeEvent, openSource, withFreshLoaders } from './subscribe.ts';
 
 /** A parsed document with its validation errors. */
@@ -44,8 +46,13 @@ interface Prepared extends ExecutionArgs {
  * rest of the HTTP pipeline. Audiences serve subscriptions that follow a live source.
  * @param options.mapError maps an error to the one that the client sees
  */
-export function createOperations(options: { graphql: GraphQLServer; audiences: Audiences; mapError: MapError }) {
-  const { graphql, audiences, mapError } = options;
+export function createOperations(options: {
+  graphql: GraphQLServer;
+  audiences: Audiences;
+  costBudget: CostBudget;
+  mapError: MapError;
+}) {
+  const { graphql, audiences, costBudget, mapError } = options;
   const documents = new LRUCache<string, ParsedDocument>({
     maxSize: maxParsedLetters,
     sizeCalculation: (_read, text) => text.length,
@@ -76,7 +83,7 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
   }
 
   async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-    rejectCostly(args);
+    await admit(args, costBudget);
     const source = await openSource(args);
     if (!isAsyncIterable(source)) return masked(source);
     if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
@@ -126,8 +133,8 @@ export function createOperations(options: { graphql: GraphQLServer; audiences: A
     },
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       try {
-        rejectCostly(args);
-        return masked(await execute(args));
+        await admit(args, costBudget);
+        return masked(boundResult(await inTurn(args, () => execute(args))));
       } catch (error) {
         return { errors: [mapError(error)] };
       }

@@ -1,28 +1,36 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import type { Domain } from '../../../schema/domain.ts';
+import type { TrustedProxies } from '../../address.ts';
 import type { Auth } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
-import { readCaller } from '../auth/caller.ts';
+import { createCallers } from '../auth/caller.ts';
+import { createConnectionLimits } from '../connection-limits.ts';
 import { isUnavailable } from '../graphql/errors.ts';
-import { createGraphiQL } from '../graphql/graphiql.ts';
 import { createGraphQL } from '../graphql/graphql.ts';
 import { createStreams } from '../graphql/http-streams.ts';
-import type { RequestContext } from '../graphql/server-context.ts';
-import { headersWithoutBody, isMultipart, maxMultipartBytes, readMultipart } from '../multipart/multipart.ts';
+import { isMultipart } from '../multipart/multipart.ts';
 import { createWebSockets } from '../websocket/websocket.ts';
+import { disconnectSlow } from './arrival.ts';
 import { createAvatarHandler } from './avatars.ts';
+import { checkRequest, pathOf } from './check-request.ts';
 import { createFileHandler } from './files.ts';
+import { createGraphQLRoute } from './graphql-route.ts';
 import type { createHealth } from './health.ts';
-import { disconnectStalled, longestRequestMs } from './idle.ts';
+import { disconnectStalled } from './idle.ts';
+import { createOrigins } from './origins.ts';
+import { refusal } from './refusal.ts';
 import { readRequestId } from './request-id.ts';
 import { logRequest, type RequestFacts } from './request-log.ts';
+import { createSecurityHeaders } from './security-headers.ts';
+import { createHttpServer } from './server.ts';
 import { createStatic } from './static.ts';
+import { handleUpgrades } from './upgrades.ts';
 
 /** Parts and settings of a gateway. */
 export interface GatewayOptions {
@@ -32,24 +40,51 @@ export interface GatewayOptions {
   schema: GraphQLSchema;
   domain: Domain;
   auth: Auth;
+  costBudget: CostBudget;
   audiences: Audiences;
   outboxes: Outboxes;
   /** Directory of the built web client. */
   clientDir: string;
   /** Origin from which the web client also loads pictures; null: only from this server. */
   pictureOrigin: string | null;
-  /** Maximum number of WebSockets, and of streams over HTTP. */
+  /** Maximum number of WebSockets and streams over HTTP, together. */
   maxConnections: number;
+  /** Maximum number of them from one address. */
+  maxConnectionsPerAddress: number;
+  /** Maximum number of them from one address, of clients without a token. */
+  maxAnonymousPerAddress: number;
+  /** Maximum number of them of one user. */
+  maxConnectionsPerUser: number;
+  /** Maximum number of TCP connections. */
+  maxTcpConnections: number;
+  /** Maximum number of TCP connections from one address. */
+  maxTcpConnectionsPerAddress: number;
+  /** Messages per second that a WebSocket may send in the long run. */
+  messagesPerSecond: number;
+  /** Milliseconds after which a WebSocket without a token and without operations is closed. */
+  anonymousIdleMs: number;
+  /** Minimum rate at which the body of a request must arrive, in bytes per second. */
+  minBodyRate: number;
+  /** Window over which that rate is averaged, in milliseconds. */
+  bodyWindowMs: number;
   /** Maximum number of concurrent operations on one WebSocket. */
   maxSubscriptions: number;
   /** Milliseconds that a client may stall while it sends a request or reads a response. */
   idleMs: number;
-  /** Whether the last address of `X-Forwarded-For` is the client's. */
-  trustProxy: boolean;
+  /** Proxies whose `X-Forwarded-For` is believed. */
+  trustProxy: TrustedProxies;
+  /** Origins besides the server's own whose pages may use the API; `*`: all. */
+  allowedOrigins: readonly string[];
+  /** URL at which clients reach this server, if it is set. */
+  publicUrl: string | undefined;
+  /** Whether a browser that opens `/graphql` gets GraphiQL. */
+  graphiql: boolean;
   /** Routes of the probes, by path. */
   health: ReturnType<typeof createHealth>;
   /** Milliseconds for which `/health` fails before the port closes, so that a load balancer notices. */
   drainMs: number;
+  /** Whether clients may query the schema. */
+  introspection: boolean;
   /** Certificate and private key in PEM, for HTTPS and WSS; null: HTTP. */
   tls: { cert: string; key: string } | null;
   logger: Logger;
@@ -62,6 +97,8 @@ const finishMs = 5_000;
 const asText = { 'content-type': 'text/plain', 'cache-control': 'no-store' };
 /** Milliseconds that a client may go on sending its request after the response has ended. */
 const lingerMs = 1_000;
+/** Milliseconds that the body of a request without files may take to arrive. */
+const smallBodyMs = 60_000;
 
 /** A request on its way to a handler. */
 interface Routed {
@@ -72,32 +109,54 @@ interface Routed {
 
 /** Creates the gateway: GraphQL, files, avatars, the web client and the probes on one port. */
 export function createGateway(options: GatewayOptions) {
-  const { domain, trustProxy, health, logger } = options;
-  const streams = createStreams(options);
+  const { domain, health, logger } = options;
+  const callers = createCallers({ trusted: options.trustProxy, logger });
+  const isAllowedOrigin = createOrigins({ allowed: options.allowedOrigins, publicUrl: options.publicUrl });
+  const limits = createConnectionLimits({
+    node: options.maxConnections,
+    perAddress: options.maxConnectionsPerAddress,
+    perAddressAnonymous: options.maxAnonymousPerAddress,
+    perUser: options.maxConnectionsPerUser,
+  });
+  const streams = createStreams({ ...options, limits });
   const graphql = createGraphQL({ ...options, streams });
-  const sockets = createWebSockets({ ...options, graphql });
+  const sockets = createWebSockets({ ...options, limits, graphql });
+  const handleGraphQL = createGraphQLRoute({
+    ...options,
+    graphql,
+    callers,
+    isAllowedOrigin,
+    maxFileBytes: domain.uploads.maxBytes,
+  });
   const avatars = createAvatarHandler(domain.avatars);
   const files = createFileHandler(domain.uploads);
   const client = createStatic(options.clientDir, options.pictureOrigin);
-  const requestTimeout = longestRequestMs(maxMultipartBytes(domain.uploads.maxBytes));
-  const server =
-    options.tls === null
-      ? createServer({ requestTimeout }, receive)
-      : createSecureServer({ ...options.tls, requestTimeout }, receive);
-  let graphiql: ReturnType<typeof createGraphiQL> | undefined;
+  const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true;
+  const setSecurityHeaders = createSecurityHeaders({ isSecure });
+  const server = createHttpServer({ ...options, isProxy: callers.isProxy }, receive);
+  handleUpgrades(server, { callers, isAllowedOrigin, open: sockets.upgrade });
   let stopping = false;
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
     const requestId = readRequestId(request);
+    setSecurityHeaders(request, response);
     response.setHeader('x-request-id', requestId);
     // A client with a keep-alive connection would send its next request over it, or delay the stop.
     if (stopping) response.setHeader('connection', 'close');
     response.once('close', () => server.listening || server.closeIdleConnections());
     discardRestOfRequest(request, response);
     disconnectStalled(request, response, options.idleMs);
+    disconnectSlow(request, response, {
+      bytesPerSecond: options.minBodyRate,
+      windowMs: options.bodyWindowMs,
+      totalMs: isMultipart(request) ? Number.POSITIVE_INFINITY : smallBodyMs,
+    });
+    const problem = checkRequest(request);
     const path = pathOf(request);
     const facts = logRequest(logger, { request, response, requestId, path });
-    route(request, response, { path, requestId, facts }).catch((error: unknown) => fail(response, error, requestId));
+    if (problem) refusal(response, problem);
+    else
+      route(request, response, { path, requestId, facts }).catch((error: unknown) => fail(response, error, requestId));
   }
 
   async function route(request: IncomingMessage, response: ServerResponse, routed: Routed): Promise<void> {
@@ -108,32 +167,6 @@ export function createGateway(options: GatewayOptions) {
     return (health.routes[path] ?? client)(request, response);
   }
 
-  async function handleGraphQL(request: IncomingMessage, response: ServerResponse, routed: Routed): Promise<void> {
-    if (request.method === 'GET' && wantsPage(request)) {
-      graphiql ??= createGraphiQL();
-      const { headers, body } = await graphiql;
-      response.writeHead(200, headers).end(body);
-      return;
-    }
-    const caller = readCaller(request, trustProxy);
-    const { requestId, facts } = routed;
-    const context = { req: request, res: response, caller, requestId, facts };
-    if (isMultipart(request)) await handleMultipart(context);
-    else await graphql.handle(request, response, { ...context, multipart: null });
-  }
-
-  /** `multipart.ts` alone reads the request's body: Yoga gets a request without one. */
-  async function handleMultipart(context: Omit<RequestContext, 'multipart'>): Promise<void> {
-    const { req, res } = context;
-    const multipart = readMultipart(req, res, domain.uploads.maxBytes);
-    // It may reject before Yoga awaits it.
-    multipart.catch(() => {});
-    const headers = { ...headersWithoutBody(req), 'content-type': 'application/json' };
-    const init = { method: 'POST', headers, body: '{}' };
-    const response = await graphql.fetch('http://localhost/graphql', init, { ...context, multipart });
-    res.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text());
-  }
-
   function fail(response: ServerResponse, error: unknown, requestId: string): void {
     const isTemporary = isUnavailable(error);
     if (!isTemporary) logger.error({ error, requestId }, 'a request failed');
@@ -141,12 +174,6 @@ export function createGateway(options: GatewayOptions) {
     else if (isTemporary) response.writeHead(503, { ...asText, 'retry-after': '1' }).end('Unavailable: try again.\n');
     else response.writeHead(500, asText).end(`Something went wrong. Request id: ${requestId}\n`);
   }
-
-  server.on('upgrade', (request, socket, head) => {
-    socket.on('error', () => socket.destroy());
-    if (pathOf(request) === '/graphql') sockets.upgrade(request, socket, head, readCaller(request, trustProxy));
-    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
-  });
 
   return {
     /** Number of open WebSockets. */
@@ -195,13 +222,4 @@ function discardRestOfRequest(request: IncomingMessage, response: ServerResponse
     request.resume();
     setTimeout(disconnect, lingerMs).unref();
   });
-}
-
-function pathOf({ url = '/' }: IncomingMessage): string {
-  const end = url.search(/[?#]/);
-  return end < 0 ? url : url.slice(0, end);
-}
-
-function wantsPage(request: IncomingMessage): boolean {
-  return (request.headers.accept ?? '').includes('text/html') && !(request.url ?? '').includes('query=');
 }

@@ -1,4 +1,6 @@
-import type { ServerResponse } from 'node:http';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { bearerToken } from '../auth/identify.ts';
 import type { Handler } from './handler.ts';
 
 /** Rejects if a service does not respond. */
@@ -13,22 +15,25 @@ const checkMs = 2_000;
  * service that all processes lack is no reason to take every one of them out.
  * @param options.ready checks that decide whether the process is ready, by name
  * @param options.reported checks whose results `/ready` reports without failing
+ * @param options.metricsToken bearer token for `/metrics` and for the results of the checks; null: neither is served
  */
 export function createHealth(options: {
   ready: Readonly<Record<string, ReadyCheck>>;
   reported: Readonly<Record<string, ReadyCheck>>;
   metrics(): Promise<{ type: string; text: string }>;
+  metricsToken: string | null;
 }) {
   let stopping = false;
   const routes: Readonly<Record<string, Handler>> = {
     '/health': (_request, response) => respond(response, stopping ? 'stopping' : 'ok'),
-    '/ready': async (_request, response) => {
+    '/ready': async (request, response) => {
       const [needed, reported] = await Promise.all([runAll(options.ready), runAll(options.reported)]);
       const isReady = !stopping && Object.values(needed).every((state) => state === 'ok');
-      const ports = { ...needed, ...reported };
-      respond(response, stopping ? 'stopping' : isReady ? 'ok' : 'unavailable', { ports });
+      const facts = hasToken(request, options.metricsToken) ? { ports: { ...needed, ...reported } } : {};
+      respond(response, stopping ? 'stopping' : isReady ? 'ok' : 'unavailable', facts);
     },
-    '/metrics': async (_request, response) => {
+    '/metrics': async (request, response) => {
+      if (!hasToken(request, options.metricsToken)) return refuseMetrics(response);
       const { type, text } = await options.metrics();
       response.writeHead(200, { 'content-type': type }).end(text);
     },
@@ -42,6 +47,18 @@ export function createHealth(options: {
       stopping = true;
     },
   };
+}
+
+/** Compares digests: their length does not depend on the secret's. */
+function hasToken({ headers }: IncomingMessage, token: string | null): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  const given = bearerToken(headers.authorization);
+  return token !== null && given !== null && timingSafeEqual(digest(given), digest(token));
+}
+
+function refuseMetrics(response: ServerResponse): void {
+  const headers = { 'content-type': 'text/plain', 'www-authenticate': 'Bearer' };
+  response.writeHead(401, headers).end('Send the METRICS_TOKEN of this server: Authorization: Bearer …\n');
 }
 
 function respond(response: ServerResponse, status: 'ok' | 'unavailable' | 'stopping', facts: object = {}): void {

@@ -1,13 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { slowestBytesPerSecond } from '../request-limits.ts';
-
-/** Node's default time limit for receiving a request, in milliseconds. */
-const defaultRequestMs = 300_000;
-
-/** Returns the milliseconds that a request of up to `maxBytes` may take to arrive, at the slowest rate allowed. */
-export function longestRequestMs(maxBytes: number): number {
-  return Math.max(defaultRequestMs, Math.ceil((maxBytes / slowestBytesPerSecond) * 1_000));
-}
 
 /**
  * Disconnects a client that stalls while it sends its request or reads the response. Time that the server takes, and a quiet

@@ -23,7 +23,9 @@ export function createStatic(directory: string, pictureOrigin: string | null): H
     return (_request, response) =>
       notFound(response, 'The web client is not built: run `npm run build`. The API is at /graphql.\n');
   }
-  const headers = { ...securityHeaders, 'content-security-policy': contentPolicy(pictureOrigin) };
+  const headers = new Map(
+    Object.entries({ ...securityHeaders, 'content-security-policy': contentPolicy(pictureOrigin) }),
+  );
   const serve = sirv(directory, {
     single: true,
     etag: true,
@@ -31,12 +33,13 @@ export function createStatic(directory: string, pictureOrigin: string | null): H
     brotli: true,
     setHeaders(response, path) {
       const cache = path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache';
-      for (const [name, value] of Object.entries({ ...headers, 'cache-control': cache }))
-        response.setHeader(name, value);
+      response.setHeader('cache-control', cache);
     },
   });
   return (request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response, 'Not found.\n');
+    // Before sirv, whose 304 has no other headers: a browser replaces those of its stored page by those of the 304.
+    response.setHeaders(headers);
     serve(request, response, () => notFound(response, 'Not found.\n'));
   };
 }

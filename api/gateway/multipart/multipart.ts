@@ -8,21 +8,13 @@ import { createFileParts } from './files.ts';
 import { guardRequest } from './guarded-request.ts';
 import { replaceAt } from './map.ts';
 
-/** Headers that a page of another origin cannot send without a CORS preflight. */
-const preflightHeaders = [
-  'authorization',
-  'apollo-require-preflight',
-  'graphql-require-preflight',
-  'x-apollo-operation-name',
-];
-
 /** Tells whether a request has a multipart form as its body. */
 export function isMultipart({ headers }: IncomingMessage): boolean {
   return /^multipart\/form-data\b/i.test(headers['content-type'] ?? '');
 }
 
 /** Returns the maximum size of a multipart request, in bytes. */
-export function maxMultipartBytes(maxFileBytes: number): number {
+function maxMultipartBytes(maxFileBytes: number): number {
   return (maxFileBytes + maxMultipartFieldBytes) * maxUploadsPerRequest;
 }
 
@@ -45,7 +37,6 @@ export async function readMultipart(
   response: ServerResponse,
   maxFileBytes: number,
 ): Promise<GraphQLParams | GraphQLParams[]> {
-  requirePreflight(request);
   rejectOversized(request, maxFileBytes);
   const limits = {
     maxFieldSize: maxMultipartFieldBytes,
@@ -61,13 +52,6 @@ export async function readMultipart(
   } catch (error) {
     throw toGraphQLError(error, maxFileBytes);
   }
-}
-
-function requirePreflight({ headers }: IncomingMessage): void {
-  if (preflightHeaders.some((name) => headers[name] !== undefined)) return;
-  const message =
-    'A multipart request must have one of these headers, which protect against cross-site request forgery: Authorization, Apollo-Require-Preflight, GraphQL-Require-Preflight.';
-  throw requestError(message, 'BAD_REQUEST', 400);
 }
 
 /** Rejects a request that is too large for any number of files, before it is read. */

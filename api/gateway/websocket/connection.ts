@@ -3,6 +3,7 @@ import type { Viewer } from '../../domain/auth.ts';
 import { encodeText } from '../../live/frames.ts';
 import type { Outbox } from '../../live/outbox/outboxes.ts';
 import type { Caller } from '../auth/caller.ts';
+import type { Place } from '../connection-limits.ts';
 import { closeCodes } from './close-codes.ts';
 
 /** State of a running operation. */
@@ -24,6 +25,12 @@ export interface Connection {
   /** Id under which the connection is logged. */
   requestId: string;
   viewer: Viewer | null;
+  /** The connection's place in the counts of connections. */
+  place: Place;
+  /** Counts a message; returns false if the peer sends too many. */
+  takeMessage(): boolean;
+  /** Number of operations that have begun. */
+  operations: number;
   /** Run once when the connection ends, even if the peer has not acknowledged the close. */
   cleanups: (() => void)[];
   /** Operations by id, until the server has finished them. */

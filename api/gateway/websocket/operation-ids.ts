@@ -1,4 +1,4 @@
-import { maxSocketMessageBytes } from '../request-limits.ts';
+import { maxOperationIdLength, maxSocketMessageBytes } from '../request-limits.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Connection, close } from './connection.ts';
 
@@ -26,6 +26,12 @@ export function readMessage(data: Buffer): Message {
 }
 
 /**
+ * Returns whether the id of a message has an acceptable length. Each of a socket's operations keeps its id, and every result
+ * repeats it.
+ */
+export const hasShortId = ({ id }: Message): boolean => id.length <= maxOperationIdLength;
+
+/**
  * Whether a message must wait because its operation id is still in use. The protocol lets a client reuse an id right after
  * `complete`, but graphql-ws would mistake the end of the first operation for that of the second.
  */
@@ -46,10 +52,12 @@ export async function waitForEnd(connection: Connection, { id, bytes }: Message)
  * @param handled settles when the message and all its results are handled
  * @returns whether the message started an operation, which the caller removes once `handled` settles
  */
-export function track({ running }: Connection, { id, type }: Message, handled: Promise<void>): boolean {
+export function track(connection: Connection, { id, type }: Message, handled: Promise<void>): boolean {
+  const { running } = connection;
   const operation = running.get(id);
   if (operation && type === 'complete') operation.isCompleted = true;
   if (operation || type !== 'subscribe') return false;
   running.set(id, { ended: handled, stream: null, isCompleted: false });
+  connection.operations++;
   return true;
 }

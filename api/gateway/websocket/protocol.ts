@@ -2,6 +2,7 @@ import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import { makeServer, type Server } from 'graphql-ws';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth, Viewer } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import { UnauthenticatedError } from '../../errors.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Logger } from '../../logger.ts';
@@ -24,19 +25,24 @@ export function createProtocol(options: {
   domain: Domain;
   auth: Auth;
   audiences: Audiences;
+  costBudget: CostBudget;
   maxSubscriptions: number;
   logger: Logger;
 }): Server<Connection> {
   const { graphql, domain, auth, audiences, maxSubscriptions, logger } = options;
   const mapError = createErrorMapper({ logger });
-  const operations = createOperations({ graphql, audiences, mapError });
+  const operations = createOperations({ graphql, audiences, costBudget: options.costBudget, mapError });
 
   /** Attaches the viewer to the connection until the session ends. */
   function attach(connection: Connection, viewer: Viewer): void {
     if (connection.socket.readyState !== connection.socket.OPEN) return;
+    if (!connection.place.identify(viewer.userId)) {
+      refuse(connection);
+      return;
+    }
     connection.viewer = viewer;
-    const refuse = () => close(connection, closeCodes.badToken, 'Forbidden');
-    connection.cleanups.push(watchSession(auth, viewer, refuse), domain.presence.connected(viewer.userId));
+    const end = () => close(connection, closeCodes.badToken, 'Forbidden');
+    connection.cleanups.push(watchSession(auth, viewer, end), domain.presence.connected(viewer.userId));
   }
 
   function logOperation({ requestId, viewer }: Connection, { document, operationName }: ExecutionArgs): void {
@@ -50,7 +56,10 @@ export function createProtocol(options: {
       const token = tokenOf(connectionParams);
       // graphql-ws keeps the payload, with the token, for as long as the connection lasts.
       Object.assign(connecting, { connectionParams: null });
-      if (token === null) return true;
+      if (token === null) {
+        if (!extra.place.identify(null)) refuse(extra);
+        return true;
+      }
       try {
         attach(extra, await auth.authenticate(token));
         return true;
@@ -84,6 +93,11 @@ export function createProtocol(options: {
       return errors.map((error) => mapError(error).toJSON());
     },
   });
+}
+
+/** Closes a connection whose user, or whose address without a viewer, has too many of them. */
+function refuse(connection: Connection): void {
+  close(connection, closeCodes.tryAgainLater, 'Too many connections');
 }
 
 /** Returns the token of a `connection_init` payload: `authorization: "Bearer …"`, the key in any case, or `token`. */

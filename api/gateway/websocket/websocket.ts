@@ -4,20 +4,26 @@ import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth } from '../../domain/auth.ts';
+import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import { encodePong } from '../../live/frames.ts';
 import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import type { Caller } from '../auth/caller.ts';
+import type { ConnectionLimits, Place } from '../connection-limits.ts';
 import { isUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
+import { disconnectSoon } from '../http/disconnect.ts';
 import { readRequestId } from '../http/request-id.ts';
-import { maxSocketMessageBytes } from '../request-limits.ts';
+import { maxOperationIdLength, maxSocketChunks, maxSocketFragments, maxSocketMessageBytes } from '../request-limits.ts';
+import { closeIdleAnonymous } from './anonymous.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Connection, close, closeStalled, end, send, terminate } from './connection.ts';
 import { onDrain, onPong, ping, pingMs } from './liveness.ts';
-import { type Message, mustWait, readMessage, track, waitForEnd } from './operation-ids.ts';
+import { createMessageRate } from './message-rate.ts';
+import { hasShortId, type Message, mustWait, readMessage, track, waitForEnd } from './operation-ids.ts';
 import { createProtocol } from './protocol.ts';
+import { createRefusals } from './refused.ts';
 
 /** Milliseconds that a peer has to read the queued bytes and to acknowledge a close. */
 const closeTimeoutMs = 30_000;
@@ -29,25 +35,33 @@ type HandleMessage = (data: string) => Promise<void>;
 
 /**
  * Creates GraphQL over WebSocket: graphql-ws speaks the protocol, over our own sockets and outboxes.
- * @param options.maxConnections maximum number of sockets on this node; further ones are closed with 1013
+ * @param options.limits counts the sockets of the node, addresses and users; those above a limit are closed with 1013
  * @param options.maxSubscriptions maximum number of concurrent operations per socket; further ones fail with RATE_LIMITED
+ * @param options.messagesPerSecond messages per second that a socket may send in the long run; above it, it is closed with 1013
+ * @param options.anonymousIdleMs milliseconds after which a socket without a viewer and without operations is closed
  */
 export function createWebSockets(options: {
   graphql: GraphQLServer;
   domain: Domain;
   auth: Auth;
   audiences: Audiences;
+  costBudget: CostBudget;
   outboxes: Outboxes;
-  maxConnections: number;
+  limits: ConnectionLimits;
   maxSubscriptions: number;
+  messagesPerSecond: number;
+  anonymousIdleMs: number;
   logger: Logger;
 }) {
-  const { outboxes, maxConnections, logger } = options;
+  const { outboxes, limits, logger } = options;
   const connections = new Set<Connection>();
+  const refuse = createRefusals();
   const protocol = createProtocol(options);
   const settings = {
     noServer: true,
     maxPayload: maxSocketMessageBytes,
+    maxFragments: maxSocketFragments,
+    maxBufferedChunks: maxSocketChunks,
     closeTimeout: closeTimeoutMs,
     perMessageDeflate: false,
     autoPong: false,
@@ -60,11 +74,12 @@ export function createWebSockets(options: {
 
   function open(socket: WebSocket, duplex: Duplex, request: { caller: Caller; requestId: string }): void {
     socket.on('error', (error) => logger.debug({ error }, 'a socket failed'));
-    if (stopping || connections.size >= maxConnections) {
-      socket.close(closeCodes.tryAgainLater, 'Try again later');
+    const place = stopping ? null : limits.enter(request.caller.address);
+    if (place === null) {
+      refuse(socket);
       return;
     }
-    const connection = createConnection(socket, duplex, request);
+    const connection = createConnection(socket, duplex, { ...request, place });
     connections.add(connection);
     logConnection(logger, connection);
     const closed = protocol.opened(
@@ -74,7 +89,7 @@ export function createWebSockets(options: {
         close: (code, reason) => close(connection, code ?? closeCodes.internal, reason ?? ''),
         onMessage: (handle) =>
           socket.on('message', (data: Buffer) => {
-            if (socket.readyState === socket.OPEN) void receive(connection, handle, readMessage(data));
+            if (mayReceive(connection)) void receive(connection, handle, readMessage(data));
           }),
       },
       connection,
@@ -82,10 +97,12 @@ export function createWebSockets(options: {
     connection.cleanups.push(() =>
       closed().catch((error: unknown) => logger.error({ error }, 'a socket did not end cleanly')),
     );
-    socket.on('ping', (data) => void connection.outbox.send(encodePong(data), 'response'));
-    socket.on('pong', (data) => onPong(connection, data));
+    socket.on('ping', (data) => mayReceive(connection) && void connection.outbox.send(encodePong(data), 'response'));
+    socket.on('pong', (data) => mayReceive(connection) && onPong(connection, data));
+    closeIdleAnonymous(connection, options.anonymousIdleMs);
     socket.once('close', () => {
       connections.delete(connection);
+      place.release();
       end(connection);
     });
   }
@@ -93,7 +110,7 @@ export function createWebSockets(options: {
   function createConnection(
     socket: WebSocket,
     duplex: Duplex,
-    request: { caller: Caller; requestId: string },
+    request: { caller: Caller; requestId: string; place: Place },
   ): Connection {
     const outbox = outboxes.open(duplex, {
       onDrained: () => onDrain(connection),
@@ -104,6 +121,8 @@ export function createWebSockets(options: {
       outbox,
       ...request,
       viewer: null,
+      takeMessage: createMessageRate(options.messagesPerSecond),
+      operations: 0,
       cleanups: [],
       running: new Map(),
       heldBytes: 0,
@@ -116,6 +135,10 @@ export function createWebSockets(options: {
 
   async function receive(connection: Connection, handle: HandleMessage, message: Message): Promise<void> {
     let isOperation = false;
+    if (!hasShortId(message)) {
+      const reason = `Operation ids: max ${maxOperationIdLength} chars`;
+      return close(connection, closeCodes.badMessage, reason);
+    }
     try {
       while (mustWait(connection, message)) await waitForEnd(connection, message);
       if (connection.socket.readyState !== connection.socket.OPEN) return;
@@ -138,7 +161,13 @@ export function createWebSockets(options: {
     /** Accepts an HTTP upgrade. */
     upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer, caller: Caller): void {
       const requestId = readRequestId(request);
-      server.handleUpgrade(request, duplex, head, (socket) => open(socket, duplex, { caller, requestId }));
+      let isAccepted = false;
+      server.handleUpgrade(request, duplex, head, (socket) => {
+        isAccepted = true;
+        open(socket, duplex, { caller, requestId });
+      });
+      // `ws` has written its refusal.
+      if (!isAccepted) disconnectSoon(duplex);
     },
     start(): void {
       pings = setInterval(() => connections.forEach(ping), pingMs);
@@ -155,6 +184,15 @@ export function createWebSockets(options: {
       server.close();
     },
   };
+}
+
+/** Whether a connection is open; closes it if its peer sends too many messages. */
+function mayReceive(connection: Connection): boolean {
+  const { socket, takeMessage } = connection;
+  if (socket.readyState !== socket.OPEN) return false;
+  if (takeMessage()) return true;
+  close(connection, closeCodes.tryAgainLater, 'Too many messages');
+  return false;
 }
 
 /** Logs one line at `info` when a connection is open and one when it has closed. */

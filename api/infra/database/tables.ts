@@ -31,6 +31,7 @@ export const tables = {
     createdAt: column('created_at', timestamptz),
     lastUsedAt: column('last_used_at', timestamptz),
     revokedAt: column('revoked_at', nullable(timestamptz)),
+    place: column('place', nullable(bytea)),
   }),
   refreshToken: table('refresh_token', {
     hash: column('hash', bytea),
@@ -129,5 +130,9 @@ export const tables = {
     claimedAt: column('claimed_at', timestamptz),
     endedAt: column('ended_at', nullable(timestamptz)),
     endReason: column('end_reason', nullable(enums.matchEndReason)),
+  }),
+  serverSecret: table('server_secret', {
+    name: column('name', text),
+    value: column('value', bytea),
   }),
 };

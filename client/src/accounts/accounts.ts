@@ -25,9 +25,13 @@ export function createAccounts({ url, session }: { url: string; session: ViewerS
       if (result.data?.guest) session.set(result.data.guest);
       return toFailure(result.error);
     },
-    /** Sends the token of a guest along, so that the guest becomes the registered user and keeps everything. */
+    /** Sends the tokens of a guest along, so that the guest becomes the registered user and keeps everything. */
     async register(input: RegisterInput): Promise<Failure | null> {
-      const result = await client.mutation(RegisterDocument, { input }, await withToken()).toPromise();
+      const context = await withToken();
+      const refreshToken = session.get()?.refreshToken ?? null;
+      const result = await client
+        .mutation(RegisterDocument, { input: { ...input, refreshToken } }, context)
+        .toPromise();
       if (result.data?.register) session.set(result.data.register);
       return toFailure(result.error);
     },

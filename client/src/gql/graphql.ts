@@ -101,6 +101,8 @@ export type RegisterInput = {
   name: string;
   /** Password of at least 8 characters. */
   password: string;
+  /** The newest refresh token of a guest who registers. Required unless the guest signed in within the last five minutes: a stolen `token` alone must not become an account. */
+  refreshToken?: string | null | undefined;
 };
 
 /** The message to send. */

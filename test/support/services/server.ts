@@ -2,12 +2,16 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { guardChild, guardDirectory } from './guard.ts';
+import { untilSuspended } from './suspended.ts';
 
 /** Server process that its owner may kill. It ends with the process that started it. */
 export interface Server {
   /** Id of its first process. */
   readonly pid: number;
-  /** Sends a signal to all its processes. Resolves when they have ended, unless the signal stops or resumes them. */
+  /**
+   * Sends a signal to all its processes. Resolves once they have ended, after SIGSTOP once none of their threads runs, and
+   * after SIGCONT at once.
+   */
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Kills it and starts it again at the same address. */
   restart(): Promise<void>;
@@ -45,8 +49,10 @@ export async function startServer(options: {
   async function kill(signal: NodeJS.Signals): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
     const gone = once(child, 'exit');
-    for (const pid of [child.pid, ...(await childrenOf(child.pid))]) send(pid, signal);
-    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await gone;
+    const pids = [child.pid, ...(await childrenOf(child.pid))];
+    for (const pid of pids) send(pid, signal);
+    if (signal === 'SIGSTOP') await Promise.all(pids.map(untilSuspended));
+    else if (signal !== 'SIGCONT') await gone;
   }
 
   return {

@@ -1,0 +1,92 @@
+import { addressGroup } from '../address.ts';
+
+/** Maximum numbers of long-lived connections: WebSockets and streams over HTTP together. */
+export interface ConnectionBounds {
+  /** Number of them in this process. */
+  node: number;
+  /** Number of them from one address; from one /64 network for IPv6. */
+  perAddress: number;
+  /** Number of them from one address, without a viewer. */
+  perAddressAnonymous: number;
+  /** Number of them of one user. */
+  perUser: number;
+}
+
+/** A place in the counts of connections, held until `release`. */
+export interface Place {
+  /**
+   * Counts the connection for its user, or for those without one.
+   * @param userId null: the connection has no viewer
+   * @returns false if there are too many of them already
+   */
+  identify(userId: string | null): boolean;
+  /** Gives the place back. Repeated calls do nothing. */
+  release(): void;
+}
+
+/** Creates the counts of connections of a process. */
+export function createConnectionLimits(bounds: ConnectionBounds) {
+  const addresses = createCounts();
+  const anonymous = createCounts();
+  const users = createCounts();
+  let total = 0;
+
+  return {
+    /** Number of places taken. */
+    size: () => total,
+    /** Takes a place for a connection; returns null if the node or the address has none left. */
+    enter(address: string): Place | null {
+      const group = addressGroup(address);
+      if (total >= bounds.node || !addresses.add(group, bounds.perAddress)) return null;
+      total++;
+      return createPlace(group);
+    },
+  };
+
+  function createPlace(group: string): Place {
+    let leave = () => {};
+    let isReleased = false;
+    return {
+      identify(userId) {
+        if (isReleased) return false;
+        const [counts, key, bound] =
+          userId === null
+            ? ([anonymous, group, bounds.perAddressAnonymous] as const)
+            : ([users, userId, bounds.perUser] as const);
+        if (!counts.add(key, bound)) return false;
+        leave();
+        leave = () => counts.remove(key);
+        return true;
+      },
+      release() {
+        if (isReleased) return;
+        isReleased = true;
+        leave();
+        addresses.remove(group);
+        total--;
+      },
+    };
+  }
+}
+
+export type ConnectionLimits = ReturnType<typeof createConnectionLimits>;
+
+/** Creates counts by key. A key at zero takes no memory. */
+export function createCounts() {
+  const counts = new Map<string, number>();
+
+  return {
+    /** Adds one; returns false, and adds nothing, if the key has reached its bound. */
+    add(key: string, bound: number): boolean {
+      const count = counts.get(key) ?? 0;
+      if (count >= bound) return false;
+      counts.set(key, count + 1);
+      return true;
+    },
+    remove(key: string): void {
+      const count = (counts.get(key) ?? 0) - 1;
+      if (count > 0) counts.set(key, count);
+      else counts.delete(key);
+    },
+  };
+}

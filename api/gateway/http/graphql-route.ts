@@ -1,0 +1,74 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Callers } from '../auth/caller.ts';
+import { createGraphiQL } from '../graphql/graphiql.ts';
+import type { GraphQLServer } from '../graphql/graphql.ts';
+import type { RequestContext } from '../graphql/server-context.ts';
+import { headersWithoutBody, isMultipart, readMultipart } from '../multipart/multipart.ts';
+import type { IsAllowedOrigin } from './origins.ts';
+import { isForgeable, preflightMessage } from './preflight.ts';
+import { refusal, refuseGraphQL } from './refusal.ts';
+import type { RequestFacts } from './request-log.ts';
+
+/** Options of `createGraphQLRoute`. */
+export interface GraphQLRouteOptions {
+  graphql: GraphQLServer;
+  callers: Callers;
+  isAllowedOrigin: IsAllowedOrigin;
+  /** Whether a browser that opens `/graphql` gets GraphiQL. */
+  graphiql: boolean;
+  /** Maximum size of one uploaded file, in bytes. */
+  maxFileBytes: number;
+}
+
+/** Creates the handler of `/graphql`: GraphiQL, operations, streams and multipart requests. */
+export function createGraphQLRoute(options: GraphQLRouteOptions) {
+  const { graphql, callers, isAllowedOrigin, maxFileBytes } = options;
+  let page: ReturnType<typeof createGraphiQL> | undefined;
+
+  return async function handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { requestId, facts }: { requestId: string; facts: RequestFacts },
+  ): Promise<void> {
+    if (request.method === 'GET' && wantsPage(request)) return sendPage(response);
+    if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);
+    if (request.method === 'POST' && isForgeable(request.headers)) return refuseGraphQL(response, forgeable);
+    const context = { req: request, res: response, caller: callers.read(request), requestId, facts };
+    if (isMultipart(request)) await handleMultipart(context);
+    else await graphql.handle(request, response, { ...context, multipart: null });
+  };
+
+  async function sendPage(response: ServerResponse): Promise<void> {
+    if (!options.graphiql) {
+      return refusal(response, { status: 404, message: 'GraphiQL is off: GRAPHIQL=on turns it on.' });
+    }
+    page ??= createGraphiQL();
+    const { headers, body } = await page;
+    response.writeHead(200, headers).end(body);
+  }
+
+  /** `multipart.ts` alone reads the request's body: Yoga gets a request without one. */
+  async function handleMultipart(context: Omit<RequestContext, 'multipart'>): Promise<void> {
+    const { req, res } = context;
+    const multipart = readMultipart(req, res, maxFileBytes);
+    // It may reject before Yoga awaits it.
+    multipart.catch(() => {});
+    const headers = { ...headersWithoutBody(req), 'content-type': 'application/json' };
+    const init = { method: 'POST', headers, body: '{}' };
+    const response = await graphql.fetch('http://localhost/graphql', init, { ...context, multipart });
+    res.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text());
+  }
+}
+
+const foreignOrigin = {
+  status: 403,
+  code: 'FORBIDDEN',
+  message:
+    'Pages of this origin may not use the API: add it to ALLOWED_ORIGINS, or set PUBLIC_URL if it is the server’s own.',
+};
+
+const forgeable = { status: 400, code: 'BAD_REQUEST', message: preflightMessage };
+
+function wantsPage(request: IncomingMessage): boolean {
+  return (request.headers.accept ?? '').includes('text/html') && !(request.url ?? '').includes('query=');
+}

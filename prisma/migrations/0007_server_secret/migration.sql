@@ -1,0 +1,4 @@
+CREATE TABLE "server_secret" (
+    "name" TEXT PRIMARY KEY,
+    "value" BYTEA NOT NULL
+);

@@ -1,0 +1,66 @@
+import { getIntrospectionQuery, parse } from 'graphql';
+import { expect, test } from 'vitest';
+import { priceOf } from '../../api/gateway/graphql/price.ts';
+import { maxCost } from '../../api/gateway/request-limits.ts';
+import { schema } from '../../schema/index.ts';
+import { startGateway } from '../support/gateway.ts';
+import { post } from '../support/wire.ts';
+
+const price = (query: string, variableValues: Record<string, unknown> = {}) =>
+  priceOf({ schema, document: parse(query), variableValues }).points;
+
+test.each([
+  ['an object and its leaf values', '{ me { id name } }', 2],
+  ['ten leaf values as one object', `{ me { ${'name '.repeat(10)}} }`, 2],
+  ['a field that runs statements', '{ me { unreadCount } }', 12],
+  ['each alias of such a field', '{ me { a: unreadCount b: unreadCount } }', 22],
+  ['a page by its size', '{ rooms(first: 100) { nodes { id } } }', 120],
+  ['a page of the default size', '{ rooms { nodes { id } } }', 65],
+  ['a page whose items run statements', '{ rooms(first: 100) { nodes { onlineCount } } }', 1120],
+])('counts %s', (_name, query, points) => {
+  expect(price(query)).toBe(points);
+});
+
+test('reads page sizes and conditions from variables, with their defaults', () => {
+  const query = 'query ($n: Int = 10, $no: Boolean!) { rooms(first: $n) { nodes { onlineCount @skip(if: $no) id } } }';
+  expect(price(query, { no: true })).toBe(21);
+  expect(price(query, { no: false, n: 20 })).toBe(10 + 20 * 11.2);
+  expect(price(query, { no: true, n: 'many' })).toBe(65);
+});
+
+test('prices introspection by the size of the schema, so that one is allowed and thirty are not', () => {
+  const one = price(getIntrospectionQuery({ inputValueDeprecation: true }));
+  expect(one).toBeGreaterThan(1_000);
+  expect(one).toBeLessThan(maxCost / 2);
+  const types = (name: string) => `${name}: __schema { types { fields { description type { fields { name } } } } }`;
+  expect(price(`{ ${Array.from({ length: 30 }, (_, n) => types(`a${n}`)).join(' ')} }`)).toBeGreaterThan(maxCost);
+  expect(price('{ __type(name: "Mutation") { fields { name } } }')).toBeGreaterThanOrEqual(
+    Object.keys(schema.getMutationType()?.getFields() ?? {}).length,
+  );
+});
+
+test('visits a fragment once however often it is spread', () => {
+  const depth = 60;
+  const fragments = Array.from({ length: depth }, (_, n) => `fragment F${n} on User { ...F${n + 1} ...F${n + 1} }`);
+  const query = `{ me { ...F0 } } ${fragments.join(' ')} fragment F${depth} on User { name }`;
+  expect(price(query)).toBeGreaterThan(1e15);
+});
+
+test('adds up the operations of a batch, which may not cost more than one operation may', async () => {
+  const { url, gateway } = await startGateway({ schema });
+  const query = getIntrospectionQuery();
+  const responses = (
+    await post(
+      url,
+      Array.from({ length: 10 }, () => ({ query })),
+    )
+  ).json() as {
+    errors?: { extensions: object }[];
+  }[];
+  const refused = responses.filter(({ errors }) => errors);
+  expect(responses).toHaveLength(10);
+  expect(refused.length).toBeGreaterThanOrEqual(3);
+  expect(refused[0]?.errors).toMatchObject([{ extensions: { code: 'BAD_REQUEST', limit: maxCost } }]);
+  expect((await post(url, { query })).json()).toHaveProperty('data.__schema');
+  await gateway.stop();
+});
