@@ -156,7 +156,14 @@ export const settings = z.object({
   MAX_MESSAGE_BYTES: count(4096).describe('Maximum length of a message text, in bytes of UTF-8.'),
   MAX_UPLOAD_BYTES: count(104_857_600).describe('Maximum size of one file, in bytes.'),
   MAX_USER_FILES_BYTES: bytes(2_147_483_648).describe('Maximum total size of the files of one user, in bytes.'),
+  MAX_GUEST_FILES_BYTES: bytes(67_108_864).describe('Maximum total size of the files of one guest, in bytes.'),
   MAX_CHANNEL_FILES_BYTES: bytes(21_474_836_480).describe('Maximum total size of the files of one channel, in bytes.'),
+  MAX_TOTAL_FILES_BYTES: bytes(107_374_182_400).describe(
+    'Maximum total size of all files without thumbnails, in bytes, counted every five minutes. Above it, uploads fail with UNAVAILABLE.',
+  ),
+  FILE_URL_SECONDS: count(300).describe(
+    'Shortest lifetime of the URL of a file, in seconds; the longest is twice that. Users who left a channel can use URLs until they expire.',
+  ),
   MAX_REPLAY: count(10_000).describe(
     'Maximum number of changes that a resuming subscriber gets replayed; further back it gets RESYNC_REQUIRED.',
   ),

@@ -1,6 +1,6 @@
 import type { SignedIn } from '../api/domain/sessions.ts';
 import { storable } from '../api/domain/text.ts';
-import type { NameKey } from '../api/domain/user-reads.ts';
+import type { NameKey } from '../api/domain/user-search.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
 import { builder, costs, shareable } from './builder.ts';
 import type { Context } from './context.ts';
@@ -132,17 +132,18 @@ builder.queryFields((t) => ({
       type: User,
       nullable: true,
       extensions: costs(10),
-      description: 'Users whose name starts with `search`: people to write to or to invite.',
+      description:
+        'Users whose name starts with `search`: people to write to or to invite, without users who blocked the viewer or whom the viewer blocked. At most 50 per page; guests get the first 10 only. BAD_USER_INPUT for fewer than two letters or digits, RATE_LIMITED after too many searches.',
       args: {
         search: t.arg.string({
           required: true,
-          description: 'Beginning of a name; upper and lower case are the same.',
+          description: 'Beginning of a name, at least two letters or digits; upper and lower case are the same.',
         }),
       },
       resolve: async (_root, { search, ...args }, context) => {
-        requireViewer(context);
+        const viewer = requireViewer(context);
         const request = readPage(args, parseNameKey);
-        return toConnection(await context.domain.accounts.search(search, request), request, nameKey);
+        return toConnection(await context.domain.accounts.search(viewer, search, request), request, nameKey);
       },
     },
     { name: 'UserConnection', description: 'A page of users.' },

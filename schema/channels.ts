@@ -244,7 +244,8 @@ builder.mutationFields((t) => {
     createRoom: t.field({
       type: Channel,
       nullable: true,
-      description: 'Opens a room with the viewer as its owner.',
+      description:
+        'Opens a room with the viewer as its owner. RATE_LIMITED after too many rooms in a day; a retry with the same `clientId` does not count.',
       args: { input: t.arg({ type: CreateRoomInput, required: true, description: 'The room to open.' }) },
       resolve: (_root, { input: { name, visibility, clientId } }, context) =>
         context.domain.channels.createRoom(requireViewer(context), {
@@ -291,7 +292,8 @@ builder.mutationFields((t) => {
     invite: t.field({
       type: Channel,
       nullable: true,
-      description: 'Makes a user a member of a room at once: the way into a private room. Any member may invite.',
+      description:
+        'Makes a user a member of a room at once: the way into a private room. Any member may invite. RATE_LIMITED if the viewer invites too often, or the user is invited too often.',
       args: { channelId, userId: t.arg.id({ required: true, description: 'Id of the user to add.' }) },
       resolve: (_root, { channelId: id, userId }, context) =>
         context.domain.channels.invite(requireViewer(context), readId('Channel', id), readId('User', userId)),
@@ -299,7 +301,8 @@ builder.mutationFields((t) => {
     openDirect: t.field({
       type: Channel,
       nullable: true,
-      description: 'Returns the one direct channel between the viewer and a user, and opens it on first use.',
+      description:
+        'Returns the one direct channel between the viewer and a user, and opens it on first use, which counts as an invitation.',
       args: { userId: t.arg.id({ required: true, description: 'Id of the other user.' }) },
       resolve: (_root, { userId }, context) =>
         context.domain.channels.openDirect(requireViewer(context), readId('User', userId)),

@@ -53,7 +53,7 @@ builder.node(Attachment, {
     url: t.string({
       extensions: shareable,
       description:
-        'Presigned URL of the file, valid until `urlExpiresAt`. Anyone who has the URL can read the file; only members of the channel are given one. Types that a browser could execute are served as downloads.',
+        'Presigned URL of the file, valid until `urlExpiresAt`, some minutes later, or until the message is deleted. Anyone who has the URL can read the file; only members of the channel are given one. Types that a browser could execute are served as downloads.',
       resolve: ({ id, filename }, _args, { domain }) => domain.uploads.urls.url(id, 'file', filename),
     }),
     urlExpiresAt: t.field({
@@ -88,7 +88,7 @@ builder.mutationField('upload', (t) =>
     type: Attachment,
     nullable: true,
     description:
-      'Uploads a file by a GraphQL multipart request: for a channel, to attach with `send`, or without a channel as a picture for `updateProfile`. Unattached uploads are deleted after a day.',
+      'Uploads a file by a GraphQL multipart request: for a channel, to attach with `send`, or without a channel as a picture for `updateProfile`. BAD_USER_INPUT for a file without a channel that is not a picture; CONFLICT if a quota of the viewer or the channel is used up; UNAVAILABLE while the server has no room for files. Unattached uploads are deleted after a day.',
     args: {
       file: t.arg({ type: 'Upload', required: true, description: 'The file, at most `limits.uploadBytes` bytes.' }),
       channelId: t.arg.id({
@@ -96,7 +96,7 @@ builder.mutationField('upload', (t) =>
       }),
     },
     resolve: (_root, { file, channelId }, context) =>
-      context.domain.uploads.upload(requireViewer(context), {
+      context.domain.uploads.upload(requireViewer(context), context, {
         file: () => open(file),
         channelId: channelId == null ? null : readId('Channel', channelId),
       }),
@@ -146,7 +146,7 @@ builder.mutationFields((t) => ({
       "Begins a direct upload of a big file and returns where and how to post its bytes. CONFLICT if this server's file store has no direct uploads: use `upload`.",
     args: { input: t.arg({ type: StartUploadInput, required: true, description: 'The file to upload.' }) },
     resolve: (_root, { input: { channelId, filename, byteSize } }, context) =>
-      context.domain.uploads.startUpload(requireViewer(context), {
+      context.domain.uploads.startUpload(requireViewer(context), context, {
         channelId: channelId == null ? null : readId('Channel', channelId),
         filename,
         byteSize,
@@ -156,7 +156,7 @@ builder.mutationFields((t) => ({
     type: Attachment,
     nullable: true,
     description:
-      'Completes a direct upload: the type is detected from the content that was posted. Calling it again returns the same attachment.',
+      'Completes a direct upload: the type is detected from the content that was posted. BAD_USER_INPUT for a file without a channel that is not a picture. Calling it again returns the same attachment.',
     args: { id: t.arg.id({ required: true, description: 'Id of the `UploadTicket`.' }) },
     resolve: (_root, { id }, context) =>
       context.domain.uploads.finishUpload(requireViewer(context), readId('Attachment', id)),

@@ -62,11 +62,14 @@ export async function openDomain(given: {
   const uploads = createUploads({
     ...files,
     access,
-    urls: createFileUrls({ secrets, publicUrl }),
+    userCache,
+    urls: createFileUrls({ secrets, publicUrl, windowMs: config.FILE_URL_SECONDS * 1_000 }),
     bounds: {
       file: config.MAX_UPLOAD_BYTES,
       user: config.MAX_USER_FILES_BYTES,
+      guest: config.MAX_GUEST_FILES_BYTES,
       channel: config.MAX_CHANNEL_FILES_BYTES,
+      total: config.MAX_TOTAL_FILES_BYTES,
     },
   });
   await open(createUploadCleanup(files));

@@ -12,12 +12,13 @@ import { createSignIn } from './sign-in.ts';
 import { throwProblems } from './text.ts';
 import type { UserCache } from './user-cache.ts';
 import { createUserReads } from './user-reads.ts';
+import { createUserSearch } from './user-search.ts';
 
 /** Creates the accounts of the domain: users, and how they sign in. E-mail addresses are unique among users with a password. */
 export function createAccounts(options: {
   database: Database;
   auth: Auth;
-  userCache: Pick<UserCache, 'getMany' | 'publishChange'>;
+  userCache: Pick<UserCache, 'getMany' | 'isGuest' | 'publishChange'>;
   /** Returns an upload that the viewer may use as a picture; null when there is none with that id. */
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;
@@ -33,6 +34,7 @@ export function createAccounts(options: {
   return {
     ...users,
     ...signIn,
+    ...createUserSearch(options),
 
     /** Returns users by their ids, from the cache that live delivery uses. */
     authors: userCache.getMany,

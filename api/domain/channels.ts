@@ -6,10 +6,11 @@ import type { UserFacts, Visibility } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
+import { createChannelLimits } from './channel-limits.ts';
 import { createChannelReads } from './channel-reads.ts';
 import { displayNameProblem } from './display-names.ts';
-import { channelNotFound, mayRead } from './policies.ts';
-import { type RateLimits, rates } from './rate-limits.ts';
+import { channelNotFound, mayInvite, mayRead } from './policies.ts';
+import type { RateLimits } from './rate-limits.ts';
 import { rejectionError, type Submit } from './submit-event.ts';
 import { clientIdProblems, textProblem, throwProblems } from './text.ts';
 import { toUserFacts } from './user-facts.ts';
@@ -31,9 +32,9 @@ export function createChannels(options: {
   rateLimits: RateLimits;
   directSecret: Uint8Array;
 }) {
-  const { database, accounts, directSecret } = options;
+  const { database, accounts, submit, directSecret } = options;
   const reads = createChannelReads(database);
-  const changes = options.rateLimits.inProcess(rates.channelChanges);
+  const limits = createChannelLimits(options.rateLimits);
 
   return {
     ...reads,
@@ -46,6 +47,10 @@ export function createChannels(options: {
       const name = input.name.trim();
       throwProblems([...nameProblems(name, 'input.name'), ...clientIdProblems(input.clientId, 'input.clientId')]);
       const channelId = input.clientId === null ? randomUUID() : uuidV5(input.clientId, viewer.userId);
+      await limits.change(viewer.userId);
+      const [present] = input.clientId === null ? [] : await reads.byIds([channelId]);
+      if (present) return present;
+      await limits.create(viewer.userId);
       const members = [{ user: factsOfViewer(viewer), role: 'OWNER' as const }];
       const room = { kind: 'ROOM', visibility: input.visibility, name, members } as const;
       await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...room });
@@ -60,6 +65,7 @@ export function createChannels(options: {
     ): Promise<Channel> {
       const name = input.name?.trim() ?? null;
       throwProblems(name === null ? [] : nameProblems(name, 'name'));
+      await limits.change(viewer.userId);
       const { visibility } = input;
       await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, name, visibility });
       return requireChannel(channelId);
@@ -67,12 +73,14 @@ export function createChannels(options: {
 
     /** Closes a room: nobody can send any longer, its history stays. */
     async closeRoom(viewer: Viewer, channelId: string): Promise<Channel> {
+      await limits.change(viewer.userId);
       await submit({ type: 'ChannelClosed', channelId, actorId: viewer.userId });
       return requireChannel(channelId);
     },
 
     /** Makes the viewer a member of a public room. */
     async joinRoom(viewer: Viewer, channelId: string): Promise<Channel> {
+      await limits.join(viewer.userId);
       const user = factsOfViewer(viewer);
       const before = await revision(channelId, viewer.userId);
       await submit({ type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before });
@@ -81,10 +89,14 @@ export function createChannels(options: {
 
     /** Makes another user a member of a room that the viewer is a member of. */
     async invite(viewer: Viewer, channelId: string, userId: string): Promise<Channel> {
-      const [user, before] = await Promise.all([requireFacts(userId), revision(channelId, userId)]);
       if (userId === viewer.userId) {
         throw new BadUserInputError([{ path: 'userId', message: 'must not be your own id. Join the room instead' }]);
       }
+      await limits.invite(viewer.userId);
+      await requireInvite(channelId, viewer.userId);
+      const [user, member] = await Promise.all([requireFacts(userId), findMember(channelId, userId)]);
+      if (member?.state !== 'ACTIVE') await limits.beInvited(userId);
+      const before = member?.revision ?? 0;
       await submit({ type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before });
       return requireChannel(channelId);
     },
@@ -98,10 +110,10 @@ export function createChannels(options: {
       const channelId = uuidV5(pair, directSecret);
       const channel = await findFirst([uuidV5(pair, formerNamespace), channelId]);
       if (channel) return channel;
-      const members = [factsOfViewer(viewer), await requireFacts(userId)].map((user) => ({
-        user,
-        role: 'MEMBER' as const,
-      }));
+      await limits.invite(viewer.userId);
+      const other = await requireFacts(userId);
+      await limits.beInvited(userId);
+      const members = [factsOfViewer(viewer), other].map((user) => ({ user, role: 'MEMBER' as const }));
       const direct = { kind: 'DIRECT', visibility: 'PRIVATE', name: null, members } as const;
       await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...direct });
       return requireChannel(channelId);
@@ -110,7 +122,8 @@ export function createChannels(options: {
     /** Ends the viewer's membership; leaving a match ends it for both. Repeated calls are harmless. */
     async leaveChannel(viewer: Viewer, channelId: string): Promise<Channel> {
       const { userId } = viewer;
-      const member = await database.prisma.member.findUnique({ where: { channelId_userId: { channelId, userId } } });
+      await limits.change(userId);
+      const member = await findMember(channelId, userId);
       const channel = await requireChannel(channelId);
       if (member === null) throwRefusal(mayRead(channel, null));
       const before = member?.revision ?? 0;
@@ -119,9 +132,10 @@ export function createChannels(options: {
     },
   };
 
-  async function submit(event: Parameters<Submit>[0]): Promise<void> {
-    changes.take(event.actorId);
-    await options.submit(event);
+  /** Checks early that a user may invite to a channel, so that attempts without effect use up nobody's invitations. */
+  async function requireInvite(channelId: string, userId: string): Promise<void> {
+    const [[channel = null], member] = await Promise.all([reads.byIds([channelId]), findMember(channelId, userId)]);
+    throwRefusal(mayInvite(channel, member));
   }
 
   async function requireChannel(channelId: string): Promise<Channel> {
@@ -143,8 +157,11 @@ export function createChannels(options: {
   }
 
   async function revision(channelId: string, userId: string): Promise<number> {
-    const found = await database.prisma.member.findUnique({ where: { channelId_userId: { channelId, userId } } });
-    return found?.revision ?? 0;
+    return (await findMember(channelId, userId))?.revision ?? 0;
+  }
+
+  function findMember(channelId: string, userId: string) {
+    return database.prisma.member.findUnique({ where: { channelId_userId: { channelId, userId } } });
   }
 }
 

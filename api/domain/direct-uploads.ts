@@ -8,7 +8,7 @@ import type { Objects, PresignedPost } from '../infra/objects/objects.ts';
 import { newerThan } from './attachments.ts';
 import type { Viewer } from './auth.ts';
 import { rawKey } from './file-keys.ts';
-import type { FileStore } from './file-store.ts';
+import { type FileStore, maxPictureBytes } from './file-store.ts';
 import { cleanFilename } from './file-types.ts';
 import type { createQuotas } from './quotas.ts';
 import type { UploadPermission } from './upload-permission.ts';
@@ -52,12 +52,13 @@ export function createDirectUploads(options: {
   return {
     /**
      * Reserves room for a file and presigns the form with which the client posts it.
-     * @throws BadUserInputError or TooLargeError for a size out of bounds, ConflictError if a quota is exceeded or the store
-     * does not support direct uploads
+     * @param from client that will post the file
+     * @throws BadUserInputError or TooLargeError for a size out of bounds; ConflictError or UnavailableError if a quota is
+     * exceeded; ConflictError if the store does not support direct uploads
      */
-    async startUpload({ userId }: Viewer, file: AnnouncedFile): Promise<PresignedUpload> {
-      checkSize(file.byteSize, maxBytes);
-      await permission.check(userId, file.channelId);
+    async startUpload({ userId }: Viewer, from: { address: string }, file: AnnouncedFile): Promise<PresignedUpload> {
+      checkSize(file.byteSize, file.channelId === null ? Math.min(maxBytes, maxPictureBytes) : maxBytes);
+      await permission.check(userId, file.channelId, from.address);
       const id = randomUUID();
       const expiresAt = new Date(Date.now() + postMs);
       const form = await objects.presignPost(rawKey(id), { bytes: file.byteSize, expiresAt });
@@ -69,7 +70,7 @@ export function createDirectUploads(options: {
     /**
      * Validates a posted file and makes it an upload. Idempotent: finishing an upload again returns the same file.
      * @throws NotFoundError if the viewer started no such upload, ConflictError if the file was not posted completely,
-     * BadUserInputError for a broken picture
+     * BadUserInputError for a broken picture, and without a channel for a file that is not a picture
      */
     async finishUpload({ userId }: Viewer, id: string): Promise<AttachmentFacts> {
       const finished = await records.find(id, userId);
@@ -104,7 +105,10 @@ export function createDirectUploads(options: {
   }
 
   async function importPosted({ id, userId, channelId, filename, byteSize }: UploadTicket): Promise<AttachmentFacts> {
-    return records.add({ id, userId, channelId, filename }, await store.importPosted(id, byteSize));
+    return records.add(
+      { id, userId, channelId, filename, announcedBytes: byteSize },
+      await store.importPosted({ id, channelId }, byteSize),
+    );
   }
 
   /** Removes a posted file if its content is invalid; after any other error the client can finish again. */

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { ConflictError, TooLargeError } from '../errors.ts';
+import { BadUserInputError, ConflictError, TooLargeError } from '../errors.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import { fileKey, rawKey, thumbnailKey } from './file-keys.ts';
 import { detectionBytes, detectType, isPicture } from './file-types.ts';
@@ -17,19 +17,26 @@ export interface StoredContent {
   height: number | null;
 }
 
+/** The upload that a content belongs to. Without a channel it must be a picture. */
+interface StoredFor {
+  id: string;
+  channelId: string | null;
+}
+
 /** Maximum size of a picture, in bytes: pictures are read into memory whole. */
-const maxPictureBytes = 33_554_432;
+export const maxPictureBytes = 33_554_432;
 
 /** Stores the content of uploads: detects its type, strips pictures of metadata and adds a thumbnail. */
 export function createFileStore({ objects }: { objects: Objects }) {
   return {
     /**
      * Stores a stream as the content of an upload.
-     * @throws BadUserInputError for a broken picture, TooLargeError for a picture above 32 MiB, the error of the stream
+     * @throws BadUserInputError for a broken picture, and without a channel for a file that is not a picture; TooLargeError for
+     * a picture above 32 MiB; the error of the stream
      */
-    async storeStream(id: string, stream: Readable): Promise<StoredContent> {
+    async storeStream({ id, channelId }: StoredFor, stream: Readable): Promise<StoredContent> {
       const { head, body } = await readHead(stream);
-      const mimetype = await detectType(head);
+      const mimetype = requireUsable(await detectType(head), channelId);
       if (isPicture(mimetype)) return storePicture(id, body, mimetype);
       const byteSize = await objects.put(fileKey(id), body, { type: mimetype });
       return { mimetype, byteSize, width: null, height: null };
@@ -40,8 +47,8 @@ export function createFileStore({ objects }: { objects: Objects }) {
      * the same key.
      * @throws ConflictError if the file changes meanwhile, and the errors of `storeStream`
      */
-    async importPosted(id: string, bytes: number): Promise<StoredContent> {
-      const mimetype = await detectStoredType(rawKey(id), bytes);
+    async importPosted({ id, channelId }: StoredFor, bytes: number): Promise<StoredContent> {
+      const mimetype = requireUsable(await detectStoredType(rawKey(id), bytes), channelId);
       if (isPicture(mimetype)) return processRaw(id, bytes, mimetype);
       const copy = await objects.copy(rawKey(id), fileKey(id), { type: mimetype });
       if (copy?.bytes !== bytes || (await detectStoredType(copy.key, bytes)) !== mimetype)
@@ -101,6 +108,16 @@ export function createFileStore({ objects }: { objects: Objects }) {
 
 /** Store for the content of uploads. */
 export type FileStore = ReturnType<typeof createFileStore>;
+
+/**
+ * Returns the media type of a file if it may be stored. Files without a channel have readers besides the members of a
+ * channel: only pictures may be published so, for profiles.
+ */
+function requireUsable(mimetype: string, channelId: string | null): string {
+  if (channelId !== null || isPicture(mimetype)) return mimetype;
+  const message = 'must be a picture (JPEG, PNG, WebP, GIF or AVIF); name a channel to upload other files';
+  throw new BadUserInputError([{ path: 'file', message }]);
+}
 
 /** Reads the first bytes of a stream, from which its type is detected; `body` has them as well. */
 async function readHead(stream: Readable): Promise<{ head: Buffer; body: Readable }> {

@@ -4,17 +4,21 @@ import { derivedKeys, type SigningSecrets } from './signing-keys.ts';
 /** The file itself, or its thumbnail. */
 export type FileVariant = 'file' | 'thumbnail';
 
-/** Validity periods start at multiples of this time, so that all URLs of a file are equal and live delivery can share them. */
-const windowMs = 3_600_000;
-
 /**
- * Creates and checks signed URLs of private files. Everyone who has such a URL can read the file until it expires, between
- * one and two hours later. URLs that are created within the same hour are equal.
+ * Creates and checks signed URLs of private files. Everyone who has such a URL can read the file until it expires, one to
+ * two windows later, or the file or its message is deleted. URLs that are created within the same window are equal, so that
+ * live delivery can share them and caches find them.
  * @param options.secrets secrets from which the signing keys are derived: the first signs, all verify
+ * @param options.windowMs milliseconds of a window; windows start at multiples of it since 1970
  * @param options.publicUrl URL under which clients reach this server; if empty, the URLs are paths
  */
-export function createFileUrls(options: { secrets: SigningSecrets; publicUrl: string; now?: () => number }) {
-  const { secrets, publicUrl, now = () => Date.now() } = options;
+export function createFileUrls(options: {
+  secrets: SigningSecrets;
+  publicUrl: string;
+  windowMs: number;
+  now?: () => number;
+}) {
+  const { secrets, publicUrl, windowMs, now = () => Date.now() } = options;
   const keys = derivedKeys(secrets, 'URLs of files');
   const [current] = keys;
 

@@ -44,7 +44,8 @@ export function createMessages(
   },
 ) {
   const { submit, history, access, findAttachable, maxMessageBytes } = options;
-  const sends = options.rateLimits.inProcess(rates.sends);
+  const sends = options.rateLimits.frequent('sends', rates.sends);
+  const repeatedSends = options.rateLimits.frequent('repeated', rates.repeatedSends);
   const streams = createMessageStreams(options);
   const permissions = new LRUCache<string, true>({ ...maxEntries(maxPermissions), ttl: permissionTtlMs });
 
@@ -53,20 +54,20 @@ export function createMessages(
 
     /**
      * Sends a message, and resolves when it is durable and has its place. A retry with the same `clientId` returns the
-     * same message, even if its other fields differ or the viewer may no longer send.
+     * same message, even if its other fields differ, or the viewer may no longer send or sends too often.
      */
     async send(viewer: Viewer, input: SendInput): Promise<Entry> {
       throwProblems(clientIdProblems(input.clientId, 'input.clientId'));
-      sends.take(viewer.userId);
       const { channelId, text, replyToId } = input;
       const clientId = input.clientId ?? randomUUID();
       const messageId = uuidV5(Buffer.from(`${viewer.userId}:${clientId}`), channelId);
       let attachments: AttachmentFacts[];
       try {
+        await sends.take(viewer.userId);
         await checkSend(input, viewer.userId);
         attachments = await findAttachable(viewer, channelId, input.attachmentIds);
       } catch (refusal) {
-        const sent = input.clientId === null ? null : await findEntry(messageId);
+        const sent = input.clientId === null ? null : await findRepeated(viewer, messageId);
         if (sent) return sent;
         throw refusal;
       }
@@ -76,17 +77,17 @@ export function createMessages(
 
     /** Changes the text of one of the viewer's own messages. */
     async edit(viewer: Viewer, messageId: string, text: string): Promise<Entry> {
+      await sends.take(viewer.userId);
       const { channelId, revision } = await access.requireEdit(await findEntry(messageId), viewer.userId);
       checkText(text, { path: 'text', maxBytes: maxMessageBytes });
-      sends.take(viewer.userId);
       const change = { channelId, actorId: viewer.userId, messageId, text, revision };
       return requireEntry(await submit({ type: 'MessageEdited', ...change }));
     },
 
     /** Deletes one of the viewer's own messages; its place in the history stays. */
     async remove(viewer: Viewer, messageId: string): Promise<Entry> {
+      await sends.take(viewer.userId);
       const { channelId } = await access.requireDelete(await findEntry(messageId), viewer.userId);
-      sends.take(viewer.userId);
       return requireEntry(await submit({ type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId }));
     },
 
@@ -108,6 +109,15 @@ export function createMessages(
     if (permissions.has(key)) return;
     await access.requireSend(channelId, userId);
     permissions.set(key, true);
+  }
+
+  /** Returns the message that a refused send repeats; null if there is none, or the viewer repeats too many. */
+  async function findRepeated({ userId }: Viewer, messageId: string): Promise<Entry | null> {
+    const mayLookUp = await repeatedSends.take(userId).then(
+      () => true,
+      () => false,
+    );
+    return mayLookUp ? findEntry(messageId) : null;
   }
 
   async function findEntry(id: string): Promise<Entry | null> {

@@ -18,7 +18,7 @@ export function createModeration(options: {
 }) {
   const { blocks } = options;
   const { prisma, query } = options.database;
-  const changes = options.rateLimits.inProcess(rates.blocks);
+  const changes = options.rateLimits.shared('blocks', rates.blocks);
 
   return {
     /**
@@ -69,7 +69,7 @@ export function createModeration(options: {
 
   async function requireOther({ userId }: Viewer, otherId: string): Promise<User> {
     if (otherId === userId) throw new BadUserInputError([{ path: 'userId', message: 'must not be your own id' }]);
-    changes.take(userId);
+    await changes.take(userId);
     const user = await prisma.user.findUnique({ where: { id: otherId } });
     if (user === null) throw new NotFoundError('User not found.');
     return user;

@@ -1,47 +1,65 @@
-import { LRUCache } from 'lru-cache';
 import { RateLimitedError } from '../errors.ts';
 import type { Limits } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
-import { maxEntries } from '../lru-size.ts';
+import { createRateShares } from './rate-shares.ts';
 
-/** Limit on how often each key (a user, an address) may do something in this process. */
+/** Limit on how often each key (a user, an address) may do something, counted over all processes. */
 interface RateLimit {
-  /** Counts one action. @throws RateLimitedError when the key has used its share */
-  take(key: string): void;
-}
-
-/** Limit on how often each key may do something, counted over all processes. */
-interface SharedRateLimit {
   /**
-   * Counts one action, or several points at once.
-   * @throws RateLimitedError when the key has used its share
+   * Counts one action, or an action that takes several points.
+   * @throws RateLimitedError when the key has too few points left
    */
   take(key: string, points?: number): Promise<void>;
 }
 
-/** Rate of a token bucket: `burst` actions at once, `perSecond` in the long run. */
-interface BucketRate {
-  burst: number;
-  perSecond: number;
+/** Limit on frequent actions, counted over all processes with few round trips. */
+interface FrequentRateLimit {
+  /** Counts one action. @throws RateLimitedError when the key has no points left */
+  take(key: string): Promise<void>;
 }
 
-/** Rate of a shared limit: `points` actions in each window of `windowMs` milliseconds. */
-type SharedRate = Parameters<Limits['take']>[1];
+/** Rate of a limit: `points` actions in each window of `windowMs` milliseconds. */
+type Rate = Parameters<Limits['take']>[1];
+
+/** Rate of frequent actions, which each process takes from the shared window in shares of `share` points. */
+type FrequentRate = Rate & { share: number };
 
 const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
 
 /** Rates of everything that users do. `RATE_LIMITS=off` turns all of them off. */
 export const rates = {
-  /** Sends, edits and deletions of one user. */
-  sends: { burst: 200, perSecond: 50 },
-  /** Changes of rooms and memberships by one user. */
-  channelChanges: { burst: 60, perSecond: 1 },
+  /** Sends, edits and deletions of one user: 50 a second in the long run. */
+  sends: { points: 200, windowMs: 4_000, share: 20 },
+  /** Refused sends of one user that are looked up, because they may repeat a message that exists. */
+  repeatedSends: { points: 100, windowMs: 10_000, share: 10 },
+  /** Changes of rooms and memberships by one user, including those that have a rate of their own. */
+  channelChanges: { points: 60, windowMs: minuteMs },
+  /** Rooms created by one user. */
+  roomsOfDay: { points: 50, windowMs: dayMs },
+  /** Rooms that one user joins without an invitation. */
+  joins: { points: 30, windowMs: minuteMs },
+  /** Invitations and new direct channels by one user. */
+  invites: { points: 30, windowMs: minuteMs },
+  /** Invitations and new direct channels by one user in a day. */
+  invitesOfDay: { points: 300, windowMs: dayMs },
+  /** Invitations and new direct channels that one user gets from all others. */
+  invitesOfInvitee: { points: 30, windowMs: hourMs },
   /** Blocks and their ends by one user. */
-  blocks: { burst: 60, perSecond: 1 },
+  blocks: { points: 60, windowMs: minuteMs },
+  /** Searches for users by one registered user. */
+  userSearches: { points: 60, windowMs: minuteMs },
+  /** Searches for users by one guest. */
+  userSearchesOfGuest: { points: 20, windowMs: minuteMs },
+  /** Searches for users by one user in a day: with the size of a page, it bounds how many names one account can collect. */
+  userSearchesOfDay: { points: 600, windowMs: dayMs },
   /** Calls of `match` and `unmatch` by one user. */
   matches: { points: 60, windowMs: minuteMs },
   /** Uploads started by one user. */
   uploads: { points: 120, windowMs: minuteMs },
+  /** Uploads started by all guests of one address in a day. */
+  guestUploadsOfDay: { points: 300, windowMs: dayMs },
   /** Attempts to log in to one account from one address. */
   logins: { points: 10, windowMs: minuteMs },
   /** Attempts to log in to any account from one address. */
@@ -50,6 +68,8 @@ export const rates = {
   loginsOfAccount: { points: 30, windowMs: 60 * minuteMs },
   /** New guests and registrations from one address. */
   newcomers: { points: 120, windowMs: minuteMs },
+  /** New guests from one address in a day. */
+  guestsOfDay: { points: 1_000, windowMs: dayMs },
   /** Registrations from one address: each tells whether an e-mail address is taken. */
   registrations: { points: 60, windowMs: 10 * minuteMs },
   /** Refreshes of one session. */
@@ -58,18 +78,15 @@ export const rates = {
   refreshesOfAddress: { points: 600, windowMs: minuteMs },
   /** Password changes of one user, each of which tests the present password. */
   passwordChanges: { points: 10, windowMs: minuteMs },
-} as const satisfies Record<string, BucketRate | SharedRate>;
+} as const satisfies Record<string, Rate | FrequentRate>;
 
-/** Creates limits for the rates of `rates`. */
+/** Creates limits for the rates of `rates`. @param name prefix of the limit's keys, unique to the rule */
 export interface RateLimits {
-  /** A limit that costs no round trip, for frequent actions. */
-  inProcess(rate: BucketRate): RateLimit;
-  /** A limit that spans processes. @param name prefix of its keys, unique to the rule */
-  shared(name: string, rate: SharedRate): SharedRateLimit;
+  /** A limit that costs a round trip for each action. */
+  shared(name: string, rate: Rate): RateLimit;
+  /** A limit that costs a round trip for each share of points only; see `rate-shares.ts` for its accuracy. */
+  frequent(name: string, rate: FrequentRate): FrequentRateLimit;
 }
-
-/** Number of keys that one in-process limit remembers; beyond it the least recently used start again. */
-const maxKeys = 100_000;
 
 /**
  * Creates the rate limits of a gateway.
@@ -77,37 +94,31 @@ const maxKeys = 100_000;
  */
 export function createRateLimits({ limits, logger }: { limits: Limits; logger: Logger }): RateLimits {
   return {
-    inProcess: createTokenBuckets,
     shared: (name, rate) => ({
-      async take(key, points) {
-        const retryAfterMs = await limits.take(`${name}:${key}`, rate, points).catch((error: unknown) => {
-          logger.warn({ error, limit: name }, 'state is away: a rate is not limited');
-          return 0;
-        });
-        if (retryAfterMs > 0) throw tooManyRequests(retryAfterMs);
-      },
+      take: async (key, points) => throwRefusal(await take(name, rate, key, points)),
     }),
+    frequent(name, rate) {
+      const shares = createRateShares({ ...rate, take: (key, points) => take(name, rate, key, points) });
+      return { take: async (key) => throwRefusal(await shares.take(key)) };
+    },
   };
+
+  function take(name: string, { points, windowMs }: Rate, key: string, amount?: number): Promise<number> {
+    return limits.take(`${name}:${key}`, { points, windowMs }, amount).catch((error: unknown) => {
+      logger.warn({ error, limit: name }, 'state is away: a rate is not limited');
+      return 0;
+    });
+  }
 }
 
 /** Rate limits that let everything pass: for `RATE_LIMITS=off`. */
 export const noRateLimits: RateLimits = {
-  inProcess: () => ({ take: () => {} }),
   shared: () => ({ take: async () => {} }),
+  frequent: () => ({ take: async () => {} }),
 };
 
-function createTokenBuckets({ burst, perSecond }: BucketRate): RateLimit {
-  const buckets = new LRUCache<string, { tokens: number; at: number }>(maxEntries(maxKeys));
-
-  return {
-    take(key) {
-      const at = Date.now();
-      const bucket = buckets.get(key) ?? { tokens: burst, at };
-      const tokens = Math.min(burst, bucket.tokens + ((at - bucket.at) / 1_000) * perSecond);
-      if (tokens < 1) throw tooManyRequests(Math.ceil(((1 - tokens) / perSecond) * 1_000));
-      buckets.set(key, { tokens: tokens - 1, at });
-    },
-  };
+function throwRefusal(retryAfterMs: number): void {
+  if (retryAfterMs > 0) throw tooManyRequests(retryAfterMs);
 }
 
 function tooManyRequests(retryAfterMs: number): RateLimitedError {

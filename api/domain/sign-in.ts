@@ -38,6 +38,7 @@ export function createSignIn(options: {
   const { prisma } = options.database;
   const logins = createLoginLimits(options);
   const newcomers = rateLimits.shared('newcomers', rates.newcomers);
+  const guestsOfDay = rateLimits.shared('guests-day', rates.guestsOfDay);
   const registrations = rateLimits.shared('registrations', rates.registrations);
   const refreshes = rateLimits.shared('refresh', rates.refreshes);
   const refreshesOfAddress = rateLimits.shared('refreshes', rates.refreshesOfAddress);
@@ -106,6 +107,7 @@ export function createSignIn(options: {
         ...(email === null ? [] : emailProblems(email, 'input.email')),
       ]);
       await newcomers.take(addressGroup(address));
+      await guestsOfDay.take(addressGroup(address));
       const user = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), name, email } });
       return sessions.begin(user, deviceName(input.device, userAgent), placeOf(user.id, address));
     },

@@ -1,5 +1,10 @@
 import { buffer } from 'node:stream/consumers';
-import type { PrismaClient, Upload } from '../../prisma/generated/client.ts';
+import type { Upload } from '../../prisma/generated/client.ts';
+import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { uuid } from '../infra/database/types.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import { fileKey, thumbnailKey } from './file-keys.ts';
 import type { FileVariant } from './file-urls.ts';
@@ -15,7 +20,10 @@ export interface ServedFile {
 }
 
 /** Access to stored files. It checks no permissions: its callers do, or check the signature of a URL. */
-export function createStoredFiles({ prisma, objects }: { prisma: PrismaClient; objects: Objects }) {
+export function createStoredFiles(options: { database: Pick<Database, 'prisma' | 'query'>; objects: Objects }) {
+  const { database, objects } = options;
+  const { prisma } = database;
+
   return {
     /** Returns an upload and the id of the message that it is attached to, if any; null if there is no such upload. */
     async byId(id: string): Promise<{ upload: Upload; messageId: string | null } | null> {
@@ -26,10 +34,13 @@ export function createStoredFiles({ prisma, objects }: { prisma: PrismaClient; o
       return upload && { upload, messageId: attachment?.messageId ?? null };
     },
 
-    /** Returns the file or the thumbnail of an upload, or null if it no longer exists. */
+    /**
+     * Returns the file or the thumbnail of an upload, or null if it may no longer be served: it was removed, its message was
+     * deleted, or it is a file without a channel that is not a picture, as former releases stored.
+     */
     async findFile(id: string, variant: FileVariant): Promise<ServedFile | null> {
-      const upload = await prisma.upload.findUnique({ where: { id } });
-      if (upload === null) return null;
+      const [upload] = await database.query(selectServed, { id });
+      if (upload === undefined) return null;
       const { filename, mimetype, byteSize } = upload;
       if (variant === 'file') return { key: fileKey(id), filename, mimetype, size: byteSize };
       const found = await objects.head(thumbnailKey(id));
@@ -49,3 +60,15 @@ export function createStoredFiles({ prisma, objects }: { prisma: PrismaClient; o
     },
   };
 }
+
+const served = columns(tables.upload, 'u', ['filename', 'mimetype', 'byteSize']);
+
+const selectServed = statement({
+  sql: `
+    SELECT ${served.list} FROM upload u
+    LEFT JOIN attachment a ON a.id = u.id
+    LEFT JOIN entry e ON e.id = a.message_id
+    WHERE u.id = $id AND e.deleted_at IS NULL AND (u.channel_id IS NOT NULL OR u.width IS NOT NULL)`,
+  parameters: { id: uuid },
+  row: served.row,
+});

@@ -28,20 +28,23 @@ export function createStreamedUploads(options: {
   return {
     /**
      * Stores a file for a channel, or for the viewer's own picture if `channelId` is null.
+     * @param from client that sends the file
      * @param input.file opens the file; it is called once the viewer is known to be allowed to upload
-     * @throws ConflictError if a quota is exceeded, BadUserInputError for a broken picture, and the errors of `permission`
+     * @throws ConflictError or UnavailableError if a quota is exceeded; BadUserInputError for a broken picture, and without a
+     * channel for a file that is not a picture; and the errors of `permission`
      */
     async upload(
       { userId }: Viewer,
+      from: { address: string },
       { file, channelId }: { file: () => Promise<IncomingFile>; channelId: string | null },
     ): Promise<AttachmentFacts> {
-      await permission.check(userId, channelId);
+      await permission.check(userId, channelId, from.address);
       const owner = { id: randomUUID(), userId, channelId };
       const limitIncoming = await quotas.limitIncoming(owner);
       const { filename, body } = await file();
       const incoming = limitIncoming(body);
       try {
-        const content = await store.storeStream(owner.id, incoming);
+        const content = await store.storeStream(owner, incoming);
         return await records.add({ ...owner, filename: cleanFilename(filename) }, content);
       } catch (error) {
         await store.remove(owner.id);

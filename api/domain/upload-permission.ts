@@ -1,19 +1,28 @@
+import { addressGroup } from '../address.ts';
 import type { Access } from './access.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
+import type { UserCache } from './user-cache.ts';
 
 /** Decides whether a user may upload a file. */
-export function createUploadPermission(options: { access: Pick<Access, 'requireSend'>; rateLimits: RateLimits }) {
-  const { access } = options;
-  const uploads = options.rateLimits.shared('uploads', rates.uploads);
+export function createUploadPermission(options: {
+  access: Pick<Access, 'requireSend'>;
+  userCache: Pick<UserCache, 'isGuest'>;
+  rateLimits: RateLimits;
+}) {
+  const { access, userCache, rateLimits } = options;
+  const uploads = rateLimits.shared('uploads', rates.uploads);
+  const guestUploadsOfDay = rateLimits.shared('guest-uploads-day', rates.guestUploadsOfDay);
 
   return {
     /**
      * Checks that a user may upload a file for a channel, or for the user's own picture if `channelId` is null.
+     * @param address IP address of the client: the guests of one address are limited together
      * @throws RateLimitedError after too many uploads; NotFoundError, ForbiddenError or ConflictError if the user may not
      * send messages to the channel
      */
-    async check(userId: string, channelId: string | null): Promise<void> {
+    async check(userId: string, channelId: string | null, address: string): Promise<void> {
       await uploads.take(userId);
+      if (await userCache.isGuest(userId)) await guestUploadsOfDay.take(addressGroup(address));
       if (channelId !== null) await access.requireSend(channelId, userId);
     },
   };

@@ -11,6 +11,7 @@ import { createStoredFiles } from './stored-files.ts';
 import { createStreamedUploads } from './streamed-uploads.ts';
 import { createUploadPermission } from './upload-permission.ts';
 import { createUploadRecords } from './upload-records.ts';
+import type { UserCache } from './user-cache.ts';
 
 /** Bounds on files, in bytes. */
 export interface UploadBounds extends Quotas {
@@ -27,6 +28,7 @@ export function createUploads(options: {
   database: Database;
   objects: Objects;
   access: Pick<Access, 'requireSend'>;
+  userCache: Pick<UserCache, 'isGuest'>;
   urls: FileUrls;
   bounds: UploadBounds;
   attachableMs?: number;
@@ -45,7 +47,7 @@ export function createUploads(options: {
     ...createStreamedUploads(parts),
     ...createDirectUploads({ ...parts, prisma, objects, maxBytes: bounds.file, attachableMs }),
     ...createAttachments({ prisma, attachableMs }),
-    ...createStoredFiles({ prisma, objects }),
+    ...createStoredFiles({ database, objects }),
     urls,
     /** Maximum size of one file, in bytes. */
     maxBytes: bounds.file,

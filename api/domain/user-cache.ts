@@ -29,6 +29,10 @@ export function createUserCache(options: { database: Pick<Database, 'prisma'>; p
       const found = await Promise.all(ids.map(users.get));
       return found.filter((user) => user !== null);
     },
+    /** Returns whether a user is a guest, who has no password. An id of no user counts as a guest. */
+    async isGuest(userId: string): Promise<boolean> {
+      return ((await users.get(userId))?.passwordHash ?? null) === null;
+    },
     /** Tells every node that a user has changed. Never rejects; a lost signal delays the change by up to a minute. */
     async publishChange(userId: string): Promise<void> {
       users.invalidate(userId);

@@ -42,9 +42,9 @@ const started = manifest.scripts.start.split(' ').slice(1);
 const limits = { RATE_LIMITS: 'off', MAX_SUBSCRIPTIONS: '1000', HOST: '127.0.0.1', PORT: '0' };
 
 /** Starts one process with every service in it. */
-export async function startEmbedded(): Promise<Parley> {
+export async function startEmbedded(environment: Record<string, string> = {}): Promise<Parley> {
   const directory = await mkdtemp(join(tmpdir(), 'parley-bench-'));
-  const gateway = await startServer({ DATA_DIR: directory });
+  const gateway = await startServer({ DATA_DIR: directory, ...environment });
   const stop = async () => {
     await gateway.stop();
     await rm(directory, { recursive: true });

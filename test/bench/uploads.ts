@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { guest } from '../support/client.ts';
+import { roomOf } from '../support/upload.ts';
 import type { BenchOptions } from './options.ts';
 import { startEmbedded } from './parley.ts';
 import { cpuOf, residentKb, start } from './processes.ts';
@@ -15,6 +16,8 @@ import { circumstances, median, round, table, write } from './report.ts';
 interface Target {
   url: string;
   token: string;
+  /** Channel to upload to; a peer has none. */
+  channelId: string;
   pid: number;
   stop(): Promise<void>;
 }
@@ -79,10 +82,11 @@ function unknown(name: string): never {
 }
 
 async function startParley(): Promise<Target> {
-  const parley = await startEmbedded();
+  const parley = await startEmbedded({ MAX_GUEST_FILES_BYTES: '10000000000' });
   const { origin } = parley.gateway.url;
   const { token } = await guest(origin);
-  return { url: `${origin}/graphql`, token, pid: parley.gateway.child.pid ?? 0, stop: parley.stop };
+  const channelId = await roomOf(origin, token);
+  return { url: `${origin}/graphql`, token, channelId, pid: parley.gateway.child.pid ?? 0, stop: parley.stop };
 }
 
 async function startPeer(script: string): Promise<Target> {
@@ -92,6 +96,7 @@ async function startPeer(script: string): Promise<Target> {
   return {
     url: `http://127.0.0.1:${ready[1]}/graphql`,
     token: '',
+    channelId: '',
     pid: child.pid ?? 0,
     async stop() {
       await stop();
@@ -100,15 +105,17 @@ async function startPeer(script: string): Promise<Target> {
   };
 }
 
-const operations = JSON.stringify({
-  query: 'mutation ($file: FILE!) { upload(file: $file) { byteSize } }',
-  variables: { file: null },
-});
+const peerQuery = 'mutation ($file: File!) { upload(file: $file) { byteSize } }';
+const query = 'mutation ($file: Upload!, $channelId: ID!) { upload(file: $file, channelId: $channelId) { byteSize } }';
 
-async function* body(kind: string, size: number): AsyncGenerator<Buffer> {
+async function* body(channelId: string, size: number): AsyncGenerator<Buffer> {
+  const operations = channelId === '' ? { query: peerQuery } : { query, variables: { file: null, channelId } };
   const field = (name: string, value: string) =>
     `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
-  yield Buffer.from(field('operations', operations.replace('FILE', kind)) + field('map', '{"0":["variables.file"]}'));
+  yield Buffer.from(
+    field('operations', JSON.stringify({ variables: { file: null }, ...operations })) +
+      field('map', '{"0":["variables.file"]}'),
+  );
   yield Buffer.from('--b\r\nContent-Disposition: form-data; name="0"; filename="big"\r\n\r\n');
   const chunk = Buffer.alloc(megabyte / 10, 7);
   for (let n = 0; n < size * 10; n++) yield chunk;
@@ -116,7 +123,7 @@ async function* body(kind: string, size: number): AsyncGenerator<Buffer> {
 }
 
 /** Uploads a file of this many megabytes. */
-function send({ url, token }: Target, size: number): Promise<void> {
+function send({ url, token, channelId }: Target, size: number): Promise<void> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'multipart/form-data; boundary=b' };
   return new Promise((resolve, reject) => {
     const sent = request(url, { method: 'POST', headers }, (response) => {
@@ -127,6 +134,6 @@ function send({ url, token }: Target, size: number): Promise<void> {
       response.on('end', () => (text.includes('"errors"') ? reject(new Error(text)) : resolve()));
     });
     sent.on('error', reject);
-    Readable.from(body(token === '' ? 'File' : 'Upload', size)).pipe(sent);
+    Readable.from(body(channelId, size)).pipe(sent);
   });
 }

@@ -2,20 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { createFileUrls } from '../../api/domain/file-urls.ts';
 
-const hour = 3_600_000;
+const windowMs = 300_000;
 const id = randomUUID();
-const clock = { now: 1_000 * hour };
-const urls = createFileUrls({ secrets: ['secret of the test'], publicUrl: '', now: () => clock.now });
+const clock = { now: 1_000 * windowMs };
+const urls = createFileUrls({ secrets: ['secret of the test'], publicUrl: '', windowMs, now: () => clock.now });
 const queryOf = (url: string) => new URL(url, 'http://localhost').searchParams;
 
-it('file URLs are equal within an hour, and valid for one to two hours', () => {
-  clock.now = 1_000 * hour;
+it('file URLs are equal within a window, and valid for one to two windows', () => {
+  clock.now = 1_000 * windowMs;
   const first = urls.url(id, 'file', 'a.txt');
-  clock.now += hour - 1;
+  clock.now += windowMs - 1;
   expect(urls.url(id, 'file', 'a.txt')).toBe(first);
   expect(urls.isValid(id, 'file', queryOf(first))).toBe(true);
-  expect(urls.expiresAt().getTime()).toBe(1_002 * hour);
-  clock.now = 1_002 * hour - 1;
+  expect(urls.expiresAt().getTime()).toBe(1_002 * windowMs);
+  clock.now = 1_002 * windowMs - 1;
   expect(urls.isValid(id, 'file', queryOf(first))).toBe(true);
   clock.now += 1;
   expect(urls.isValid(id, 'file', queryOf(first))).toBe(false);
@@ -27,7 +27,7 @@ it('a file URL is valid for one file, one variant and one secret', () => {
   expect(urls.isValid(id, 'file', query)).toBe(true);
   expect(urls.isValid(randomUUID(), 'file', query)).toBe(false);
   expect(urls.isValid(id, 'thumbnail', query)).toBe(false);
-  const others = createFileUrls({ secrets: ['another'], publicUrl: '', now: () => clock.now });
+  const others = createFileUrls({ secrets: ['another'], publicUrl: '', windowMs, now: () => clock.now });
   expect(others.isValid(id, 'file', query)).toBe(false);
 });
 
@@ -38,7 +38,7 @@ it('a file URL may contain any file name', () => {
 
 it('file URLs stay valid while their secret is replaced', () => {
   const create = (...secrets: [string, ...string[]]) =>
-    createFileUrls({ secrets, publicUrl: '', now: () => clock.now });
+    createFileUrls({ secrets, publicUrl: '', windowMs, now: () => clock.now });
   const [before, announced, after, done] = [create('a'), create('a', 'b'), create('b', 'a'), create('b')];
   const old = queryOf(before.url(id, 'file', 'a.txt'));
   const renewed = queryOf(after.url(id, 'file', 'a.txt'));

@@ -17,7 +17,8 @@ async function addUser(): Promise<string> {
   return id;
 }
 
-const open = (bounds: { user: number; channel: number }) => createQuotas({ database, bounds });
+const open = (bounds: { user: number; channel: number; guest?: number; total?: number }, now?: () => number) =>
+  createQuotas({ database, bounds: { guest: bounds.user, total: 1_000_000, ...bounds }, ...(now && { now }) });
 const fileOf = (userId = users[0] ?? '', channel: string | null = channelId): FileOwner => ({
   id: randomUUID(),
   userId,
@@ -93,5 +94,43 @@ describe.each(databaseKinds)('the quota for files, over %s', (kind) => {
     const quotas = open({ user: 100, channel: 1_000 });
     await reserve(quotas, 'upload', fileOf(), 100);
     await expect(quotas.limitIncoming(fileOf())).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('limits guests more than registered users, until they register', async () => {
+    const quotas = open({ user: 1_000, guest: 100, channel: 10_000 });
+    await reserve(quotas, 'upload', fileOf(), 100);
+    await expect(reserve(quotas, 'upload', fileOf(), 1)).rejects.toMatchObject({ code: 'CONFLICT' });
+    await database.query(`UPDATE users SET password_hash = 'x', email = 'ada@example.org' WHERE id = $1`, [users[0]]);
+    await reserve(quotas, 'upload', fileOf(), 900);
+    await expect(reserve(quotas, 'upload', fileOf(), 1)).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('limits all files together: stored, announced and being received', async () => {
+    const quotas = open({ user: 1_000, channel: 10_000, total: 100 });
+    await reserve(quotas, 'upload', fileOf(users[0]), 50);
+    const announced = fileOf(users[1]);
+    await reserve(quotas, 'upload_ticket', announced, 40);
+    await expect(reserve(quotas, 'upload', fileOf(users[2]), 11)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    const receiving = (await quotas.limitIncoming(fileOf(users[2], null)))(Readable.from([Buffer.alloc(11)]));
+    await expect(buffer(receiving)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await reserve(quotas, 'upload', { ...announced, announcedBytes: 40 }, 40);
+    await reserve(quotas, 'upload', fileOf(users[2]), 10);
+    await expect(quotas.limitIncoming(fileOf(users[2]))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('counts all files at most once in five minutes, and then sees files of other processes and removals', async () => {
+    const clock = { now: 0 };
+    const bounds = { user: 1_000, channel: 10_000, total: 100 };
+    const [here, there] = [open(bounds, () => clock.now), open(bounds, () => clock.now)];
+    await reserve(here, 'upload', fileOf(), 10);
+    await reserve(there, 'upload', fileOf(), 80);
+    await reserve(here, 'upload', fileOf(), 80);
+    clock.now = 300_000;
+    await expect(reserve(here, 'upload', fileOf(), 1)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await database.query('DELETE FROM upload');
+    clock.now = 599_999;
+    await expect(reserve(here, 'upload', fileOf(), 1)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    clock.now = 600_000;
+    await reserve(here, 'upload', fileOf(), 100);
   });
 });

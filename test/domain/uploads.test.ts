@@ -9,6 +9,7 @@ import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
 import { createFileUrls } from '../../api/domain/file-urls.ts';
 import { noRateLimits } from '../../api/domain/rate-limits.ts';
+import { createUploadPermission } from '../../api/domain/upload-permission.ts';
 import { createUploads } from '../../api/domain/uploads.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
@@ -16,6 +17,7 @@ import type { Objects } from '../../api/infra/objects/objects.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 
 const hour = 3_600_000;
+const from = { address: '127.0.0.1' };
 let database: TestDatabase;
 let objects: Objects;
 let viewer: Viewer;
@@ -37,19 +39,21 @@ const open = (attachableMs = hour) =>
   createUploads({
     database,
     objects,
-    access: { requireSend: () => Promise.reject(new Error('no channel is used here')) },
-    urls: createFileUrls({ secrets: ['x'], publicUrl: '' }),
-    bounds: { file: 1_000_000, user: 10_000_000, channel: 10_000_000 },
+    access: { requireSend: async () => {} },
+    userCache: { isGuest: async () => false },
+    urls: createFileUrls({ secrets: ['x'], publicUrl: '', windowMs: hour }),
+    bounds: { file: 1_000_000, user: 10_000_000, guest: 10_000_000, channel: 10_000_000, total: 100_000_000 },
     attachableMs,
     rateLimits: noRateLimits,
   });
 
 /** Announces a direct upload and posts its content. */
-async function postFile(bytes: Buffer): Promise<string> {
+async function postFile(bytes: Buffer, channelId: string | null = null): Promise<string> {
   const id = randomUUID();
   await database.query(
-    `INSERT INTO upload_ticket (id, user_id, filename, byte_size, created_at) VALUES ($1, $2, 'a', $3, now())`,
-    [id, viewer.userId, bytes.length],
+    `INSERT INTO upload_ticket (id, user_id, channel_id, filename, byte_size, created_at)
+     VALUES ($1, $2, $3, 'a', $4, now())`,
+    [id, viewer.userId, channelId, bytes.length],
   );
   await objects.put(`raw/${id}`, Readable.from([bytes]), { type: 'application/octet-stream' });
   return id;
@@ -82,7 +86,7 @@ it('a direct upload can be finished again after the store failed, and leaves no 
 
 it('a file that is replaced by one of another type while it is imported is rejected', async () => {
   const bytes = randomBytes(100);
-  const id = await postFile(Buffer.alloc(100, 'a'));
+  const id = await postFile(Buffer.alloc(100, 'a'), randomUUID());
   const copy = objects.copy;
   objects.copy = async (...given) => {
     await objects.put(`raw/${id}`, Readable.from([bytes]), { type: 'text/plain' });
@@ -98,16 +102,16 @@ it('a file that is replaced by one of another type while it is imported is rejec
 it('a file that could not be stored does not count against the quota', async () => {
   const incoming = (chunks: number) => {
     const body = Readable.from(Array.from({ length: chunks }, () => Buffer.alloc(100_000, 'a')));
-    return { channelId: null, file: async () => ({ filename: 'a', body }) };
+    return { channelId: randomUUID(), file: async () => ({ filename: 'a', body }) };
   };
   const uploads = open();
   const put = objects.put;
   objects.put = () => Promise.reject(new UnavailableError('unavailable'));
   for (let n = 0; n < 3; n++) {
-    await expect(uploads.upload(viewer, incoming(90))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(uploads.upload(viewer, from, incoming(90))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   }
   objects.put = put;
-  expect(await uploads.upload(viewer, incoming(100))).toMatchObject({ byteSize: 10_000_000 });
+  expect(await uploads.upload(viewer, from, incoming(100))).toMatchObject({ byteSize: 10_000_000 });
 });
 
 it('an upload that is too old, and may be removed, can be neither finished nor made an avatar unless it is one', async () => {
@@ -118,4 +122,42 @@ it('an upload that is too old, and may be removed, can be neither finished nor m
   expect(await open(-1).ownPicture(viewer, avatar)).toBeNull();
   await database.prisma.user.update({ where: { id: viewer.userId }, data: { avatarId: avatar } });
   expect(await open(-1).ownPicture(viewer, avatar)).toMatchObject({ id: avatar });
+});
+
+it('without a channel only pictures can be uploaded, streamed or posted', async () => {
+  const refusal = { code: 'BAD_USER_INPUT', extensions: { fields: [{ path: 'file' }] } };
+  for (const bytes of [
+    Buffer.from('some text'),
+    Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'),
+    randomBytes(99),
+  ]) {
+    const file = async () => ({ filename: 'a.png', body: Readable.from([bytes]) });
+    await expect(open().upload(viewer, from, { channelId: null, file })).rejects.toMatchObject(refusal);
+    await expect(open().finishUpload(viewer, await postFile(bytes))).rejects.toMatchObject(refusal);
+  }
+  expect(await keys()).toEqual([]);
+  const file = async () => ({ filename: 'a.png', body: Readable.from([await picture()]) });
+  expect(await open().upload(viewer, from, { channelId: null, file })).toMatchObject({ mimetype: 'image/png' });
+});
+
+it('files without a channel that former releases stored are no longer served, unless they are pictures', async () => {
+  const { id } = await open().upload(viewer, from, {
+    channelId: randomUUID(),
+    file: async () => ({ filename: 'a', body: Readable.from([Buffer.from('some text')]) }),
+  });
+  expect(await open().findFile(id, 'file')).toMatchObject({ filename: 'a', size: 9 });
+  await database.query('UPDATE upload SET channel_id = NULL WHERE id = $1', [id]);
+  expect(await open().findFile(id, 'file')).toBeNull();
+});
+
+it('uploads of guests count for their address', async () => {
+  const counted: string[] = [];
+  const permission = createUploadPermission({
+    access: { requireSend: async () => {} },
+    userCache: { isGuest: async (userId) => userId.startsWith('guest') },
+    rateLimits: { ...noRateLimits, shared: (name) => ({ take: async (key) => void counted.push(`${name} ${key}`) }) },
+  });
+  await permission.check('guest', null, '2001:db8::1');
+  await permission.check('ada', null, '2001:db8::1');
+  expect(counted).toEqual(['uploads guest', 'guest-uploads-day 2001:db8::/64', 'uploads ada']);
 });

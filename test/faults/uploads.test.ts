@@ -14,17 +14,21 @@ import { guest, type Person } from '../support/client.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 import { startOwnS3 } from '../support/services/s3.ts';
-import { storedFiles, upload } from '../support/upload.ts';
+import { roomOf, storedFiles, upload } from '../support/upload.ts';
 
 const megabyte = 1_000_000;
 let directory: string;
 let server: ServerProcess;
 let ada: Person;
+let channelId: string;
+/** Room for the files of guests. */
+const room = { MAX_GUEST_FILES_BYTES: '2147483648' };
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'parley-uploads-'));
-  server = await startProcess({ DATA_DIR: directory });
+  server = await startProcess({ DATA_DIR: directory, ...room });
   ada = await guest(server.url, 'Ada');
+  channelId = await roomOf(server.url, ada.token);
 });
 afterEach(async () => {
   await server.kill();
@@ -34,8 +38,8 @@ afterEach(async () => {
 /** Generates a multipart request while it is sent, with a file of this many megabytes. */
 async function* body(megabytes: number, endless = false): AsyncGenerator<Buffer> {
   const operations = {
-    query: 'mutation ($file: Upload!) { upload(file: $file) { byteSize } }',
-    variables: { file: null },
+    query: 'mutation ($file: Upload!, $channelId: ID!) { upload(file: $file, channelId: $channelId) { byteSize } }',
+    variables: { file: null, channelId },
   };
   const field = (name: string, value: string) =>
     `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
@@ -121,7 +125,6 @@ async function sendPicture(bytes: Buffer): Promise<void> {
 }
 
 test('a server that is killed in the middle of uploads leaves no files behind after the next cleanup', async () => {
-  await ada.ask('mutation { createRoom(input: { name: "Hall" }) { id } }');
   const kept = await upload(server.url, ada.token, { bytes: 'kept' });
   expect(kept.errors).toEqual([]);
   const before = (await storedFiles(directory)).length;
@@ -137,7 +140,7 @@ test('a server that is killed in the middle of uploads leaves no files behind af
   await server.kill('SIGKILL');
   expect(await Promise.all([...cutOff, refining])).toEqual(Array(6).fill('cut off'));
 
-  server = await startProcess({ DATA_DIR: directory });
+  server = await startProcess({ DATA_DIR: directory, ...room });
   expect((await upload(server.url, ada.token, { bytes: 'after' })).errors).toEqual([]);
   await server.kill('SIGTERM');
   const database = await createPgliteDatabase({ dataDir: directory, migrations: paths.migrations });
@@ -157,6 +160,7 @@ describe('over S3', () => {
   beforeEach(async () => {
     s3 = await startOwnS3();
     environment = {
+      ...room,
       DATA_DIR: directory,
       S3_ENDPOINT: s3.address.endpoint,
       S3_BUCKET: 'parley',
@@ -166,6 +170,7 @@ describe('over S3', () => {
     await server.kill('SIGTERM');
     server = await startProcess(environment);
     ada = await guest(server.url, 'Ada');
+    channelId = await roomOf(server.url, ada.token);
   });
   afterEach(() => s3.stop());
 

@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { type GraphQLResponse, guest, type Person } from '../support/client.ts';
-import { postForm, storedFiles, type TestFile, upload, uploadQuery } from '../support/upload.ts';
+import { postForm, roomOf, storedFiles, type TestFile, upload, uploadQuery } from '../support/upload.ts';
 
 const maxBytes = 200_000;
 let url: string;
@@ -203,8 +203,11 @@ describe('an invalid request', () => {
   });
 
   it('cannot use one file twice', async () => {
-    const query = 'mutation ($a: Upload!, $b: Upload!) { a: upload(file: $a) { id } b: upload(file: $b) { id } }';
-    const both = JSON.stringify({ query, variables: { a: null, b: null } });
+    const query = `mutation ($a: Upload!, $b: Upload!, $to: ID!) {
+      a: upload(file: $a, channelId: $to) { id } b: upload(file: $b, channelId: $to) { id }
+    }`;
+    const to = await roomOf(url, ada.token);
+    const both = JSON.stringify({ query, variables: { a: null, b: null, to } });
     const response = await postForm(
       url,
       formOf([
@@ -244,6 +247,8 @@ describe('an invalid request', () => {
 
   it('that is interrupted at any point leaves nothing behind', async () => {
     const { hostname, port } = new URL(url);
+    const channelId = await roomOf(url, ada.token);
+    const operations = JSON.stringify({ query: uploadQuery, variables: { file: null, channelId } });
     const head = (length: number) =>
       `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ada.token}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${length}\r\n\r\n`;
     const body = `--b\r\nContent-Disposition: form-data; name="operations"\r\n\r\n${operations}\r\n--b\r\nContent-Disposition: form-data; name="map"\r\n\r\n${map}\r\n--b\r\nContent-Disposition: form-data; name="0"; filename="a"\r\n\r\n`;

@@ -2,18 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { type GraphQLResponse, guest, type Person } from '../support/client.ts';
-import { postBody, postForm, storedFiles, upload, uploadQuery } from '../support/upload.ts';
+import { postBody, postForm, roomOf, storedFiles, upload, uploadQuery } from '../support/upload.ts';
 
 const maxBytes = 2_000_000;
 let app: Awaited<ReturnType<typeof startApp>>;
 let url: string;
 let ada: Person;
+let adaChannelId: string;
 let eveChannelId: string;
 
 beforeAll(async () => {
   app = await startApp({ MAX_UPLOAD_BYTES: String(maxBytes) });
   url = app.url;
   ada = await guest(url, 'Ada');
+  adaChannelId = await roomOf(url, ada.token);
   const eve = await guest(url, 'Eve');
   eveChannelId = (await eve.ask('mutation { createRoom(input: { name: "Den" }) { id } }')).createRoom.id;
   return app.stop;
@@ -28,7 +30,8 @@ const expectNoNewFiles = () =>
 const bearer = () => ({ authorization: `Bearer ${ada.token}` });
 const codesOf = ({ errors }: GraphQLResponse) => errors.map(({ path, extensions }) => [path?.[0], extensions['code']]);
 
-const one = JSON.stringify({ query: uploadQuery, variables: { file: null } });
+const anyUpload = JSON.stringify({ query: uploadQuery, variables: { file: null } });
+const one = () => JSON.stringify({ query: uploadQuery, variables: { file: null, channelId: adaChannelId } });
 const map = '{"0":["variables.file"]}';
 
 /** Builds the body of a form as it is sent, with the given headers for each part. */
@@ -46,7 +49,7 @@ describe('a malformed form', () => {
     ['a control character in a header name', Buffer.from('--b\r\n\x01: x\r\n\r\nhello\r\n--b--\r\n')],
     [
       'a control character in a file name',
-      bodyOf([field('operations', one), field('map', map), file('0', 'x', 'a\x00b')]),
+      bodyOf([field('operations', anyUpload), field('map', map), file('0', 'x', 'a\x00b')]),
     ],
     ['headers without an end', Buffer.from(`--b\r\n${'x'.repeat(100_000)}`)],
     ['an empty body', Buffer.from('')],
@@ -59,7 +62,7 @@ describe('a malformed form', () => {
 
   it('without an end is a client error that asks to send it again, and logs nothing', async () => {
     const response = await send(
-      bodyOf([field('operations', one), field('map', map), file('0', randomBytes(50_000))], ''),
+      bodyOf([field('operations', one()), field('map', map), file('0', randomBytes(50_000))], ''),
     );
     expect(codesOf(response)).toEqual([['upload', 'BAD_USER_INPUT']]);
     expect(response.errors[0]?.message).toContain('send it again');
@@ -68,7 +71,7 @@ describe('a malformed form', () => {
   });
 
   it('never crashes the server, wherever a valid one was changed', async () => {
-    const valid = bodyOf([field('operations', one), field('map', map), file('0', 'Hello')]);
+    const valid = bodyOf([field('operations', one()), field('map', map), file('0', 'Hello')]);
     for (let n = 0; n < valid.length; n += 3) {
       const body = Buffer.from(valid);
       body[n] = [0, 1, 10, 13, 34, 45, 255][n % 7] as number;
@@ -95,7 +98,7 @@ describe('a map', () => {
 
   it('may use any name for a file', async () => {
     const paths = '{"__proto__":["variables.file"]}';
-    const response = await send(bodyOf([field('operations', one), field('map', paths), file('__proto__', 'x')]));
+    const response = await send(bodyOf([field('operations', one()), field('map', paths), file('__proto__', 'x')]));
     expect(response.data.upload.byteSize).toBe(1);
   });
 });
@@ -103,13 +106,13 @@ describe('a map', () => {
 describe('parts above the limits', () => {
   it('are rejected: fields', async () => {
     const junk = [field('x', '1'), field('y', '2')];
-    const response = await send(bodyOf([...junk, field('operations', one), field('map', map), file('0', 'x')]));
+    const response = await send(bodyOf([...junk, field('operations', one()), field('map', map), file('0', 'x')]));
     expect([response.status, response.errors[0]?.extensions]).toMatchObject([413, { code: 'TOO_LARGE', limit: 2 }]);
   });
 
   it.each([11, 1_000])('are rejected: %i files', async (count) => {
     const others = Array.from({ length: count - 1 }, (_, n) => file(`x${n}`, 'x'));
-    const response = await send(bodyOf([field('operations', one), field('map', map), ...others, file('0', 'x')]));
+    const response = await send(bodyOf([field('operations', one()), field('map', map), ...others, file('0', 'x')]));
     expect(response.errors[0]?.extensions).toMatchObject({ code: 'TOO_LARGE', limit: 10 });
     await expectNoNewFiles();
   });
@@ -128,14 +131,16 @@ describe('parts above the limits', () => {
 });
 
 describe('several files of one request', () => {
-  const query = `mutation ($a: Upload!, $b: Upload!, $to: ID) {
-    a: upload(file: $a, channelId: $to) { byteSize } b: upload(file: $b) { byteSize }
+  const query = `mutation ($a: Upload!, $b: Upload!, $to: ID!, $own: ID!) {
+    a: upload(file: $a, channelId: $to) { byteSize } b: upload(file: $b, channelId: $own) { byteSize }
   }`;
   const big = () => new Blob([randomBytes(1_000_000)]);
 
-  function ask(parts: readonly (readonly [string, Blob])[], to: string | null = null): Promise<GraphQLResponse> {
+  async function ask(parts: readonly (readonly [string, Blob])[], channelId?: string): Promise<GraphQLResponse> {
+    const own = await roomOf(url, ada.token);
+    const to = channelId ?? own;
     const form = new FormData();
-    form.append('operations', JSON.stringify({ query, variables: { a: null, b: null, to } }));
+    form.append('operations', JSON.stringify({ query, variables: { a: null, b: null, to, own } }));
     form.append('map', '{"a":["variables.a"],"b":["variables.b"]}');
     for (const [name, blob] of parts) form.append(name, blob);
     return postForm(url, form, bearer());
@@ -187,7 +192,8 @@ describe('several files of one request', () => {
   });
 
   it('are read by concurrent operations', async () => {
-    const operation = { query: uploadQuery, variables: { file: null } };
+    const channelId = await roomOf(url, ada.token);
+    const operation = { query: uploadQuery, variables: { file: null, channelId } };
     const form = new FormData();
     form.append('operations', JSON.stringify([operation, operation]));
     form.append('map', '{"0":["1.variables.file"],"1":["0.variables.file"]}');

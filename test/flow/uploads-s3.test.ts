@@ -10,7 +10,7 @@ import { startApp } from '../support/app.ts';
 import { type Data, guest, type Person } from '../support/client.ts';
 import { startNetwork } from '../support/network.ts';
 import { sharedS3 } from '../support/services/shared.ts';
-import { upload, uploadQuery } from '../support/upload.ts';
+import { roomOf, upload, uploadQuery } from '../support/upload.ts';
 
 let url: string;
 let directory: string;
@@ -30,6 +30,7 @@ beforeAll(async () => {
     S3_SECRET_ACCESS_KEY: address.secretAccessKey,
     MAX_UPLOAD_BYTES: '20000000',
     MAX_USER_FILES_BYTES: '100000000',
+    MAX_GUEST_FILES_BYTES: '100000000',
   };
   const app = await startApp(settings);
   ({ url, directory } = app);
@@ -115,7 +116,9 @@ it('redirects readers to the store if this is enabled, after it has checked the 
     const response = await fetch(`${app.url}${data.upload.url}`, { redirect: 'manual' });
     expect(response.status).toBe(307);
     expect((await fetch(`${app.url}${data.upload.url}`, { method: 'HEAD' })).status).toBe(200);
-    expect(response.headers.get('location')).toMatch(settings['S3_ENDPOINT'] as string);
+    const location = new URL(response.headers.get('location') as string);
+    expect(location.href).toMatch(settings['S3_ENDPOINT'] as string);
+    expect(Number(location.searchParams.get('X-Amz-Expires'))).toBeLessThanOrEqual(60);
     for (const path of [data.upload.url, data.upload.thumbnailUrl]) {
       const followed = await fetch(`${app.url}${path}`);
       expect(followed.status).toBe(200);
@@ -146,7 +149,8 @@ async function stall(to: string, token: string): Promise<void> {
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
   const field = (name: string) => `--b\r\nContent-Disposition: form-data; name="${name}"`;
-  const operations = JSON.stringify({ query: uploadQuery, variables: { file: null } });
+  const channelId = await roomOf(to, token);
+  const operations = JSON.stringify({ query: uploadQuery, variables: { file: null, channelId } });
   socket.write(
     `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n` +
       `${field('operations')}\r\n\r\n${operations}\r\n${field('map')}\r\n\r\n{"0":["variables.file"]}\r\n` +
@@ -176,6 +180,25 @@ it('clients are sent to the public endpoint of the store', async () => {
   } finally {
     await app.stop();
     await outside.stop();
+  }
+});
+
+it('files of deleted messages are not redirected to the store', async () => {
+  const app = await startApp({ ...settings, S3_DIRECT_READS: 'on' });
+  try {
+    const cora = await guest(app.url, 'Cora');
+    const { data } = await upload(app.url, cora.token, { bytes: 'Hello' });
+    const send = `mutation ($channelId: ID!, $ids: [ID!]) {
+      send(input: { channelId: $channelId, attachmentIds: $ids }) { message { id } }
+    }`;
+    const channelId = await roomOf(app.url, cora.token);
+    const { message } = (await cora.ask(send, { channelId, ids: [data.upload.id] })).send;
+    const read = () => fetch(`${app.url}${data.upload.url}`, { redirect: 'manual' });
+    expect((await read()).status).toBe(307);
+    await cora.ask('mutation ($id: ID!) { deleteMessage(messageId: $id) { id } }', { id: message.id });
+    expect((await read()).status).toBe(404);
+  } finally {
+    await app.stop();
   }
 });
 
@@ -243,6 +266,13 @@ describe('a direct upload', () => {
     await post(ticket, randomBytes(bytes.length));
     expect((await read(file.url)).equals(before)).toBe(true);
     expect((await ada.ask(finish, { id: ticket.id })).finishUpload).toEqual(file);
+  });
+
+  it('without a channel is rejected and removed if it is not a picture', async () => {
+    const ticket = (await ada.ask(start, { input: { filename: 'a.png', byteSize: 500 } })).startUpload;
+    await post(ticket, randomBytes(500));
+    expect(await ada.codeOf(finish, { id: ticket.id })).toBe('BAD_USER_INPUT');
+    expect(await ada.codeOf(finish, { id: ticket.id })).toBe('CONFLICT');
   });
 
   it('counts against the quota from its start, and cannot start above it', async () => {

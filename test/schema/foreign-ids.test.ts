@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { GraphQLInputObjectType, type GraphQLInputType, GraphQLObjectType, getNamedType } from 'graphql';
+import sharp from 'sharp';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { decodeId, encodeId } from '../../schema/ids.ts';
 import { schema } from '../../schema/index.ts';
@@ -176,7 +177,10 @@ async function matchOf(one: Person, other: Person) {
 }
 
 async function uploadFile(by: Person, channelId: string | null): Promise<string> {
-  const { data } = await upload(url, by.token, { bytes: 'text', filename: 'a.txt' }, channelId);
+  const bytes = await sharp({ create: { width: 4, height: 4, channels: 3, background: 'teal' } })
+    .png()
+    .toBuffer();
+  const { data } = await upload(url, by.token, { bytes, filename: 'a.png' }, channelId);
   return data.upload.id;
 }
 

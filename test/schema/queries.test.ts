@@ -27,6 +27,7 @@ beforeAll(async () => {
   const people = await Promise.all(Array.from({ length: 55 }, (_, n) => guest(url, `Person ${n}`)));
   const [first, ...others] = people as [Person, ...Person[]];
   ada = first;
+  await ada.ask(register);
   rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), []) };
   // Rooms and direct channels alternate, so a page of any size has both.
   for (const [n, one] of others.entries()) {
@@ -37,6 +38,10 @@ beforeAll(async () => {
   return app.stop;
 });
 
+/** Guests find ten users at most. */
+const register = `mutation {
+  register(input: { email: "ada@example.org", password: "battery horse staple", name: "Person 0" }) { token }
+}`;
 const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name }) { id } }';
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
 const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';

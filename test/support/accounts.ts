@@ -36,9 +36,9 @@ export async function createAccountsWorld() {
   }
 
   const limits = {
-    async take(key: string, rate: { points: number; windowMs: number }) {
+    async take(key: string, rate: { points: number; windowMs: number }, points?: number) {
       if (state.isAway) throw new Error('state is away');
-      return state.memory.limits.take(key, rate);
+      return state.memory.limits.take(key, rate, points);
     },
   };
   const ports = { database, pubsub, state: { ...createMemoryState(), limits } };

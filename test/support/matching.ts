@@ -85,7 +85,7 @@ export async function createMatchingWorld() {
       online: (userIds) => memory.presence.online(userIds),
       away: (userIds) => memory.presence.away(userIds),
     },
-    limits: { take: (key, rate) => memory.limits.take(key, rate) },
+    limits: { take: (key, rate, points) => memory.limits.take(key, rate, points) },
     ready: () => memory.ready(),
     stop: () => memory.stop(),
   };

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GraphQLResponse } from './client.ts';
+import { ask, type GraphQLResponse } from './client.ts';
 
 export const uploadQuery = `mutation ($file: Upload!, $channelId: ID) {
   upload(file: $file, channelId: $channelId) { id filename mimetype byteSize width height url thumbnailUrl urlExpiresAt }
@@ -37,13 +37,33 @@ export async function postBody(url: string, body: Buffer, headers: Record<string
   return { status: response.status, data, errors };
 }
 
-/** Uploads a file with a GraphQL multipart request. */
+/** Rooms of users by token, made by `roomOf`. */
+const rooms = new Map<string, Promise<string>>();
+
+/** Returns the id of a room of a user, which the first call opens. */
+export function roomOf(url: string, token: string): Promise<string> {
+  const key = `${url} ${token}`;
+  const opened = rooms.get(key) ?? openRoom(url, token);
+  rooms.set(key, opened);
+  return opened;
+}
+
+async function openRoom(url: string, token: string): Promise<string> {
+  const { data } = await ask(url, 'mutation { createRoom(input: { name: "Files" }) { id } }', {}, token);
+  return data.createRoom.id;
+}
+
+/**
+ * Uploads a file with a GraphQL multipart request.
+ * @param channel id of a channel, or null for none; by default a room of the user
+ */
 export async function upload(
   url: string,
   token: string,
   { bytes, filename = 'file', type = '' }: TestFile,
-  channelId: string | null = null,
+  channel?: string | null,
 ): Promise<GraphQLResponse> {
+  const channelId = channel === undefined ? await roomOf(url, token) : channel;
   const form = new FormData();
   form.append('operations', JSON.stringify({ query: uploadQuery, variables: { file: null, channelId } }));
   form.append('map', JSON.stringify({ 0: ['variables.file'] }));

@@ -10,6 +10,9 @@ import type { Uploads } from '../../domain/uploads.ts';
 import type { ByteRange } from '../../infra/objects/objects.ts';
 import type { Handler } from './handler.ts';
 
+/** Milliseconds for which a redirect to the store works: the store does not know which messages are deleted. */
+const redirectMs = 60_000;
+
 /** Serves files by their signed URLs: `/files/ID/VARIANT/NAME?expires=…&signature=…`. */
 export function createFileHandler(uploads: Pick<Uploads, 'urls' | 'findFile' | 'read' | 'readUrl'>): Handler {
   return async (request, response) => {
@@ -71,7 +74,7 @@ function readUrl(
   expires: number,
 ): Promise<string | null> {
   const as = { type: headers['content-type'], disposition: headers['content-disposition'] };
-  return uploads.readUrl(key, { ...as, expiresAt: new Date(expires) });
+  return uploads.readUrl(key, { ...as, expiresAt: new Date(Math.min(expires, Date.now() + redirectMs)) });
 }
 
 async function sendFile(given: {

@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import type { AttachmentPartsFragment } from '../gql/graphql.ts';
 import { Icon } from '../ui/icon.tsx';
 import { texts } from '../ui/texts.ts';
@@ -21,12 +22,18 @@ export function Attachments({ messageId, attachments }: AttachmentsProps) {
   );
 }
 
-/** A thumbnail that links to the picture. Width and height reserve its space, so that loading it does not shift the layout. */
+/**
+ * A thumbnail that links to the picture. Width and height reserve its space, so that loading it does not shift the layout.
+ * The URL from which it was loaded stays when URLs are renewed, so that it is not loaded again.
+ */
 function Picture({ file }: { file: AttachmentPartsFragment }) {
+  const [loadedFrom, setLoadedFrom] = useState<string | null>(null);
+  const source = loadedFrom ?? file.thumbnailUrl ?? undefined;
   return (
     <a className="picture" href={file.url} target="_blank" rel="noopener noreferrer">
       <img
-        src={file.thumbnailUrl ?? undefined}
+        src={source}
+        onLoad={() => setLoadedFrom(source ?? null)}
         alt={file.filename}
         width={file.width ?? undefined}
         height={file.height ?? undefined}

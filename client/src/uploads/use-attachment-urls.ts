@@ -3,17 +3,17 @@ import { useClient } from 'urql';
 import { type AttachmentPartsFragment, FilesOfMessageDocument } from '../gql/graphql.ts';
 
 /**
- * How long before they expire URLs are renewed, plus a random part of `renewalSpreadMs`: the server signs all URLs of an
- * hour with the same expiry, so clients would otherwise renew them at the same moment.
+ * How long before they expire URLs are renewed, plus a random part of `renewalSpreadMs`: the server signs all URLs of some
+ * minutes with the same expiry, so clients would otherwise renew them at the same moment.
  */
-const renewBeforeMs = 300_000;
-const renewalSpreadMs = 2_700_000;
+const renewBeforeMs = 60_000;
+const renewalSpreadMs = 120_000;
 /** How often the time is checked. A single timer would be late after the computer was asleep. */
-const checkMs = 60_000;
+const checkMs = 20_000;
 /** Shortest time between renewals, in case this computer's clock is wrong. */
-const minRenewalIntervalMs = 300_000;
+const minRenewalIntervalMs = 60_000;
 
-/** Returns the attachments of a message, and renews their URLs before they expire. */
+/** Returns the attachments of a message, and renews their URLs before they expire while the page is visible. */
 export function useAttachmentUrls(messageId: string, attachments: readonly AttachmentPartsFragment[]) {
   const client = useClient();
   const [renewed, setRenewed] = useState<readonly AttachmentPartsFragment[]>([]);
@@ -25,16 +25,21 @@ export function useAttachmentUrls(messageId: string, attachments: readonly Attac
     let dueAt = expiry - renewBeforeMs - Math.random() * renewalSpreadMs;
 
     async function renewIfDue(): Promise<void> {
-      if (Date.now() < dueAt) return;
+      if (Date.now() < dueAt || document.hidden) return;
       dueAt = Date.now() + minRenewalIntervalMs;
       const request = client.query(FilesOfMessageDocument, { id: messageId }, { requestPolicy: 'network-only' });
       const { data } = await request.toPromise();
       if (data?.node && 'attachments' in data.node) setRenewed(data.node.attachments);
     }
 
-    void renewIfDue();
-    const timer = setInterval(() => void renewIfDue(), checkMs);
-    return () => clearInterval(timer);
+    const check = () => void renewIfDue();
+    check();
+    const timer = setInterval(check, checkMs);
+    document.addEventListener('visibilitychange', check);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', check);
+    };
   }, [client, messageId, expiry]);
 
   return current;

@@ -1,0 +1,124 @@
+import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { createMemoryState } from '../../api/infra/state/memory.ts';
+import { startApp } from '../support/app.ts';
+import { ask, guest, type Person } from '../support/client.ts';
+
+let url: string;
+/** Prefixes of the limits that are used up. */
+const usedUp = new Set<string>();
+
+beforeAll(async () => {
+  const { limits, ...state } = createMemoryState();
+  const take: typeof limits.take = async (key, ...rest) =>
+    usedUp.has(key.split(':')[0] ?? '') ? 7_000 : limits.take(key, ...rest);
+  const app = await startApp({ RATE_LIMITS: 'on' }, { ports: { state: { ...state, limits: { take } } } });
+  ({ url } = app);
+  return app.stop;
+});
+beforeEach(() => usedUp.clear());
+
+const createRoom = `mutation ($name: String! = "Hall", $clientId: String) {
+  createRoom(input: { name: $name, clientId: $clientId }) { id }
+}`;
+const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
+const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
+const openDirect = 'mutation ($userId: ID!) { openDirect(userId: $userId) { id } }';
+const send = `mutation ($id: ID!, $clientId: String!) {
+  send(input: { channelId: $id, text: "Hello", clientId: $clientId }) { message { id } }
+}`;
+const block = 'mutation ($userId: ID!) { block(userId: $userId) { id } }';
+
+const openRoom = async (owner: Person): Promise<string> => (await owner.ask(createRoom)).createRoom.id;
+
+/** Expects that an operation is refused because of its rate, with the time to wait. */
+async function expectLimited({ token }: Person, query: string, variables: object = {}): Promise<void> {
+  const { errors } = await ask(url, query, variables, token);
+  expect(errors[0]?.extensions).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) });
+}
+
+it('fifty rooms a day can be created, and a retry with a known clientId is not counted', async () => {
+  const ada = await guest(url);
+  const first = (await ada.ask(createRoom, { clientId: 'first' })).createRoom;
+  for (let n = 1; n < 50; n++) await openRoom(ada);
+  await expectLimited(ada, createRoom);
+  expect((await ada.ask(createRoom, { clientId: 'first' })).createRoom).toEqual(first);
+});
+
+it('an inviter is limited, with invitations and new direct channels together', async () => {
+  const [ada, bob, eve] = [await guest(url), await guest(url), await guest(url)];
+  const id = await openRoom(ada);
+  const direct = await ada.ask(openDirect, { userId: eve.id });
+  for (let n = 1; n < 30; n++) await ada.ask(invite, { id, userId: bob.id });
+  await expectLimited(ada, invite, { id, userId: bob.id });
+  await expectLimited(ada, openDirect, { userId: bob.id });
+  expect(await ada.ask(openDirect, { userId: eve.id })).toEqual(direct);
+});
+
+it('an invitee is limited, however many users invite; attempts without effect are not counted', async () => {
+  const [ada, bob, kim, eve] = [await guest(url), await guest(url), await guest(url), await guest(url)];
+  const foreign = await openRoom(kim);
+  for (const [inviter, count] of [
+    [ada, 15],
+    [bob, 15],
+  ] as const) {
+    for (let n = 0; n < count; n++) await inviter.ask(invite, { id: await openRoom(inviter), userId: eve.id });
+    expect(await inviter.codeOf(invite, { id: foreign, userId: eve.id })).toBe('FORBIDDEN');
+  }
+  await expectLimited(kim, invite, { id: foreign, userId: eve.id });
+  await kim.ask(invite, { id: foreign, userId: ada.id });
+});
+
+it('joins and blocks are limited', async () => {
+  const [ada, bob] = [await guest(url), await guest(url)];
+  const id = await openRoom(bob);
+  for (let n = 0; n < 30; n++) await ada.ask(joinRoom, { id });
+  await expectLimited(ada, joinRoom, { id });
+  for (let n = 0; n < 60; n++) await ada.ask(block, { userId: bob.id });
+  await expectLimited(ada, block, { userId: bob.id });
+});
+
+it.each(['createRoom', 'joinRoom', 'invite', 'updateRoom', 'closeRoom', 'leaveChannel'])(
+  'changes of rooms are limited together: %s',
+  async (field) => {
+    const [ada, bob] = [await guest(url), await guest(url)];
+    const id = await openRoom(ada);
+    usedUp.add('changes');
+    const mutations: Record<string, string> = {
+      createRoom,
+      joinRoom,
+      invite,
+      updateRoom: 'mutation ($id: ID!) { updateRoom(channelId: $id, name: "Den") { id } }',
+      closeRoom: 'mutation ($id: ID!) { closeRoom(channelId: $id) { id } }',
+      leaveChannel: 'mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }',
+    };
+    const { errors } = await ask(url, mutations[field] ?? '', { id, userId: bob.id }, ada.token);
+    expect(errors[0]?.extensions).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 7_000 });
+  },
+);
+
+it('a refused send that repeats a message returns it, as long as retries are not too many either', async () => {
+  const ada = await guest(url);
+  const id = await openRoom(ada);
+  const known = (await ada.ask(send, { id, clientId: 'known' })).send;
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    usedUp.add('sends');
+    let n = 0;
+    while ((await ada.codeOf(send, { id, clientId: `${n}` })) === null) n += 1;
+    expect(n).toBeLessThan(21);
+    await expectLimited(ada, send, { id, clientId: 'new' });
+    expect((await ada.ask(send, { id, clientId: 'known' })).send).toEqual(known);
+    usedUp.add('repeated');
+    for (let m = 0; m < 10; m++) await ada.codeOf(send, { id, clientId: 'another' });
+    await expectLimited(ada, send, { id, clientId: 'known' });
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it('guests of one address are limited in a day', async () => {
+  await guest(url);
+  usedUp.add('guests-day');
+  const { errors } = await ask(url, 'mutation { guest(input: { name: "Eve" }) { token } }');
+  expect(errors[0]?.extensions).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 7_000 });
+});
