@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { preset } from '@graphql-codegen/client-preset';
 import { codegen } from '@graphql-codegen/core';
 import { type DocumentNode, lexicographicSortSchema, parse, printSchema } from 'graphql';
+import { rates } from './api/domain/rate-limits.ts';
+import * as requestLimits from './api/gateway/request-limits.ts';
 import { listSettings } from './api/settings.ts';
 import { schema } from './schema/index.ts';
 
@@ -13,7 +15,9 @@ const printed = `${printSchema(lexicographicSortSchema(schema))}\n`;
 await update(path('schema/schema.graphql'), printed);
 await writeOperations(parse(printed));
 await update(path('.env.example'), describeEnvironment());
-await writeTable(path('docs/operations.md'));
+await writeTable(path('docs/operations.md'), 'settings', ['variable', 'default'], settingRows());
+await writeTable(path('docs/security.md'), 'limits', ['limit', 'value'], await limitRows());
+await writeTable(path('docs/security.md'), 'rates', ['rate', 'value'], await rateRows());
 
 /** Writes the types and documents of every `.graphql` file of the client to `client/src/gql/graphql.ts`. */
 async function writeOperations(schemaDocument: DocumentNode): Promise<void> {
@@ -57,15 +61,51 @@ function describeEnvironment(): string {
   return `${[head, ...blocks].join('\n\n')}\n`;
 }
 
-/** Writes the table of settings between the two markers of a page. */
-async function writeTable(file: string): Promise<void> {
-  const rows = listSettings().map(({ name, fallback, description }) => {
-    return `| \`${name}\` | ${fallback && `\`${fallback}\``} | ${description} |`;
+function settingRows(): string[][] {
+  return listSettings().map(({ name, fallback, description }) => [
+    `\`${name}\``,
+    fallback && `\`${fallback}\``,
+    description,
+  ]);
+}
+
+async function limitRows(): Promise<string[][]> {
+  const comments = await readComments('api/gateway/request-limits.ts');
+  return Object.entries(requestLimits).map(([name, value]) => [`\`${name}\``, group(value), comments.get(name) ?? '']);
+}
+
+async function rateRows(): Promise<string[][]> {
+  const comments = await readComments('api/domain/rate-limits.ts');
+  return Object.entries(rates).map(([name, { points, windowMs }]) => {
+    return [`\`${name}\``, `${group(points)} in ${describeTime(windowMs / 1_000)}`, comments.get(name) ?? ''];
   });
-  const table = ['| variable | default | |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** Reads the docstrings of the constants and properties of a module, by name, each as one line. */
+async function readComments(module: string): Promise<Map<string, string>> {
+  const source = await readFile(path(module), 'utf8');
+  const documented = source.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(?:export const )?(\w+)(?::| =)/g);
+  return new Map([...documented].map(([, comment = '', name = '']) => [name, comment.replace(/[\s*]+/g, ' ').trim()]));
+}
+
+function describeTime(seconds: number): string {
+  const units = { days: 86_400, h: 3_600, min: 60, s: 1 };
+  const [unit, length] = Object.entries(units).find(([, length]) => seconds % length === 0) ?? ['s', 1];
+  return `${seconds / length} ${unit === 'days' && seconds === length ? 'day' : unit}`;
+}
+
+function group(value: number): string {
+  return value.toLocaleString('en');
+}
+
+/** Writes a table between the markers `<!-- NAME … -->` and `<!-- /NAME -->` of a page. Its last column has no title. */
+async function writeTable(file: string, name: string, titles: string[], rows: string[][]): Promise<void> {
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
+  const table = [line([...titles, '']), '|---'.repeat(titles.length + 1).concat('|'), ...rows.map(line)].join('\n');
   const page = await readFile(file, 'utf8');
-  const written = page.replace(/(?<=<!-- settings.*-->\n).*(?=<!-- \/settings -->)/s, () => `${table}\n`);
-  if (!written.includes(table)) throw new Error(`${file} has no place for the settings`);
+  const place = new RegExp(`(?<=<!-- ${name}.*-->\\n).*(?=<!-- /${name} -->)`, 's');
+  const written = page.replace(place, () => `${table}\n`);
+  if (!written.includes(table)) throw new Error(`${file} has no place for the ${name}`);
   await update(file, written);
 }
 

@@ -10,11 +10,10 @@ export const maxQueryLength = 65_536;
 /** Maximum size of one WebSocket message, in bytes: an operation with its variables. */
 export const maxSocketMessageBytes = 131_072;
 
-/**
- * Maximum number of frames of one WebSocket message, and of reads from the network that one frame may take: each costs memory
- * of its own.
- */
+/** Maximum number of frames of one WebSocket message: each costs memory of its own. */
 export const maxSocketFragments = 128;
+
+/** Maximum number of reads from the network that one frame of a WebSocket may take: each costs memory of its own. */
 export const maxSocketChunks = 512;
 
 /** Maximum length of the id of an operation over a WebSocket, in UTF-16 code units. */
