@@ -17,6 +17,12 @@ export function createMetrics() {
   const gapsFilled = counter('feed_gaps_filled_total', 'Gaps in feeds that were filled from the database.');
   const executed = counter('executions_total', 'Executions of a selection over an event, for one or more subscribers.');
   const delivered = counter('deliveries_total', 'Results of live subscriptions that were queued for a socket.');
+  const refused = new Counter({
+    name: 'parley_refusals_total',
+    help: 'Requests and connections refused by a limit.',
+    labelNames: ['limit'],
+    registers: [registry],
+  });
   const slowCloses = counter('slow_closes_total', 'Sockets closed because the client read too slowly.');
 
   return {
@@ -29,6 +35,8 @@ export function createMetrics() {
       executed: (items: number) => executed.inc(items),
       delivered: (items: number) => delivered.inc(items),
     },
+    /** Counts a refusal. @param limit name of a rate, or of a bound on connections */
+    onRefused: (limit: string) => refused.inc({ limit }),
     onSlowClose: () => slowCloses.inc(),
     onGapFilled: () => gapsFilled.inc(),
     /** Registers a gauge whose value is read at each scrape. */

@@ -40,7 +40,9 @@ export async function openDomain(given: {
 }) {
   const { config, logger, open, ports } = given;
   const { database, pubsub, state, log } = ports;
-  const rateLimits = config.RATE_LIMITS === 'on' ? createRateLimits({ limits: state.limits, logger }) : noRateLimits;
+  const { onRefused } = given.metrics;
+  const rateLimits =
+    config.RATE_LIMITS === 'on' ? createRateLimits({ limits: state.limits, onRefused, logger }) : noRateLimits;
   const common = { database, pubsub, state, log, logger, rateLimits };
   const history = createHistory({ database, maxReplay: config.MAX_REPLAY });
   const access = createAccess(database);

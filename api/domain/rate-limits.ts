@@ -88,20 +88,32 @@ export interface RateLimits {
   frequent(name: string, rate: FrequentRate): FrequentRateLimit;
 }
 
-/**
- * Creates the rate limits of a gateway.
- * @param options.limits counts shared limits; while it is away, they let everything pass and log a warning
- */
-export function createRateLimits({ limits, logger }: { limits: Limits; logger: Logger }): RateLimits {
+/** Options of rate limits. */
+interface RateLimitOptions {
+  /** Counts the limits; while it is away, they let everything pass and log a warning. */
+  limits: Limits;
+  /** Counts refusals by the name of their limit, for metrics. */
+  onRefused(limit: string): void;
+  logger: Logger;
+}
+
+/** Creates the rate limits of a gateway. */
+export function createRateLimits({ limits, onRefused, logger }: RateLimitOptions): RateLimits {
   return {
     shared: (name, rate) => ({
-      take: async (key, points) => throwRefusal(await take(name, rate, key, points)),
+      take: async (key, points) => throwRefusal(name, await take(name, rate, key, points)),
     }),
     frequent(name, rate) {
       const shares = createRateShares({ ...rate, take: (key, points) => take(name, rate, key, points) });
-      return { take: async (key) => throwRefusal(await shares.take(key)) };
+      return { take: async (key) => throwRefusal(name, await shares.take(key)) };
     },
   };
+
+  function throwRefusal(name: string, retryAfterMs: number): void {
+    if (retryAfterMs <= 0) return;
+    onRefused(name);
+    throw tooManyRequests(retryAfterMs);
+  }
 
   function take(name: string, { points, windowMs }: Rate, key: string, amount?: number): Promise<number> {
     return limits.take(`${name}:${key}`, { points, windowMs }, amount).catch((error: unknown) => {
@@ -116,10 +128,6 @@ export const noRateLimits: RateLimits = {
   shared: () => ({ take: async () => {} }),
   frequent: () => ({ take: async () => {} }),
 };
-
-function throwRefusal(retryAfterMs: number): void {
-  if (retryAfterMs > 0) throw tooManyRequests(retryAfterMs);
-}
 
 function tooManyRequests(retryAfterMs: number): RateLimitedError {
   const seconds = Math.ceil(retryAfterMs / 1_000);

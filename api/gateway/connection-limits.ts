@@ -24,8 +24,11 @@ export interface Place {
   release(): void;
 }
 
-/** Creates the counts of connections of a process. */
-export function createConnectionLimits(bounds: ConnectionBounds) {
+/**
+ * Creates the counts of connections of a process.
+ * @param onRefused counts refusals by the name of their bound, for metrics
+ */
+export function createConnectionLimits(bounds: ConnectionBounds, onRefused: (limit: string) => void) {
   const addresses = createCounts();
   const anonymous = createCounts();
   const users = createCounts();
@@ -37,11 +40,17 @@ export function createConnectionLimits(bounds: ConnectionBounds) {
     /** Takes a place for a connection; returns null if the node or the address has none left. */
     enter(address: string): Place | null {
       const group = addressGroup(address);
-      if (total >= bounds.node || !addresses.add(group, bounds.perAddress)) return null;
+      if (total >= bounds.node) return refuse('connections');
+      if (!addresses.add(group, bounds.perAddress)) return refuse('connections-of-address');
       total++;
       return createPlace(group);
     },
   };
+
+  function refuse(limit: string): null {
+    onRefused(limit);
+    return null;
+  }
 
   function createPlace(group: string): Place {
     let leave = () => {};
@@ -49,11 +58,14 @@ export function createConnectionLimits(bounds: ConnectionBounds) {
     return {
       identify(userId) {
         if (isReleased) return false;
-        const [counts, key, bound] =
+        const [counts, key, bound, limit] =
           userId === null
-            ? ([anonymous, group, bounds.perAddressAnonymous] as const)
-            : ([users, userId, bounds.perUser] as const);
-        if (!counts.add(key, bound)) return false;
+            ? ([anonymous, group, bounds.perAddressAnonymous, 'anonymous-connections'] as const)
+            : ([users, userId, bounds.perUser, 'connections-of-user'] as const);
+        if (!counts.add(key, bound)) {
+          onRefused(limit);
+          return false;
+        }
         leave();
         leave = () => counts.remove(key);
         return true;

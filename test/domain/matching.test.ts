@@ -136,7 +136,7 @@ describe('match', () => {
 
   it('refuses a user who calls too often, and says for how long', async () => {
     const limited = world.gateway({
-      rateLimits: createRateLimits({ limits: world.state.limits, logger: createTestLogger() }),
+      rateLimits: createRateLimits({ limits: world.state.limits, onRefused() {}, logger: createTestLogger() }),
     });
     for (let n = 0; n < 60; n++) await limited.match(some(ada), anyone);
     const refusal = limited.match(some(ada), anyone);

@@ -2,6 +2,7 @@ import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { startApp } from '../support/app.ts';
 import { ask, guest, type Person } from '../support/client.ts';
+import { fetchProbe } from '../support/probes.ts';
 
 let url: string;
 /** Prefixes of the limits that are used up. */
@@ -41,6 +42,8 @@ it('fifty rooms a day can be created, and a retry with a known clientId is not c
   const first = (await ada.ask(createRoom, { clientId: 'first' })).createRoom;
   for (let n = 1; n < 50; n++) await openRoom(ada);
   await expectLimited(ada, createRoom);
+  const metrics = await (await fetchProbe(url, 'metrics')).text();
+  expect(metrics).toContain('parley_refusals_total{limit="rooms-day"} 1');
   expect((await ada.ask(createRoom, { clientId: 'first' })).createRoom).toEqual(first);
 });
 

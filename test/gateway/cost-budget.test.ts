@@ -27,7 +27,7 @@ describe('the budget of two nodes that share a state', () => {
         return state.limits.take(...taken);
       },
     };
-    const rateLimits = createRateLimits({ limits, logger: createTestLogger() });
+    const rateLimits = createRateLimits({ limits, onRefused() {}, logger: createTestLogger() });
     return createCostBudget({ rateLimits, pointsPerMinute: 1_000, ...(now ? { now } : {}) });
   }
 

@@ -87,6 +87,8 @@ export interface GatewayOptions {
   introspection: boolean;
   /** Certificate and private key in PEM, for HTTPS and WSS; null: HTTP. */
   tls: { cert: string; key: string } | null;
+  /** Counts refused connections by the name of their bound, for metrics. */
+  onRefused(limit: string): void;
   logger: Logger;
 }
 
@@ -112,12 +114,13 @@ export function createGateway(options: GatewayOptions) {
   const { domain, health, logger } = options;
   const callers = createCallers({ trusted: options.trustProxy, logger });
   const isAllowedOrigin = createOrigins({ allowed: options.allowedOrigins, publicUrl: options.publicUrl });
-  const limits = createConnectionLimits({
+  const bounds = {
     node: options.maxConnections,
     perAddress: options.maxConnectionsPerAddress,
     perAddressAnonymous: options.maxAnonymousPerAddress,
     perUser: options.maxConnectionsPerUser,
-  });
+  };
+  const limits = createConnectionLimits(bounds, options.onRefused);
   const streams = createStreams({ ...options, limits });
   const graphql = createGraphQL({ ...options, streams });
   const sockets = createWebSockets({ ...options, limits, graphql });
