@@ -22,6 +22,12 @@ export const maxOperationIdLength = 128;
 /** Maximum number of wrong values among an operation's variables that are described; one more error says that there are others. */
 export const maxVariableErrors = 10;
 
+/** Maximum depth of the objects and lists of a JSON text: the body of a request, a message, or a field of a form. */
+export const maxJsonDepth = 64;
+
+/** Maximum number of values in a JSON text. */
+export const maxJsonValues = 10_000;
+
 /** Maximum cost of an operation, or of all operations in a batch, in points (`graphql/price.ts`). */
 export const maxCost = 10_000;
 

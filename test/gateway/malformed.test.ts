@@ -1,6 +1,7 @@
 import { GraphQLError, GraphQLScalarType } from 'graphql';
 import { createSchema } from 'graphql-yoga';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { jsonBoundsMessage } from '../../api/gateway/json-bounds.ts';
 import type { Context } from '../../schema/context.ts';
 import { startGateway } from '../support/gateway.ts';
 import { openRaw, openSocket, post, type Result } from '../support/wire.ts';
@@ -47,7 +48,7 @@ describe('a malformed request over HTTP', () => {
   it.each(['', 'query=', 'query={hello}&variables=[1', 'query={hello}&extensions=5'])(
     'is the error of its client as a form or URL: %s',
     async (form) => {
-      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+      const headers = { 'content-type': 'application/x-www-form-urlencoded', 'graphql-require-preflight': '1' };
       for (const response of [await post(url, form, { headers }), await fetch(`${url}/graphql?${form}`)])
         expect(codesOf(await response.json())).toEqual(['BAD_REQUEST']);
     },
@@ -66,9 +67,71 @@ describe('a malformed request over HTTP', () => {
   );
 });
 
-describe('a malformed message over a WebSocket', () => {
-  const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+const wide = (count: number) => `[${Array.from({ length: count }, () => '0').join()}]`;
 
+describe.each([
+  ['is too deep', nested(64)],
+  ['has too many values', wide(10_000)],
+  ['is too deep and has no end', `{"a":${'['.repeat(100)}`],
+])('JSON that %s', (_how, json) => {
+  const extra = `{"a":${json}}`;
+  const encoded = (name: string) => `query={hello}&${name}=${encodeURIComponent(extra)}`;
+  const formHeaders = { 'content-type': 'application/x-www-form-urlencoded', 'graphql-require-preflight': '1' };
+  const expectRefusal = async (response: { status: number; json(): unknown }) => {
+    const { errors } = (await response.json()) as Result;
+    expect([response.status, errors]).toEqual([
+      400,
+      [{ message: jsonBoundsMessage, extensions: { code: 'BAD_REQUEST' } }],
+    ]);
+  };
+
+  it.each([extra, `[${extra}]`, `{"query":"{ hello }","variables":${extra}}`])(
+    'is refused as a body before it is parsed: %#',
+    async (body) => {
+      await expectRefusal(await post(url, body));
+      await expectRefusal(await post(url, body, { headers: { 'content-type': 'application/graphql+json' } }));
+    },
+  );
+
+  it.each(['variables', 'extensions'])('is refused as %s of a form before it is parsed', async (name) => {
+    await expectRefusal(await post(url, encoded(name), { headers: formHeaders }));
+  });
+
+  it.each(['operations', 'map'])('is refused as %s of a multipart request before it is parsed', async (name) => {
+    const body = new FormData();
+    for (const field of ['operations', 'map']) body.set(field, field === name ? extra : '{"query":"{ hello }"}');
+    const headers = { 'graphql-require-preflight': '1' };
+    await expectRefusal(await fetch(`${url}/graphql`, { method: 'POST', headers, body }));
+  });
+
+  it('closes a WebSocket with 4400', async () => {
+    const socket = await openSocket(url);
+    socket.send(`{"type":"ping","payload":${extra}}`);
+    expect((await socket.closed).code).toBe(4400);
+  });
+});
+
+describe('JSON in a URL', () => {
+  it.each(['variables', 'extensions'])('is refused as %s before it is parsed if it is too deep', async (name) => {
+    const { status, ...response } = await get(`query={hello}&${name}={"a":${nested(64)}}`);
+    expect([status, response.body]).toEqual([
+      400,
+      { errors: [expect.objectContaining({ message: jsonBoundsMessage })] },
+    ]);
+  });
+
+  it('may be as deep as the bound', async () => {
+    expect((await get(`query={hello}&variables={"a":${nested(63)}}`)).body).toEqual({ data: { hello: 'Hello world' } });
+  });
+
+  async function get(search: string): Promise<{ status: number; body: unknown }> {
+    const response = await fetch(`${url}/graphql?${search}`, { headers: { 'graphql-require-preflight': '1' } });
+    return { status: response.status, body: await response.json() };
+  }
+});
+
+describe('a malformed message over a WebSocket', () => {
   it.each([
     { query: 5 },
     { query, variables: [] },
@@ -152,7 +215,7 @@ describe('wrong variables', () => {
     type Query { many(values: [Picky!], first: Int): Int }
     type Subscription { many(values: [Picky!]): Int }
   `;
-  const variables = { values: Array.from({ length: 10_000 }, () => 'wrong') };
+  const variables = { values: Array.from({ length: 3_000 }, () => 'wrong') };
   let picky: Awaited<ReturnType<typeof startGateway>>;
 
   beforeAll(async () => {

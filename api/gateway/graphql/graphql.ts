@@ -30,6 +30,7 @@ import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
 import { UnconditionalSubscriptionRule } from './subscription-root.ts';
 import { createTextCache } from './text-cache.ts';
+import { useBoundedJson } from './use-bounded-json.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
 import { useNoIntrospection } from './use-no-introspection.ts';
 import { useRequestFacts } from './use-request-facts.ts';
@@ -78,7 +79,7 @@ export function createGraphQL(options: {
       usePersistedQueries(),
       useSubscriptionRules,
       streams.plugin,
-      useJsonErrors,
+      useBoundedJson,
       useMultipart,
       useMaskedErrors(createErrorMapper({ logger })),
     ],
@@ -135,19 +136,3 @@ function subscriptionInMultipart(): GraphQLError {
   const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
   return new GraphQLError('A subscription cannot be sent as a multipart request: send it as JSON.', { extensions });
 }
-
-/** Reports malformed JSON among URL or form parameters as the client's error. */
-const useJsonErrors: Plugin<Context> = {
-  onRequestParse({ requestParser, setRequestParser }) {
-    if (requestParser === undefined) return;
-    setRequestParser(async (request) => {
-      try {
-        return await requestParser(request);
-      } catch (error) {
-        if (!(error instanceof SyntaxError)) throw error;
-        const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
-        throw new GraphQLError('`variables` and `extensions` must be JSON objects.', { extensions });
-      }
-    });
-  },
-};

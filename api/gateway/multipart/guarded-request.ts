@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { TooLargeError } from '../../errors.ts';
+import { exceedsJsonBounds, jsonBoundsMessage } from '../json-bounds.ts';
 import { maxMultipartFields, maxUploadsPerRequest } from '../request-limits.ts';
 import type { FileParts } from './files.ts';
 import { readMapPaths } from './map.ts';
@@ -22,7 +23,7 @@ export function guardRequest(request: IncomingMessage, files: FileParts) {
     pipe(parser: Writable) {
       const fail = interceptErrors(parser, files);
       interceptFiles(parser, files);
-      interceptMap(parser, fail, (map) => {
+      interceptFields(parser, fail, (map) => {
         paths = readMapPaths(map);
       });
       request.once('close', () => request.readableEnded || fail(new Error('The request ended prematurely.')));
@@ -59,10 +60,11 @@ function interceptFiles(parser: Writable, files: FileParts): void {
   parser.on('file', (name: string, source: Readable, info: unknown) => forward(name, files.receive(source), info));
 }
 
-function interceptMap(parser: Writable, fail: Fail, onMap: (map: string) => void): void {
+function interceptFields(parser: Writable, fail: Fail, onMap: (map: string) => void): void {
   const forward = takeListener(parser, 'field');
   parser.on('field', (name: string, value: string, info: unknown) => {
     try {
+      if (exceedsJsonBounds(value)) throw new Error(jsonBoundsMessage);
       if (name === 'map') onMap(value);
       forward(name, value, info);
     } catch (error) {

@@ -1,7 +1,7 @@
+import { exceedsJsonBounds } from '../json-bounds.ts';
 import { maxOperationIdLength, maxSocketMessageBytes } from '../request-limits.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Connection, close } from './connection.ts';
-import { isTooDeep } from './json-depth.ts';
 
 /** A message of graphql-transport-ws. */
 export interface Message {
@@ -14,11 +14,11 @@ export interface Message {
   bytes: number;
 }
 
-/** Parses a message. graphql-ws rejects malformed ones, and those that are nested too deeply. */
+/** Parses a message. graphql-ws rejects malformed ones, and those whose JSON exceeds the bounds. */
 export function readMessage(data: Buffer): Message {
   const bytes = data.length;
   // An empty message is malformed too. A deep one would overflow the stack when the pong repeats the payload of a ping.
-  const text = isTooDeep(data) ? '' : String(data);
+  const text = exceedsJsonBounds(data) ? '' : String(data);
   try {
     const content = JSON.parse(text);
     return { content, type: content.type, id: String(content.id ?? ''), bytes };

@@ -1,0 +1,45 @@
+import { GraphQLError } from 'graphql';
+import type { GraphQLParams, Plugin } from 'graphql-yoga';
+import { exceedsJsonBounds, jsonBoundsMessage } from '../json-bounds.ts';
+
+type Params = GraphQLParams | GraphQLParams[];
+
+const jsonTypes = new Set(['application/json', 'application/graphql+json']);
+const formType = 'application/x-www-form-urlencoded';
+
+/**
+ * Reads the parameters of operations from JSON, forms and URLs in place of Yoga, to bound each JSON text before it is parsed.
+ * Malformed JSON is the client's error.
+ */
+export const useBoundedJson: Plugin = {
+  onRequestParse({ requestParser, setRequestParser }) {
+    if (requestParser === undefined) return;
+    setRequestParser(async (request) => {
+      if (request.method === 'GET') return fromForm(new URL(request.url, 'http://localhost').search);
+      const [type = ''] = (request.headers.get('content-type') ?? '').split(/[;,]/);
+      if (type === formType) return fromForm(await request.text());
+      return jsonTypes.has(type) ? (parse(await request.text(), 'The body') as Params) : requestParser(request);
+    });
+  },
+};
+
+function fromForm(form: string): GraphQLParams {
+  const fields = new URLSearchParams(form);
+  const text = (name: string) => fields.get(name) || undefined;
+  const json = (name: string) => (text(name) === undefined ? undefined : parse(text(name) ?? '', `\`${name}\``));
+  const given = { operationName: text('operationName'), query: text('query') };
+  return { ...given, variables: json('variables'), extensions: json('extensions') } as GraphQLParams;
+}
+
+function parse(json: string, place: string): unknown {
+  if (exceedsJsonBounds(json)) throw malformed(jsonBoundsMessage);
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw malformed(`${place} must be valid JSON.`);
+  }
+}
+
+function malformed(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } });
+}
