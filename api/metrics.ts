@@ -18,6 +18,7 @@ export function createMetrics() {
   const executed = counter('executions_total', 'Executions of a selection over an event, for one or more subscribers.');
   const delivered = counter('deliveries_total', 'Results of live subscriptions that were queued for a socket.');
   const slowCloses = counter('slow_closes_total', 'Sockets closed because the client read too slowly.');
+  const sessionsRemoved = counter('sessions_removed_total', 'Expired and ended sessions whose rows were removed.');
 
   return {
     bridge: {
@@ -30,6 +31,7 @@ export function createMetrics() {
       delivered: (items: number) => delivered.inc(items),
     },
     onSlowClose: () => slowCloses.inc(),
+    onSessionsRemoved: (sessions: number) => sessionsRemoved.inc(sessions),
     onGapFilled: () => gapsFilled.inc(),
     /** Registers a gauge whose value is read at each scrape. */
     gauge(name: string, help: string, read: () => number): void {

@@ -128,6 +128,17 @@ export const settings = z.object({
       'Secrets that are accepted as well but sign nothing, to replace JWT_SECRET: a JSON array, since a secret may contain any character.',
     ),
   TOKEN_TTL_SECONDS: count(900).describe('Lifetime of a token, in seconds. Clients refresh it before it ends.'),
+  REFRESH_TTL_DAYS: z.coerce
+    .number()
+    .positive()
+    .max(3_650)
+    .default(30)
+    .describe(
+      'Days without use after which a sign-in expires; each refresh extends it. A guest cannot sign in again afterwards.',
+    ),
+  MAX_SESSIONS_PER_USER: count(100).describe(
+    'Maximum number of sign-ins of one user. Another one ends the sign-in that was not used for the longest time.',
+  ),
   MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets and streams over HTTP of this process.'),
   MAX_CONNECTIONS_PER_ADDRESS: count(2_000).describe(
     'Maximum number of them from one address, or from one /64 network of IPv6. Many clients share the address of an office.',

@@ -18,6 +18,7 @@ import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
+import { createSessionCleanup } from '../domain/session-cleanup.ts';
 import { createSubmitEvent } from '../domain/submit-event.ts';
 import { createUploadCleanup } from '../domain/upload-cleanup.ts';
 import { createUploads } from '../domain/uploads.ts';
@@ -29,6 +30,8 @@ import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
 import type { Ports } from './ports.ts';
 import { readSigningSecrets } from './signing-secrets.ts';
+
+const dayMs = 86_400_000;
 
 /** Makes the domain of a gateway, one noun after another, and starts the parts that run. */
 export async function openDomain(given: {
@@ -72,7 +75,11 @@ export async function openDomain(given: {
   await open(createUploadCleanup(files));
 
   const { ownPicture, thumbnail } = uploads;
-  const accounts = createAccounts({ ...common, auth, userCache, ownPicture });
+  const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
+  const accounts = createAccounts({ ...common, auth, userCache, ownPicture, sessionBounds });
+  await open(
+    createSessionCleanup({ ...common, ttlMs: sessionBounds.ttlMs, onRemoved: given.metrics.onSessionsRemoved }),
+  );
   const moderation = createModeration({ database, blocks, rateLimits });
   const domain: Domain = {
     accounts,

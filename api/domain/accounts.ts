@@ -7,7 +7,7 @@ import { nameProblems, normaliseName, passwordProblems } from './account-input.t
 import type { Auth, Viewer } from './auth.ts';
 import { createPasswords } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
-import { createSessions, type SignedIn } from './sessions.ts';
+import { createSessions, type SessionBounds, type SignedIn } from './sessions.ts';
 import { createSignIn } from './sign-in.ts';
 import { throwProblems } from './text.ts';
 import type { UserCache } from './user-cache.ts';
@@ -21,11 +21,12 @@ export function createAccounts(options: {
   /** Returns an upload that the viewer may use as a picture; null when there is none with that id. */
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;
+  sessionBounds: SessionBounds;
 }) {
   const { database, auth, userCache, ownPicture, rateLimits } = options;
   const { prisma } = database;
   const passwords = createPasswords();
-  const sessions = createSessions({ database, auth });
+  const sessions = createSessions({ database, auth, bounds: options.sessionBounds });
   const users = createUserReads(database);
   const signIn = createSignIn({ database, userCache, passwords, sessions, rateLimits });
   const passwordChanges = rateLimits.shared('password', rates.passwordChanges);

@@ -21,8 +21,11 @@ export interface Rotation {
   token: string | null;
 }
 
-/** Creates the refresh tokens of sessions. They rotate, and are stored hashed. Each method runs in its caller's transaction. */
-export function createRefreshTokens({ now }: { now: () => number }) {
+/**
+ * Creates the refresh tokens of sessions. They rotate, and are stored hashed. Each method runs in its caller's transaction.
+ * A session whose tokens were not used for `ttlMs` milliseconds is over: each use extends it (RFC 9700, section 4.14.2).
+ */
+export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: number }) {
   return {
     /** Issues the first refresh token of a session. */
     issue: (query: Query, sessionId: string): Promise<string> => addToken(query, sessionId, null),
@@ -40,7 +43,7 @@ export function createRefreshTokens({ now }: { now: () => number }) {
      * its successors was used. Only one of several successors may be used: any other use means that the token was stolen,
      * and the caller must end the session (RFC 9700, section 4.14.2).
      * @param place see `placeOf`; null leaves the session's as it is
-     * @throws UnauthenticatedError when the token is unknown or its session has ended
+     * @throws UnauthenticatedError when the token is unknown, or its session has ended or expired
      */
     async rotate(query: Query, refreshToken: string, place: Uint8Array | null): Promise<Rotation> {
       const { isReused, hash, ...session } = await inspect(query, refreshToken);
@@ -53,7 +56,7 @@ export function createRefreshTokens({ now }: { now: () => number }) {
 
     /**
      * Returns the session of a token without using the token, and whether it was used wrongly, as `rotate` judges it.
-     * @throws UnauthenticatedError when the token is unknown or its session has ended
+     * @throws UnauthenticatedError when the token is unknown, or its session has ended or expired
      */
     inspect,
 
@@ -66,8 +69,9 @@ export function createRefreshTokens({ now }: { now: () => number }) {
 
   async function inspect(query: Query, refreshToken: string) {
     const hash = digest(refreshToken);
-    const [session] = await query(lockSession, { hash });
-    if (session === undefined) throw new UnauthenticatedError('The refresh token is not valid. Sign in again.');
+    const [session] = await query(lockSession, { hash, since: new Date(now() - ttlMs) });
+    if (session === undefined)
+      throw new UnauthenticatedError('The refresh token is not valid or has expired. Sign in again.');
     // A separate statement, so that it sees changes that were committed while the first one waited for the lock.
     const [row] = await query(selectToken, { hash });
     const usedAt = row?.usedAt ?? null;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Session, User } from '../../prisma/generated/client.ts';
-import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../errors.ts';
+import { BadUserInputError, ForbiddenError, NotFoundError, UnauthenticatedError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import type { Auth, Viewer } from './auth.ts';
 import { createRefreshTokens, type Rotation } from './refresh-tokens.ts';
-import { insertSession, updateRevoked } from './session-statements.ts';
+import { insertSession, updateRevoked, updateSurplusRevoked } from './session-statements.ts';
 
 /** Tokens of a session, as a sign-in or a refresh returns them. */
 export interface SignedIn {
@@ -15,8 +15,16 @@ export interface SignedIn {
   userId: string;
 }
 
-/** Maximum number of sessions that one user's list shows. */
-const maxListed = 100;
+/** Bounds of sessions. */
+export interface SessionBounds {
+  /** Milliseconds without use after which a session expires. */
+  ttlMs: number;
+  /** Maximum number of sessions of one user. A sign-in above it ends the session that was not used for the longest time. */
+  perUser: number;
+}
+
+/** Maximum number of sessions in one page of a user's list. */
+export const maxListed = 100;
 
 /** Milliseconds after a sign-in in which its access token alone proves that the client signed in. */
 const recentMs = 300_000;
@@ -25,17 +33,21 @@ const recentMs = 300_000;
 export function createSessions({
   database,
   auth,
+  bounds,
   now = Date.now,
 }: {
   database: Database;
   auth: Auth;
+  bounds: SessionBounds;
   now?: () => number;
 }) {
-  const refreshTokens = createRefreshTokens({ now });
+  const { ttlMs } = bounds;
+  const refreshTokens = createRefreshTokens({ now, ttlMs });
 
   return {
     /**
-     * Begins a session of a user whose password was found to match the hash.
+     * Begins a session of a user whose password was found to match the hash. Simultaneous sign-ins may exceed the maximum
+     * number of sessions; the next one ends the surplus.
      * @param place network of the sign-in, see `placeOf`
      * @throws UnauthenticatedError when the password was changed meanwhile, which ends every other session
      */
@@ -45,12 +57,14 @@ export function createSessions({
       place: Uint8Array | null = null,
     ): Promise<SignedIn> {
       const sessionId = randomUUID();
-      const token = await database.transaction(async (query) => {
+      const { token, ended } = await database.transaction(async (query) => {
         const at = new Date(now());
         const begun = await query(insertSession, { id: sessionId, userId, device, at, passwordHash, place });
         if (begun.length === 0) throw new UnauthenticatedError('The password was just changed. Sign in again.');
-        return refreshTokens.issue(query, sessionId);
+        const surplus = await query(updateSurplusRevoked, { userId, kept: sessionId, others: bounds.perUser - 1, at });
+        return { token: await refreshTokens.issue(query, sessionId), ended: surplus.map(({ id }) => id) };
       });
+      await auth.publishRevocation(ended);
       return grant(userId, sessionId, token);
     },
 
@@ -106,13 +120,30 @@ export function createSessions({
       throw reused();
     },
 
-    /** Returns the viewer's sessions that have not been ended, newest first. */
-    list: (viewer: Viewer): Promise<Session[]> =>
-      database.prisma.session.findMany({
-        where: { userId: viewer.userId, revokedAt: null },
-        orderBy: { createdAt: 'desc' },
-        take: maxListed,
-      }),
+    /**
+     * Returns a page of the viewer's sessions that have neither ended nor expired, newest first.
+     * @param page.first maximum number of sessions, 0 to `maxListed`
+     * @param page.after id of the last session of the page before; null for the first page
+     * @throws NotFoundError when `after` is not a session of the viewer
+     */
+    async list(
+      { userId }: Viewer,
+      { first, after }: { first: number; after: string | null } = { first: maxListed, after: null },
+    ): Promise<Session[]> {
+      if (first < 0 || first > maxListed)
+        throw new BadUserInputError([{ path: 'first', message: `must be 0 to ${maxListed}` }]);
+      const last = after === null ? null : await requireOwn(userId, after);
+      return database.prisma.session.findMany({
+        where: {
+          userId,
+          revokedAt: null,
+          lastUsedAt: { gte: new Date(now() - ttlMs) },
+          ...(last === null ? {} : before(last)),
+        },
+        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+        take: first,
+      });
+    },
 
     /** Returns one of the viewer's own sessions; null when it is not one. */
     find: (viewer: Viewer, id: string): Promise<Session | null> =>
@@ -121,13 +152,18 @@ export function createSessions({
     /** Ends one of the viewer's own sessions, and its live connections. */
     async end(viewer: Viewer, id: string): Promise<Session> {
       const ended = await revoke(database.query, { id, userId: viewer.userId });
-      const session = await database.prisma.session.findFirst({ where: { id, userId: viewer.userId } });
-      if (session === null) throw new NotFoundError("Session not found, or it isn't yours.");
+      const session = await requireOwn(viewer.userId, id);
       // Comes last, so that the response leaves before the signal closes the socket that the request may have come by.
       await auth.publishRevocation(ended);
       return session;
     },
   };
+
+  async function requireOwn(userId: string, id: string): Promise<Session> {
+    const session = await database.prisma.session.findFirst({ where: { id, userId } });
+    if (session === null) throw new NotFoundError("Session not found, or it isn't yours.");
+    return session;
+  }
 
   async function grant(userId: string, sessionId: string, refreshToken: string): Promise<SignedIn> {
     return { ...(await auth.sign(userId, sessionId)), refreshToken, userId };
@@ -161,6 +197,11 @@ export function createSessions({
     const ended = await query(updateRevoked, { userId, only, except, at: new Date(now()) });
     return ended.map(({ id }) => id);
   }
+}
+
+/** Condition for sessions that come after another one in the list. */
+function before({ createdAt, id }: Session) {
+  return { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: id } }] };
 }
 
 function reused(): UnauthenticatedError {

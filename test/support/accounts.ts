@@ -16,6 +16,8 @@ import { createLossyPubSub, type Fate } from './lossy-pubsub.ts';
 export const secret = 'the secret that signs the tokens of tests';
 export const ttlSeconds = 900;
 export const password = 'correct horse';
+/** Bounds of the sessions that use the clock of the test. */
+export const sessionBounds = { ttlMs: 30 * 86_400_000, perUser: 105 };
 
 /** Creates the surroundings of accounts: a database, a network that can lose signals, and rate limits that can be reset. */
 export async function createAccountsWorld() {
@@ -61,7 +63,7 @@ export async function createAccountsWorld() {
     /** Accounts of a server without rate limits. */
     unlimited: unlimited.domain.accounts,
     /** Sessions on the clock of the test, which only moves when the test moves it. */
-    sessions: createSessions({ database, auth, now: () => clock.now }),
+    sessions: createSessions({ database, auth, bounds: sessionBounds, now: () => clock.now }),
     forgetRates(): void {
       state.memory = createMemoryState();
     },
