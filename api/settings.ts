@@ -139,6 +139,13 @@ export const settings = z.object({
   MAX_SESSIONS_PER_USER: count(100).describe(
     'Maximum number of sign-ins of one user. Another one ends the sign-in that was not used for the longest time.',
   ),
+  PASSWORD_MIN_LENGTH: z.coerce
+    .number()
+    .int()
+    .min(8)
+    .max(64)
+    .default(8)
+    .describe('Minimum length of new passwords, in characters: 8 to 64. Passwords that exist keep working.'),
   MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets and streams over HTTP of this process.'),
   MAX_CONNECTIONS_PER_ADDRESS: count(2_000).describe(
     'Maximum number of them from one address, or from one /64 network of IPv6. Many clients share the address of an office.',

@@ -169,11 +169,14 @@ builder.queryFields((t) => ({
   }),
 }));
 
+const newPassword =
+  'The new password: at least `limits.passwordLength` characters, neither a common one nor the own name or e-mail address.';
+
 const RegisterInput = builder.inputType('RegisterInput', {
   description: 'The account to create.',
   fields: (t) => ({
     email: t.string({ required: true, description: 'E-mail address to sign in with. Only the user sees it.' }),
-    password: t.string({ required: true, description: 'Password of at least 8 characters.' }),
+    password: t.string({ required: true, description: newPassword }),
     name: t.string({ required: true, description: 'Display name, 1 to 50 characters.' }),
     device: t.string({ description: 'Name of this device in `sessions`. Derived from the user agent if left out.' }),
     refreshToken: t.string({
@@ -286,7 +289,7 @@ builder.mutationFields((t) => ({
       'Sets a new password and revokes every other session of the user. BAD_USER_INPUT if `current` is wrong.',
     args: {
       current: t.arg.string({ required: true, description: 'The current password.' }),
-      next: t.arg.string({ required: true, description: 'The new password, at least 8 characters.' }),
+      next: t.arg.string({ required: true, description: newPassword }),
     },
     resolve: (_root, { current, next }, context) =>
       context.domain.accounts.changePassword(requireViewer(context), current, next),

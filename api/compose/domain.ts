@@ -76,7 +76,8 @@ export async function openDomain(given: {
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
-  const accounts = createAccounts({ ...common, auth, userCache, ownPicture, sessionBounds });
+  const minPasswordLength = config.PASSWORD_MIN_LENGTH;
+  const accounts = createAccounts({ ...common, auth, userCache, ownPicture, sessionBounds, minPasswordLength });
   await open(
     createSessionCleanup({ ...common, ttlMs: sessionBounds.ttlMs, onRemoved: given.metrics.onSessionsRemoved }),
   );
@@ -97,6 +98,7 @@ export async function openDomain(given: {
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
+      passwordLength: minPasswordLength,
     },
     matching: createMatching({
       ...common,

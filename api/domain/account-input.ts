@@ -6,8 +6,6 @@ const maxNameLength = 50;
 const maxEmailLength = 254;
 /** Longest name of a device, in Unicode code points. */
 const maxDeviceLength = 100;
-const minPasswordLength = 8;
-const maxPasswordBytes = 256;
 /** One at sign between text without spaces and a domain with a dot. Whether the address exists is not checked. */
 const emailForm = /^[^\s@<>()",;:\\]+@[^\s@<>()",;:\\]+\.[^\s@<>()",;:\\.]+$/u;
 /** Control characters, and characters that change the direction of the following text (Unicode, UAX 9). */
@@ -40,15 +38,6 @@ export function emailProblems(email: string, path: string): FieldProblem[] {
   const isValid =
     email.length <= maxEmailLength && emailForm.test(email) && !unprintable.test(email) && !textProblem(email);
   return isValid ? [] : [{ path, message: 'must be an e-mail address' }];
-}
-
-/** Returns the problems of a new password: length only, as NIST SP 800-63B, section 5.1.1, recommends. */
-export function passwordProblems(password: string, path: string): FieldProblem[] {
-  if ([...password].length < minPasswordLength)
-    return [{ path, message: `must be at least ${minPasswordLength} characters` }];
-  if (Buffer.byteLength(password) > maxPasswordBytes)
-    return [{ path, message: `must be at most ${maxPasswordBytes} bytes` }];
-  return [];
 }
 
 /** Returns the name of a device for the list of sessions: the given one, else a short form of its user agent. */

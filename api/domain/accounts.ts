@@ -3,8 +3,9 @@ import { BadUserInputError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { nullable, text, uuid } from '../infra/database/types.ts';
-import { nameProblems, normaliseName, passwordProblems } from './account-input.ts';
+import { nameProblems, normaliseName } from './account-input.ts';
 import type { Auth, Viewer } from './auth.ts';
+import { createPasswordRules } from './password-rules.ts';
 import { createPasswords } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import { createSessions, type SessionBounds, type SignedIn } from './sessions.ts';
@@ -22,13 +23,16 @@ export function createAccounts(options: {
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;
   sessionBounds: SessionBounds;
+  /** Minimum length of a new password, in Unicode code points. */
+  minPasswordLength: number;
 }) {
   const { database, auth, userCache, ownPicture, rateLimits } = options;
   const { prisma } = database;
   const passwords = createPasswords();
+  const passwordRules = createPasswordRules({ minLength: options.minPasswordLength });
   const sessions = createSessions({ database, auth, bounds: options.sessionBounds });
   const users = createUserReads(database);
-  const signIn = createSignIn({ database, userCache, passwords, sessions, rateLimits });
+  const signIn = createSignIn({ database, userCache, passwords, passwordRules, sessions, rateLimits });
   const passwordChanges = rateLimits.shared('password', rates.passwordChanges);
 
   return {
@@ -66,9 +70,9 @@ export function createAccounts(options: {
      * @throws BadUserInputError when the current password is wrong
      */
     async changePassword(viewer: Viewer, current: string, next: string): Promise<SignedIn> {
-      throwProblems(passwordProblems(next, 'next'));
+      const { passwordHash, name, email } = await users.byId(viewer.userId);
+      throwProblems(await passwordRules.problems(next, 'next', [name, email ?? '']));
       await passwordChanges.take(viewer.userId);
-      const { passwordHash } = await users.byId(viewer.userId);
       // A guest's attempt costs no hash: it has no password to match.
       if (passwordHash === null) throw wrongPassword();
       if (!(await passwords.matches(passwordHash, current, viewer.userId))) throw wrongPassword();

@@ -3,16 +3,10 @@ import type { User } from '../../prisma/generated/client.ts';
 import { addressGroup } from '../address.ts';
 import { ConflictError, UnauthenticatedError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
-import {
-  deviceName,
-  emailProblems,
-  nameProblems,
-  normaliseEmail,
-  normaliseName,
-  passwordProblems,
-} from './account-input.ts';
+import { deviceName, emailProblems, nameProblems, normaliseEmail, normaliseName } from './account-input.ts';
 import type { Viewer } from './auth.ts';
 import { createLoginLimits, placeOf } from './login-limits.ts';
+import type { PasswordRules } from './password-rules.ts';
 import type { Passwords } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import type { Sessions, SignedIn } from './sessions.ts';
@@ -31,10 +25,11 @@ export function createSignIn(options: {
   database: Database;
   userCache: Pick<UserCache, 'publishChange'>;
   passwords: Passwords;
+  passwordRules: PasswordRules;
   sessions: Sessions;
   rateLimits: RateLimits;
 }) {
-  const { userCache, passwords, sessions, rateLimits } = options;
+  const { userCache, passwords, passwordRules, sessions, rateLimits } = options;
   const { prisma } = options.database;
   const logins = createLoginLimits(options);
   const newcomers = rateLimits.shared('newcomers', rates.newcomers);
@@ -64,7 +59,7 @@ export function createSignIn(options: {
       const name = normaliseName(input.name);
       throwProblems([
         ...emailProblems(email, 'input.email'),
-        ...passwordProblems(input.password, 'input.password'),
+        ...(await passwordRules.problems(input.password, 'input.password', [name, email])),
         ...nameProblems(name, 'input.name'),
       ]);
       const group = addressGroup(address);
