@@ -114,6 +114,13 @@ export const settings = z.object({
     .enum(logLevels)
     .default('warn')
     .describe(`Least severe level to log: ${logLevels.join(', ')}.`),
+  SECURITY_LOG: z
+    .string()
+    .min(1)
+    .default('stdout')
+    .describe(
+      'Security log, one JSON line per sign-in, failure, change of an account, end of a session or block: stdout, the path of a file to append to, or off.',
+    ),
   JWT_SECRET: secret
     .optional()
     .describe(

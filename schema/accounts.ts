@@ -253,7 +253,7 @@ builder.mutationFields((t) => ({
     description:
       'Exchanges a refresh token for a new token and a new refresh token. A retry with the old refresh token within ten seconds, while its successor is unused, returns another successor; any other reuse revokes the session. Live sockets of the session stay open.',
     args: { refreshToken: t.arg.string({ required: true, description: 'The newest refresh token of the session.' }) },
-    resolve: (_root, { refreshToken }, { domain, address }) => domain.accounts.refresh(refreshToken, { address }),
+    resolve: (_root, { refreshToken }, { domain, ...origin }) => domain.accounts.refresh(refreshToken, origin),
   }),
   logout: t.boolean({
     nullable: true,

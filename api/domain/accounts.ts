@@ -8,6 +8,7 @@ import type { Auth, Viewer } from './auth.ts';
 import { createPasswordRules } from './password-rules.ts';
 import { createPasswords } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
+import type { SecurityLog } from './security-log.ts';
 import { createSessions, type SessionBounds, type SignedIn } from './sessions.ts';
 import { createSignIn } from './sign-in.ts';
 import { throwProblems } from './text.ts';
@@ -25,14 +26,15 @@ export function createAccounts(options: {
   sessionBounds: SessionBounds;
   /** Minimum length of a new password, in Unicode code points. */
   minPasswordLength: number;
+  securityLog: SecurityLog;
 }) {
-  const { database, auth, userCache, ownPicture, rateLimits } = options;
+  const { database, auth, userCache, ownPicture, rateLimits, securityLog } = options;
   const { prisma } = database;
   const passwords = createPasswords();
   const passwordRules = createPasswordRules({ minLength: options.minPasswordLength });
-  const sessions = createSessions({ database, auth, bounds: options.sessionBounds });
+  const sessions = createSessions({ database, auth, bounds: options.sessionBounds, securityLog });
   const users = createUserReads(database);
-  const signIn = createSignIn({ database, userCache, passwords, passwordRules, sessions, rateLimits });
+  const signIn = createSignIn({ database, userCache, passwords, passwordRules, sessions, rateLimits, securityLog });
   const passwordChanges = rateLimits.shared('password', rates.passwordChanges);
 
   return {
@@ -61,6 +63,7 @@ export function createAccounts(options: {
       const data = { ...(name === null ? {} : { name }), ...(avatarId === null ? {} : { avatarId }) };
       const user = await prisma.user.update({ where: { id: viewer.userId }, data });
       auth.forget(viewer.sessionId);
+      securityLog.write('user_updated', { userId: user.id, changed: Object.keys(data) }, viewer.origin);
       await userCache.publishChange(user.id);
       return user;
     },
@@ -72,15 +75,19 @@ export function createAccounts(options: {
     async changePassword(viewer: Viewer, current: string, next: string): Promise<SignedIn> {
       const { passwordHash, name, email } = await users.byId(viewer.userId);
       throwProblems(await passwordRules.problems(next, 'next', [name, email ?? '']));
-      await passwordChanges.take(viewer.userId);
+      await securityLog.watchLimit('changePassword', viewer.origin, () => passwordChanges.take(viewer.userId));
       // A guest's attempt costs no hash: it has no password to match.
-      if (passwordHash === null) throw wrongPassword();
-      if (!(await passwords.matches(passwordHash, current, viewer.userId))) throw wrongPassword();
+      if (passwordHash === null || !(await passwords.matches(passwordHash, current, viewer.userId))) {
+        securityLog.write('authn_password_change_fail', { userId: viewer.userId }, viewer.origin);
+        throw wrongPassword();
+      }
       const nextHash = await passwords.hash(next, viewer.userId);
-      return sessions.renewAlone(viewer, async (query) => {
+      const renewed = await sessions.renewAlone(viewer, async (query) => {
         const changed = await query(updatePassword, { userId: viewer.userId, passwordHash, nextHash });
         if (changed.length === 0) throw wrongPassword();
       });
+      securityLog.write('authn_password_change', { userId: viewer.userId }, viewer.origin);
+      return renewed;
     },
   };
 }

@@ -9,6 +9,7 @@ import type { Viewer } from './auth.ts';
 import { createChannelReads } from './channel-reads.ts';
 import { channelNotFound, mayRead } from './policies.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
+import type { SecurityLog } from './security-log.ts';
 import { rejectionError, type Submit } from './submit-event.ts';
 import { clientIdProblems, textProblem, throwProblems } from './text.ts';
 import { toUserFacts } from './user-facts.ts';
@@ -29,8 +30,9 @@ export function createChannels(options: {
   accounts: { facts(userId: string): Promise<UserFacts | null> };
   rateLimits: RateLimits;
   directSecret: Uint8Array;
+  securityLog: SecurityLog;
 }) {
-  const { database, accounts, directSecret } = options;
+  const { database, accounts, directSecret, securityLog } = options;
   const reads = createChannelReads(database);
   const changes = options.rateLimits.inProcess(rates.channelChanges);
 
@@ -67,6 +69,7 @@ export function createChannels(options: {
     /** Closes a room: nobody can send any longer, its history stays. */
     async closeRoom(viewer: Viewer, channelId: string): Promise<Channel> {
       await submit({ type: 'ChannelClosed', channelId, actorId: viewer.userId });
+      securityLog.write('room_closed', { userId: viewer.userId, channelId }, viewer.origin);
       return requireChannel(channelId);
     },
 

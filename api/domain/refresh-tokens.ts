@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { UnauthenticatedError } from '../errors.ts';
 import type { Query } from '../infra/database/database.ts';
+import { placeOf } from './login-limits.ts';
 import {
   insertToken,
   lockSession,
@@ -42,13 +43,14 @@ export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: 
      * Exchanges a refresh token for its successor. Within the grace period it can be exchanged again, as long as none of
      * its successors was used. Only one of several successors may be used: any other use means that the token was stolen,
      * and the caller must end the session (RFC 9700, section 4.14.2).
-     * @param place see `placeOf`; null leaves the session's as it is
+     * @param address client's address, whose network the session remembers; null leaves that as it is
      * @throws UnauthenticatedError when the token is unknown, or its session has ended or expired
      */
-    async rotate(query: Query, refreshToken: string, place: Uint8Array | null): Promise<Rotation> {
+    async rotate(query: Query, refreshToken: string, address: string | null): Promise<Rotation> {
       const { isReused, hash, ...session } = await inspect(query, refreshToken);
       if (isReused) return { ...session, token: null };
       const at = new Date(now());
+      const place = address === null ? null : placeOf(session.userId, address);
       await query(updateUsed, { hash, at });
       await query(updateLastUsed, { sessionId: session.sessionId, at, place });
       return { ...session, token: await addToken(query, session.sessionId, hash) };

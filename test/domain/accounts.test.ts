@@ -602,7 +602,7 @@ describe('rate limits', () => {
   it('count addresses of one IPv6 network together', async () => {
     const { email } = await world.registered();
     const network = randomUUID().slice(0, 4);
-    const from = (n: number) => ({ address: `2001:db8:1:${network}::${n.toString(16)}`, userAgent: '' });
+    const from = (n: number) => ({ address: `2001:db8:1:${network}::${n.toString(16)}`, userAgent: '', requestId: '' });
     for (const n of Array(10).keys())
       await expect(login({ email, password: 'wrong horse' }, from(n))).rejects.toThrow(UnauthenticatedError);
     await expect(login({ email }, from(10))).rejects.toThrow(RateLimitedError);
