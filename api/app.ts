@@ -7,7 +7,7 @@ import { openPorts, type Ports } from './compose/ports.ts';
 import type { Config } from './config.ts';
 import { createHealth, type ReadyCheck } from './gateway/http/health.ts';
 import { createProbes } from './gateway/http/probes.ts';
-import type { Logger } from './logger.ts';
+import type { RootLogger } from './logger.ts';
 import { createMetrics } from './metrics.ts';
 
 /** Parts that replace those made from the configuration. Ports given here are started and stopped by their owner. */
@@ -20,7 +20,7 @@ export interface Overrides {
  * @returns the port that it listens on, and `stop`, which closes everything in reverse order
  * @throws the error of the part that did not open; the parts before it are closed again
  */
-export async function createApp(config: Config, logger: Logger, overrides: Overrides = {}) {
+export async function createApp(config: Config, logger: RootLogger, overrides: Overrides = {}) {
   const { open, stop } = createLifecycle();
   try {
     const port = await openAll(config, logger, open, overrides);
@@ -31,7 +31,7 @@ export async function createApp(config: Config, logger: Logger, overrides: Overr
   }
 }
 
-async function openAll(config: Config, logger: Logger, open: Open, overrides: Overrides): Promise<number> {
+async function openAll(config: Config, logger: RootLogger, open: Open, overrides: Overrides): Promise<number> {
   const metrics = createMetrics();
   const ports = await openPorts(config, logger, open, overrides.ports);
   const health = createHealth({

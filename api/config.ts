@@ -25,6 +25,8 @@ const variables = settings.superRefine((given, { addIssue }) => {
   for (const name of ['S3_ENDPOINT', 'S3_PUBLIC_ENDPOINT'] as const) {
     if (given[name] && !given.S3_BUCKET) refuse('S3_BUCKET', `must be set together with ${name}`);
   }
+  if (given.TOKEN_TTL_SECONDS > given.REFRESH_TTL_DAYS * 86_400)
+    refuse('REFRESH_TTL_DAYS', 'must not be shorter than TOKEN_TTL_SECONDS: a token may not outlive its session');
   if ((given.TLS_CERT_FILE === undefined) !== (given.TLS_KEY_FILE === undefined))
     refuse(given.TLS_CERT_FILE ? 'TLS_KEY_FILE' : 'TLS_CERT_FILE', 'must be set together with the other one');
 });

@@ -8,6 +8,12 @@ export type LogLevel = (typeof logLevels)[number];
 /** Logger that every part takes: a call has an object of facts first, then a sentence. */
 export type Logger = Pick<ReturnType<typeof pino>, 'debug' | 'info' | 'warn' | 'error'>;
 
+/** Logger of the process, from which others are made. */
+export interface RootLogger extends Logger {
+  /** Returns a logger that adds facts to each line, with a level of its own. */
+  child(facts: object, options: { level: LogLevel }): Logger;
+}
+
 /**
  * Creates the logger of the process.
  * @param level lowest level that is written
@@ -21,6 +27,20 @@ export function createLogger(level: LogLevel, output?: DestinationStream) {
     redact: ['password', 'token', 'refreshToken', 'authorization', '*.password', '*.token', '*.authorization'],
   };
   return output ? pino(options, output) : pino(options);
+}
+
+/**
+ * Opens the logger of the security log. It writes every event at any `LOG_LEVEL`, and each line has `log: "security"`.
+ * @param target `stdout`, or the path of a file to append to, which is created if it does not exist
+ * @throws Error if the file cannot be opened
+ */
+export function openSecurityLogger(target: string, root: RootLogger): Logger {
+  const facts = { log: 'security' };
+  if (target === 'stdout') return root.child(facts, { level: 'info' });
+  // Synchronous, so that the lines before a crash are not lost.
+  const file = pino.destination({ dest: target, mkdir: true, sync: true });
+  file.on('error', (error: unknown) => root.error({ error }, 'the security log could not be written'));
+  return createLogger('info', file).child(facts);
 }
 
 /**

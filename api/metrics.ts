@@ -24,6 +24,7 @@ export function createMetrics() {
     registers: [registry],
   });
   const slowCloses = counter('slow_closes_total', 'Sockets closed because the client read too slowly.');
+  const sessionsRemoved = counter('sessions_removed_total', 'Expired and ended sessions whose rows were removed.');
 
   return {
     bridge: {
@@ -38,6 +39,7 @@ export function createMetrics() {
     /** Counts a refusal. @param limit name of a rate, or of a bound on connections */
     onRefused: (limit: string) => refused.inc({ limit }),
     onSlowClose: () => slowCloses.inc(),
+    onSessionsRemoved: (sessions: number) => sessionsRemoved.inc(sessions),
     onGapFilled: () => gapsFilled.inc(),
     /** Registers a gauge whose value is read at each scrape. */
     gauge(name: string, help: string, read: () => number): void {

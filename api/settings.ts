@@ -114,6 +114,13 @@ export const settings = z.object({
     .enum(logLevels)
     .default('warn')
     .describe(`Least severe level to log: ${logLevels.join(', ')}.`),
+  SECURITY_LOG: z
+    .string()
+    .min(1)
+    .default('stdout')
+    .describe(
+      'Security log, one JSON line per sign-in, failure, change of an account, end of a session or block: stdout, the path of a file to append to, or off.',
+    ),
   JWT_SECRET: secret
     .optional()
     .describe(
@@ -128,6 +135,24 @@ export const settings = z.object({
       'Secrets that are accepted as well but sign nothing, to replace JWT_SECRET: a JSON array, since a secret may contain any character.',
     ),
   TOKEN_TTL_SECONDS: count(900).describe('Lifetime of a token, in seconds. Clients refresh it before it ends.'),
+  REFRESH_TTL_DAYS: z.coerce
+    .number()
+    .positive()
+    .max(3_650)
+    .default(30)
+    .describe(
+      'Days without use after which a sign-in expires; each refresh extends it. A guest cannot sign in again afterwards.',
+    ),
+  MAX_SESSIONS_PER_USER: count(100).describe(
+    'Maximum number of sign-ins of one user. Another one ends the sign-in that was not used for the longest time.',
+  ),
+  PASSWORD_MIN_LENGTH: z.coerce
+    .number()
+    .int()
+    .min(8)
+    .max(64)
+    .default(8)
+    .describe('Minimum length of new passwords, in characters: 8 to 64. Passwords that exist keep working.'),
   MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets and streams over HTTP of this process.'),
   MAX_CONNECTIONS_PER_ADDRESS: count(2_000).describe(
     'Maximum number of them from one address, or from one /64 network of IPv6. Many clients share the address of an office.',

@@ -1,4 +1,4 @@
-import type { SignedIn } from '../api/domain/sessions.ts';
+import { maxListed, type SignedIn } from '../api/domain/sessions.ts';
 import { storable } from '../api/domain/text.ts';
 import type { NameKey } from '../api/domain/user-search.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
@@ -6,7 +6,7 @@ import { builder, costs, shareable } from './builder.ts';
 import type { Context } from './context.ts';
 import { requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
-import { readPage, toConnection } from './pages.ts';
+import { defaultPageSize, readPage, toConnection } from './pages.ts';
 
 /** A user, backed by its database row. `isSelf` is set on the user of a new session, who is not the viewer yet. */
 export const User = builder.objectRef<UserRow & { isSelf?: boolean }>('User');
@@ -66,7 +66,8 @@ Session.implement({
       description: 'JWT for the header `Authorization: Bearer …` and for the `connection_init` payload of a WebSocket.',
     }),
     refreshToken: t.exposeString('refreshToken', {
-      description: 'Token to pass to `refresh` before `expiresAt`. It works once.',
+      description:
+        'Token to pass to `refresh` before `expiresAt`. It works once, and expires with the session when that is not refreshed for 30 days, or as long as the server is configured for.',
     }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Time at which `token` expires.' }),
     user: t.field({
@@ -153,16 +154,30 @@ builder.queryFields((t) => ({
     type: [DeviceSession],
     nullable: true,
     extensions: costs(5),
-    description: "The viewer's active sessions, one per sign-in, newest first.",
-    resolve: (_root, _args, context) => context.domain.accounts.sessions(requireViewer(context)),
+    description:
+      "The viewer's active sessions, one per sign-in, newest first. Expired ones are left out. NOT_FOUND if `after` is not a session of the viewer.",
+    args: {
+      first: t.arg.int({
+        description: `Maximum number of sessions, 0 to ${maxListed}; ${defaultPageSize} if left out.`,
+      }),
+      after: t.arg.id({ description: 'Id of the last session of the page before. The first page if left out.' }),
+    },
+    resolve: (_root, { first, after }, context) =>
+      context.domain.accounts.sessions(requireViewer(context), {
+        first: first ?? defaultPageSize,
+        after: after == null ? null : readId('DeviceSession', after),
+      }),
   }),
 }));
+
+const newPassword =
+  'The new password: at least `limits.passwordLength` characters, neither a common one nor the own name or e-mail address.';
 
 const RegisterInput = builder.inputType('RegisterInput', {
   description: 'The account to create.',
   fields: (t) => ({
     email: t.string({ required: true, description: 'E-mail address to sign in with. Only the user sees it.' }),
-    password: t.string({ required: true, description: 'Password of at least 8 characters.' }),
+    password: t.string({ required: true, description: newPassword }),
     name: t.string({ required: true, description: 'Display name, 1 to 50 characters.' }),
     device: t.string({ description: 'Name of this device in `sessions`. Derived from the user agent if left out.' }),
     refreshToken: t.string({
@@ -239,7 +254,7 @@ builder.mutationFields((t) => ({
     description:
       'Exchanges a refresh token for a new token and a new refresh token. A retry with the old refresh token within ten seconds, while its successor is unused, returns another successor; any other reuse revokes the session. Live sockets of the session stay open.',
     args: { refreshToken: t.arg.string({ required: true, description: 'The newest refresh token of the session.' }) },
-    resolve: (_root, { refreshToken }, { domain, address }) => domain.accounts.refresh(refreshToken, { address }),
+    resolve: (_root, { refreshToken }, { domain, ...origin }) => domain.accounts.refresh(refreshToken, origin),
   }),
   logout: t.boolean({
     nullable: true,
@@ -275,7 +290,7 @@ builder.mutationFields((t) => ({
       'Sets a new password and revokes every other session of the user. BAD_USER_INPUT if `current` is wrong.',
     args: {
       current: t.arg.string({ required: true, description: 'The current password.' }),
-      next: t.arg.string({ required: true, description: 'The new password, at least 8 characters.' }),
+      next: t.arg.string({ required: true, description: newPassword }),
     },
     resolve: (_root, { current, next }, context) =>
       context.domain.accounts.changePassword(requireViewer(context), current, next),

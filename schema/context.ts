@@ -1,10 +1,11 @@
 import type { Viewer } from '../api/domain/auth.ts';
+import type { Origin } from '../api/domain/origin.ts';
 import { UnauthenticatedError } from '../api/errors.ts';
 import type { Domain } from './domain.ts';
 import type { Loaders } from './loaders.ts';
 
 /** The context of resolvers: one per operation. */
-export interface Context {
+export interface Context extends Origin {
   /** The signed-in user; null without a valid token. */
   viewer: Viewer | null;
   /** Set when the request has a token that is not valid: the error for operations that need a viewer. */
@@ -13,10 +14,6 @@ export interface Context {
   memberOf?: string;
   domain: Domain;
   loaders: Loaders;
-  /** The client's IP address. */
-  address: string;
-  /** The client's `User-Agent` header, shown in the list of sessions; empty without one. */
-  userAgent: string;
 }
 
 /**

@@ -19,6 +19,8 @@ export interface LimitValues {
   attachments: number;
   /** Maximum number of changes that a subscription replays. */
   replay: number;
+  /** Minimum number of Unicode code points of a new password. */
+  passwordLength: number;
 }
 
 /** The domain, by noun. The composition root (`api/compose/domain.ts`) makes it. */

@@ -17,6 +17,7 @@ Limits.implement({
       description:
         'Maximum number of changes that a subscription replays; a client further behind gets RESYNC_REQUIRED.',
     }),
+    passwordLength: t.exposeInt('passwordLength', { description: 'Minimum length of a new password, in characters.' }),
   }),
 });
 

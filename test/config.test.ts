@@ -35,6 +35,12 @@ test('secrets that only verify are a JSON array, because a secret may contain an
     expect(() => readConfig({ JWT_OTHER_SECRETS: wrong })).toThrow('JWT_OTHER_SECRETS');
 });
 
+test('a token may not outlive its session', () => {
+  const hour = { TOKEN_TTL_SECONDS: '3600' };
+  expect(() => readConfig({ ...hour, REFRESH_TTL_DAYS: '0.04' })).toThrow('REFRESH_TTL_DAYS');
+  expect(readConfig({ ...hour, REFRESH_TTL_DAYS: '0.05' }).REFRESH_TTL_DAYS).toBe(0.05);
+});
+
 test('one error names all invalid variables', () => {
   const wrong = { PORT: 'high', JWT_SECRET: 'short', GRAVATAR: 'perhaps', MAX_REPLAY: '-1' };
 

@@ -17,23 +17,27 @@ import { createModeration } from '../domain/moderation.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
+import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
+import { createSessionCleanup } from '../domain/session-cleanup.ts';
 import { createSubmitEvent } from '../domain/submit-event.ts';
 import { createUploadCleanup } from '../domain/upload-cleanup.ts';
 import { createUploads } from '../domain/uploads.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
-import type { Logger } from '../logger.ts';
+import { openSecurityLogger, type RootLogger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
 import type { Ports } from './ports.ts';
 import { readSigningSecrets } from './signing-secrets.ts';
 
+const dayMs = 86_400_000;
+
 /** Makes the domain of a gateway, one noun after another, and starts the parts that run. */
 export async function openDomain(given: {
   config: Config;
-  logger: Logger;
+  logger: RootLogger;
   open: Open;
   metrics: Metrics;
   ports: Ports;
@@ -43,7 +47,8 @@ export async function openDomain(given: {
   const { onRefused } = given.metrics;
   const rateLimits =
     config.RATE_LIMITS === 'on' ? createRateLimits({ limits: state.limits, onRefused, logger }) : noRateLimits;
-  const common = { database, pubsub, state, log, logger, rateLimits };
+  const securityLog = await openSecurityLog(given);
+  const common = { database, pubsub, state, log, logger, rateLimits, securityLog };
   const history = createHistory({ database, maxReplay: config.MAX_REPLAY });
   const access = createAccess(database);
   const nodeId = randomUUID();
@@ -77,8 +82,13 @@ export async function openDomain(given: {
   await open(createUploadCleanup(files));
 
   const { ownPicture, thumbnail } = uploads;
-  const accounts = createAccounts({ ...common, auth, userCache, ownPicture });
-  const moderation = createModeration({ database, blocks, rateLimits });
+  const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
+  const minPasswordLength = config.PASSWORD_MIN_LENGTH;
+  const accounts = createAccounts({ ...common, auth, userCache, ownPicture, sessionBounds, minPasswordLength });
+  await open(
+    createSessionCleanup({ ...common, ttlMs: sessionBounds.ttlMs, onRemoved: given.metrics.onSessionsRemoved }),
+  );
+  const moderation = createModeration({ ...common, blocks });
   const domain: Domain = {
     accounts,
     avatars: createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) }),
@@ -87,6 +97,7 @@ export async function openDomain(given: {
       submit,
       accounts,
       rateLimits,
+      securityLog,
       directSecret: await readServerSecret(database, 'direct-channels'),
     }),
     channelList,
@@ -95,6 +106,7 @@ export async function openDomain(given: {
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
+      passwordLength: minPasswordLength,
     },
     matching: createMatching({
       ...common,
@@ -121,6 +133,12 @@ export async function openDomain(given: {
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
   const costBudget = createCostBudget({ rateLimits, pointsPerMinute: config.COST_BUDGET_PER_MINUTE });
   return { domain, auth, costBudget };
+}
+
+async function openSecurityLog({ config, logger, ports }: { config: Config; logger: RootLogger; ports: Ports }) {
+  if (config.SECURITY_LOG === 'off') return noSecurityLog;
+  const secret = await readServerSecret(ports.database, 'security-log');
+  return createSecurityLog({ logger: openSecurityLogger(config.SECURITY_LOG, logger), secret });
 }
 
 function required(objects: Objects | null): Objects {

@@ -8,8 +8,6 @@ const maxNameBytes = maxNameLength * 16;
 const maxEmailLength = 254;
 /** Longest name of a device, in Unicode code points. */
 const maxDeviceLength = 100;
-const minPasswordLength = 8;
-const maxPasswordBytes = 256;
 /** One at sign between text without spaces and a domain with a dot. Whether the address exists is not checked. */
 const emailForm = /^[^\s@<>()",;:\\]+@[^\s@<>()",;:\\]+\.[^\s@<>()",;:\\.]+$/u;
 /** Control characters, and others without a shape of their own. */
@@ -44,15 +42,6 @@ export function emailProblems(email: string, path: string): FieldProblem[] {
   const isValid =
     email.length <= maxEmailLength && emailForm.test(email) && !unprintable.test(email) && !textProblem(email);
   return isValid ? [] : [{ path, message: 'must be an e-mail address' }];
-}
-
-/** Returns the problems of a new password: length only, as NIST SP 800-63B, section 5.1.1, recommends. */
-export function passwordProblems(password: string, path: string): FieldProblem[] {
-  if ([...password].length < minPasswordLength)
-    return [{ path, message: `must be at least ${minPasswordLength} characters` }];
-  if (Buffer.byteLength(password) > maxPasswordBytes)
-    return [{ path, message: `must be at most ${maxPasswordBytes} bytes` }];
-  return [];
 }
 
 /**

@@ -3,11 +3,13 @@ import { BadUserInputError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { nullable, text, uuid } from '../infra/database/types.ts';
-import { nameProblems, normaliseName, passwordProblems } from './account-input.ts';
+import { nameProblems, normaliseName } from './account-input.ts';
 import type { Auth, Viewer } from './auth.ts';
+import { createPasswordRules } from './password-rules.ts';
 import { createPasswords } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
-import { createSessions, type SignedIn } from './sessions.ts';
+import type { SecurityLog } from './security-log.ts';
+import { createSessions, type SessionBounds, type SignedIn } from './sessions.ts';
 import { createSignIn } from './sign-in.ts';
 import { throwProblems } from './text.ts';
 import type { UserCache } from './user-cache.ts';
@@ -22,13 +24,18 @@ export function createAccounts(options: {
   /** Returns an upload that the viewer may use as a picture; null when there is none with that id. */
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;
+  sessionBounds: SessionBounds;
+  /** Minimum length of a new password, in Unicode code points. */
+  minPasswordLength: number;
+  securityLog: SecurityLog;
 }) {
-  const { database, auth, userCache, ownPicture, rateLimits } = options;
+  const { database, auth, userCache, ownPicture, rateLimits, securityLog } = options;
   const { prisma } = database;
   const passwords = createPasswords();
-  const sessions = createSessions({ database, auth });
+  const passwordRules = createPasswordRules({ minLength: options.minPasswordLength });
+  const sessions = createSessions({ database, auth, bounds: options.sessionBounds, securityLog });
   const users = createUserReads(database);
-  const signIn = createSignIn({ database, userCache, passwords, sessions, rateLimits });
+  const signIn = createSignIn({ database, userCache, passwords, passwordRules, sessions, rateLimits, securityLog });
   const passwordChanges = rateLimits.shared('password', rates.passwordChanges);
 
   return {
@@ -58,6 +65,7 @@ export function createAccounts(options: {
       const data = { ...(name === null ? {} : { name }), ...(avatarId === null ? {} : { avatarId }) };
       const user = await prisma.user.update({ where: { id: viewer.userId }, data });
       auth.forget(viewer.sessionId);
+      securityLog.write('user_updated', { userId: user.id, changed: Object.keys(data) }, viewer.origin);
       await userCache.publishChange(user.id);
       return user;
     },
@@ -67,17 +75,21 @@ export function createAccounts(options: {
      * @throws BadUserInputError when the current password is wrong
      */
     async changePassword(viewer: Viewer, current: string, next: string): Promise<SignedIn> {
-      throwProblems(passwordProblems(next, 'next'));
-      await passwordChanges.take(viewer.userId);
-      const { passwordHash } = await users.byId(viewer.userId);
+      const { passwordHash, name, email } = await users.byId(viewer.userId);
+      throwProblems(await passwordRules.problems(next, 'next', [name, email ?? '']));
+      await securityLog.watchLimit('changePassword', viewer.origin, () => passwordChanges.take(viewer.userId));
       // A guest's attempt costs no hash: it has no password to match.
-      if (passwordHash === null) throw wrongPassword();
-      if (!(await passwords.matches(passwordHash, current, viewer.userId))) throw wrongPassword();
+      if (passwordHash === null || !(await passwords.matches(passwordHash, current, viewer.userId))) {
+        securityLog.write('authn_password_change_fail', { userId: viewer.userId }, viewer.origin);
+        throw wrongPassword();
+      }
       const nextHash = await passwords.hash(next, viewer.userId);
-      return sessions.renewAlone(viewer, async (query) => {
+      const renewed = await sessions.renewAlone(viewer, async (query) => {
         const changed = await query(updatePassword, { userId: viewer.userId, passwordHash, nextHash });
         if (changed.length === 0) throw wrongPassword();
       });
+      securityLog.write('authn_password_change', { userId: viewer.userId }, viewer.origin);
+      return renewed;
     },
   };
 }

@@ -10,6 +10,7 @@ import { createSignalledCache } from '../live/signalled-cache.ts';
 
 import type { Logger } from '../logger.ts';
 import { createAccessTokens } from './access-tokens.ts';
+import type { Origin } from './origin.ts';
 import type { SigningSecrets } from './signing-keys.ts';
 import { toUserFacts } from './user-facts.ts';
 
@@ -22,6 +23,8 @@ export interface Viewer {
   createdAt: string;
   /** End of the token, in milliseconds since 1970. */
   expiresAt: number;
+  /** The client that the viewer's operation comes from; absent for live results. */
+  origin?: Origin;
 }
 
 interface SessionFacts {

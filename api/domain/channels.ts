@@ -11,6 +11,7 @@ import { createChannelReads } from './channel-reads.ts';
 import { displayNameProblem } from './display-names.ts';
 import { channelNotFound, mayInvite, mayRead } from './policies.ts';
 import type { RateLimits } from './rate-limits.ts';
+import type { SecurityLog } from './security-log.ts';
 import { rejectionError, type Submit } from './submit-event.ts';
 import { clientIdProblems, textProblem, throwProblems } from './text.ts';
 import { toUserFacts } from './user-facts.ts';
@@ -31,8 +32,9 @@ export function createChannels(options: {
   accounts: { facts(userId: string): Promise<UserFacts | null> };
   rateLimits: RateLimits;
   directSecret: Uint8Array;
+  securityLog: SecurityLog;
 }) {
-  const { database, accounts, submit, directSecret } = options;
+  const { database, accounts, submit, directSecret, securityLog } = options;
   const reads = createChannelReads(database);
   const limits = createChannelLimits(options.rateLimits);
 
@@ -75,6 +77,7 @@ export function createChannels(options: {
     async closeRoom(viewer: Viewer, channelId: string): Promise<Channel> {
       await limits.change(viewer.userId);
       await submit({ type: 'ChannelClosed', channelId, actorId: viewer.userId });
+      securityLog.write('room_closed', { userId: viewer.userId, channelId }, viewer.origin);
       return requireChannel(channelId);
     },
 

@@ -6,6 +6,7 @@ import { int4, uuid } from '../infra/database/types.ts';
 import type { Viewer } from './auth.ts';
 import type { Blocks } from './blocks.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
+import type { SecurityLog } from './security-log.ts';
 
 /** Maximum number of users whom one user can block. */
 const maxBlocked = 1_000;
@@ -15,8 +16,9 @@ export function createModeration(options: {
   database: Database;
   blocks: Pick<Blocks, 'publishChange'>;
   rateLimits: RateLimits;
+  securityLog: SecurityLog;
 }) {
-  const { blocks } = options;
+  const { blocks, securityLog } = options;
   const { prisma, query } = options.database;
   const changes = options.rateLimits.shared('blocks', rates.blocks);
 
@@ -30,6 +32,7 @@ export function createModeration(options: {
       const found = await query(insertBlock, { blockerId: viewer.userId, blockedId: otherId, maxBlocked });
       if (found.length === 0)
         throw new ConflictError(`You have blocked ${maxBlocked} users, which is the maximum. Unblock some first.`);
+      securityLog.write('user_blocked', { userId: viewer.userId, targetId: otherId }, viewer.origin);
       await blocks.publishChange(viewer.userId);
       return user;
     },
@@ -38,6 +41,7 @@ export function createModeration(options: {
     async unblock(viewer: Viewer, otherId: string): Promise<User> {
       const user = await requireOther(viewer, otherId);
       await prisma.block.deleteMany({ where: { blockerId: viewer.userId, blockedId: otherId } });
+      securityLog.write('user_unblocked', { userId: viewer.userId, targetId: otherId }, viewer.origin);
       await blocks.publishChange(viewer.userId);
       return user;
     },

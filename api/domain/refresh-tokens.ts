@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { UnauthenticatedError } from '../errors.ts';
 import type { Query } from '../infra/database/database.ts';
+import { placeOf } from './login-limits.ts';
 import {
   insertToken,
   lockSession,
@@ -21,8 +22,11 @@ export interface Rotation {
   token: string | null;
 }
 
-/** Creates the refresh tokens of sessions. They rotate, and are stored hashed. Each method runs in its caller's transaction. */
-export function createRefreshTokens({ now }: { now: () => number }) {
+/**
+ * Creates the refresh tokens of sessions. They rotate, and are stored hashed. Each method runs in its caller's transaction.
+ * A session whose tokens were not used for `ttlMs` milliseconds is over: each use extends it (RFC 9700, section 4.14.2).
+ */
+export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: number }) {
   return {
     /** Issues the first refresh token of a session. */
     issue: (query: Query, sessionId: string): Promise<string> => addToken(query, sessionId, null),
@@ -39,13 +43,14 @@ export function createRefreshTokens({ now }: { now: () => number }) {
      * Exchanges a refresh token for its successor. Within the grace period it can be exchanged again, as long as none of
      * its successors was used. Only one of several successors may be used: any other use means that the token was stolen,
      * and the caller must end the session (RFC 9700, section 4.14.2).
-     * @param place see `placeOf`; null leaves the session's as it is
-     * @throws UnauthenticatedError when the token is unknown or its session has ended
+     * @param address client's address, whose network the session remembers; null leaves that as it is
+     * @throws UnauthenticatedError when the token is unknown, or its session has ended or expired
      */
-    async rotate(query: Query, refreshToken: string, place: Uint8Array | null): Promise<Rotation> {
+    async rotate(query: Query, refreshToken: string, address: string | null): Promise<Rotation> {
       const { isReused, hash, ...session } = await inspect(query, refreshToken);
       if (isReused) return { ...session, token: null };
       const at = new Date(now());
+      const place = address === null ? null : placeOf(session.userId, address);
       await query(updateUsed, { hash, at });
       await query(updateLastUsed, { sessionId: session.sessionId, at, place });
       return { ...session, token: await addToken(query, session.sessionId, hash) };
@@ -53,7 +58,7 @@ export function createRefreshTokens({ now }: { now: () => number }) {
 
     /**
      * Returns the session of a token without using the token, and whether it was used wrongly, as `rotate` judges it.
-     * @throws UnauthenticatedError when the token is unknown or its session has ended
+     * @throws UnauthenticatedError when the token is unknown, or its session has ended or expired
      */
     inspect,
 
@@ -66,8 +71,9 @@ export function createRefreshTokens({ now }: { now: () => number }) {
 
   async function inspect(query: Query, refreshToken: string) {
     const hash = digest(refreshToken);
-    const [session] = await query(lockSession, { hash });
-    if (session === undefined) throw new UnauthenticatedError('The refresh token is not valid. Sign in again.');
+    const [session] = await query(lockSession, { hash, since: new Date(now() - ttlMs) });
+    if (session === undefined)
+      throw new UnauthenticatedError('The refresh token is not valid or has expired. Sign in again.');
     // A separate statement, so that it sees changes that were committed while the first one waited for the lock.
     const [row] = await query(selectToken, { hash });
     const usedAt = row?.usedAt ?? null;

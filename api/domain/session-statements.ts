@@ -1,7 +1,7 @@
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { bool, bytea, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { bool, bytea, int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
 
 /** Inserts a session, unless the user's password hash has changed; the user's row stays locked against a change. */
 export const insertSession = statement({
@@ -29,6 +29,16 @@ export const updateRevoked = statement({
   row: { id: uuid },
 });
 
+/** Ends the sessions of a user above a number, those first that were not used for the longest time; one session stays. */
+export const updateSurplusRevoked = statement({
+  sql: `
+    UPDATE session SET revoked_at = $at WHERE revoked_at IS NULL AND id IN (
+      SELECT s.id FROM session s WHERE s.user_id = $userId AND s.revoked_at IS NULL AND s.id <> $kept
+      ORDER BY s.last_used_at DESC, s.id OFFSET $others) RETURNING id`,
+  parameters: { userId: uuid, kept: uuid, others: int4, at: timestamptz },
+  row: { id: uuid },
+});
+
 /** Sets when a session was last used, and from which network unless that is null. */
 export const updateLastUsed = statement({
   sql: 'UPDATE session SET last_used_at = $at, place = coalesce($place, place) WHERE id = $sessionId',
@@ -52,12 +62,13 @@ export const selectSessionOfToken = statement({
 
 const session = columns(tables.session, 's', ['userId']);
 
-/** Locks the session of a refresh token, unless it has ended. */
+/** Locks the session of a refresh token, unless it has ended or was not used since a time. */
 export const lockSession = statement({
   sql: `
     SELECT s.id AS "sessionId", ${session.list} FROM session s
-    WHERE s.id = (SELECT session_id FROM refresh_token WHERE hash = $hash) AND s.revoked_at IS NULL FOR UPDATE`,
-  parameters: { hash: bytea },
+    WHERE s.id = (SELECT session_id FROM refresh_token WHERE hash = $hash) AND s.revoked_at IS NULL
+      AND s.last_used_at >= $since FOR UPDATE`,
+  parameters: { hash: bytea, since: timestamptz },
   row: { sessionId: uuid, ...session.row },
 });
 
@@ -95,4 +106,44 @@ export const updateNewestUsed = statement({
       ORDER BY created_at DESC LIMIT 1) RETURNING hash`,
   parameters: { sessionId: uuid, at: timestamptz },
   row: { hash: tables.refreshToken.columns.hash },
+});
+
+/** Deletes refresh tokens that were issued before a time, up to a number. */
+export const deleteOldTokens = statement({
+  sql: `
+    DELETE FROM refresh_token WHERE hash = ANY(ARRAY(
+      SELECT t.hash FROM refresh_token t WHERE t.created_at < $before
+      ORDER BY t.created_at LIMIT $limit FOR UPDATE SKIP LOCKED)) RETURNING hash`,
+  parameters: { before: timestamptz, limit: int4 },
+  row: { hash: tables.refreshToken.columns.hash },
+});
+
+/** Deletes refresh tokens of sessions that were ended before a time, up to a number. */
+export const deleteEndedTokens = statement({
+  sql: `
+    DELETE FROM refresh_token WHERE hash = ANY(ARRAY(
+      SELECT t.hash FROM session s JOIN refresh_token t ON t.session_id = s.id WHERE s.revoked_at < $before
+      LIMIT $limit FOR UPDATE OF t SKIP LOCKED)) RETURNING hash`,
+  parameters: { before: timestamptz, limit: int4 },
+  row: { hash: tables.refreshToken.columns.hash },
+});
+
+/** Deletes sessions that were last used before a time, up to a number. */
+export const deleteOldSessions = statement({
+  sql: `
+    DELETE FROM session WHERE id = ANY(ARRAY(
+      SELECT s.id FROM session s WHERE s.last_used_at < $before
+      ORDER BY s.last_used_at LIMIT $limit FOR UPDATE SKIP LOCKED)) RETURNING id`,
+  parameters: { before: timestamptz, limit: int4 },
+  row: { id: uuid },
+});
+
+/** Deletes sessions of guests that were ended before a time, up to a number. */
+export const deleteEndedGuestSessions = statement({
+  sql: `
+    DELETE FROM session WHERE id = ANY(ARRAY(
+      SELECT s.id FROM session s JOIN users u ON u.id = s.user_id
+      WHERE s.revoked_at < $before AND u.password_hash IS NULL LIMIT $limit FOR UPDATE OF s SKIP LOCKED)) RETURNING id`,
+  parameters: { before: timestamptz, limit: int4 },
+  row: { id: uuid },
 });

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Session, User } from '../../prisma/generated/client.ts';
-import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../errors.ts';
+import { BadUserInputError, ForbiddenError, NotFoundError, UnauthenticatedError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import type { Auth, Viewer } from './auth.ts';
+import { placeOf } from './login-limits.ts';
+import type { Origin } from './origin.ts';
 import { createRefreshTokens, type Rotation } from './refresh-tokens.ts';
-import { insertSession, updateRevoked } from './session-statements.ts';
+import type { EndReason, SecurityLog } from './security-log.ts';
+import { insertSession, updateRevoked, updateSurplusRevoked } from './session-statements.ts';
 
 /** Tokens of a session, as a sign-in or a refresh returns them. */
 export interface SignedIn {
@@ -15,8 +18,16 @@ export interface SignedIn {
   userId: string;
 }
 
-/** Maximum number of sessions that one user's list shows. */
-const maxListed = 100;
+/** Bounds of sessions. */
+export interface SessionBounds {
+  /** Milliseconds without use after which a session expires. */
+  ttlMs: number;
+  /** Maximum number of sessions of one user. A sign-in above it ends the session that was not used for the longest time. */
+  perUser: number;
+}
+
+/** Maximum number of sessions in one page of a user's list. */
+export const maxListed = 100;
 
 /** Milliseconds after a sign-in in which its access token alone proves that the client signed in. */
 const recentMs = 300_000;
@@ -25,32 +36,42 @@ const recentMs = 300_000;
 export function createSessions({
   database,
   auth,
+  bounds,
+  securityLog,
   now = Date.now,
 }: {
   database: Database;
   auth: Auth;
+  bounds: SessionBounds;
+  securityLog: SecurityLog;
   now?: () => number;
 }) {
-  const refreshTokens = createRefreshTokens({ now });
+  const { ttlMs } = bounds;
+  const refreshTokens = createRefreshTokens({ now, ttlMs });
 
   return {
     /**
-     * Begins a session of a user whose password was found to match the hash.
-     * @param place network of the sign-in, see `placeOf`
+     * Begins a session of a user whose password was found to match the hash. Simultaneous sign-ins may exceed the maximum
+     * number of sessions; the next one ends the surplus.
+     * @param origin client that signs in; its network is remembered
      * @throws UnauthenticatedError when the password was changed meanwhile, which ends every other session
      */
     async begin(
       { id: userId, passwordHash }: Pick<User, 'id' | 'passwordHash'>,
       device: string,
-      place: Uint8Array | null = null,
+      origin?: Origin,
     ): Promise<SignedIn> {
+      const place = origin ? placeOf(userId, origin.address) : null;
       const sessionId = randomUUID();
-      const token = await database.transaction(async (query) => {
+      const { token, ended } = await database.transaction(async (query) => {
         const at = new Date(now());
         const begun = await query(insertSession, { id: sessionId, userId, device, at, passwordHash, place });
         if (begun.length === 0) throw new UnauthenticatedError('The password was just changed. Sign in again.');
-        return refreshTokens.issue(query, sessionId);
+        const surplus = await query(updateSurplusRevoked, { userId, kept: sessionId, others: bounds.perUser - 1, at });
+        return { token: await refreshTokens.issue(query, sessionId), ended: surplus.map(({ id }) => id) };
       });
+      securityLog.write('authn_login_success', { userId, sessionId, isGuest: passwordHash === null }, origin);
+      await announceEnd(ended, { userId, reason: 'too many sessions' }, origin);
       return grant(userId, sessionId, token);
     },
 
@@ -62,30 +83,29 @@ export function createSessions({
     },
 
     /** Issues new tokens for the viewer's present session and ends all others, in one transaction with `work`. */
-    async renewAlone({ userId, sessionId }: Viewer, work: (query: Query) => Promise<void>): Promise<SignedIn> {
+    async renewAlone({ userId, sessionId, origin }: Viewer, work: (query: Query) => Promise<void>): Promise<SignedIn> {
       const { token, ended } = await database.transaction(async (query) => {
         await work(query);
         const others = await revoke(query, { userId, not: sessionId });
         return { token: await refreshTokens.replaceNewest(query, sessionId), ended: others };
       });
       auth.forget(sessionId);
-      await auth.publishRevocation(ended);
+      await announceEnd(ended, { userId, reason: 'password changed' }, origin);
       return grant(userId, sessionId, token);
     },
 
     /**
      * Exchanges a refresh token for new tokens.
-     * @param place network of the call, see `placeOf`
+     * @param origin client that refreshes; its network is remembered
      * @throws UnauthenticatedError when the token is unknown, or was used wrongly: then its session is ended
      */
-    async refresh(refreshToken: string, place: Uint8Array | null = null): Promise<SignedIn> {
+    async refresh(refreshToken: string, origin?: Origin): Promise<SignedIn> {
       const { sessionId, userId, token } = await database.transaction((query) =>
-        rotateOrRevoke(query, refreshToken, place),
+        rotateOrRevoke(query, refreshToken, origin),
       );
       auth.forget(sessionId);
       if (token !== null) return grant(userId, sessionId, token);
-      await auth.publishRevocation([sessionId]);
-      throw reused();
+      return refuseReuse({ userId, sessionId }, origin);
     },
 
     /** Returns the session and the user of a refresh token; null if it is unknown. */
@@ -101,40 +121,80 @@ export function createSessions({
       if (refreshToken === null) return requireRecent(viewer);
       const session = await database.transaction((query) => inspectOrRevoke(query, refreshToken));
       if (session.sessionId !== viewer.sessionId) throw new ForbiddenError('The refresh token is of another session.');
-      if (!session.isReused) return;
-      await auth.publishRevocation([session.sessionId]);
-      throw reused();
+      if (session.isReused) await refuseReuse(session, viewer.origin);
     },
 
-    /** Returns the viewer's sessions that have not been ended, newest first. */
-    list: (viewer: Viewer): Promise<Session[]> =>
-      database.prisma.session.findMany({
-        where: { userId: viewer.userId, revokedAt: null },
-        orderBy: { createdAt: 'desc' },
-        take: maxListed,
-      }),
+    /**
+     * Returns a page of the viewer's sessions that have neither ended nor expired, newest first.
+     * @param page.first maximum number of sessions, 0 to `maxListed`
+     * @param page.after id of the last session of the page before; null for the first page
+     * @throws NotFoundError when `after` is not a session of the viewer
+     */
+    async list(
+      { userId }: Viewer,
+      { first, after }: { first: number; after: string | null } = { first: maxListed, after: null },
+    ): Promise<Session[]> {
+      if (first < 0 || first > maxListed)
+        throw new BadUserInputError([{ path: 'first', message: `must be 0 to ${maxListed}` }]);
+      const last = after === null ? null : await requireOwn(userId, after);
+      return database.prisma.session.findMany({
+        where: {
+          userId,
+          revokedAt: null,
+          lastUsedAt: { gte: new Date(now() - ttlMs) },
+          ...(last === null ? {} : before(last)),
+        },
+        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+        take: first,
+      });
+    },
 
     /** Returns one of the viewer's own sessions; null when it is not one. */
     find: (viewer: Viewer, id: string): Promise<Session | null> =>
       database.prisma.session.findFirst({ where: { id, userId: viewer.userId } }),
 
-    /** Ends one of the viewer's own sessions, and its live connections. */
-    async end(viewer: Viewer, id: string): Promise<Session> {
-      const ended = await revoke(database.query, { id, userId: viewer.userId });
-      const session = await database.prisma.session.findFirst({ where: { id, userId: viewer.userId } });
-      if (session === null) throw new NotFoundError("Session not found, or it isn't yours.");
+    /** Ends one of the viewer's own sessions, and its live connections. Ending the present one is a logout. */
+    async end({ userId, sessionId, origin }: Viewer, id: string): Promise<Session> {
+      const ended = await revoke(database.query, { id, userId });
+      const session = await requireOwn(userId, id);
       // Comes last, so that the response leaves before the signal closes the socket that the request may have come by.
-      await auth.publishRevocation(ended);
+      await announceEnd(ended, { userId, reason: id === sessionId ? 'logout' : 'revoked by the user' }, origin);
       return session;
     },
   };
+
+  async function requireOwn(userId: string, id: string): Promise<Session> {
+    const session = await database.prisma.session.findFirst({ where: { id, userId } });
+    if (session === null) throw new NotFoundError("Session not found, or it isn't yours.");
+    return session;
+  }
 
   async function grant(userId: string, sessionId: string, refreshToken: string): Promise<SignedIn> {
     return { ...(await auth.sign(userId, sessionId)), refreshToken, userId };
   }
 
-  async function rotateOrRevoke(query: Query, refreshToken: string, place: Uint8Array | null): Promise<Rotation> {
-    const rotation = await refreshTokens.rotate(query, refreshToken, place);
+  /** Tells the security log and every node that sessions were ended. */
+  async function announceEnd(
+    sessionIds: readonly string[],
+    { userId, reason }: { userId: string; reason: EndReason },
+    origin: Origin | undefined,
+  ): Promise<void> {
+    if (sessionIds.length > 0) securityLog.write('session_revoked', { userId, sessionIds, reason }, origin);
+    await auth.publishRevocation(sessionIds);
+  }
+
+  /** Announces that a session was ended because its refresh token was used wrongly. @throws UnauthenticatedError always */
+  async function refuseReuse(
+    { userId, sessionId }: { userId: string; sessionId: string },
+    origin: Origin | undefined,
+  ): Promise<never> {
+    securityLog.write('authn_token_reuse', { userId, sessionId }, origin);
+    await auth.publishRevocation([sessionId]);
+    throw new UnauthenticatedError('The refresh token was used before, so its session was ended. Sign in again.');
+  }
+
+  async function rotateOrRevoke(query: Query, refreshToken: string, origin: Origin | undefined): Promise<Rotation> {
+    const rotation = await refreshTokens.rotate(query, refreshToken, origin?.address ?? null);
     const { sessionId: id, userId, token } = rotation;
     if (token === null) await revoke(query, { id, userId });
     return rotation;
@@ -163,8 +223,9 @@ export function createSessions({
   }
 }
 
-function reused(): UnauthenticatedError {
-  return new UnauthenticatedError('The refresh token was used before, so its session was ended. Sign in again.');
+/** Condition for sessions that come after another one in the list. */
+function before({ createdAt, id }: Session) {
+  return { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: id } }] };
 }
 
 export type Sessions = ReturnType<typeof createSessions>;

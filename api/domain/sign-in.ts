@@ -3,38 +3,29 @@ import type { User } from '../../prisma/generated/client.ts';
 import { addressGroup } from '../address.ts';
 import { ConflictError, UnauthenticatedError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
-import {
-  deviceName,
-  emailProblems,
-  nameProblems,
-  normaliseEmail,
-  normaliseName,
-  passwordProblems,
-} from './account-input.ts';
+import { deviceName, emailProblems, nameProblems, normaliseEmail, normaliseName } from './account-input.ts';
 import type { Viewer } from './auth.ts';
-import { createLoginLimits, placeOf } from './login-limits.ts';
+import { createLoginLimits } from './login-limits.ts';
+import type { Origin } from './origin.ts';
+import type { PasswordRules } from './password-rules.ts';
 import type { Passwords } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
+import type { SecurityLog } from './security-log.ts';
 import type { Sessions, SignedIn } from './sessions.ts';
 import { throwProblems } from './text.ts';
 import type { UserCache } from './user-cache.ts';
-
-/** The client that a request comes from. */
-export interface Origin {
-  /** IP address. */
-  address: string;
-  userAgent: string;
-}
 
 /** Creates the ways to sign in: registering, logging in, and entering as a guest. */
 export function createSignIn(options: {
   database: Database;
   userCache: Pick<UserCache, 'publishChange'>;
   passwords: Passwords;
+  passwordRules: PasswordRules;
   sessions: Sessions;
   rateLimits: RateLimits;
+  securityLog: SecurityLog;
 }) {
-  const { userCache, passwords, sessions, rateLimits } = options;
+  const { userCache, passwords, passwordRules, sessions, rateLimits, securityLog } = options;
   const { prisma } = options.database;
   const logins = createLoginLimits(options);
   const newcomers = rateLimits.shared('newcomers', rates.newcomers);
@@ -59,46 +50,46 @@ export function createSignIn(options: {
         device: string | null;
         refreshToken?: string | null | undefined;
       },
-      { address, userAgent }: Origin,
+      origin: Origin,
     ): Promise<SignedIn> {
       const email = normaliseEmail(input.email);
       const name = normaliseName(input.name);
       throwProblems([
         ...emailProblems(email, 'input.email'),
-        ...passwordProblems(input.password, 'input.password'),
+        ...(await passwordRules.problems(input.password, 'input.password', [name, email])),
         ...nameProblems(name, 'input.name'),
       ]);
-      const group = addressGroup(address);
-      await newcomers.take(group);
-      await registrations.take(group);
+      const group = addressGroup(origin.address);
+      await securityLog.watchLimit('register', origin, async () => {
+        await newcomers.take(group);
+        await registrations.take(group);
+      });
       if (viewer !== null && (await isGuest(viewer))) await sessions.prove(viewer, input.refreshToken ?? null);
       const passwordHash = await passwords.hash(input.password, group);
-      const user = await addUser(viewer, { email, name, passwordHash });
+      const user = await addUser(viewer, { email, name, passwordHash }, origin);
       if (viewer?.userId === user.id) return sessions.renew(viewer);
-      return sessions.begin(user, deviceName(input.device, userAgent), placeOf(user.id, address));
+      return sessions.begin(user, deviceName(input.device, origin.userAgent), origin);
     },
 
     /**
      * Begins a session of a user with a password.
      * @throws UnauthenticatedError for a wrong address or password, without saying which
      */
-    async login(
-      input: { email: string; password: string; device: string | null },
-      { address, userAgent }: Origin,
-    ): Promise<SignedIn> {
+    async login(input: { email: string; password: string; device: string | null }, origin: Origin): Promise<SignedIn> {
       const email = normaliseEmail(input.email);
-      await logins.takeOfAddress(address);
-      const user = emailProblems(email, 'input.email').length > 0 ? null : await findByEmail(email);
-      await logins.takeOfAccount(email, user?.id ?? null, address);
-      const matches = await passwords.matches(user?.passwordHash ?? null, input.password, addressGroup(address));
-      if (!matches || user === null) throw new UnauthenticatedError('The e-mail address or the password is wrong.');
-      return sessions.begin(user, deviceName(input.device, userAgent), placeOf(user.id, address));
+      const user = await securityLog.watchLimit('login', origin, () => findWithinLimits(email, origin));
+      const matches = await passwords.matches(user?.passwordHash ?? null, input.password, addressGroup(origin.address));
+      if (!matches || user === null) {
+        securityLog.write('authn_login_fail', { userId: user?.id, email }, origin);
+        throw new UnauthenticatedError('The e-mail address or the password is wrong.');
+      }
+      return sessions.begin(user, deviceName(input.device, origin.userAgent), origin);
     },
 
     /** Creates a user without a password. The e-mail address, if any, only serves to find a picture. */
     async guest(
       input: { name: string; email: string | null; device: string | null },
-      { address, userAgent }: Origin,
+      origin: Origin,
     ): Promise<SignedIn> {
       const name = normaliseName(input.name);
       const email = input.email === null ? null : normaliseEmail(input.email);
@@ -106,23 +97,36 @@ export function createSignIn(options: {
         ...nameProblems(name, 'input.name'),
         ...(email === null ? [] : emailProblems(email, 'input.email')),
       ]);
-      await newcomers.take(addressGroup(address));
-      await guestsOfDay.take(addressGroup(address));
+      await securityLog.watchLimit('guest', origin, async () => {
+        await newcomers.take(addressGroup(origin.address));
+        await guestsOfDay.take(addressGroup(origin.address));
+      });
       const user = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), name, email } });
-      return sessions.begin(user, deviceName(input.device, userAgent), placeOf(user.id, address));
+      securityLog.write('user_created', { userId: user.id, isGuest: true }, origin);
+      return sessions.begin(user, deviceName(input.device, origin.userAgent), origin);
     },
 
     /**
      * Exchanges a refresh token for new tokens.
      * @throws UnauthenticatedError when the token is unknown, or was used wrongly: then its session is ended
      */
-    async refresh(refreshToken: string, { address }: Pick<Origin, 'address'>): Promise<SignedIn> {
-      await refreshesOfAddress.take(addressGroup(address));
-      const session = await sessions.ofToken(refreshToken);
-      if (session !== null) await refreshes.take(session.sessionId);
-      return sessions.refresh(refreshToken, session && placeOf(session.userId, address));
+    async refresh(refreshToken: string, origin: Origin): Promise<SignedIn> {
+      await securityLog.watchLimit('refresh', origin, async () => {
+        await refreshesOfAddress.take(addressGroup(origin.address));
+        const session = await sessions.ofToken(refreshToken);
+        if (session !== null) await refreshes.take(session.sessionId);
+      });
+      return sessions.refresh(refreshToken, origin);
     },
   };
+
+  /** Returns the user of an address, or null, after counting the attempt to log in. */
+  async function findWithinLimits(email: string, { address }: Origin): Promise<User | null> {
+    await logins.takeOfAddress(address);
+    const user = emailProblems(email, 'input.email').length > 0 ? null : await findByEmail(email);
+    await logins.takeOfAccount(email, user?.id ?? null, address);
+    return user;
+  }
 
   async function isGuest({ userId }: Viewer): Promise<boolean> {
     return (await prisma.user.count({ where: { id: userId, passwordHash: null } })) > 0;
@@ -136,19 +140,26 @@ export function createSignIn(options: {
   async function addUser(
     viewer: Viewer | null,
     fields: { email: string; name: string; passwordHash: string },
+    origin: Origin,
   ): Promise<User> {
+    const { email } = fields;
     try {
       const where = { id: viewer?.userId ?? '', passwordHash: null };
       const [guest] = viewer ? await prisma.user.updateManyAndReturn({ where, data: fields }) : [];
       if (guest) {
         await userCache.publishChange(guest.id);
+        const changed = ['email', 'name', 'password'];
+        securityLog.write('user_updated', { userId: guest.id, email, changed }, origin);
         return guest;
       }
-      return await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), ...fields } });
+      const user = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), ...fields } });
+      securityLog.write('user_created', { userId: user.id, email, isGuest: false }, origin);
+      return user;
     } catch (error) {
       // P2002 is Prisma's code for a violated unique constraint: another registration was faster.
-      if (error instanceof Error && 'code' in error && error.code === 'P2002') throw emailTaken();
-      throw error;
+      if (!(error instanceof Error && 'code' in error && error.code === 'P2002')) throw error;
+      securityLog.write('user_create_fail', { email }, origin);
+      throw emailTaken();
     }
   }
 }

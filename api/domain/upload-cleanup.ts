@@ -4,15 +4,13 @@ import { arrayOf, int4, nullable, timestamptz, uuid } from '../infra/database/ty
 import type { Objects } from '../infra/objects/objects.ts';
 import type { Logger } from '../logger.ts';
 import { fileKey, isFileKey, isRawKey, thumbnailKey, uploadIdOf } from './file-keys.ts';
+import { createPeriodicJob } from './periodic-job.ts';
 
 /**
  * Age in milliseconds at which unreferenced files are removed. It exceeds `attachableMs` plus any lag of the event log, so
  * that the message of a younger file may still arrive.
  */
 const defaultGraceMs = 86_400_000;
-/** Short enough that a process which never runs for an hour cleans up as well. */
-const firstRunMs = 60_000;
-const hourMs = 3_600_000;
 /** Number of files that are removed with one statement. */
 const batchSize = 500;
 
@@ -22,8 +20,7 @@ const batchSize = 500;
  * channel, since a restored database replays its changes from the log. A run can be interrupted at any point, and several
  * processes can run at once.
  * @param options.graceMs minimum age of a removed file, in milliseconds
- * @param options.firstRunMs milliseconds from the start to the first run
- * @param options.intervalMs milliseconds from the end of a run to the next one
+ * @param options.firstRunMs,options.intervalMs see `createPeriodicJob`
  */
 export function createUploadCleanup(options: {
   database: Database;
@@ -33,34 +30,15 @@ export function createUploadCleanup(options: {
   intervalMs?: number;
   logger: Logger;
 }) {
-  const { database, objects, graceMs = defaultGraceMs, intervalMs = hourMs, logger } = options;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<unknown> = Promise.resolve();
+  const { database, objects, graceMs = defaultGraceMs } = options;
 
-  return {
-    /** Removes unreferenced files once. */
+  return createPeriodicJob({
+    ...options,
     runOnce,
-    start: () => runAfter(options.firstRunMs ?? firstRunMs),
-    async stop(): Promise<void> {
-      clearTimeout(timer);
-      timer = undefined;
-      await running;
-    },
-  };
+    failure: 'unreferenced files were not removed; the next run tries again',
+  });
 
-  function runAfter(ms: number): void {
-    timer = setTimeout(() => {
-      running = run();
-    }, ms);
-  }
-
-  async function run(): Promise<void> {
-    await runOnce().catch((error: unknown) =>
-      logger.warn({ error }, 'unreferenced files were not removed; the next run tries again'),
-    );
-    if (timer) runAfter(intervalMs);
-  }
-
+  /** Removes unreferenced files once. */
   async function runOnce(): Promise<void> {
     const before = new Date(Math.min(Date.now(), await newestChange()) - graceMs);
     await removeUploads(before);

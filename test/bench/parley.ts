@@ -39,7 +39,7 @@ export async function startServices(): Promise<Services> {
 /** Options that `npm start` passes to Node. */
 const started = manifest.scripts.start.split(' ').slice(1);
 
-const limits = { RATE_LIMITS: 'off', MAX_SUBSCRIPTIONS: '1000', HOST: '127.0.0.1', PORT: '0' };
+const limits = { RATE_LIMITS: 'off', SECURITY_LOG: 'off', MAX_SUBSCRIPTIONS: '1000', HOST: '127.0.0.1', PORT: '0' };
 
 /** Starts one process with every service in it. */
 export async function startEmbedded(environment: Record<string, string> = {}): Promise<Parley> {

@@ -4,6 +4,7 @@ import { nameProblems } from '../../api/domain/account-input.ts';
 import type { Accounts } from '../../api/domain/accounts.ts';
 import type { Viewer } from '../../api/domain/auth.ts';
 import type { PageRequest } from '../../api/domain/pages.ts';
+import { createPasswords } from '../../api/domain/passwords.ts';
 import type { SignedIn } from '../../api/domain/sessions.ts';
 import type { NameKey } from '../../api/domain/user-search.ts';
 import {
@@ -260,13 +261,41 @@ describe('a password', () => {
     ['too short, although its code units are many', '😀'.repeat(7), 'must be at least 8 characters'],
     ['too long', 'x'.repeat(257), 'must be at most 256 bytes'],
     ['too long in bytes', 'é'.repeat(129), 'must be at most 256 bytes'],
+    ['common', '12345678', 'must not be a common password: others would try it'],
+    ['common in another case', 'PassWord1', 'must not be a common password: others would try it'],
   ])('is refused when it is %s', async (_, given, message) => {
     expect(await problemsOf(register({ password: given }))).toEqual([{ path: 'input.password', message }]);
     const { viewer } = await world.registered();
     expect(await problemsOf(accounts.changePassword(viewer, password, given))).toEqual([{ path: 'next', message }]);
   });
 
-  it.each(['12345678', '        ', '😀'.repeat(8), 'x'.repeat(256), 'nul \0 inside'])(
+  it.each([
+    ['name', 'Ada Lovelace', 'Ada Lovelace'],
+    ['name in another case', 'Ada Lovelace', 'ADA LOVELACE'],
+    ['name with digits and punctuation', 'Ada Lovelace', 'ada.lovelace-1815!'],
+    ['e-mail address', 'Ada', 'charles.babbage@example.org'],
+    ['e-mail address before the at sign', 'Ada', 'Charles.Babbage'],
+    ['e-mail address with digits', 'Ada', 'charlesbabbage1791'],
+  ])('is refused when it is the own %s', async (_, name, given) => {
+    const message = 'must not be your name or e-mail address: others would try it';
+    const email = 'charles.babbage@example.org';
+    expect(await problemsOf(register({ name, email, password: given }))).toEqual([{ path: 'input.password', message }]);
+    const { viewer } = await world.registered();
+    await world.database.prisma.user.update({ where: { id: viewer.userId }, data: { name, email } });
+    expect(await problemsOf(accounts.changePassword(viewer, password, given))).toEqual([{ path: 'next', message }]);
+    await world.database.prisma.user.update({ where: { id: viewer.userId }, data: { email: someEmail() } });
+  });
+
+  it('that became too weak still signs in, and has to be replaced by a better one only', async () => {
+    const { viewer, email } = await world.registered();
+    const weak = await createPasswords().hash('12345678', 'test');
+    await world.database.prisma.user.update({ where: { id: viewer.userId }, data: { passwordHash: weak } });
+    expect((await login({ email, password: '12345678' })).userId).toBe(viewer.userId);
+    await accounts.changePassword(viewer, '12345678', 'battery staple');
+    expect((await login({ email, password: 'battery staple' })).userId).toBe(viewer.userId);
+  });
+
+  it.each(['123456-7', '        ', '😀'.repeat(8), 'x'.repeat(256), 'nul \0 inside'])(
     'may be %j, and signs in',
     async (given) => {
       const email = someEmail();
@@ -621,7 +650,7 @@ describe('rate limits', () => {
   it('count addresses of one IPv6 network together', async () => {
     const { email } = await world.registered();
     const network = randomUUID().slice(0, 4);
-    const from = (n: number) => ({ address: `2001:db8:1:${network}::${n.toString(16)}`, userAgent: '' });
+    const from = (n: number) => ({ address: `2001:db8:1:${network}::${n.toString(16)}`, userAgent: '', requestId: '' });
     for (const n of Array(10).keys())
       await expect(login({ email, password: 'wrong horse' }, from(n))).rejects.toThrow(UnauthenticatedError);
     await expect(login({ email }, from(10))).rejects.toThrow(RateLimitedError);

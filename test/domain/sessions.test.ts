@@ -3,7 +3,14 @@ import type { Viewer } from '../../api/domain/auth.ts';
 import type { SignedIn } from '../../api/domain/sessions.ts';
 import { NotFoundError, UnauthenticatedError } from '../../api/errors.ts';
 import type { User } from '../../prisma/generated/client.ts';
-import { type AccountsWorld, createAccountsWorld, isRefused } from '../support/accounts.ts';
+import {
+  type AccountsWorld,
+  createAccountsWorld,
+  isRefused,
+  problemsOf,
+  sessionBounds,
+  ttlSeconds,
+} from '../support/accounts.ts';
 
 const graceMs = 10_000;
 
@@ -207,6 +214,50 @@ describe('a session', () => {
   });
 });
 
+describe('a session that is not used', () => {
+  it('expires, and its access tokens end before it', async () => {
+    world.clock.now += sessionBounds.ttlMs;
+    const second = await refresh(first.refreshToken);
+    const lastUse = world.clock.now;
+    world.clock.now += sessionBounds.ttlMs + 1;
+
+    await expect(refresh(second.refreshToken)).rejects.toThrow(UnauthenticatedError);
+    expect(await world.sessions.list(viewer)).toEqual([]);
+    expect(await world.auth.expiryOf(viewer.sessionId)).toBe(lastUse + ttlSeconds * 1_000);
+    expect(ttlSeconds * 1_000).toBeLessThan(sessionBounds.ttlMs);
+  });
+
+  it('cannot prove a sign-in', async () => {
+    world.clock.now += sessionBounds.ttlMs + 1;
+    await expect(world.sessions.prove(viewer, first.refreshToken)).rejects.toThrow(UnauthenticatedError);
+  });
+});
+
+describe('the number of sessions of a user', () => {
+  it('has a maximum: another sign-in ends the one that was not used for the longest time', async () => {
+    const other = await world.sessions.begin(user, 'unused');
+    for (const n of Array(sessionBounds.perUser - 2).keys()) await world.sessions.begin(user, `device ${n}`);
+    world.clock.now += 1_000;
+    const mine = await refresh(first.refreshToken);
+    await world.database.query('UPDATE session SET last_used_at = last_used_at - $2::interval WHERE id = $1', [
+      (await viewerOf(other)).sessionId,
+      '1 minute',
+    ]);
+    const onEnd = vi.fn();
+    world.auth.watch((await viewerOf(other)).sessionId, onEnd);
+
+    const newest = await world.sessions.begin(user, 'newest');
+
+    expect(onEnd).toHaveBeenCalledOnce();
+    expect(await isRefused(world.auth, other.token)).toBe(true);
+    await expect(refresh(other.refreshToken)).rejects.toThrow(UnauthenticatedError);
+    for (const { token } of [mine, newest]) expect(await isRefused(world.auth, token)).toBe(false);
+    expect(await world.database.prisma.session.count({ where: { userId: user.id, revokedAt: null } })).toBe(
+      sessionBounds.perUser,
+    );
+  });
+});
+
 describe('the list of sessions', () => {
   it('has the present sessions of the viewer, newest first', async () => {
     world.clock.now += 1_000;
@@ -221,14 +272,41 @@ describe('the list of sessions', () => {
     expect((await world.sessions.list(viewer)).map(({ device }) => device)).toEqual(['tablet', 'laptop', 'phone']);
   });
 
-  it('has at most 100 sessions', async () => {
-    for (const n of Array(100).keys()) {
-      world.clock.now += 1_000;
+  it('has every session on one of its pages, also those that began at the same moment', async () => {
+    for (const n of Array(102).keys()) {
+      if (n % 3 === 0) world.clock.now += 1_000;
       await world.sessions.begin(user, `device ${n}`);
     }
-    const devices = (await world.sessions.list(viewer)).map(({ device }) => device);
-    expect(devices).toHaveLength(100);
-    expect(devices).not.toContain('phone');
+    const all = await world.sessions.list(viewer);
+    expect(all).toHaveLength(100);
+
+    const paged = [];
+    for (let after: string | null = null; ; after = paged.at(-1)?.id ?? null) {
+      const page = await world.sessions.list(viewer, { first: 40, after });
+      paged.push(...page);
+      if (page.length < 40) break;
+    }
+    expect(paged.slice(0, 100)).toEqual(all);
+    expect(new Set(paged.map(({ device }) => device)).size).toBe(103);
+    expect(paged.at(-1)?.device).toBe('phone');
+  });
+
+  it('continues after a session that was ended meanwhile', async () => {
+    for (const device of ['laptop', 'tablet']) {
+      world.clock.now += 1_000;
+      await world.sessions.begin(user, device);
+    }
+    const [tablet] = await world.sessions.list(viewer, { first: 1, after: null });
+    await world.sessions.end(viewer, tablet?.id ?? '');
+    const next = await world.sessions.list(viewer, { first: 1, after: tablet?.id ?? '' });
+    expect(next.map(({ device }) => device)).toEqual(['laptop']);
+  });
+
+  it('refuses sizes out of bounds, and sessions of others as a beginning', async () => {
+    for (const first of [-1, 101])
+      expect(await problemsOf(world.sessions.list(viewer, { first, after: null }))).toMatchObject([{ path: 'first' }]);
+    const stranger = await viewerOf(await world.sessions.begin(await world.user(), 'phone'));
+    await expect(world.sessions.list(viewer, { first: 1, after: stranger.sessionId })).rejects.toThrow(NotFoundError);
   });
 
   it('finds a session of the viewer, also after its end, but of no other user', async () => {

@@ -364,6 +364,18 @@ describe('users', () => {
 });
 
 describe('sessions', () => {
+  it('come in pages, each after the last session of the one before', async () => {
+    const { email, token } = await signUp();
+    for (const device of ['laptop', 'tablet']) await fieldOf('login', { input: { email, password, device } });
+    const page = 'query ($first: Int, $after: ID) { sessions(first: $first, after: $after) { id device } }';
+    const [newest, second] = (await execute(page, { first: 2 }, token)).data.sessions;
+    expect([newest.device, second.device]).toEqual(['tablet', 'laptop']);
+    const rest = await execute(page, { first: 2, after: second.id }, token);
+    expect(rest.data.sessions).toMatchObject([{ device: 'phone' }]);
+    const wrong = await execute(page, { first: 101 }, token);
+    expect(wrong.errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'first' }] });
+  });
+
   it("are the viewer's, the newest first", async () => {
     const { email, token } = await signUp();
     await fieldOf('login', { input: { email, password, device: 'laptop' } });

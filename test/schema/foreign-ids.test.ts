@@ -49,6 +49,10 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     types: ['Channel', 'Message', 'Membership', 'DeviceSession', 'Match', 'Attachment'],
     call: by('query ($id: ID!) { node(id: $id) { id } }'),
   },
+  'Query.sessions(after)': {
+    types: ['DeviceSession'],
+    call: by('query ($id: ID!) { sessions(after: $id) { id } }'),
+  },
   'Mutation.closeRoom(channelId)': mutation('Channel', 'closeRoom(channelId: $id) { id }'),
   'Mutation.deleteMessage(messageId)': mutation('Message', 'deleteMessage(messageId: $id) { id }'),
   'Mutation.editMessage(messageId)': mutation('Message', 'editMessage(messageId: $id, text: "New") { id }'),

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { type Auth, createAuth, type Viewer } from '../../api/domain/auth.ts';
+import type { Origin } from '../../api/domain/origin.ts';
+import { noSecurityLog } from '../../api/domain/security-log.ts';
 import { createSessions, type SignedIn } from '../../api/domain/sessions.ts';
-import type { Origin } from '../../api/domain/sign-in.ts';
 import { BadUserInputError, type FieldProblem, UnauthenticatedError } from '../../api/errors.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
@@ -16,6 +17,8 @@ import { createLossyPubSub, type Fate } from './lossy-pubsub.ts';
 export const secret = 'the secret that signs the tokens of tests';
 export const ttlSeconds = 900;
 export const password = 'correct horse';
+/** Bounds of the sessions that use the clock of the test. */
+export const sessionBounds = { ttlMs: 30 * 86_400_000, perUser: 105 };
 
 /** Creates the surroundings of accounts: a database, a network that can lose signals, and rate limits that can be reset. */
 export async function createAccountsWorld() {
@@ -61,7 +64,13 @@ export async function createAccountsWorld() {
     /** Accounts of a server without rate limits. */
     unlimited: unlimited.domain.accounts,
     /** Sessions on the clock of the test, which only moves when the test moves it. */
-    sessions: createSessions({ database, auth, now: () => clock.now }),
+    sessions: createSessions({
+      database,
+      auth,
+      bounds: sessionBounds,
+      securityLog: noSecurityLog,
+      now: () => clock.now,
+    }),
     forgetRates(): void {
       state.memory = createMemoryState();
     },
@@ -90,7 +99,7 @@ export async function createAccountsWorld() {
 export type AccountsWorld = Awaited<ReturnType<typeof createAccountsWorld>>;
 
 /** Creates an origin with a new address, whose rate limits are unused. */
-export const someOrigin = (): Origin => ({ address: randomUUID(), userAgent: '' });
+export const someOrigin = (): Origin => ({ address: randomUUID(), userAgent: '', requestId: randomUUID() });
 
 /** Signs a token with given claims, key, algorithm and key id. Omitted parts are valid; without an id none is named. */
 export function forge(

@@ -5,7 +5,7 @@ import { openDomain } from '../../api/compose/domain.ts';
 import { createLifecycle } from '../../api/compose/lifecycle.ts';
 import { openPorts, type Ports } from '../../api/compose/ports.ts';
 import { readConfig } from '../../api/config.ts';
-import type { Logger } from '../../api/logger.ts';
+import type { RootLogger } from '../../api/logger.ts';
 import { createMetrics } from '../../api/metrics.ts';
 
 /**
@@ -15,7 +15,7 @@ import { createMetrics } from '../../api/metrics.ts';
 export async function openTestDomain(options: {
   ports: Partial<Ports>;
   environment: Record<string, string>;
-  logger: Logger;
+  logger: RootLogger;
 }) {
   const directory = await mkdtemp(join(tmpdir(), 'parley-domain-'));
   const lifecycle = createLifecycle();

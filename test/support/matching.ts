@@ -7,6 +7,7 @@ import type { Viewer } from '../../api/domain/auth.ts';
 import { createMatching } from '../../api/domain/matching.ts';
 import { createModeration } from '../../api/domain/moderation.ts';
 import { noRateLimits, type RateLimits } from '../../api/domain/rate-limits.ts';
+import { noSecurityLog } from '../../api/domain/security-log.ts';
 import { rejectionError, type Submit } from '../../api/domain/submit-event.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import type { ChannelEvent } from '../../api/events.ts';
@@ -107,7 +108,12 @@ export async function createMatchingWorld() {
         database,
         state,
         pubsub,
-        moderation: createModeration({ database, blocks: { publishChange: async () => {} }, rateLimits: noRateLimits }),
+        moderation: createModeration({
+          database,
+          blocks: { publishChange: async () => {} },
+          rateLimits: noRateLimits,
+          securityLog: noSecurityLog,
+        }),
         submit,
         rateLimits: noRateLimits,
         logger,

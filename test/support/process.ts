@@ -25,6 +25,7 @@ export async function startProcess(environment: Record<string, string>, program 
       HOST: '127.0.0.1',
       PORT: '0',
       RATE_LIMITS: 'off',
+      SECURITY_LOG: 'off',
       METRICS_TOKEN: metricsToken,
       ...environment,
     },

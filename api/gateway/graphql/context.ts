@@ -2,23 +2,28 @@ import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
 import { createLoaders } from '../../../schema/loaders.ts';
 import type { Viewer } from '../../domain/auth.ts';
+import type { Origin } from '../../domain/origin.ts';
 import type { UnauthenticatedError } from '../../errors.ts';
-import type { Caller } from '../auth/caller.ts';
 
-/** Creates the context of one operation. */
+/**
+ * Creates the context of one operation.
+ * @param origin the client, which is also the origin of the viewer's actions
+ */
 export function createContext(
   domain: Domain,
-  caller: Caller,
+  { address, userAgent, requestId }: Origin,
   viewer: Viewer | null,
   refusal?: UnauthenticatedError,
 ): Context {
-  const context = { ...caller, viewer, domain, loaders: createLoaders(domain, viewer) };
-  return refusal ? { ...context, refusal } : context;
+  const origin = { address, userAgent, requestId };
+  const context = createViewerContext(domain, viewer && { ...viewer, origin });
+  return { ...context, ...origin, ...(refusal ? { refusal } : {}) };
 }
 
 /** Creates the context of results for one viewer, without a connection. */
 export function createViewerContext(domain: Domain, viewer: Viewer | null): Context {
-  return createContext(domain, { address: '', userAgent: '' }, viewer);
+  const origin = { address: '', userAgent: '', requestId: '' };
+  return { ...origin, viewer, domain, loaders: createLoaders(domain, viewer) };
 }
 
 /** Creates the context of results shared by the members of a channel: it has no viewer. */

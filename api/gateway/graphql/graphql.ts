@@ -85,9 +85,9 @@ export function createGraphQL(options: {
     ],
     context: async (given) => {
       if ('context' in given) return given.context;
-      const { req, caller } = given;
+      const { req, caller, requestId } = given;
       const { viewer, refusal } = await identify(auth, req.headers.authorization);
-      return createContext(domain, caller, viewer, refusal);
+      return createContext(domain, { ...caller, requestId }, viewer, refusal);
     },
   });
 }

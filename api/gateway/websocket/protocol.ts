@@ -71,7 +71,8 @@ export function createProtocol(options: {
     async onSubscribe({ extra }, id, payload) {
       if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
       const sink = { outbox: extra.outbox, idJson: JSON.stringify(id), viewer: extra.viewer };
-      const prepared = operations.prepare(payload, createContext(domain, extra.caller, extra.viewer), sink);
+      const context = createContext(domain, { ...extra.caller, requestId: extra.requestId }, extra.viewer);
+      const prepared = operations.prepare(payload, context, sink);
       if (!('document' in prepared)) return prepared;
       logOperation(extra, prepared);
       // graphql-ws keeps the payload for as long as the operation runs.

@@ -19,8 +19,10 @@ export function SignInScreen({ mode }: { mode: Mode }) {
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
   const isNew = mode === 'register';
+  const messageOf = (input: string) => failure?.fields?.find(({ path }) => path === `input.${input}`)?.message;
   const problem = (input: keyof typeof texts.account.problems) =>
-    failure?.fields?.some(({ path }) => path === `input.${input}`) ? texts.account.problems[input] : null;
+    messageOf(input) === undefined ? null : texts.account.problems[input];
+  const passwordMessage = messageOf('password');
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -67,7 +69,7 @@ export function SignInScreen({ mode }: { mode: Mode }) {
           type="password"
           autoComplete={isNew ? 'new-password' : 'current-password'}
           hint={isNew ? texts.account.newPasswordHint : ''}
-          problem={problem('password')}
+          problem={passwordMessage === undefined ? null : texts.account.passwordProblem(passwordMessage)}
         />
         {failure && failure.fields === undefined && <SignInFailure failure={failure} />}
         <div className="front-actions">

@@ -99,7 +99,7 @@ export type RegisterInput = {
   email: string;
   /** Display name, 1 to 50 characters. */
   name: string;
-  /** Password of at least 8 characters. */
+  /** The new password: at least `limits.passwordLength` characters, neither a common one nor the own name or e-mail address. */
   password: string;
   /** The newest refresh token of a guest who registers. Required unless the guest signed in within the last five minutes: a stolen `token` alone must not become an account. */
   refreshToken?: string | null | undefined;

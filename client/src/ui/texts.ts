@@ -78,7 +78,7 @@ export const texts = {
     title: 'Your account',
     email: 'E-mail address',
     password: 'Password',
-    newPasswordHint: 'At least 8 characters.',
+    newPasswordHint: 'Long and hard to guess. A few words work well.',
     name: 'Name',
     guest: 'Guest',
     guestNote:
@@ -88,8 +88,9 @@ export const texts = {
     problems: {
       name: 'Enter a name of 1 to 50 characters.',
       email: 'Enter a valid e-mail address.',
-      password: 'Enter a password of at least 8 characters.',
     },
+    /** The server knows the rules: its message says which one the password breaks. */
+    passwordProblem: (message: string) => `The password ${message}.`,
     wrongPassword: 'The e-mail address or password is wrong.',
     taken: 'An account with this e-mail address already exists. Sign in instead?',
     signOutGuest: 'Sign out as a guest?',
