@@ -32,15 +32,16 @@ export function createLogger(level: LogLevel, output?: DestinationStream) {
 /**
  * Opens the logger of the security log. It writes every event at any `LOG_LEVEL`, and each line has `log: "security"`.
  * @param target `stdout`, or the path of a file to append to, which is created if it does not exist
+ * @returns the logger, and `stop`, which closes the file
  * @throws Error if the file cannot be opened
  */
-export function openSecurityLogger(target: string, root: RootLogger): Logger {
+export function openSecurityLogger(target: string, root: RootLogger): { logger: Logger; stop(): void } {
   const facts = { log: 'security' };
-  if (target === 'stdout') return root.child(facts, { level: 'info' });
+  if (target === 'stdout') return { logger: root.child(facts, { level: 'info' }), stop: () => {} };
   // Synchronous, so that the lines before a crash are not lost.
   const file = pino.destination({ dest: target, mkdir: true, sync: true });
   file.on('error', (error: unknown) => root.error({ error }, 'the security log could not be written'));
-  return createLogger('info', file).child(facts);
+  return { logger: createLogger('info', file).child(facts), stop: () => file.end() };
 }
 
 /**

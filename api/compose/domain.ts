@@ -135,10 +135,12 @@ export async function openDomain(given: {
   return { domain, auth, costBudget };
 }
 
-async function openSecurityLog({ config, logger, ports }: { config: Config; logger: RootLogger; ports: Ports }) {
-  if (config.SECURITY_LOG === 'off') return noSecurityLog;
-  const secret = await readServerSecret(ports.database, 'security-log');
-  return createSecurityLog({ logger: openSecurityLogger(config.SECURITY_LOG, logger), secret });
+async function openSecurityLog(given: { config: Config; logger: RootLogger; open: Open; ports: Ports }) {
+  const { SECURITY_LOG: target } = given.config;
+  if (target === 'off') return noSecurityLog;
+  const secret = await readServerSecret(given.ports.database, 'security-log');
+  const { logger } = await given.open(openSecurityLogger(target, given.logger));
+  return createSecurityLog({ logger, secret });
 }
 
 function required(objects: Objects | null): Objects {

@@ -215,15 +215,19 @@ describe('the logger of the security log', () => {
         done();
       },
     });
-    openSecurityLogger('stdout', createLogger('error', stream)).info({ event: 'user_blocked' }, 'security event');
+    const { logger: opened } = openSecurityLogger('stdout', createLogger('error', stream));
+    opened.info({ event: 'user_blocked' }, 'security event');
     expect(JSON.parse(output)).toMatchObject({ log: 'security', event: 'user_blocked', time: expect.any(Number) });
   });
 
   it('appends to a file, which it creates with its directory', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'parley-security-'));
     const path = join(directory, 'logs/security.log');
-    for (const event of ['user_blocked', 'user_unblocked'])
-      openSecurityLogger(path, createLogger('error')).info({ event }, 'security event');
+    for (const event of ['user_blocked', 'user_unblocked']) {
+      const { logger: opened, stop } = openSecurityLogger(path, createLogger('error'));
+      opened.info({ event }, 'security event');
+      stop();
+    }
     const lines = (await readFile(path, 'utf8')).trim().split('\n');
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([
       { log: 'security', event: 'user_blocked' },

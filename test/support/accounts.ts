@@ -8,7 +8,7 @@ import { BadUserInputError, type FieldProblem, UnauthenticatedError } from '../.
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import type { User } from '../../prisma/generated/client.ts';
-import { openDatabase } from './database.ts';
+import { type DatabaseKind, openDatabase } from './database.ts';
 import { openTestDomain } from './domain.ts';
 import { createTestLogger } from './logger.ts';
 import { createLossyPubSub, type Fate } from './lossy-pubsub.ts';
@@ -21,8 +21,8 @@ export const password = 'correct horse';
 export const sessionBounds = { ttlMs: 30 * 86_400_000, perUser: 105 };
 
 /** Creates the surroundings of accounts: a database, a network that can lose signals, and rate limits that can be reset. */
-export async function createAccountsWorld() {
-  const database = await openDatabase();
+export async function createAccountsWorld(kind?: DatabaseKind) {
+  const database = await openDatabase(kind);
   const logger = createTestLogger();
   const network: { fate: Fate } = { fate: 'deliver' };
   const pubsub = createLossyPubSub(() => network.fate);
