@@ -189,6 +189,9 @@ export const settings = z.object({
   FILE_URL_SECONDS: count(300).describe(
     'Shortest lifetime of the URL of a file, in seconds; the longest is twice that. Users who left a channel can use URLs until they expire.',
   ),
+  PICTURE_TIMEOUT_MS: count(20_000).describe(
+    'Maximum time to process one picture; then its process is killed, and the upload fails with BAD_USER_INPUT.',
+  ),
   MAX_REPLAY: count(10_000).describe(
     'Maximum number of changes that a resuming subscriber gets replayed; further back it gets RESYNC_REQUIRED.',
   ),

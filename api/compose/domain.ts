@@ -14,6 +14,7 @@ import { createHistory } from '../domain/history.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
+import { createPictures } from '../domain/pictures.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
@@ -66,8 +67,10 @@ export async function openDomain(given: {
   );
 
   const files = { ...common, objects: required(ports.objects) };
+  const pictures = await open(createPictures({ ...common, timeoutMs: config.PICTURE_TIMEOUT_MS }));
   const uploads = createUploads({
     ...files,
+    pictures,
     access,
     userCache,
     urls: createFileUrls({ secrets, publicUrl, windowMs: config.FILE_URL_SECONDS * 1_000 }),

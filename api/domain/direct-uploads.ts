@@ -107,7 +107,7 @@ export function createDirectUploads(options: {
   async function importPosted({ id, userId, channelId, filename, byteSize }: UploadTicket): Promise<AttachmentFacts> {
     return records.add(
       { id, userId, channelId, filename, announcedBytes: byteSize },
-      await store.importPosted({ id, channelId }, byteSize),
+      await store.importPosted({ id, userId, channelId }, byteSize),
     );
   }
 

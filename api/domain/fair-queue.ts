@@ -6,8 +6,8 @@ export interface FairQueueBounds {
   maxWaiting: number;
   /** Maximum number of works of one key that wait for their turn. */
   maxWaitingOfKey: number;
-  /** Returns the error for a work that finds its queue full. */
-  onFull(): Error;
+  /** Returns the error for a work that finds the queue full: its own key's part of it, or all of it. */
+  onFull(full: 'key' | 'all'): Error;
 }
 
 /**
@@ -41,7 +41,8 @@ export function createFairQueue({ concurrency, maxWaiting, maxWaitingOfKey, onFu
       return;
     }
     const own = waiting.get(key) ?? [];
-    if (size >= maxWaiting || own.length >= maxWaitingOfKey) throw onFull();
+    if (own.length >= maxWaitingOfKey) throw onFull('key');
+    if (size >= maxWaiting) throw onFull('all');
     size++;
     waiting.set(key, own);
     await new Promise<void>((resolve) => own.push(resolve));

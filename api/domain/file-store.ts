@@ -4,7 +4,7 @@ import { BadUserInputError, ConflictError, TooLargeError } from '../errors.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import { fileKey, rawKey, thumbnailKey } from './file-keys.ts';
 import { detectionBytes, detectType, isPicture } from './file-types.ts';
-import { processPicture } from './pictures.ts';
+import type { Pictures } from './pictures.ts';
 
 /** Properties of a stored file, taken from its content. */
 export interface StoredContent {
@@ -20,24 +20,27 @@ export interface StoredContent {
 /** The upload that a content belongs to. Without a channel it must be a picture. */
 interface StoredFor {
   id: string;
+  userId: string;
   channelId: string | null;
 }
+
+type OwnPicture = Pick<StoredFor, 'id' | 'userId'>;
 
 /** Maximum size of a picture, in bytes: pictures are read into memory whole. */
 export const maxPictureBytes = 33_554_432;
 
 /** Stores the content of uploads: detects its type, strips pictures of metadata and adds a thumbnail. */
-export function createFileStore({ objects }: { objects: Objects }) {
+export function createFileStore({ objects, pictures }: { objects: Objects; pictures: Pick<Pictures, 'process'> }) {
   return {
     /**
      * Stores a stream as the content of an upload.
      * @throws BadUserInputError for a broken picture, and without a channel for a file that is not a picture; TooLargeError for
      * a picture above 32 MiB; the error of the stream
      */
-    async storeStream({ id, channelId }: StoredFor, stream: Readable): Promise<StoredContent> {
+    async storeStream({ id, userId, channelId }: StoredFor, stream: Readable): Promise<StoredContent> {
       const { head, body } = await readHead(stream);
       const mimetype = requireUsable(await detectType(head), channelId);
-      if (isPicture(mimetype)) return storePicture(id, body, mimetype);
+      if (isPicture(mimetype)) return storePicture({ id, userId }, body, mimetype);
       const byteSize = await objects.put(fileKey(id), body, { type: mimetype });
       return { mimetype, byteSize, width: null, height: null };
     },
@@ -47,9 +50,9 @@ export function createFileStore({ objects }: { objects: Objects }) {
      * the same key.
      * @throws ConflictError if the file changes meanwhile, and the errors of `storeStream`
      */
-    async importPosted({ id, channelId }: StoredFor, bytes: number): Promise<StoredContent> {
+    async importPosted({ id, userId, channelId }: StoredFor, bytes: number): Promise<StoredContent> {
       const mimetype = requireUsable(await detectStoredType(rawKey(id), bytes), channelId);
-      if (isPicture(mimetype)) return processRaw(id, bytes, mimetype);
+      if (isPicture(mimetype)) return processRaw({ id, userId }, bytes, mimetype);
       const copy = await objects.copy(rawKey(id), fileKey(id), { type: mimetype });
       if (copy?.bytes !== bytes || (await detectStoredType(copy.key, bytes)) !== mimetype)
         throw new ConflictError('Another file was posted meanwhile. Finish again.');
@@ -63,22 +66,23 @@ export function createFileStore({ objects }: { objects: Objects }) {
     removeRaw: (id: string): Promise<void> => tryRemove(rawKey(id)),
   };
 
-  async function storePicture(id: string, body: Readable, mimetype: string): Promise<StoredContent> {
+  async function storePicture(picture: OwnPicture, body: Readable, mimetype: string): Promise<StoredContent> {
     try {
-      const bytes = await objects.put(rawKey(id), body, { type: mimetype });
-      return await processRaw(id, bytes, mimetype);
+      const bytes = await objects.put(rawKey(picture.id), body, { type: mimetype });
+      return await processRaw(picture, bytes, mimetype);
     } finally {
-      await objects.remove([rawKey(id)]);
+      await objects.remove([rawKey(picture.id)]);
     }
   }
 
-  async function processRaw(id: string, bytes: number, mimetype: string): Promise<StoredContent> {
+  async function processRaw({ id, userId }: OwnPicture, bytes: number, mimetype: string): Promise<StoredContent> {
     if (bytes > maxPictureBytes)
       throw new TooLargeError(
         `A picture must not exceed ${maxPictureBytes} bytes. Send a smaller one.`,
         maxPictureBytes,
       );
-    return processPicture(
+    return pictures.process(
+      userId,
       () => readRaw(id, bytes),
       async ({ body, thumbnail, width, height }) => {
         await objects.put(fileKey(id), Readable.from([body]), { type: mimetype });

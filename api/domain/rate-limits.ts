@@ -58,6 +58,8 @@ export const rates = {
   matches: { points: 60, windowMs: minuteMs },
   /** Uploads started by one user. */
   uploads: { points: 120, windowMs: minuteMs },
+  /** Pixels of the pictures of one user that are processed: six photos of the maximum size. */
+  picturePixels: { points: 300_000_000, windowMs: minuteMs },
   /** Uploads started by all guests of one address in a day. */
   guestUploadsOfDay: { points: 300, windowMs: dayMs },
   /** Attempts to log in to one account from one address. */

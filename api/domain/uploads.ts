@@ -5,6 +5,7 @@ import { createAttachments, attachableMs as defaultAttachableMs } from './attach
 import { createDirectUploads } from './direct-uploads.ts';
 import { createFileStore } from './file-store.ts';
 import type { FileUrls } from './file-urls.ts';
+import type { Pictures } from './pictures.ts';
 import { createQuotas, type Quotas } from './quotas.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { createStoredFiles } from './stored-files.ts';
@@ -29,19 +30,20 @@ export function createUploads(options: {
   objects: Objects;
   access: Pick<Access, 'requireSend'>;
   userCache: Pick<UserCache, 'isGuest'>;
+  pictures: Pick<Pictures, 'process'>;
   urls: FileUrls;
   bounds: UploadBounds;
   attachableMs?: number;
   rateLimits: RateLimits;
 }) {
-  const { database, objects, urls, bounds, attachableMs = defaultAttachableMs } = options;
+  const { database, objects, pictures, urls, bounds, attachableMs = defaultAttachableMs } = options;
   const { prisma } = database;
   const quotas = createQuotas({ database, bounds });
   const parts = {
     permission: createUploadPermission(options),
     quotas,
     records: createUploadRecords({ prisma, quotas }),
-    store: createFileStore({ objects }),
+    store: createFileStore({ objects, pictures }),
   };
   return {
     ...createStreamedUploads(parts),

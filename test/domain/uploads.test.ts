@@ -8,6 +8,7 @@ import sharp from 'sharp';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
 import { createFileUrls } from '../../api/domain/file-urls.ts';
+import { createPictures } from '../../api/domain/pictures.ts';
 import { noRateLimits } from '../../api/domain/rate-limits.ts';
 import { createUploadPermission } from '../../api/domain/upload-permission.ts';
 import { createUploads } from '../../api/domain/uploads.ts';
@@ -15,16 +16,22 @@ import { UnavailableError } from '../../api/errors.ts';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
 import type { Objects } from '../../api/infra/objects/objects.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestLogger } from '../support/logger.ts';
+import { patienceMs } from '../support/patience.ts';
 
 const hour = 3_600_000;
 const from = { address: '127.0.0.1' };
 let database: TestDatabase;
 let objects: Objects;
 let viewer: Viewer;
+const pictures = createPictures({ rateLimits: noRateLimits, logger: createTestLogger(), timeoutMs: patienceMs });
 
 beforeAll(async () => {
   database = await openDatabase();
-  return () => database.stop();
+  return async () => {
+    pictures.stop();
+    await database.stop();
+  };
 });
 beforeEach(async () => {
   await database.empty();
@@ -41,6 +48,7 @@ const open = (attachableMs = hour) =>
     objects,
     access: { requireSend: async () => {} },
     userCache: { isGuest: async () => false },
+    pictures,
     urls: createFileUrls({ secrets: ['x'], publicUrl: '', windowMs: hour }),
     bounds: { file: 1_000_000, user: 10_000_000, guest: 10_000_000, channel: 10_000_000, total: 100_000_000 },
     attachableMs,

@@ -3,10 +3,12 @@ import { copyFile, cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { guest } from '../support/client.ts';
 import { readCommand, readPruning, runHealthcheck } from '../support/dockerfile.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
+import { upload } from '../support/upload.ts';
 
 const run = promisify(execFile);
 
@@ -37,6 +39,10 @@ test('the files of the image run by themselves, without development dependencies
   expect((await fetch(at)).headers.get('content-type')).toContain('text/html');
   const ada = await guest(at, 'Ada');
   expect(await ada.ask('mutation { createRoom(input: { name: "Room" }) { id } }')).toMatchObject({ createRoom: {} });
+  const picture = await sharp({ create: { width: 64, height: 48, channels: 3, background: 'teal' } })
+    .png()
+    .toBuffer();
+  expect((await upload(at, ada.token, { bytes: picture })).data.upload).toMatchObject({ width: 64 });
 
   expect(await runHealthcheck({ PORT: port })).toBe(0);
   expect(await server.kill('SIGTERM')).toBe(0);

@@ -9,6 +9,7 @@ export const testTimeoutMs = 300_000;
 
 /** Settings of a server whose own limits on time must not end an operation on a slow machine. */
 export const patientSettings = {
+  PICTURE_TIMEOUT_MS: String(patienceMs),
   SEND_TIMEOUT_MS: String(patienceMs),
   DATABASE_STATEMENT_TIMEOUT_MS: String(patienceMs),
 } as const;

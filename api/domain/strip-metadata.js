@@ -1,5 +1,8 @@
-/** A part of a picture, or null in place of a part that is removed. */
-type Part = Buffer | null;
+/*
+ * In JavaScript, because the program that uses it is started by Node itself, without a loader for TypeScript.
+ */
+
+/** @typedef {Buffer | null} Part A part of a picture, or null in place of a part that is removed. */
 
 /** Maximum number of parts: a picture with more was made to exhaust the server. */
 const maxParts = 100_000;
@@ -7,23 +10,31 @@ const maxParts = 100_000;
 /**
  * Removes the metadata of a picture, and any bytes after its end, without changing a pixel: only the parts that are needed
  * to draw it and its color profile are kept.
- * @param format name that sharp gives the format; pictures other than JPEG, PNG, GIF and WebP are returned unchanged
+ * @param {Buffer} bytes
+ * @param {string} format name that sharp gives the format; pictures other than JPEG, PNG, GIF and WebP are returned unchanged
+ * @returns {Buffer}
  * @throws Error if the picture is truncated or malformed
  */
-export function stripMetadata(bytes: Buffer, format: string): Buffer {
+export function stripMetadata(bytes, format) {
   const readParts = readers[format];
   return readParts ? Buffer.concat(keptParts(readParts(bytes))) : bytes;
 }
 
-const readers: Readonly<Record<string, (bytes: Buffer) => Iterable<Part>>> = {
+/** @type {Readonly<Record<string, (bytes: Buffer) => Iterable<Part>>>} */
+const readers = {
   jpeg: readJpeg,
   png: readPng,
   gif: readGif,
   webp: readWebp,
 };
 
-function keptParts(parts: Iterable<Part>): Buffer[] {
-  const kept: Buffer[] = [];
+/**
+ * @param {Iterable<Part>} parts
+ * @returns {Buffer[]}
+ */
+function keptParts(parts) {
+  /** @type {Buffer[]} */
+  const kept = [];
   let count = 0;
   for (const part of parts) {
     count += 1;
@@ -33,7 +44,11 @@ function keptParts(parts: Iterable<Part>): Buffer[] {
   return kept;
 }
 
-function* readJpeg(bytes: Buffer): Generator<Part> {
+/**
+ * @param {Buffer} bytes
+ * @returns {Generator<Part>}
+ */
+function* readJpeg(bytes) {
   yield slice(bytes, 0, 2);
   for (let at = 2; ; ) {
     if (bytes[at] !== 0xff) throw malformed();
@@ -48,12 +63,20 @@ function* readJpeg(bytes: Buffer): Generator<Part> {
   }
 }
 
-/** Tables, frames and scans, but no comments and application segments (ITU-T T.81, table B.1). */
-const isImageData = (marker: number): boolean => marker >= 0xc0 && marker <= 0xdd && marker !== 0xc8;
+/**
+ * Tables, frames and scans, but no comments and application segments (ITU-T T.81, table B.1).
+ * @param {number} marker
+ */
+const isImageData = (marker) => marker >= 0xc0 && marker <= 0xdd && marker !== 0xc8;
 
-/** JFIF header without a thumbnail, part of an ICC profile, or Adobe's color transform. */
-function isColorInfo(marker: number, segment: Buffer): boolean {
-  const startsWith = (word: string) => segment.toString('latin1', 4, 4 + word.length) === word;
+/**
+ * JFIF header without a thumbnail, part of an ICC profile, or Adobe's color transform.
+ * @param {number} marker
+ * @param {Buffer} segment
+ */
+function isColorInfo(marker, segment) {
+  /** @param {string} word */
+  const startsWith = (word) => segment.toString('latin1', 4, 4 + word.length) === word;
   return (
     (marker === 0xe0 && startsWith('JFIF\0') && segment.length === 18) ||
     (marker === 0xe2 && startsWith('ICC_PROFILE\0')) ||
@@ -61,8 +84,12 @@ function isColorInfo(marker: number, segment: Buffer): boolean {
   );
 }
 
-/** Returns the offset of the first marker after a scan, which is not a restart marker. */
-function endOfScan(bytes: Buffer, from: number): number {
+/**
+ * Returns the offset of the first marker after a scan, which is not a restart marker.
+ * @param {Buffer} bytes
+ * @param {number} from
+ */
+function endOfScan(bytes, from) {
   for (let at = from; at + 1 < bytes.length; at++) {
     if (bytes[at] !== 0xff) continue;
     const next = bytes[at + 1] ?? 0;
@@ -76,7 +103,11 @@ const pngChunks = new Set(
   'IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP mDCV cLLI sBIT bKGD pHYs acTL fcTL fdAT'.split(' '),
 );
 
-function* readPng(bytes: Buffer): Generator<Part> {
+/**
+ * @param {Buffer} bytes
+ * @returns {Generator<Part>}
+ */
+function* readPng(bytes) {
   yield slice(bytes, 0, 8);
   for (let at = 8, name = ''; name !== 'IEND'; ) {
     const chunk = slice(bytes, at, at + 12 + slice(bytes, at, at + 4).readUInt32BE());
@@ -86,8 +117,12 @@ function* readPng(bytes: Buffer): Generator<Part> {
   }
 }
 
-/** Keeps the blocks of GIF 89a for frames, their control extensions, and the loop count. */
-function* readGif(bytes: Buffer): Generator<Part> {
+/**
+ * Keeps the blocks of GIF 89a for frames, their control extensions, and the loop count.
+ * @param {Buffer} bytes
+ * @returns {Generator<Part>}
+ */
+function* readGif(bytes) {
   let at = 13 + colorTableBytes(bytes, 10);
   yield slice(bytes, 0, at);
   while (at < bytes.length && bytes[at] !== 0x3b) {
@@ -100,58 +135,88 @@ function* readGif(bytes: Buffer): Generator<Part> {
   yield Buffer.from([0x3b]);
 }
 
-/** Returns the size of a color table in bytes, from the flags at an offset. */
-function colorTableBytes(bytes: Buffer, at: number): number {
+/**
+ * Returns the size of a color table in bytes, from the flags at an offset.
+ * @param {Buffer} bytes
+ * @param {number} at
+ */
+function colorTableBytes(bytes, at) {
   const flags = bytes[at] ?? 0;
   return flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0;
 }
 
-function endOfBlocks(bytes: Buffer, from: number): number {
+/**
+ * @param {Buffer} bytes
+ * @param {number} from
+ */
+function endOfBlocks(bytes, from) {
   let at = from;
   while (at < bytes.length && bytes[at] !== 0) at += 1 + (bytes[at] ?? 0);
   return at + 1;
 }
 
-function isLoopCount(block: Buffer): boolean {
+/** @param {Buffer} block */
+function isLoopCount(block) {
   const name = block.toString('latin1', 3, 14);
   return block[1] === 0xff && block.length <= 19 && (name === 'NETSCAPE2.0' || name === 'ANIMEXTS1.0');
 }
 
-const webpChunks = new Set(['VP8 ', 'VP8L', 'VP8X', 'ALPH', 'ANIM', 'ANMF', 'ICCP']);
+/** Chunks of a frame of an animation: animations are not nested (RFC 9649, section 2.7.1.1). */
+const frameChunks = new Set(['VP8 ', 'VP8L', 'ALPH']);
+const webpChunks = new Set([...frameChunks, 'VP8X', 'ANIM', 'ANMF', 'ICCP']);
 /** Flags of VP8X for the presence of EXIF and XMP (RFC 9649, section 2.7). */
 const metadataFlags = 0x0c;
 
-function* readWebp(bytes: Buffer): Generator<Part> {
-  const chunks = keptParts(readRiff(slice(bytes, 12, 8 + slice(bytes, 4, 8).readUInt32LE())));
+/**
+ * @param {Buffer} bytes
+ * @returns {Generator<Part>}
+ */
+function* readWebp(bytes) {
+  const chunks = keptParts(readRiff(slice(bytes, 12, 8 + slice(bytes, 4, 8).readUInt32LE()), webpChunks));
   yield* [Buffer.from('RIFF'), sizeField([Buffer.from('WEBP'), ...chunks]), Buffer.from('WEBP'), ...chunks];
 }
 
-function* readRiff(bytes: Buffer): Generator<Part> {
+/**
+ * @param {Buffer} bytes
+ * @param {ReadonlySet<string>} kept names of the chunks that are kept
+ * @returns {Generator<Part>}
+ */
+function* readRiff(bytes, kept) {
   for (let at = 0; at + 8 <= bytes.length; ) {
     const name = bytes.toString('latin1', at, at + 4);
     const body = slice(bytes, at + 8, at + 8 + bytes.readUInt32LE(at + 4));
-    yield webpChunks.has(name) ? riffChunk(name, body) : null;
+    yield kept.has(name) ? riffChunk(name, body) : null;
     at += 8 + body.length + (body.length % 2);
   }
 }
 
-function riffChunk(name: string, body: Buffer): Buffer {
-  const parts = name === 'ANMF' ? [slice(body, 0, 16), ...keptParts(readRiff(body.subarray(16)))] : [body];
+/**
+ * @param {string} name
+ * @param {Buffer} body
+ */
+function riffChunk(name, body) {
+  const parts = name === 'ANMF' ? [slice(body, 0, 16), ...keptParts(readRiff(body.subarray(16), frameChunks))] : [body];
   const chunk = Buffer.concat([Buffer.from(name), sizeField(parts), ...parts, Buffer.alloc(body.length % 2)]);
   if (name === 'VP8X') chunk[8] = (chunk[8] ?? 0) & ~metadataFlags;
   return chunk;
 }
 
-function sizeField(parts: readonly Buffer[]): Buffer {
+/** @param {readonly Buffer[]} parts */
+function sizeField(parts) {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(parts.reduce((sum, { length }) => sum + length, 0));
   return bytes;
 }
 
-/** @throws Error if the range is empty or exceeds the bytes */
-function slice(bytes: Buffer, from: number, to: number): Buffer {
+/**
+ * @param {Buffer} bytes
+ * @param {number} from
+ * @param {number} to
+ * @throws Error if the range is empty or exceeds the bytes
+ */
+function slice(bytes, from, to) {
   if (!(to <= bytes.length && to > from)) throw malformed();
   return bytes.subarray(from, to);
 }
 
-const malformed = (): Error => new Error('the picture is truncated or malformed');
+const malformed = () => new Error('the picture is truncated or malformed');
