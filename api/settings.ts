@@ -163,6 +163,9 @@ export const settings = z.object({
   SEND_TIMEOUT_MS: count(10_000).describe(
     'Maximum time that a mutation waits for the outcome of its event; then it fails with UNAVAILABLE.',
   ),
+  EXECUTION_TIMEOUT_MS: count(15_000).describe(
+    'Maximum time to execute an operation, to subscribe, or to execute the events of a subscription; then it fails with UNAVAILABLE. Uploads in multipart requests do not count. Longer than SEND_TIMEOUT_MS, whose error is more exact.',
+  ),
   DRAIN_MS: z.coerce
     .number()
     .int()

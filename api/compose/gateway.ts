@@ -48,6 +48,7 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
     port: config.PORT,
     clientDir: paths.client,
     ...connectionBounds(config),
+    executionTimeoutMs: config.EXECUTION_TIMEOUT_MS,
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
     idleMs: config.IDLE_TIMEOUT_MS,
     anonymousIdleMs: config.ANONYMOUS_IDLE_MS,

@@ -10,5 +10,6 @@ export const testTimeoutMs = 300_000;
 /** Settings of a server whose own limits on time must not end an operation on a slow machine. */
 export const patientSettings = {
   SEND_TIMEOUT_MS: String(patienceMs),
+  EXECUTION_TIMEOUT_MS: String(patienceMs),
   DATABASE_STATEMENT_TIMEOUT_MS: String(patienceMs),
 } as const;

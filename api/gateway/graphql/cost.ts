@@ -1,5 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import { type DocumentNode, type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute,
+  GraphQLError,
+  getOperationAST,
+} from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
@@ -32,10 +39,7 @@ const largeQueries = createFairQueue({
 /** Admits operations over HTTP. */
 export function createCostPlugin(budget: CostBudget): Plugin<Context> {
   return {
-    async onExecute({ args, executeFn, setExecuteFn }) {
-      await admit(args, budget);
-      setExecuteFn((given: ExecutionArgs) => inTurn(given, () => executeFn(given)));
-    },
+    onExecute: ({ args }) => admit(args, budget),
     onSubscribe: ({ args }) => admit(args, budget),
   };
 }
@@ -56,13 +60,15 @@ export async function admit(args: ExecutionArgs, budget: CostBudget): Promise<vo
 }
 
 /** Executes an operation: a large query waits for its client's turn among the large ones of this node. */
-export async function inTurn<Result>(args: ExecutionArgs, work: () => Promise<Result> | Result): Promise<Result> {
+export async function inTurn(args: ExecutionArgs): Promise<ExecutionResult> {
   const isQuery = getOperationAST(args.document, args.operationName)?.operation === 'query';
-  if (!isQuery || cachedPriceOf(args) < largePoints) return work();
+  if (!isQuery || cachedPriceOf(args) < largePoints) return execute(args);
   const { viewer, address } = args.contextValue as Context;
-  return largeQueries.run(viewer?.userId ?? address, work).catch((error: unknown) => {
-    throw error instanceof RateLimitedError ? toGraphQL(error) : error;
-  });
+  return largeQueries
+    .run(viewer?.userId ?? address, () => execute(args))
+    .catch((error: unknown) => {
+      throw error instanceof RateLimitedError ? toGraphQL(error) : error;
+    });
 }
 
 /** Yoga takes other errors that are thrown before execution for its own failure. */

@@ -1,7 +1,7 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { execute, GraphQLError, type GraphQLSchema } from 'graphql';
+import { type ExecutionArgs, execute, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql';
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
@@ -20,7 +20,7 @@ import {
   maxTokens,
 } from '../request-limits.ts';
 import { createContext } from './context.ts';
-import { createCostPlugin } from './cost.ts';
+import { createCostPlugin, inTurn } from './cost.ts';
 import { createErrorMapper } from './errors.ts';
 import type { Streams } from './http-streams.ts';
 import { usePersistedQueries } from './persisted-queries.ts';
@@ -28,6 +28,7 @@ import { responseSizePlugin } from './response-size.ts';
 import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
 import { createTextCache } from './text-cache.ts';
+import type { LimitTime } from './time-limit.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
 import { useNoIntrospection } from './use-no-introspection.ts';
 import { useRequestFacts } from './use-request-facts.ts';
@@ -41,9 +42,11 @@ export function createGraphQL(options: {
   costBudget: CostBudget;
   /** Whether clients may query `__schema` and `__type`. */
   introspection: boolean;
+  /** Limits the time of each execution. */
+  limitTime: LimitTime;
   logger: Logger;
 }) {
-  const { schema, domain, auth, streams, logger } = options;
+  const { schema, domain, auth, streams, limitTime, logger } = options;
 
   return createYoga<ServerContext, Context>({
     schema,
@@ -67,7 +70,7 @@ export function createGraphQL(options: {
       maxAliasesPlugin({ n: maxAliases }),
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
-      useSharedExecution,
+      createSharedExecution(limitTime),
       createCostPlugin(options.costBudget),
       responseSizePlugin,
       ...(options.introspection ? [] : [useNoIntrospection]),
@@ -92,10 +95,19 @@ export type GraphQLServer = ReturnType<typeof createGraphQL>;
  * Executes operations and the events of streams over HTTP in the same way as over WebSockets: by graphql-js, which stops
  * after 50 wrong values of variables instead of describing each.
  */
-const useSharedExecution: Plugin = {
-  onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
-  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
-};
+function createSharedExecution(limitTime: LimitTime): Plugin {
+  return {
+    onExecute: ({ args, setExecuteFn }) =>
+      setExecuteFn(isUpload(args) ? execute : (given: ExecutionArgs) => limitTime(given, inTurn)),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn((given: ExecutionArgs) => subscribe(given, limitTime)),
+  };
+}
+
+/** Whether a mutation reads files, whose time is the client's: a minimum rate bounds it. */
+function isUpload({ document, operationName, contextValue }: ExecutionArgs): boolean {
+  const { multipart = null } = contextValue as Partial<RequestContext>;
+  return multipart !== null && getOperationAST(document, operationName)?.operation === 'mutation';
+}
 
 /** Rejects a query that is too long before it is parsed or cached. */
 const useQueryLengthLimit: Plugin = {
