@@ -74,8 +74,12 @@ export const settings = z.object({
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
     .describe('PostgreSQL: postgresql://user:password@host/database, with ?sslmode=… for TLS.'),
-  DATABASE_POOL: count(10).describe('Maximum number of PostgreSQL connections per process.'),
-  DATABASE_STATEMENT_TIMEOUT_MS: count(10_000).describe('Maximum time for one SQL statement.'),
+  DATABASE_POOL: count(10).describe(
+    'Maximum number of PostgreSQL connections per process. Queries use at most 7 of 10, and leave the others to sends.',
+  ),
+  DATABASE_STATEMENT_TIMEOUT_MS: count(10_000).describe(
+    'Maximum time for one SQL statement, and for which that of a query waits for its turn.',
+  ),
   REDIS_URL: list
     .pipe(z.array(z.url({ protocol: /^rediss?$/ })).min(1))
     .optional()

@@ -140,9 +140,9 @@ builder.queryFields((t) => ({
         }),
       },
       resolve: async (_root, { search, ...args }, context) => {
-        requireViewer(context);
+        const { userId } = requireViewer(context);
         const request = readPage(args, parseNameKey);
-        return toConnection(await context.domain.accounts.search(search, request), request, nameKey);
+        return toConnection(await context.domain.accounts.search(search, request, userId), request, nameKey);
       },
     },
     { name: 'UserConnection', description: 'A page of users.' },

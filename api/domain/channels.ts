@@ -131,7 +131,8 @@ export function createChannels(options: {
 
   /** Returns the channel of the first of these ids that has one. */
   async function findFirst(ids: readonly string[]): Promise<Channel | null> {
-    const found = new Map((await reads.byIds(ids)).map((channel) => [channel.id, channel]));
+    const rows = await database.prisma.channel.findMany({ where: { id: { in: [...ids] } } });
+    const found = new Map(rows.map((channel) => [channel.id, channel]));
     return ids.flatMap((id) => found.get(id) ?? [])[0] ?? null;
   }
 

@@ -5,7 +5,7 @@ import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { int4, nullable, text, uuid } from '../infra/database/types.ts';
+import { arrayOf, int4, nullable, text, uuid } from '../infra/database/types.ts';
 import { normaliseName } from './account-input.ts';
 import { declarePages, type Page, type PageRequest, toPage } from './pages.ts';
 import { storable } from './text.ts';
@@ -17,8 +17,8 @@ export interface NameKey {
   id: string;
 }
 
-/** Creates the reads of users. */
-export function createUserReads({ prisma, query }: Database) {
+/** Creates the reads of users. `reader` is the id of the user who waits for it. */
+export function createUserReads({ prisma, read }: Pick<Database, 'prisma' | 'read'>) {
   return {
     /** Returns a user. @throws NotFoundError */
     async byId(id: string): Promise<User> {
@@ -28,7 +28,7 @@ export function createUserReads({ prisma, query }: Database) {
     },
 
     /** Returns users by their ids, in no order. */
-    byIds: (ids: readonly string[]): Promise<User[]> => prisma.user.findMany({ where: { id: { in: [...ids] } } }),
+    byIds: (ids: readonly string[], reader: string): Promise<User[]> => read(reader, selectUsers, { ids }),
 
     /** Returns the facts about a user that events carry; null when there is no such user. */
     async facts(userId: string): Promise<UserFacts | null> {
@@ -37,9 +37,9 @@ export function createUserReads({ prisma, query }: Database) {
     },
 
     /** Reads a page of the users whose name begins with a prefix, in any case, in order of name. */
-    async search(prefix: string, request: PageRequest<NameKey>): Promise<Page<User>> {
+    async search(prefix: string, request: PageRequest<NameKey>, reader: string): Promise<Page<User>> {
       const { limit, after, before } = request;
-      const rows = await query(selectByName(request), {
+      const rows = await read(reader, selectByName(request), {
         prefix: likePrefix(prefix),
         afterName: after?.name ?? null,
         afterId: after?.id ?? null,
@@ -58,6 +58,13 @@ function likePrefix(prefix: string): string {
 }
 
 const user = columns(tables.user, 'u');
+/** Reads users by their ids, in no order. */
+const selectUsers = statement({
+  sql: `SELECT ${user.list} FROM users u WHERE u.id = ANY($ids)`,
+  parameters: { ids: arrayOf(uuid) },
+  row: user.row,
+});
+
 /** The same expression as in the index by name, which then serves the prefix, the order and the page. */
 const folded = 'lower(u.name) COLLATE "C"';
 

@@ -169,7 +169,10 @@ describe('registering', () => {
     const results = await Promise.allSettled(guests.map((viewer) => register({ email }, viewer)));
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(results.find(({ status }) => status === 'rejected')).toMatchObject({ reason: expect.any(ConflictError) });
-    const hashes = await accounts.byIds(guests.map(({ userId }) => userId));
+    const hashes = await accounts.byIds(
+      guests.map(({ userId }) => userId),
+      'reader',
+    );
     expect(hashes.filter(({ passwordHash }) => passwordHash !== null)).toHaveLength(1);
   });
 
@@ -461,7 +464,7 @@ describe('a new password', () => {
 describe('a search for users', () => {
   const page: PageRequest<NameKey> = { limit: 10, backward: false, after: null, before: null };
   const search = async (prefix: string, request: Partial<PageRequest<NameKey>> = {}) => {
-    const { items, hasMore } = await accounts.search(prefix, { ...page, ...request });
+    const { items, hasMore } = await accounts.search(prefix, { ...page, ...request }, 'reader');
     return { names: items.map(({ name }) => name), items, hasMore };
   };
   const namesOf = async (prefix: string) => (await search(prefix)).names;
@@ -529,7 +532,7 @@ describe('a search for users', () => {
 describe('users by their ids', () => {
   it('include only users that exist', async () => {
     const [ada, ben] = [await world.user({ name: 'Ada' }), await world.user({ name: 'Ben' })];
-    const found = await accounts.byIds([ben.id, randomUUID(), ada.id, ada.id]);
+    const found = await accounts.byIds([ben.id, randomUUID(), ada.id, ada.id], 'reader');
     expect(found.map(({ name }) => name).sort()).toEqual(['Ada', 'Ben']);
     await expect(accounts.byId(randomUUID())).rejects.toThrow(NotFoundError);
   });

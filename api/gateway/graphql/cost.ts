@@ -10,8 +10,8 @@ import {
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
-import { createFairQueue } from '../../domain/fair-queue.ts';
 import { RateLimitedError } from '../../errors.ts';
+import { createFairQueue } from '../../fair-queue.ts';
 import { maxCost } from '../request-limits.ts';
 import { type Priced, priceOf } from './price.ts';
 import type { RequestContext } from './server-context.ts';
