@@ -74,8 +74,12 @@ export const settings = z.object({
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
     .describe('PostgreSQL: postgresql://user:password@host/database, with ?sslmode=… for TLS.'),
-  DATABASE_POOL: count(10).describe('Maximum number of PostgreSQL connections per process.'),
-  DATABASE_STATEMENT_TIMEOUT_MS: count(10_000).describe('Maximum time for one SQL statement.'),
+  DATABASE_POOL: count(10).describe(
+    'Maximum number of PostgreSQL connections per process. Queries use at most 7 of 10, and leave the others to sends.',
+  ),
+  DATABASE_STATEMENT_TIMEOUT_MS: count(10_000).describe(
+    'Maximum time for one SQL statement, and for which that of a query waits for its turn.',
+  ),
   REDIS_URL: list
     .pipe(z.array(z.url({ protocol: /^rediss?$/ })).min(1))
     .optional()
@@ -197,6 +201,9 @@ export const settings = z.object({
   ),
   SEND_TIMEOUT_MS: count(10_000).describe(
     'Maximum time that a mutation waits for the outcome of its event; then it fails with UNAVAILABLE.',
+  ),
+  EXECUTION_TIMEOUT_MS: count(15_000).describe(
+    'Maximum time to execute an operation, to subscribe, or to execute the events of a subscription; then it fails with UNAVAILABLE. Uploads in multipart requests do not count. Longer than SEND_TIMEOUT_MS, whose error is more exact.',
   ),
   DRAIN_MS: z.coerce
     .number()

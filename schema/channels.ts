@@ -213,9 +213,9 @@ builder.queryFields((t) => ({
         }),
       },
       resolve: async (_root, { search, ...args }, context) => {
-        requireViewer(context);
+        const { userId } = requireViewer(context);
         const request = readPage(args, parseTimeKey);
-        return toConnection(await context.domain.channels.rooms(search ?? null, request), request, activityKey);
+        return toConnection(await context.domain.channels.rooms(search ?? null, request, userId), request, activityKey);
       },
     },
     { name: 'RoomConnection', description: 'A page of rooms.' },

@@ -4,6 +4,12 @@ import { UnauthenticatedError } from '../api/errors.ts';
 import type { Domain } from './domain.ts';
 import type { Loaders } from './loaders.ts';
 
+/** The progress of one execution, for its resolvers. */
+export interface Execution {
+  /** Whether it has taken too long, so that no further resolver begins. */
+  isOver: boolean;
+}
+
 /** The context of resolvers: one per operation. */
 export interface Context extends Origin {
   /** The signed-in user; null without a valid token. */
@@ -12,6 +18,8 @@ export interface Context extends Origin {
   refusal?: UnauthenticatedError;
   /** Set when a result is made once for every member of this channel; `viewer` is null then. */
   memberOf?: string;
+  /** The execution that the context belongs to, if its time is limited. */
+  execution?: Execution;
   domain: Domain;
   loaders: Loaders;
 }

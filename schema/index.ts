@@ -12,6 +12,7 @@ import './uploads.ts';
 import { boundArguments } from './bounds.ts';
 import { builder } from './builder.ts';
 import { renewLoaders } from './fresh-loaders.ts';
+import { stopLate } from './stop-late.ts';
 
 /** The GraphQL schema of Parley. */
-export const schema = boundArguments(renewLoaders(builder.toSchema()));
+export const schema = stopLate(boundArguments(renewLoaders(builder.toSchema())));

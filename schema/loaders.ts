@@ -10,14 +10,20 @@ const noUserId = '00000000-0000-0000-0000-000000000000';
 /** The operation that loaders belong to. */
 interface Owner {
   domain: Domain;
+  /** Key of the caller, whose statements take turns with those of others. */
+  reader: string;
   /** The user whose unread counts, blocks and peers are loaded; null loads none. */
   viewer: Viewer | null;
 }
 
+/** Rows that a statement reads, as the equivalent of rows that it returns, where it returns one for each channel. */
+const rowsOfMemberIds = 10;
+const rowsOfUnread = 10;
+
 const makers = {
-  user: ({ domain }: Owner) =>
+  user: ({ domain, reader }: Owner) =>
     byKey(
-      (ids) => domain.accounts.byIds(ids),
+      (ids) => domain.accounts.byIds(ids, reader),
       ({ id }) => id,
     ),
   author: ({ domain }: Owner) =>
@@ -27,9 +33,9 @@ const makers = {
         ({ id }) => id,
       ),
     ),
-  channel: ({ domain }: Owner) =>
+  channel: ({ domain, reader }: Owner) =>
     byKey(
-      (ids) => domain.channels.byIds(ids),
+      (ids) => domain.channels.byIds(ids, reader),
       ({ id }) => id,
     ),
   online: ({ domain }: Owner) =>
@@ -38,14 +44,14 @@ const makers = {
       (id) => id,
     ),
   /** Active memberships, keyed `channelId:userId`. */
-  membership: ({ domain }: Owner) =>
+  membership: ({ domain, reader }: Owner) =>
     byKey(
-      (keys) => domain.channels.memberships(keys),
+      (keys) => domain.channels.memberships(keys, reader),
       ({ channelId, userId }) => `${channelId}:${userId}`,
     ),
   /** Pages of members. */
-  members: ({ domain }: Owner) =>
-    byRequest((channelIds, request: PageRequest<TimeKey>) => domain.channels.members(channelIds, request)),
+  members: ({ domain, reader }: Owner) =>
+    byRequest((channelIds, request: PageRequest<TimeKey>) => domain.channels.members(channelIds, request, reader)),
   /** Pages of history by channel; an error for channels that the viewer is not a member of. */
   history: ({ domain, viewer }: Owner) =>
     byRequest((channelIds, request: PageRequest<number>) =>
@@ -57,10 +63,11 @@ const makers = {
       domain.messages.changesOf(channelIds, viewer?.userId ?? noUserId, request),
     ),
   /** Ids of members, by channel. */
-  memberIds: ({ domain }: Owner) =>
+  memberIds: ({ domain, reader }: Owner) =>
     byKey(
-      (channelIds) => domain.channels.memberIds(channelIds),
+      (channelIds) => domain.channels.memberIds(channelIds, reader),
       ({ channelId }) => channelId,
+      rowsOfMemberIds,
     ),
   entry: ({ domain }: Owner) =>
     byKey(
@@ -89,6 +96,7 @@ const makers = {
     byKey(
       async (ids) => (viewer === null ? [] : domain.receipts.unread(viewer.userId, ids)),
       ({ channelId }) => channelId,
+      rowsOfUnread,
     ),
 };
 
@@ -107,7 +115,9 @@ export interface Loaders extends Made {
  * most operations need one or none.
  */
 export function createLoaders(domain: Domain, viewer: Viewer | null): Loaders {
-  return Object.assign(Object.create(lazily), { owner: { domain, viewer } }) as Loaders;
+  return Object.assign(Object.create(lazily), {
+    owner: { domain, viewer, reader: viewer?.userId ?? noUserId },
+  }) as Loaders;
 }
 
 const lazily = {
@@ -128,15 +138,29 @@ for (const [name, make] of Object.entries(makers)) {
   });
 }
 
-function byKey<Value>(load: (keys: readonly string[]) => Promise<readonly Value[]>, keyOf: (value: Value) => string) {
+/**
+ * Maximum number of rows that one statement of a loader reads. Others wait for it where there is one connection, so more rows
+ * are read by several statements.
+ */
+const maxRows = 500;
+
+/** @param rowsOfKey number of rows that the statement reads for each key */
+function byKey<Value>(
+  load: (keys: readonly string[]) => Promise<readonly Value[]>,
+  keyOf: (value: Value) => string,
+  rowsOfKey = 1,
+) {
   return new DataLoader<string, Value | null>(async (keys) => {
-    const found = new Map((await load(keys)).map((value) => [keyOf(value), value]));
-    return keys.map((key) => found.get(key) ?? null);
+    const values = inParts(keys, rowsOfKey, async (part) => {
+      const found = new Map((await load(part)).map((value) => [keyOf(value), value]));
+      return part.map((key) => found.get(key) ?? null);
+    });
+    return resolvedEach(values);
   });
 }
 
 /** A loader that looks up all channels with the same request together. */
-function byRequest<Request, Value>(
+function byRequest<Request extends { limit: number }, Value>(
   load: (channelIds: readonly string[], request: Request) => Promise<ReadonlyMap<string, Value | Error>>,
 ) {
   const batch = async (keys: readonly { channelId: string; request: Request }[]) => {
@@ -147,14 +171,49 @@ function byRequest<Request, Value>(
       groups.set(text, group);
       group.channelIds.push(channelId);
     }
-    const loaded = [...groups].map(
-      async ([text, { request, channelIds }]) => [text, await load(channelIds, request)] as const,
-    );
-    const found = new Map(await Promise.all(loaded));
-    return keys.map(({ channelId, request }) => found.get(JSON.stringify(request))?.get(channelId) ?? null);
+    const found = new Map<string, Promise<Value | null>>();
+    for (const [text, { request, channelIds }] of groups) {
+      const values = inParts(channelIds, request.limit, async (part) => {
+        const loaded = await load(part, request);
+        return part.map((id) => loaded.get(id) ?? null);
+      });
+      channelIds.forEach((id, n) => void found.set(`${text} ${id}`, values[n] ?? Promise.resolve(null)));
+    }
+    return resolvedEach(keys.map(({ channelId, request }) => found.get(`${JSON.stringify(request)} ${channelId}`)));
   };
   const cacheKeyFn = (key: { channelId: string; request: Request }) => JSON.stringify(key);
   return new DataLoader<{ channelId: string; request: Request }, Value | null, string>(batch, { cacheKeyFn });
+}
+
+/**
+ * Loads keys by one statement after another, each of at most `maxRows` rows.
+ * @returns the value of each key, available as soon as its statement has run
+ */
+function inParts<Value>(
+  keys: readonly string[],
+  rowsOfKey: number,
+  load: (part: readonly string[]) => Promise<readonly (Value | Error)[]>,
+): Promise<Value>[] {
+  const size = Math.max(1, Math.floor(maxRows / Math.max(1, rowsOfKey)));
+  const values: Promise<Value>[] = [];
+  let previous: Promise<unknown> = Promise.resolve();
+  for (let from = 0; from < keys.length; from += size) {
+    const part = keys.slice(from, from + size);
+    const loaded = from === 0 ? load(part) : previous.then(() => load(part));
+    previous = loaded;
+    for (const n of part.keys()) values.push(loaded.then((found) => valueOrThrow(found[n] as Value | Error)));
+  }
+  return values;
+}
+
+function valueOrThrow<Value>(value: Value | Error): Value {
+  if (value instanceof Error) throw value;
+  return value;
+}
+
+/** Passes promises to a DataLoader, which resolves the promise of each key with them. */
+function resolvedEach<Value>(promises: readonly (Promise<Value> | undefined)[]): Value[] {
+  return promises as unknown as Value[];
 }
 
 function required<Value>(loader: DataLoader<string, Value | null>) {

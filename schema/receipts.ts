@@ -50,7 +50,7 @@ builder.mutationField('markSeen', (t) =>
       const viewer = requireViewer(context);
       const id = readId('Channel', channelId);
       await context.domain.receipts.markSeen(viewer, id, seq);
-      const [membership] = await context.domain.channels.memberships([`${id}:${viewer.userId}`]);
+      const [membership] = await context.domain.channels.memberships([`${id}:${viewer.userId}`], viewer.userId);
       if (membership === undefined) throw new NotFoundError('You are no longer a member of this channel.');
       return membership;
     },

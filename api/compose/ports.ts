@@ -45,12 +45,15 @@ export async function openPorts(
 
 async function openDatabase(config: Config): Promise<Database> {
   const { migrations } = paths;
-  if (config.DATABASE_URL === undefined) return createPgliteDatabase({ dataDir: config.DATA_DIR, migrations });
+  const readWaitMs = config.DATABASE_STATEMENT_TIMEOUT_MS;
+  if (config.DATABASE_URL === undefined)
+    return createPgliteDatabase({ dataDir: config.DATA_DIR, readWaitMs, migrations });
   const { createPostgresDatabase } = await import('../infra/database/postgres.ts');
   return createPostgresDatabase({
     url: config.DATABASE_URL,
     pool: config.DATABASE_POOL,
     statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+    readWaitMs,
     migrations,
   });
 }

@@ -2,6 +2,7 @@ import type { Channel } from '../../prisma/generated/client.ts';
 import type { MemberRole } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import {
+  selectChannels,
   selectChannelsOfUser,
   selectMemberIds,
   selectMembers,
@@ -26,16 +27,19 @@ export interface Membership extends MemberFacts {
 /** Maximum number of members of one channel that `memberIds` returns. */
 const maxMemberIds = 1_000;
 
-/** Creates the reads of channels and memberships; each is one query for all of its keys. */
-export function createChannelReads({ query, prisma }: Database) {
+/**
+ * Creates the reads of channels and memberships; each is one query for all of its keys. `reader` is the id of the user who
+ * waits for it.
+ */
+export function createChannelReads({ read }: Pick<Database, 'read'>) {
   return {
     /** Returns channels by their ids, in no order. Access is not checked. */
-    byIds: (ids: readonly string[]): Promise<Channel[]> => prisma.channel.findMany({ where: { id: { in: [...ids] } } }),
+    byIds: (ids: readonly string[], reader: string): Promise<Channel[]> => read(reader, selectChannels, { ids }),
 
     /** Returns active memberships, in no order. @param keys `channelId:userId` */
-    memberships(keys: readonly string[]): Promise<Membership[]> {
+    memberships(keys: readonly string[], reader: string): Promise<Membership[]> {
       const pairs = keys.map((key) => key.split(':'));
-      return query(selectMemberships, {
+      return read(reader, selectMemberships, {
         channelIds: pairs.map(([channelId = '']) => channelId),
         userIds: pairs.map(([, userId = '']) => userId),
       });
@@ -43,34 +47,35 @@ export function createChannelReads({ query, prisma }: Database) {
 
     /** Returns the other user of each direct channel or match that a user is a member of. */
     peers(userId: string, channelIds: readonly string[]): Promise<{ channelId: string; userId: string }[]> {
-      return query(selectPeers, { userId, channelIds });
+      return read(userId, selectPeers, { userId, channelIds });
     },
 
     /** Returns the active members of each channel, longest membership first, at most 1,000 of each. */
-    memberIds(channelIds: readonly string[]): Promise<{ channelId: string; userIds: string[] }[]> {
-      return query(selectMemberIds, { channelIds, limit: maxMemberIds });
+    memberIds(channelIds: readonly string[], reader: string): Promise<{ channelId: string; userIds: string[] }[]> {
+      return read(reader, selectMemberIds, { channelIds, limit: maxMemberIds });
     },
 
     /** Reads a page of each channel's members, longest membership first. */
     async members(
       channelIds: readonly string[],
       request: PageRequest<TimeKey>,
+      reader: string,
     ): Promise<Map<string, Page<Membership>>> {
-      const rows = await query(selectMembers(request), { channelIds, ...toTimePage(request) });
+      const rows = await read(reader, selectMembers(request), { channelIds, ...toTimePage(request) });
       const ofChannel = (id: string) => rows.filter(({ channelId }) => channelId === id);
       return new Map(channelIds.map((id) => [id, toPage(ofChannel(id), request)]));
     },
 
     /** Reads a page of the open public rooms, latest activity first. @param search part of the name, in any case */
-    async rooms(search: string | null, request: PageRequest<TimeKey>): Promise<Page<Channel>> {
+    async rooms(search: string | null, request: PageRequest<TimeKey>, reader: string): Promise<Page<Channel>> {
       const text = search === null ? null : storable(search);
-      const rows = await query(selectRooms(request), { search: text, ...toTimePage(request) });
+      const rows = await read(reader, selectRooms(request), { search: text, ...toTimePage(request) });
       return toPage(rows, request);
     },
 
     /** Reads a page of a user's channels, latest activity first. */
     async ofUser(userId: string, request: PageRequest<TimeKey>): Promise<Page<Channel>> {
-      const rows = await query(selectChannelsOfUser(request), { userId, ...toTimePage(request) });
+      const rows = await read(userId, selectChannelsOfUser(request), { userId, ...toTimePage(request) });
       return toPage(rows, request);
     },
   };

@@ -60,6 +60,14 @@ export const selectMembers = declarePages((backward) => {
 });
 
 const channel = columns(tables.channel, 'c');
+
+/** Reads channels by their ids, in no order. */
+export const selectChannels = statement({
+  sql: `SELECT ${channel.list} FROM channel c WHERE c.id = ANY($ids)`,
+  parameters: { ids: arrayOf(uuid) },
+  row: channel.row,
+});
+
 const byActivity = { at: 'c.last_activity_at', id: 'c.id', ascending: false };
 
 /** Reads a page of the open public rooms whose name has a text, the latest activity first. */

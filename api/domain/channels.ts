@@ -50,7 +50,7 @@ export function createChannels(options: {
       throwProblems([...nameProblems(name, 'input.name'), ...clientIdProblems(input.clientId, 'input.clientId')]);
       const channelId = input.clientId === null ? randomUUID() : uuidV5(input.clientId, viewer.userId);
       await limits.change(viewer.userId);
-      const [present] = input.clientId === null ? [] : await reads.byIds([channelId]);
+      const [present] = input.clientId === null ? [] : await reads.byIds([channelId], viewer.userId);
       if (present) return present;
       await limits.create(viewer.userId);
       const members = [{ user: factsOfViewer(viewer), role: 'OWNER' as const }];
@@ -137,7 +137,10 @@ export function createChannels(options: {
 
   /** Checks early that a user may invite to a channel, so that attempts without effect use up nobody's invitations. */
   async function requireInvite(channelId: string, userId: string): Promise<void> {
-    const [[channel = null], member] = await Promise.all([reads.byIds([channelId]), findMember(channelId, userId)]);
+    const [[channel = null], member] = await Promise.all([
+      reads.byIds([channelId], userId),
+      findMember(channelId, userId),
+    ]);
     throwRefusal(mayInvite(channel, member));
   }
 
@@ -149,7 +152,8 @@ export function createChannels(options: {
 
   /** Returns the channel of the first of these ids that has one. */
   async function findFirst(ids: readonly string[]): Promise<Channel | null> {
-    const found = new Map((await reads.byIds(ids)).map((channel) => [channel.id, channel]));
+    const rows = await database.prisma.channel.findMany({ where: { id: { in: [...ids] } } });
+    const found = new Map(rows.map((channel) => [channel.id, channel]));
     return ids.flatMap((id) => found.get(id) ?? [])[0] ?? null;
   }
 

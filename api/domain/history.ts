@@ -30,7 +30,7 @@ const beyond = 2_147_483_647;
  * @param options.maxReplay maximum number of changed entries that a resume may be behind
  */
 export function createHistory({ database, maxReplay }: { database: Database; maxReplay: number }) {
-  const { query } = database;
+  const { query, read } = database;
 
   const countAfter = batched(async (pairs: readonly (readonly [channelId: string, after: number])[]) => {
     const rows = await query(countChanges, {
@@ -55,7 +55,7 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     ): Promise<Map<string, Changes | Error>> {
       requirePosition(after);
       const parameters = { channelIds, userId, after, limit, maxCount: maxReplay + 1 };
-      return read(selectChanges, parameters, ({ channel, entries, count }) => {
+      return readChannels(selectChanges, parameters, ({ channel, entries, count }) => {
         requireReplayable(after, channel, count > maxReplay);
         const more = count > entries.length;
         return { entries, more, through: more ? (entries.at(-1)?.position ?? after) : channel.position };
@@ -75,7 +75,7 @@ export function createHistory({ database, maxReplay }: { database: Database; max
 
     /** Returns the newest entry of each channel that has one for this user. Membership is not checked. */
     async lastOf(channelIds: readonly string[], userId: string): Promise<Entry[]> {
-      const rows = await query(selectLast, { channelIds, userId });
+      const rows = await read(userId, selectLast, { channelIds, userId });
       return rows.map(toEntry);
     },
 
@@ -90,7 +90,7 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     ): Promise<Map<string, HistoryPage | Error>> {
       const { limit, after, before } = request;
       const parameters = { channelIds, userId, after: after ?? 0, before: before ?? beyond, limit: limit + 1 };
-      return read(selectPages(request), parameters, ({ channel, entries }) => ({
+      return readChannels(selectPages(request), parameters, ({ channel, entries }) => ({
         ...toPage(entries, request),
         position: channel.position,
       }));
@@ -102,12 +102,12 @@ export function createHistory({ database, maxReplay }: { database: Database; max
    * @param convert makes the result for a channel that the user may read
    * @returns by channel; the error where the user may not read it or `convert` throws
    */
-  async function read<Parameters, Value>(
+  async function readChannels<Parameters extends { userId: string }, Value>(
     select: Statement<Snapshot, Parameters>,
     parameters: Parameters,
     convert: (snapshot: { channel: ReadableChannel; entries: Entry[]; count: number }) => Value,
   ): Promise<Map<string, Value | Error>> {
-    const snapshots = await query(select, parameters);
+    const snapshots = await read(parameters.userId, select, parameters);
     return new Map(
       snapshots.map((snapshot) => [snapshot.channelId, valueOrError(() => convert(toReadable(snapshot)))] as const),
     );

@@ -1,6 +1,6 @@
 import { hash, verify } from '@node-rs/argon2';
 import { UnavailableError } from '../errors.ts';
-import { createFairQueue } from './fair-queue.ts';
+import { createFairQueue } from '../fair-queue.ts';
 
 /** Parameters that OWASP recommends for argon2id, the library's default algorithm: 19 MiB, two passes, one lane. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };

@@ -1,6 +1,6 @@
 import { RateLimitedError, UnavailableError } from '../errors.ts';
+import { createFairQueue } from '../fair-queue.ts';
 import type { Logger } from '../logger.ts';
-import { createFairQueue } from './fair-queue.ts';
 import {
   createPictureProcess,
   type PictureHeader,

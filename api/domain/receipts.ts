@@ -23,11 +23,11 @@ export interface Unread {
 
 /** Stores how far members have read each channel, and counts their unread entries. */
 export function createReceipts(options: {
-  database: Pick<Database, 'query' | 'prisma'>;
+  database: Pick<Database, 'query' | 'read' | 'prisma'>;
   pubsub: PubSub;
   logger: Logger;
 }) {
-  const { query, prisma } = options.database;
+  const { query, read, prisma } = options.database;
 
   return {
     /**
@@ -44,12 +44,12 @@ export function createReceipts(options: {
 
     /** Returns the unread entries of a user in each of these channels; channels without the user are left out. */
     unread(userId: string, channelIds: readonly string[]): Promise<Unread[]> {
-      return query(selectUnread, { userId, channelIds });
+      return read(userId, selectUnread, { userId, channelIds });
     },
 
     /** Returns the number of unread entries of a user in all channels. */
     async unreadInAll(userId: string): Promise<number> {
-      const [row] = await query(countUnread, { userId });
+      const [row] = await read(userId, countUnread, { userId });
       return row?.count ?? 0;
     },
   };

@@ -27,7 +27,7 @@ const maxFoundByGuest = 10;
 
 /** Creates the search for users by name, which is bounded so that nobody can collect the names of all users. */
 export function createUserSearch(options: {
-  database: Pick<Database, 'query'>;
+  database: Pick<Database, 'read'>;
   userCache: Pick<UserCache, 'isGuest'>;
   rateLimits: RateLimits;
 }) {
@@ -55,7 +55,7 @@ export function createUserSearch(options: {
 
   async function read(viewerId: string, prefix: string, request: PageRequest<NameKey>): Promise<Page<User>> {
     const { limit, after, before } = request;
-    const rows = await database.query(selectByName(request), {
+    const rows = await database.read(viewerId, selectByName(request), {
       viewerId,
       prefix: `${prefix.replace(/[\\%_]/g, '\\$&')}%`,
       afterName: after?.name ?? null,

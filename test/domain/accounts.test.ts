@@ -171,7 +171,10 @@ describe('registering', () => {
     const results = await Promise.allSettled(guests.map((viewer) => register({ email }, viewer)));
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(results.find(({ status }) => status === 'rejected')).toMatchObject({ reason: expect.any(ConflictError) });
-    const hashes = await accounts.byIds(guests.map(({ userId }) => userId));
+    const hashes = await accounts.byIds(
+      guests.map(({ userId }) => userId),
+      'reader',
+    );
     expect(hashes.filter(({ passwordHash }) => passwordHash !== null)).toHaveLength(1);
   });
 
@@ -606,7 +609,7 @@ describe('a search for users', () => {
 describe('users by their ids', () => {
   it('include only users that exist', async () => {
     const [ada, ben] = [await world.user({ name: 'Ada' }), await world.user({ name: 'Ben' })];
-    const found = await accounts.byIds([ben.id, randomUUID(), ada.id, ada.id]);
+    const found = await accounts.byIds([ben.id, randomUUID(), ada.id, ada.id], 'reader');
     expect(found.map(({ name }) => name).sort()).toEqual(['Ada', 'Ben']);
     await expect(accounts.byId(randomUUID())).rejects.toThrow(NotFoundError);
   });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createFairQueue } from '../../api/domain/fair-queue.ts';
+import { createFairQueue } from '../../api/fair-queue.ts';
 
 /** Creates a queue of one work at a time. Its slot is taken by a work of `flood` until `open` is called. */
 function createWorld(bounds: { maxWaiting: number; maxWaitingOfKey: number }) {
@@ -44,4 +44,48 @@ it('a work that fails passes its slot on', async () => {
   open();
   await Promise.all([first, failed, next]);
   expect(started).toEqual(['ada 2']);
+});
+
+it('a key runs no more works at once than it may, and leaves free slots to others', async () => {
+  const bounds = { concurrency: 3, concurrencyOfKey: 1, maxWaiting: 100, maxWaitingOfKey: 10 };
+  const queue = createFairQueue({ ...bounds, onFull: () => new Error('full') });
+  const started: string[] = [];
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const run = (key: string, name: string) =>
+    queue.run(key, async () => {
+      started.push(name);
+      await gate;
+    });
+  const works = [run('flood', 'flood 1'), run('flood', 'flood 2'), run('ada', 'ada 1'), run('flood', 'flood 3')];
+  await Promise.resolve();
+  expect(started).toEqual(['flood 1', 'ada 1']);
+  open();
+  await Promise.all(works);
+  expect(started).toEqual(['flood 1', 'ada 1', 'flood 2', 'flood 3']);
+});
+
+it('a work that waits for too long is refused, and takes no slot', async () => {
+  const bounds = { concurrency: 1, maxWaiting: 100, maxWaitingOfKey: 10, maxWaitMs: 1 };
+  const queue = createFairQueue({ ...bounds, onFull: () => new Error('full') });
+  let open = () => {};
+  const first = queue.run(
+    'flood',
+    () =>
+      new Promise<void>((resolve) => {
+        open = resolve;
+      }),
+  );
+  let hasBegun = false;
+  const late = queue.run('ada', () => {
+    hasBegun = true;
+  });
+  await expect(late).rejects.toThrow('full');
+  expect(queue.size()).toBe(0);
+  open();
+  await first;
+  expect(await queue.run('ada', () => 'next')).toBe('next');
+  expect(hasBegun).toBe(false);
 });

@@ -119,7 +119,9 @@ it('a process that cannot work with a picture is not one that crashes: the same 
 });
 
 it('the pixels of a user are limited, those of AVIFs more, and other users have their own', async () => {
-  const { add } = open({ rateLimits: createRateLimits({ limits: endlessWindow(), logger: createTestLogger() }) });
+  const { add } = open({
+    rateLimits: createRateLimits({ limits: endlessWindow(), onRefused() {}, logger: createTestLogger() }),
+  });
   const large = sharp({ create: { width: 8_000, height: 6_000, channels: 3, background: 'teal' } });
   const picture = await large.clone().jpeg().toBuffer();
   for (let n = 0; n < 6; n++) expect(await add('ada', picture)).toBe(8_000);

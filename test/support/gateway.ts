@@ -24,6 +24,7 @@ import { createMetrics } from '../../api/metrics.ts';
 import { type Context, requireViewer } from '../../schema/context.ts';
 import type { Domain } from '../../schema/domain.ts';
 import { createTestLogger } from './logger.ts';
+import { patientSettings } from './patience.ts';
 
 /** State of a gateway under test that its clients cannot see. */
 export interface Backstage {
@@ -41,7 +42,7 @@ export interface Backstage {
   auth: FakeAuth;
 }
 
-const config = readConfig({ HOST: '127.0.0.1', PORT: '0' });
+const config = readConfig({ HOST: '127.0.0.1', PORT: '0', ...patientSettings });
 
 /**
  * Starts a gateway on a free port, over a small schema and only the part of the domain that the gateway itself uses.

@@ -11,5 +11,6 @@ export const testTimeoutMs = 300_000;
 export const patientSettings = {
   PICTURE_TIMEOUT_MS: String(patienceMs),
   SEND_TIMEOUT_MS: String(patienceMs),
+  EXECUTION_TIMEOUT_MS: String(patienceMs),
   DATABASE_STATEMENT_TIMEOUT_MS: String(patienceMs),
 } as const;

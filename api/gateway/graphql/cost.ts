@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import { type DocumentNode, type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
+import { type DocumentNode, type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
-import { createFairQueue } from '../../domain/fair-queue.ts';
 import { RateLimitedError } from '../../errors.ts';
+import { createFairQueue } from '../../fair-queue.ts';
 import { maxCost } from '../request-limits.ts';
+import { executeOperation } from './execute.ts';
 import { type Priced, priceOf } from './price.ts';
 import type { RequestContext } from './server-context.ts';
 
@@ -32,10 +33,7 @@ const largeQueries = createFairQueue({
 /** Admits operations over HTTP. */
 export function createCostPlugin(budget: CostBudget): Plugin<Context> {
   return {
-    async onExecute({ args, executeFn, setExecuteFn }) {
-      await admit(args, budget);
-      setExecuteFn((given: ExecutionArgs) => inTurn(given, () => executeFn(given)));
-    },
+    onExecute: ({ args }) => admit(args, budget),
     onSubscribe: ({ args }) => admit(args, budget),
   };
 }
@@ -56,13 +54,15 @@ export async function admit(args: ExecutionArgs, budget: CostBudget): Promise<vo
 }
 
 /** Executes an operation: a large query waits for its client's turn among the large ones of this node. */
-export async function inTurn<Result>(args: ExecutionArgs, work: () => Promise<Result> | Result): Promise<Result> {
+export async function inTurn(args: ExecutionArgs): Promise<ExecutionResult> {
   const isQuery = getOperationAST(args.document, args.operationName)?.operation === 'query';
-  if (!isQuery || cachedPriceOf(args) < largePoints) return work();
+  if (!isQuery || cachedPriceOf(args) < largePoints) return executeOperation(args);
   const { viewer, address } = args.contextValue as Context;
-  return largeQueries.run(viewer?.userId ?? address, work).catch((error: unknown) => {
-    throw error instanceof RateLimitedError ? toGraphQL(error) : error;
-  });
+  return largeQueries
+    .run(viewer?.userId ?? address, () => executeOperation(args))
+    .catch((error: unknown) => {
+      throw error instanceof RateLimitedError ? toGraphQL(error) : error;
+    });
 }
 
 /** Yoga takes other errors that are thrown before execution for its own failure. */

@@ -1,7 +1,7 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { GraphQLError, type GraphQLSchema } from 'graphql';
+import { type ExecutionArgs, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql';
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
@@ -20,7 +20,7 @@ import {
   maxTokens,
 } from '../request-limits.ts';
 import { createContext } from './context.ts';
-import { createCostPlugin } from './cost.ts';
+import { createCostPlugin, inTurn } from './cost.ts';
 import { createErrorMapper } from './errors.ts';
 import { executeOperation } from './execute.ts';
 import type { Streams } from './http-streams.ts';
@@ -30,6 +30,7 @@ import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
 import { UnconditionalSubscriptionRule } from './subscription-root.ts';
 import { createTextCache } from './text-cache.ts';
+import type { LimitTime } from './time-limit.ts';
 import { useBoundedJson } from './use-bounded-json.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
 import { useNoIntrospection } from './use-no-introspection.ts';
@@ -45,9 +46,11 @@ export function createGraphQL(options: {
   costBudget: CostBudget;
   /** Whether clients may query `__schema` and `__type`. */
   introspection: boolean;
+  /** Limits the time of each execution. */
+  limitTime: LimitTime;
   logger: Logger;
 }) {
-  const { schema, domain, auth, streams, logger } = options;
+  const { schema, domain, auth, streams, limitTime, logger } = options;
 
   return createYoga<ServerContext, Context>({
     schema,
@@ -72,7 +75,7 @@ export function createGraphQL(options: {
       maxAliasesPlugin({ n: maxAliases }),
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
-      useSharedExecution,
+      createSharedExecution(limitTime),
       createCostPlugin(options.costBudget),
       responseSizePlugin,
       ...(options.introspection ? [] : [useNoIntrospection]),
@@ -95,10 +98,19 @@ export function createGraphQL(options: {
 export type GraphQLServer = ReturnType<typeof createGraphQL>;
 
 /** Executes operations and the events of streams over HTTP in the same way as over WebSockets. */
-const useSharedExecution: Plugin = {
-  onExecute: ({ setExecuteFn }) => setExecuteFn(executeOperation),
-  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
-};
+function createSharedExecution(limitTime: LimitTime): Plugin {
+  return {
+    onExecute: ({ args, setExecuteFn }) =>
+      setExecuteFn(isUpload(args) ? executeOperation : (given: ExecutionArgs) => limitTime(given, inTurn)),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn((given: ExecutionArgs) => subscribe(given, limitTime)),
+  };
+}
+
+/** Whether a mutation reads files, whose time is the client's: a minimum rate bounds it. */
+function isUpload({ document, operationName, contextValue }: ExecutionArgs): boolean {
+  const { multipart = null } = contextValue as Partial<RequestContext>;
+  return multipart !== null && getOperationAST(document, operationName)?.operation === 'mutation';
+}
 
 const useSubscriptionRules: Plugin = {
   onValidate: ({ addValidationRule }) => addValidationRule(UnconditionalSubscriptionRule),

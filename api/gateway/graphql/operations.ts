@@ -24,10 +24,11 @@ import { maxParsedLetters } from '../request-limits.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { admit, inTurn } from './cost.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
-import { executeOperation, openSource } from './execute.ts';
+import { openSource } from './execute.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { boundResult } from './response-size.ts';
 import { executeEvent, withFreshLoaders } from './subscribe.ts';
+import type { LimitTime } from './time-limit.ts';
 
 /** A parsed document with its validation errors. */
 interface ParsedDocument {
@@ -44,15 +45,17 @@ interface Prepared extends ExecutionArgs {
 /**
  * Runs the operations of WebSockets. The plugins of HTTP parse and validate them, with the same limits; execution skips the
  * rest of the HTTP pipeline. Audiences serve subscriptions that follow a live source.
+ * @param options.limitTime limits the time to execute, to subscribe, and to execute the events of a subscription
  * @param options.mapError maps an error to the one that the client sees
  */
 export function createOperations(options: {
   graphql: GraphQLServer;
   audiences: Audiences;
   costBudget: CostBudget;
+  limitTime: LimitTime;
   mapError: MapError;
 }) {
-  const { graphql, audiences, costBudget, mapError } = options;
+  const { graphql, audiences, costBudget, limitTime, mapError } = options;
   const documents = new LRUCache<string, ParsedDocument>({
     maxSize: maxParsedLetters,
     sizeCalculation: (_read, text) => text.length,
@@ -84,11 +87,12 @@ export function createOperations(options: {
 
   async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
     await admit(args, costBudget);
-    const source = await openSource(args);
+    const source = await limitTime(args, openSource);
     if (!isAsyncIterable(source)) return masked(source);
     if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
     const kept = { ...args };
-    return mapStream(source, { map: async (event) => masked(await executeEvent(withFreshLoaders(kept), event)) });
+    const execute = (event: unknown) => limitTime(withFreshLoaders(kept), (fresh) => executeEvent(fresh, event));
+    return mapStream(source, { map: async (event) => masked(await execute(event)) });
   }
 
   /** Returns the selection that an audience executes for all its subscribers; it keeps nothing of a single subscriber. */
@@ -108,8 +112,8 @@ export function createOperations(options: {
       const own = viewer
         ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) }
         : withFreshLoaders(args);
-      const results = await Promise.all(items.map((item) => executeEvent(own, item)));
-      if (results.some(({ errors }) => hasUnavailable(errors))) return null;
+      const results = await limitTime(own, (fresh) => Promise.all(items.map((item) => executeEvent(fresh, item))));
+      if (!Array.isArray(results) || results.some(({ errors }) => hasUnavailable(errors))) return null;
       return results.map((result) => Buffer.from(JSON.stringify(masked(result))));
     };
   }
@@ -134,7 +138,7 @@ export function createOperations(options: {
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       try {
         await admit(args, costBudget);
-        return masked(boundResult(await inTurn(args, () => executeOperation(args))));
+        return masked(boundResult(await limitTime(args, inTurn)));
       } catch (error) {
         return { errors: [mapError(error)] };
       }

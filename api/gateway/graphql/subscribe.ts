@@ -4,6 +4,7 @@ import type { Context } from '../../../schema/context.ts';
 import { createLoaders } from '../../../schema/loaders.ts';
 import { mapStream, type Stream } from '../../live/stream.ts';
 import { executeOperation, openSource } from './execute.ts';
+import type { LimitTime } from './time-limit.ts';
 
 /** Returns the arguments to execute one event with: its loaders are new, so that they have cached nothing older. */
 export function withFreshLoaders(args: ExecutionArgs): ExecutionArgs {
@@ -16,9 +17,17 @@ export async function executeEvent(args: ExecutionArgs, event: unknown): Promise
   return executeOperation({ ...args, rootValue: event });
 }
 
-/** Subscribes, and returns a stream of one result for each event, executed when the reader asks for it. */
-export async function subscribe(args: ExecutionArgs): Promise<Stream<ExecutionResult> | ExecutionResult> {
-  const source = await openSource(args);
+/**
+ * Subscribes, and returns a stream of one result for each event, executed when the reader asks for it.
+ * @param limitTime limits the time to subscribe, and that of each event
+ */
+export async function subscribe(
+  args: ExecutionArgs,
+  limitTime: LimitTime,
+): Promise<Stream<ExecutionResult> | ExecutionResult> {
+  const source = await limitTime(args, openSource);
   if (!isAsyncIterable(source)) return source;
-  return mapStream(source, { map: (event) => executeEvent(withFreshLoaders(args), event) });
+  return mapStream(source, {
+    map: (event) => limitTime(withFreshLoaders(args), (fresh) => executeEvent(fresh, event)),
+  });
 }

@@ -14,6 +14,7 @@ import { createConnectionLimits } from '../connection-limits.ts';
 import { isUnavailable } from '../graphql/errors.ts';
 import { createGraphQL } from '../graphql/graphql.ts';
 import { createStreams } from '../graphql/http-streams.ts';
+import { createTimeLimit } from '../graphql/time-limit.ts';
 import { isMultipart } from '../multipart/multipart.ts';
 import { createWebSockets } from '../websocket/websocket.ts';
 import { disconnectSlow } from './arrival.ts';
@@ -67,6 +68,8 @@ export interface GatewayOptions {
   minBodyRate: number;
   /** Window over which that rate is averaged, in milliseconds. */
   bodyWindowMs: number;
+  /** Milliseconds that one execution may take. */
+  executionTimeoutMs: number;
   /** Maximum number of concurrent operations on one WebSocket. */
   maxSubscriptions: number;
   /** Milliseconds that a client may stall while it sends a request or reads a response. */
@@ -122,8 +125,9 @@ export function createGateway(options: GatewayOptions) {
   };
   const limits = createConnectionLimits(bounds, options.onRefused);
   const streams = createStreams({ ...options, limits });
-  const graphql = createGraphQL({ ...options, streams });
-  const sockets = createWebSockets({ ...options, limits, graphql });
+  const limitTime = createTimeLimit(options.executionTimeoutMs);
+  const graphql = createGraphQL({ ...options, streams, limitTime });
+  const sockets = createWebSockets({ ...options, limits, graphql, limitTime });
   const handleGraphQL = createGraphQLRoute({
     ...options,
     graphql,

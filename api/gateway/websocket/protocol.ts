@@ -13,6 +13,7 @@ import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import { operationLabel } from '../graphql/operation-label.ts';
 import { createOperations } from '../graphql/operations.ts';
+import type { LimitTime } from '../graphql/time-limit.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Connection, close } from './connection.ts';
 
@@ -26,12 +27,13 @@ export function createProtocol(options: {
   auth: Auth;
   audiences: Audiences;
   costBudget: CostBudget;
+  limitTime: LimitTime;
   maxSubscriptions: number;
   logger: Logger;
 }): Server<Connection> {
-  const { graphql, domain, auth, audiences, maxSubscriptions, logger } = options;
+  const { domain, auth, maxSubscriptions, logger } = options;
   const mapError = createErrorMapper({ logger });
-  const operations = createOperations({ graphql, audiences, costBudget: options.costBudget, mapError });
+  const operations = createOperations({ ...options, mapError });
 
   /** Attaches the viewer to the connection until the session ends. */
   function attach(connection: Connection, viewer: Viewer): void {

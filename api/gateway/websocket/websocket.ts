@@ -13,6 +13,7 @@ import type { Caller } from '../auth/caller.ts';
 import type { ConnectionLimits, Place } from '../connection-limits.ts';
 import { isUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
+import type { LimitTime } from '../graphql/time-limit.ts';
 import { disconnectSoon } from '../http/disconnect.ts';
 import { readRequestId } from '../http/request-id.ts';
 import { maxOperationIdLength, maxSocketChunks, maxSocketFragments, maxSocketMessageBytes } from '../request-limits.ts';
@@ -46,6 +47,7 @@ export function createWebSockets(options: {
   auth: Auth;
   audiences: Audiences;
   costBudget: CostBudget;
+  limitTime: LimitTime;
   outboxes: Outboxes;
   limits: ConnectionLimits;
   maxSubscriptions: number;

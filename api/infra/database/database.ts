@@ -4,6 +4,13 @@ import type { Statement } from './statement.ts';
 /** Runs a declared statement in one snapshot and returns its rows in order. */
 export type Query = <Row, Parameters>(statement: Statement<Row, Parameters>, parameters: Parameters) => Promise<Row[]>;
 
+/** Runs a declared statement as `Query` does. @param reader key of the user that waits for it */
+type Read = <Row, Parameters>(
+  reader: string,
+  statement: Statement<Row, Parameters>,
+  parameters: Parameters,
+) => Promise<Row[]>;
+
 /** Runs SQL text, which nothing checks: for migrations, maintenance and tests. Parameters are `$1`, `$2`, …. */
 export type TextQuery = <Row>(text: string, parameters?: readonly unknown[]) => Promise<Row[]>;
 
@@ -26,6 +33,12 @@ export class DataInUseError extends Error {
 export interface Database {
   prisma: PrismaClient;
   query: Query;
+  /**
+   * Runs a statement that one reader waits for and that may take long. Such statements leave connections free for all the
+   * others, or take turns with them where there is one connection, and those of several readers take turns.
+   * @throws DatabaseUnavailableError when too many of them wait, or this one for too long
+   */
+  read: Read;
   /**
    * Runs `work` in one transaction (read committed). The transaction is committed when this resolves and has no effect
    * when it rejects, with one exception: if the connection is lost during the commit, either may be the case.

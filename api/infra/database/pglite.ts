@@ -11,22 +11,32 @@ import { createPooledDatabase, migrateOver, prepare } from './postgres-pool.ts';
 /** One permanent connection, as PGlite's only user. */
 const settings = { max: 1, idleTimeoutMillis: 0, pipeline: true, user: 'postgres', database: 'postgres' };
 
+/** Milliseconds that a reader's statement waits for its turn by default. */
+const defaultReadWaitMs = 10_000;
+
 /** Interval of autovacuum in PostgreSQL's default settings. */
 const maintenanceMs = 60_000;
 
 /** Discards the state that an earlier connection left in the one session. */
 const resetSession = ['ROLLBACK', 'DISCARD ALL'];
 
+interface PgliteOptions {
+  dataDir?: string;
+  readWaitMs?: number;
+  migrations: string;
+}
+
 /**
  * Opens PostgreSQL in a thread of this process, over files in a directory that it locks, or in memory. There is one
  * session, so transactions and statements run one after another.
  * @param options.dataDir directory of the files, created when missing; in memory without it
+ * @param options.readWaitMs milliseconds that a reader's statement waits for its turn; 10,000 by default
  * @param options.migrations folder of migrations, all of which are applied when this resolves
  * @throws DataInUseError when another process uses the directory
  */
-export async function createPgliteDatabase(options: { dataDir?: string; migrations: string }): Promise<SqlDatabase> {
-  const { dataDir, migrations } = options;
-  if (dataDir === undefined) return openDatabase(undefined, migrations, async () => {});
+export async function createPgliteDatabase(options: PgliteOptions): Promise<SqlDatabase> {
+  const { dataDir } = options;
+  if (dataDir === undefined) return openDatabase(undefined, options, async () => {});
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const unlock = await lockDirectory(dataDir);
   const directory = `${dataDir}/database`;
@@ -36,18 +46,20 @@ export async function createPgliteDatabase(options: { dataDir?: string; migratio
     await unlock();
     throw error;
   }
-  return openDatabase(directory, migrations, unlock);
+  return openDatabase(directory, options, unlock);
 }
 
 async function openDatabase(
   directory: string | undefined,
-  migrations: string,
+  { migrations, readWaitMs = defaultReadWaitMs }: PgliteOptions,
   unlock: () => Promise<void>,
 ): Promise<SqlDatabase> {
   const thread = createPgliteThread(directory);
   const pool = new pg.Pool({ stream: thread.connect, ...settings, onConnect: openSession });
   pool.on('error', ignore);
-  const database = createPooledDatabase(pool, async () => {
+  // Other statements wait for at most one of a reader, and for those that came before them.
+  const reads = { connections: 1, maxWaitMs: readWaitMs };
+  const database = createPooledDatabase(pool, reads, async () => {
     clearInterval(maintenance);
     await thread.stop();
     await unlock();

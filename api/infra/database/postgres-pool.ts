@@ -1,11 +1,9 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../../../prisma/generated/client.ts';
-
+import { createFairQueue } from '../../fair-queue.ts';
 import { ignore } from '../../ignore.ts';
-
 import { DatabaseUnavailableError, type Query, type SqlDatabase, type TextQuery } from './database.ts';
-
 import { migrate } from './migrate.ts';
 import { translateErrors } from './prisma-driver.ts';
 import type { Statement } from './statement.ts';
@@ -53,16 +51,40 @@ export function createPool({ size, ...options }: ConnectionOptions & { size: num
   return pool;
 }
 
+/** Bounds of the statements of readers. */
+export interface ReadBounds {
+  /** Maximum number of connections that they use at once. */
+  connections: number;
+  /** Milliseconds that one waits for its turn. */
+  maxWaitMs: number;
+}
+
+/** Maximum number of statements that wait, of all readers and of one. */
+const maxWaiting = 10_000;
+const maxWaitingOfReader = 1_000;
+
 /**
  * Creates a database over a pool, which Prisma shares.
  * @param stop runs after the pool has closed, to stop PostgreSQL itself
  */
-export function createPooledDatabase(pool: pg.Pool, stop: () => Promise<void> = async () => {}): SqlDatabase {
+export function createPooledDatabase(
+  pool: pg.Pool,
+  reads: ReadBounds,
+  stop: () => Promise<void> = async () => {},
+): SqlDatabase {
   const prisma = new PrismaClient({ adapter: translateErrors(new PrismaPg(pool)) });
   const query = queryOf(pool);
+  const readers = createFairQueue({
+    concurrency: reads.connections,
+    maxWaiting,
+    maxWaitingOfKey: maxWaitingOfReader,
+    maxWaitMs: reads.maxWaitMs,
+    onFull: () => new DatabaseUnavailableError('Too many reads wait for the database.'),
+  });
   return {
     prisma,
     query,
+    read: (reader, statement, parameters) => readers.run(reader, () => query(statement, parameters)),
     transaction: (work) => transact(pool, work),
     async ready() {
       await query('SELECT 1');

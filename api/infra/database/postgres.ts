@@ -23,6 +23,8 @@ export interface PostgresOptions {
   statementTimeoutMs: number;
   /** How long to wait for a new connection, or for a free one in the pool. Defaults to 5,000. */
   connectTimeoutMs?: number;
+  /** How long a reader's statement waits for its turn. Defaults to `connectTimeoutMs`. */
+  readWaitMs?: number;
   /** How long a transaction may be idle before the server ends it and releases its locks. Defaults to 10,000. */
   idleInTransactionMs?: number;
   /** How long to wait at the start for a server that cannot be reached. Defaults to 30,000. */
@@ -34,6 +36,8 @@ export interface PostgresOptions {
 /** A migration may rewrite a table, and may wait until another process has applied the same one. */
 const migrationTimeoutMs = 600_000;
 const retryMs = 250;
+/** Share of the connections that readers may use: the others are left to sends, the log and matching. */
+const readShare = 0.7;
 /** Classes of errors that no retry resolves: invalid credentials and unknown database. */
 const refusals = new Set(['28', '3D']);
 
@@ -44,10 +48,17 @@ const refusals = new Set(['28', '3D']);
  * @throws MigrationChangedError when an applied migration has been changed
  */
 export async function createPostgresDatabase(options: PostgresOptions): Promise<SqlDatabase> {
-  const { pool: size, startTimeoutMs = 30_000, connectTimeoutMs = 5_000, idleInTransactionMs = 10_000 } = options;
+  const {
+    pool: size,
+    startTimeoutMs = 30_000,
+    connectTimeoutMs = 5_000,
+    idleInTransactionMs = 10_000,
+    readWaitMs = connectTimeoutMs,
+  } = options;
   const connection = { ...options, connectTimeoutMs, idleInTransactionMs };
   await migrateWithRetries(connection, options.migrations, Date.now() + startTimeoutMs);
-  return createPooledDatabase(createPool({ ...connection, size }));
+  const reads = { connections: Math.max(1, Math.floor(size * readShare)), maxWaitMs: readWaitMs };
+  return createPooledDatabase(createPool({ ...connection, size }), reads);
 }
 
 async function migrateWithRetries(options: ConnectionOptions, migrations: string, until: number): Promise<void> {

@@ -1,0 +1,119 @@
+import { createSchema } from 'graphql-yoga';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { generateStream } from '../../api/live/stream.ts';
+import { stopLate } from '../../schema/stop-late.ts';
+import { startGateway } from '../support/gateway.ts';
+import { createOpening } from '../support/opening.ts';
+import { execute, openSocket, openStream } from '../support/wire.ts';
+
+const opening = createOpening();
+/** Names of the resolvers that have begun. */
+let begun: string[];
+let release: () => void;
+let released: Promise<void>;
+let ended: Promise<void>;
+let url: string;
+
+beforeEach(async () => {
+  begun = [];
+  released = new Promise((resolve) => {
+    release = resolve;
+  });
+  const started = await startGateway({ executionTimeoutMs: 50, schema: createStuckSchema() });
+  opening(started.gateway);
+  url = started.url;
+});
+
+function createStuckSchema() {
+  const wait = async () => {
+    begun.push('stuck');
+    await released;
+    return {};
+  };
+  const begin = (name: string) => () => {
+    begun.push(name);
+    return {};
+  };
+  let onEnd = () => {};
+  ended = new Promise((resolve) => {
+    onEnd = resolve;
+  });
+  const stream = () =>
+    generateStream(async function* () {
+      yield 1;
+      await released;
+    }, onEnd);
+  return stopLate(
+    createSchema({
+      typeDefs: `
+        type Query { stuck: Thing quick: String }
+        type Mutation { stuck: Thing next: Thing }
+        type Subscription { late: Int stuckEvent: Thing }
+        type Thing { thing: Thing leaf: Int }`,
+      resolvers: {
+        Query: { stuck: wait, quick: () => 'quick' },
+        Mutation: { stuck: wait, next: begin('next') },
+        Thing: { thing: begin('thing'), leaf: () => 1 },
+        Subscription: {
+          late: { subscribe: () => wait().then(stream), resolve: () => 1 },
+          stuckEvent: { subscribe: stream, resolve: wait },
+        },
+      },
+    }),
+  );
+}
+
+/** Lets the stuck resolvers go on, and waits until everything that follows from it has happened. */
+async function settle(): Promise<void> {
+  release();
+  expect(await execute(url, '{ quick }')).toEqual({ data: { quick: 'quick' } });
+}
+
+const tooLate = {
+  message: expect.stringContaining('took longer than 50 ms'),
+  extensions: { code: 'UNAVAILABLE', retryable: true },
+};
+
+describe('an execution above the time limit fails, and resolvers below it do not begin', () => {
+  test('in a query over HTTP', async () => {
+    expect(await execute(url, '{ stuck { thing { leaf } } }')).toMatchObject({ errors: [tooLate] });
+    await settle();
+    expect(begun).toEqual(['stuck']);
+  });
+
+  test('in a query over a WebSocket, which stays open', async () => {
+    const socket = await openSocket(url);
+    socket.subscribe('1', '{ stuck { thing { leaf } } }');
+    expect(await socket.next()).toMatchObject({ id: '1', type: 'next', payload: { errors: [tooLate] } });
+    expect(await socket.next()).toMatchObject({ id: '1', type: 'complete' });
+    await settle();
+    expect(begun).toEqual(['stuck']);
+    socket.subscribe('2', '{ quick }');
+    expect(await socket.next()).toMatchObject({ id: '2', payload: { data: { quick: 'quick' } } });
+    socket.socket.terminate();
+  });
+
+  test('in a mutation, which says that it may have taken effect', async () => {
+    const { errors } = await execute(url, 'mutation { stuck { leaf } next { leaf } }');
+    expect(errors).toMatchObject([{ ...tooLate, message: expect.stringContaining('not known yet whether') }]);
+    await settle();
+    expect(begun).toEqual(['stuck']);
+  });
+});
+
+test('a subscription that opens too late is refused, and its stream ended', async () => {
+  const socket = await openSocket(url);
+  socket.subscribe('1', 'subscription { late }');
+  expect((await socket.closed).code).toBe(1013);
+  release();
+  await ended;
+});
+
+test('an event that takes too long ends its stream, so that the client resumes', async () => {
+  const stream = await openStream(url, 'subscription { stuckEvent { thing { leaf } } }');
+  expect(await stream.next()).toMatchObject({ event: 'next', data: { errors: [tooLate] } });
+  await ended;
+  await settle();
+  expect(begun).toEqual(['stuck']);
+  stream.abort();
+});
