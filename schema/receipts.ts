@@ -31,7 +31,7 @@ builder.objectFields(Membership, (t) => ({
 builder.objectField(User, 'unreadCount', (t) =>
   t.int({
     nullable: true,
-    extensions: costs(10),
+    extensions: costs(50),
     description: 'Number of unread entries over all channels, for a badge. Null unless the user is the viewer.',
     resolve: ({ id }, _args, { viewer, domain }) => (id === viewer?.userId ? domain.receipts.unreadInAll(id) : null),
   }),
