@@ -50,6 +50,7 @@ export function createPictureProcess(options: { timeoutMs: number; logger: Logge
   const { timeoutMs, logger } = options;
   let running: Running | null = null;
   let idle: NodeJS.Timeout | undefined;
+  let isStopped = false;
 
   return {
     /**
@@ -57,9 +58,10 @@ export function createPictureProcess(options: { timeoutMs: number; logger: Logge
      * @param bytes the whole file
      * @param admit called with the facts of the header before the picture is decoded; its error drops the picture
      * @throws BadUserInputError for a picture that is broken, has too many pixels or takes too long; UnavailableError when
-     * the process ends meanwhile
+     * the process ends meanwhile, and after `stop`
      */
     async process(bytes: Buffer, admit: (header: PictureHeader) => Promise<void>): Promise<ProcessedPicture> {
+      if (isStopped) throw ended();
       clearTimeout(idle);
       const used = running ?? start();
       const timer = setTimeout(() => end(used, slowPicture(timeoutMs)), timeoutMs);
@@ -77,6 +79,7 @@ export function createPictureProcess(options: { timeoutMs: number; logger: Logge
 
     /** Ends the process. The picture that it processes fails with UnavailableError. */
     stop(): void {
+      isStopped = true;
       clearTimeout(idle);
       if (running) end(running, ended());
     },

@@ -59,7 +59,7 @@ export function createPictures(options: {
       return queue.run(userId, () => withProcess(async ({ process }) => store(await process(await load(), admit))));
     },
 
-    /** Ends the processes. Pictures that are being processed fail with UnavailableError. */
+    /** Ends the processes for good. Pictures that are being processed or wait fail with UnavailableError. */
     stop(): void {
       for (const process of processes) process.stop();
     },

@@ -27,8 +27,8 @@ export interface Quotas {
 }
 
 /**
- * Enforces the quotas of users, of channels and of all files together. Stored files, announced direct uploads, and files that this process is
- * receiving count against them.
+ * Enforces the quotas of users, of channels and of all files together. Stored files, announced direct uploads, and files
+ * that this process is receiving count against them.
  */
 export function createQuotas(options: {
   database: Pick<Database, 'query' | 'transaction'>;

@@ -109,6 +109,16 @@ it('a picture whose process crashes is UNAVAILABLE, and the next one works', asy
   expect(logger.lines).toMatchObject([{ level: 'warn', facts: { signal: 'SIGKILL' } }]);
 });
 
+it('when it is stopped, pictures in progress and waiting ones are UNAVAILABLE, and no process starts', async () => {
+  const { add, pictures } = open();
+  const pid = await suspend(add);
+  const lost = Array.from({ length: 5 }, () => add('ada'));
+  pictures.stop();
+  for (const one of lost) await expect(one).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await vi.waitFor(async () => expect(await isRunning(pid)).toBe(false));
+  expect(await pictureProcessesOf(process.pid)).toEqual([]);
+});
+
 it('a process that cannot work with a picture is not one that crashes: the same process takes the next', async () => {
   const { add } = open();
   expect(await add('ada')).toBe(64);
