@@ -1,5 +1,6 @@
 import type { Viewer } from '../api/domain/auth.ts';
 import { UnauthenticatedError } from '../api/errors.ts';
+import type { Pacer } from '../api/pacer.ts';
 import type { Domain } from './domain.ts';
 import type { Loaders } from './loaders.ts';
 
@@ -19,6 +20,8 @@ export interface Context {
   memberOf?: string;
   /** The execution that the context belongs to, if its time is limited. */
   execution?: Execution;
+  /** Set for large operations: their lists are executed in parts. */
+  pacer?: Pacer;
   domain: Domain;
   loaders: Loaders;
   /** The client's IP address. */
