@@ -1,6 +1,7 @@
 import type { Viewer } from '../api/domain/auth.ts';
 import type { Origin } from '../api/domain/origin.ts';
 import { UnauthenticatedError } from '../api/errors.ts';
+import type { Pacer } from '../api/pacer.ts';
 import type { Domain } from './domain.ts';
 import type { Loaders } from './loaders.ts';
 
@@ -20,6 +21,8 @@ export interface Context extends Origin {
   memberOf?: string;
   /** The execution that the context belongs to, if its time is limited. */
   execution?: Execution;
+  /** Set for large operations: their lists are executed in parts. */
+  pacer?: Pacer;
   domain: Domain;
   loaders: Loaders;
 }

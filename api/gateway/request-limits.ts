@@ -31,8 +31,8 @@ export const maxJsonValues = 10_000;
 /** Maximum cost of an operation, or of all operations in a batch, in points (`graphql/price.ts`). */
 export const maxCost = 10_000;
 
-/** Maximum size of the response to one request or operation, in bytes. */
-export const maxResponseBytes = 8_388_608;
+/** Maximum size of the response to one request or operation, in bytes: its text is made in one turn of the event loop. */
+export const maxResponseBytes = 4_194_304;
 
 /** Maximum total length of the operations in a cache of parsed documents, in UTF-16 code units. */
 export const maxParsedLetters = 1_048_576;

@@ -29,7 +29,7 @@ test('a response above the limit is replaced by an error, over HTTP and WebSocke
 });
 
 test('the results of a batch share the limit', async () => {
-  const query = '{ megabytes(count: 3) }';
+  const query = '{ megabytes(count: 2) }';
   const response = await post(running.url, [{ query }, { query }, { query }]);
   const results = response.json() as { data?: unknown; errors?: object[] }[];
   expect(results.filter(({ errors }) => errors)).toMatchObject([{ errors: [{ extensions: tooLarge }] }]);

@@ -1,12 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { type DocumentNode, type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
+import { type DocumentNode, type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
 import { RateLimitedError } from '../../errors.ts';
-import { createFairQueue } from '../../fair-queue.ts';
 import { maxCost } from '../request-limits.ts';
-import { executeOperation } from './execute.ts';
 import { type Priced, priceOf } from './price.ts';
 import type { RequestContext } from './server-context.ts';
 
@@ -18,17 +16,6 @@ const fixedPrices = new WeakMap<DocumentNode, Map<string, number>>();
 
 /** Points of a mutation, or of opening a subscription, that the budget does not pay: these have rates of their own. */
 const freePoints = 100;
-
-/** Points from which a query is a large one. */
-const largePoints = 500;
-
-/** Large queries of this node: two at once, so that sends and small queries find the database and the event loop free. */
-const largeQueries = createFairQueue({
-  concurrency: 2,
-  maxWaiting: 1_000,
-  maxWaitingOfKey: 100,
-  onFull: () => new RateLimitedError('Too many large queries wait: try again when they have ended.', 1_000),
-});
 
 /** Admits operations over HTTP. */
 export function createCostPlugin(budget: CostBudget): Plugin<Context> {
@@ -53,20 +40,8 @@ export async function admit(args: ExecutionArgs, budget: CostBudget): Promise<vo
   }
 }
 
-/** Executes an operation: a large query waits for its client's turn among the large ones of this node. */
-export async function inTurn(args: ExecutionArgs): Promise<ExecutionResult> {
-  const isQuery = getOperationAST(args.document, args.operationName)?.operation === 'query';
-  if (!isQuery || cachedPriceOf(args) < largePoints) return executeOperation(args);
-  const { viewer, address } = args.contextValue as Context;
-  return largeQueries
-    .run(viewer?.userId ?? address, () => executeOperation(args))
-    .catch((error: unknown) => {
-      throw error instanceof RateLimitedError ? toGraphQL(error) : error;
-    });
-}
-
 /** Yoga takes other errors that are thrown before execution for its own failure. */
-function toGraphQL({ message, code, extensions }: RateLimitedError): GraphQLError {
+export function toGraphQL({ message, code, extensions }: RateLimitedError): GraphQLError {
   return new GraphQLError(message, { extensions: { ...extensions, code } });
 }
 
@@ -82,7 +57,8 @@ function rejectCostly(args: Priced & Pick<ExecutionArgs, 'contextValue'>): numbe
   throw new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', limit: maxCost } });
 }
 
-function cachedPriceOf(operation: Priced): number {
+/** Returns the price of an operation in points. */
+export function cachedPriceOf(operation: Priced): number {
   const { document, operationName } = operation;
   const present = fixedPrices.get(document)?.get(operationName ?? '');
   if (present !== undefined) return present;

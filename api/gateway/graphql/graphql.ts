@@ -20,10 +20,11 @@ import {
   maxTokens,
 } from '../request-limits.ts';
 import { createContext } from './context.ts';
-import { createCostPlugin, inTurn } from './cost.ts';
+import { createCostPlugin } from './cost.ts';
 import { createErrorMapper } from './errors.ts';
 import { executeOperation } from './execute.ts';
 import type { Streams } from './http-streams.ts';
+import { inTurn } from './in-turn.ts';
 import { usePersistedQueries } from './persisted-queries.ts';
 import { responseSizePlugin } from './response-size.ts';
 import type { RequestContext, ServerContext } from './server-context.ts';
