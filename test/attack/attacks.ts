@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import { describeFloods } from './floods/floods.ts';
 import { type Seeds, seed } from './seeds.ts';
 import { describeSingleRequests } from './single/single.ts';
 import type { Target, TargetSource } from './target.ts';
@@ -23,6 +24,11 @@ export function describeAttacks(name: string, createSource: () => Promise<Target
     });
 
     describeSingleRequests(
+      name,
+      () => target,
+      () => seeds,
+    );
+    describeFloods(
       name,
       () => target,
       () => seeds,

@@ -13,11 +13,15 @@ export interface Outcome {
   received: number;
 }
 
-/** Sends bytes from a local address over a new connection, and reads until the server closes it. */
+/** Sends bytes from a local address over a new connection, and reads until the server closes it or a body of chunks ends. */
 export async function sendBytes(url: string, bytes: string | Buffer, localAddress: string): Promise<Outcome> {
   const socket = connect({ host: '127.0.0.1', port: portOf(url), localAddress });
   const chunks: Buffer[] = [];
-  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    // The last chunk of a body (RFC 9112, section 7.1): the server keeps the connection of a stream.
+    if (chunk.subarray(-5).equals(Buffer.from('0\r\n\r\n'))) socket.destroy();
+  });
   socket.on('error', () => {});
   socket.write(bytes);
   await once(socket, 'close');

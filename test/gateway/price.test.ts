@@ -12,8 +12,8 @@ const price = (query: string, variableValues: Record<string, unknown> = {}) =>
 test.each([
   ['an object and its leaf values', '{ me { id name } }', 2],
   ['ten leaf values as one object', `{ me { ${'name '.repeat(10)}} }`, 2],
-  ['a field that runs statements', '{ me { unreadCount } }', 12],
-  ['each alias of such a field', '{ me { a: unreadCount b: unreadCount } }', 22],
+  ['a field that runs statements', '{ me { unreadCount } }', 52],
+  ['each alias of such a field', '{ me { a: unreadCount b: unreadCount } }', 102],
   ['a page by its size', '{ rooms(first: 100) { nodes { id } } }', 120],
   ['a page of the default size', '{ rooms { nodes { id } } }', 65],
   ['a page whose items run statements', '{ rooms(first: 100) { nodes { onlineCount } } }', 1120],
