@@ -12,8 +12,8 @@ import type { Effort, Order } from './attacker.ts';
 import { type Bystander, createBystander, type Sends } from './bystander.ts';
 import { floods } from './list.ts';
 
-const floodMs = 3_000;
-const quietMs = 1_500;
+const floodMs = 2_000;
+const quietMs = 1_000;
 /** Factor by which the median of others' sends may rise under a flood, and the least median that it is compared with. */
 const maxFactor = 5;
 const leastQuietMs = 10;
