@@ -98,6 +98,12 @@ const makers = {
       ({ channelId }) => channelId,
       rowsOfUnread,
     ),
+  /** Numbers of unread entries over all channels, by user. */
+  unreadInAll: ({ domain }: Owner) =>
+    byKey(
+      (ids) => Promise.all(ids.map(async (id) => ({ id, count: await domain.receipts.unreadInAll(id) }))),
+      ({ id }) => id,
+    ),
 };
 
 type Made = { readonly [Name in keyof typeof makers]: ReturnType<(typeof makers)[Name]> };

@@ -33,7 +33,8 @@ builder.objectField(User, 'unreadCount', (t) =>
     nullable: true,
     extensions: costs(50),
     description: 'Number of unread entries over all channels, for a badge. Null unless the user is the viewer.',
-    resolve: ({ id }, _args, { viewer, domain }) => (id === viewer?.userId ? domain.receipts.unreadInAll(id) : null),
+    resolve: async ({ id }, _args, { viewer, loaders }) =>
+      id === viewer?.userId ? ((await loaders.unreadInAll.load(id))?.count ?? 0) : null,
   }),
 );
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
 import { execute, openSocket, openStream, post } from '../support/wire.ts';
@@ -93,6 +95,19 @@ it('logs the beginning and the end of a WebSocket at info, its operations at deb
   const operation = { level: 'debug', requestId, operation: 'query Greeting', userId };
   expect(await logged('websocket operation')).toEqual([operation]);
   expect(JSON.stringify(running.backstage.logger.lines)).not.toContain('swordfish');
+});
+
+it('logs a request whose client leaves amid its body as aborted, and as no error', async () => {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.write('POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{');
+  await once(socket, 'connect');
+  // Its response tells that the server has read the bytes that were sent before.
+  await fetch(`${url}/graphql?query={hello}`, { headers: { accept: 'application/json' } });
+  socket.destroy();
+
+  const lines = await logged('request', 2);
+  expect(lines).toContainEqual(expect.objectContaining({ method: 'POST', aborted: true }));
+  expect(running.backstage.logger.lines.filter(({ level }) => level === 'error')).toEqual([]);
 });
 
 it('names an operation that is refused before it is executed', async () => {

@@ -164,6 +164,14 @@ async function signedIn(name: string, times: number): Promise<string> {
   return data.register.token;
 }
 
+test('a field of the viewer takes as many statements for ten aliases as for one', async () => {
+  const counts = (aliases: number) =>
+    statements.taken(() =>
+      ada.ask(`{ me { ${Array.from({ length: aliases }, (_, n) => `u${n}: unreadCount`).join(' ')} } }`),
+    );
+  expect(await counts(10)).toBe(await counts(1));
+});
+
 test('the queries above cover every list of the schema and every field of its items', () => {
   const asked = new Set([...lists.map(([, query]) => query), sessionsQuery].flatMap(fieldsOf));
   const objects = Object.values(schema.getTypeMap()).filter(isObjectType);

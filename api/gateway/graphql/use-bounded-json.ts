@@ -17,11 +17,18 @@ export const useBoundedJson: Plugin = {
     setRequestParser(async (request) => {
       if (request.method === 'GET') return fromForm(new URL(request.url, 'http://localhost').search);
       const [type = ''] = (request.headers.get('content-type') ?? '').split(/[;,]/);
-      if (type === formType) return fromForm(await request.text());
-      return jsonTypes.has(type) ? (parse(await request.text(), 'The body') as Params) : requestParser(request);
+      if (type === formType) return fromForm(await readBody(request));
+      return jsonTypes.has(type) ? (parse(await readBody(request), 'The body') as Params) : requestParser(request);
     });
   },
 };
+
+function readBody(request: Request): Promise<string> {
+  return request.text().catch((error: unknown) => {
+    const hasClientLeft = error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
+    throw hasClientLeft ? malformed('The body of the request ended early.') : error;
+  });
+}
 
 function fromForm(form: string): GraphQLParams {
   const fields = new URLSearchParams(form);
