@@ -123,7 +123,7 @@ export const settings = z.object({
     .min(1)
     .default('stdout')
     .describe(
-      'Security log, one JSON line per sign-in, failure, change of an account, end of a session or block: stdout, the path of a file to append to, or off.',
+      'Security log, one JSON line per sign-in, failure, change of an account, end of a session, block, closed room or exceeded rate: stdout, the path of a file to append to, or off.',
     ),
   JWT_SECRET: secret
     .optional()
@@ -145,10 +145,10 @@ export const settings = z.object({
     .max(3_650)
     .default(30)
     .describe(
-      'Days without use after which a sign-in expires; each refresh extends it. A guest cannot sign in again afterwards.',
+      'Days without use after which a session expires; each refresh extends it. A guest cannot sign in again afterwards.',
     ),
   MAX_SESSIONS_PER_USER: count(100).describe(
-    'Maximum number of sign-ins of one user. Another one ends the sign-in that was not used for the longest time.',
+    'Maximum number of sessions of one user. Another one ends the session that was not used for the longest time.',
   ),
   PASSWORD_MIN_LENGTH: z.coerce
     .number()
@@ -234,7 +234,7 @@ export const settings = z.object({
   MATCH_ABSENCE_MS: count(120_000).describe('Maximum absence from a match before it ends.'),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
   GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
-  NODE_ENV: z.string().optional().describe('production: INTROSPECTION is off unless it is set.'),
+  NODE_ENV: z.string().optional().describe('production: INTROSPECTION and GRAPHIQL are off unless they are set.'),
   INTROSPECTION: z
     .enum(['on', 'off'])
     .optional()
@@ -244,7 +244,9 @@ export const settings = z.object({
   COST_BUDGET_PER_MINUTE: count(100_000).describe(
     'Points that the queries of one user, or of one address without a token, may cost per minute; all users of one address together may spend ten times as much.',
   ),
-  RATE_LIMITS: onOff('on').describe('off: no rate limits and no limit on connections. For load tests.'),
+  RATE_LIMITS: onOff('on').describe(
+    'off: no rates, no budget of cost, and no bounds on connections and their messages. For load tests.',
+  ),
 });
 
 /** An environment variable, as the docs show it. */

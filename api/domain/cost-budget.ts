@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
+import { addressGroup } from '../address.ts';
 import { maxEntries } from '../lru-size.ts';
 import type { RateLimits } from './rate-limits.ts';
 
 /** Budget of the work that clients ask for, in points, shared by all gateways. */
 export interface CostBudget {
   /**
-   * Takes the points of an operation from the budgets of its viewer and its address.
+   * Takes the points of an operation from the budgets of its viewer and its address (of its /64 network for IPv6).
    * @throws RateLimitedError when one of them is used up
    */
   spend(client: { viewer: { userId: string } | null; address: string }, points: number): Promise<void>;
@@ -40,8 +41,9 @@ export function createCostBudget(options: {
   return {
     async spend({ viewer, address }, points) {
       if (points <= 0) return;
-      await ofViewers(viewer ? `user:${viewer.userId}` : `address:${address}`, points);
-      await ofAddresses(address, points);
+      const group = addressGroup(address);
+      await ofViewers(viewer ? `user:${viewer.userId}` : `address:${group}`, points);
+      await ofAddresses(group, points);
     },
   };
 }

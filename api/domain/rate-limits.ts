@@ -67,7 +67,7 @@ export const rates = {
   /** Attempts to log in to any account from one address. */
   loginsOfAddress: { points: 100, windowMs: minuteMs },
   /** Attempts to log in to one account from all addresses together, except those that it was used from before. */
-  loginsOfAccount: { points: 30, windowMs: 60 * minuteMs },
+  loginsOfAccount: { points: 30, windowMs: hourMs },
   /** New guests and registrations from one address. */
   newcomers: { points: 120, windowMs: minuteMs },
   /** New guests from one address in a day. */
@@ -82,7 +82,7 @@ export const rates = {
   passwordChanges: { points: 10, windowMs: minuteMs },
 } as const satisfies Record<string, Rate | FrequentRate>;
 
-/** Creates limits for the rates of `rates`. @param name prefix of the limit's keys, unique to the rule */
+/** Limits for the rates of `rates`. The name of a limit is the prefix of its keys, unique to the rule. */
 export interface RateLimits {
   /** A limit that costs a round trip for each action. */
   shared(name: string, rate: Rate): RateLimit;

@@ -58,15 +58,15 @@ export interface SecurityLog {
    */
   write(event: SecurityEvent, facts: SecurityFacts, origin?: Origin): void;
   /**
-   * Does some work, and writes `excess_rate_limit_exceeded` if a rate limit refuses it: once a minute for each network, so
-   * that a flood of refused requests does not fill the log.
+   * Does some work, and writes `excess_rate_limit_exceeded` if a rate limit refuses it: once a minute for each action and
+   * network in this process, so that a flood of refused requests does not fill the log.
    */
   watchLimit<Result>(action: string, origin: Origin | undefined, work: () => Promise<Result>): Promise<Result>;
 }
 
 /** Maximum number of UTF-16 code units of a user agent. */
 const maxAgentLength = 200;
-/** Milliseconds in which refusals of one network are one event. */
+/** Milliseconds in which refusals of one action of one network are one event. */
 const refusalMs = 60_000;
 /** Maximum number of networks whose refusals are remembered. */
 const maxRefused = 10_000;

@@ -1,5 +1,6 @@
 import { type ExecutionArgs, type ExecutionResult, getOperationAST } from 'graphql';
 import type { Context } from '../../../schema/context.ts';
+import { addressGroup } from '../../address.ts';
 import { RateLimitedError } from '../../errors.ts';
 import { createFairQueue } from '../../fair-queue.ts';
 import { createPacer } from '../../pacer.ts';
@@ -43,7 +44,8 @@ export async function inTurn(args: ExecutionArgs): Promise<ExecutionResult> {
   const work = async () => (isLarge ? executePaced(args) : executeOperation(args));
   if (getOperationAST(args.document, args.operationName)?.operation !== 'query') return work();
   const { viewer, address } = args.contextValue as Context;
-  return (isLarge ? largeQueries : smallQueries).run(viewer?.userId ?? address, work).catch((error: unknown) => {
+  const client = viewer?.userId ?? addressGroup(address);
+  return (isLarge ? largeQueries : smallQueries).run(client, work).catch((error: unknown) => {
     throw error instanceof RateLimitedError ? toGraphQL(error) : error;
   });
 }

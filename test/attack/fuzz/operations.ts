@@ -22,7 +22,7 @@ export interface Operation {
 
 type Field = GraphQLField<unknown, unknown>;
 
-/** Fields of the schema's root that are left out: signing out would turn a viewer into another kind. */
+/** Fields of the schema's root that are left out: signing out would turn a viewer into another kind, and no files are sent. */
 const leftOut = new Set(['logout', 'upload']);
 /** Fields that hash a password, which takes most of a run's time. */
 const slow = new Set(['register', 'login', 'changePassword']);

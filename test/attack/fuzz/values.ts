@@ -44,7 +44,19 @@ const texts = [
   '2026-11-23T12:00:00.000Z',
 ];
 const numbers = [0, 1, 2, 3, -1, 100, 101, 2 ** 31 - 1, -(2 ** 31), 2 ** 31, 2 ** 53, 1.5, 1e300];
-const others: readonly unknown[] = [null, true, [], {}, [[1]], { a: 1 }, '', 0, -1, [null], { __proto__: null }];
+const others: readonly unknown[] = [
+  null,
+  true,
+  [],
+  {},
+  [[1]],
+  { a: 1 },
+  '',
+  0,
+  -1,
+  [null],
+  JSON.parse('{"__proto__":null}'),
+];
 
 /** Returns a value for an argument: mostly of its type, with hostile content, sometimes of another type. */
 export function hostileValue(random: Random, type: GraphQLInputType, name: string, ids: Ids): unknown {

@@ -21,7 +21,7 @@ export interface World {
   tokens: Readonly<Record<Kind, string | undefined>>;
   secrets: readonly Secret[];
   /** Returns the ids that a viewer's operation may name. Invitations into rooms with secrets would make readers of others. */
-  idsFor(kind: Kind, field: string): Ids;
+  idsFor(field: string): Ids;
   /** Sends messages with secrets, for subscriptions that should not deliver them. */
   whisper(): Promise<void>;
 }
@@ -90,7 +90,7 @@ export async function createWorld(url: string): Promise<World> {
   return {
     tokens: { nobody: undefined, guest: guest.token, member: member.token, owner: owner.token, blocked: blocked.token },
     secrets,
-    idsFor: (_kind, field) => (opening.has(field) ? { ...ids, Channel: channels } : ids),
+    idsFor: (field) => (opening.has(field) ? { ...ids, Channel: channels } : ids),
     async whisper() {
       for (const { id, text } of [foreign, direct]) await ada.ask(send, { input: { channelId: id, text } });
     },

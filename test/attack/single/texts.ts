@@ -1,7 +1,7 @@
 import { type Attack, byBody, byFrames, byHeaders, byOperation, byText, times, toSubscribe } from './requests.ts';
 
 const letters = 'a'.repeat(100_000);
-/** Text whose graphemes are costly to find: one of 12,500 code points. */
+/** Text whose graphemes are costly to find: one of 25,000 code points. */
 const family = '\u{1F469}\u200D'.repeat(12_500);
 const guest = 'mutation ($input: GuestInput!) { guest(input: $input) { token } }';
 const register = 'mutation ($input: RegisterInput!) { register(input: $input) { token } }';
@@ -91,7 +91,7 @@ export const texts: readonly Attack[] = [
   ...headers(),
 ];
 
-/** Multipart request whose map names 10,000 paths, or whose operations are 60,000 levels deep. */
+/** Multipart request whose map names 6,000 paths, or whose operations are 60,000 levels deep. */
 function byForm(field: string): Attack {
   const isMap = field === 'map';
   const operations = isMap

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createFairQueue } from '../../api/fair-queue.ts';
+import { createFairQueue } from '../api/fair-queue.ts';
 
 /** Creates a queue of one work at a time. Its slot is taken by a work of `flood` until `open` is called. */
 function createWorld(bounds: { maxWaiting: number; maxWaitingOfKey: number }) {
