@@ -9,7 +9,7 @@ import { generateOperation } from './operations.ts';
 import { createOracle, type Oracle } from './oracle.ts';
 import { createRandom } from './random.ts';
 import { type Numbered, sendBatch, sendOverSocket } from './senders.ts';
-import { createWorld, type Kind, kinds, type World } from './world.ts';
+import { createWorld, kinds, type World } from './world.ts';
 
 /** Operations between two new worlds: mutations change one until little is left to find. */
 const perWorld = 10_000;
