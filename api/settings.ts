@@ -242,7 +242,7 @@ export const settings = z.object({
       'on: clients may query the schema (__schema, __type), which GraphiQL needs for completion and documentation. Unset: on, but off with NODE_ENV=production.',
     ),
   COST_BUDGET_PER_MINUTE: count(100_000).describe(
-    'Points that the queries of one user, or of one address without a token, may cost per minute; all users of one address together may spend ten times as much.',
+    'Points that the queries of one user, or of one address without a token, may cost per minute; all users of one address together may spend 25 times as much.',
   ),
   RATE_LIMITS: onOff('on').describe(
     'off: no rates, no budget of cost, and no bounds on connections and their messages. For load tests.',

@@ -1,4 +1,4 @@
-import type { User } from '../../prisma/generated/client.ts';
+import type { Session, User } from '../../prisma/generated/client.ts';
 import { BadUserInputError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
@@ -37,6 +37,8 @@ export function createAccounts(options: {
   const users = createUserReads(database);
   const signIn = createSignIn({ database, userCache, passwords, passwordRules, sessions, rateLimits, securityLog });
   const passwordChanges = rateLimits.shared('password', rates.passwordChanges);
+  const profileChanges = rateLimits.shared('profile', rates.profileChanges);
+  const sessionEnds = rateLimits.shared('session-ends', rates.sessionEnds);
 
   return {
     ...users,
@@ -48,7 +50,12 @@ export function createAccounts(options: {
 
     sessions: sessions.list,
     session: sessions.find,
-    revokeSession: sessions.end,
+
+    /** Ends one of the viewer's own sessions. @throws NotFoundError, RateLimitedError */
+    async revokeSession(viewer: Viewer, id: string): Promise<Session> {
+      await sessionEnds.take(viewer.userId);
+      return sessions.end(viewer, id);
+    },
 
     /** Ends the viewer's present session. */
     async logout(viewer: Viewer): Promise<void> {
@@ -60,6 +67,7 @@ export function createAccounts(options: {
       const { avatarId } = changes;
       const name = changes.name === null ? null : normaliseName(changes.name);
       throwProblems(name === null ? [] : nameProblems(name, 'input.name'));
+      await profileChanges.take(viewer.userId);
       if (avatarId !== null && (await ownPicture(viewer, avatarId)) === null) throw noOwnPicture();
       if (name === null && avatarId === null) return users.byId(viewer.userId);
       const data = { ...(name === null ? {} : { name }), ...(avatarId === null ? {} : { avatarId }) };

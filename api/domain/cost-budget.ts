@@ -14,7 +14,7 @@ export interface CostBudget {
 
 const windowMs = 60_000;
 /** Number of users whose budgets one address has. */
-const addressFactor = 10;
+const addressFactor = 25;
 /** Part of a budget that a gateway takes at once, so that cheap operations cost no round trip each. */
 const chunkShare = 1 / 100;
 /** Milliseconds for which a gateway may spend a chunk that it took. */
@@ -24,7 +24,7 @@ const maxKeys = 100_000;
 
 /**
  * Creates the budgets of a gateway. A client without a viewer has the budget of its address's anonymous clients.
- * @param options.pointsPerMinute points of one viewer in each minute; an address has ten times as many
+ * @param options.pointsPerMinute points of one viewer in each minute; an address has 25 times as many
  * @param options.now epoch milliseconds
  */
 export function createCostBudget(options: {

@@ -70,9 +70,10 @@ export function createDirectUploads(options: {
     /**
      * Validates a posted file and makes it an upload. Idempotent: finishing an upload again returns the same file.
      * @throws NotFoundError if the viewer started no such upload, ConflictError if the file was not posted completely,
-     * BadUserInputError for a broken picture, and without a channel for a file that is not a picture
+     * BadUserInputError for a broken picture, and without a channel for a file that is not a picture; RateLimitedError
      */
     async finishUpload({ userId }: Viewer, id: string): Promise<AttachmentFacts> {
+      await permission.checkFinish(userId);
       const finished = await records.find(id, userId);
       if (finished) return finished;
       const ticket = await readTicket(id, userId);

@@ -40,7 +40,8 @@ export function createMatching(
 ) {
   const { state, pubsub, moderation, times, logger } = options;
   const { tickets, presence } = state;
-  const calls = options.rateLimits.shared('match', rates.matches);
+  const matches = options.rateLimits.shared('match', rates.matches);
+  const unmatches = options.rateLimits.shared('unmatch', rates.unmatches);
   const claims = createMatchClaims(options);
   const lifecycle = createMatchLifecycle({ claims, presence, absenceMs: times.absenceMs, logger });
   const queue = createMatchQueue({ tickets, claims, lifecycle, times, notify, logger });
@@ -50,7 +51,7 @@ export function createMatching(
     /** Joins the queue, or returns the viewer's match or place; a place is renewed and takes the new preferences. */
     async match({ userId }: Viewer, preferences: MatchPreferences): Promise<MatchView> {
       const tags = normaliseTags(preferences.tags);
-      await calls.take(userId);
+      await matches.take(userId);
       const latest = await claims.latest(userId);
       const match = await lifecycle.ongoing(latest);
       if (match && match.status !== 'ENDED') return match;
@@ -67,6 +68,7 @@ export function createMatching(
 
     /** Leaves the queue or the match; returns null when there is neither. */
     async unmatch({ userId }: Viewer): Promise<MatchView | null> {
+      await unmatches.take(userId);
       // A match is in the database: the viewer can leave it while the queue is away.
       const [left] = await Promise.allSettled([queue.leave(userId)]);
       const claim = await claims.latest(userId);

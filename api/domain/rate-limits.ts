@@ -36,6 +36,12 @@ export const rates = {
   repeatedSends: { points: 100, windowMs: 10_000, share: 10 },
   /** Changes of rooms and memberships by one user, including those that have a rate of their own. */
   channelChanges: { points: 60, windowMs: minuteMs },
+  /** Moves of the seen marks of one user: 25 a second in the long run. */
+  seenMarks: { points: 100, windowMs: 4_000, share: 10 },
+  /** Changes of one user's profile. */
+  profileChanges: { points: 20, windowMs: minuteMs },
+  /** Sessions ended by one user. */
+  sessionEnds: { points: 60, windowMs: minuteMs },
   /** Rooms created by one user. */
   roomsOfDay: { points: 50, windowMs: dayMs },
   /** Rooms that one user joins without an invitation. */
@@ -54,12 +60,16 @@ export const rates = {
   userSearchesOfGuest: { points: 20, windowMs: minuteMs },
   /** Searches for users by one user in a day: with the size of a page, it bounds how many names one account can collect. */
   userSearchesOfDay: { points: 600, windowMs: dayMs },
-  /** Calls of `match` and `unmatch` by one user. */
+  /** Calls of `unmatch` by one user: more than of `match`, so that a user can leave. */
+  unmatches: { points: 120, windowMs: minuteMs },
+  /** Calls of `match` by one user. */
   matches: { points: 60, windowMs: minuteMs },
   /** Uploads started by one user. */
   uploads: { points: 120, windowMs: minuteMs },
   /** Pixels of the pictures of one user that are processed: six photos of the maximum size. */
   picturePixels: { points: 300_000_000, windowMs: minuteMs },
+  /** Direct uploads finished by one user, repeated calls included. */
+  finishedUploads: { points: 240, windowMs: minuteMs },
   /** Uploads started by all guests of one address in a day. */
   guestUploadsOfDay: { points: 300, windowMs: dayMs },
   /** Attempts to log in to one account from one address. */

@@ -12,6 +12,7 @@ import type { Logger } from '../logger.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { mayRead } from './policies.ts';
+import { type RateLimits, rates } from './rate-limits.ts';
 
 /** The unread entries of a member in one channel: those after the seen mark, except the member's own and blocked authors'. */
 export interface Unread {
@@ -25,17 +26,21 @@ export interface Unread {
 export function createReceipts(options: {
   database: Pick<Database, 'query' | 'read' | 'prisma'>;
   pubsub: PubSub;
+  rateLimits: RateLimits;
   logger: Logger;
 }) {
   const { query, read, prisma } = options.database;
+  const seenMarks = options.rateLimits.frequent('seen-marks', rates.seenMarks);
 
   return {
     /**
      * Moves the viewer's seen mark forward, at most to the newest entry, and signals it to the viewer's other devices.
-     * @throws BadUserInputError if `seq` is negative; NotFoundError or ForbiddenError if the viewer is not a member
+     * @throws BadUserInputError if `seq` is negative; NotFoundError or ForbiddenError if the viewer is not a member;
+     * RateLimitedError
      */
     async markSeen(viewer: Viewer, channelId: string, seq: number): Promise<void> {
       if (seq < 0) throw new BadUserInputError([{ path: 'seq', message: 'must be 0 or above' }]);
+      await seenMarks.take(viewer.userId);
       const marked = await query(raiseSeenMark, { channelId, userId: viewer.userId, seq });
       if (marked.length > 0) return publishSignal(options, seenTopic(viewer.userId), channelId);
       const channel = await prisma.channel.findUnique({ where: { id: channelId } });

@@ -11,6 +11,7 @@ export function createUploadPermission(options: {
 }) {
   const { access, userCache, rateLimits } = options;
   const uploads = rateLimits.shared('uploads', rates.uploads);
+  const finishedUploads = rateLimits.shared('finished-uploads', rates.finishedUploads);
   const guestUploadsOfDay = rateLimits.shared('guest-uploads-day', rates.guestUploadsOfDay);
 
   return {
@@ -25,6 +26,8 @@ export function createUploadPermission(options: {
       if (await userCache.isGuest(userId)) await guestUploadsOfDay.take(addressGroup(address));
       if (channelId !== null) await access.requireSend(channelId, userId);
     },
+    /** Counts an attempt to finish a direct upload. @throws RateLimitedError */
+    checkFinish: (userId: string): Promise<void> => finishedUploads.take(userId),
   };
 }
 

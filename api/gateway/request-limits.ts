@@ -31,6 +31,9 @@ export const maxJsonValues = 10_000;
 /** Maximum cost of an operation, or of all operations in a batch, in points (`graphql/price.ts`). */
 export const maxCost = 10_000;
 
+/** Maximum cost of the selection that a subscription executes for each of its events, in points. */
+export const maxEventCost = 500;
+
 /** Maximum size of the response to one request or operation, in bytes: its text is made in one turn of the event loop. */
 export const maxResponseBytes = 4_194_304;
 

@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
+import { encodeId } from '../../schema/ids.ts';
+import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
 import { ask, guest, type Person } from '../support/client.ts';
 import { fetchProbe } from '../support/probes.ts';
@@ -7,16 +10,23 @@ import { fetchProbe } from '../support/probes.ts';
 let url: string;
 /** Prefixes of the limits that are used up. */
 const usedUp = new Set<string>();
+/** Whether all limits are used up, except those of costs. */
+let isAllUsedUp = false;
 
 beforeAll(async () => {
   const { limits, ...state } = createMemoryState();
-  const take: typeof limits.take = async (key, ...rest) =>
-    usedUp.has(key.split(':')[0] ?? '') ? 7_000 : limits.take(key, ...rest);
+  const take: typeof limits.take = async (key, ...rest) => {
+    const [name = ''] = key.split(':');
+    return usedUp.has(name) || (isAllUsedUp && !name.startsWith('cost')) ? 7_000 : limits.take(key, ...rest);
+  };
   const app = await startApp({ RATE_LIMITS: 'on' }, { ports: { state: { ...state, limits: { take } } } });
   ({ url } = app);
   return app.stop;
 });
-beforeEach(() => usedUp.clear());
+beforeEach(() => {
+  usedUp.clear();
+  isAllUsedUp = false;
+});
 
 const createRoom = `mutation ($name: String! = "Hall", $clientId: String) {
   createRoom(input: { name: $name, clientId: $clientId }) { id }
@@ -124,4 +134,49 @@ it('guests of one address are limited in a day', async () => {
   usedUp.add('guests-day');
   const { errors } = await ask(url, 'mutation { guest(input: { name: "Eve" }) { token } }');
   expect(errors[0]?.extensions).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 7_000 });
+});
+
+it('every mutation has a rate, except signing out', async () => {
+  const [ada, bob, eve] = [await guest(url), await guest(url), await guest(url)];
+  const id = await openRoom(ada);
+  await bob.ask(joinRoom, { id });
+  const message = (await ada.ask(send, { id, clientId: 'first' })).send.message.id;
+  const calls: Record<string, string> = {
+    block: `(userId: "${eve.id}") { id }`,
+    changePassword: '(current: "battery horse", next: "staple correct") { token }',
+    closeRoom: `(channelId: "${id}") { id }`,
+    createRoom: '(input: { name: "Den" }) { id }',
+    deleteMessage: `(messageId: "${message}") { id }`,
+    editMessage: `(messageId: "${message}", text: "Bye") { id }`,
+    finishUpload: `(id: "${encodeId('Attachment', randomUUID())}") { id }`,
+    guest: '(input: { name: "Eve" }) { token }',
+    invite: `(channelId: "${id}", userId: "${eve.id}") { id }`,
+    joinRoom: `(channelId: "${id}") { id }`,
+    leaveChannel: `(channelId: "${id}") { id }`,
+    login: '(input: { email: "ada@example.org", password: "battery horse" }) { token }',
+    markSeen: `(channelId: "${id}", seq: 1) { seenSeq }`,
+    match: '{ id }',
+    openDirect: `(userId: "${eve.id}") { id }`,
+    refresh: '(refreshToken: "none") { token }',
+    register: '(input: { email: "ada@example.org", password: "battery horse staple", name: "Ada" }) { token }',
+    revokeSession: `(id: "${encodeId('DeviceSession', randomUUID())}") { id }`,
+    send: `(input: { channelId: "${id}", text: "Hello" }) { message { id } }`,
+    startUpload: '(input: { filename: "a.png", byteSize: 10 }) { id }',
+    unblock: `(userId: "${eve.id}") { id }`,
+    unmatch: '{ id }',
+    updateProfile: '(input: { name: "Eve" }) { id }',
+    updateRoom: `(channelId: "${id}", name: "Den") { id }`,
+  };
+  const names = Object.keys(schema.getMutationType()?.getFields() ?? {});
+  // Files are tested in `uploads.test.ts`: they need a multipart request.
+  expect(Object.keys(calls).sort()).toEqual(names.filter((name) => name !== 'logout' && name !== 'upload').sort());
+
+  isAllUsedUp = true;
+  for (const [name, call] of Object.entries(calls)) {
+    const attempt = () => bob.codeOf(`mutation { ${name}${call} }`);
+    // Frequent actions have a share in advance.
+    let code = await attempt();
+    for (let n = 0; n < 30 && code !== 'RATE_LIMITED'; n++) code = await attempt();
+    expect(code, name).toBe('RATE_LIMITED');
+  }
 });

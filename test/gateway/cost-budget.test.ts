@@ -53,9 +53,15 @@ describe('the budget of two nodes that share a state', () => {
 
   test('is bounded for an address, however many users it has', async () => {
     const [here, there] = [node(), node()];
-    for (let n = 0; n < 10; n++) await (n % 2 ? here : there).spend(client(`user ${n}`), 1_000);
+    for (let n = 0; n < 25; n++) await (n % 2 ? here : there).spend(client(`user ${n}`), 1_000);
     await expect(here.spend(client('one more'), 1)).rejects.toBeInstanceOf(RateLimitedError);
     await here.spend(client('one more', '10.0.0.2'), 1);
+  });
+
+  test('is one for the addresses of an IPv6 network', async () => {
+    await node().spend({ viewer: null, address: '2001:db8::1' }, 1_000);
+    await expect(node().spend({ viewer: null, address: '2001:db8::2' }, 1)).rejects.toBeInstanceOf(RateLimitedError);
+    await node().spend({ viewer: null, address: '2001:db8:0:1::1' }, 1);
   });
 
   test('takes cheap operations from chunks, so that few of them ask the state', async () => {
@@ -105,5 +111,22 @@ test('a viewer without points left is refused queries over HTTP, in batches and 
   const bypass = 'mutation ($id: ID!) { joinRoom(channelId: $id) { messages(last: 100) { nodes { id } } } }';
   expect(await ada.codeOf(bypass, { id })).toBe('RATE_LIMITED');
   expect(await bob.codeOf('{ me { id } }')).toBeNull();
+  await stop();
+});
+
+test('a subscription pays for each opening, and is refused if each of its events would cost much', async () => {
+  const { url, stop } = await startApp({ RATE_LIMITS: 'on', COST_BUDGET_PER_MINUTE: '200' });
+  const ada = await guest(url, 'Ada');
+  const { id } = (await ada.ask('mutation { createRoom(input: { name: "Tea" }) { id } }')).createRoom;
+  const socket = await openSocket(url, { token: ada.token });
+  const page = 'messages(last: 100) { nodes { id author { id name } } }';
+  const heavy = `subscription ($id: ID!) { messages(channelId: $id) { channel { a: ${page} b: ${page} c: ${page} } } }`;
+  socket.subscribe('heavy', heavy, { id });
+  expect(await socket.next()).toMatchObject({ payload: [{ extensions: { code: 'BAD_REQUEST', limit: 500 } }] });
+
+  const light = 'subscription ($id: ID!) { messages(channelId: $id) { id } }';
+  for (let n = 0; n < 11; n++) socket.subscribe(`${n}`, light, { id });
+  expect(await socket.next()).toMatchObject({ id: '10' });
+  socket.socket.terminate();
   await stop();
 });

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { getIntrospectionQuery, parse } from 'graphql';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { cachedPriceOf } from '../../api/gateway/graphql/cost.ts';
 import { priceOf } from '../../api/gateway/graphql/price.ts';
 import { maxCost } from '../../api/gateway/request-limits.ts';
 import { schema } from '../../schema/index.ts';
@@ -26,6 +28,15 @@ test('reads page sizes and conditions from variables, with their defaults', () =
   expect(price(query, { no: true })).toBe(21);
   expect(price(query, { no: false, n: 20 })).toBe(10 + 20 * 11.2);
   expect(price(query, { no: true, n: 'many' })).toBe(65);
+});
+
+test('keeps no name of an operation that does not exist', () => {
+  const document = parse('{ me { id } }');
+  const kept = vi.spyOn(Map.prototype, 'set');
+  const operationName = randomUUID();
+  expect(cachedPriceOf({ schema, document, operationName })).toBe(0);
+  expect(kept.mock.calls.flat()).not.toContain(operationName);
+  kept.mockRestore();
 });
 
 test('prices introspection by the size of the schema, so that one is allowed and thirty are not', () => {

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { type DocumentNode, type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
+import { type ExecutionArgs, GraphQLError, getOperationAST, type OperationDefinitionNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
 import { RateLimitedError } from '../../errors.ts';
-import { maxCost } from '../request-limits.ts';
+import { maxCost, maxEventCost } from '../request-limits.ts';
 import { type Priced, priceOf } from './price.ts';
 import type { RequestContext } from './server-context.ts';
 
@@ -12,10 +12,13 @@ import type { RequestContext } from './server-context.ts';
 const pointsOfRequests = new WeakMap<IncomingMessage, number>();
 
 /** Prices of operations that do not depend on variables. */
-const fixedPrices = new WeakMap<DocumentNode, Map<string, number>>();
+const fixedPrices = new WeakMap<OperationDefinitionNode, number>();
 
-/** Points of a mutation, or of opening a subscription, that the budget does not pay: these have rates of their own. */
-const freePoints = 100;
+/** Points of a mutation that the budget does not pay: mutations have rates of their own. */
+const freePoints = 25;
+
+/** Minimum price of opening a subscription, which costs its audience and a place among the operations of a socket. */
+const openingPoints = 20;
 
 /** Admits operations over HTTP. */
 export function createCostPlugin(budget: CostBudget): Plugin<Context> {
@@ -32,12 +35,17 @@ export function createCostPlugin(budget: CostBudget): Plugin<Context> {
  */
 export async function admit(args: ExecutionArgs, budget: CostBudget): Promise<void> {
   const points = rejectCostly(args);
-  const isQuery = getOperationAST(args.document, args.operationName)?.operation === 'query';
   try {
-    await budget.spend(args.contextValue as Context, isQuery ? points : points - freePoints);
+    await budget.spend(args.contextValue as Context, pointsToPay(args, points));
   } catch (error) {
     throw error instanceof RateLimitedError ? toGraphQL(error) : error;
   }
+}
+
+function pointsToPay({ document, operationName }: ExecutionArgs, points: number): number {
+  const operation = getOperationAST(document, operationName)?.operation;
+  if (operation === 'subscription') return Math.max(points, openingPoints);
+  return operation === 'mutation' ? points - freePoints : points;
 }
 
 /** Yoga takes other errors that are thrown before execution for its own failure. */
@@ -51,23 +59,28 @@ function rejectCostly(args: Priced & Pick<ExecutionArgs, 'contextValue'>): numbe
   const { req } = (args.contextValue ?? {}) as Partial<RequestContext>;
   const sum = points + (req ? (pointsOfRequests.get(req) ?? 0) : 0);
   if (req) pointsOfRequests.set(req, sum);
-  if (sum <= maxCost) return points;
-  const subject = sum === points ? 'The operation costs' : 'The operations of this batch cost';
-  const message = `${subject} ${sum} points; the maximum is ${maxCost}. Request smaller pages or fewer fields.`;
-  throw new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', limit: maxCost } });
-}
-
-/** Returns the price of an operation in points. */
-export function cachedPriceOf(operation: Priced): number {
-  const { document, operationName } = operation;
-  const present = fixedPrices.get(document)?.get(operationName ?? '');
-  if (present !== undefined) return present;
-  const { points, isFixed } = priceOf(operation);
-  if (isFixed) keep(document, operationName ?? '', points);
+  if (isSubscription(args) && points > maxEventCost) throw tooCostly('Each event costs', points, maxEventCost);
+  if (sum > maxCost)
+    throw tooCostly(sum === points ? 'The operation costs' : 'The operations of this batch cost', sum, maxCost);
   return points;
 }
 
-function keep(document: DocumentNode, operationName: string, points: number): void {
-  const prices = fixedPrices.get(document) ?? new Map<string, number>();
-  fixedPrices.set(document, prices.set(operationName, points));
+function isSubscription({ document, operationName }: Priced): boolean {
+  return getOperationAST(document, operationName)?.operation === 'subscription';
+}
+
+function tooCostly(subject: string, points: number, limit: number): GraphQLError {
+  const message = `${subject} ${points} points; the maximum is ${limit}. Request smaller pages or fewer fields.`;
+  return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', limit } });
+}
+
+/** Returns the price of an operation in points; 0 if the document has no such operation, which is then an error. */
+export function cachedPriceOf(priced: Priced): number {
+  const operation = getOperationAST(priced.document, priced.operationName);
+  if (!operation) return 0;
+  const present = fixedPrices.get(operation);
+  if (present !== undefined) return present;
+  const { points, isFixed } = priceOf(priced);
+  if (isFixed) fixedPrices.set(operation, points);
+  return points;
 }
