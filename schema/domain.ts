@@ -1,4 +1,5 @@
 import type { Accounts } from '../api/domain/accounts.ts';
+import type { AvatarCache } from '../api/domain/avatar-cache.ts';
 import type { Avatars } from '../api/domain/avatars.ts';
 import type { ChannelList } from '../api/domain/channel-list.ts';
 import type { Channels } from '../api/domain/channels.ts';
@@ -26,7 +27,7 @@ export interface LimitValues {
 /** The domain, by noun. The composition root (`api/compose/domain.ts`) makes it. */
 export interface Domain {
   accounts: Accounts;
-  avatars: Avatars;
+  avatars: Pick<Avatars, 'url'> & Pick<AvatarCache, 'picture'>;
   channels: Channels;
   channelList: ChannelList;
   limits: LimitValues;

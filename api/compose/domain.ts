@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { createAccess } from '../domain/access.ts';
 import { createAccounts } from '../domain/accounts.ts';
 import { createAuth } from '../domain/auth.ts';
+import { createAvatarCache } from '../domain/avatar-cache.ts';
 import { createAvatars } from '../domain/avatars.ts';
 import { createBlocks } from '../domain/blocks.ts';
 import { createChannelList } from '../domain/channel-list.ts';
@@ -91,10 +92,13 @@ export async function openDomain(given: {
   await open(
     createSessionCleanup({ ...common, ttlMs: sessionBounds.ttlMs, onRemoved: given.metrics.onSessionsRemoved }),
   );
+  const avatars = createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) });
+  const avatarCache = createAvatarCache({ load: avatars.picture });
+  userCache.onChange(avatarCache.forget);
   const moderation = createModeration({ ...common, blocks });
   const domain: Domain = {
     accounts,
-    avatars: createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) }),
+    avatars: { url: avatars.url, picture: avatarCache.picture },
     channels: createChannels({
       database,
       submit,

@@ -58,7 +58,7 @@ export function createPictureProcess(options: { timeoutMs: number; logger: Logge
      * @param bytes the whole file
      * @param admit called with the facts of the header before the picture is decoded; its error drops the picture
      * @throws BadUserInputError for a picture that is broken, has too many pixels or takes too long; UnavailableError when
-     * the process ends meanwhile, and after `stop`
+     * the process cannot start or ends meanwhile, and after `stop`
      */
     async process(bytes: Buffer, admit: (header: PictureHeader) => Promise<void>): Promise<ProcessedPicture> {
       if (isStopped) throw ended();
@@ -86,24 +86,24 @@ export function createPictureProcess(options: { timeoutMs: number; logger: Logge
   };
 
   function start(): Running {
-    const child = spawn(process.execPath, [program], { env: {}, stdio: ['pipe', 'pipe', 'pipe'] });
-    const started: Running = { child, next: readFrames(child.stdout), fail: () => {} };
+    let started: Running | null = null;
     let output = '';
+    const child = spawnProgram((error) => lose({ error }));
     child.stderr.on('data', (chunk) => {
       output = (output + chunk).slice(0, maxOutput);
     });
     // Its end is noticed below.
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on('error', () => child.kill('SIGKILL'));
-    child.once('error', (error) => lose({ error }));
     child.once('exit', (code, signal) => lose({ code, signal, output }));
+    started = { child, next: readFrames(child.stdout), fail: () => {} };
     running = started;
     return started;
 
     function lose(reason: object): void {
       if (running !== started) return;
       running = null;
-      logger.warn(reason, 'a picture process ended by itself');
-      started.fail(ended());
+      logger.warn(reason, 'a picture process could not start, or ended by itself');
+      started?.fail(ended());
     }
   }
 
@@ -115,6 +115,24 @@ export function createPictureProcess(options: { timeoutMs: number; logger: Logge
 }
 
 export type PictureProcess = ReturnType<typeof createPictureProcess>;
+
+/**
+ * Starts the program.
+ * @param onError called when the process cannot start, now or after the return
+ * @throws UnavailableError when that is known at once, as with too many open files or too little memory
+ */
+function spawnProgram(onError: (error: unknown) => void): Running['child'] {
+  try {
+    const child = spawn(process.execPath, [program], { env: {}, stdio: ['pipe', 'pipe', 'pipe'] });
+    // Before anything that can throw: an `error` event without a listener would end the server.
+    child.once('error', onError);
+    // With too many open files, `spawn` returns a child without pipes and emits `error` later.
+    if ([child.stdin, child.stdout, child.stderr].every(Boolean)) return child;
+  } catch (error) {
+    onError(error);
+  }
+  throw ended();
+}
 
 async function exchange(
   { child, next }: Running,

@@ -13,10 +13,12 @@ const cacheMs = 60_000;
 /** Caches the users who are authors of delivered messages: each message names one, and the same users write repeatedly. */
 export function createUserCache(options: { database: Pick<Database, 'prisma'>; pubsub: PubSub; logger: Logger }) {
   const { database, pubsub, logger } = options;
+  const listeners: ((userId: string) => void)[] = [];
   const users = createSignalledCache({
     pubsub,
     topic: 'users',
     keysOf: (userId) => [userId],
+    onSignal: notify,
     read: readUsers,
     maxSize: maxUsers,
     ttlMs: cacheMs,
@@ -33,15 +35,24 @@ export function createUserCache(options: { database: Pick<Database, 'prisma'>; p
     async isGuest(userId: string): Promise<boolean> {
       return ((await users.get(userId))?.passwordHash ?? null) === null;
     },
+    /** Calls a listener with each user who changes, here or on another node. A lost signal calls nobody. */
+    onChange(listener: (userId: string) => void): void {
+      listeners.push(listener);
+    },
     /** Tells every node that a user has changed. Never rejects; a lost signal delays the change by up to a minute. */
     async publishChange(userId: string): Promise<void> {
       users.invalidate(userId);
+      notify(userId);
       await publishSignal({ pubsub, logger }, 'users', userId);
     },
     /** Resolves once changes are received. */
     start: users.start,
     stop: users.stop,
   };
+
+  function notify(userId: string): void {
+    for (const listener of listeners) listener(userId);
+  }
 
   async function readUsers(ids: readonly string[]): Promise<(User | null)[]> {
     const rows = await database.prisma.user.findMany({ where: { id: { in: [...ids] } } });

@@ -57,6 +57,17 @@ describe('users in the cache', () => {
     for (const one of [here, there]) expect(await namesOf(one)).toEqual(['Ada II']);
   });
 
+  it('are named to the listeners of every node when they change', async () => {
+    const nodes = await createNodes();
+    const listeners = [nodes.here, nodes.there].map(({ onChange }) => {
+      const listener = vi.fn();
+      onChange(listener);
+      return listener;
+    });
+    await nodes.here.publishChange(ada);
+    for (const listener of listeners) expect(listener).toHaveBeenCalledWith(ada);
+  });
+
   it('are not cached if they changed while they were read', async () => {
     const { here, reads } = await createNodes();
     const read = reads.getMockImplementation() ?? database.prisma.user.findMany;

@@ -288,6 +288,7 @@ describe('an avatar', () => {
     const { id } = await uploadFile({ bytes: await picture(2_000, 1_000).png().toBuffer() }, ada, null);
     const update = 'mutation ($id: ID!) { updateProfile(input: { avatarId: $id }) { avatarUrl } }';
     const before = (await bob.ask('query ($id: ID!) { user(id: $id) { avatarUrl } }', { id: ada.id })).user.avatarUrl;
+    expect((await get(before)).headers.get('content-type')).toBe('image/svg+xml');
     const { avatarUrl } = (await ada.ask(update, { id })).updateProfile;
     expect(avatarUrl).not.toBe(before);
     const response = await get(avatarUrl);

@@ -11,7 +11,7 @@ type Files = Pick<Uploads, 'findFile' | 'read' | 'readUrl'>;
 let running: Awaited<ReturnType<typeof startGateway>>;
 
 /** Starts a gateway over a store in which every file has five bytes, with some methods overridden. */
-async function serve(overrides: Partial<Files> & { picture?: () => Promise<never> }): Promise<string> {
+async function serve(overrides: Partial<Files> & { picture?: Domain['avatars']['picture'] }): Promise<string> {
   const uploads = {
     maxBytes: 1_000,
     urls: { isValid: () => true },
@@ -58,6 +58,21 @@ it('an avatar is 503 while the database is unavailable', async () => {
   const url = await serve({ picture: () => Promise.reject(new DatabaseUnavailableError('refused')) });
   expect((await fetch(`${url}/avatars/${randomUUID()}`)).status).toBe(503);
   expect(errors()).toEqual([]);
+});
+
+it('an avatar is loaded for the address of its client, and not sent again to one that has it', async () => {
+  const addresses: string[] = [];
+  const url = await serve({
+    async picture(_userId, { address }) {
+      addresses.push(address);
+      return { type: 'image/webp', body: Buffer.from('webp'), etag: '"tag"' };
+    },
+  });
+  const avatar = `${url}/avatars/${randomUUID()}`;
+  const response = await fetch(avatar);
+  expect([response.status, response.headers.get('etag'), await response.text()]).toEqual([200, '"tag"', 'webp']);
+  expect((await fetch(avatar, { headers: { 'if-none-match': '"tag"' } })).status).toBe(304);
+  expect(addresses).toEqual(['127.0.0.1', '127.0.0.1']);
 });
 
 it('GET redirects to the store if clients read from it, and HEAD does not', async () => {

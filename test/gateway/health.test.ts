@@ -1,7 +1,11 @@
-import { expect, test } from 'vitest';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createHealth } from '../../api/gateway/http/health.ts';
 import { createProbes } from '../../api/gateway/http/probes.ts';
 import { fetchProbe, metricsToken } from '../support/probes.ts';
+
+afterEach(() => vi.useRealTimers());
 
 const available = async () => {};
 const unavailable = () => Promise.reject(new Error('unavailable'));
@@ -21,6 +25,41 @@ test.each([
   expect(await response.json()).toEqual({ status, ports: { database: word(database), objects: word(objects) } });
   await probes.stop();
 });
+
+test('requests share the checks of a second, and those that still run', async () => {
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+  let release = () => {};
+  const database = vi.fn(() => new Promise<void>((resolve) => (release = resolve)));
+  const objects = vi.fn(available);
+  const metrics = async () => ({ type: 'text/plain', text: '' });
+  const health = createHealth({ ready: { database }, reported: { objects }, metrics, metricsToken });
+  const counts = () => [database, objects].map(({ mock }) => mock.calls.length);
+
+  const early = [statusOf(health), statusOf(health)];
+  vi.advanceTimersByTime(1_500);
+  early.push(statusOf(health));
+  release();
+  expect([await Promise.all(early), counts()]).toEqual([
+    [200, 200, 200],
+    [1, 1],
+  ]);
+
+  database.mockImplementation(available);
+  expect([await statusOf(health), counts()]).toEqual([200, [2, 2]]);
+  database.mockImplementation(unavailable);
+  vi.advanceTimersByTime(999);
+  expect([await statusOf(health), counts()]).toEqual([200, [2, 2]]);
+  vi.advanceTimersByTime(1);
+  expect([await statusOf(health), await statusOf(health), counts()]).toEqual([503, 503, [3, 3]]);
+});
+
+/** Requests `/ready` without a token, and returns the status of the response. */
+async function statusOf({ routes }: ReturnType<typeof createHealth>): Promise<number> {
+  const request = new IncomingMessage(new Socket());
+  const response = new ServerResponse(request);
+  await routes['/ready']?.(request, response);
+  return response.statusCode;
+}
 
 test('metrics, and the services behind the readiness, need the token', async () => {
   const metrics = async () => ({ type: 'text/plain', text: 'a 1' });

@@ -1,18 +1,18 @@
-import { createHash } from 'node:crypto';
 import { validate } from 'uuid';
-import type { Avatars } from '../../domain/avatars.ts';
+import type { AvatarCache } from '../../domain/avatar-cache.ts';
+import type { Callers } from '../auth/caller.ts';
 import type { Handler } from './handler.ts';
 
 /** Serves the pictures of users: `/avatars/ID`. */
-export function createAvatarHandler(avatars: Avatars): Handler {
+export function createAvatarHandler(avatars: Pick<AvatarCache, 'picture'>, callers: Callers): Handler {
   return async (request, response) => {
     const [, userId = ''] = /^\/avatars\/([\da-f-]{36})(?:$|\?)/.exec(request.url ?? '') ?? [];
-    const picture = validate(userId) ? await avatars.picture(userId) : null;
+    const picture = validate(userId) ? await avatars.picture(userId, callers.read(request)) : null;
     if (picture === null) {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('User not found.\n');
       return;
     }
-    const etag = `"${createHash('sha256').update(picture.body).digest('base64url').slice(0, 22)}"`;
+    const { etag } = picture;
     const headers = {
       etag,
       'content-type': picture.type,

@@ -135,7 +135,7 @@ export function createGateway(options: GatewayOptions) {
     isAllowedOrigin,
     maxFileBytes: domain.uploads.maxBytes,
   });
-  const avatars = createAvatarHandler(domain.avatars);
+  const avatars = createAvatarHandler(domain.avatars, callers);
   const files = createFileHandler(domain.uploads);
   const client = createStatic(options.clientDir, options.pictureOrigin);
   const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true;

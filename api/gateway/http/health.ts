@@ -8,6 +8,11 @@ export type ReadyCheck = () => Promise<void>;
 
 /** Milliseconds after which a check that has not resolved counts as failed. */
 const checkMs = 2_000;
+/**
+ * Milliseconds for which the results of checks serve further requests, counted from their start: `/ready` needs no token, and
+ * must not cost the services more with more requests. A probe still notices a change within a second.
+ */
+const keepMs = 1_000;
 
 /**
  * Creates the probes: `/health` succeeds while the process accepts requests, `/ready` while the services that it needs respond
@@ -24,10 +29,11 @@ export function createHealth(options: {
   metricsToken: string | null;
 }) {
   let stopping = false;
+  const readStates = shared(() => Promise.all([runAll(options.ready), runAll(options.reported)]));
   const routes: Readonly<Record<string, Handler>> = {
     '/health': (_request, response) => respond(response, stopping ? 'stopping' : 'ok'),
     '/ready': async (request, response) => {
-      const [needed, reported] = await Promise.all([runAll(options.ready), runAll(options.reported)]);
+      const [needed, reported] = await readStates();
       const isReady = !stopping && Object.values(needed).every((state) => state === 'ok');
       const facts = hasToken(request, options.metricsToken) ? { ports: { ...needed, ...reported } } : {};
       respond(response, stopping ? 'stopping' : isReady ? 'ok' : 'unavailable', facts);
@@ -64,6 +70,22 @@ function refuseMetrics(response: ServerResponse): void {
 function respond(response: ServerResponse, status: 'ok' | 'unavailable' | 'stopping', facts: object = {}): void {
   const headers = { 'content-type': 'application/json' };
   response.writeHead(status === 'ok' ? 200 : 503, headers).end(JSON.stringify({ status, ...facts }));
+}
+
+/** Returns a function that shares a result between concurrent calls, and with those until `keepMs` after its start. */
+function shared<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let startedAt = Number.NEGATIVE_INFINITY;
+  let isRunning = false;
+  let result: Promise<Result>;
+  return () => {
+    if (isRunning || performance.now() - startedAt < keepMs) return result;
+    startedAt = performance.now();
+    isRunning = true;
+    result = work().finally(() => {
+      isRunning = false;
+    });
+    return result;
+  };
 }
 
 async function runAll(checks: Readonly<Record<string, ReadyCheck>>): Promise<Record<string, 'ok' | 'away'>> {
