@@ -36,6 +36,12 @@ const cursorBounds: Bounds = { maxBytes: 2_048 };
  */
 export const costs = (points: number) => ({ cost: points });
 
+/**
+ * Field extension that every list without a page argument declares, for its price.
+ * @param length maximum number of items; 1 for the lists of a page, whose items are counted with the page
+ */
+export const listOf = (length: number) => ({ listLength: length });
+
 /** The schema builder that every file of `schema/` adds its types and fields to. Fields are non-null by default. */
 export const builder = new SchemaBuilder<{
   Context: Context;
@@ -68,9 +74,10 @@ export const builder = new SchemaBuilder<{
       resolve: (_root, { id }, _context, _info, resolveNode) => (id.typename === 'Unknown' ? null : resolveNode(id)),
     },
     nodesQueryOptions: false,
-    nodesOnConnection: { description: 'The nodes of the page.' },
+    nodesOnConnection: { description: 'The nodes of the page.', extensions: listOf(1) },
     edgesFieldOptions: {
       description: 'The nodes of the page, each with its cursor.',
+      extensions: listOf(1),
       nullable: { list: false, items: false },
     },
     nodeFieldOptions: { description: 'The node of this edge.', nullable: false },

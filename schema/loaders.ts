@@ -85,6 +85,12 @@ const makers = {
       async (ids) => (viewer === null ? [] : domain.moderation.blockedAmong(viewer.userId, ids)),
       (id) => id,
     ),
+  /** Lists of the users that users have blocked. */
+  blockedUsers: ({ domain }: Owner) =>
+    byKey(
+      (ids) => Promise.all(ids.map(async (id) => ({ id, users: await domain.moderation.blockedBy(id) }))),
+      ({ id }) => id,
+    ),
   /** The other member of a direct channel or match, by channel. */
   peer: ({ domain, viewer }: Owner) =>
     byKey(

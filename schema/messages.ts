@@ -4,7 +4,7 @@ import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
 import type { Bounds } from './bounds.ts';
-import { builder, costs, shareable, shareableOfEvent } from './builder.ts';
+import { builder, costs, listOf, shareable, shareableOfEvent } from './builder.ts';
 import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
@@ -101,6 +101,7 @@ ChannelChanges.implement({
   fields: (t) => ({
     messages: t.field({
       type: [Message],
+      extensions: listOf(1),
       description: 'The messages that changed, each in its newest state, in order of `position`.',
       resolve: ({ messages }) => messages,
     }),

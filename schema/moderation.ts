@@ -1,5 +1,6 @@
+import { maxBlocked } from '../api/domain/moderation.ts';
 import { User } from './accounts.ts';
-import { builder, costs } from './builder.ts';
+import { builder, costs, listOf } from './builder.ts';
 import { requireViewer } from './context.ts';
 import { readId } from './ids.ts';
 
@@ -7,9 +8,10 @@ builder.objectFields(User, (t) => ({
   blockedUsers: t.field({
     type: [User],
     nullable: true,
-    extensions: costs(5),
+    extensions: { ...costs(5), ...listOf(maxBlocked) },
     description: 'Users whom the viewer has blocked, newest block first. Null unless the user is the viewer.',
-    resolve: ({ id }, _args, { viewer, domain }) => (id === viewer?.userId ? domain.moderation.blockedBy(id) : null),
+    resolve: async ({ id }, _args, { viewer, loaders }) =>
+      id === viewer?.userId ? ((await loaders.blockedUsers.load(id))?.users ?? null) : null,
   }),
   blockedByViewer: t.boolean({
     description: 'Whether the viewer has blocked this user, and so receives nothing that the user writes.',

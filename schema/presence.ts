@@ -1,6 +1,6 @@
 import { canReadChannel } from '../api/domain/access.ts';
 import { User } from './accounts.ts';
-import { builder, costs, shareable } from './builder.ts';
+import { builder, costs, listOf, shareable } from './builder.ts';
 import { Channel } from './channels.ts';
 import type { Context } from './context.ts';
 import { readerOf } from './reader.ts';
@@ -20,7 +20,7 @@ builder.objectFields(Channel, (t) => ({
   online: t.field({
     type: [User],
     nullable: true,
-    extensions: costs(20),
+    extensions: { ...costs(20), ...listOf(maxOnline) },
     description: 'Members with a live connection, at most 100. Null if the viewer is not a member.',
     resolve: async ({ id }, _args, context) => {
       const userIds = await onlineMembers(context, id);

@@ -1,13 +1,17 @@
 import { GraphQLError } from 'graphql';
 import { canReadFile } from '../api/domain/access.ts';
 import type { PresignedUpload } from '../api/domain/direct-uploads.ts';
+import { maxAttachments } from '../api/domain/messages.ts';
 import type { IncomingFile } from '../api/domain/streamed-uploads.ts';
 import type { AttachmentFacts } from '../api/events.ts';
-import { builder, type FilePart, shareable } from './builder.ts';
+import { builder, type FilePart, listOf, shareable } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
 import { encodeId, readId } from './ids.ts';
 import { Message } from './messages.ts';
 import { readerOf } from './reader.ts';
+
+/** Maximum number of fields in the form of an upload: S3 signs nine. */
+const maxFormFields = 10;
 
 builder.scalarType('Upload', {
   description: 'A file part of a GraphQL multipart request.',
@@ -76,7 +80,7 @@ builder.node(Attachment, {
 builder.objectField(Message, 'attachments', (t) =>
   t.field({
     type: [Attachment],
-    extensions: shareable,
+    extensions: { ...shareable, ...listOf(maxAttachments) },
     description: 'Files of the message. Empty once it is deleted.',
     // Bridges of older versions publish entries without this property.
     resolve: ({ attachments }) => attachments ?? [],
@@ -120,6 +124,7 @@ UploadTicket.implement({
     url: t.exposeString('url', { description: 'URL to post the form to.' }),
     fields: t.field({
       type: [FormField],
+      extensions: listOf(maxFormFields),
       description: 'Form fields to post before the file, in this order. The file comes last, in a field named `file`.',
       resolve: ({ fields }) => [...fields],
     }),

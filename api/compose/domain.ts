@@ -103,6 +103,8 @@ export async function openDomain(given: {
       database,
       submit,
       accounts,
+      userCache,
+      moderation,
       rateLimits,
       securityLog,
       directSecret: await readServerSecret(database, 'direct-channels'),

@@ -6,7 +6,7 @@ import type { UserFacts, Visibility } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
-import { createChannelLimits } from './channel-limits.ts';
+import { createChannelLimits, type InviterFacts } from './channel-limits.ts';
 import { createChannelReads } from './channel-reads.ts';
 import { displayNameProblem } from './display-names.ts';
 import { channelNotFound, mayInvite, mayRead } from './policies.ts';
@@ -26,17 +26,19 @@ const maxNameLength = 80;
  * @param options.directSecret namespace, 16 bytes, from which ids of direct channels are derived together with both users'
  *   ids: retries and both users get the same id, and nobody else can compute it
  */
-export function createChannels(options: {
-  database: Database;
-  submit: Submit;
-  accounts: { facts(userId: string): Promise<UserFacts | null> };
-  rateLimits: RateLimits;
-  directSecret: Uint8Array;
-  securityLog: SecurityLog;
-}) {
+export function createChannels(
+  options: InviterFacts & {
+    database: Database;
+    submit: Submit;
+    accounts: { facts(userId: string): Promise<UserFacts | null> };
+    rateLimits: RateLimits;
+    directSecret: Uint8Array;
+    securityLog: SecurityLog;
+  },
+) {
   const { database, accounts, submit, directSecret, securityLog } = options;
   const reads = createChannelReads(database);
-  const limits = createChannelLimits(options.rateLimits);
+  const limits = createChannelLimits(options.rateLimits, options);
 
   return {
     ...reads,
@@ -98,7 +100,7 @@ export function createChannels(options: {
       await limits.invite(viewer.userId);
       await requireInvite(channelId, viewer.userId);
       const [user, member] = await Promise.all([requireFacts(userId), findMember(channelId, userId)]);
-      if (member?.state !== 'ACTIVE') await limits.beInvited(userId);
+      if (member?.state !== 'ACTIVE') await limits.beInvited(userId, viewer.userId);
       const before = member?.revision ?? 0;
       await submit({ type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before });
       return requireChannel(channelId);
@@ -115,7 +117,7 @@ export function createChannels(options: {
       if (channel) return channel;
       await limits.invite(viewer.userId);
       const other = await requireFacts(userId);
-      await limits.beInvited(userId);
+      await limits.beInvited(userId, viewer.userId);
       const members = [factsOfViewer(viewer), other].map((user) => ({ user, role: 'MEMBER' as const }));
       const direct = { kind: 'DIRECT', visibility: 'PRIVATE', name: null, members } as const;
       await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...direct });

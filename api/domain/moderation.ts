@@ -9,7 +9,7 @@ import { type RateLimits, rates } from './rate-limits.ts';
 import type { SecurityLog } from './security-log.ts';
 
 /** Maximum number of users whom one user can block. */
-const maxBlocked = 1_000;
+export const maxBlocked = 1_000;
 
 /** Creates the moderation between users: blocks. */
 export function createModeration(options: {
@@ -53,6 +53,7 @@ export function createModeration(options: {
         where: { blockerId: userId },
         orderBy: [...orderBy],
         include: { blocked: true },
+        take: maxBlocked,
       });
       return rows.map(({ blocked }) => blocked);
     },

@@ -50,8 +50,12 @@ export const rates = {
   invites: { points: 30, windowMs: minuteMs },
   /** Invitations and new direct channels by one user in a day. */
   invitesOfDay: { points: 300, windowMs: dayMs },
-  /** Invitations and new direct channels that one user gets from all others. */
+  /** Invitations and new direct channels that one user gets from all registered users whom the user does not block. */
   invitesOfInvitee: { points: 30, windowMs: hourMs },
+  /** Invitations and new direct channels that one user gets from all guests, and as many from all users whom the user blocks. */
+  invitesOfInviteeByOthers: { points: 10, windowMs: hourMs },
+  /** Invitations and new direct channels that one user gets from one other. */
+  invitesOfPair: { points: 5, windowMs: hourMs },
   /** Blocks and their ends by one user. */
   blocks: { points: 60, windowMs: minuteMs },
   /** Searches for users by one registered user. */

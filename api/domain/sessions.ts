@@ -120,8 +120,9 @@ export function createSessions({
     async prove(viewer: Viewer, refreshToken: string | null): Promise<void> {
       if (refreshToken === null) return requireRecent(viewer);
       const session = await database.transaction((query) => inspectOrRevoke(query, refreshToken));
-      if (session.sessionId !== viewer.sessionId) throw new ForbiddenError('The refresh token is of another session.');
+      // Comes first: the session was ended already, also for a token of another session than the viewer's.
       if (session.isReused) await refuseReuse(session, viewer.origin);
+      if (session.sessionId !== viewer.sessionId) throw new ForbiddenError('The refresh token is of another session.');
     },
 
     /**

@@ -114,11 +114,14 @@ describe('the security log', () => {
     expect(await eventsOf(() => register(email))).toEqual(['user_create_fail']);
   });
 
-  it('has the reuse of a refresh token, by refreshing as by registering', async () => {
+  it('has the reuse of a refresh token, by refreshing as by registering, also by another user', async () => {
+    const stranger = await viewerOf(await guest());
     for (const misuse of [
       (token: string) => accounts().refresh(token, origin),
       async (refreshToken: string, viewer: Viewer) =>
         accounts().register(viewer, { email: someEmail(), password, name, device: null, refreshToken }, origin),
+      async (refreshToken: string) =>
+        accounts().register(stranger, { email: someEmail(), password, name, device: null, refreshToken }, origin),
     ]) {
       const first = await guest();
       const viewer = await viewerOf(first);

@@ -81,6 +81,17 @@ describe('a refresh', () => {
     await expectReuse(first.refreshToken);
   });
 
+  it('with a used token, as the proof of another session, reports the end to the watchers of its session', async () => {
+    const stranger = await world.auth.authenticate((await world.sessions.begin(await world.user(), 'laptop')).token);
+    const second = await refresh(first.refreshToken);
+    await refresh(second.refreshToken);
+    const onEnd = vi.fn();
+    world.auth.watch(viewer.sessionId, onEnd);
+    await expect(world.sessions.prove(stranger, first.refreshToken)).rejects.toThrow(UnauthenticatedError);
+    expect(onEnd).toHaveBeenCalledOnce();
+    expect(await isRefused(world.auth, second.token)).toBe(true);
+  });
+
   it('with a token from long ago ends the session', async () => {
     let signedIn = first;
     for (const _ of Array(4)) signedIn = await refresh(signedIn.refreshToken);

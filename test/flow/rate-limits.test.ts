@@ -4,7 +4,7 @@ import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { encodeId } from '../../schema/ids.ts';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
-import { ask, guest, type Person } from '../support/client.ts';
+import { ask, guest, type Person, registered } from '../support/client.ts';
 import { fetchProbe } from '../support/probes.ts';
 
 let url: string;
@@ -67,19 +67,46 @@ it('an inviter is limited, with invitations and new direct channels together', a
   expect(await ada.ask(openDirect, { userId: eve.id })).toEqual(direct);
 });
 
-it('an invitee is limited, however many users invite; attempts without effect are not counted', async () => {
-  const [ada, bob, kim, eve] = [await guest(url), await guest(url), await guest(url), await guest(url)];
+it('one inviter takes at most five invitations of an invitee; attempts without effect are not counted', async () => {
+  const [ada, kim, eve] = [await guest(url), await guest(url), await guest(url)];
   const foreign = await openRoom(kim);
-  for (const [inviter, count] of [
-    [ada, 15],
-    [bob, 15],
-  ] as const) {
-    for (let n = 0; n < count; n++) await inviter.ask(invite, { id: await openRoom(inviter), userId: eve.id });
-    expect(await inviter.codeOf(invite, { id: foreign, userId: eve.id })).toBe('FORBIDDEN');
-  }
-  await expectLimited(kim, invite, { id: foreign, userId: eve.id });
-  await kim.ask(invite, { id: foreign, userId: ada.id });
+  for (let n = 0; n < 5; n++) await inviteToNewRoom(ada, eve);
+  expect(await ada.codeOf(invite, { id: foreign, userId: eve.id })).toBe('FORBIDDEN');
+  await expectLimited(ada, openDirect, { userId: eve.id });
+  await inviteToNewRoom(ada, kim);
+  await kim.ask(invite, { id: foreign, userId: eve.id });
 });
+
+it('guests, and users whom the invitee blocks, cannot use up the invitations by others', async () => {
+  const eve = await registered(url);
+  await inviteTwice(10, () => guest(url), eve);
+  await expectLimited(await guest(url), openDirect, { userId: eve.id });
+  await inviteTwice(10, blockedBy(eve), eve);
+  await expectLimited(await blockedBy(eve)(), openDirect, { userId: eve.id });
+  await inviteTwice(30, () => registered(url), eve);
+  await expectLimited(await registered(url), openDirect, { userId: eve.id });
+});
+
+/** Invites a user this many times, by as many inviters as are needed for two invitations each. */
+async function inviteTwice(times: number, newInviter: () => Promise<Person>, invitee: Person): Promise<void> {
+  for (let n = 0; n < times; n += 2) {
+    const inviter = await newInviter();
+    await inviteToNewRoom(inviter, invitee);
+    await inviter.ask(openDirect, { userId: invitee.id });
+  }
+}
+
+function blockedBy(blocker: Person): () => Promise<Person> {
+  return async () => {
+    const user = await registered(url);
+    await blocker.ask(block, { userId: user.id });
+    return user;
+  };
+}
+
+async function inviteToNewRoom(inviter: Person, invitee: Person): Promise<void> {
+  await inviter.ask(invite, { id: await openRoom(inviter), userId: invitee.id });
+}
 
 it('joins and blocks are limited', async () => {
   const [ada, bob] = [await guest(url), await guest(url)];

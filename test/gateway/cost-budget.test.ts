@@ -122,7 +122,9 @@ test('a subscription pays for each opening, and is refused if each of its events
   const page = 'messages(last: 100) { nodes { id author { id name } } }';
   const heavy = `subscription ($id: ID!) { messages(channelId: $id) { channel { a: ${page} b: ${page} c: ${page} } } }`;
   socket.subscribe('heavy', heavy, { id });
-  expect(await socket.next()).toMatchObject({ payload: [{ extensions: { code: 'BAD_REQUEST', limit: 500 } }] });
+  expect(await socket.next()).toMatchObject({
+    payload: { errors: [{ extensions: { code: 'BAD_REQUEST', limit: 500 } }] },
+  });
 
   const light = 'subscription ($id: ID!) { messages(channelId: $id) { id } }';
   for (let n = 0; n < 11; n++) socket.subscribe(`${n}`, light, { id });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { getIntrospectionQuery, parse } from 'graphql';
+import { getIntrospectionQuery, getNullableType, isIntrospectionType, isListType, isObjectType, parse } from 'graphql';
 import { expect, test, vi } from 'vitest';
 import { cachedPriceOf } from '../../api/gateway/graphql/cost.ts';
 import { priceOf } from '../../api/gateway/graphql/price.ts';
@@ -18,9 +18,29 @@ test.each([
   ['each alias of such a field', '{ me { a: unreadCount b: unreadCount } }', 102],
   ['a page by its size', '{ rooms(first: 100) { nodes { id } } }', 120],
   ['a page of the default size', '{ rooms { nodes { id } } }', 65],
+  ['a list by its maximum length', '{ me { blockedUsers { id name avatarUrl isGuest } } }', 1406],
+  ['the members who are online as a hundred', '{ rooms(first: 1) { nodes { online { id name } } } }', 151],
   ['a page whose items run statements', '{ rooms(first: 100) { nodes { onlineCount } } }', 1120],
 ])('counts %s', (_name, query, points) => {
   expect(price(query)).toBe(points);
+});
+
+test('knows the length of every list: by a page argument, or declared by the field', () => {
+  const objects = Object.values(schema.getTypeMap()).filter(isObjectType);
+  const types = objects.filter((type) => !isIntrospectionType(type));
+  const fields = types.flatMap((type) => Object.values(type.getFields()).map((field) => ({ type, field })));
+  const lists = fields.filter(({ field }) => isListType(getNullableType(field.type)));
+  const unknown = lists.filter(({ field: { args, extensions } }) => {
+    return extensions['listLength'] === undefined && !args.some(({ name }) => name === 'first');
+  });
+  expect(lists.length).toBeGreaterThan(10);
+  expect(unknown.map(({ type, field }) => `${type.name}.${field.name}`)).toEqual([]);
+});
+
+test('prices two dozen aliases of a long list above the maximum', () => {
+  const users = (n: number) => `a${n}: blockedUsers { id name avatarUrl isGuest }`;
+  const query = `{ me { ${Array.from({ length: 24 }, (_, n) => users(n)).join(' ')} } }`;
+  expect(price(query)).toBeGreaterThan(maxCost);
 });
 
 test('reads page sizes and conditions from variables, with their defaults', () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Client, createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
@@ -48,6 +49,18 @@ export async function guest(url: string, name = 'Guest'): Promise<Person> {
   );
   if (errors.length > 0) throw new Error(JSON.stringify(errors));
   return person(url, data.guest);
+}
+
+/** Registers a user with an e-mail address of their own. */
+export async function registered(url: string, name = 'Ada'): Promise<Person> {
+  const input = { name, email: `${randomUUID()}@example.org`, password: 'correct horse' };
+  const { data, errors } = await ask(
+    url,
+    'mutation ($input: RegisterInput!) { register(input: $input) { token refreshToken user { id } } }',
+    { input },
+  );
+  if (errors.length > 0) throw new Error(JSON.stringify(errors));
+  return person(url, data.register);
 }
 
 /** Creates the client of a signed-in user. */

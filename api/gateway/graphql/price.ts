@@ -28,7 +28,7 @@ import { introspectionFactors } from './introspection-factors.ts';
 const leafPrice = 0.1;
 /** Tolerance for sums of tenths, which binary fractions do not represent exactly. */
 const rounding = 1e-6;
-/** Assumed length of a list without pagination. */
+/** Assumed length of a list that declares none. */
 const assumedListLength = 10;
 
 type Field = GraphQLField<unknown, unknown>;
@@ -44,7 +44,8 @@ export interface Priced {
 
 /**
  * Estimates the work of an operation in points: one for each object and a tenth for each leaf value that it may return,
- * times the sizes of the pages around it, and the `cost` that a field declares (`schema/builder.ts`) for its statements.
+ * times the sizes of the pages and lists around it, and the `cost` that a field declares (`schema/builder.ts`) for its
+ * statements.
  * Introspection is priced by the size of the schema. Each selection of the document is visited once, however often its
  * fragment is spread.
  * @returns the points, and whether they are the same for all variables
@@ -94,9 +95,7 @@ export function priceOf({ schema, document, operationName, variableValues }: Pri
     if (hasPages(field)) return declared + Math.max(1, pageSize(args) * below);
     const isComposite = isCompositeType(getNamedType(field.type));
     const one = isComposite ? 1 + below : leafPrice;
-    const factor =
-      factors.get(`${parent}.${field.name}`) ?? (isListType(getNullableType(field.type)) ? lengthIn(parent) : 1);
-    return declared + factor * one;
+    return declared + (factors.get(`${parent}.${field.name}`) ?? maxLength(field)) * one;
   }
 
   function pageSize(args: readonly ArgumentNode[]): number {
@@ -135,9 +134,8 @@ function hasPages({ args }: Field): boolean {
   return args.some(({ name }) => name === 'first');
 }
 
-/** The items of a page's lists were already counted with the page. */
-function lengthIn(typeName: string): number {
-  return /(Connection|Changes)$/.test(typeName) ? 1 : assumedListLength;
+function maxLength({ type, extensions }: Field): number {
+  return isListType(getNullableType(type)) ? Number(extensions['listLength'] ?? assumedListLength) : 1;
 }
 
 function isFragment(definition: DocumentNode['definitions'][number]): definition is FragmentDefinitionNode {
