@@ -125,6 +125,7 @@ test('a subscription pays for each opening, and is refused if each of its events
   expect(await socket.next()).toMatchObject({
     payload: { errors: [{ extensions: { code: 'BAD_REQUEST', limit: 500 } }] },
   });
+  expect(await socket.next()).toMatchObject({ id: 'heavy', type: 'complete' });
 
   const light = 'subscription ($id: ID!) { messages(channelId: $id) { id } }';
   for (let n = 0; n < 11; n++) socket.subscribe(`${n}`, light, { id });
