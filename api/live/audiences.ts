@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { ignore } from '../ignore.ts';
 import { type Audience, createAudience } from './audience.ts';
 import type { LiveSource, Positioned } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
@@ -36,8 +37,10 @@ export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
      *   that ended the subscription.
      */
     serve(stream: LiveStream<Positioned>, selection: Selection, sink: Sink): Stream<never> {
+      // A subscription whose source has ended meanwhile ends within `join`.
+      let leave = ignore;
       const served = createEmptyStream(() => leave());
-      const leave = audienceOf(stream.source, selection).join(stream.reader, sink, (error) => {
+      leave = audienceOf(stream.source, selection).join(stream.reader, sink, (error) => {
         void stream.return();
         if (error) served.fail(error);
         else void served.return();

@@ -255,6 +255,15 @@ describe('an audience', () => {
     await vi.waitFor(() => expect(follower.received).toEqual([1, 2, 3]));
   });
 
+  test('ends a subscription to a source that has ended already', async () => {
+    const { follow, fail, ended, audiences } = setUp();
+    const error = new Error('the feed was stopped');
+    fail(error);
+    expect(await follow().end).toBe(error);
+    expect(ended).toHaveBeenCalledOnce();
+    expect(audiences.size()).toBe(0);
+  });
+
   test('ends every subscription with the error that ended the source', async () => {
     const { push, fail, follow, audiences, listeners } = setUp();
     const followers = [follow(), follow(), follow({}, 'other')];
