@@ -44,7 +44,7 @@ export function describeFloods(name: string, target: () => Target, seeds: () => 
       );
     });
 
-    test.each(floods)('$name', { retry: 1 }, async (flood) => {
+    test.each(floods)('$name', { retry: 2 }, async (flood) => {
       const logged = target().errors().length;
       const stopWatching = watchPauses(target());
       const { cost, result } = await measureCost(target().pids, async () => {
