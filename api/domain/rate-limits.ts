@@ -51,11 +51,11 @@ export const rates = {
   /** Invitations and new direct channels by one user in a day. */
   invitesOfDay: { points: 300, windowMs: dayMs },
   /** Invitations and new direct channels that one user gets from all registered users whom the user does not block. */
-  invitesOfInvitee: { points: 30, windowMs: hourMs },
+  invitesOfInvitee: { points: 40, windowMs: hourMs },
   /** Invitations and new direct channels that one user gets from all guests, and as many from all users whom the user blocks. */
-  invitesOfInviteeByOthers: { points: 10, windowMs: hourMs },
+  invitesOfInviteeByOthers: { points: 20, windowMs: hourMs },
   /** Invitations and new direct channels that one user gets from one other. */
-  invitesOfPair: { points: 5, windowMs: hourMs },
+  invitesOfPair: { points: 10, windowMs: hourMs },
   /** Blocks and their ends by one user. */
   blocks: { points: 60, windowMs: minuteMs },
   /** Searches for users by one registered user. */

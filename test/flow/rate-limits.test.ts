@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { rates } from '../../api/domain/rate-limits.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { encodeId } from '../../schema/ids.ts';
 import { schema } from '../../schema/index.ts';
@@ -67,10 +68,10 @@ it('an inviter is limited, with invitations and new direct channels together', a
   expect(await ada.ask(openDirect, { userId: eve.id })).toEqual(direct);
 });
 
-it('one inviter takes at most five invitations of an invitee; attempts without effect are not counted', async () => {
+it('one inviter takes at most a part of the invitations of an invitee; attempts without effect are not counted', async () => {
   const [ada, kim, eve] = [await guest(url), await guest(url), await guest(url)];
   const foreign = await openRoom(kim);
-  for (let n = 0; n < 5; n++) await inviteToNewRoom(ada, eve);
+  for (let n = 0; n < rates.invitesOfPair.points; n++) await inviteToNewRoom(ada, eve);
   expect(await ada.codeOf(invite, { id: foreign, userId: eve.id })).toBe('FORBIDDEN');
   await expectLimited(ada, openDirect, { userId: eve.id });
   await inviteToNewRoom(ada, kim);
@@ -79,11 +80,11 @@ it('one inviter takes at most five invitations of an invitee; attempts without e
 
 it('guests, and users whom the invitee blocks, cannot use up the invitations by others', async () => {
   const eve = await registered(url);
-  await inviteTwice(10, () => guest(url), eve);
+  await inviteTwice(rates.invitesOfInviteeByOthers.points, () => guest(url), eve);
   await expectLimited(await guest(url), openDirect, { userId: eve.id });
-  await inviteTwice(10, blockedBy(eve), eve);
+  await inviteTwice(rates.invitesOfInviteeByOthers.points, blockedBy(eve), eve);
   await expectLimited(await blockedBy(eve)(), openDirect, { userId: eve.id });
-  await inviteTwice(30, () => registered(url), eve);
+  await inviteTwice(rates.invitesOfInvitee.points, () => registered(url), eve);
   await expectLimited(await registered(url), openDirect, { userId: eve.id });
 });
 
