@@ -29,7 +29,7 @@ export const maxJsonDepth = 64;
 export const maxJsonValues = 10_000;
 
 /** Maximum cost of an operation, or of all operations in a batch, in points (`graphql/price.ts`). */
-export const maxCost = 10_000;
+export const maxCost = 7_500;
 
 /** Maximum cost of the selection that a subscription executes for each of its events, in points. */
 export const maxEventCost = 500;
