@@ -28,21 +28,21 @@ export function createPacer({
   return {
     enter() {
       if (waiting.length > 0) return wait();
-      if (endOfSlice === null) beginSlice(nextTurn);
+      if (endOfSlice === null) beginSlice();
       return now() < (endOfSlice ?? 0) ? null : wait();
     },
     wait,
   };
 
   function wait(): Promise<void> {
-    if (endOfSlice === null) beginSlice(nextTurn);
+    if (endOfSlice === null) beginSlice();
     return new Promise((resolve) => waiting.push(resolve));
   }
 
   /** Begins the slice of this turn of the event loop. */
-  function beginSlice(then: () => void): void {
+  function beginSlice(): void {
     endOfSlice = now() + sliceMs;
-    setImmediate(then);
+    setImmediate(nextTurn);
   }
 
   function nextTurn(): void {
@@ -51,7 +51,7 @@ export function createPacer({
   }
 
   async function runParts(): Promise<void> {
-    beginSlice(nextTurn);
+    beginSlice();
     for (let part = waiting.shift(); part; part = waiting.shift()) {
       part();
       for (let step = 0; step < stepsOfPart; step++) await null;

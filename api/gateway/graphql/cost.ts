@@ -42,10 +42,10 @@ export async function admit(args: ExecutionArgs, budget: CostBudget): Promise<vo
   }
 }
 
-function pointsToPay({ document, operationName }: ExecutionArgs, points: number): number {
-  const operation = getOperationAST(document, operationName)?.operation;
-  if (operation === 'subscription') return Math.max(points, openingPoints);
-  return operation === 'mutation' ? points - freePoints : points;
+function pointsToPay(args: ExecutionArgs, points: number): number {
+  const kind = kindOf(args);
+  if (kind === 'subscription') return Math.max(points, openingPoints);
+  return kind === 'mutation' ? points - freePoints : points;
 }
 
 /** Yoga takes other errors that are thrown before execution for its own failure. */
@@ -59,14 +59,15 @@ function rejectCostly(args: Priced & Pick<ExecutionArgs, 'contextValue'>): numbe
   const { req } = (args.contextValue ?? {}) as Partial<RequestContext>;
   const sum = points + (req ? (pointsOfRequests.get(req) ?? 0) : 0);
   if (req) pointsOfRequests.set(req, sum);
-  if (isSubscription(args) && points > maxEventCost) throw tooCostly('Each event costs', points, maxEventCost);
+  if (kindOf(args) === 'subscription' && points > maxEventCost)
+    throw tooCostly('Each event costs', points, maxEventCost);
   if (sum > maxCost)
     throw tooCostly(sum === points ? 'The operation costs' : 'The operations of this batch cost', sum, maxCost);
   return points;
 }
 
-function isSubscription({ document, operationName }: Priced): boolean {
-  return getOperationAST(document, operationName)?.operation === 'subscription';
+function kindOf({ document, operationName }: Priced) {
+  return getOperationAST(document, operationName)?.operation;
 }
 
 function tooCostly(subject: string, points: number, limit: number): GraphQLError {
