@@ -28,14 +28,14 @@ export function createCoalescedQueue(windowMs: number) {
       if (due === undefined) await pause();
       else {
         waiting.delete(due);
-        deliveredAt.set(due, Date.now());
+        deliveredAt.set(due, performance.now());
         yield due;
       }
     }
   }
 
   function dueInMs(key: string): number {
-    return (deliveredAt.get(key) ?? 0) + windowMs - Date.now();
+    return (deliveredAt.get(key) ?? Number.NEGATIVE_INFINITY) + windowMs - performance.now();
   }
 
   /** Resolves when a key is added or due, or the signal is aborted. */

@@ -25,7 +25,7 @@ const maxKeys = 100_000;
 /**
  * Creates the budgets of a gateway. A client without a viewer has the budget of its address's anonymous clients.
  * @param options.pointsPerMinute points of one viewer in each minute; an address has 25 times as many
- * @param options.now epoch milliseconds
+ * @param options.now milliseconds of a clock that never steps
  */
 export function createCostBudget(options: {
   rateLimits: RateLimits;
@@ -49,7 +49,7 @@ export function createCostBudget(options: {
 }
 
 function createBudget(options: { rateLimits: RateLimits; name: string; points: number; now?: () => number }) {
-  const { rateLimits, name, points: size, now = Date.now } = options;
+  const { rateLimits, name, points: size, now = () => performance.now() } = options;
   const limit = rateLimits.shared(name, { points: size, windowMs });
   const chunks = new LRUCache<string, { left: number; until: number }>(maxEntries(maxKeys));
   const chunkSize = Math.ceil(size * chunkShare);

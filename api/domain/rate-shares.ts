@@ -6,7 +6,7 @@ interface Share {
   left: number;
   /** Points given in advance, which the shared window has not counted yet. */
   uncounted: number;
-  /** Epoch milliseconds at which the share ends, and with it a refusal. */
+  /** Time at which the share ends, and with it a refusal, by `performance.now()`. */
   endsAt: number;
   isRefused: boolean;
   asking: Promise<void> | null;
@@ -38,7 +38,7 @@ export function createRateShares(options: {
     async take(key: string): Promise<number> {
       for (;;) {
         const own = shareOf(key);
-        if (own.isRefused) return own.endsAt - Date.now();
+        if (own.isRefused) return own.endsAt - performance.now();
         if (own.left > 0) {
           own.left -= 1;
           return 0;
@@ -53,8 +53,8 @@ export function createRateShares(options: {
 
   function shareOf(key: string): Share {
     const present = shares.get(key);
-    if (present && present.endsAt > Date.now()) return present;
-    const endsAt = Date.now() + windowMs;
+    if (present && present.endsAt > performance.now()) return present;
+    const endsAt = performance.now() + windowMs;
     const fresh = { left: share, uncounted: share, endsAt, isRefused: false, asking: null };
     shares.set(key, fresh);
     return fresh;
@@ -64,6 +64,6 @@ export function createRateShares(options: {
     const retryAfterMs = await options.take(key, own.uncounted + share);
     own.uncounted = 0;
     if (retryAfterMs === 0) own.left += share;
-    else Object.assign(own, { isRefused: true, endsAt: Date.now() + retryAfterMs });
+    else Object.assign(own, { isRefused: true, endsAt: performance.now() + retryAfterMs });
   }
 }

@@ -35,6 +35,19 @@ describe('state over Redis', () => {
   const startServer = async () => opening(await startOwnRedis());
   const stateOver = (url: string, options: Options = {}) => opening(create(url, options));
 
+  test('begins a window again that would last longer than a whole one, because the clock of Redis was set back', async () => {
+    const prefix = randomUUID();
+    const state = stateOver(sharedUrl, { prefix });
+    const rate = { points: 1, windowMs: 60_000 };
+    expect(await state.limits.take('ada', rate)).toBe(0);
+    expect(await state.limits.take('ada', rate)).toBeGreaterThan(0);
+    const redis = new Redis(sharedUrl);
+    for (const key of await redis.keys(`${prefix}:limits:*`)) await redis.pexpire(key, 3_600_000);
+    redis.disconnect();
+    expect(await state.limits.take('ada', rate)).toBe(0);
+    expect(await state.limits.take('ada', rate)).toBeLessThanOrEqual(rate.windowMs);
+  });
+
   test('expires leases by the clock of Redis', async () => {
     const state = stateOver(sharedUrl);
     const ghost = ticket();

@@ -25,7 +25,7 @@ const query = (async (_statement: unknown, { userIds }: { userIds: string[] }) =
   )) as unknown as Query;
 
 beforeEach(async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
   stored.clear();
   stored.set('room', 1);
   pubsub = createLossyPubSub(() => 'deliver');

@@ -3,6 +3,7 @@ import { createRateShares } from '../../api/domain/rate-shares.ts';
 
 const rate = { windowMs: 4_000, share: 20 };
 const points = 200;
+const hourMs = 3_600_000;
 /** The window that all nodes share. */
 const shared = { used: 0, endsAt: 0, calls: 0 };
 
@@ -24,7 +25,7 @@ async function takeMany(nodes: ReturnType<typeof node>[], attempts: number): Pro
 }
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] });
   Object.assign(shared, { used: 0, endsAt: 0, calls: 0 });
 });
 afterEach(() => vi.useRealTimers());
@@ -63,7 +64,16 @@ describe('a rate that processes take in shares', () => {
     const { calls } = shared;
     expect(await takeMany([only], 100)).toBe(0);
     expect(shared.calls).toBe(calls);
-    vi.setSystemTime(Date.now() + wait);
+    vi.advanceTimersByTime(wait);
+    expect(await takeMany([only], 1_000)).toBe(points);
+  });
+
+  it('goes on after a window although the clock of the system was set back by an hour', async () => {
+    const only = node();
+    await takeMany([only], points);
+    vi.setSystemTime(Date.now() - hourMs);
+    Object.assign(shared, { used: 0, endsAt: 0 });
+    vi.advanceTimersByTime(rate.windowMs);
     expect(await takeMany([only], 1_000)).toBe(points);
   });
 

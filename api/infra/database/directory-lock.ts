@@ -69,7 +69,7 @@ async function replaceStale(path: string): Promise<Server | null> {
 async function takeTurn(path: string): Promise<(() => Promise<void>) | null> {
   if (process.platform !== 'linux') return async () => {};
   const name = `\0parley-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
-  for (const deadline = Date.now() + maxTurnMs; Date.now() < deadline; await setTimeout(retryMs)) {
+  for (const deadline = performance.now() + maxTurnMs; performance.now() < deadline; await setTimeout(retryMs)) {
     const turn = await listen(name);
     if (turn) return () => new Promise((done) => turn.close(() => done()));
   }

@@ -56,7 +56,7 @@ export async function createPostgresDatabase(options: PostgresOptions): Promise<
     readWaitMs = connectTimeoutMs,
   } = options;
   const connection = { ...options, connectTimeoutMs, idleInTransactionMs };
-  await migrateWithRetries(connection, options.migrations, Date.now() + startTimeoutMs);
+  await migrateWithRetries(connection, options.migrations, performance.now() + startTimeoutMs);
   const reads = { connections: Math.max(1, Math.floor(size * readShare)), maxWaitMs: readWaitMs };
   return createPooledDatabase(createPool({ ...connection, size }), reads);
 }
@@ -67,7 +67,8 @@ async function migrateWithRetries(options: ConnectionOptions, migrations: string
       return await migrateOnOwnConnection(options, migrations);
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableError)) throw error;
-      if (Date.now() >= until || refusals.has(sqlState(error.cause)?.slice(0, 2) ?? '')) throw explain(error, options);
+      if (performance.now() >= until || refusals.has(sqlState(error.cause)?.slice(0, 2) ?? ''))
+        throw explain(error, options);
       await pause(retryMs);
     }
   }

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import kafkajs, { type Kafka } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import { tolerateMissingLeaders } from './kafka-metadata.ts';
+import { scheduleOnlyPendingRequests } from './kafka-timers.ts';
 
 /** Options of a connection to a Kafka cluster. */
 export interface ClusterOptions {
@@ -23,6 +24,7 @@ const connectTimeoutMs = 3_000;
 const retry = { initialRetryTime: 50, maxRetryTime: 500, factor: 0.2, multiplier: 2 };
 
 tolerateMissingLeaders();
+scheduleOnlyPendingRequests();
 
 /**
  * Opens a client that can be closed at once. kafkajs would go on to retry requests that their callers gave up.

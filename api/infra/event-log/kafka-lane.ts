@@ -7,7 +7,7 @@ import { checkStored, maxRecordBytes, type Outgoing, type PartitionOf, sizeOf, t
 export interface PendingRecord {
   record: Outgoing;
   bytes: number;
-  /** Time at which the append fails, in epoch milliseconds. */
+  /** Time at which the append fails, by `performance.now()`. */
   deadline: number;
   isSettled: boolean;
   /** Resolves the append, or rejects it with an error. Only the first call has an effect. */
@@ -80,7 +80,7 @@ export function createLane(options: LaneOptions): Lane {
     const lastDeadline = batch.at(-1)?.deadline ?? 0;
     const givenUp = new AbortController();
     try {
-      await within(Math.max(lastDeadline - Date.now(), 1), transmit(batch, givenUp.signal));
+      await within(Math.max(lastDeadline - performance.now(), 1), transmit(batch, givenUp.signal));
       for (const one of batch) one.settle();
       return true;
     } catch (error) {
@@ -135,7 +135,7 @@ export function createPendingRecord(
   const pending: PendingRecord = {
     record,
     bytes: sizeOf(record),
-    deadline: Date.now() + timeoutMs,
+    deadline: performance.now() + timeoutMs,
     isSettled: false,
     settle(error) {
       if (pending.isSettled) return;

@@ -56,7 +56,7 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
   const consumer = createConsumer();
   const leases = new Map<number, Lease>();
   const busy = new Set<Lease>();
-  let lastProgressAt = Date.now();
+  let lastProgressAt = performance.now();
   let joined = false;
 
   function createConsumer(): Consumer {
@@ -74,7 +74,7 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
 
   async function start(): Promise<void> {
     const noteProgress = () => {
-      lastProgressAt = Date.now();
+      lastProgressAt = performance.now();
     };
     consumer.on(consumer.events.FETCH, noteProgress);
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -135,7 +135,8 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
 
   const commits = createCommits({ ...options, consumer, leases });
   const watch = setInterval(() => {
-    if (Date.now() - lastProgressAt > stallFactor * sessionTimeoutMs) end(new Error('the consumer makes no progress'));
+    if (performance.now() - lastProgressAt > stallFactor * sessionTimeoutMs)
+      end(new Error('the consumer makes no progress'));
   }, sessionTimeoutMs);
   const started = start().catch(end);
   const release = () => {

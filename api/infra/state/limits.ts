@@ -1,6 +1,9 @@
 import { type IRateLimiterOptions, type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Limits } from './state.ts';
 
+/** Milliseconds by which a clock may be adjusted without an effect on the windows. */
+const toleranceMs = 1_000;
+
 /**
  * Creates limits by rate-limiter-flexible, one limiter for each rate.
  * @param create creates the limiter of a rate
@@ -10,7 +13,7 @@ export function createLimits(create: (options: IRateLimiterOptions) => RateLimit
 
   function limiterOf(points: number, windowMs: number): RateLimiterAbstract {
     const keyPrefix = `${points}/${windowMs}`;
-    const limiter = limiters.get(keyPrefix) ?? create({ points, duration: Math.ceil(windowMs / 1_000), keyPrefix });
+    const limiter = limiters.get(keyPrefix) ?? create({ points, duration: secondsOf(windowMs), keyPrefix });
     limiters.set(keyPrefix, limiter);
     return limiter;
   }
@@ -18,8 +21,7 @@ export function createLimits(create: (options: IRateLimiterOptions) => RateLimit
   return {
     async take(key, { points, windowMs }, taken = 1) {
       const limiter = limiterOf(points, windowMs);
-      const result = await limiter.consume(key, taken).catch((refusal: unknown) => refusal);
-      if (!(result instanceof RateLimiterRes)) throw result;
+      const result = await consume(limiter, key, taken, windowMs);
       if (result.consumedPoints <= points) return 0;
       // A refusal counts its points too: a large one would use up the rest for smaller ones.
       if (taken > 1) await limiter.reward(key, taken);
@@ -27,3 +29,25 @@ export function createLimits(create: (options: IRateLimiterOptions) => RateLimit
     },
   };
 }
+
+/** Consumes points. A window that would last longer than a whole one began before the clock was set back: it starts again. */
+async function consume(
+  limiter: RateLimiterAbstract,
+  key: string,
+  points: number,
+  windowMs: number,
+): Promise<RateLimiterRes> {
+  const result = await settled(limiter.consume(key, points));
+  if (result.msBeforeNext <= secondsOf(windowMs) * 1_000 + toleranceMs) return result;
+  await limiter.delete(key);
+  return settled(limiter.consume(key, points));
+}
+
+/** Returns the outcome of points that were consumed, or refused: the library rejects with a refusal. */
+async function settled(consumed: Promise<RateLimiterRes>): Promise<RateLimiterRes> {
+  const result: unknown = await consumed.catch((refusal: unknown) => refusal);
+  if (!(result instanceof RateLimiterRes)) throw result;
+  return result;
+}
+
+const secondsOf = (windowMs: number) => Math.ceil(windowMs / 1_000);

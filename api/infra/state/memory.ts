@@ -1,4 +1,5 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { steadyNow } from '../../steady-clock.ts';
 import { createLimits } from './limits.ts';
 import { createMemoryPresence } from './memory-presence.ts';
 import { createMemoryTickets } from './memory-tickets.ts';
@@ -8,7 +9,7 @@ import type { State } from './state.ts';
  * Creates the state within this process.
  * @param options.now epoch milliseconds; the clock of all leases
  */
-export function createMemoryState({ now = Date.now }: { now?: () => number } = {}): State {
+export function createMemoryState({ now = steadyNow }: { now?: () => number } = {}): State {
   return {
     tickets: createMemoryTickets(now),
     presence: createMemoryPresence(now),
