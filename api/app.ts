@@ -7,8 +7,9 @@ import { openPorts, type Ports } from './compose/ports.ts';
 import type { Config } from './config.ts';
 import { createHealth, type ReadyCheck } from './gateway/http/health.ts';
 import { createProbes } from './gateway/http/probes.ts';
+import type { Database } from './infra/database/database.ts';
 import type { RootLogger } from './logger.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 
 /** Parts that replace those made from the configuration. Ports given here are started and stopped by their owner. */
 export interface Overrides {
@@ -34,6 +35,7 @@ export async function createApp(config: Config, logger: RootLogger, overrides: O
 async function openAll(config: Config, logger: RootLogger, open: Open, overrides: Overrides): Promise<number> {
   const metrics = createMetrics();
   const ports = await openPorts(config, logger, open, overrides.ports);
+  measureDatabase(metrics, ports.database);
   const health = createHealth({
     ...readiness(ports),
     metrics: metrics.text,
@@ -50,6 +52,17 @@ async function openAll(config: Config, logger: RootLogger, open: Open, overrides
     await makeGateway(config, { schema, domain, auth, costBudget, health, pictureOrigin, metrics, logger }),
   );
   return gateway.port();
+}
+
+function measureDatabase({ gauge, count }: Metrics, { load }: Database): void {
+  gauge('database_connections_busy', 'Database connections that run a statement.', () => load().busy);
+  gauge('database_waiting', 'Statements that wait for a database connection.', () => load().waiting);
+  gauge('database_waiting_reads', 'Statements of readers that wait for their turn.', () => load().waitingReads);
+  count(
+    'database_failures_total',
+    'Statements that failed because the database was not available.',
+    () => load().failures,
+  );
 }
 
 /** A process is ready while every port but the object store responds: chat works without files. */

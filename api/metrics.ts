@@ -41,6 +41,18 @@ export function createMetrics() {
     onSlowClose: () => slowCloses.inc(),
     onSessionsRemoved: (sessions: number) => sessionsRemoved.inc(sessions),
     onGapFilled: () => gapsFilled.inc(),
+    /** Registers a counter that is kept elsewhere and read at each scrape. */
+    count(name: string, help: string, read: () => number): void {
+      new Counter({
+        name: `parley_${name}`,
+        help,
+        registers: [registry],
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    },
     /** Registers a gauge whose value is read at each scrape. */
     gauge(name: string, help: string, read: () => number): void {
       new Gauge({

@@ -40,6 +40,7 @@ describe('a PostgreSQL server', () => {
     for (const attempt of await Promise.allSettled(attempts)) {
       expect(attempt).toMatchObject({ status: 'rejected', reason: unavailable });
     }
+    expect(database.load().failures).toBeGreaterThanOrEqual(attempts.length);
 
     await server.restart();
     await database.ready();

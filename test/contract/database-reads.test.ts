@@ -25,7 +25,9 @@ describe('over one connection', () => {
     const read = (reader: string) => database.read(reader, one, {}).then(() => ended.push(reader));
     const reads = [...Array.from({ length: 4 }, () => read('flood')), read('ada'), read('bob')];
     const send = database.transaction((query) => query(one, {})).then(() => ended.push('send'));
+    expect(database.load()).toMatchObject({ waitingReads: 5 });
     await Promise.all([...reads, send]);
+    expect(database.load()).toMatchObject({ busy: 0, waiting: 0, waitingReads: 0, failures: 0 });
     expect(ended).toEqual(['flood', 'send', 'flood', 'ada', 'bob', 'flood', 'flood']);
   });
 });

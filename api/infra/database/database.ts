@@ -24,6 +24,18 @@ export class DataInUseError extends Error {
   override readonly name = 'DataInUseError';
 }
 
+/** Work of a database at a moment, and its failures since it was opened. */
+export interface DatabaseLoad {
+  /** Number of connections that run a statement or a transaction. */
+  busy: number;
+  /** Number of statements and transactions that wait for a connection. */
+  waiting: number;
+  /** Number of statements of readers that wait for their turn. */
+  waitingReads: number;
+  /** Number of statements that failed with `DatabaseUnavailableError`. */
+  failures: number;
+}
+
 /**
  * PostgreSQL, on a server or within this process. Use `prisma` for a user's own records; use `query` and `transaction`
  * for statements over sets of rows, which must be one snapshot or one round trip.
@@ -44,6 +56,8 @@ export interface Database {
    * when it rejects, with one exception: if the connection is lost during the commit, either may be the case.
    */
   transaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result>;
+  /** Returns the work and the failures of this process's connections, for metrics. */
+  load(): DatabaseLoad;
   /** Resolves when the database responds; rejects when it cannot be reached. */
   ready(): Promise<void>;
   /** Closes every connection, and PostgreSQL itself if it runs within this process. */

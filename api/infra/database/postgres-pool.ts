@@ -72,8 +72,17 @@ export function createPooledDatabase(
   reads: ReadBounds,
   stop: () => Promise<void> = async () => {},
 ): SqlDatabase {
-  const prisma = new PrismaClient({ adapter: translateErrors(new PrismaPg(pool)) });
-  const query = queryOf(pool);
+  let failures = 0;
+  const fail = (error: unknown): never => {
+    try {
+      return translate(error);
+    } catch (translated) {
+      if (translated instanceof DatabaseUnavailableError) failures++;
+      throw translated;
+    }
+  };
+  const prisma = new PrismaClient({ adapter: translateErrors(new PrismaPg(pool), fail) });
+  const query = queryOf(pool, fail);
   const readers = createFairQueue({
     concurrency: reads.connections,
     maxWaiting,
@@ -85,7 +94,13 @@ export function createPooledDatabase(
     prisma,
     query,
     read: (reader, statement, parameters) => readers.run(reader, () => query(statement, parameters)),
-    transaction: (work) => transact(pool, work),
+    transaction: (work) => transact(pool, work, fail),
+    load: () => ({
+      busy: pool.totalCount - pool.idleCount,
+      waiting: pool.waitingCount,
+      waitingReads: readers.size(),
+      failures,
+    }),
     async ready() {
       await query('SELECT 1');
     },
@@ -108,10 +123,10 @@ export function migrateOver(client: pg.ClientBase, migrations: string): Promise<
 }
 
 /** Runs statements and text, one round trip each. */
-function queryOf(runner: Pick<pg.ClientBase | pg.Pool, 'query'>): Query & TextQuery {
+function queryOf(runner: Pick<pg.ClientBase | pg.Pool, 'query'>, fail = translate): Query & TextQuery {
   return async <Row, Parameters>(statement: Statement<Row, Parameters> | string, parameters?: Parameters) => {
     const config = typeof statement === 'string' ? toText(statement, parameters) : toPrepared(statement, parameters);
-    const result = await runner.query<Row & pg.QueryResultRow>(config).catch(translate);
+    const result = await runner.query<Row & pg.QueryResultRow>(config).catch(fail);
     return result.rows;
   };
 }
@@ -132,12 +147,16 @@ function toPrepared<Parameters>(
  * Runs work in one transaction on its own connection. A connection in an unknown state after an error is closed.
  * @throws DatabaseUnavailableError when the connection is lost, or none is free in time
  */
-async function transact<Result>(pool: pg.Pool, work: (query: Query & TextQuery) => Promise<Result>): Promise<Result> {
-  const client = await pool.connect().catch(translate);
+async function transact<Result>(
+  pool: pg.Pool,
+  work: (query: Query & TextQuery) => Promise<Result>,
+  fail: typeof translate,
+): Promise<Result> {
+  const client = await pool.connect().catch(fail);
   // If the server closes the connection, the next statement rejects.
   client.on('error', ignore);
   try {
-    const result = await runTransaction(client, work);
+    const result = await runTransaction(client, work, fail);
     client.release();
     return result;
   } catch (error) {
@@ -152,8 +171,9 @@ async function transact<Result>(pool: pg.Pool, work: (query: Query & TextQuery) 
 async function runTransaction<Result>(
   client: pg.ClientBase,
   work: (query: Query & TextQuery) => Promise<Result>,
+  fail: typeof translate,
 ): Promise<Result> {
-  const query = queryOf(client);
+  const query = queryOf(client, fail);
   let isOpen = true;
   const queryWithin = ((...asked: Parameters<Query>) => {
     if (!isOpen) return Promise.reject(new Error('This transaction has ended: it runs no further query.'));
@@ -163,7 +183,7 @@ async function runTransaction<Result>(
     // Not awaited first, so that the first statement of the work is sent together with BEGIN.
     const [, result] = await Promise.all([query('BEGIN ISOLATION LEVEL READ COMMITTED'), work(queryWithin)]);
     isOpen = false;
-    await commit(client);
+    await commit(client, fail);
     return result;
   } finally {
     isOpen = false;
@@ -171,8 +191,8 @@ async function runTransaction<Result>(
 }
 
 /** Commits. After a failed statement PostgreSQL rolls back instead and reports no error, only another command. */
-async function commit(client: pg.ClientBase): Promise<void> {
-  const { command } = await client.query('COMMIT').catch(translate);
+async function commit(client: pg.ClientBase, fail: typeof translate): Promise<void> {
+  const { command } = await client.query('COMMIT').catch(fail);
   if (command !== 'COMMIT') throw new Error('A statement of this transaction failed, so it was rolled back.');
 }
 

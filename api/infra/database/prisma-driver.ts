@@ -1,13 +1,15 @@
 import type { PrismaClient } from '../../../prisma/generated/client.ts';
-import { translate } from './unavailable.ts';
 
 type DriverFactory = Extract<ConstructorParameters<typeof PrismaClient>[0], { adapter: object }>['adapter'];
 type Driver = Awaited<ReturnType<DriverFactory['connect']>>;
 type Transaction = Awaited<ReturnType<Driver['startTransaction']>>;
 type Method<Parameters extends unknown[], Result> = (...parameters: Parameters) => Promise<Result>;
 
-/** Wraps Prisma's driver so that it throws the errors of the database port. Prisma passes unknown errors on unchanged. */
-export function translateErrors(factory: DriverFactory): DriverFactory {
+/**
+ * Wraps Prisma's driver so that it throws the errors of the database port. Prisma passes unknown errors on unchanged.
+ * @param translate throws the error of the port for one of the driver
+ */
+export function translateErrors(factory: DriverFactory, translate: (error: unknown) => never): DriverFactory {
   function guard<Parameters extends unknown[], Result>(method: Method<Parameters, Result>): Method<Parameters, Result> {
     return async (...parameters) => method(...parameters).catch(translate);
   }
