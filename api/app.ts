@@ -1,5 +1,5 @@
 import { schema } from '../schema/index.ts';
-import { createBridge } from './bridge/bridge.ts';
+import { type Bridge, openBridge } from './compose/bridge.ts';
 import { openDomain } from './compose/domain.ts';
 import { makeGateway } from './compose/gateway.ts';
 import { createLifecycle, type Open } from './compose/lifecycle.ts';
@@ -36,12 +36,12 @@ async function openAll(config: Config, logger: RootLogger, open: Open, overrides
   const metrics = createMetrics();
   const ports = await openPorts(config, logger, open, overrides.ports);
   measureDatabase(metrics, ports.database);
+  const bridge = config.SERVICES.includes('bridge') ? await openBridge({ config, logger, open, metrics, ports }) : null;
   const health = createHealth({
-    ...readiness(ports),
+    ...readiness(ports, bridge),
     metrics: metrics.text,
     metricsToken: config.METRICS_TOKEN ?? null,
   });
-  if (config.SERVICES.includes('bridge')) await open(createBridge({ ...ports, metrics: metrics.bridge, logger }));
   if (!config.SERVICES.includes('gateway')) {
     const probes = await open(createProbes({ host: config.HOST, port: config.PORT, health }));
     return probes.port();
@@ -65,9 +65,13 @@ function measureDatabase({ gauge, count }: Metrics, { load }: Database): void {
   );
 }
 
-/** A process is ready while every port but the object store responds: chat works without files. */
-function readiness({ database, pubsub, state, log, objects }: Ports) {
-  const ready = { database: database.ready, pubsub: pubsub.ready, state: state.ready, log: log.ready };
+/**
+ * A process is ready while every port but the object store responds, as chat works without files, and no partition of its
+ * bridge waits.
+ */
+function readiness({ database, pubsub, state, log, objects }: Ports, bridge: Bridge | null) {
+  const ports = { database: database.ready, pubsub: pubsub.ready, state: state.ready, log: log.ready };
+  const ready: Record<string, ReadyCheck> = bridge ? { ...ports, bridge: bridge.ready } : ports;
   const reported: Record<string, ReadyCheck> = objects ? { objects: objects.ready } : {};
-  return { ready, reported };
+  return { ready, reported, facts: () => (bridge ? { waitingPartitions: bridge.waiting() } : {}) };
 }

@@ -14,6 +14,18 @@ export function createMetrics() {
     'publish_failures_total',
     'Signals that could not be published; gateways look up the changes instead.',
   );
+  const attemptsFailed = new Counter({
+    name: 'parley_apply_failures_total',
+    help: 'Failed attempts to apply records of a partition, which are repeated, by cause.',
+    labelNames: ['cause'],
+    registers: [registry],
+  });
+  const appliedAlone = new Counter({
+    name: 'parley_partition_transactions_total',
+    help: 'Transactions for a single partition, which could not share one: quick ones, and slow ones that wait longer.',
+    labelNames: ['lane'],
+    registers: [registry],
+  });
   const gapsFilled = counter('feed_gaps_filled_total', 'Gaps in feeds that were filled from the database.');
   const executed = counter('executions_total', 'Executions of a selection over an event, for one or more subscribers.');
   const delivered = counter('deliveries_total', 'Results of live subscriptions that were queued for a socket.');
@@ -31,6 +43,8 @@ export function createMetrics() {
       applied: (events: number) => applied.inc(events),
       deadLettered: () => deadLettered.inc(),
       publishFailed: () => publishFailed.inc(),
+      attemptFailed: (cause: string) => attemptsFailed.inc({ cause }),
+      appliedAlone: (lane: string) => appliedAlone.inc({ lane }),
     },
     audiences: {
       executed: (items: number) => executed.inc(items),

@@ -11,6 +11,14 @@ const list = z.string().transform((value) => value.split(',').map((item) => item
 const secret = z.string().min(32, 'must be at least 32 characters');
 const port = z.coerce.number().int().min(0).max(65535);
 const prefix = z.string().regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, dashes or underscores');
+/** One or more records of the event log. */
+const recordRange = z
+  .string()
+  .regex(/^\d{1,9}:\d{1,18}(-\d{1,18})?$/, 'must be partition:offset, or partition:first-last')
+  .transform((text) => {
+    const [partition = '', first = '', last = first] = text.split(/[:-]/);
+    return { partition: Number(partition), first: BigInt(first), last: BigInt(last) };
+  });
 
 export const services = ['gateway', 'bridge'] as const;
 
@@ -80,6 +88,12 @@ export const settings = z.object({
   DATABASE_STATEMENT_TIMEOUT_MS: count(10_000).describe(
     'Maximum time for one SQL statement, and for which that of a query waits for its turn.',
   ),
+  SET_ASIDE_RECORDS: list
+    .pipe(z.array(recordRange))
+    .default([])
+    .describe(
+      'Records of the event log that a bridge sets aside instead of applying them, separated by commas: partition:offset, or partition:first-last. Only to repair a partition that waits.',
+    ),
   REDIS_URL: list
     .pipe(z.array(z.url({ protocol: /^rediss?$/ })).min(1))
     .optional()

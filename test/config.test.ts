@@ -57,6 +57,7 @@ test.each([
   [{ TLS_CERT_FILE: 'cert.pem' }, ['TLS_KEY_FILE']],
   [{ SERVICES: 'gateway,cook' }, ['SERVICES']],
   [{ REDIS_URL: 'redis://a, http://b' }, ['REDIS_URL']],
+  [{ SET_ASIDE_RECORDS: '3:17,18' }, ['SET_ASIDE_RECORDS']],
 ])('the error about conflicting or incomplete settings names the variables: %o', (wrong, names) => {
   for (const name of names) expect(() => readConfig(wrong)).toThrow(name);
 });
@@ -66,6 +67,14 @@ test('GraphiQL is on, but off in production unless it is asked for', () => {
   expect(read({})).toBe('on');
   expect(read({ NODE_ENV: 'production' })).toBe('off');
   expect(read({ NODE_ENV: 'production', GRAPHIQL: 'on' })).toBe('on');
+});
+
+test('records to set aside are a partition with an offset or a range of offsets', () => {
+  expect(readConfig({}).SET_ASIDE_RECORDS).toEqual([]);
+  expect(readConfig({ SET_ASIDE_RECORDS: '0:7, 3:17-20' }).SET_ASIDE_RECORDS).toEqual([
+    { partition: 0, first: 7n, last: 7n },
+    { partition: 3, first: 17n, last: 20n },
+  ]);
 });
 
 test('lists are separated by commas', () => {

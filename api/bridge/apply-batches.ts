@@ -1,49 +1,57 @@
 import { batched } from '../batched.ts';
-import type { Rejection } from '../events.ts';
-import { type Database, DatabaseUnavailableError } from '../infra/database/database.ts';
-import { readOutcomes, storeOutcomes } from '../infra/database/outcomes.ts';
-import type { EventLog } from '../infra/event-log/event-log.ts';
-import type { Logger } from '../logger.ts';
+import { DatabaseUnavailableError, StatementRefusedError, sqlState } from '../infra/database/database.ts';
+import { readOutcomes } from '../infra/database/outcomes.ts';
 import { applyEvents } from './apply.ts';
 import { type DecodedRecord, eventsOf, halve, type PartitionBatch, takeNewEvents } from './batch.ts';
 import { type Changeset, createChangeset } from './changeset.ts';
+import { type createDeadLetters, isPoison } from './dead-letters.ts';
 import type { createPositions } from './positions.ts';
+import type { createTransactions } from './transactions.ts';
+
+/** Thrown when one record fails for a reason that is not known to be its own. It must not be passed over. */
+export class StuckRecordError extends Error {
+  override readonly name = 'StuckRecordError';
+}
 
 /**
  * Applies batches of records in transactions that also move the log's position, and publishes the changes after the commit.
- * A record that cannot be applied becomes a dead letter.
+ * A record that can never be applied becomes a dead letter; after any other failure the batch must be delivered again.
  */
 export function createBatchApplier(options: {
-  log: Pick<EventLog, 'deadLetter'>;
-  database: Pick<Database, 'transaction'>;
+  transactions: ReturnType<typeof createTransactions>;
+  deadLetters: ReturnType<typeof createDeadLetters>;
   positions: ReturnType<typeof createPositions>;
   publish(changeset: Changeset): void;
-  metrics: { applied(events: number): void; deadLettered(): void };
-  logger: Logger;
+  metrics: { applied(events: number): void };
 }) {
-  const { log, database, positions, publish, metrics, logger } = options;
+  const { transactions, deadLetters, positions, publish, metrics } = options;
 
   /**
    * Applies the batches of several partitions in one transaction, because a commit costs as much as dozens of messages.
    * @returns the next offset of each partition; null if its batch must be applied alone, because another bridge has locked
-   *   the partition or one of the batches breaks the transaction
+   *   the partition or one of the batches breaks or delays the transaction; the error if the database cannot be reached
    */
-  const applyTogether = batched(async (batches: readonly PartitionBatch[]): Promise<(bigint | null)[]> => {
-    const nexts = await applyBatches(batches, positions.lockFree).catch(() => new Map<number, bigint>());
-    return batches.map(({ partition }) => nexts.get(partition) ?? null);
+  const applyTogether = batched(async (batches: readonly PartitionBatch[]): Promise<(bigint | null | Error)[]> => {
+    try {
+      const nexts = await applyBatches(batches, positions.lockFree, transactions.shared);
+      return batches.map(({ partition }) => nexts.get(partition) ?? null);
+    } catch (error) {
+      return batches.map(() => (isUnreachable(error) ? error : null));
+    }
   });
 
-  /** Applies the batch of one partition. Halving finds the records that break the transaction. */
+  /** Applies the batch of one partition. Halving finds the record that breaks the transaction. */
   async function applyAlone(batch: PartitionBatch): Promise<bigint> {
     const { partition, records } = batch;
     try {
-      const nexts = await applyBatches([batch], positions.lock);
+      const nexts = await applyBatches([batch], positions.lock, (work) => transactions.alone(partition, work));
       return nexts.get(partition) ?? positions.missing(partition);
     } catch (error) {
-      if (error instanceof DatabaseUnavailableError) throw error;
+      if (!mayBeOfRecord(error)) throw error;
       const [record] = records;
       if (records.length > 1 || record === undefined) return applyHalves(batch);
-      return deadLetter(batch, record, error);
+      if (isPoison(error)) return deadLetters.add(batch, record, error);
+      throw stuck(partition, record, error);
     }
   }
 
@@ -57,56 +65,50 @@ export function createBatchApplier(options: {
   async function applyBatches(
     batches: readonly PartitionBatch[],
     lock: typeof positions.lock,
+    transaction: typeof transactions.shared,
   ): Promise<Map<number, bigint>> {
     const partitions = batches.map(({ partition }) => partition);
-    const { nexts, changeset } = await database.transaction(async (query) => {
+    const { nexts, changeset, moved } = await transaction(async (query, times) => {
       // Independent statements are sent together: the partitions stay locked for every round trip.
       const [nexts, known] = await Promise.all([
-        lock(query, partitions),
+        lock(query, partitions, times),
         readOutcomes(query, batches.flatMap(eventsOf)),
       ]);
-      const events = batches.flatMap((batch) => takeNewEvents(nexts, batch));
-      if (events.length === 0) return { nexts, changeset: createChangeset() };
+      const news = batches.map((batch) => takeNewEvents(nexts, batch));
+      const events = news.flat();
+      const moved = partitions.filter((_, index) => news[index]?.length);
+      if (events.length === 0) return { nexts, changeset: createChangeset(), moved };
       const [changeset] = await Promise.all([applyEvents(query, events, known), positions.move(query, nexts)]);
-      return { nexts, changeset };
+      return { nexts, changeset, moved };
     });
+    for (const partition of moved) deadLetters.endRow(partition);
     metrics.applied(changeset.outcomes.length);
     publish(changeset);
     return nexts;
   }
 
-  async function deadLetter(
-    { partition, from }: PartitionBatch,
-    { record, event }: DecodedRecord,
-    error: unknown,
-  ): Promise<bigint> {
-    const reason = error instanceof Error ? error.message : String(error);
-    await log.deadLetter(partition, record, reason);
-    metrics.deadLettered();
-    logger.error(
-      { partition, offset: String(record.offset), reason },
-      'a record cannot be applied: it is a dead letter',
-    );
-    const changeset = createChangeset();
-    if (event) changeset.outcomes.push({ event, outcome: { applied: false, rejection: notApplied } });
-    const next = await database.transaction(async (query) => {
-      const position = await positions.lockOne(query, partition);
-      if (position < from || position > record.offset) return position;
-      await storeOutcomes(query, changeset.outcomes);
-      await positions.move(query, new Map([[partition, record.offset + 1n]]));
-      return record.offset + 1n;
-    });
-    publish(changeset);
-    return next;
-  }
-
   return {
     /** Applies a batch and returns the next offset of its partition. */
-    apply: async (batch: PartitionBatch): Promise<bigint> => (await applyTogether(batch)) ?? applyAlone(batch),
+    async apply(batch: PartitionBatch): Promise<bigint> {
+      const mayShare = transactions.mayShare(batch.partition) && batch.records.every(({ event }) => event !== null);
+      return (mayShare ? await applyTogether(batch) : null) ?? applyAlone(batch);
+    },
   };
 }
 
-const notApplied: Rejection = {
-  code: 'UNAVAILABLE',
-  message: 'The server could not apply this change and kept it for its operators. Try again, or contact them.',
-};
+/** Returns whether the connection failed: no other transaction would do better. */
+function isUnreachable(error: unknown): error is DatabaseUnavailableError {
+  return error instanceof DatabaseUnavailableError && !mayBeOfRecord(error) && sqlState(error.cause) === null;
+}
+
+/** Returns whether other records might be applied nevertheless. */
+function mayBeOfRecord(error: unknown): boolean {
+  return !(error instanceof DatabaseUnavailableError) || error instanceof StatementRefusedError;
+}
+
+function stuck(partition: number, { record }: DecodedRecord, cause: unknown): StuckRecordError {
+  return new StuckRecordError(
+    `The record at offset ${record.offset} of partition ${partition} cannot be applied now: the partition waits.`,
+    { cause },
+  );
+}

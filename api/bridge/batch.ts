@@ -1,12 +1,19 @@
 import { type ChannelEvent, decodeEvent, NewerWireError } from '../events.ts';
 import type { StoredRecord } from '../infra/event-log/event-log.ts';
 
+/** Thrown for a batch with a record that has no event. */
+export class UndecodableRecordError extends Error {
+  override readonly name = 'UndecodableRecordError';
+}
+
 /** A record and its event. */
 export interface DecodedRecord {
   record: StoredRecord;
-  /** Null if the record cannot be decoded: `reason` has the error. */
+  /** Null if the record must not be applied: `reason` says why. */
   event: ChannelEvent | null;
   reason: string;
+  /** Whether an operator has chosen to set the record aside. */
+  isChosen: boolean;
 }
 
 /** Decoded records of one partition. */
@@ -19,20 +26,33 @@ export interface PartitionBatch {
 
 /**
  * Decodes records up to the first one that is too new for this process.
+ * @param isChosen returns whether an operator has chosen to set aside the record at an offset: it is not decoded
  * @throws NewerWireError when the first one is: the partition waits for a newer bridge
  */
-export function decodeRecords(records: readonly StoredRecord[]): DecodedRecord[] {
+export function decodeRecords(
+  records: readonly StoredRecord[],
+  isChosen: (offset: bigint) => boolean,
+): DecodedRecord[] {
   const decoded: DecodedRecord[] = [];
   for (const record of records) {
     try {
-      decoded.push({ record, event: decodeEvent(record), reason: '' });
+      decoded.push(isChosen(record.offset) ? chosen(record) : decode(record));
     } catch (error) {
-      if (!(error instanceof NewerWireError)) decoded.push({ record, event: null, reason: String(error) });
+      if (!(error instanceof NewerWireError))
+        decoded.push({ record, event: null, reason: String(error), isChosen: false });
       else if (decoded.length > 0) return decoded;
       else throw error;
     }
   }
   return decoded;
+}
+
+function decode(record: StoredRecord): DecodedRecord {
+  return { record, event: decodeEvent(record), reason: '', isChosen: false };
+}
+
+function chosen(record: StoredRecord): DecodedRecord {
+  return { record, event: null, reason: 'An operator has set it aside.', isChosen: true };
 }
 
 /** Returns the events of the records that could be decoded. */
@@ -44,7 +64,7 @@ export function eventsOf({ records }: PartitionBatch): ChannelEvent[] {
  * Moves the position of a locked partition behind the last record of a batch.
  * @param nexts positions of locked partitions; changed
  * @returns the events that are new; none if the partition is not locked, or lacks records before this batch
- * @throws when one of the records could not be decoded
+ * @throws UndecodableRecordError when one of the records has no event
  */
 export function takeNewEvents(
   nexts: Map<number, bigint>,
@@ -57,7 +77,7 @@ export function takeNewEvents(
   if (last === undefined) return [];
   nexts.set(partition, last.record.offset + 1n);
   return rest.map(({ event, reason }) => {
-    if (event === null) throw new Error(reason);
+    if (event === null) throw new UndecodableRecordError(reason);
     return event;
   });
 }

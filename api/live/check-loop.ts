@@ -1,4 +1,4 @@
-import { DatabaseUnavailableError } from '../infra/database/database.ts';
+import { DatabaseUnavailableError, StatementRefusedError } from '../infra/database/database.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 
@@ -8,7 +8,7 @@ export interface Checks {
   subject: string;
   /**
    * Compares the state with the database and repairs it. Checks never overlap. An error is logged, as a warning if the
-   * database is unavailable, and the next check tries again.
+   * database is unavailable for a while, and the next check tries again.
    * @param wasAway true while pubsub is disconnected and after a reconnect: any signal may have been missed
    */
   check(wasAway: boolean): Promise<unknown>;
@@ -101,7 +101,8 @@ export function createCheckLoop(
       await check(wasAway);
       failure = null;
     } catch (error) {
-      const level = error instanceof DatabaseUnavailableError ? 'warn' : 'error';
+      const isTemporary = error instanceof DatabaseUnavailableError && !(error instanceof StatementRefusedError);
+      const level = isTemporary ? 'warn' : 'error';
       // A failure that lasts is logged once, however often it is tried again.
       const isRepeated = failure === level;
       failure = level;

@@ -1,5 +1,6 @@
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createBridge, WrongLogError } from '../../api/bridge/bridge.ts';
+import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { StuckRecordError } from '../../api/bridge/apply-batches.ts';
+import { type ChosenRecords, createBridge, WrongLogError } from '../../api/bridge/bridge.ts';
 import {
   type AttachmentFacts,
   type ChannelEvent,
@@ -10,6 +11,7 @@ import {
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import type { StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
+import { gate } from '../support/contested-row.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
 import { base, factsOf, idOf, opened, room } from '../support/events.ts';
 import { createTestLogger } from '../support/logger.ts';
@@ -17,16 +19,23 @@ import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let database: TestDatabase;
 
-const metrics = { applied: () => {}, deadLettered: () => {}, publishFailed: () => {} };
+const metrics = {
+  applied: () => {},
+  deadLettered: () => {},
+  publishFailed: () => {},
+  attemptFailed: () => {},
+  appliedAlone: () => {},
+};
 
-async function createTestBridge(over: Database = database) {
+async function createTestBridge(over: Database = database, options: { setAside?: ChosenRecords } = {}) {
   const pubsub = createLossyPubSub(() => 'deliver');
   const outcomes = new Map<string, Outcome>();
   await pubsub.subscribe('outcomes:gateway', (published) => {
     for (const { eventId, outcome } of published) outcomes.set(eventId, outcome);
   });
   const log = createMemoryEventLog({ logger: createTestLogger() });
-  const bridge = createBridge({ log, database: over, pubsub, metrics, logger: createTestLogger() });
+  const logger = createTestLogger();
+  const bridge = createBridge({ log, database: over, pubsub, metrics, logger, waitMs: 0, connections: 5, ...options });
   await bridge.assigned(0, null);
   return { bridge, log, outcomes };
 }
@@ -55,9 +64,34 @@ function sent(
   };
 }
 
+/** Returns the database with a fault: a transaction that stores a message of that text fails with an error of PostgreSQL. */
+function withFault(text: string, code: string, isActive = () => true): Database {
+  return {
+    ...database,
+    transaction: (work) =>
+      database.transaction(async (query) => {
+        const result = await work(query);
+        const condition = `EXISTS (SELECT FROM entry WHERE text = '${text}')`;
+        if (isActive())
+          await query(
+            `DO $$ BEGIN IF ${condition} THEN RAISE EXCEPTION 'as asked' USING ERRCODE = '${code}'; END IF; END $$`,
+          );
+        return result;
+      }),
+  };
+}
+
 async function texts(): Promise<string[]> {
   const rows = await database.query<{ text: string }>(`SELECT text FROM entry WHERE kind = 'TEXT' ORDER BY seq`);
   return rows.map(({ text }) => text);
+}
+
+/** Returns the number of connections that wait for a lock. */
+async function countLockWaits(): Promise<number | undefined> {
+  const rows = await database.query<{ n: number }>(
+    `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return rows[0]?.n;
 }
 
 describe.each(databaseKinds)('the bridge over %s', (kind) => {
@@ -150,6 +184,99 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     expect(await bridge.handle(batch)).toBe(3n);
     expect(log.deadLetters).toEqual([]);
     expect(await texts()).toEqual(['a', 'b']);
+  });
+
+  test('while a column is missing no record becomes a dead letter; the partition waits, says so, and continues once it is back', async () => {
+    const { bridge, log, outcomes } = await createTestBridge();
+    const leave: ChannelEvent = {
+      ...base('owner'),
+      type: 'MemberLeft',
+      userId: idOf('owner'),
+      revision: 1,
+      gone: false,
+    };
+    const sends = Array.from({ length: 5 }, (_, n) => sent(`${n}`));
+    const batch = { partition: 0, records: records([opened(), ...sends, leave]) };
+    await bridge.handle({ partition: 0, records: batch.records.slice(0, 1) });
+    await expect(bridge.ready()).resolves.toBeUndefined();
+
+    await database.query('ALTER TABLE entry RENAME COLUMN client_id TO renamed');
+    try {
+      for (let n = 0; n < 2; n++) await expect(bridge.handle(batch)).rejects.toBeInstanceOf(StuckRecordError);
+      expect(bridge.waiting()).toMatchObject([{ partition: 0, failures: 2, cause: 'refused' }]);
+      await expect(bridge.ready()).rejects.toThrow(/: 0\./);
+    } finally {
+      await database.query('ALTER TABLE entry RENAME COLUMN renamed TO client_id');
+    }
+
+    // A plan that was made for the other name may fail once more.
+    await vi.waitFor(async () => expect(await bridge.handle(batch)).toBe(7n));
+    expect(await texts()).toEqual(['0', '1', '2', '3', '4']);
+    expect(outcomes.get(leave.eventId)).toMatchObject({ applied: true });
+    expect(log.deadLetters).toEqual([]);
+    expect(bridge.waiting()).toEqual([]);
+    await expect(bridge.ready()).resolves.toBeUndefined();
+  });
+
+  test('the records before one that cannot be applied now are applied, and the error names its offset', async () => {
+    const { bridge, log } = await createTestBridge(withFault('guarded', 'P0001'));
+    const batch = { partition: 0, records: records([opened(), sent('a'), sent('b'), sent('guarded'), sent('c')]) };
+
+    await expect(bridge.handle(batch)).rejects.toThrow(/offset 3 of partition 0/);
+
+    expect(await texts()).toEqual(['a', 'b']);
+    expect(log.deadLetters).toEqual([]);
+  });
+
+  test('a record that an operator has set aside becomes a dead letter, and its partition continues', async () => {
+    const setAside = [{ partition: 0, first: 3n, last: 3n }];
+    const { bridge, log } = await createTestBridge(withFault('guarded', 'P0001'), { setAside });
+    const batch = { partition: 0, records: records([opened(), sent('a'), sent('b'), sent('guarded'), sent('c')]) };
+
+    expect(await bridge.handle(batch)).toBe(5n);
+
+    expect(await texts()).toEqual(['a', 'b', 'c']);
+    expect(log.deadLetters).toMatchObject([{ record: { offset: 3n }, reason: 'An operator has set it aside.' }]);
+  });
+
+  test.each(['22003', '22021', '23502', '23514', '54000'])(
+    'a record whose data the database refuses becomes a dead letter: %s',
+    async (code) => {
+      const { bridge, log } = await createTestBridge(withFault('guarded', code));
+
+      await bridge.handle({ partition: 0, records: records([opened(), sent('a'), sent('guarded'), sent('b')]) });
+
+      expect(await texts()).toEqual(['a', 'b']);
+      expect(log.deadLetters).toMatchObject([{ record: { offset: 2n } }]);
+      expect(bridge.waiting()).toEqual([]);
+    },
+  );
+
+  test('the sixth record in a row that becomes a dead letter stops its partition, until records can be applied again', async () => {
+    const fault = { text: 'guarded', isActive: true };
+    const { bridge, log } = await createTestBridge(withFault('guarded', '23514', () => fault.isActive));
+    const poison = Array.from({ length: 7 }, (_, n) => sent('guarded', `${n}`));
+    const batch = { partition: 0, records: records([opened(), ...poison, sent('after')]) };
+
+    for (let n = 0; n < 2; n++) await expect(bridge.handle(batch)).rejects.toThrow(/5 records in a row/);
+    expect(log.deadLetters.map(({ record }) => record.offset)).toEqual([1n, 2n, 3n, 4n, 5n]);
+    expect(bridge.waiting()).toMatchObject([{ partition: 0, cause: 'poison' }]);
+    await expect(bridge.ready()).rejects.toThrow();
+
+    fault.isActive = false;
+    expect(await bridge.handle(batch)).toBe(9n);
+    expect(await texts()).toEqual(['guarded', 'guarded', 'after']);
+    expect(log.deadLetters).toHaveLength(5);
+  });
+
+  test('dead letters between records that are applied stop no partition', async () => {
+    const { bridge, log } = await createTestBridge(withFault('guarded', '23514'));
+    const mixed = Array.from({ length: 7 }, (_, n) => [sent('guarded', `poison ${n}`), sent(`${n}`)]).flat();
+
+    expect(await bridge.handle({ partition: 0, records: records([opened(), ...mixed]) })).toBe(15n);
+
+    expect(log.deadLetters).toHaveLength(7);
+    expect(await texts()).toEqual(['0', '1', '2', '3', '4', '5', '6']);
   });
 
   test('a record of a newer wire version waits for a newer bridge, and the records before it are applied', async () => {
@@ -272,6 +399,36 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
         release();
         await holding;
         expect(await waiting).toBe(2n);
+      });
+
+      test('do not wait for one whose channel another transaction has locked, which holds one connection', async () => {
+        const { bridge, batchOf } = await createPartitions();
+        await Promise.all(partitions.map((partition) => bridge.handle(batchOf(partition))));
+        const next = (partition: number, offset: number) => ({
+          partition,
+          records: records([{ ...sent(`${partition} at ${offset}`), channelId: idOf(`room ${partition}`) }], offset),
+        });
+        const [held, done] = [gate(), gate()];
+        const holding = database.transaction(async (query) => {
+          await query('SELECT FROM channel WHERE id = $1 FOR UPDATE', [idOf('room 1')]);
+          held.pass();
+          await done.passed;
+        });
+        await held.passed;
+        let isApplied = false;
+        const locked = vi.waitFor(() => bridge.handle(next(1, 2))).then(() => (isApplied = true));
+
+        for (let offset = 2; offset < 6; offset++) {
+          const others = await Promise.all([0, 2, 3].map((partition) => bridge.handle(next(partition, offset))));
+          expect(others).toEqual([BigInt(offset + 1), BigInt(offset + 1), BigInt(offset + 1)]);
+        }
+        expect(isApplied).toBe(false);
+        await vi.waitFor(async () => expect(await countLockWaits()).toBe(1));
+
+        done.pass();
+        await holding;
+        await locked;
+        expect(await texts()).toContain('1 at 2');
       });
     }
   });

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { DatabaseUnavailableError, type SqlDatabase, type TextQuery } from '../../api/infra/database/database.ts';
+import {
+  DatabaseUnavailableError,
+  isDataError,
+  type SqlDatabase,
+  StatementRefusedError,
+  type TextQuery,
+} from '../../api/infra/database/database.ts';
 import { Prisma } from '../../prisma/generated/client.ts';
 
 /** Describes the behavior that every database shares, wherever PostgreSQL runs. */
@@ -115,11 +121,54 @@ export function describeDatabase(name: string, create: () => Promise<SqlDatabase
       }
     });
 
-    test.each(['22P05', '23505', '42601', '22003'])('passes on the error of an invalid statement: %s', async (code) => {
+    test.each([
+      ['42703', 'a column is missing'],
+      ['42804', 'a column has another type'],
+      ['42883', 'a function is missing'],
+      ['42601', 'the server does not know the syntax'],
+      ['0A000', 'the server lacks a feature'],
+      ['25001', 'the transaction is in a wrong state'],
+      ['55000', 'an object is not in the required state'],
+      ['P0001', 'a trigger refuses the row'],
+      ['XX000', 'the server has an internal error'],
+      ['XX001', 'a table is damaged'],
+    ])('is unavailable until an operator has repaired it if PostgreSQL fails with %s: %s', async (code) => {
+      const statement = failingWith(code);
+      const attempts = [
+        database.query(statement),
+        database.transaction((query) => query(statement)),
+        database.prisma.$executeRawUnsafe(statement),
+      ];
+
+      for (const attempt of await Promise.allSettled(attempts)) {
+        expect(attempt).toMatchObject({ status: 'rejected', reason: expect.any(StatementRefusedError) });
+      }
+    });
+
+    test.each([
+      ['22003', 'a number is out of range'],
+      ['22P05', 'a character cannot be stored'],
+      ['23502', 'a value is missing'],
+      ['23505', 'a key exists'],
+      ['54000', 'a value is too long for an index'],
+      ['54001', 'a value is nested too deeply'],
+    ])('passes on the error of values that cannot be stored: %s, %s', async (code) => {
       const statement = failingWith(code);
       await expect(database.query(statement)).rejects.toMatchObject({ code });
+      await expect(database.query(statement)).rejects.toSatisfy(isDataError);
       await expect(database.transaction((query) => query(statement))).rejects.toMatchObject({ code });
       await expect(database.prisma.$executeRawUnsafe(statement)).rejects.not.toBeInstanceOf(DatabaseUnavailableError);
+    });
+
+    test('rejects a transaction with the error of the statement that failed first, though others were sent with it', async () => {
+      const attempt = database.transaction(async (query) => {
+        const failing = query(failingWith('23505')).catch(async (error: unknown) => {
+          await new Promise(setImmediate);
+          throw error;
+        });
+        await Promise.all([failing, query('SELECT 1')]);
+      });
+      await expect(attempt).rejects.toMatchObject({ code: '23505' });
     });
 
     test('passes on the error of Prisma for a record that already exists', async () => {

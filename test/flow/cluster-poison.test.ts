@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs, { type IHeaders, type KafkaMessage, type Producer } from 'kafkajs';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { createPartitionOf } from '../../api/infra/event-log/kafka-messages.ts';
 import { readId } from '../../schema/ids.ts';
 import { startApp } from '../support/app.ts';
 import { guest, type Person } from '../support/client.ts';
+import { expectNothingLost } from '../support/missing-column.ts';
 import { fetchProbe } from '../support/probes.ts';
 import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
 
@@ -13,6 +15,7 @@ const prefix = `test-${randomUUID()}`;
 const deadLetters: KafkaMessage[] = [];
 const opened: (() => Promise<unknown>)[] = [];
 
+let databaseUrl: string;
 let app: Awaited<ReturnType<typeof startApp>>;
 let producer: Producer;
 let ada: Person;
@@ -21,8 +24,9 @@ let id: string;
 
 beforeAll(async () => {
   const [brokers, redisUrl] = await Promise.all([sharedKafka(), sharedRedis()]);
+  databaseUrl = await createSharedDatabase();
   app = await startApp({
-    DATABASE_URL: await createSharedDatabase(),
+    DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     REDIS_PREFIX: prefix,
     KAFKA_BROKERS: brokers,
@@ -123,6 +127,14 @@ function factsOf(texts: Record<string, string>): unknown {
     reason: texts['parley-reason'],
   };
 }
+
+test('no message is lost while a column is missing, and the process is not ready', async () => {
+  const client = new pg.Client(databaseUrl);
+  await client.connect();
+  opened.push(() => client.end());
+
+  await expectNothingLost({ url: app.url, run: (text) => client.query(text), sender: ada, channelId: id });
+});
 
 test('a record of a newer version stops its partition and logs an error, and other partitions continue', async () => {
   const letters = deadLetters.length;

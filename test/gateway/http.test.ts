@@ -127,6 +127,17 @@ describe('an error over HTTP', () => {
     expect(message).not.toContain('10.0.0.7');
   });
 
+  it('is UNAVAILABLE as well if the database refuses a statement, and is logged as an error', async () => {
+    const { lines } = running.backstage.logger;
+    lines.length = 0;
+    const { message, extensions } = await executeFailing(url, '{ refused }');
+    expect(extensions).toEqual({ code: 'UNAVAILABLE', retryable: true });
+    expect(message).not.toContain('secret');
+    expect(lines.filter(({ level }) => level === 'error')).toMatchObject([
+      { facts: { error: { name: 'StatementRefusedError' }, path: ['refused'] } },
+    ]);
+  });
+
   it('that is unexpected is masked, and logged once with the request id of the response', async () => {
     const { lines } = running.backstage.logger;
     lines.length = 0;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { DatabaseUnavailableError, StatementRefusedError } from '../../api/infra/database/database.ts';
 import { type CheckLoop, type Checks, createCheckLoop } from '../../api/live/check-loop.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
@@ -143,14 +143,17 @@ describe('a check loop', () => {
     expect(logger.lines).toEqual([failed('warn', error), failed('debug', error), failed('warn', error)]);
   });
 
-  test('logs a failure that is not an unavailable database as an error, even after one that is', async () => {
-    const errors = [new DatabaseUnavailableError('the database is away'), new Error('a mistake')];
-    let count = 0;
-    start(() => Promise.reject(errors[Math.min(1, count++)]));
-    await vi.advanceTimersByTimeAsync(3 * checkMs);
-    const [away, mistake] = errors;
-    expect(logger.lines).toEqual([failed('warn', away), failed('error', mistake), failed('debug', mistake)]);
-  });
+  test.each([new Error('a mistake'), new StatementRefusedError('a column is missing')])(
+    'logs a failure that is not an unavailable database as an error, even after one that is: %s',
+    async (error) => {
+      const errors = [new DatabaseUnavailableError('the database is away'), error];
+      let count = 0;
+      start(() => Promise.reject(errors[Math.min(1, count++)]));
+      await vi.advanceTimersByTimeAsync(3 * checkMs);
+      const [away, mistake] = errors;
+      expect(logger.lines).toEqual([failed('warn', away), failed('error', mistake), failed('debug', mistake)]);
+    },
+  );
 
   test('goes on after a check that throws instead of rejecting', async () => {
     const check = vi.fn((): Promise<void> => {

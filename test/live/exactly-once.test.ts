@@ -38,7 +38,13 @@ const viewer = {
   expiresAt: 0,
 };
 const maxReplay = 1_000;
-const metrics = { applied: () => {}, deadLettered: () => {}, publishFailed: () => {} };
+const metrics = {
+  applied: () => {},
+  deadLettered: () => {},
+  publishFailed: () => {},
+  attemptFailed: () => {},
+  appliedAlone: () => {},
+};
 const fates = fc.infiniteStream(fc.constantFrom<Fate>('deliver', 'deliver', 'deliver', 'lose', 'double', 'delay'));
 
 /** A random step. Two bridges both own the partition, and each continues from its own position. */

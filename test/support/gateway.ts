@@ -15,7 +15,7 @@ import {
 } from '../../api/errors.ts';
 import type { GatewayOptions } from '../../api/gateway/http/gateway.ts';
 import { createHealth } from '../../api/gateway/http/health.ts';
-import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { DatabaseUnavailableError, StatementRefusedError } from '../../api/infra/database/database.ts';
 import { FeedRestartedError } from '../../api/live/channel-feed.ts';
 import type { LiveSource, Positioned } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
@@ -174,6 +174,7 @@ const typeDefs = /* GraphQL */ `
     hurried: String
     broken: String
     away: String
+    refused: String
     chain: Chain!
     address: String
   }
@@ -226,6 +227,7 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
         hurried: fail(new RateLimitedError('Slow down.', 250)),
         broken: fail(new Error('the password is swordfish')),
         away: fail(new DatabaseUnavailableError('connection to 10.0.0.7 refused')),
+        refused: fail(new StatementRefusedError('column e.secret does not exist')),
         chain: () => ({}),
         address: (_root: unknown, _args: unknown, { address }: Context) => address,
       },

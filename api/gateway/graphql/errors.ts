@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GraphQLError } from 'graphql';
 import { ParleyError, UnavailableError } from '../../errors.ts';
-import { DatabaseUnavailableError } from '../../infra/database/database.ts';
+import { DatabaseUnavailableError, StatementRefusedError } from '../../infra/database/database.ts';
 import { FeedRestartedError } from '../../live/channel-feed.ts';
 import type { Logger } from '../../logger.ts';
 import { maxRequestBytes } from '../request-limits.ts';
@@ -30,6 +30,8 @@ export function createErrorMapper({ logger }: { logger: Logger }): MapError {
     if (cause instanceof ParleyError)
       return toGraphQL(cause.message, { ...cause.extensions, code: cause.code }, cause, at);
     if (isUnavailable(cause)) {
+      if (cause instanceof StatementRefusedError)
+        logger.error({ error: cause, requestId, path: at?.path }, 'the database refused a request');
       return toGraphQL(
         'The server is temporarily unavailable: try again.',
         { code: 'UNAVAILABLE', retryable: true },

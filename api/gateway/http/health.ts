@@ -20,11 +20,13 @@ const keepMs = 1_000;
  * service that all processes lack is no reason to take every one of them out.
  * @param options.ready checks that decide whether the process is ready, by name
  * @param options.reported checks whose results `/ready` reports without failing
+ * @param options.facts returns further facts that `/ready` reports beside the results of the checks
  * @param options.metricsToken bearer token for `/metrics` and for the results of the checks; null: neither is served
  */
 export function createHealth(options: {
   ready: Readonly<Record<string, ReadyCheck>>;
   reported: Readonly<Record<string, ReadyCheck>>;
+  facts?(): object;
   metrics(): Promise<{ type: string; text: string }>;
   metricsToken: string | null;
 }) {
@@ -35,7 +37,8 @@ export function createHealth(options: {
     '/ready': async (request, response) => {
       const [needed, reported] = await readStates();
       const isReady = !stopping && Object.values(needed).every((state) => state === 'ok');
-      const facts = hasToken(request, options.metricsToken) ? { ports: { ...needed, ...reported } } : {};
+      const maySee = hasToken(request, options.metricsToken);
+      const facts = maySee ? { ports: { ...needed, ...reported }, ...options.facts?.() } : {};
       respond(response, stopping ? 'stopping' : isReady ? 'ok' : 'unavailable', facts);
     },
     '/metrics': async (request, response) => {

@@ -16,7 +16,16 @@ export type TextQuery = <Row>(text: string, parameters?: readonly unknown[]) => 
 
 /** Thrown when the database is down or too slow, or preferred another transaction: the same work may succeed later. */
 export class DatabaseUnavailableError extends Error {
-  override readonly name = 'DatabaseUnavailableError';
+  override readonly name: string = 'DatabaseUnavailableError';
+}
+
+/**
+ * Thrown when PostgreSQL refuses a statement for a reason that is neither its data nor known to pass by itself: the schema or
+ * the permissions are not those that this release expects, or the server is damaged. The same work may succeed once an
+ * operator has repaired that, so it must not be given up.
+ */
+export class StatementRefusedError extends DatabaseUnavailableError {
+  override readonly name = 'StatementRefusedError';
 }
 
 /** Thrown when another process uses data that only one process may use at a time. */
@@ -68,4 +77,34 @@ export interface Database {
 export interface SqlDatabase extends Database {
   query: Query & TextQuery;
   transaction<Result>(work: (query: Query & TextQuery) => Promise<Result>): Promise<Result>;
+}
+
+/**
+ * PostgreSQL's classes of errors that depend on the values of a statement: data exceptions, violated constraints, and values
+ * above a limit of the server (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+ */
+const dataClasses = new Set(['22', '23', '54']);
+
+/**
+ * Returns whether PostgreSQL refused the values of a statement: the same values will fail again, others may succeed. Errors of
+ * all other kinds are `DatabaseUnavailableError`.
+ */
+export function isDataError(error: unknown): boolean {
+  return dataClasses.has(sqlState(error)?.slice(0, 2) ?? '');
+}
+
+/** PostgreSQL's codes for a statement that waited for a lock, or ran, for longer than it may. */
+const timeoutCodes = new Set(['55P03', '57014']);
+
+/** Returns whether a statement was cancelled because of its lock timeout or its statement timeout. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof DatabaseUnavailableError && timeoutCodes.has(sqlState(error.cause) ?? '');
+}
+
+/** Returns PostgreSQL's code of an error (SQLSTATE), also through Prisma's driver; null for an error of another origin. */
+export function sqlState(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  if ('severity' in error && 'code' in error) return String(error.code);
+  const { cause } = error;
+  return typeof cause === 'object' && cause && 'originalCode' in cause ? String(cause.originalCode) : null;
 }

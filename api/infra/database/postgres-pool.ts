@@ -3,7 +3,14 @@ import pg from 'pg';
 import { PrismaClient } from '../../../prisma/generated/client.ts';
 import { createFairQueue } from '../../fair-queue.ts';
 import { ignore } from '../../ignore.ts';
-import { DatabaseUnavailableError, type Query, type SqlDatabase, type TextQuery } from './database.ts';
+import {
+  DatabaseUnavailableError,
+  type Query,
+  type SqlDatabase,
+  StatementRefusedError,
+  sqlState,
+  type TextQuery,
+} from './database.ts';
 import { migrate } from './migrate.ts';
 import { translateErrors } from './prisma-driver.ts';
 import type { Statement } from './statement.ts';
@@ -160,8 +167,7 @@ async function transact<Result>(
     client.release();
     return result;
   } catch (error) {
-    // The server rolls back when the connection closes; a ROLLBACK might time out as the statement before it did.
-    client.release(error instanceof DatabaseUnavailableError || (await isStuck(client)));
+    client.release(isSilent(error) || (await isStuck(client)));
     throw error;
   } finally {
     client.off('error', ignore);
@@ -175,9 +181,14 @@ async function runTransaction<Result>(
 ): Promise<Result> {
   const query = queryOf(client, fail);
   let isOpen = true;
+  /** Error of the statement that failed first: those that were sent with it fail because of it, and may be noticed before. */
+  let first: unknown;
   const queryWithin = ((...asked: Parameters<Query>) => {
     if (!isOpen) return Promise.reject(new Error('This transaction has ended: it runs no further query.'));
-    return query(...asked);
+    return query(...asked).catch((error: unknown) => {
+      first ??= error;
+      throw error;
+    });
   }) as Query & TextQuery;
   try {
     // Not awaited first, so that the first statement of the work is sent together with BEGIN.
@@ -185,15 +196,30 @@ async function runTransaction<Result>(
     isOpen = false;
     await commit(client, fail);
     return result;
+  } catch (error) {
+    throw isAborted(error) ? first : error;
   } finally {
     isOpen = false;
   }
+}
+
+/** Returns whether a statement failed because another one of its transaction had failed before. */
+function isAborted(error: unknown): boolean {
+  return error instanceof StatementRefusedError && sqlState(error.cause) === '25P02';
 }
 
 /** Commits. After a failed statement PostgreSQL rolls back instead and reports no error, only another command. */
 async function commit(client: pg.ClientBase, fail: typeof translate): Promise<void> {
   const { command } = await client.query('COMMIT').catch(fail);
   if (command !== 'COMMIT') throw new Error('A statement of this transaction failed, so it was rolled back.');
+}
+
+/**
+ * Returns whether a statement failed without a response of the server. A ROLLBACK might time out as well, and the server rolls
+ * back when the connection closes.
+ */
+function isSilent(error: unknown): boolean {
+  return error instanceof DatabaseUnavailableError && sqlState(error.cause) === null;
 }
 
 /** Rolls the transaction back; returns whether that failed. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { DatabaseUnavailableError, type SqlDatabase } from './database.ts';
+import { DatabaseUnavailableError, type SqlDatabase, StatementRefusedError, sqlState } from './database.ts';
 import {
   type ConnectionOptions,
   connectionConfig,
@@ -8,7 +8,7 @@ import {
   createPooledDatabase,
   migrateOver,
 } from './postgres-pool.ts';
-import { sqlState, translate } from './unavailable.ts';
+import { translate } from './unavailable.ts';
 
 /** Options of PostgreSQL on a server. Times are in milliseconds. */
 export interface PostgresOptions {
@@ -66,7 +66,7 @@ async function migrateWithRetries(options: ConnectionOptions, migrations: string
     try {
       return await migrateOnOwnConnection(options, migrations);
     } catch (error) {
-      if (!(error instanceof DatabaseUnavailableError)) throw error;
+      if (!(error instanceof DatabaseUnavailableError) || error instanceof StatementRefusedError) throw error;
       if (performance.now() >= until || refusals.has(sqlState(error.cause)?.slice(0, 2) ?? ''))
         throw explain(error, options);
       await pause(retryMs);

@@ -1,9 +1,9 @@
-import { DatabaseUnavailableError } from './database.ts';
+import { DatabaseUnavailableError, isDataError, StatementRefusedError, sqlState } from './database.ts';
 
 /** PostgreSQL's classes of temporary errors: connection, authentication, rollback, resources, operator intervention, system. */
 const temporaryClasses = new Set(['08', '28', '40', '53', '57', '58']);
 
-/** Temporary errors whose class holds permanent ones too. None of them depends on the values of a statement. */
+/** Temporary errors whose class holds others too. */
 const temporaryCodes = new Set([
   '25006', // read-only: a replica, or a server that is no longer or not yet the primary
   '25P03', // idle in a transaction for too long
@@ -18,37 +18,33 @@ const temporaryCodes = new Set([
 ]);
 
 /**
- * Translates an error of a connection and throws it: `DatabaseUnavailableError` for a temporary error, and for one that does
- * not come from PostgreSQL or from wrong use of the connection; otherwise the error itself.
+ * Translates an error of a connection and throws it. Only the values of a statement, and wrong use of the connection, make it
+ * fail for good: such an error is thrown as it is. Everything else is the server's: `StatementRefusedError` for an error of
+ * PostgreSQL that is not known to be temporary, `DatabaseUnavailableError` for all others.
  */
 export function translate(error: unknown): never {
+  if (error instanceof DatabaseUnavailableError || isDataError(error)) throw error;
+  const code = sqlState(error);
   const isFault = error instanceof TypeError || error instanceof RangeError;
-  const isLost = sqlState(error) === null && !isFault;
-  throw isLost || isTemporary(error) ? unavailable(error) : error;
+  if (code === null && isFault) throw error;
+  if (code === null || isTemporary(code, error)) throw unavailable(error);
+  throw new StatementRefusedError(`PostgreSQL refused a statement (${code}): ${messageOf(error)}`, { cause: error });
 }
 
 /** Returns the error of the port, with the original error as its cause. */
 function unavailable(cause: unknown): DatabaseUnavailableError {
-  return cause instanceof DatabaseUnavailableError
-    ? cause
-    : new DatabaseUnavailableError('The database is not available now.', { cause });
+  return new DatabaseUnavailableError('The database is not available now.', { cause });
 }
 
-/** Returns PostgreSQL's code of an error (SQLSTATE), also through Prisma's driver; null for an error of another origin. */
-export function sqlState(error: unknown): string | null {
-  if (!(error instanceof Error)) return null;
-  if ('severity' in error && 'code' in error) return String(error.code);
-  const { cause } = error;
-  return typeof cause === 'object' && cause && 'originalCode' in cause ? String(cause.originalCode) : null;
-}
-
-function isTemporary(error: unknown): boolean {
-  const code = sqlState(error);
-  if (code === null) return error instanceof DatabaseUnavailableError;
+function isTemporary(code: string, error: unknown): boolean {
   return temporaryClasses.has(code.slice(0, 2)) || temporaryCodes.has(code) || isStalePlan(error);
 }
 
 /** Returns whether a statement failed because it was prepared before a migration changed its columns. */
 function isStalePlan(error: unknown): boolean {
   return error instanceof Error && 'routine' in error && error.routine === 'RevalidateCachedQuery';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

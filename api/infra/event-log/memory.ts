@@ -80,6 +80,8 @@ export function createMemoryEventLog(options: {
   async function run(partition: Partition, handler: LogHandler): Promise<void> {
     const isMine = () => partition.handler === handler && !stopped;
     let next: bigint | null = null;
+    /** A failure that lasts is logged once. */
+    let reported: string | null = null;
     while (isMine()) {
       try {
         next ??= await begin(partition, handler);
@@ -90,9 +92,12 @@ export function createMemoryEventLog(options: {
         else {
           next = await handler.handle(batch);
           settle(partition, next);
+          reported = null;
         }
       } catch (error) {
-        logger.error({ error, partition: partition.index }, 'the log could not be handled; trying again');
+        if (reported !== String(error))
+          logger.error({ error, partition: partition.index }, 'the log could not be handled; trying again');
+        reported = String(error);
         await delay(retryMs);
       }
     }

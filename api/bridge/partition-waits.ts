@@ -1,0 +1,92 @@
+import { NewerWireError } from '../events.ts';
+import { DatabaseUnavailableError, isTimeout, StatementRefusedError } from '../infra/database/database.ts';
+import { StuckRecordError } from './apply-batches.ts';
+import { PoisonRunError } from './dead-letters.ts';
+
+/** Reason why an attempt to apply records failed. */
+export type WaitCause = 'timeout' | 'refused' | 'away' | 'poison' | 'newer' | 'other';
+
+/** A partition whose records wait. */
+export interface WaitingPartition {
+  partition: number;
+  /** Seconds since its first attempt. */
+  seconds: number;
+  /** Failed attempts in a row. */
+  failures: number;
+  /** Reason of the last failure; null while the first attempt runs. */
+  cause: WaitCause | null;
+}
+
+interface Wait {
+  since: number;
+  failures: number;
+  cause: WaitCause | null;
+  /** Time of the end of the last attempt; null while one runs. */
+  endedAt: number | null;
+}
+
+/** Milliseconds without a further attempt after which another bridge has the partition. */
+const forgetMs = 5_000;
+
+/**
+ * Tracks the partitions whose records cannot be applied now.
+ * @param options.waitMs milliseconds from which on an attempt counts as waiting, further attempts after a failure included
+ * @param options.onFailure called for each attempt that failed
+ */
+export function createPartitionWaits({ waitMs, onFailure }: { waitMs: number; onFailure(cause: WaitCause): void }) {
+  const waits = new Map<number, Wait>();
+
+  async function track<Result>(partition: number, attempt: () => Promise<Result>): Promise<Result> {
+    const wait = current(partition) ?? { since: performance.now(), failures: 0, cause: null, endedAt: null };
+    waits.set(partition, wait);
+    wait.endedAt = null;
+    try {
+      const result = await attempt();
+      waits.delete(partition);
+      return result;
+    } catch (error) {
+      wait.endedAt = performance.now();
+      wait.failures++;
+      wait.cause = causeOf(error);
+      onFailure(wait.cause);
+      throw error;
+    }
+  }
+
+  function current(partition: number): Wait | undefined {
+    const wait = waits.get(partition);
+    const isOver = wait !== undefined && wait.endedAt !== null && performance.now() - wait.endedAt > forgetMs;
+    if (isOver) waits.delete(partition);
+    return isOver ? undefined : wait;
+  }
+
+  function waiting(): WaitingPartition[] {
+    return [...waits.keys()]
+      .sort((a, b) => a - b)
+      .flatMap((partition) => {
+        const wait = current(partition);
+        if (wait === undefined) return [];
+        const ms = performance.now() - wait.since;
+        const { failures, cause } = wait;
+        return ms >= waitMs || cause === 'poison'
+          ? { partition, seconds: Math.round(ms / 1_000), failures, cause }
+          : [];
+      });
+  }
+
+  return {
+    /** Runs an attempt to handle a partition. */
+    track,
+    /** Returns the partitions that wait, in order: those that have waited for `waitMs`, and those that have stopped. */
+    waiting,
+  };
+}
+
+function causeOf(error: unknown): WaitCause {
+  if (error instanceof StuckRecordError) return causeOf(error.cause);
+  if (error instanceof PoisonRunError) return 'poison';
+  if (error instanceof NewerWireError) return 'newer';
+  if (isTimeout(error)) return 'timeout';
+  if (error instanceof StatementRefusedError) return 'refused';
+  return error instanceof DatabaseUnavailableError ? 'away' : 'other';
+}
