@@ -63,7 +63,10 @@ export function createBatchApplier(options: {
       // Independent statements are sent together: the partitions stay locked for every round trip.
       const [nexts, known] = await Promise.all([
         lock(query, partitions),
-        readOutcomes(query, batches.flatMap(eventsOf)),
+        readOutcomes(
+          query,
+          batches.flatMap(eventsOf).map(({ eventId }) => eventId),
+        ),
       ]);
       const events = batches.flatMap((batch) => takeNewEvents(nexts, batch));
       if (events.length === 0) return { nexts, changeset: createChangeset() };

@@ -25,6 +25,8 @@ export interface Viewer {
   expiresAt: number;
   /** The client that the viewer's operation comes from; absent for live results. */
   origin?: Origin;
+  /** Time by `performance.now()` at which the viewer's mutation fails if it has not ended; absent for other operations. */
+  deadline?: number;
 }
 
 interface SessionFacts {

@@ -64,7 +64,7 @@ export async function createMatchingWorld() {
     const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
     let applied = createChangeset();
     await database.transaction(async (query) => {
-      applied = await applyEvents(query, [event], await readOutcomes(query, [event]));
+      applied = await applyEvents(query, [event], await readOutcomes(query, [event.eventId]));
     });
     publisher.publish(applied);
     if (fault === 'unheard') throw new UnavailableError('unheard');

@@ -6,8 +6,8 @@ import { tables } from './tables.ts';
 import { arrayOf, json, uuid } from './types.ts';
 
 /** Returns the stored outcomes of events by event id. An accepted send has none: its entry takes its place. */
-export async function readOutcomes(query: Query, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
-  const rows = await query(selectOutcomes, { eventIds: events.map(({ eventId }) => eventId) });
+export async function readOutcomes(query: Query, eventIds: readonly string[]): Promise<Map<string, Outcome>> {
+  const rows = await query(selectOutcomes, { eventIds });
   return new Map(rows.map(({ eventId, body }) => [eventId, body]));
 }
 
