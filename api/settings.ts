@@ -214,10 +214,13 @@ export const settings = z.object({
     'Maximum number of changes that a resuming subscriber gets replayed; further back it gets RESYNC_REQUIRED.',
   ),
   SEND_TIMEOUT_MS: count(10_000).describe(
-    'Maximum time that a mutation waits for the outcome of its event; then it fails with UNAVAILABLE.',
+    'Maximum time from the arrival of a mutation to its response, everything beneath included; then it fails with UNAVAILABLE. All mutations of one document share it. Uploads in multipart requests do not count.',
   ),
   EXECUTION_TIMEOUT_MS: count(15_000).describe(
-    'Maximum time to execute an operation, to subscribe, or to execute the events of a subscription; then it fails with UNAVAILABLE. Uploads in multipart requests do not count. Longer than SEND_TIMEOUT_MS, whose error is more exact.',
+    'Maximum time from the arrival of a query, or of the opening of a subscription, to its response, and to execute an event of a subscription; then it fails with UNAVAILABLE.',
+  ),
+  MAX_PENDING_EVENTS: count(10_000).describe(
+    'Maximum number of changes of channels that wait for their outcome in this process, of at most 64 MiB together; above it, mutations fail with UNAVAILABLE at once.',
   ),
   DRAIN_MS: z.coerce
     .number()

@@ -19,6 +19,8 @@ export interface Context extends Origin {
   refusal?: UnauthenticatedError;
   /** Set when a result is made once for every member of this channel; `viewer` is null then. */
   memberOf?: string;
+  /** Time by `performance.now()` at which the request arrived, from which its time is limited; absent for live results. */
+  arrivedAt?: number;
   /** The execution that the context belongs to, if its time is limited. */
   execution?: Execution;
   /** Set for large operations: their lists are executed in parts. */

@@ -72,7 +72,10 @@ export function createBatchApplier(options: {
       // Independent statements are sent together: the partitions stay locked for every round trip.
       const [nexts, known] = await Promise.all([
         lock(query, partitions, times),
-        readOutcomes(query, batches.flatMap(eventsOf)),
+        readOutcomes(
+          query,
+          batches.flatMap(eventsOf).map(({ eventId }) => eventId),
+        ),
       ]);
       const news = batches.map((batch) => takeNewEvents(nexts, batch));
       const events = news.flat();

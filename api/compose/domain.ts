@@ -58,7 +58,14 @@ export async function openDomain(given: {
   const publicUrl = config.PUBLIC_URL ?? '';
 
   const auth = await open(createAuth({ ...common, secrets, ttlSeconds: config.TOKEN_TTL_SECONDS }));
-  const { submit } = await open(createSubmitEvent({ ...common, gatewayId: nodeId, timeoutMs: config.SEND_TIMEOUT_MS }));
+  const submitting = createSubmitEvent({
+    ...common,
+    gatewayId: nodeId,
+    timeoutMs: config.SEND_TIMEOUT_MS,
+    maxPending: config.MAX_PENDING_EVENTS,
+    onRefused,
+  });
+  const { submit } = await open(submitting);
   const { heads, feeds } = await openLive(given);
   const channelList = await open(createChannelList({ ...common, heads }));
   const blocks = await open(createBlocks(common));
@@ -139,6 +146,12 @@ export async function openDomain(given: {
     receipts: createReceipts(common),
     uploads,
   };
+  given.metrics.gauge('pending_events', 'Events that wait for their outcome.', submitting.pending);
+  given.metrics.gauge(
+    'pending_event_bytes',
+    'Bytes of the events that wait for their outcome.',
+    submitting.pendingBytes,
+  );
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
   const costBudget = createCostBudget({ rateLimits, pointsPerMinute: config.COST_BUDGET_PER_MINUTE });
   return { domain, auth, costBudget };

@@ -49,6 +49,7 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
     clientDir: paths.client,
     ...connectionBounds(config),
     onRefused: metrics.onRefused,
+    sendTimeoutMs: config.SEND_TIMEOUT_MS,
     executionTimeoutMs: config.EXECUTION_TIMEOUT_MS,
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
     idleMs: config.IDLE_TIMEOUT_MS,

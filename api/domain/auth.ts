@@ -25,6 +25,8 @@ export interface Viewer {
   expiresAt: number;
   /** The client that the viewer's operation comes from; absent for live results. */
   origin?: Origin;
+  /** Time by `performance.now()` at which the viewer's mutation fails if it has not ended; absent for other operations. */
+  deadline?: number;
 }
 
 interface SessionFacts {
@@ -40,6 +42,8 @@ const maxSessions = 50_000;
 const cacheMs = 5_000;
 /** Milliseconds between two checks for watched sessions that were revoked without a signal. */
 const checkMs = 15_000;
+/** Maximum number of sessions that one statement checks. */
+const checkedAtOnce = 1_000;
 
 /**
  * Authenticates tokens against their sessions. The database has the truth about sessions; a revocation is published as a
@@ -144,11 +148,13 @@ export function createAuth(options: {
   }
 
   async function checkWatched(): Promise<void> {
-    if (watchers.size === 0) return;
-    const ended = await database.query(selectEnded, { sessionIds: [...watchers.keys()] });
-    for (const { id } of ended) {
-      sessions.invalidate(id);
-      notifyWatchers(id);
+    const watched = [...watchers.keys()];
+    for (let from = 0; from < watched.length; from += checkedAtOnce) {
+      const sessionIds = watched.slice(from, from + checkedAtOnce);
+      for (const { id } of await database.query(selectEnded, { sessionIds })) {
+        sessions.invalidate(id);
+        notifyWatchers(id);
+      }
     }
   }
 }

@@ -57,7 +57,7 @@ export function createChannels(
       await limits.create(viewer.userId);
       const members = [{ user: factsOfViewer(viewer), role: 'OWNER' as const }];
       const room = { kind: 'ROOM', visibility: input.visibility, name, members } as const;
-      await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...room });
+      await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...room }, viewer.deadline);
       return requireChannel(channelId);
     },
 
@@ -71,14 +71,14 @@ export function createChannels(
       throwProblems(name === null ? [] : nameProblems(name, 'name'));
       await limits.change(viewer.userId);
       const { visibility } = input;
-      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, name, visibility });
+      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, name, visibility }, viewer.deadline);
       return requireChannel(channelId);
     },
 
     /** Closes a room: nobody can send any longer, its history stays. */
     async closeRoom(viewer: Viewer, channelId: string): Promise<Channel> {
       await limits.change(viewer.userId);
-      await submit({ type: 'ChannelClosed', channelId, actorId: viewer.userId });
+      await submit({ type: 'ChannelClosed', channelId, actorId: viewer.userId }, viewer.deadline);
       securityLog.write('room_closed', { userId: viewer.userId, channelId }, viewer.origin);
       return requireChannel(channelId);
     },
@@ -88,7 +88,10 @@ export function createChannels(
       await limits.join(viewer.userId);
       const user = factsOfViewer(viewer);
       const before = await revision(channelId, viewer.userId);
-      await submit({ type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before });
+      await submit(
+        { type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before },
+        viewer.deadline,
+      );
       return requireChannel(channelId);
     },
 
@@ -102,7 +105,10 @@ export function createChannels(
       const [user, member] = await Promise.all([requireFacts(userId), findMember(channelId, userId)]);
       if (member?.state !== 'ACTIVE') await limits.beInvited(userId, viewer.userId);
       const before = member?.revision ?? 0;
-      await submit({ type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before });
+      await submit(
+        { type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before },
+        viewer.deadline,
+      );
       return requireChannel(channelId);
     },
 
@@ -120,7 +126,7 @@ export function createChannels(
       await limits.beInvited(userId, viewer.userId);
       const members = [factsOfViewer(viewer), other].map((user) => ({ user, role: 'MEMBER' as const }));
       const direct = { kind: 'DIRECT', visibility: 'PRIVATE', name: null, members } as const;
-      await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...direct });
+      await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...direct }, viewer.deadline);
       return requireChannel(channelId);
     },
 
@@ -132,7 +138,10 @@ export function createChannels(
       const channel = await requireChannel(channelId);
       if (member === null) throwRefusal(mayRead(channel, null));
       const before = member?.revision ?? 0;
-      await submit({ type: 'MemberLeft', channelId, actorId: userId, userId, revision: before, gone: false });
+      await submit(
+        { type: 'MemberLeft', channelId, actorId: userId, userId, revision: before, gone: false },
+        viewer.deadline,
+      );
       return requireChannel(channelId);
     },
   };

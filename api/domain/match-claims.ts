@@ -1,10 +1,11 @@
 import { v5 as uuidV5 } from 'uuid';
+import { batched } from '../batched.ts';
 import type { MatchEndReason } from '../events.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { bool, json, uuid } from '../infra/database/types.ts';
+import { arrayOf, bool, json, uuid } from '../infra/database/types.ts';
 import type { Ticket } from '../infra/state/state.ts';
 import type { Submit } from './submit-event.ts';
 import { toUserFacts } from './user-facts.ts';
@@ -46,11 +47,8 @@ export function createMatchClaims({ database, submit }: MatchClaimOptions) {
     /** Opens the channel of a claim. Repeated calls are harmless. */
     openChannel,
 
-    /** Returns a user's latest claim, ongoing or ended; null when there never was one. */
-    async latest(userId: string): Promise<MatchClaim | null> {
-      const [claim = null] = await query(selectLatestClaim, { userId });
-      return claim;
-    },
+    /** Returns a user's latest claim, ongoing or ended; null when there never was one. Concurrent calls share a statement. */
+    latest: batched(readLatest) satisfies (userId: string) => Promise<MatchClaim | null>,
 
     /** Returns a user's claim that was made with a ticket; null when there is none. */
     async byTicket(userId: string, ticketId: string): Promise<MatchClaim | null> {
@@ -90,6 +88,12 @@ export function createMatchClaims({ database, submit }: MatchClaimOptions) {
     },
   };
 
+  async function readLatest(userIds: readonly string[]): Promise<(MatchClaim | null)[]> {
+    const rows = await query(selectLatestClaims, { userIds: [...new Set(userIds)] });
+    const claims = new Map(rows.map((row) => [row.userId, row]));
+    return userIds.map((userId) => claims.get(userId) ?? null);
+  }
+
   async function openChannel({ channelId, userId, partnerId }: MatchClaim): Promise<void> {
     const users = await database.prisma.user.findMany({ where: { id: { in: [userId, partnerId] } } });
     const members = users.map((user) => ({ user: toUserFacts(user), role: 'MEMBER' as const }));
@@ -113,9 +117,11 @@ async function insertClaims(query: Query, own: Ticket, other: Ticket, channelId:
 const claim = columns(tables.matchClaim, 'k', ['ticketId', 'userId', 'partnerId', 'channelId', 'endReason']);
 const claimList = `${claim.list}, EXISTS (SELECT FROM channel c WHERE c.id = k.channel_id) AS opened`;
 
-const selectLatestClaim = statement({
-  sql: `SELECT ${claimList} FROM match_claim k WHERE k.user_id = $userId ORDER BY k.claimed_at DESC LIMIT 1`,
-  parameters: { userId: uuid },
+const selectLatestClaims = statement({
+  sql: `
+    SELECT ${claimList} FROM unnest($userIds) AS u(id) CROSS JOIN LATERAL (
+      SELECT * FROM match_claim m WHERE m.user_id = u.id ORDER BY m.claimed_at DESC LIMIT 1) k`,
+  parameters: { userIds: arrayOf(uuid) },
   row: { ...claim.row, opened: bool },
 });
 

@@ -8,6 +8,7 @@ import type { MatchClaim, MatchClaims } from './match-claims.ts';
 import type { MatchLifecycle } from './match-lifecycle.ts';
 import type { MatchQueue } from './match-queue.ts';
 import { claimView, isSameView, type MatchView } from './match-view.ts';
+import type { Rounds } from './rounds.ts';
 
 /** State of one follower: the view that was delivered last, and the ticket that it renews. */
 interface FollowState {
@@ -15,31 +16,34 @@ interface FollowState {
   ticket: Ticket | null;
 }
 
-/** Number of times that a follower renews its place within one lease. */
-const renewalsPerLease = 3;
-
 /**
  * Creates the streams by which users follow their match. A stream renews the place in the queue. Signals tell it when to
- * look; it also looks at each renewal, so that a lost signal only costs time.
+ * look; it also looks in each round, so that a lost signal only costs time. The streams of a node look at the same time, so
+ * that `claims` and `lifecycle` read for all of them at once.
  */
 export function createMatchFollow(options: {
   pubsub: PubSub;
   claims: MatchClaims;
   lifecycle: MatchLifecycle;
   queue: MatchQueue;
-  leaseMs: number;
+  /** Several rounds come within one lease. */
+  rounds: Rounds;
   logger: Logger;
 }) {
-  const { pubsub, claims, lifecycle, queue, leaseMs, logger } = options;
+  const { pubsub, claims, lifecycle, queue, rounds, logger } = options;
 
   return {
     /** Opens a stream of the user's present state and then each change; it is live when this resolves. */
     async open(userId: string): Promise<AsyncIterableIterator<MatchView | null>> {
-      const alarm = createAlarm(leaseMs / renewalsPerLease);
+      const alarm = createAlarm();
       const unsubscribe = await pubsub.subscribe(matchTopic(userId), alarm.ring);
+      const leaveRounds = rounds.add(alarm.ring);
       return generateStream(
         (signal) => changes(userId, alarm, signal),
-        () => void unsubscribe(),
+        () => {
+          leaveRounds();
+          void unsubscribe();
+        },
       );
     },
   };
@@ -90,15 +94,15 @@ export function createMatchFollow(options: {
   }
 }
 
-/** A timer that can go off early. */
+/** Wakes one waiter. */
 interface Alarm {
   /** Ends the present wait, or the next one at once. */
   ring(): void;
-  /** Resolves when the alarm rings, the time is over or the signal aborts. */
+  /** Resolves when the alarm rings or the signal aborts. */
   wait(signal: AbortSignal): Promise<void>;
 }
 
-function createAlarm(ms: number): Alarm {
+function createAlarm(): Alarm {
   let hasRung = false;
   let wake = () => {};
   return {
@@ -109,11 +113,7 @@ function createAlarm(ms: number): Alarm {
     async wait(signal) {
       if (!hasRung && !signal.aborted) {
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
+          wake = resolve;
           signal.addEventListener('abort', wake, { once: true });
         });
         signal.removeEventListener('abort', wake);

@@ -1,3 +1,4 @@
+import { batched } from '../batched.ts';
 import type { Presence } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
 import type { MatchClaim, MatchClaims } from './match-claims.ts';
@@ -12,6 +13,11 @@ export function createMatchLifecycle(options: {
   logger: Logger;
 }) {
   const { claims, presence, absenceMs, logger } = options;
+  /** Milliseconds for which a user has been away. Concurrent calls share a request to the state. */
+  const awayMs = batched(async (userIds: readonly string[]) => {
+    const away = await presence.away([...new Set(userIds)]);
+    return userIds.map((userId) => away.get(userId) ?? 0);
+  });
 
   return {
     /**
@@ -40,7 +46,7 @@ export function createMatchLifecycle(options: {
 
   async function isPartnerAbsent({ partnerId }: MatchClaim): Promise<boolean> {
     try {
-      return ((await presence.away([partnerId])).get(partnerId) ?? 0) > absenceMs;
+      return (await awayMs(partnerId)) > absenceMs;
     } catch (error) {
       logger.warn({ error }, 'presence is unknown: no partner counts as absent');
       return false;

@@ -13,6 +13,7 @@ import { createMatchQueue } from './match-queue.ts';
 import { claimView, leftView, type MatchView, waitingView } from './match-view.ts';
 import type { Moderation } from './moderation.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
+import { createRounds, type Rounds } from './rounds.ts';
 
 /** Durations of matching, in milliseconds. */
 export interface MatchTimes {
@@ -23,6 +24,9 @@ export interface MatchTimes {
   /** How long a user can stay away from a match before it ends. */
   absenceMs: number;
 }
+
+/** Number of times that a follower renews its place within one lease. */
+const roundsPerLease = 3;
 
 /**
  * Creates the matching of strangers. A place in the queue is a lease in state, renewed by calling `match` again or by
@@ -35,17 +39,20 @@ export function createMatching(
     moderation: Pick<Moderation, 'eitherWay'>;
     times: MatchTimes;
     rateLimits: RateLimits;
+    /** Rounds in which followers look at their match; by default three within a lease. */
+    rounds?: Rounds;
     logger: Logger;
   },
 ) {
   const { state, pubsub, moderation, times, logger } = options;
+  const { rounds = createRounds(times.leaseMs / roundsPerLease) } = options;
   const { tickets, presence } = state;
   const matches = options.rateLimits.shared('match', rates.matches);
   const unmatches = options.rateLimits.shared('unmatch', rates.unmatches);
   const claims = createMatchClaims(options);
   const lifecycle = createMatchLifecycle({ claims, presence, absenceMs: times.absenceMs, logger });
   const queue = createMatchQueue({ tickets, claims, lifecycle, times, notify, logger });
-  const follow = createMatchFollow({ pubsub, claims, lifecycle, queue, leaseMs: times.leaseMs, logger });
+  const follow = createMatchFollow({ pubsub, claims, lifecycle, queue, rounds, logger });
 
   return {
     /** Joins the queue, or returns the viewer's match or place; a place is renewed and takes the new preferences. */

@@ -72,7 +72,9 @@ export function createMessages(
         throw refusal;
       }
       const message = { messageId, clientId, text, replyToId, attachments };
-      return requireEntry(await submit({ type: 'MessageSent', channelId, actorId: viewer.userId, ...message }));
+      return requireEntry(
+        await submit({ type: 'MessageSent', channelId, actorId: viewer.userId, ...message }, viewer.deadline),
+      );
     },
 
     /** Changes the text of one of the viewer's own messages. */
@@ -81,14 +83,16 @@ export function createMessages(
       const { channelId, revision } = await access.requireEdit(await findEntry(messageId), viewer.userId);
       checkText(text, { path: 'text', maxBytes: maxMessageBytes });
       const change = { channelId, actorId: viewer.userId, messageId, text, revision };
-      return requireEntry(await submit({ type: 'MessageEdited', ...change }));
+      return requireEntry(await submit({ type: 'MessageEdited', ...change }, viewer.deadline));
     },
 
     /** Deletes one of the viewer's own messages; its place in the history stays. */
     async remove(viewer: Viewer, messageId: string): Promise<Entry> {
       await sends.take(viewer.userId);
       const { channelId } = await access.requireDelete(await findEntry(messageId), viewer.userId);
-      return requireEntry(await submit({ type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId }));
+      return requireEntry(
+        await submit({ type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId }, viewer.deadline),
+      );
     },
 
     /**

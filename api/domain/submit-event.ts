@@ -8,17 +8,14 @@ import {
   UnavailableError,
 } from '../errors.ts';
 import { type ChannelEvent, type Entry, encodeEvent, type Outcome, outcomesTopic, type Rejection } from '../events.ts';
-
-import { ignore } from '../ignore.ts';
-
-import type { Database } from '../infra/database/database.ts';
+import type { Database, Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { readOutcomes } from '../infra/database/outcomes.ts';
-
 import type { EventLog } from '../infra/event-log/event-log.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { createSignalWatch } from '../live/signal-watch.ts';
 import type { Logger } from '../logger.ts';
+import { createPendingEvents, type PendingEvent } from './pending-events.ts';
 
 type Draft<Event> = Event extends ChannelEvent ? Omit<Event, 'eventId' | 'gatewayId' | 'at'> : never;
 
@@ -27,112 +24,128 @@ export type EventDraft = Draft<ChannelEvent>;
 
 /**
  * Appends an event to the log and waits for its outcome.
+ * @param deadline time by `performance.now()` at which the request of the event fails; without one, only the timeout of sends
+ *   bounds the wait
  * @returns the entry that the event made or changed; null if its type has none
- * @throws the rejection as an error; UnavailableError if the outcome is not known in time: the event may yet be applied
+ * @throws the rejection as an error; UnavailableError if the deadline has passed or too many events are pending, so that
+ *   nothing happens, or if the outcome is not known in time: the event may yet be applied
  */
-export type Submit = (draft: EventDraft) => Promise<Entry | null>;
-
-interface PendingEvent {
-  event: ChannelEvent;
-  settle(outcome: Outcome): void;
-}
+export type Submit = (draft: EventDraft, deadline?: number) => Promise<Entry | null>;
 
 /** Milliseconds after which a pending event is overdue, and between two look-ups of overdue events. */
 const overdueMs = 1_000;
 /** Milliseconds between two look-ups of all pending events while pubsub is disconnected. */
 const awayCheckMs = 100;
+/** Maximum bytes of the records of pending events: as much as thousands of long messages. */
+const maxPendingBytes = 67_108_864;
 
 /**
  * Submits events and waits for their outcomes, which bridges publish as signals. A signal can be lost, so outcomes are also
- * read from the database: at each event's deadline; for overdue events every second; and for all events every 100 ms while
- * pubsub is disconnected and once it is back. One query reads the outcomes of many events.
+ * read from the database: shortly before each event's deadline; for overdue events every second; and for all events every
+ * 100 ms while pubsub is disconnected and once it is back. One look-up reads the outcomes of many events.
  * @param options.timeoutMs milliseconds to wait for the outcome of one event
+ * @param options.maxPending maximum number of events that wait for their outcome
+ * @param options.onRefused called with `pending_events` for each event that is refused because too many wait
  */
 export function createSubmitEvent(options: {
   log: EventLog;
   pubsub: PubSub;
-  database: Database;
+  database: Pick<Database, 'query'>;
   gatewayId: string;
   timeoutMs: number;
+  maxPending: number;
+  onRefused(limit: string): void;
   logger: Logger;
 }) {
-  const { log, pubsub, database, gatewayId, timeoutMs, logger } = options;
-  const pending = new Map<string, PendingEvent>();
+  const { log, pubsub, database, gatewayId, timeoutMs, onRefused, logger } = options;
+  const pending = createPendingEvents({
+    timeoutMs,
+    bounds: { events: options.maxPending, bytes: maxPendingBytes },
+    find,
+    late: unknownOutcome,
+    onRefused: () => onRefused('pending_events'),
+  });
   const { start, stop } = createSignalWatch({
     pubsub,
     topic: outcomesTopic(gatewayId),
     onSignal: (outcomes) => {
       for (const { eventId, outcome } of outcomes) pending.get(eventId)?.settle(outcome);
     },
-    checks: { subject: 'outcomes', check: lookUpPending, checkMs: overdueMs, awayCheckMs },
+    checks: {
+      subject: 'outcomes',
+      // Signals may have been missed if pubsub was away: then every event is looked up.
+      check: (wasAway) => pending.lookUpOlder(wasAway ? 0 : overdueMs),
+      checkMs: overdueMs,
+      awayCheckMs,
+    },
     logger,
   });
 
   return {
     submit: submit satisfies Submit,
     /** Returns the number of events that wait for their outcome. */
-    pending: () => pending.size,
+    pending: pending.size,
+    /** Returns the bytes of their records. */
+    pendingBytes: pending.bytes,
     /** Resolves once outcomes are received. */
     start,
     stop,
   };
 
-  async function submit(draft: EventDraft): Promise<Entry | null> {
+  async function submit(draft: EventDraft, deadline = Number.POSITIVE_INFINITY): Promise<Entry | null> {
+    if (deadline <= performance.now()) throw tooLate();
     const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId, at: new Date().toISOString() };
-    const outcome = await append(event);
+    const outcome = await append(event, deadline);
     if (outcome.applied) return outcome.entry;
     throw rejectionError(outcome.rejection);
   }
 
   /** The outcome may arrive before the log confirms the append: it settles the event then. */
-  function append(event: ChannelEvent): Promise<Outcome> {
+  function append(event: ChannelEvent, deadline: number): Promise<Outcome> {
+    const record = encodeEvent(event);
     return new Promise((resolve, reject) => {
-      const deadline = setTimeout(() => void expire(), timeoutMs);
-      const expire = async () => {
-        await lookUp([event]).catch(ignore);
-        fail(unknownOutcome());
+      const since = performance.now();
+      const waiting: PendingEvent = {
+        eventId: event.eventId,
+        messageId: event.type === 'MessageSent' ? event.messageId : null,
+        bytes: record.value.byteLength,
+        since,
+        deadline: Math.min(deadline, since + timeoutMs),
+        settle(outcome) {
+          pending.remove(waiting);
+          resolve(outcome);
+        },
+        fail(error) {
+          pending.remove(waiting);
+          reject(error);
+        },
       };
-      const withdraw = () => {
-        clearTimeout(deadline);
-        pending.delete(event.eventId);
-      };
-      const settle = (outcome: Outcome) => {
-        withdraw();
-        resolve(outcome);
-      };
-      const fail = (error: unknown) => {
-        withdraw();
-        reject(error);
-      };
-      pending.set(event.eventId, { event, settle });
-      log.append(encodeEvent(event)).catch(fail);
+      pending.add(waiting);
+      log.append(record).catch(waiting.fail);
     });
   }
 
-  /** Looks up every pending event if signals may have been missed, and overdue ones otherwise. */
-  async function lookUpPending(wasAway: boolean): Promise<void> {
-    const latest = wasAway ? Number.POSITIVE_INFINITY : Date.now() - overdueMs;
-    const events = [...pending.values()].map(({ event }) => event).filter(({ at }) => Date.parse(at) <= latest);
-    if (events.length > 0) await lookUp(events);
-  }
-
-  async function lookUp(events: readonly ChannelEvent[]): Promise<void> {
-    const found = await findOutcomes(database, events);
-    for (const { eventId } of events) {
+  async function find(events: readonly PendingEvent[]): Promise<void> {
+    const found = await findOutcomes(database.query, events);
+    for (const { eventId, settle } of events) {
       const outcome = found.get(eventId);
-      if (outcome) pending.get(eventId)?.settle(outcome);
+      if (outcome) settle(outcome);
     }
   }
 }
 
 /** Returns the known outcomes of events: those that are stored, and the entries of accepted sends. */
-async function findOutcomes({ query }: Database, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
-  const outcomes = await readOutcomes(query, events);
-  const sends = events.flatMap((event) => (event.type === 'MessageSent' ? [event] : []));
-  const rows = await query(selectEntries, { ids: sends.map(({ messageId }) => messageId) });
+async function findOutcomes(query: Query, events: readonly PendingEvent[]): Promise<Map<string, Outcome>> {
+  const outcomes = await readOutcomes(
+    query,
+    events.map(({ eventId }) => eventId),
+  );
+  const ids = events.flatMap(({ messageId }) => messageId ?? []);
+  if (ids.length === 0) return outcomes;
+  const rows = await query(selectEntries, { ids });
   const entries = new Map(rows.map((row) => [row.id, toEntry(row)]));
-  for (const { eventId, messageId } of sends) {
-    const entry = entries.get(messageId);
+  for (const { eventId, messageId } of events) {
+    const entry = messageId === null ? undefined : entries.get(messageId);
     if (entry) outcomes.set(eventId, { applied: true, entry });
   }
   return outcomes;
@@ -154,6 +167,10 @@ export function rejectionError({ code, message }: Rejection): ParleyError {
     default:
       throw new Error(`unknown rejection ${code satisfies never}`);
   }
+}
+
+function tooLate(): UnavailableError {
+  return new UnavailableError('The request took too long before anything was changed. Try again.');
 }
 
 function unknownOutcome(): UnavailableError {

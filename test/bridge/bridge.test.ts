@@ -8,7 +8,8 @@ import {
   NewerWireError,
   type Outcome,
 } from '../../api/events.ts';
-import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
+import { type Database, DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
+import { deleteExpiredOutcomes, readOutcomes } from '../../api/infra/database/outcomes.ts';
 import type { StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { gate } from '../support/contested-row.ts';
@@ -501,5 +502,49 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     ]);
     expect(await texts()).toEqual(['y']);
     expect(outcomes.get(edit.eventId)).toMatchObject({ applied: true, entry: { text: 'y' } });
+  });
+
+  test('the outcome of an edit is stored without its text, and is read with the newest state of the message', async () => {
+    const { bridge } = await createTestBridge();
+    const message = sent('x');
+    const edit = (text: string, revision: number): ChannelEvent => ({
+      ...base('owner'),
+      type: 'MessageEdited',
+      messageId: message.messageId,
+      text,
+      revision,
+    });
+    const [first, second] = [edit('first', 0), edit('second', 1)];
+    await bridge.handle({ partition: 0, records: records([opened(), message, first]) });
+    const read = async () => (await readOutcomes(database.query, [first.eventId])).get(first.eventId);
+    expect(await read()).toMatchObject({ applied: true, entry: { text: 'first' } });
+    await bridge.handle({ partition: 0, records: records([second], 3) });
+
+    expect(await read()).toMatchObject({ applied: true, entry: { text: 'second', revision: 2 } });
+    const stored = await database.query('SELECT * FROM outcome');
+    expect(JSON.stringify(stored)).not.toMatch(/first|second/);
+
+    // The release before stored the entry as it was then.
+    const body = JSON.stringify({ applied: true, entry: { id: message.messageId, text: 'first' } });
+    await database.query('UPDATE outcome SET body = $2, entry_id = NULL WHERE event_id = $1', [first.eventId, body]);
+    expect(await read()).toMatchObject({ applied: true, entry: { text: 'second' } });
+    await database.query('DELETE FROM entry WHERE id = $1', [message.messageId]);
+    expect(await read()).toMatchObject({ applied: false, rejection: { code: 'NOT_FOUND' } });
+  });
+
+  test('expired outcomes are deleted in portions, and the others stay', async () => {
+    await database.query(`
+      INSERT INTO outcome (event_id, body, expires_at)
+      SELECT gen_random_uuid(), '{"applied": true, "entry": null}', now() + (n - 2500.5) * interval '1 minute'
+      FROM generate_series(1, 2600) n`);
+    const portions: number[] = [];
+    const query: Query = async (statement, parameters) => {
+      const rows = await database.query(statement, parameters);
+      portions.push(rows.length);
+      return rows;
+    };
+    await deleteExpiredOutcomes(query);
+    expect(portions).toEqual([1_000, 1_000, 500]);
+    expect(await database.query('SELECT count(*)::int AS left FROM outcome')).toEqual([{ left: 100 }]);
   });
 });

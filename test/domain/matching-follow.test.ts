@@ -72,6 +72,47 @@ it('renews the place at once and at every look-up, which delivers no change', as
   await tells(seen, ['WAITING', 'MATCHED']);
 });
 
+it('looks all matches of a node up in one statement and one request to the state', async () => {
+  const people = await world.users(20);
+  for (const person of people) await matching.match(person, anyone);
+  const statements: string[] = [];
+  const query: Query = (statement, parameters) => {
+    statements.push(statement.text);
+    return world.database.query(statement, parameters);
+  };
+  const asked: number[] = [];
+  const presence = {
+    ...world.state.presence,
+    away: (userIds: readonly string[]) => {
+      asked.push(userIds.length);
+      return world.state.presence.away(userIds);
+    },
+  };
+  const listeners = new Set<() => void>();
+  const rounds = {
+    add(listener: () => void) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  const gateway = world.gateway({
+    database: { ...world.database, query },
+    state: { ...world.state, presence },
+    rounds,
+  });
+  const watched = await Promise.all(people.map((person) => watch(gateway, person)));
+  for (const { seen } of watched) await tells(seen, ['MATCHED']);
+
+  statements.length = 0;
+  asked.length = 0;
+  for (const listener of listeners) listener();
+  await vi.waitFor(() => expect(asked).toEqual([people.length]));
+  expect(statements).toHaveLength(1);
+
+  for (const { stream } of watched) await stream.return?.();
+  expect(listeners.size).toBe(0);
+});
+
 it('lets the place expire once the stream has ended', async () => {
   await matching.match(ada, anyone);
   const { stream } = await watchPlace();

@@ -2,9 +2,9 @@ import { createSchema } from 'graphql-yoga';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { generateStream } from '../../api/live/stream.ts';
 import { stopLate } from '../../schema/stop-late.ts';
-import { startGateway } from '../support/gateway.ts';
+import { type Backstage, startGateway } from '../support/gateway.ts';
 import { createOpening } from '../support/opening.ts';
-import { execute, openSocket, openStream } from '../support/wire.ts';
+import { execute, openRaw, openSocket, openStream } from '../support/wire.ts';
 
 const opening = createOpening();
 /** Names of the resolvers that have begun. */
@@ -13,14 +13,20 @@ let release: () => void;
 let released: Promise<void>;
 let ended: Promise<void>;
 let url: string;
+let backstage: Backstage;
 
 beforeEach(async () => {
   begun = [];
   released = new Promise((resolve) => {
     release = resolve;
   });
-  const started = await startGateway({ executionTimeoutMs: 50, schema: createStuckSchema() });
+  const started = await startGateway({
+    executionTimeoutMs: 50,
+    sendTimeoutMs: 60,
+    schema: createStuckSchema(),
+  });
   opening(started.gateway);
+  backstage = started.backstage;
   url = started.url;
 });
 
@@ -95,7 +101,9 @@ describe('an execution above the time limit fails, and resolvers below it do not
 
   test('in a mutation, which says that it may have taken effect', async () => {
     const { errors } = await execute(url, 'mutation { stuck { leaf } next { leaf } }');
-    expect(errors).toMatchObject([{ ...tooLate, message: expect.stringContaining('not known yet whether') }]);
+    expect(errors).toMatchObject([
+      { ...tooLate, message: expect.stringMatching(/longer than 60 ms.*not known yet whether/) },
+    ]);
     await settle();
     expect(begun).toEqual(['stuck']);
   });
@@ -116,4 +124,20 @@ test('an event that takes too long ends its stream, so that the client resumes',
   await settle();
   expect(begun).toEqual(['stuck']);
   stream.abort();
+});
+
+describe('the steps before an execution count too', () => {
+  beforeEach(() => {
+    backstage.auth.authenticate = () => new Promise(() => {});
+  });
+
+  test('an HTTP request whose token cannot be checked in time fails', async () => {
+    expect(await execute(url, '{ quick }', { token: 'x' })).toMatchObject({ errors: [tooLate] });
+  });
+
+  test('a socket whose token cannot be checked in time is closed, so that its client tries again', async () => {
+    const socket = await openRaw(url);
+    socket.send({ type: 'connection_init', payload: { authorization: 'Bearer x' } });
+    expect((await socket.closed).code).toBe(1013);
+  });
 });

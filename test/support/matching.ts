@@ -7,6 +7,7 @@ import type { Viewer } from '../../api/domain/auth.ts';
 import { createMatching } from '../../api/domain/matching.ts';
 import { createModeration } from '../../api/domain/moderation.ts';
 import { noRateLimits, type RateLimits } from '../../api/domain/rate-limits.ts';
+import type { Rounds } from '../../api/domain/rounds.ts';
 import { noSecurityLog } from '../../api/domain/security-log.ts';
 import { rejectionError, type Submit } from '../../api/domain/submit-event.ts';
 import { UnavailableError } from '../../api/errors.ts';
@@ -40,6 +41,7 @@ interface GatewayOptions {
   submit?: Submit;
   times?: Partial<typeof calmTimes>;
   rateLimits?: RateLimits;
+  rounds?: Rounds;
 }
 
 /** Times long enough that no periodic look-up runs during a test. */
@@ -64,7 +66,7 @@ export async function createMatchingWorld() {
     const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
     let applied = createChangeset();
     await database.transaction(async (query) => {
-      applied = await applyEvents(query, [event], await readOutcomes(query, [event]));
+      applied = await applyEvents(query, [event], await readOutcomes(query, [event.eventId]));
     });
     publisher.publish(applied);
     if (fault === 'unheard') throw new UnavailableError('unheard');

@@ -2,11 +2,14 @@ import type { Auth, Viewer } from '../../domain/auth.ts';
 
 /** Longest delay of a Node.js timer, in milliseconds. */
 const maxDelayMs = 2 ** 31 - 1;
+/** Sessions are looked up at multiples of so many milliseconds: those that are due together share a statement. */
+const gridMs = 1_000;
 /** Milliseconds between attempts while the session cannot be looked up. */
 const retryMs = 10_000;
 
 /**
- * Watches a viewer's session until it is revoked or its newest token expires. A refresh, on any node, extends it.
+ * Watches a viewer's session until it is revoked or its newest token expires, to the next full second. A refresh, on any node,
+ * extends it.
  * @param onEnd called once when the session ends
  * @returns a function that stops watching
  */
@@ -28,7 +31,8 @@ export function watchSession(auth: Auth, { sessionId, expiresAt }: Viewer, onEnd
   }
 
   function checkAt(moment: number): void {
-    timer = setTimeout(check, Math.min(Math.max(moment - Date.now(), 0), maxDelayMs));
+    const due = Math.ceil(moment / gridMs) * gridMs;
+    timer = setTimeout(check, Math.min(Math.max(due - Date.now(), 0), maxDelayMs));
   }
 
   async function check(): Promise<void> {

@@ -7,17 +7,18 @@ import type { UnauthenticatedError } from '../../errors.ts';
 
 /**
  * Creates the context of one operation.
- * @param origin the client, which is also the origin of the viewer's actions
+ * @param request the client, which is also the origin of the viewer's actions, and the time at which its request arrived, by
+ *   `performance.now()`
  */
 export function createContext(
   domain: Domain,
-  { address, userAgent, requestId }: Origin,
+  { address, userAgent, requestId, arrivedAt }: Origin & { arrivedAt: number },
   viewer: Viewer | null,
   refusal?: UnauthenticatedError,
 ): Context {
   const origin = { address, userAgent, requestId };
   const context = createViewerContext(domain, viewer && { ...viewer, origin });
-  return { ...context, ...origin, ...(refusal ? { refusal } : {}) };
+  return { ...context, ...origin, arrivedAt, ...(refusal ? { refusal } : {}) };
 }
 
 /** Creates the context of results for one viewer, without a connection. */

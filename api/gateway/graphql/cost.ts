@@ -7,6 +7,7 @@ import { RateLimitedError } from '../../errors.ts';
 import { maxCost, maxEventCost } from '../request-limits.ts';
 import { type Priced, priceOf } from './price.ts';
 import type { RequestContext } from './server-context.ts';
+import type { WaitInTime } from './time-limit.ts';
 
 /** Points of the operations that each HTTP request has begun: those of a batch are added up. */
 const pointsOfRequests = new WeakMap<IncomingMessage, number>();
@@ -20,12 +21,11 @@ const freePoints = 25;
 /** Minimum price of opening a subscription, which costs its audience and a place among the operations of a socket. */
 const openingPoints = 20;
 
-/** Admits operations over HTTP. */
-export function createCostPlugin(budget: CostBudget): Plugin<Context> {
-  return {
-    onExecute: ({ args }) => admit(args, budget),
-    onSubscribe: ({ args }) => admit(args, budget),
-  };
+/** Admits operations over HTTP. @param waitInTime limits the time that their budget may take */
+export function createCostPlugin(budget: CostBudget, waitInTime: WaitInTime): Plugin<Context> {
+  const admitInTime = ({ args }: { args: ExecutionArgs }) =>
+    waitInTime((args.contextValue as Context).arrivedAt, admit(args, budget));
+  return { onExecute: admitInTime, onSubscribe: admitInTime };
 }
 
 /**

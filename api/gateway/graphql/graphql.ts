@@ -31,7 +31,7 @@ import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
 import { UnconditionalSubscriptionRule } from './subscription-root.ts';
 import { createTextCache } from './text-cache.ts';
-import type { LimitTime } from './time-limit.ts';
+import type { LimitTime, WaitInTime } from './time-limit.ts';
 import { useBoundedJson } from './use-bounded-json.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
 import { useNoIntrospection } from './use-no-introspection.ts';
@@ -49,9 +49,11 @@ export function createGraphQL(options: {
   introspection: boolean;
   /** Limits the time of each execution. */
   limitTime: LimitTime;
+  /** Limits the time of the steps before an execution. */
+  waitInTime: WaitInTime;
   logger: Logger;
 }) {
-  const { schema, domain, auth, streams, limitTime, logger } = options;
+  const { schema, domain, auth, streams, limitTime, waitInTime, logger } = options;
 
   return createYoga<ServerContext, Context>({
     schema,
@@ -77,7 +79,7 @@ export function createGraphQL(options: {
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
       createSharedExecution(limitTime),
-      createCostPlugin(options.costBudget),
+      createCostPlugin(options.costBudget, waitInTime),
       responseSizePlugin,
       ...(options.introspection ? [] : [useNoIntrospection]),
       usePersistedQueries(),
@@ -90,8 +92,10 @@ export function createGraphQL(options: {
     context: async (given) => {
       if ('context' in given) return given.context;
       const { req, caller, requestId } = given;
-      const { viewer, refusal } = await identify(auth, req.headers.authorization);
-      return createContext(domain, { ...caller, requestId }, viewer, refusal);
+      // The request has been read as a whole: the time that its client took to send it does not count.
+      const arrivedAt = performance.now();
+      const { viewer, refusal } = await waitInTime(arrivedAt, identify(auth, req.headers.authorization));
+      return createContext(domain, { ...caller, requestId, arrivedAt }, viewer, refusal);
     },
   });
 }

@@ -87,8 +87,10 @@ export function createOperations(options: {
   }
 
   async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-    await admit(args, costBudget);
-    const source = await limitTime(args, openSource);
+    const source = await limitTime(args, async (limited) => {
+      await admit(limited, costBudget);
+      return openSource(limited);
+    });
     if (!isAsyncIterable(source)) return masked(source);
     if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
     const kept = { ...args };
@@ -119,6 +121,11 @@ export function createOperations(options: {
     };
   }
 
+  async function executeAdmitted(args: ExecutionArgs): Promise<ExecutionResult> {
+    await admit(args, costBudget);
+    return inTurn(args);
+  }
+
   function masked(result: ExecutionResult): ExecutionResult {
     return result.errors ? { ...result, errors: result.errors.map((error) => mapError(error)) } : result;
   }
@@ -138,8 +145,7 @@ export function createOperations(options: {
     },
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       try {
-        await admit(args, costBudget);
-        return masked(boundResult(await limitTime(args, inTurn)));
+        return masked(boundResult(await limitTime(args, executeAdmitted)));
       } catch (error) {
         return { errors: [mapError(error)] };
       }

@@ -6,10 +6,14 @@ import { mapStream, type Stream } from '../../live/stream.ts';
 import { executeOperation, openSource } from './execute.ts';
 import type { LimitTime } from './time-limit.ts';
 
-/** Returns the arguments to execute one event with: its loaders are new, so that they have cached nothing older. */
+/**
+ * Returns the arguments to execute one event with: its loaders are new, so that they have cached nothing older, and its time
+ * is limited from now on.
+ */
 export function withFreshLoaders(args: ExecutionArgs): ExecutionArgs {
   const context = args.contextValue as Context;
-  return { ...args, contextValue: { ...context, loaders: createLoaders(context.domain, context.viewer) } };
+  const loaders = createLoaders(context.domain, context.viewer);
+  return { ...args, contextValue: { ...context, loaders, arrivedAt: performance.now() } };
 }
 
 /** Executes a subscription's selection over one of its events. */

@@ -5,8 +5,9 @@ import { UnavailableError } from '../../errors.ts';
 import { ignore } from '../../ignore.ts';
 
 /**
- * Runs one execution, and returns its result, or one with UNAVAILABLE once it has taken too long. Its resolvers that have not
- * begun then do not begin; the others go on without a reader.
+ * Runs one execution, and returns its result, or one with UNAVAILABLE once its request has taken too long. Its resolvers that
+ * have not begun then do not begin; the others go on without a reader. Time counts from the arrival of the request
+ * (`Context.arrivedAt`), and from now on where the context has none.
  * @param run gets the arguments to execute with; a stream that it returns too late is ended
  */
 export type LimitTime = <Result>(
@@ -14,33 +15,89 @@ export type LimitTime = <Result>(
   run: (args: ExecutionArgs) => Promise<Result> | Result,
 ) => Promise<Result | ExecutionResult>;
 
-/** Creates the time limit of executions. @param limitMs milliseconds that one execution may take */
-export function createTimeLimit(limitMs: number): LimitTime {
-  return async (args, run) => {
+/**
+ * Waits for a step before an execution, which has not changed anything yet.
+ * @param arrivedAt time at which the request arrived, by `performance.now()`; now if left out
+ * @throws GraphQLError with UNAVAILABLE once the request has taken too long
+ */
+export type WaitInTime = <Result>(arrivedAt: number | undefined, step: Promise<Result>) => Promise<Result>;
+
+/**
+ * Creates the time limits of requests.
+ * @param limits.mutationMs milliseconds that a mutation may take, all mutations of one document together
+ * @param limits.otherMs milliseconds that a query may take, the opening of a subscription, or the execution of its events
+ */
+export function createTimeLimit(limits: { mutationMs: number; otherMs: number }): {
+  limitTime: LimitTime;
+  waitInTime: WaitInTime;
+} {
+  // The kind of the operation is not known before all steps.
+  const stepMs = Math.min(limits.mutationMs, limits.otherMs);
+
+  const limitTime: LimitTime = async (args, run) => {
+    const operation = getOperationAST(args.document, args.operationName)?.operation;
+    const limitMs = operation === 'mutation' ? limits.mutationMs : limits.otherMs;
+    const deadline = ((args.contextValue as Context).arrivedAt ?? performance.now()) + limitMs;
     const execution: Execution = { isOver: false };
-    const running = run({ ...args, contextValue: { ...(args.contextValue as Context), execution } });
+    const running = run(withDeadline(args, execution, operation === 'mutation' ? deadline : null));
     if (!(running instanceof Promise)) return running;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<ExecutionResult>((resolve) => {
-      timer = setTimeout(() => {
-        execution.isOver = true;
-        running.then(endStream, ignore);
-        resolve({ errors: [tooLate(args, limitMs)] });
-      }, limitMs);
-    });
-    return Promise.race([running, late]).finally(() => clearTimeout(timer));
+    const giveUp = (): ExecutionResult => {
+      execution.isOver = true;
+      running.then(endStream, ignore);
+      return { errors: [tooLate(limitMs, adviceOf(operation))] };
+    };
+    return raceDeadline(running, deadline, giveUp);
   };
+
+  const waitInTime: WaitInTime = (arrivedAt = performance.now(), step) =>
+    raceDeadline(step, arrivedAt + stepMs, () => {
+      throw tooLate(stepMs, 'Try again.');
+    });
+
+  return { limitTime, waitInTime };
+}
+
+/** Returns the arguments whose context tells resolvers when to stop. @param deadline end of a mutation; null for others */
+function withDeadline(args: ExecutionArgs, execution: Execution, deadline: number | null): ExecutionArgs {
+  const context = args.contextValue as Context;
+  const { viewer } = context;
+  if (viewer === null || viewer === undefined || deadline === null)
+    return { ...args, contextValue: { ...context, execution } };
+  return { ...args, contextValue: { ...context, execution, viewer: { ...viewer, deadline } } };
+}
+
+/** Returns the result of some work, or that of `giveUp` once the deadline has come. */
+async function raceDeadline<Result, Late>(
+  work: Promise<Result>,
+  deadline: number,
+  giveUp: () => Late,
+): Promise<Result | Late> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Late>((resolve, reject) => {
+    const end = () => {
+      try {
+        resolve(giveUp());
+      } catch (error) {
+        reject(error);
+      }
+    };
+    timer = setTimeout(end, Math.max(deadline - performance.now(), 0));
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 function endStream(result: unknown): void {
   if (isAsyncIterable(result)) void result[Symbol.asyncIterator]().return?.();
 }
 
-function tooLate({ document, operationName }: ExecutionArgs, limitMs: number): GraphQLError {
-  const operation = getOperationAST(document, operationName)?.operation;
-  const advice = operation === 'query' ? 'Request smaller pages or fewer fields, or try again.' : 'Try again.';
-  const message = `The operation took longer than ${limitMs} ms. ${operation === 'mutation' ? uncertain : advice}`;
+function tooLate(limitMs: number, advice: string): GraphQLError {
+  const message = `The operation took longer than ${limitMs} ms. ${advice}`;
   return new GraphQLError(message, { originalError: new UnavailableError(message) });
+}
+
+function adviceOf(operation: string | undefined): string {
+  if (operation === 'mutation') return uncertain;
+  return operation === 'query' ? 'Request smaller pages or fewer fields, or try again.' : 'Try again.';
 }
 
 /** A mutation may have submitted its event, which nothing takes back. */

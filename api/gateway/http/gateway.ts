@@ -68,7 +68,9 @@ export interface GatewayOptions {
   minBodyRate: number;
   /** Window over which that rate is averaged, in milliseconds. */
   bodyWindowMs: number;
-  /** Milliseconds that one execution may take. */
+  /** Milliseconds that a mutation may take from the arrival of its request. */
+  sendTimeoutMs: number;
+  /** Milliseconds that any other operation may take from then on, and the execution of an event. */
   executionTimeoutMs: number;
   /** Maximum number of concurrent operations on one WebSocket. */
   maxSubscriptions: number;
@@ -125,9 +127,12 @@ export function createGateway(options: GatewayOptions) {
   };
   const limits = createConnectionLimits(bounds, options.onRefused);
   const streams = createStreams({ ...options, limits });
-  const limitTime = createTimeLimit(options.executionTimeoutMs);
-  const graphql = createGraphQL({ ...options, streams, limitTime });
-  const sockets = createWebSockets({ ...options, limits, graphql, limitTime });
+  const { limitTime, waitInTime } = createTimeLimit({
+    mutationMs: options.sendTimeoutMs,
+    otherMs: options.executionTimeoutMs,
+  });
+  const graphql = createGraphQL({ ...options, streams, limitTime, waitInTime });
+  const sockets = createWebSockets({ ...options, limits, graphql, limitTime, waitInTime });
   const handleGraphQL = createGraphQLRoute({
     ...options,
     graphql,

@@ -13,7 +13,7 @@ import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import { operationLabel } from '../graphql/operation-label.ts';
 import { createOperations } from '../graphql/operations.ts';
-import type { LimitTime } from '../graphql/time-limit.ts';
+import type { LimitTime, WaitInTime } from '../graphql/time-limit.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Connection, close } from './connection.ts';
 
@@ -28,10 +28,11 @@ export function createProtocol(options: {
   audiences: Audiences;
   costBudget: CostBudget;
   limitTime: LimitTime;
+  waitInTime: WaitInTime;
   maxSubscriptions: number;
   logger: Logger;
 }): Server<Connection> {
-  const { domain, auth, maxSubscriptions, logger } = options;
+  const { domain, auth, waitInTime, maxSubscriptions, logger } = options;
   const mapError = createErrorMapper({ logger });
   const operations = createOperations({ ...options, mapError });
 
@@ -63,7 +64,7 @@ export function createProtocol(options: {
         return true;
       }
       try {
-        attach(extra, await auth.authenticate(token));
+        attach(extra, await waitInTime(performance.now(), auth.authenticate(token)));
         return true;
       } catch (error) {
         if (error instanceof UnauthenticatedError) return false;
@@ -73,7 +74,8 @@ export function createProtocol(options: {
     async onSubscribe({ extra }, id, payload) {
       if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
       const sink = { outbox: extra.outbox, idJson: JSON.stringify(id), viewer: extra.viewer };
-      const context = createContext(domain, { ...extra.caller, requestId: extra.requestId }, extra.viewer);
+      const request = { ...extra.caller, requestId: extra.requestId, arrivedAt: performance.now() };
+      const context = createContext(domain, request, extra.viewer);
       const prepared = operations.prepare(payload, context, sink);
       if (!('document' in prepared)) return prepared;
       logOperation(extra, prepared);

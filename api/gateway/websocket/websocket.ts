@@ -11,9 +11,9 @@ import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { ConnectionLimits, Place } from '../connection-limits.ts';
-import { isUnavailable } from '../graphql/errors.ts';
+import { hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
-import type { LimitTime } from '../graphql/time-limit.ts';
+import type { LimitTime, WaitInTime } from '../graphql/time-limit.ts';
 import { disconnectSoon } from '../http/disconnect.ts';
 import { readRequestId } from '../http/request-id.ts';
 import { maxOperationIdLength, maxSocketChunks, maxSocketFragments, maxSocketMessageBytes } from '../request-limits.ts';
@@ -48,6 +48,7 @@ export function createWebSockets(options: {
   audiences: Audiences;
   costBudget: CostBudget;
   limitTime: LimitTime;
+  waitInTime: WaitInTime;
   outboxes: Outboxes;
   limits: ConnectionLimits;
   maxSubscriptions: number;
@@ -149,7 +150,7 @@ export function createWebSockets(options: {
       isOperation = track(connection, message, handled);
       await handled;
     } catch (error) {
-      if (isUnavailable(error)) return close(connection, closeCodes.tryAgainLater, 'Try again later');
+      if (hasUnavailable([error])) return close(connection, closeCodes.tryAgainLater, 'Try again later');
       logger.error({ error }, 'a message of a socket could not be handled');
       close(connection, closeCodes.internal, 'Internal server error');
     } finally {

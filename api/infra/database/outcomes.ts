@@ -1,18 +1,28 @@
 import type { ChannelEvent, Outcome } from '../../events.ts';
 import type { Query } from './database.ts';
+import { selectEntries, toEntry } from './entries.ts';
 import { statement } from './statement.ts';
-import { columns } from './table.ts';
+import { columns, type Row } from './table.ts';
 import { tables } from './tables.ts';
-import { arrayOf, json, uuid } from './types.ts';
+import { arrayOf, int4, json, nullable, uuid } from './types.ts';
 
-/** Returns the stored outcomes of events by event id. An accepted send has none: its entry takes its place. */
-export async function readOutcomes(query: Query, events: readonly ChannelEvent[]): Promise<Map<string, Outcome>> {
-  const rows = await query(selectOutcomes, { eventIds: events.map(({ eventId }) => eventId) });
-  return new Map(rows.map(({ eventId, body }) => [eventId, body]));
+/** Maximum number of outcomes that one statement deletes, so that none holds locks for long. */
+const deletedAtOnce = 1_000;
+
+/**
+ * Returns the stored outcomes of events by event id; an entry is in its newest state. An accepted send has none: its entry
+ * takes its place.
+ */
+export async function readOutcomes(query: Query, eventIds: readonly string[]): Promise<Map<string, Outcome>> {
+  const rows = await query(selectOutcomes, { eventIds });
+  const ids = rows.flatMap((row) => entryIdOf(row) ?? []);
+  const entries = ids.length === 0 ? [] : await query(selectEntries, { ids });
+  const entryById = new Map(entries.map((row) => [row.id, toEntry(row)]));
+  return new Map(rows.map((row) => [row.eventId, toOutcome(row, entryById.get(entryIdOf(row) ?? ''))]));
 }
 
 /**
- * Stores outcomes for an hour. An event whose outcome is stored keeps that outcome.
+ * Stores outcomes for an hour, without entries. An event whose outcome is stored keeps that outcome.
  * @param query of the transaction that applies the events
  */
 export async function storeOutcomes(
@@ -20,30 +30,67 @@ export async function storeOutcomes(
   outcomes: readonly { event: Pick<ChannelEvent, 'eventId'>; outcome: Outcome }[],
 ): Promise<void> {
   if (outcomes.length === 0) return;
-  const rows = outcomes.map(({ event, outcome }) => ({ event_id: event.eventId, body: outcome }));
+  const rows = outcomes.map(({ event: { eventId }, outcome }) => toStored(eventId, outcome));
   await query(insertOutcomes, { outcomes: JSON.stringify(rows) });
 }
 
-/** Deletes outcomes that were stored more than an hour ago. */
+/** Deletes outcomes that were stored more than an hour ago, in portions. */
 export async function deleteExpiredOutcomes(query: Query): Promise<void> {
-  await query(deleteExpired, {});
+  let deleted = deletedAtOnce;
+  while (deleted === deletedAtOnce) {
+    deleted = (await query(deleteExpired, { limit: deletedAtOnce })).length;
+  }
 }
 
-const outcome = columns(tables.outcome, 'o', ['eventId', 'body']);
+/**
+ * The body of an outcome with an entry is null. Processes of releases that stored the entry in the body take such an outcome
+ * for one that is not known yet: they wait, and the client's retry finds the change made.
+ */
+function toStored(eventId: string, outcome: Outcome) {
+  const entry = outcome.applied ? outcome.entry : null;
+  return entry ? { event_id: eventId, entry_id: entry.id } : { event_id: eventId, body: outcome };
+}
+
+/** Returns the id of an outcome's entry, which the release before stored in the body; null if there is no entry. */
+function entryIdOf({ entryId, body }: StoredOutcome): string | null {
+  return entryId ?? (body?.applied ? (body.entry?.id ?? null) : null);
+}
+
+function toOutcome(row: StoredOutcome, entry: ReturnType<typeof toEntry> | undefined): Outcome {
+  if (entry) return { applied: true, entry };
+  return row.body && entryIdOf(row) === null ? row.body : entryIsGone;
+}
+
+const entryIsGone: Outcome = {
+  applied: false,
+  rejection: { code: 'NOT_FOUND', message: 'The message no longer exists.' },
+};
+
+const outcome = columns(tables.outcome, 'o', ['eventId', 'body', 'entryId']);
+const outcomeRow = { ...outcome.row, body: nullable(json<Outcome>()) };
+type StoredOutcome = Row<typeof outcomeRow>;
 
 const selectOutcomes = statement({
   sql: `SELECT ${outcome.list} FROM outcome o WHERE o.event_id = ANY($eventIds)`,
   parameters: { eventIds: arrayOf(uuid) },
-  row: { ...outcome.row, body: json<Outcome>() },
+  row: outcomeRow,
 });
 
 const insertOutcomes = statement({
   sql: `
-    INSERT INTO outcome (event_id, body, expires_at)
-    SELECT event_id, body, now() + interval '1 hour'
-    FROM jsonb_to_recordset($outcomes) AS o(event_id uuid, body jsonb)
+    INSERT INTO outcome (event_id, body, entry_id, expires_at)
+    SELECT event_id, body, entry_id, now() + interval '1 hour'
+    FROM jsonb_to_recordset($outcomes) AS o(event_id uuid, body jsonb, entry_id uuid)
     ON CONFLICT DO NOTHING`,
-  parameters: { outcomes: json<Outcome[]>() },
+  parameters: { outcomes: json<unknown[]>() },
 });
 
-const deleteExpired = statement({ sql: 'DELETE FROM outcome WHERE expires_at < now()' });
+/** Another bridge may delete at the same time: each takes rows that the other has not locked. */
+const deleteExpired = statement({
+  sql: `
+    DELETE FROM outcome WHERE event_id = ANY(ARRAY(
+      SELECT event_id FROM outcome WHERE expires_at < now() ORDER BY expires_at LIMIT $limit FOR UPDATE SKIP LOCKED))
+    RETURNING event_id AS "eventId"`,
+  parameters: { limit: int4 },
+  row: { eventId: uuid },
+});

@@ -109,7 +109,8 @@ export const tables = {
   }),
   outcome: table('outcome', {
     eventId: column('event_id', uuid),
-    body: column('body', json<unknown>()),
+    body: column('body', nullable(json<unknown>())),
+    entryId: column('entry_id', nullable(uuid)),
     expiresAt: column('expires_at', timestamptz),
   }),
   logPosition: table('log_position', {

@@ -1,0 +1,42 @@
+/** Calls its listeners again and again, all of them by one timer. */
+export interface Rounds {
+  /** Adds a listener. Returns a function that removes it. */
+  add(listener: () => void): () => void;
+}
+
+/** Maximum number of listeners that are called at the same time. */
+const maxAtOnce = 1_000;
+
+/**
+ * Creates the rounds of a node. Listeners that are called together can share one statement for all of them, where a timer of
+ * each would cost a statement each. More than `atOnce` listeners are called in portions, spread over the interval.
+ * @param intervalMs milliseconds between two calls of one listener
+ */
+export function createRounds(intervalMs: number, atOnce = maxAtOnce): Rounds {
+  const listeners = new Set<() => void>();
+  /** Listeners that this round has yet to call. */
+  let due: (() => void)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  return {
+    add(listener) {
+      listeners.add(listener);
+      if (listeners.size === 1) schedule();
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0) clearTimeout(timer);
+      };
+    },
+  };
+
+  function schedule(): void {
+    clearTimeout(timer);
+    timer = setTimeout(callNext, intervalMs / Math.max(1, Math.ceil(listeners.size / atOnce)));
+  }
+
+  function callNext(): void {
+    if (due.length === 0) due = [...listeners];
+    for (const listener of due.splice(0, atOnce)) if (listeners.has(listener)) listener();
+    if (listeners.size > 0) schedule();
+  }
+}

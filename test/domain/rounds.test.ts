@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createRounds } from '../../api/domain/rounds.ts';
+
+/** Names of the listeners that were called. */
+let called: string[];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  called = [];
+});
+afterEach(() => void vi.useRealTimers());
+
+const listener = (name: string) => () => void called.push(name);
+
+test('all listeners are called by one timer, once in each interval, until they are removed', async () => {
+  const rounds = createRounds(1_000);
+  const leave = rounds.add(listener('a'));
+  rounds.add(listener('b'));
+  expect(vi.getTimerCount()).toBe(1);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(called).toEqual(['a', 'b', 'a', 'b']);
+  leave();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(called).toEqual(['a', 'b', 'a', 'b', 'b']);
+});
+
+test('more listeners than may be called at once are called in portions, each listener once in an interval', async () => {
+  const rounds = createRounds(900, 2);
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) rounds.add(listener(name));
+  await vi.advanceTimersByTimeAsync(900);
+  expect(called).toEqual(['a', 'b']);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(called).toEqual(['a', 'b', 'c', 'd']);
+  await vi.advanceTimersByTimeAsync(900);
+  expect(called).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'a', 'b', 'c', 'd']);
+});
+
+test('no timer runs while there are no listeners', () => {
+  const rounds = createRounds(1_000);
+  rounds.add(listener('a'))();
+  expect(vi.getTimerCount()).toBe(0);
+});
