@@ -15,6 +15,10 @@ export function createMetrics() {
     'Signals that could not be published; gateways look up the changes instead.',
   );
   const gapsFilled = counter('feed_gaps_filled_total', 'Gaps in feeds that were filled from the database.');
+  const recentEvicted = counter(
+    'recent_evictions_total',
+    'Recent entries that were dropped from memory because of the limit of the process.',
+  );
   const executed = counter('executions_total', 'Executions of a selection over an event, for one or more subscribers.');
   const delivered = counter('deliveries_total', 'Results of live subscriptions that were queued for a socket.');
   const refused = new Counter({
@@ -41,6 +45,7 @@ export function createMetrics() {
     onSlowClose: () => slowCloses.inc(),
     onSessionsRemoved: (sessions: number) => sessionsRemoved.inc(sessions),
     onGapFilled: () => gapsFilled.inc(),
+    onRecentEvicted: () => recentEvicted.inc(),
     /** Registers a gauge whose value is read at each scrape. */
     gauge(name: string, help: string, read: () => number): void {
       new Gauge({

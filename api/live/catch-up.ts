@@ -1,7 +1,7 @@
 import { createFrameEncoder, groupByBytes, totalBytes } from './frames.ts';
 import type { LiveSource, Positioned } from './live-source.ts';
 import type { AudienceMetrics, PageLoader } from './page-loader.ts';
-import { filterForReader } from './reader-filter.ts';
+import { filterForReader, payloadsOf } from './reader-filter.ts';
 import type { Serialize } from './serializer.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -12,6 +12,14 @@ const maxPageSize = 100;
 const pageBytes = 262_144;
 /** Maximum number of bytes that are sent before the peer must have taken them. */
 const groupBytes = 65_536;
+
+/** Items with their payloads. */
+interface Page<Item> {
+  items: readonly Item[];
+  payloads: readonly Buffer[];
+  /** The source's version before the items were read. */
+  version: number;
+}
 
 /** See `createCatchUp`. */
 interface CatchUpOptions<Item extends Positioned> {
@@ -50,10 +58,11 @@ export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<I
   /** Sends the next items, and returns the size of the page after them. */
   async function sendPage(subscriber: Subscriber<Item>, pageSize: number): Promise<number> {
     if (!subscriber.onEnd) return pageSize;
+    const version = source.version();
     const { entries, through } = await loader.read(subscriber.position, pageSize);
     const payloads = entries.length > 0 ? await makePayloads(subscriber, entries) : [];
-    if (payloads.length > 0) await send(subscriber, entries, payloads);
-    subscriber.position = Math.max(subscriber.position, through);
+    const isSent = payloads.length === 0 || (await send(subscriber, { items: entries, payloads, version }));
+    if (isSent) subscriber.position = Math.max(subscriber.position, through);
     return nextPageSize(pageSize, totalBytes(payloads));
   }
 
@@ -68,15 +77,32 @@ export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<I
     return payloads;
   }
 
-  /** Sends the payloads that the reader gets, in groups, each when the peer has taken the group before. */
-  async function send(subscriber: Subscriber<Item>, items: readonly Item[], all: readonly Buffer[]): Promise<void> {
-    const { payloads, error } = filterForReader(subscriber, items, all);
+  /**
+   * Sends the payloads that the reader gets, in groups, each when the peer has taken the group before.
+   * @returns false if the rest must be made again, because an item was replaced meanwhile
+   */
+  async function send(subscriber: Subscriber<Item>, page: Page<Item>): Promise<boolean> {
+    const { items, payloads, error } = filterForReader(subscriber, page.items, page.payloads);
+    let sent = 0;
     for (const group of groupByBytes(payloads, groupBytes)) {
       if (!subscriber.onEnd) break;
-      metrics.delivered(group.length);
-      await subscriber.outbox.send(createFrameEncoder(group)(subscriber.idJson), 'backlog');
+      // Messages that a later group quotes may be outdated, too. The first one is sent in any case, so that each page gets on.
+      if (sent > 0 && source.version() !== page.version) return false;
+      const own = items.slice(sent, sent + group.length);
+      const current = source.current(own, page.version);
+      if (current === null) return false;
+      await sendGroup(subscriber, payloadsOf(current, own, group));
+      sent += group.length;
+      subscriber.position = own.at(-1)?.position ?? subscriber.position;
     }
     if (error) throw error;
+    return true;
+  }
+
+  async function sendGroup(subscriber: Subscriber<Item>, payloads: readonly Buffer[]): Promise<void> {
+    if (payloads.length === 0) return;
+    metrics.delivered(payloads.length);
+    await subscriber.outbox.send(createFrameEncoder(payloads)(subscriber.idJson), 'backlog');
   }
 }
 
