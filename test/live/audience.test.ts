@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { createAudiences } from '../../api/live/audiences.ts';
+import { createBacklogBudget } from '../../api/live/backlog-budget.ts';
 import type { Backlog, LiveSource, Positioned, Reader } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
 import type { Outbox } from '../../api/live/outbox/outboxes.ts';
@@ -79,10 +80,11 @@ function createSlowOutbox() {
   return { outbox, sent, read: () => waiting.splice(0).map((resolve) => resolve()) };
 }
 
-function setUp({ recent = 1_000 } = {}) {
+function setUp({ recent = 1_000, backlog = createBacklogBudget({ maxBytes: 1e9 }) } = {}) {
   const controlled = createSource(recent);
   const counts = { executed: 0, delivered: 0 };
   const audiences = createAudiences({
+    backlog,
     metrics: {
       executed(items) {
         counts.executed += items;
@@ -360,6 +362,28 @@ describe('an audience', () => {
     replace(2);
     finish();
     await vi.waitFor(() => expect(follower.received).toEqual([1, 3, 4]));
+  });
+
+  test('bounds the pages of all sockets, and drops those of peers that do not read while others wait', async () => {
+    const backlog = createBacklogBudget({ maxBytes: 600_000, stallMs: 1 });
+    const { push, follow, make } = setUp({ backlog });
+    make.mockImplementation(async (items) => items.map(() => Buffer.alloc(50_000, '1')));
+    push(5);
+    const slow = Array.from({ length: 20 }, () => createSlowOutbox());
+    const ends = slow.map(({ outbox }) => follow({}, 'all', outbox));
+    let most = 0;
+    await vi.waitFor(() => {
+      most = Math.max(most, backlog.bytes());
+      expect(slow.filter(({ sent }) => sent.length > 0).length).toBeGreaterThan(6);
+    });
+    expect(most).toBeLessThanOrEqual(600_000);
+    await vi.waitFor(() => {
+      for (const { read } of slow) read();
+      expect(slow.map(({ sent }) => sent.length)).toEqual(slow.map(() => 5));
+    });
+    for (const { leave } of ends) await leave();
+    for (const { read } of slow) read();
+    await vi.waitFor(() => expect([backlog.bytes(), backlog.waiting()]).toEqual([0, 0]));
   });
 
   test('makes the rest of a page again if an item is replaced while the peer reads its beginning', async () => {
