@@ -27,6 +27,14 @@ export function createMetrics() {
     registers: [registry],
   });
   const gapsFilled = counter('feed_gaps_filled_total', 'Gaps in feeds that were filled from the database.');
+  const recentEvicted = counter(
+    'recent_evictions_total',
+    'Recent entries that were dropped from memory because of the limit of the process.',
+  );
+  const backlogDropped = counter(
+    'backlog_drops_total',
+    'Pages of resuming clients that did not read, dropped from memory because others waited.',
+  );
   const executed = counter('executions_total', 'Executions of a selection over an event, for one or more subscribers.');
   const delivered = counter('deliveries_total', 'Results of live subscriptions that were queued for a socket.');
   const refused = new Counter({
@@ -67,6 +75,8 @@ export function createMetrics() {
         },
       });
     },
+    onBacklogDropped: () => backlogDropped.inc(),
+    onRecentEvicted: () => recentEvicted.inc(),
     /** Registers a gauge whose value is read at each scrape. */
     gauge(name: string, help: string, read: () => number): void {
       new Gauge({

@@ -246,6 +246,12 @@ export const settings = z.object({
   MAX_NODE_BUFFER_BYTES: count(268_435_456).describe(
     'Maximum unread bytes of all clients of this process; above it signals are dropped, then the slowest clients are closed.',
   ),
+  MAX_NODE_RECENT_BYTES: count(134_217_728).describe(
+    'Maximum memory for the recent messages of all followed channels of this process, in bytes, about 600 and the text each; above it those of the quietest channels are read from the database.',
+  ),
+  MAX_NODE_BACKLOG_BYTES: count(134_217_728).describe(
+    'Maximum memory for the messages that resuming clients of this process are being sent, in bytes; above it further clients wait for their turn.',
+  ),
   MATCH_LEASE_MS: count(15_000).describe('Lifetime of a place in the matching queue unless it is renewed.'),
   MATCH_RELAX_MS: count(5_000).describe('How long to wait before matching without a shared tag.'),
   MATCH_ABSENCE_MS: count(120_000).describe('Maximum absence from a match before it ends.'),

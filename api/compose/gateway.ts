@@ -8,6 +8,7 @@ import type { CostBudget } from '../domain/cost-budget.ts';
 import { createGateway, type GatewayOptions } from '../gateway/http/gateway.ts';
 import type { createHealth } from '../gateway/http/health.ts';
 import { createAudiences } from '../live/audiences.ts';
+import { createBacklogBudget } from '../live/backlog-budget.ts';
 import { createOutboxes } from '../live/outbox/outboxes.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
@@ -34,7 +35,11 @@ export interface GatewayParts {
  */
 export async function makeGateway(config: Config, parts: GatewayParts & Partial<GatewayOptions>) {
   const { metrics, ...replaced } = parts;
-  const audiences = createAudiences({ metrics: metrics.audiences });
+  const backlog = createBacklogBudget({
+    maxBytes: config.MAX_NODE_BACKLOG_BYTES,
+    onDropped: metrics.onBacklogDropped,
+  });
+  const audiences = createAudiences({ metrics: metrics.audiences, backlog });
   const outboxes = createOutboxes({
     windowMs: config.FLUSH_WINDOW_MS,
     socketBytes: config.MAX_SOCKET_BUFFER_BYTES,
@@ -66,6 +71,8 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
     ...replaced,
   });
   metrics.gauge('audiences', 'Groups of subscribers that share an execution.', audiences.size);
+  metrics.gauge('backlog_bytes', 'Memory of the pages that resuming clients are being sent.', backlog.bytes);
+  metrics.gauge('backlog_waiting', 'Pages of resuming clients that wait for memory.', backlog.waiting);
   metrics.gauge('outbox_bytes', 'Bytes that clients have not read yet.', outboxes.queuedBytes);
   metrics.gauge('connections', 'Open WebSockets.', gateway.connections);
   return gateway;

@@ -1,3 +1,4 @@
+import type { BacklogBudget } from './backlog-budget.ts';
 import { createCatchUp } from './catch-up.ts';
 import { createLiveDelivery } from './live-delivery.ts';
 import type { LiveSource, Positioned, Reader } from './live-source.ts';
@@ -10,6 +11,7 @@ interface AudienceOptions<Item extends Positioned> {
   source: LiveSource<Item>;
   make: MakePayloads<Item>;
   cache: PayloadCache;
+  backlog: BacklogBudget;
   serialize: Serialize;
   metrics: AudienceMetrics;
   onEmpty(): void;

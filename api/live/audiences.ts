@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { ignore } from '../ignore.ts';
 import { type Audience, createAudience } from './audience.ts';
+import { type BacklogBudget, createBacklogBudget } from './backlog-budget.ts';
 import type { LiveSource, Positioned } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { AudienceMetrics, MakePayloads, PayloadCache } from './page-loader.ts';
@@ -21,9 +22,15 @@ export interface Selection {
  */
 const cacheBytes = 33_554_432;
 const cacheMs = 10_000;
+const defaultBacklogBytes = 134_217_728;
 
 /** The audiences of a node: one for each source and selection, as long as it has subscribers. */
-export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
+export function createAudiences(options: {
+  metrics: AudienceMetrics;
+  /** Bounds the memory of backlog pages; without it, there is one of 128 MiB for these audiences. */
+  backlog?: BacklogBudget;
+}) {
+  const { metrics, backlog = createBacklogBudget({ maxBytes: defaultBacklogBytes }) } = options;
   const bySource = new Map<LiveSource<Positioned>, Map<string, Audience<Positioned>>>();
   const cache: PayloadCache = new LRUCache({ maxSize: cacheBytes, ttl: cacheMs, ttlAutopurge: true });
   const serialize = createSerializer();
@@ -58,7 +65,7 @@ export function createAudiences({ metrics }: { metrics: AudienceMetrics }) {
       audiences.delete(key);
       if (audiences.size === 0) bySource.delete(source);
     };
-    const audience = createAudience({ source, make: make(), cache, serialize, metrics, onEmpty });
+    const audience = createAudience({ source, make: make(), cache, backlog, serialize, metrics, onEmpty });
     audiences.set(key, audience);
     return audience;
   }

@@ -1,7 +1,8 @@
+import type { BacklogBudget, Portion } from './backlog-budget.ts';
 import { createFrameEncoder, groupByBytes, totalBytes } from './frames.ts';
 import type { LiveSource, Positioned } from './live-source.ts';
 import type { AudienceMetrics, PageLoader } from './page-loader.ts';
-import { filterForReader } from './reader-filter.ts';
+import { filterForReader, payloadsOf } from './reader-filter.ts';
 import type { Serialize } from './serializer.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -13,10 +14,29 @@ const pageBytes = 262_144;
 /** Maximum number of bytes that are sent before the peer must have taken them. */
 const groupBytes = 65_536;
 
+/** Items that are sent together, with their payloads. */
+interface Group<Item> {
+  items: readonly Item[];
+  payloads: readonly Buffer[];
+  bytes: number;
+  /** The end of the page: the position up to which it is complete, or the error of the reader. */
+  end?: { through: number; error: Error | undefined };
+}
+
+/** The groups that are left of a page. */
+interface Page<Item> {
+  groups: Group<Item>[];
+  /** Memory of the whole page, in bytes. */
+  bytes: number;
+  /** The source's version before the items were read. */
+  version: number;
+}
+
 /** See `createCatchUp`. */
 interface CatchUpOptions<Item extends Positioned> {
   source: LiveSource<Item>;
   loader: PageLoader<Item>;
+  backlog: BacklogBudget;
   serialize: Serialize;
   metrics: AudienceMetrics;
   onCaughtUp(subscriber: Subscriber<Item>): void;
@@ -26,12 +46,13 @@ interface CatchUpOptions<Item extends Positioned> {
 /**
  * Returns a function that sends a subscriber its backlog, at the pace of its peer: every item after its position, in
  * order, each at least in its newest state. It stops when the subscription ends.
+ * @param options.backlog bounds the memory of pages
  * @param options.serialize keeps a socket from loading several pages at once
  * @param options.onCaughtUp called when the subscriber has everything that the source has
  * @param options.onError called with the error that ends the subscriber: of its reader or of the source
  */
 export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<Item>) {
-  const { source, loader, serialize, metrics, onCaughtUp, onError } = options;
+  const { source, loader, backlog, serialize, metrics, onCaughtUp, onError } = options;
 
   return async function catchUp(subscriber: Subscriber<Item>): Promise<void> {
     let pageSize = firstPageSize;
@@ -47,14 +68,33 @@ export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<I
     }
   };
 
-  /** Sends the next items, and returns the size of the page after them. */
+  /** Sends the next items once there is memory for them, and returns the size of the page after them. */
   async function sendPage(subscriber: Subscriber<Item>, pageSize: number): Promise<number> {
-    if (!subscriber.onEnd) return pageSize;
+    let page: Page<Item> | undefined;
+    const portion = await backlog.reserve(pageBytes, () => page?.groups.splice(0));
+    try {
+      if (!subscriber.onEnd) return pageSize;
+      page = await loadPage(subscriber, pageSize);
+      await sendGroups(subscriber, page, portion);
+      return nextPageSize(pageSize, page.bytes);
+    } finally {
+      portion.release();
+    }
+  }
+
+  async function loadPage(subscriber: Subscriber<Item>, pageSize: number): Promise<Page<Item>> {
+    const version = source.version();
     const { entries, through } = await loader.read(subscriber.position, pageSize);
-    const payloads = entries.length > 0 ? await makePayloads(subscriber, entries) : [];
-    if (payloads.length > 0) await send(subscriber, entries, payloads);
-    subscriber.position = Math.max(subscriber.position, through);
-    return nextPageSize(pageSize, totalBytes(payloads));
+    const all = entries.length > 0 ? await makePayloads(subscriber, entries) : [];
+    const { items, payloads, error } = filterForReader(subscriber, all.length > 0 ? entries : [], all);
+    let first = 0;
+    const groups = groupByBytes(payloads, groupBytes).map((group): Group<Item> => {
+      const own = items.slice(first, first + group.length);
+      first += group.length;
+      return { items: own, payloads: group, bytes: totalBytes(group) };
+    });
+    groups.push({ items: [], payloads: [], bytes: 0, end: { through, error } });
+    return { groups, bytes: totalBytes(all), version };
   }
 
   /** Returns the payload of each item: shared ones, except where the reader needs one of its own. */
@@ -68,15 +108,30 @@ export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<I
     return payloads;
   }
 
-  /** Sends the payloads that the reader gets, in groups, each when the peer has taken the group before. */
-  async function send(subscriber: Subscriber<Item>, items: readonly Item[], all: readonly Buffer[]): Promise<void> {
-    const { payloads, error } = filterForReader(subscriber, items, all);
-    for (const group of groupByBytes(payloads, groupBytes)) {
-      if (!subscriber.onEnd) break;
-      metrics.delivered(group.length);
-      await subscriber.outbox.send(createFrameEncoder(group)(subscriber.idJson), 'backlog');
+  /**
+   * Sends the groups of a page, each when the peer has taken the group before. It stops early, at the subscriber's new
+   * position, if the rest must be loaded again: it was dropped, or an item was replaced meanwhile.
+   */
+  async function sendGroups(subscriber: Subscriber<Item>, page: Page<Item>, portion: Portion): Promise<void> {
+    let left = page.bytes;
+    let isFirst = true;
+    for (let group = page.groups.shift(); group && subscriber.onEnd; group = page.groups.shift()) {
+      // Messages that a later group quotes may be outdated, too. The first one is sent in any case, so that each page gets on.
+      const current = isFirst || source.version() === page.version ? source.current(group.items, page.version) : null;
+      if (current === null) return;
+      portion.resize(left, group.bytes);
+      left -= group.bytes;
+      isFirst = false;
+      await sendGroup(subscriber, payloadsOf(current, group.items, group.payloads));
+      subscriber.position = Math.max(subscriber.position, group.items.at(-1)?.position ?? group.end?.through ?? 0);
+      if (group.end?.error) throw group.end.error;
     }
-    if (error) throw error;
+  }
+
+  async function sendGroup(subscriber: Subscriber<Item>, payloads: readonly Buffer[]): Promise<void> {
+    if (payloads.length === 0) return;
+    metrics.delivered(payloads.length);
+    await subscriber.outbox.send(createFrameEncoder(payloads)(subscriber.idJson), 'backlog');
   }
 }
 

@@ -1,9 +1,10 @@
-import { LRUCache } from 'lru-cache';
 import type { Entry } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import { createFeedMemory, type FeedMemory } from './feed-memory.ts';
 import { createGapFiller, type GapFillerOptions } from './gap-filler.ts';
 import type { Backlog } from './live-source.ts';
 import { createRecentEntries } from './recent-entries.ts';
+import { createReplacements } from './replacements.ts';
 
 /** The channel's head in the database is below a delivered position. Subscribers must resume (close code 1013). */
 export class FeedRestartedError extends Error {
@@ -25,13 +26,13 @@ export interface FeedSource {
 export interface FeedOptions extends Pick<GapFillerOptions, 'channelId' | 'graceMs' | 'logger' | 'onGapFilled'> {
   pubsub: PubSub;
   source: FeedSource;
-  /** Approximate limit of the memory for recent entries, in bytes; `defaultRecentBytes` if left out. */
+  /** Maximum memory of the recent entries of one feed, in bytes; `defaultRecentBytes` if left out. */
   recentBytes?: number;
+  /** Memory that the feeds of a node share; a feed without it has its own. */
+  memory?: FeedMemory;
 }
 
 const defaultRecentBytes = 1_048_576;
-/** Results of the database that are shared by subscribers that resume at the same time. */
-const readCacheOptions = { max: 4, ttl: 1_000, ttlAutopurge: true };
 
 /**
  * The ordered stream of one channel on this node. It subscribes to pubsub first, then reads the channel's head, and
@@ -39,13 +40,16 @@ const readCacheOptions = { max: 4, ttl: 1_000, ttlAutopurge: true };
  */
 export function createChannelFeed(options: FeedOptions) {
   const { channelId, pubsub, source, recentBytes = defaultRecentBytes } = options;
+  const { recentEntries, reads, ahead } = options.memory ?? createFeedMemory();
   const listeners = new Set<() => void>();
-  const reads = new LRUCache<string, Promise<Backlog<Entry>>>(readCacheOptions);
-  let recent = createRecentEntries(recentBytes, 0);
+  const replacements = createReplacements();
+  const ownReads = reads.of(replacements);
+  let recent = createRecentEntries(0);
   const order = createGapFiller({
     ...options,
     read: (position, limit) => source.entriesAfter(channelId, position, limit),
-    onEntry: (entry) => recent.push(entry),
+    ahead,
+    onEntry: take,
     onAdvance: notify,
   });
   const { last, lag, raise } = order;
@@ -59,7 +63,7 @@ export function createChannelFeed(options: FeedOptions) {
     async start(): Promise<void> {
       unsubscribe = await pubsub.subscribe(`channel:${channelId}`, order.accept);
       const head = await source.head(channelId);
-      recent = createRecentEntries(recentBytes, head);
+      recent = createRecentEntries(head);
       order.start(head);
     },
     /** Returns the position up to which the feed is complete; -1 before it has started. */
@@ -71,6 +75,8 @@ export function createChannelFeed(options: FeedOptions) {
     verify,
     since,
     read,
+    version: replacements.version,
+    current: replacements.current,
     listen(listener: () => void): () => void {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -79,11 +85,16 @@ export function createChannelFeed(options: FeedOptions) {
     failed: () => failure !== undefined,
     /** Ends the feed, with `FeedRestartedError` for everyone that still follows it. */
     async stop(): Promise<void> {
-      reads.clear();
+      recentEntries.remove(recent);
       fail(failure ?? new FeedRestartedError('the feed was stopped'));
       await unsubscribe();
     },
   };
+
+  function take(entry: Entry): void {
+    if (entry.revision > 0) replacements.add(entry);
+    recentEntries.push(recent, entry, recentBytes);
+  }
 
   function notify(): void {
     for (const listener of [...listeners]) listener();
@@ -122,18 +133,12 @@ export function createChannelFeed(options: FeedOptions) {
 
   /**
    * Returns the entries after a position from the database. Equal reads within a second share one query: entries that
-   * changed meanwhile are in memory, which has everything after the end of the result. The feed ends if the channel's
-   * head is below a delivered position.
+   * changed meanwhile are left out, since memory has everything after the end of the result. The feed ends if the
+   * channel's head is below a delivered position.
    * @throws FeedRestartedError once the feed has ended
    */
   function read(position: number, limit: number): Promise<Backlog<Entry>> {
-    const key = `${position} ${limit}`;
-    const cached = reads.get(key);
-    if (cached) return cached;
-    const reading = readAndVerify(position, limit);
-    reads.set(key, reading);
-    reading.catch(() => reads.delete(key));
-    return reading;
+    return ownReads.get(`${position} ${limit}`, () => readAndVerify(position, limit));
   }
 
   async function readAndVerify(position: number, limit: number): Promise<Backlog<Entry>> {

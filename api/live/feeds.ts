@@ -1,6 +1,7 @@
 import { limitFunction } from 'p-limit';
 import type { Head } from '../events.ts';
 import { type ChannelFeed, createChannelFeed, type FeedOptions, type FeedSource } from './channel-feed.ts';
+import { createFeedMemory } from './feed-memory.ts';
 import type { Heads } from './heads.ts';
 
 /** The queries of all feeds of a node. */
@@ -38,7 +39,7 @@ const defaultLingerMs = 10_000;
 export function createFeeds(
   options: Omit<FeedOptions, 'channelId'> & { source: FeedsSource; heads: Heads; lingerMs?: number },
 ) {
-  const { heads, lingerMs = defaultLingerMs, logger } = options;
+  const { heads, lingerMs = defaultLingerMs, memory = createFeedMemory(), logger } = options;
   const source = {
     ...options.source,
     entriesAfter: limitFunction(options.source.entriesAfter, { concurrency: maxReads }),
@@ -97,7 +98,7 @@ export function createFeeds(
     const existing = openFeeds.get(channelId);
     if (existing && !existing.feed.failed()) return existing;
     if (existing) close(existing);
-    const feed = createChannelFeed({ ...options, source, channelId });
+    const feed = createChannelFeed({ ...options, source, memory, channelId });
     const open: OpenFeed = { feed, started: feed.start(), readers: 0, lingerTimer: undefined };
     openFeeds.set(channelId, open);
     return open;

@@ -1,5 +1,7 @@
 import type { Entry } from '../events.ts';
 import type { Logger } from '../logger.ts';
+import type { ByteCounter } from './byte-counter.ts';
+import { bytesOfEntry } from './entry-bytes.ts';
 import type { Backlog } from './live-source.ts';
 
 /** See `createGapFiller`. */
@@ -10,6 +12,8 @@ export interface GapFillerOptions {
   /** Milliseconds to wait for missing entries to arrive before the database is read; `defaultGraceMs` if left out. */
   graceMs?: number;
   logger: Logger;
+  /** Bounds the entries that are kept beyond gaps, together with those of other feeds. */
+  ahead: ByteCounter;
   /** Counts gaps that were filled from the database, for metrics. */
   onGapFilled(): void;
   /** Called with each entry, in order of position. */
@@ -20,7 +24,10 @@ export interface GapFillerOptions {
 
 /** Signals that overtake each other arrive within milliseconds; a gap that lasts longer is a lost signal. */
 const defaultGraceMs = 5;
-/** Maximum number of entries that are kept beyond a gap; further ones are read from the database. */
+/**
+ * Maximum number of entries that are kept beyond a gap. Further ones are read from the database, as are those for which
+ * the feeds of the node have no memory left.
+ */
 const maxAhead = 1_000;
 /** Maximum number of entries that one read fills a gap with. */
 const fillSize = 500;
@@ -52,12 +59,13 @@ export function createGapFiller(options: GapFillerOptions) {
     },
     /** Takes entries that arrived. Ones that were seen are dropped. */
     accept(entries: readonly Entry[]): void {
+      const before = last;
       for (const entry of entries) {
-        if (entry.position <= last) continue;
         highest = Math.max(highest, entry.position);
-        if (ahead.size < maxAhead) ahead.set(entry.position, entry);
+        if (isNext(entry)) pass(entry);
+        else if (entry.position > last) keep(entry);
       }
-      advance();
+      advance(before);
     },
     raise,
     /** Position of the last entry that was passed on; -1 before the start. */
@@ -68,8 +76,25 @@ export function createGapFiller(options: GapFillerOptions) {
     stop(): void {
       hasStopped = true;
       clearTimeout(timer);
+      for (const position of ahead.keys()) drop(position);
     },
   };
+
+  function isNext({ position }: Entry): boolean {
+    return last >= 0 && position === last + 1 && !hasStopped;
+  }
+
+  function keep(entry: Entry): void {
+    if (hasStopped || ahead.has(entry.position) || ahead.size >= maxAhead) return;
+    if (options.ahead.tryAdd(bytesOfEntry(entry))) ahead.set(entry.position, entry);
+  }
+
+  function drop(position: number): void {
+    const entry = ahead.get(position);
+    if (entry === undefined) return;
+    ahead.delete(position);
+    options.ahead.remove(bytesOfEntry(entry));
+  }
 
   /** Takes a position that is known to exist. If it does not arrive in time, it is read from the database. */
   function raise(position: number): void {
@@ -77,16 +102,16 @@ export function createGapFiller(options: GapFillerOptions) {
     advance();
   }
 
-  function advance(): void {
+  /** @param before the last position that `onAdvance` was told about */
+  function advance(before = last): void {
     if (last < 0 || hasStopped) return;
-    const before = last;
     for (let next = ahead.get(last + 1); next; next = ahead.get(last + 1)) pass(next);
     if (last > before) onAdvance();
     if (highest > last) scheduleFill(graceMs);
   }
 
   function pass(entry: Entry): void {
-    ahead.delete(entry.position);
+    drop(entry.position);
     onEntry(entry);
     last = entry.position;
   }
@@ -127,12 +152,12 @@ export function createGapFiller(options: GapFillerOptions) {
     const before = last;
     for (const entry of entries) if (entry.position > last) pass(entry);
     last = Math.max(last, through);
-    if (!more) for (const position of aheadBefore) ahead.delete(position);
+    if (!more) for (const position of aheadBefore) drop(position);
     dropSeen();
     if (last > before) onAdvance();
   }
 
   function dropSeen(): void {
-    for (const position of ahead.keys()) if (position <= last) ahead.delete(position);
+    for (const position of ahead.keys()) if (position <= last) drop(position);
   }
 }

@@ -1,7 +1,7 @@
 import { createFrameEncoder, type EncodeFrames } from './frames.ts';
-import type { Backlog, LiveSource, Positioned } from './live-source.ts';
+import type { LiveSource, Positioned } from './live-source.ts';
 import type { AudienceMetrics, PageLoader } from './page-loader.ts';
-import { filterForReader } from './reader-filter.ts';
+import { filterForReader, payloadsOf } from './reader-filter.ts';
 import type { Subscriber } from './subscriber.ts';
 
 /** Maximum number of items that are executed together. */
@@ -52,7 +52,7 @@ export function createLiveDelivery<Item extends Positioned>(options: {
     if (isAdvancing) return;
     isAdvancing = true;
     try {
-      while (subscribers.size > 0 && source.last() > position) await deliver(await loader.read(position, maxBatchSize));
+      while (subscribers.size > 0 && source.last() > position) await deliverNext();
       // Throws if the source has ended.
       if (subscribers.size > 0) source.since(position);
     } catch (error) {
@@ -62,8 +62,15 @@ export function createLiveDelivery<Item extends Positioned>(options: {
     }
   }
 
-  async function deliver({ entries: items, through }: Backlog<Item>): Promise<void> {
-    const payloads = items.length > 0 ? await loader.execute(items) : [];
+  async function deliverNext(): Promise<void> {
+    const version = source.version();
+    const { entries, through } = await loader.read(position, maxBatchSize);
+    const all = entries.length > 0 ? await loader.execute(entries) : [];
+    const items = source.current(entries, version);
+    if (items) deliver(items, payloadsOf(items, entries, all), through);
+  }
+
+  function deliver(items: readonly Item[], payloads: readonly Buffer[], through: number): void {
     const batch = { items, payloads, encode: createFrameEncoder(payloads), through };
     let delivered = 0;
     for (const subscriber of subscribers) {

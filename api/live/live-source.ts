@@ -35,6 +35,18 @@ export interface LiveSource<Item extends Positioned> {
    */
   read(position: number, limit: number): Promise<Backlog<Item>>;
   /**
+   * Returns a number that rises when an item replaces an earlier state of itself: a message was edited or deleted. Text
+   * that was made of the source's items before is outdated then.
+   */
+  version(): number;
+  /**
+   * Returns the items that no later state has replaced: all of them, as the same array, if none has been. Must be asked
+   * right before items are handed to a subscriber, if anything was awaited since they were read.
+   * @param version the source's version before the items were read
+   * @returns null if the source no longer knows; the items must be read again
+   */
+  current(items: readonly Item[], version: number): readonly Item[] | null;
+  /**
    * Calls the listener each time when there is more, and when the source ends.
    * @returns a function that removes the listener
    */

@@ -41,14 +41,25 @@ export function isLiveStream(stream: unknown): stream is LiveStream<Positioned> 
 
 async function* read<Item extends Positioned>(source: LiveSource<Item>, reader: Reader<Item>, signal: AbortSignal) {
   for (let position = reader.position; !signal.aborted; ) {
+    const version = source.version();
     const recent = source.since(position, pageSize);
     const { entries, through, more }: Backlog<Item> = recent ?? (await source.read(position, pageSize));
+    let isOutdated = false;
     for (const item of entries) {
       if (signal.aborted) return;
+      // The reader may have taken long for the item before.
+      const current = source.current([item], version);
+      if (current === null) {
+        isOutdated = true;
+        break;
+      }
+      position = item.position;
+      if (current.length === 0) continue;
       const verdict = reader.judge(item);
       if (verdict instanceof Error) throw verdict;
       if (verdict !== 'skip') yield item;
     }
+    if (isOutdated) continue;
     position = Math.max(position, through);
     if (!more) await changed(source, position, signal);
   }

@@ -10,7 +10,7 @@ import type { Backlog, LiveSource, Positioned } from './live-source.ts';
  */
 export type MakePayloads<Item> = (items: readonly Item[], viewer?: object | null) => Promise<readonly Buffer[] | null>;
 
-/** Payloads of backlog pages, shared by all audiences of a node. The key is made of audience and positions. */
+/** Payloads of backlog pages, shared by all audiences of a node. The key: audience, the source's version, and positions. */
 export type PayloadCache = LRUCache<string, Promise<readonly Buffer[]>>;
 
 /** Counts the work of audiences. */
@@ -74,8 +74,8 @@ export function createPageLoader<Item extends Positioned>(options: {
 
   /** Returns the same as `execute`, executed once for all subscribers that catch up with the same items. */
   function executeCached(items: readonly Item[]): Promise<readonly Buffer[]> {
-    // The key lists every position: memory may still have states that the database has overwritten.
-    const key = `${id}:${items.map(({ position }) => position)}`;
+    // Payloads may quote other messages. The version changes when one of them is edited or deleted.
+    const key = `${id}:${source.version()}:${items.map(({ position }) => position)}`;
     const cached = cache.get(key);
     if (cached) return cached;
     const executing = execute(items);

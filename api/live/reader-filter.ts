@@ -2,7 +2,9 @@ import type { Positioned, Reader } from './live-source.ts';
 
 /** The part of some items that one reader gets. */
 interface Filtered<Item> {
-  /** Payloads of the items before an error, without those that the reader skips. */
+  /** The items before an error, without those that the reader skips. */
+  items: readonly Item[];
+  /** The payload of each of them. */
   payloads: readonly Buffer[];
   /** The items among them whose payloads must be made for this reader alone. */
   alone: readonly Item[];
@@ -22,12 +24,29 @@ export function filterForReader<Item extends Positioned>(
 ): Filtered<Item> {
   const judge = (item: Item) => (item.position <= position ? 'skip' : reader.judge(item));
   // Nearly every reader gets all items: this case, for each delivery, keeps no list of verdicts.
-  if (items.every((item) => judge(item) === null)) return { payloads, alone: [] };
+  if (items.every((item) => judge(item) === null)) return { items, payloads, alone: [] };
   const verdicts = items.map(judge);
   const end = verdicts.findIndex((verdict) => verdict instanceof Error);
   const error = verdicts[end];
   const isIncluded = (n: number) => verdicts[n] !== 'skip' && (end < 0 || n < end);
-  const included = payloads.filter((_, n) => isIncluded(n));
-  const alone = items.filter((_, n) => isIncluded(n) && verdicts[n] === 'alone');
-  return error instanceof Error ? { payloads: included, alone, error } : { payloads: included, alone };
+  const own = {
+    items: items.filter((_, n) => isIncluded(n)),
+    payloads: payloads.filter((_, n) => isIncluded(n)),
+    alone: items.filter((_, n) => isIncluded(n) && verdicts[n] === 'alone'),
+  };
+  return error instanceof Error ? { ...own, error } : own;
+}
+
+/**
+ * Returns the payloads of some of the items.
+ * @param payloads one for each item of `all`
+ */
+export function payloadsOf<Item>(
+  some: readonly Item[],
+  all: readonly Item[],
+  payloads: readonly Buffer[],
+): readonly Buffer[] {
+  if (some === all) return payloads;
+  const included = new Set(some);
+  return payloads.filter((_, n) => included.has(all[n] as Item));
 }

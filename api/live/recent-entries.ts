@@ -1,60 +1,96 @@
 import type { Entry } from '../events.ts';
+import { bytesOfEntry } from './entry-bytes.ts';
 
-/** Approximate memory of an entry without its text, and of an attachment without its name, in bytes. */
-const entryBytes = 400;
-const attachmentBytes = 300;
-/** Trimming only above this multiple of the limit drops many entries at a time, which keeps the copying rare. */
-const trimAbove = 1.25;
+/** Number of empty slots that never causes a compaction. */
+const maxEmptySlots = 32;
 
 /**
- * A ring buffer of a channel's newest entries, in order of position. It has every entry above its lowest position, each
- * at least in its newest state.
- * @param maxBytes approximate limit of its memory; it may be exceeded by a quarter
+ * The newest entries of a channel, in order of position, each in its newest state only. It has every entry that changed
+ * above its lowest position.
  * @param start the position below which it has nothing
  */
-export function createRecentEntries(maxBytes: number, start: number) {
-  let entries: Entry[] = [];
+export function createRecentEntries(start: number) {
+  // An entry that is dropped leaves its slot empty (null), so that dropping moves no others.
+  let slots: (Entry | null)[] = [];
+  let positions: number[] = [];
+  let sizes: number[] = [];
+  /** Position of each entry, by id. */
+  let index: Map<string, number> | undefined;
+  /** Index of the first slot that may have an entry. */
+  let first = 0;
+  let emptySlots = 0;
   let bytes = 0;
   let lowest = start;
 
   return {
-    /** Appends an entry, whose position must be above all others. */
+    /** Appends an entry, whose position must be above all others, and drops its earlier state. */
     push(entry: Entry): void {
-      entries.push(entry);
-      bytes += sizeOf(entry);
-      if (bytes > maxBytes * trimAbove) trim();
+      const earlier = index?.get(entry.id);
+      if (earlier !== undefined) empty(indexAfter(earlier - 1));
+      const size = bytesOfEntry(entry);
+      slots.push(entry);
+      positions.push(entry.position);
+      sizes.push(size);
+      index ??= new Map();
+      index.set(entry.id, entry.position);
+      bytes += size;
+    },
+    /** Drops the entry of the lowest position, and returns its memory in bytes; 0 if there is none. */
+    dropOldest(): number {
+      while (first < slots.length && slots[first] === null) first++;
+      const oldest = slots[first];
+      if (!oldest) return 0;
+      index?.delete(oldest.id);
+      lowest = oldest.position;
+      return empty(first);
     },
     /** Returns at most `limit` entries after a position, or null if older ones may be missing. */
     since(position: number, limit: number): readonly Entry[] | null {
       if (position < lowest) return null;
-      const first = firstIndexAfter(entries, position);
-      return entries.slice(first, first + limit);
+      const found: Entry[] = [];
+      for (let n = indexAfter(position); n < slots.length && found.length < limit; n++) {
+        const entry = slots[n];
+        if (entry) found.push(entry);
+      }
+      return found;
     },
+    /** Approximate memory of all entries, in bytes. */
+    bytes: () => bytes,
   };
 
-  function trim(): void {
-    let count = 0;
-    for (; bytes > maxBytes && count < entries.length; count++) bytes -= sizeOf(entries[count]);
-    if (count === 0) return;
-    lowest = entries[count - 1]?.position ?? lowest;
-    entries = entries.slice(count);
+  /** Empties a slot, and returns the memory of its entry in bytes. At least half of many slots stay in use. */
+  function empty(slot: number): number {
+    const size = sizes[slot] ?? 0;
+    slots[slot] = null;
+    bytes -= size;
+    emptySlots++;
+    const isSparse = emptySlots > maxEmptySlots && emptySlots * 2 > slots.length;
+    if (isSparse || emptySlots === slots.length) compact();
+    return size;
+  }
+
+  function compact(): void {
+    const isUsed = (_: unknown, slot: number) => slots[slot] !== null;
+    positions = positions.filter(isUsed);
+    sizes = sizes.filter(isUsed);
+    slots = slots.filter((entry) => entry !== null);
+    if (slots.length === 0) index = undefined;
+    first = 0;
+    emptySlots = 0;
+  }
+
+  /** Returns the index of the first slot after a position, by binary search. */
+  function indexAfter(position: number): number {
+    let low = first;
+    let high = slots.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((positions[middle] ?? 0) > position) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 }
 
-function sizeOf(entry: Entry | undefined): number {
-  if (entry === undefined) return 0;
-  const attachments = entry.attachments.map(({ filename }) => attachmentBytes + Buffer.byteLength(filename));
-  return attachments.reduce((sum, bytes) => sum + bytes, entryBytes + Buffer.byteLength(entry.text));
-}
-
-/** Returns the index of the first entry after a position, by binary search. */
-function firstIndexAfter(entries: readonly Entry[], position: number): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle]?.position ?? 0) > position) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
+/** See `createRecentEntries`. */
+export type RecentEntries = ReturnType<typeof createRecentEntries>;

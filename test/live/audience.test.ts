@@ -1,22 +1,24 @@
 import { describe, expect, test, vi } from 'vitest';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { createAudiences } from '../../api/live/audiences.ts';
+import { createBacklogBudget } from '../../api/live/backlog-budget.ts';
 import type { Backlog, LiveSource, Positioned, Reader } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
 import type { Outbox } from '../../api/live/outbox/outboxes.ts';
 import type { MakePayloads } from '../../api/live/page-loader.ts';
 import { createFakeOutbox } from '../support/outbox.ts';
 
-/** A source that keeps the newest items in memory, and reads older ones. */
+/** A source that keeps the newest items in memory, and reads older ones. An item that replaces another names it. */
 function createSource(recent: number) {
-  const items: Positioned[] = [];
+  const items: (Positioned & { replaces?: number })[] = [];
+  const isReplaced = ({ position }: Positioned) => items.some(({ replaces }) => replaces === position);
   const listeners = new Set<() => void>();
   let failure: Error | undefined;
   const notify = () => {
     for (const listener of [...listeners]) listener();
   };
   const after = (position: number, limit = Number.POSITIVE_INFINITY): Backlog<Positioned> => {
-    const entries = items.filter((item) => item.position > position).slice(0, limit);
+    const entries = items.filter((item) => item.position > position && !isReplaced(item)).slice(0, limit);
     const through = entries.length < limit ? items.length : (entries.at(-1)?.position ?? position);
     return { entries, through, more: through < items.length };
   };
@@ -29,6 +31,8 @@ function createSource(recent: number) {
       return position < items.length - recent ? null : after(position, limit);
     },
     read: vi.fn(async (position, limit) => after(position, limit)),
+    version: () => items.filter(({ replaces }) => replaces).length,
+    current: (some) => some.filter((item) => !isReplaced(item)),
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -39,6 +43,10 @@ function createSource(recent: number) {
     listeners,
     push(count: number) {
       for (let n = 0; n < count; n++) items.push({ position: items.length + 1 });
+      notify();
+    },
+    replace(position: number) {
+      items.push({ position: items.length + 1, replaces: position });
       notify();
     },
     fail(error: Error) {
@@ -72,10 +80,11 @@ function createSlowOutbox() {
   return { outbox, sent, read: () => waiting.splice(0).map((resolve) => resolve()) };
 }
 
-function setUp({ recent = 1_000 } = {}) {
+function setUp({ recent = 1_000, backlog = createBacklogBudget({ maxBytes: 1e9 }) } = {}) {
   const controlled = createSource(recent);
   const counts = { executed: 0, delivered: 0 };
   const audiences = createAudiences({
+    backlog,
     metrics: {
       executed(items) {
         counts.executed += items;
@@ -335,6 +344,84 @@ describe('an audience', () => {
     expect(make.mock.calls.slice(1).every(([items]) => items.length * size <= 262_144)).toBe(true);
     for (const { leave } of followers) await leave();
     read();
+  });
+
+  test.each(['live', 'in its backlog'])('delivers nothing that is replaced during its execution, %s', async (when) => {
+    const { push, replace, follow, make } = setUp();
+    let finish = () => {};
+    make.mockImplementationOnce(async (items) => {
+      await new Promise<void>((resolve) => (finish = resolve));
+      return (items as Positioned[]).map(({ position }) => Buffer.from(String(position)));
+    });
+    const isLive = when === 'live';
+    if (!isLive) push(3);
+    const follower = follow();
+    await settle();
+    if (isLive) push(3);
+    await settle();
+    replace(2);
+    finish();
+    await vi.waitFor(() => expect(follower.received).toEqual([1, 3, 4]));
+  });
+
+  test('bounds the pages of all sockets, and drops those of peers that do not read while others wait', async () => {
+    const backlog = createBacklogBudget({ maxBytes: 600_000, stallMs: 1 });
+    const { push, follow, make } = setUp({ backlog });
+    make.mockImplementation(async (items) => items.map(() => Buffer.alloc(50_000, '1')));
+    push(5);
+    const slow = Array.from({ length: 20 }, () => createSlowOutbox());
+    const ends = slow.map(({ outbox }) => follow({}, 'all', outbox));
+    let most = 0;
+    await vi.waitFor(() => {
+      most = Math.max(most, backlog.bytes());
+      expect(slow.filter(({ sent }) => sent.length > 0).length).toBeGreaterThan(6);
+    });
+    expect(most).toBeLessThanOrEqual(600_000);
+    await vi.waitFor(() => {
+      for (const { read } of slow) read();
+      expect(slow.map(({ sent }) => sent.length)).toEqual(slow.map(() => 5));
+    });
+    for (const { leave } of ends) await leave();
+    for (const { read } of slow) read();
+    await vi.waitFor(() => expect([backlog.bytes(), backlog.waiting()]).toEqual([0, 0]));
+  });
+
+  test('makes the rest of a page again if an item is replaced while the peer reads its beginning', async () => {
+    const { push, replace, follow, make } = setUp();
+    make.mockImplementation(async (items) =>
+      (items as Positioned[]).map(({ position }) => Buffer.alloc(40_000, String(position))),
+    );
+    push(4);
+    const { outbox, sent, read } = createSlowOutbox();
+    follow({}, 'all', outbox);
+    await settle();
+    replace(3);
+    await vi.waitFor(() => {
+      read();
+      expect(sent).toHaveLength(4);
+    });
+    expect(sent.map((frames) => String(frames).at(-2))).toEqual(['1', '2', '4', '5']);
+    const pages = make.mock.calls.map(([items]) => (items as Positioned[]).map(({ position }) => position));
+    expect(pages).toEqual([
+      [1, 2, 3, 4],
+      [2, 4, 5],
+    ]);
+  });
+
+  test('does not use payloads that were made before an item was replaced, which others may quote', async () => {
+    const { push, replace, follow, make } = setUp();
+    push(3);
+    const early = follow();
+    await settle();
+    replace(1);
+    await settle();
+    const late = follow({ position: 1 });
+    await settle();
+    expect([early.received, late.received]).toEqual([
+      [1, 2, 3, 4],
+      [2, 3, 4],
+    ]);
+    expect(make).toHaveBeenCalledTimes(3);
   });
 
   test('ends with its last subscriber, and executes nothing after that', async () => {

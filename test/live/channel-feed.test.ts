@@ -2,16 +2,18 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Entry } from '../../api/events.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import { createChannelFeed, FeedRestartedError, type FeedSource } from '../../api/live/channel-feed.ts';
+import { createFeedMemory } from '../../api/live/feed-memory.ts';
+import type { Backlog } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
-import { createRecentEntries } from '../../api/live/recent-entries.ts';
 import { createTestLogger } from '../support/logger.ts';
 
 const entry = (position: number, facts: Partial<Entry> = {}) =>
   ({ id: `m${position}`, position, text: '', attachments: [], ...facts }) as Entry;
 const entries = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => entry(from + n));
+const positionsOf = (backlog: Backlog<Entry> | null) => backlog?.entries.map(({ position }) => position);
 
 /** Starts the feed of a channel whose head is `head`. */
-async function startFeed(head: number, { recentBytes = 1_000_000 } = {}) {
+async function startFeed(head: number, { recentBytes = 1_000_000, memory = createFeedMemory() } = {}) {
   const pubsub = createMemoryPubSub({ logger: createTestLogger() });
   const database = { head };
   const source = {
@@ -23,15 +25,22 @@ async function startFeed(head: number, { recentBytes = 1_000_000 } = {}) {
     }),
   };
   const logger = createTestLogger();
-  const options = { channelId: 'c', pubsub, source, graceMs: 1e6, recentBytes, logger, onGapFilled: () => {} };
+  const options = { channelId: 'c', pubsub, source, graceMs: 1e6, recentBytes, memory, logger, onGapFilled: () => {} };
   const feed = createChannelFeed(options);
   await feed.start();
-  const publish = async (from: number, to: number) => {
+  /** Changes entries, each at the next position. */
+  const change = async (...ids: string[]) => {
+    const changed = ids.map((id, n) => entry(database.head + 1 + n, { id, revision: 1 }));
+    database.head += ids.length;
+    await pubsub.publish('channel:c', changed);
+    await vi.waitFor(() => expect(feed.last()).toBe(database.head));
+  };
+  const publish = async (from: number, to: number, last = to) => {
     database.head = Math.max(database.head, to);
     await pubsub.publish('channel:c', entries(from, to));
-    await vi.waitFor(() => expect(feed.last()).toBe(to));
+    await vi.waitFor(() => expect(feed.last()).toBe(last));
   };
-  return { feed, database, source, publish };
+  return { feed, database, source, publish, change };
 }
 
 describe('a feed', () => {
@@ -73,19 +82,69 @@ describe('a feed', () => {
     await expect(stream.next()).rejects.toBeInstanceOf(FeedRestartedError);
     await feed.stop();
   });
-});
 
-describe('recent entries', () => {
-  const attachments = [{ filename: 'x'.repeat(200) }] as unknown as Entry['attachments'];
+  test('leaves out the states that were replaced, from memory and from reads that were made before', async () => {
+    const { feed, source, publish, change } = await startFeed(5);
+    await publish(6, 7);
+    const version = feed.version();
+    const before = await feed.read(0, 25);
+    await change('m6', 'm2');
+    expect(positionsOf(feed.since(5))).toEqual([7, 8, 9]);
+    expect(positionsOf(await feed.read(0, 25))).toEqual([1, 3, 4, 5, 7]);
+    expect(source.entriesAfter).toHaveBeenCalledOnce();
+    expect(feed.current(before.entries, version)?.map(({ position }) => position)).toEqual([1, 3, 4, 5, 7]);
+    await feed.stop();
+  });
 
-  test.each([
-    ['characters of one byte', { text: 'x'.repeat(300) }, 10],
-    ['characters of three bytes', { text: '\u4e16'.repeat(300) }, 5],
-    ['attachments', { attachments }, 7],
-  ])('keep as many as the limit in bytes allows: %s', (_what, facts, expected) => {
-    const recent = createRecentEntries(7_000, 0);
-    for (let position = 1; position <= 100; position++) recent.push(entry(position, facts));
-    expect(recent.since(100 - expected, 100)).toHaveLength(expected);
-    expect(recent.since(100 - expected * 2, 100)).toBeNull();
+  test('leaves out states that were replaced while the database was read', async () => {
+    const { feed, source, change } = await startFeed(5);
+    let finish = () => {};
+    source.entriesAfter.mockImplementationOnce(async () => {
+      await new Promise<void>((resolve) => (finish = resolve));
+      return { entries: entries(1, 5), through: 5, more: false };
+    });
+    const reading = feed.read(0, 25);
+    await change('m3');
+    finish();
+    expect(await reading).toMatchObject({ through: 5 });
+    expect(positionsOf(await reading)).toEqual([1, 2, 4, 5]);
+    await feed.stop();
+  });
+
+  test('reads entries again after more changes than it remembers', async () => {
+    const { feed, source, change } = await startFeed(5);
+    const version = feed.version();
+    const { entries: read } = await feed.read(0, 25);
+    await change(...Array.from({ length: 257 }, (_, n) => `m${1 + (n % 2)}`));
+    expect(feed.current(read, version)).toBeNull();
+    await feed.read(0, 25);
+    expect(source.entriesAfter).toHaveBeenCalledTimes(2);
+    expect(positionsOf(feed.since(5))).toEqual([261, 262]);
+    await feed.stop();
+  });
+
+  test.each(['in order', 'out of order'])(
+    'shares one bound with other feeds for its recent entries: %s',
+    async (order) => {
+      const memory = createFeedMemory({ recentBytes: 0 });
+      const { feed, publish } = await startFeed(5, { memory });
+      if (order === 'out of order') await publish(7, 7, 5);
+      await publish(6, 7);
+      expect([memory.recentEntries.bytes(), memory.ahead.bytes()]).toEqual([0, 0]);
+      expect(feed.since(6)).toBeNull();
+      await feed.stop();
+    },
+  );
+
+  test('yields no states that were replaced while the reader of an iterator was busy', async () => {
+    const { feed, publish, change } = await startFeed(0);
+    await publish(1, 3);
+    const stream = createLiveStream(feed, { position: 0, judge: () => null }, () => {});
+    expect(await stream.next()).toMatchObject({ value: { position: 1 } });
+    await change('m2');
+    expect(await stream.next()).toMatchObject({ value: { position: 3 } });
+    expect(await stream.next()).toMatchObject({ value: { position: 4, id: 'm2' } });
+    await stream.return();
+    await feed.stop();
   });
 });

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Entry } from '../../api/events.ts';
+import { createByteCounter } from '../../api/live/byte-counter.ts';
+import { bytesOfEntry } from '../../api/live/entry-bytes.ts';
 import { createGapFiller } from '../../api/live/gap-filler.ts';
 import type { Backlog } from '../../api/live/live-source.ts';
 import { createTestLogger } from '../support/logger.ts';
@@ -8,10 +10,11 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] 
 afterEach(() => void vi.useRealTimers());
 
 const graceMs = 10;
-const entries = (...positions: number[]) => positions.map((position) => ({ position }) as Entry);
+const entries = (...positions: number[]) =>
+  positions.map((position) => ({ position, text: '', attachments: [] }) as unknown as Entry);
 
 /** Creates a gap filler over a database whose head is `database.head`, and collects the positions that it passes on. */
-function setUp() {
+function setUp({ ahead = createByteCounter(1_000_000) } = {}) {
   const passed: number[] = [];
   const database = { head: 0 };
   const read = vi.fn(async (position: number): Promise<Backlog<Entry>> => {
@@ -23,6 +26,7 @@ function setUp() {
     channelId: 'room',
     read,
     graceMs,
+    ahead,
     logger: createTestLogger(),
     onGapFilled,
     onEntry: ({ position }) => passed.push(position),
@@ -46,6 +50,24 @@ describe('a gap filler', () => {
     expect(order.last()).toBe(-1);
     order.start(4);
     expect(passed).toEqual([5, 6]);
+  });
+
+  test('keeps no more entries beyond a gap than there is memory for, and reads the others', async () => {
+    const [kept] = entries(2);
+    const ahead = createByteCounter(kept ? bytesOfEntry(kept) : 0);
+    const { order, passed, database, read } = setUp({ ahead });
+    order.start(0);
+    order.accept(entries(2, 3, 4));
+    order.accept(entries(1));
+    expect(passed).toEqual([1, 2]);
+    database.head = 4;
+    await vi.advanceTimersByTimeAsync(graceMs);
+    expect(passed).toEqual([1, 2, 3, 4]);
+    expect(read).toHaveBeenCalledExactlyOnceWith(2, 500);
+    order.accept(entries(6));
+    expect(ahead.bytes()).toBeGreaterThan(0);
+    order.stop();
+    expect(ahead.bytes()).toBe(0);
   });
 
   test('does not read the database if a gap closes in time', async () => {

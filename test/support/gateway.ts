@@ -152,6 +152,8 @@ function createSignals() {
     last: () => entries.length,
     since: (position) => ({ entries: entries.slice(position), through: entries.length, more: false }),
     read: () => Promise.reject(new Error('all of them are held')),
+    version: () => 0,
+    current: (items) => items,
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

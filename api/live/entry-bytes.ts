@@ -1,0 +1,23 @@
+import type { Entry } from '../events.ts';
+
+/** Measured memory of an entry and its place in an index, without its text, in bytes; of an attachment, without its name. */
+const entryBytes = 560;
+const attachmentBytes = 300;
+const wideCharacter = /[\u0100-\uffff]/;
+
+/** Returns the approximate memory of an entry, in bytes. */
+export function bytesOfEntry({ text, attachments }: Entry): number {
+  let bytes = entryBytes + bytesOfText(text);
+  for (const { filename } of attachments) bytes += attachmentBytes + bytesOfText(filename);
+  return bytes;
+}
+
+/** Returns the approximate memory of entries, in bytes. */
+export function bytesOfEntries(entries: readonly Entry[]): number {
+  return entries.reduce((sum, entry) => sum + bytesOfEntry(entry), 0);
+}
+
+/** V8 keeps each character of a text in two bytes as soon as one of them needs two. */
+function bytesOfText(text: string): number {
+  return wideCharacter.test(text) ? 2 * text.length : text.length;
+}
