@@ -3,7 +3,7 @@ import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { createFeedMemory, type FeedMemory } from './feed-memory.ts';
 import { createGapFiller, type GapFillerOptions } from './gap-filler.ts';
 import type { Backlog } from './live-source.ts';
-import { createRecentEntries } from './recent-entries.ts';
+import { createRecentEntries, type RecentEntries } from './recent-entries.ts';
 import { createReplacements } from './replacements.ts';
 
 /** The channel's head in the database is below a delivered position. Subscribers must resume (close code 1013). */
@@ -44,7 +44,10 @@ export function createChannelFeed(options: FeedOptions) {
   const listeners = new Set<() => void>();
   const replacements = createReplacements();
   const ownReads = reads.of(replacements);
-  let recent = createRecentEntries(0);
+  /** Made with the first entry: an idle feed keeps little memory. */
+  let recent: RecentEntries | undefined;
+  /** The channel's head when the feed started. */
+  let start = 0;
   const order = createGapFiller({
     ...options,
     read: (position, limit) => source.entriesAfter(channelId, position, limit),
@@ -63,7 +66,7 @@ export function createChannelFeed(options: FeedOptions) {
     async start(): Promise<void> {
       unsubscribe = await pubsub.subscribe(`channel:${channelId}`, order.accept);
       const head = await source.head(channelId);
-      recent = createRecentEntries(head);
+      start = head;
       order.start(head);
     },
     /** Returns the position up to which the feed is complete; -1 before it has started. */
@@ -85,7 +88,7 @@ export function createChannelFeed(options: FeedOptions) {
     failed: () => failure !== undefined,
     /** Ends the feed, with `FeedRestartedError` for everyone that still follows it. */
     async stop(): Promise<void> {
-      recentEntries.remove(recent);
+      if (recent) recentEntries.remove(recent);
       fail(failure ?? new FeedRestartedError('the feed was stopped'));
       await unsubscribe();
     },
@@ -93,6 +96,7 @@ export function createChannelFeed(options: FeedOptions) {
 
   function take(entry: Entry): void {
     if (entry.revision > 0) replacements.add(entry);
+    recent ??= createRecentEntries(start);
     recentEntries.push(recent, entry, recentBytes);
   }
 
@@ -123,7 +127,7 @@ export function createChannelFeed(options: FeedOptions) {
    */
   function since(position: number, limit = Number.POSITIVE_INFINITY): Backlog<Entry> | null {
     if (failure) throw failure;
-    const entries = recent.since(position, limit);
+    const entries = recent ? recent.since(position, limit) : position < start ? null : [];
     if (entries === null) return null;
     const end = Math.max(last(), position);
     if (entries.length < limit) return { entries, through: end, more: false };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { ask, type Data, followMessages, guest, type Person, socket } from '../support/client.ts';
+import { ask, type Data, follow, followMessages, guest, type Person, socket } from '../support/client.ts';
 
 let url: string;
 let ada: Person;
@@ -372,6 +372,29 @@ describe('changes', () => {
     expect(followed.received.slice(2)).toEqual(
       ['Hello', 'Hello!', ''].map((text, n) => expect.objectContaining({ id: sent.id, seq: 3, position: 3 + n, text })),
     );
+    await client.dispose();
+  });
+
+  it('are delivered in their newest state alone to a client that resumes, even from memory', async () => {
+    const id = await room();
+    const client = socket(url, bob.token);
+    const live = followMessages(client, id, 0);
+    const [secret, kept] = [
+      (await ada.ask(send, { input: { channelId: id, text: 'Secret' } })).send.message,
+      (await ada.ask(send, { input: { channelId: id, text: 'Kept' } })).send.message,
+    ];
+    await ada.ask(send, { input: { channelId: id, text: 'A reply', replyToId: secret.id } });
+    const quoting = `subscription ($id: ID!) { messages(channelId: $id, after: 2) { position text replyTo { text } } }`;
+    const textsOf = async (last: number) => {
+      await vi.waitFor(() => expect(live.received.at(-1)?.position).toBe(last));
+      const resumed = follow(client, quoting, { id });
+      await vi.waitFor(() => expect(resumed.received.at(-1)?.position).toBe(last));
+      return resumed.received.map(({ text, replyTo }) => `${text}: ${replyTo?.text ?? ''}`);
+    };
+    expect(await textsOf(5)).toEqual(['Secret: ', 'Kept: ', 'A reply: Secret']);
+    await ada.ask(remove, { id: secret.id });
+    await ada.ask(edit, { id: kept.id, text: 'Changed' });
+    expect(await textsOf(7)).toEqual(['A reply: ', ': ', 'Changed: ']);
     await client.dispose();
   });
 
