@@ -1,3 +1,4 @@
+import { batched } from '../batched.ts';
 import { UnavailableError } from '../errors.ts';
 import type { Ticket, TicketState, Tickets } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
@@ -22,6 +23,9 @@ export function createMatchQueue(options: {
   logger: Logger;
 }) {
   const { tickets, claims, lifecycle, times, notify, logger } = options;
+  const findPlace = batched((userIds: readonly string[]) => tickets.find(userIds));
+  /** Concurrent calls share a request to the state. */
+  const find = (userId: string) => findPlace(userId).catch(throwUnavailable);
 
   return {
     /**
@@ -41,13 +45,13 @@ export function createMatchQueue(options: {
     },
 
     /** Returns a user's place in the queue, or the pair that it became; null when there is neither. */
-    find: (userId: string) => tickets.find(userId).catch(throwUnavailable),
+    find,
 
     /** Returns the user's match or place; null when there is neither. */
     async current(userId: string): Promise<MatchView | null> {
       const match = await lifecycle.ongoing(await claims.latest(userId));
       if (match) return unlessEnded(match);
-      const place = await tickets.find(userId).catch(throwUnavailable);
+      const place = await find(userId);
       if (place?.status === 'waiting') return waitingView(place.ticket, place.expiresAt);
       // The place may have become a match since the first look, or be about to.
       return unlessEnded(
@@ -58,7 +62,7 @@ export function createMatchQueue(options: {
     /** Gives up a user's place and returns its ticket; null when there was none. A pair becomes a match first. */
     async leave(userId: string): Promise<Ticket | null> {
       const ticket = await tickets.leave(userId).catch(throwUnavailable);
-      const place = ticket === null ? await tickets.find(userId).catch(throwUnavailable) : null;
+      const place = ticket === null ? await find(userId) : null;
       if (place?.status === 'paired') await claimPair(place.ticket, place.partner);
       return ticket;
     },

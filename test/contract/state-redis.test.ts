@@ -53,7 +53,7 @@ describe('state over Redis', () => {
     const ghost = ticket();
     await state.tickets.enter(ghost, { leaseMs: 50, relaxMs: 10 });
     const { offline: gone } = await state.presence.renew('one', ['ada'], 50);
-    await vi.waitFor(async () => expect(await state.tickets.find(ghost.userId)).toBeNull());
+    await vi.waitFor(async () => expect(await state.tickets.find([ghost.userId])).toEqual([null]));
     await vi.waitFor(async () => expect(await state.presence.online(['ada'])).toEqual(new Set()));
 
     expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'waiting' });
@@ -180,7 +180,7 @@ describe('state over Redis', () => {
     await redis.restart();
     await vi.waitFor(() => state.ready());
 
-    expect(await state.tickets.find(ada.userId)).toBeNull();
+    expect(await state.tickets.find([ada.userId])).toEqual([null]);
     expect(await state.tickets.leave(ada.userId)).toBeNull();
     await state.tickets.acknowledge([ada.id]);
     expect(await state.presence.online(['ada'])).toEqual(new Set());
@@ -201,7 +201,7 @@ describe('state over Redis', () => {
     await client.script('FLUSH');
     client.disconnect();
 
-    expect(await state.tickets.find(ada.userId)).toBeNull();
+    expect(await state.tickets.find([ada.userId])).toEqual([null]);
     expect(await state.tickets.enter(ada, times)).toMatchObject({ status: 'waiting', ticket: ada });
     expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'paired', partner: ada });
   });
@@ -274,7 +274,7 @@ async function perform({ tickets, presence }: State, one: Exclude<Operation, { n
     case 'enter':
       return tickets.enter(one.ticket, { leaseMs: 1_000, relaxMs: 300 });
     case 'find':
-      return tickets.find(one.user);
+      return tickets.find([one.user]);
     case 'leave':
       return tickets.leave(one.user);
     case 'acknowledge':
@@ -297,7 +297,7 @@ async function perform({ tickets, presence }: State, one: Exclude<Operation, { n
 async function expectUnavailable({ tickets, presence, limits, ready }: State): Promise<void> {
   const asked: (() => Promise<unknown>)[] = [
     () => tickets.enter(ticket(), times),
-    () => tickets.find('ada'),
+    () => tickets.find(['ada']),
     () => tickets.leave('ada'),
     () => tickets.acknowledge(['a']),
     () => presence.renew('one', ['ada'], 1_000),

@@ -31,10 +31,10 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(bob)).toEqual({ status: 'paired', ticket: bob, partner: ada });
 
       expect(await enter(ada)).toEqual({ status: 'paired', ticket: ada, partner: bob });
-      expect(await under.state.tickets.find(ada.userId)).toMatchObject({ status: 'paired' });
+      expect((await under.state.tickets.find([ada.userId]))[0]).toMatchObject({ status: 'paired' });
       expect(await enter(carol)).toMatchObject({ status: 'waiting' });
       await under.state.tickets.acknowledge([ada.id, bob.id]);
-      expect(await under.state.tickets.find(ada.userId)).toBeNull();
+      expect((await under.state.tickets.find([ada.userId]))[0]).toBeNull();
       expect(await enter(ticket({ userId: ada.userId }))).toMatchObject({ status: 'paired', partner: carol });
     });
 
@@ -43,7 +43,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       await enter(ada);
       await enter(bob);
       await under.advance(5_001);
-      expect(await under.state.tickets.find(ada.userId)).toBeNull();
+      expect((await under.state.tickets.find([ada.userId]))[0]).toBeNull();
       const [newer, partner] = [ticket({ userId: ada.userId }), ticket({ userId: bob.userId })];
       await enter(newer);
       expect(await enter(partner)).toEqual({ status: 'paired', ticket: partner, partner: newer });
@@ -62,7 +62,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
 
       expect(again).toMatchObject({ status: 'waiting', ticket: { id: first.id, tags: ['books'] } });
       await under.advance(800);
-      expect(await under.state.tickets.find(first.userId)).toMatchObject({ status: 'waiting' });
+      expect((await under.state.tickets.find([first.userId]))[0]).toMatchObject({ status: 'waiting' });
       expect(await enter(ticket({ tags: ['tea'], strict: true }))).toMatchObject({ status: 'waiting' });
       expect(await enter(ticket({ tags: ['books'], strict: true }))).toMatchObject({ status: 'paired' });
     });
@@ -109,7 +109,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       await under.advance(1_001);
 
       expect(await enter(ticket())).toMatchObject({ status: 'waiting' });
-      expect(await under.state.tickets.find(ghost.userId)).toBeNull();
+      expect((await under.state.tickets.find([ghost.userId]))[0]).toBeNull();
     });
 
     test('prefers a shared tag, and pairs without one only after a while', async () => {
@@ -176,7 +176,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
         const known = partners.get(one.ticket.userId) ?? new Set();
         partners.set(one.ticket.userId, known.add(one.partner.userId));
       }
-      const states = await Promise.all(all.map(({ userId }) => under.state.tickets.find(userId)));
+      const states = await under.state.tickets.find(all.map(({ userId }) => userId));
       expect(states.filter((state) => state?.status === 'paired').length).toBeGreaterThanOrEqual(990);
       for (const [userId, others] of partners) {
         expect(others.size).toBe(1);

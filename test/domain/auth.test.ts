@@ -211,6 +211,19 @@ describe('a revocation', () => {
     await vi.waitFor(() => expect(listener).toHaveBeenCalledOnce());
   });
 
+  it('is looked for in all watched sessions by one statement for each thousand of them', async () => {
+    const asked: number[] = [];
+    const query: Query = async (_statement, parameters) => {
+      asked.push((parameters as { sessionIds: string[] }).sessionIds.length);
+      return [];
+    };
+    const other = await createTimedNode({ database: { prisma: world.database.prisma, query } });
+    for (let n = 0; n < 2_500; n++) other.watch(randomUUID(), () => {});
+
+    vi.advanceTimersByTime(checkMs);
+    await vi.waitFor(() => expect(asked).toEqual([1_000, 1_000, 500]));
+  });
+
   it('that was missed is found as soon as pubsub reconnects', async () => {
     const reconnectListeners: (() => void)[] = [];
     const onReconnected: PubSub['onReconnected'] = (listener) => {

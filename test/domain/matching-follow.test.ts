@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
 import type { MatchView } from '../../api/domain/match-view.ts';
 import type { Matching } from '../../api/domain/matching.ts';
@@ -72,46 +72,71 @@ it('renews the place at once and at every look-up, which delivers no change', as
   await tells(seen, ['WAITING', 'MATCHED']);
 });
 
-it('looks all matches of a node up in one statement and one request to the state', async () => {
-  const people = await world.users(20);
-  for (const person of people) await matching.match(person, anyone);
-  const statements: string[] = [];
+describe('a round', () => {
+  it('looks all matches of a node up in one statement and one request to the state', async () => {
+    const people = await world.users(20);
+    for (const person of people) await matching.match(person, anyone);
+    const counted = countedGateway();
+    const watched = await Promise.all(people.map((person) => watch(counted.gateway, person)));
+    for (const { seen } of watched) await tells(seen, ['MATCHED']);
+
+    const counts = counted.callRound();
+    await vi.waitFor(() => expect(counts).toEqual({ statements: 1, away: [people.length], find: [] }));
+
+    for (const { stream } of watched) await stream.return?.();
+    expect(counted.listeners.size).toBe(0);
+  });
+
+  it('looks all places of a node up in one request to the state, and reads matches once before and once after', async () => {
+    const people = await world.users(20);
+    const counted = countedGateway();
+    const watched = await Promise.all(people.map((person) => watch(counted.gateway, person)));
+    for (const [n, person] of people.entries()) await matching.match(person, { tags: [`tag ${n}`], strict: true });
+    for (const { seen } of watched) await tells(seen, [null, 'WAITING']);
+
+    world.clock.now += 1;
+    const counts = counted.callRound();
+    await vi.waitFor(async () => {
+      const places = await world.state.tickets.find(people.map(({ userId }) => userId));
+      for (const place of places) expect(place).toMatchObject({ expiresAt: world.clock.now + leaseMs });
+    });
+    await vi.waitFor(() => expect(counts).toEqual({ statements: 2, away: [], find: [people.length] }));
+  });
+});
+
+/** Creates a gateway whose statements and requests to the state are counted, and whose rounds the test calls. */
+function countedGateway() {
+  let counts = { statements: 0, away: [] as number[], find: [] as number[] };
   const query: Query = (statement, parameters) => {
-    statements.push(statement.text);
+    counts.statements++;
     return world.database.query(statement, parameters);
   };
-  const asked: number[] = [];
-  const presence = {
-    ...world.state.presence,
-    away: (userIds: readonly string[]) => {
-      asked.push(userIds.length);
-      return world.state.presence.away(userIds);
-    },
+  const { presence, tickets } = world.state;
+  const away: typeof presence.away = (userIds) => {
+    counts.away.push(userIds.length);
+    return presence.away(userIds);
+  };
+  const find: typeof tickets.find = (userIds) => {
+    counts.find.push(userIds.length);
+    return tickets.find(userIds);
   };
   const listeners = new Set<() => void>();
-  const rounds = {
-    add(listener: () => void) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+  const add = (listener: () => void) => {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
   };
   const gateway = world.gateway({
     database: { ...world.database, query },
-    state: { ...world.state, presence },
-    rounds,
+    state: { ...world.state, presence: { ...presence, away }, tickets: { ...tickets, find } },
+    rounds: { add },
   });
-  const watched = await Promise.all(people.map((person) => watch(gateway, person)));
-  for (const { seen } of watched) await tells(seen, ['MATCHED']);
-
-  statements.length = 0;
-  asked.length = 0;
-  for (const listener of listeners) listener();
-  await vi.waitFor(() => expect(asked).toEqual([people.length]));
-  expect(statements).toHaveLength(1);
-
-  for (const { stream } of watched) await stream.return?.();
-  expect(listeners.size).toBe(0);
-});
+  const callRound = () => {
+    counts = { statements: 0, away: [], find: [] };
+    for (const listener of listeners) listener();
+    return counts;
+  };
+  return { gateway, listeners, callRound };
+}
 
 it('lets the place expire once the stream has ended', async () => {
   await matching.match(ada, anyone);
@@ -270,7 +295,7 @@ async function signal({ userId }: Viewer): Promise<void> {
 /** Resolves once ada's place lasts for a full lease from now. */
 async function placeLasts(): Promise<void> {
   await vi.waitFor(async () => {
-    expect(await world.state.tickets.find(ada.userId)).toMatchObject({ expiresAt: world.clock.now + leaseMs });
+    expect((await world.state.tickets.find([ada.userId]))[0]).toMatchObject({ expiresAt: world.clock.now + leaseMs });
   });
 }
 

@@ -78,7 +78,7 @@ export async function createMatchingWorld() {
   const state: State = {
     tickets: {
       enter: (ticket, times) => memory.tickets.enter(ticket, times),
-      find: (userId) => memory.tickets.find(userId),
+      find: (userIds) => memory.tickets.find(userIds),
       leave: (userId) => memory.tickets.leave(userId),
       acknowledge: (ticketIds) => memory.tickets.acknowledge(ticketIds),
     },

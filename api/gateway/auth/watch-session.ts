@@ -2,7 +2,7 @@ import type { Auth, Viewer } from '../../domain/auth.ts';
 
 /** Longest delay of a Node.js timer, in milliseconds. */
 const maxDelayMs = 2 ** 31 - 1;
-/** Sessions are looked up at multiples of so many milliseconds: those that are due together share a statement. */
+/** Sessions are looked up at full seconds, so that those which are due within one share a statement. */
 const gridMs = 1_000;
 /** Milliseconds between attempts while the session cannot be looked up. */
 const retryMs = 10_000;

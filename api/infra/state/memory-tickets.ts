@@ -30,8 +30,8 @@ export function createMemoryTickets(now: () => number): Tickets {
       const other = places.findPartner(own, relaxMs);
       return other ? pair(own, other) : { status: 'waiting', ticket: own.ticket, expiresAt: own.expiresAt };
     },
-    async find(userId) {
-      return stateOf(userId);
+    async find(userIds) {
+      return userIds.map(stateOf);
     },
     async leave(userId) {
       const place = places.find(userId);

@@ -163,10 +163,14 @@ pair(other, own)
 return pairOf(user)
 `);
 
-/** Finds a user's place or pair. Arguments: user. Returns the state, or nil. */
+/** Finds the places or pairs of users. Arguments: users. Returns a state for each, or an empty list. */
 export const findScript = defineScript(`${common}
-local one = valid(read(args[1]))
-return pairOf(args[1]) or (one and waiting(one))
+local found = {}
+for i, user in ipairs(args) do
+  local one = valid(read(user))
+  found[i] = pairOf(user) or (one and waiting(one)) or {}
+end
+return found
 `);
 
 /** Gives up a user's place. Arguments: user. Returns the state of the place, or nil. */

@@ -6,6 +6,7 @@ import type { Ticket, TicketState, Tickets } from './state.ts';
 type Waiting = ['waiting', id: string, json: string, expiresAt: number];
 type Paired = ['paired', id: string, json: string, partnerId: string, partnerJson: string];
 type Left = ['left'];
+type Nothing = [];
 
 /** Creates the queue in Redis. */
 export function createRedisTickets(run: RunScript): Tickets {
@@ -14,9 +15,9 @@ export function createRedisTickets(run: RunScript): Tickets {
       const args = [ticket.userId, ticket.id, JSON.stringify(ticket), leaseMs, relaxMs];
       return readState((await run(enterScript, args)) as Waiting | Paired | Left);
     },
-    async find(userId) {
-      const result = (await run(findScript, [userId])) as Waiting | Paired | null;
-      return result && readState(result);
+    async find(userIds) {
+      const results = (await run(findScript, userIds)) as (Waiting | Paired | Nothing)[];
+      return results.map((result) => (result[0] === undefined ? null : readState(result)));
     },
     async leave(userId) {
       const result = (await run(leaveScript, [userId])) as Waiting | null;

@@ -32,8 +32,8 @@ export interface Tickets {
    * does not enter again.
    */
   enter(ticket: Ticket, times: { leaseMs: number; relaxMs: number }): Promise<TicketState>;
-  /** Returns the user's place or pair; null when there is neither. */
-  find(userId: string): Promise<Exclude<TicketState, { status: 'left' }> | null>;
+  /** Returns the places or pairs of users, in their order; null for a user who has neither. */
+  find(userIds: readonly string[]): Promise<(Exclude<TicketState, { status: 'left' }> | null)[]>;
   /** Removes the user from the queue and returns the ticket, which then counts as given up for a minute; null without one. */
   leave(userId: string): Promise<Ticket | null>;
   /** Forgets the pairs of these tickets, once they are matched or cannot be: their users may enter the queue again. */
