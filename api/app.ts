@@ -34,17 +34,28 @@ export async function createApp(config: Config, logger: RootLogger, overrides: O
 async function openAll(config: Config, logger: RootLogger, open: Open, overrides: Overrides): Promise<number> {
   const metrics = createMetrics();
   const ports = await openPorts(config, logger, open, overrides.ports);
+  const bridge = config.SERVICES.includes('bridge')
+    ? await open(createBridge({ ...ports, metrics: metrics.bridge, logger }))
+    : null;
+  if (bridge) metrics.gauge('partitions_stopped', 'Partitions that wait for an operator.', bridge.stopped);
+  const { ready, reported } = readiness(ports);
+  let gatewayLogReady: ReadyCheck = async () => {};
+  const logReady = async () => {
+    await ready.log();
+    await gatewayLogReady();
+  };
   const health = createHealth({
-    ...readiness(ports),
+    ready: { ...ready, log: logReady, ...(bridge && { bridge: bridge.ready }) },
+    reported,
     metrics: metrics.text,
     metricsToken: config.METRICS_TOKEN ?? null,
   });
-  if (config.SERVICES.includes('bridge')) await open(createBridge({ ...ports, metrics: metrics.bridge, logger }));
   if (!config.SERVICES.includes('gateway')) {
     const probes = await open(createProbes({ host: config.HOST, port: config.PORT, health }));
     return probes.port();
   }
-  const { domain, auth, costBudget } = await openDomain({ config, logger, open, metrics, ports });
+  const { domain, auth, costBudget, logReady: guarded } = await openDomain({ config, logger, open, metrics, ports });
+  gatewayLogReady = guarded;
   const pictureOrigin = ports.objects?.readOrigin ?? null;
   const gateway = await open(
     await makeGateway(config, { schema, domain, auth, costBudget, health, pictureOrigin, metrics, logger }),

@@ -1,5 +1,5 @@
 import { batched } from '../batched.ts';
-import type { Rejection } from '../events.ts';
+import { NewerWireError, type Rejection } from '../events.ts';
 import { type Database, DatabaseUnavailableError } from '../infra/database/database.ts';
 import { readOutcomes, storeOutcomes } from '../infra/database/outcomes.ts';
 import type { EventLog } from '../infra/event-log/event-log.ts';
@@ -7,6 +7,7 @@ import type { Logger } from '../logger.ts';
 import { applyEvents } from './apply.ts';
 import { type DecodedRecord, eventsOf, halve, type PartitionBatch, takeNewEvents } from './batch.ts';
 import { type Changeset, createChangeset } from './changeset.ts';
+import { digestOf, type Position, WrongLogError } from './log-identity.ts';
 import type { createPositions } from './positions.ts';
 
 /**
@@ -29,18 +30,18 @@ export function createBatchApplier(options: {
    *   the partition or one of the batches breaks the transaction
    */
   const applyTogether = batched(async (batches: readonly PartitionBatch[]): Promise<(bigint | null)[]> => {
-    const nexts = await applyBatches(batches, positions.lockFree).catch(() => new Map<number, bigint>());
-    return batches.map(({ partition }) => nexts.get(partition) ?? null);
+    const moved = await applyBatches(batches, positions.lockFree).catch(() => new Map<number, Position>());
+    return batches.map(({ partition }) => moved.get(partition)?.next ?? null);
   });
 
   /** Applies the batch of one partition. Halving finds the records that break the transaction. */
   async function applyAlone(batch: PartitionBatch): Promise<bigint> {
     const { partition, records } = batch;
     try {
-      const nexts = await applyBatches([batch], positions.lock);
-      return nexts.get(partition) ?? positions.missing(partition);
+      const moved = await applyBatches([batch], positions.lock);
+      return moved.get(partition)?.next ?? positions.missing(partition);
     } catch (error) {
-      if (error instanceof DatabaseUnavailableError) throw error;
+      if (waitsFor.some((kind) => error instanceof kind)) throw error;
       const [record] = records;
       if (records.length > 1 || record === undefined) return applyHalves(batch);
       return deadLetter(batch, record, error);
@@ -53,26 +54,26 @@ export function createBatchApplier(options: {
     return next >= second.from ? applyAlone(second) : next;
   }
 
-  /** Returns the next offsets of the partitions that were locked. */
+  /** Returns the new positions of the partitions that were locked. */
   async function applyBatches(
     batches: readonly PartitionBatch[],
     lock: typeof positions.lock,
-  ): Promise<Map<number, bigint>> {
+  ): Promise<Map<number, Position>> {
     const partitions = batches.map(({ partition }) => partition);
-    const { nexts, changeset } = await database.transaction(async (query) => {
+    const { moved, changeset } = await database.transaction(async (query) => {
       // Independent statements are sent together: the partitions stay locked for every round trip.
-      const [nexts, known] = await Promise.all([
+      const [moved, known] = await Promise.all([
         lock(query, partitions),
         readOutcomes(query, batches.flatMap(eventsOf)),
       ]);
-      const events = batches.flatMap((batch) => takeNewEvents(nexts, batch));
-      if (events.length === 0) return { nexts, changeset: createChangeset() };
-      const [changeset] = await Promise.all([applyEvents(query, events, known), positions.move(query, nexts)]);
-      return { nexts, changeset };
+      const events = batches.flatMap((batch) => takeNewEvents(moved, batch));
+      if (events.length === 0) return { moved, changeset: createChangeset() };
+      const [changeset] = await Promise.all([applyEvents(query, events, known), positions.move(query, moved)]);
+      return { moved, changeset };
     });
     metrics.applied(changeset.outcomes.length);
     publish(changeset);
-    return nexts;
+    return moved;
   }
 
   async function deadLetter(
@@ -91,10 +92,11 @@ export function createBatchApplier(options: {
     if (event) changeset.outcomes.push({ event, outcome: { applied: false, rejection: notApplied } });
     const next = await database.transaction(async (query) => {
       const position = await positions.lockOne(query, partition);
-      if (position < from || position > record.offset) return position;
+      if (position.next < from || position.next > record.offset) return position.next;
       await storeOutcomes(query, changeset.outcomes);
-      await positions.move(query, new Map([[partition, record.offset + 1n]]));
-      return record.offset + 1n;
+      const next = record.offset + 1n;
+      await positions.move(query, new Map([[partition, { ...position, next, last: digestOf(record) }]]));
+      return next;
     });
     publish(changeset);
     return next;
@@ -105,6 +107,9 @@ export function createBatchApplier(options: {
     apply: async (batch: PartitionBatch): Promise<bigint> => (await applyTogether(batch)) ?? applyAlone(batch),
   };
 }
+
+/** Errors for which a partition waits: they say nothing about a record. */
+const waitsFor = [DatabaseUnavailableError, NewerWireError, WrongLogError];
 
 const notApplied: Rejection = {
   code: 'UNAVAILABLE',

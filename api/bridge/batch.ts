@@ -1,38 +1,43 @@
 import { type ChannelEvent, decodeEvent, NewerWireError } from '../events.ts';
 import type { StoredRecord } from '../infra/event-log/event-log.ts';
+import { differentRecord, digestOf, missingRecord, type Position } from './log-identity.ts';
 
 /** A record and its event. */
 export interface DecodedRecord {
   record: StoredRecord;
-  /** Null if the record cannot be decoded: `reason` has the error. */
+  /** Null if the record cannot be decoded: `error` has the reason. */
   event: ChannelEvent | null;
-  reason: string;
+  error: unknown;
 }
 
 /** Decoded records of one partition. */
 export interface PartitionBatch {
   partition: number;
-  /** Offset from which they were read: the log has none between it and the first record. */
+  /** Offset from which they were read: the log has no record between it and the first one. */
   from: bigint;
   records: readonly DecodedRecord[];
 }
 
 /**
- * Decodes records up to the first one that is too new for this process.
- * @throws NewerWireError when the first one is: the partition waits for a newer bridge
+ * Decodes records up to the first one that is too new for this process. If that is the first of all, it is returned with its
+ * error, and the others behind it: it may have been applied before.
  */
 export function decodeRecords(records: readonly StoredRecord[]): DecodedRecord[] {
   const decoded: DecodedRecord[] = [];
   for (const record of records) {
-    try {
-      decoded.push({ record, event: decodeEvent(record), reason: '' });
-    } catch (error) {
-      if (!(error instanceof NewerWireError)) decoded.push({ record, event: null, reason: String(error) });
-      else if (decoded.length > 0) return decoded;
-      else throw error;
-    }
+    const one = decode(record);
+    if (one.error instanceof NewerWireError && decoded.length > 0) return decoded;
+    decoded.push(one);
   }
   return decoded;
+}
+
+function decode(record: StoredRecord): DecodedRecord {
+  try {
+    return { record, event: decodeEvent(record), error: null };
+  } catch (error) {
+    return { record, event: null, error };
+  }
 }
 
 /** Returns the events of the records that could be decoded. */
@@ -41,25 +46,43 @@ export function eventsOf({ records }: PartitionBatch): ChannelEvent[] {
 }
 
 /**
- * Moves the position of a locked partition behind the last record of a batch.
- * @param nexts positions of locked partitions; changed
+ * Moves the position of a locked partition behind the last record of a batch, or behind the last one before a gap.
+ * @param positions positions of locked partitions; changed
  * @returns the events that are new; none if the partition is not locked, or lacks records before this batch
- * @throws when one of the records could not be decoded
+ * @throws WrongLogError when the log lacks the next record, or has another one where the last one was applied
+ * @throws the error of a record that could not be decoded
  */
-export function takeNewEvents(
-  nexts: Map<number, bigint>,
-  { partition, from, records }: PartitionBatch,
-): ChannelEvent[] {
-  const position = nexts.get(partition);
-  if (position === undefined || from > position) return [];
-  const rest = records.filter(({ record }) => record.offset >= position);
-  const last = rest.at(-1);
+export function takeNewEvents(positions: Map<number, Position>, batch: PartitionBatch): ChannelEvent[] {
+  const { partition, from } = batch;
+  const position = positions.get(partition);
+  if (position === undefined || from > position.next) return [];
+  checkLast(position, batch);
+  const rest = followingRecords(position, batch);
+  const last = rest.at(-1)?.record;
   if (last === undefined) return [];
-  nexts.set(partition, last.record.offset + 1n);
-  return rest.map(({ event, reason }) => {
-    if (event === null) throw new Error(reason);
+  positions.set(partition, { ...position, next: last.offset + 1n, last: digestOf(last) });
+  return rest.map(({ event, error }) => {
+    if (event === null) throw error;
     return event;
   });
+}
+
+/** Compares the record before the position with the one that was applied, if the batch reaches it. */
+function checkLast({ next, last }: Position, { partition, from, records }: PartitionBatch): void {
+  const offset = next - 1n;
+  if (last === null || from > offset) return;
+  const found = records.find(({ record }) => record.offset >= offset)?.record;
+  if (found === undefined) return;
+  if (found.offset > offset) throw missingRecord(partition, offset);
+  if (digestOf(found) !== last) throw differentRecord(partition, offset);
+}
+
+/** Returns the records from the position on, up to a gap. */
+function followingRecords({ next }: Position, { partition, records }: PartitionBatch): DecodedRecord[] {
+  const rest = records.filter(({ record }) => record.offset >= next);
+  const gap = rest.findIndex(({ record }, index) => record.offset !== next + BigInt(index));
+  if (gap === 0) throw missingRecord(partition, next);
+  return gap < 0 ? rest : rest.slice(0, gap);
 }
 
 /** Splits a batch of at least two records into two halves. */

@@ -1,8 +1,9 @@
 import { DatabaseUnavailableError, type Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
-import { columns } from '../infra/database/table.ts';
+import { columns, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { arrayOf, int4, int8, text } from '../infra/database/types.ts';
+import { arrayOf, int4, int8, nullable, text, uuid } from '../infra/database/types.ts';
+import type { Position } from './log-identity.ts';
 
 /** Milliseconds after which a bridge that has stalled loses its locks. */
 const idleTransactionMs = 5_000;
@@ -16,9 +17,9 @@ export function createPositions(log: string) {
     query: Query,
     select: typeof selectForUpdate,
     partitions: readonly number[],
-  ): Promise<Map<number, bigint>> {
+  ): Promise<Map<number, Position>> {
     const rows = await query(select, { log, partitions, idleMs: String(idleTransactionMs) });
-    return new Map(rows.map(({ partition, nextOffset }) => [partition, BigInt(nextOffset)]));
+    return new Map(rows.map((row) => [row.partition, toPosition(row)]));
   }
 
   function missing(partition: number): never {
@@ -36,19 +37,58 @@ export function createPositions(log: string) {
      * Locks one partition, waits for its lock, and returns its position.
      * @throws DatabaseUnavailableError when the partition is not known
      */
-    async lockOne(query: Query, partition: number): Promise<bigint> {
+    async lockOne(query: Query, partition: number): Promise<Position> {
       return (await lock(query, selectForUpdate, [partition])).get(partition) ?? missing(partition);
     },
     /** Throws DatabaseUnavailableError for a partition that is not known. */
     missing,
     /** Locks the partitions that no other transaction has locked, and returns their positions. */
     lockFree: (query: Query, partitions: readonly number[]) => lock(query, selectFreeForUpdate, partitions),
-    /** Stores new positions of partitions that the transaction has locked. */
-    async move(query: Query, nexts: ReadonlyMap<number, bigint>): Promise<void> {
-      const offsets = [...nexts.values()].map(String);
-      await query(updatePositions, { log, partitions: [...nexts.keys()], offsets });
+    /** Stores new positions, each after a record, of partitions that the transaction has locked. */
+    async move(query: Query, positions: ReadonlyMap<number, Position>): Promise<void> {
+      const moved = [...positions.values()];
+      await query(updatePositions, {
+        log,
+        partitions: [...positions.keys()],
+        offsets: moved.map(({ next }) => String(next)),
+        records: moved.map(({ last }) => last),
+      });
+    },
+    /**
+     * Notes the bridge that a partition was assigned to, and the log that it reads.
+     * @param held.logId null leaves the id as it is
+     * @param held.replayTo end of the log; below it the bridge catches up
+     */
+    async hold(
+      query: Query,
+      partition: number,
+      held: { bridgeId: string; logId: string | null; replayTo: bigint },
+    ): Promise<void> {
+      await query(updateHolder, { ...held, log, partition, replayTo: String(held.replayTo) });
+    },
+    /** Stores the position at which an operator lets bridges continue. The log there is not known yet. */
+    async accept(
+      query: Query,
+      partition: number,
+      { next, logId, replayTo }: { next: bigint; logId: string | null; replayTo: bigint },
+    ): Promise<void> {
+      await query(acceptPosition, { log, partition, next: String(next), logId, replayTo: String(replayTo) });
     },
   };
+}
+
+const columnsOfPosition = columns(tables.logPosition, 'p', [
+  'partition',
+  'nextOffset',
+  'lastOffset',
+  'lastRecord',
+  'logId',
+]);
+/** A digest counts only if no bridge of an older release, which does not know it, has moved the position since. */
+function toPosition({ nextOffset, lastOffset, lastRecord, logId }: Row<typeof columnsOfPosition.row>): Position {
+  const next = BigInt(nextOffset);
+  const isKnown = lastOffset !== null && BigInt(lastOffset) === next - 1n;
+  return { next, last: isKnown ? lastRecord : null, logId };
 }
 
 const insertPosition = statement({
@@ -61,18 +101,33 @@ const selectFreeForUpdate = declareLock('FOR UPDATE SKIP LOCKED');
 
 const updatePositions = statement({
   sql: `
-    UPDATE log_position p SET next_offset = n.next
-    FROM unnest($partitions, $offsets) AS n(partition, next) WHERE p.log = $log AND p.partition = n.partition`,
-  parameters: { log: text, partitions: arrayOf(int4), offsets: arrayOf(int8) },
+    UPDATE log_position p SET next_offset = n.next, last_offset = n.next - 1, last_record = n.record
+    FROM unnest($partitions, $offsets, $records) AS n(partition, next, record)
+    WHERE p.log = $log AND p.partition = n.partition`,
+  parameters: { log: text, partitions: arrayOf(int4), offsets: arrayOf(int8), records: arrayOf(nullable(text)) },
+});
+
+const updateHolder = statement({
+  sql: `
+    UPDATE log_position SET bridge_id = $bridgeId, replay_to = $replayTo, log_id = coalesce($logId, log_id)
+    WHERE log = $log AND partition = $partition`,
+  parameters: { log: text, partition: int4, bridgeId: uuid, logId: nullable(text), replayTo: int8 },
+});
+
+const acceptPosition = statement({
+  sql: `
+    UPDATE log_position
+    SET next_offset = $next, last_offset = NULL, last_record = NULL, log_id = $logId, replay_to = $replayTo
+    WHERE log = $log AND partition = $partition`,
+  parameters: { log: text, partition: int4, next: int8, logId: nullable(text), replayTo: int8 },
 });
 
 function declareLock(clause: string) {
-  const position = columns(tables.logPosition, 'p', ['partition', 'nextOffset']);
   return statement({
     sql: `
-      SELECT ${position.list}, set_config('idle_in_transaction_session_timeout', $idleMs, true) AS timeout
+      SELECT ${columnsOfPosition.list}, set_config('idle_in_transaction_session_timeout', $idleMs, true) AS timeout
       FROM log_position p WHERE p.log = $log AND p.partition = ANY($partitions) ORDER BY p.partition ${clause}`,
     parameters: { log: text, partitions: arrayOf(int4), idleMs: text },
-    row: { ...position.row, timeout: text },
+    row: { ...columnsOfPosition.row, timeout: text },
   });
 }

@@ -49,7 +49,7 @@ const awayCheckMs = 100;
  * @param options.timeoutMs milliseconds to wait for the outcome of one event
  */
 export function createSubmitEvent(options: {
-  log: EventLog;
+  log: Pick<EventLog, 'append'>;
   pubsub: PubSub;
   database: Database;
   gatewayId: string;
