@@ -59,7 +59,6 @@ export function createLogGuard(options: {
     },
     async stop(): Promise<void> {
       clearInterval(timer);
-      await checking?.catch(() => {});
     },
   };
 

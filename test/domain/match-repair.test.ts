@@ -20,8 +20,8 @@ async function pair(): Promise<{ users: [Viewer, Viewer]; channelId: string }> {
   const matching = world.gateway();
   const [one, other] = await world.users(2);
   if (!one || !other) throw new Error('there are two users');
-  await matching.match(one, { tags: [one.userId], strict: true });
-  const { channelId } = await matching.match(other, { tags: [one.userId], strict: true });
+  await matching.match(one, { tags: [one.userId.slice(0, 30)], strict: true });
+  const { channelId } = await matching.match(other, { tags: [one.userId.slice(0, 30)], strict: true });
   return { users: [one, other], channelId: channelId ?? '' };
 }
 

@@ -10,9 +10,11 @@ import { int4, nullable, text, uuid } from './types.ts';
  */
 export async function knownPartitions(query: Query, log: string, found: number): Promise<number> {
   const [known] = await query(insertEventLog, { log, found });
-  // Another process stored it at the same moment, and this statement does not see it yet.
-  if (known === undefined) throw new DatabaseUnavailableError(`Log ${log} was stored at the same moment: try again.`);
-  return known.partitions;
+  if (known) return known.partitions;
+  // Another process stored it at the same moment, which only a further statement sees.
+  const [stored] = await query(insertEventLog, { log, found });
+  if (stored === undefined) throw new DatabaseUnavailableError(`The database has no row for log ${log}.`);
+  return stored.partitions;
 }
 
 /** Stores another number of partitions of a log. Everything that it holds must have been applied. */

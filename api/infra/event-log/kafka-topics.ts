@@ -37,6 +37,10 @@ export function createTopics(options: TopicsOptions) {
   let reading: Promise<Map<number, Bounds>> | undefined;
   let identifying: Promise<Omit<LogState, 'bounds'>> | undefined;
   let refused: NotReadyError | undefined;
+  let noteRefusal = () => {};
+  const firstRefusal = new Promise<void>((resolve) => {
+    noteRefusal = resolve;
+  });
   const prepared = prepare();
 
   /** Resolves with the number of partitions, however long it takes until a broker responds. */
@@ -49,6 +53,7 @@ export function createTopics(options: TopicsOptions) {
         return count;
       } catch (error) {
         refused = error instanceof NotReadyError ? error : undefined;
+        if (refused) noteRefusal();
         if (reported !== String(error)) logger.warn({ error, topic }, 'the topic is not ready; trying again');
         reported = String(error);
         await delay(retryMs, undefined, { signal: stopping.signal }).catch(() => {});
@@ -97,6 +102,7 @@ export function createTopics(options: TopicsOptions) {
     },
     /** Rejects unless the topic exists, is not compacted, and each of its partitions has a leader. */
     async ready(): Promise<void> {
+      await within(timeoutMs, Promise.race([prepared, firstRefusal]));
       if (refused) throw refused;
       await within(timeoutMs, prepared);
       const partitions = await query((admin) => describePartitions(admin, topic));
