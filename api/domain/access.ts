@@ -1,5 +1,5 @@
 import { batched } from '../batched.ts';
-import { ForbiddenError, NotFoundError, UnavailableError } from '../errors.ts';
+import { BadUserInputError, ForbiddenError, NotFoundError, UnavailableError } from '../errors.ts';
 import type { Entry, Rejection } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { selectAccess } from './access-statements.ts';
@@ -47,6 +47,8 @@ export function createAccess(
   );
 
   return {
+    judge,
+
     /**
      * Returns a channel whose history a user may read.
      * @throws NotFoundError or ForbiddenError when the user is not a member
@@ -82,15 +84,16 @@ export function createAccess(
   };
 
   /**
-   * Judges again when it was refused by a state that the database may have had before it caught up with the log.
-   * @throws UnavailableError when it has not caught up
+   * Returns the result of a decision that is made by the state of the database.
+   * @param channelId null if the channel is not known
+   * @throws the error of a refusal; UnavailableError in its place while the database has not caught up with the log
    */
   async function judge<Result>(channelId: string | null, decide: () => Promise<Result>): Promise<Result> {
     const since = performance.now() - guard.caughtUpMs;
     try {
       return await decide();
     } catch (refusal) {
-      if (!(refusal instanceof ForbiddenError || refusal instanceof NotFoundError)) throw refusal;
+      if (!refusals.some((kind) => refusal instanceof kind)) throw refusal;
       if (await guard.isCaughtUp(channelId, since)) throw refusal;
       throw new UnavailableError('The server is catching up after an interruption: try again in a moment.');
     }
@@ -109,6 +112,9 @@ export function createAccess(
     return entry;
   }
 }
+
+/** Refusals for something that the database does not have, or not yet. */
+const refusals = [ForbiddenError, NotFoundError, BadUserInputError];
 
 export type Access = ReturnType<typeof createAccess>;
 

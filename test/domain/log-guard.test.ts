@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { createAnnouncement } from '../../api/bridge/announcement.ts';
 import { createAccess } from '../../api/domain/access.ts';
 import { createLogGuard } from '../../api/domain/log-guard.ts';
-import { NotFoundError, NotReadyError, UnavailableError } from '../../api/errors.ts';
+import { BadUserInputError, NotFoundError, NotReadyError, UnavailableError } from '../../api/errors.ts';
 import { encodeEvent, oldestWireVersion } from '../../api/events.ts';
 import { knownPartitions } from '../../api/infra/database/event-logs.ts';
 import type { LogRecord } from '../../api/infra/event-log/event-log.ts';
@@ -116,6 +116,7 @@ test('a refusal counts once a running bridge has replayed the log: before that, 
   const access = createAccess(database, { isCaughtUp: guard.isCaughtUp, caughtUpMs: -1 });
   const send = () => access.requireSend(room, idOf('ada'));
   const edit = () => access.requireEdit(null, idOf('ada'));
+  const attach = () => access.judge(room, () => Promise.reject(new BadUserInputError([])));
   await expect(send()).rejects.toBeInstanceOf(UnavailableError);
 
   const bridgeId = randomUUID();
@@ -128,8 +129,10 @@ test('a refusal counts once a running bridge has replayed the log: before that, 
   );
   await expect(send()).rejects.toBeInstanceOf(UnavailableError);
   await expect(edit()).rejects.toBeInstanceOf(UnavailableError);
+  await expect(attach()).rejects.toBeInstanceOf(UnavailableError);
 
   await database.query('UPDATE log_position SET next_offset = 5');
   await expect(send()).rejects.toBeInstanceOf(NotFoundError);
   await expect(edit()).rejects.toBeInstanceOf(NotFoundError);
+  await expect(attach()).rejects.toBeInstanceOf(BadUserInputError);
 });
