@@ -37,20 +37,20 @@ async function openAll(config: Config, logger: RootLogger, open: Open, overrides
   const ports = await openPorts(config, logger, open, overrides.ports);
   measureDatabase(metrics, ports.database);
   const bridge = config.SERVICES.includes('bridge') ? await openBridge({ config, logger, open, metrics, ports }) : null;
+  const domain = config.SERVICES.includes('gateway')
+    ? await openDomain({ config, logger, open, metrics, ports })
+    : null;
   const health = createHealth({
-    ...readiness(ports, bridge),
+    ...readiness(ports, bridge, domain?.logReady),
     metrics: metrics.text,
     metricsToken: config.METRICS_TOKEN ?? null,
   });
-  if (!config.SERVICES.includes('gateway')) {
+  if (domain === null) {
     const probes = await open(createProbes({ host: config.HOST, port: config.PORT, health }));
     return probes.port();
   }
-  const { domain, auth, costBudget } = await openDomain({ config, logger, open, metrics, ports });
   const pictureOrigin = ports.objects?.readOrigin ?? null;
-  const gateway = await open(
-    await makeGateway(config, { schema, domain, auth, costBudget, health, pictureOrigin, metrics, logger }),
-  );
+  const gateway = await open(await makeGateway(config, { schema, ...domain, health, pictureOrigin, metrics, logger }));
   return gateway.port();
 }
 
@@ -66,11 +66,19 @@ function measureDatabase({ gauge, count }: Metrics, { load }: Database): void {
 }
 
 /**
- * A process is ready while every port but the object store responds, as chat works without files, and no partition of its
- * bridge waits.
+ * A process is ready while every port but the object store responds, as chat works without files, no partition of its bridge
+ * waits, and its gateway may append to the log.
  */
-function readiness({ database, pubsub, state, log, objects }: Ports, bridge: Bridge | null) {
-  const ports = { database: database.ready, pubsub: pubsub.ready, state: state.ready, log: log.ready };
+function readiness(
+  { database, pubsub, state, log, objects }: Ports,
+  bridge: Bridge | null,
+  mayAppend: ReadyCheck = async () => {},
+) {
+  const logReady = async () => {
+    await log.ready();
+    await mayAppend();
+  };
+  const ports = { database: database.ready, pubsub: pubsub.ready, state: state.ready, log: logReady };
   const ready: Record<string, ReadyCheck> = bridge ? { ...ports, bridge: bridge.ready } : ports;
   const reported: Record<string, ReadyCheck> = objects ? { objects: objects.ready } : {};
   return { ready, reported, facts: () => (bridge ? { waitingPartitions: bridge.waiting() } : {}) };

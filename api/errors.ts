@@ -99,3 +99,11 @@ export class UnavailableError extends ParleyError {
   readonly code = 'UNAVAILABLE';
   override readonly extensions = { retryable: true } as const;
 }
+
+/**
+ * Thrown by a check of readiness for a fault that an operator must remove. `/ready` shows the message to holders of the
+ * METRICS_TOKEN.
+ */
+export class NotReadyError extends Error {
+  override readonly name = 'NotReadyError';
+}

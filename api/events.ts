@@ -3,7 +3,9 @@ import type { ErrorCode } from './errors.ts';
 import type { LogRecord } from './infra/event-log/event-log.ts';
 
 /** Newest version of log records that this process can read. Version 2 added attachments. */
-const wireVersion = 2;
+export const wireVersion = 2;
+/** Newest version that every bridge can read, also those of releases that do not announce theirs. */
+export const oldestWireVersion = 2;
 const wireHeader = 'parley-wire';
 
 const id = z.uuid();
@@ -179,17 +181,22 @@ export function encodeEvent(event: ChannelEvent): LogRecord {
   };
 }
 
+/** Returns the wire version of an encoded record; NaN if it names none. */
+export function wireVersionOf({ headers }: LogRecord): number {
+  return Number(headers[wireHeader]);
+}
+
 /**
  * Decodes the event of a log record.
  * @throws NewerWireError if the record's version is above `wireVersion`; another error if the record is malformed
  */
-export function decodeEvent({ value, headers }: LogRecord): ChannelEvent {
-  const version = Number(headers[wireHeader]);
+export function decodeEvent(record: LogRecord): ChannelEvent {
+  const version = wireVersionOf(record);
   if (version > wireVersion) {
     throw new NewerWireError(
       `record of wire version ${version}, this process reads up to ${wireVersion}: upgrade bridges first`,
     );
   }
   if (!(version >= 1)) throw new Error(`no readable ${wireHeader} header`);
-  return channelEvent.parse(JSON.parse(Buffer.from(value).toString('utf8')));
+  return channelEvent.parse(JSON.parse(Buffer.from(record.value).toString('utf8')));
 }

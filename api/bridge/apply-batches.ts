@@ -1,10 +1,12 @@
 import { batched } from '../batched.ts';
+import { NewerWireError } from '../events.ts';
 import { DatabaseUnavailableError, StatementRefusedError, sqlState } from '../infra/database/database.ts';
 import { readOutcomes } from '../infra/database/outcomes.ts';
 import { applyEvents } from './apply.ts';
 import { type DecodedRecord, eventsOf, halve, type PartitionBatch, takeNewEvents } from './batch.ts';
 import { type Changeset, createChangeset } from './changeset.ts';
 import { type createDeadLetters, isPoison } from './dead-letters.ts';
+import { type Position, WrongLogError } from './log-identity.ts';
 import type { createPositions } from './positions.ts';
 import type { createTransactions } from './transactions.ts';
 
@@ -33,8 +35,8 @@ export function createBatchApplier(options: {
    */
   const applyTogether = batched(async (batches: readonly PartitionBatch[]): Promise<(bigint | null | Error)[]> => {
     try {
-      const nexts = await applyBatches(batches, positions.lockFree, transactions.shared);
-      return batches.map(({ partition }) => nexts.get(partition) ?? null);
+      const positioned = await applyBatches(batches, positions.lockFree, transactions.shared);
+      return batches.map(({ partition }) => positioned.get(partition)?.next ?? null);
     } catch (error) {
       return batches.map(() => (isUnreachable(error) ? error : null));
     }
@@ -44,8 +46,8 @@ export function createBatchApplier(options: {
   async function applyAlone(batch: PartitionBatch): Promise<bigint> {
     const { partition, records } = batch;
     try {
-      const nexts = await applyBatches([batch], positions.lock, (work) => transactions.alone(partition, work));
-      return nexts.get(partition) ?? positions.missing(partition);
+      const positioned = await applyBatches([batch], positions.lock, (work) => transactions.alone(partition, work));
+      return positioned.get(partition)?.next ?? positions.missing(partition);
     } catch (error) {
       if (!mayBeOfRecord(error)) throw error;
       const [record] = records;
@@ -61,33 +63,33 @@ export function createBatchApplier(options: {
     return next >= second.from ? applyAlone(second) : next;
   }
 
-  /** Returns the next offsets of the partitions that were locked. */
+  /** Returns the new positions of the partitions that were locked. */
   async function applyBatches(
     batches: readonly PartitionBatch[],
     lock: typeof positions.lock,
     transaction: typeof transactions.shared,
-  ): Promise<Map<number, bigint>> {
+  ): Promise<Map<number, Position>> {
     const partitions = batches.map(({ partition }) => partition);
-    const { nexts, changeset, moved } = await transaction(async (query, times) => {
+    const { positioned, changeset, moved } = await transaction(async (query, times) => {
       // Independent statements are sent together: the partitions stay locked for every round trip.
-      const [nexts, known] = await Promise.all([
+      const [positioned, known] = await Promise.all([
         lock(query, partitions, times),
         readOutcomes(
           query,
           batches.flatMap(eventsOf).map(({ eventId }) => eventId),
         ),
       ]);
-      const news = batches.map((batch) => takeNewEvents(nexts, batch));
+      const news = batches.map((batch) => takeNewEvents(positioned, batch));
       const events = news.flat();
       const moved = partitions.filter((_, index) => news[index]?.length);
-      if (events.length === 0) return { nexts, changeset: createChangeset(), moved };
-      const [changeset] = await Promise.all([applyEvents(query, events, known), positions.move(query, nexts)]);
-      return { nexts, changeset, moved };
+      if (events.length === 0) return { positioned, changeset: createChangeset(), moved };
+      const [changeset] = await Promise.all([applyEvents(query, events, known), positions.move(query, positioned)]);
+      return { positioned, changeset, moved };
     });
     for (const partition of moved) deadLetters.endRow(partition);
     metrics.applied(changeset.outcomes.length);
     publish(changeset);
-    return nexts;
+    return positioned;
   }
 
   return {
@@ -106,6 +108,7 @@ function isUnreachable(error: unknown): error is DatabaseUnavailableError {
 
 /** Returns whether other records might be applied nevertheless. */
 function mayBeOfRecord(error: unknown): boolean {
+  if (error instanceof NewerWireError || error instanceof WrongLogError) return false;
   return !(error instanceof DatabaseUnavailableError) || error instanceof StatementRefusedError;
 }
 

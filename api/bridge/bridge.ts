@@ -1,14 +1,18 @@
-import { UnavailableError } from '../errors.ts';
-import type { Database } from '../infra/database/database.ts';
+import { randomUUID } from 'node:crypto';
+import { wireVersion } from '../events.ts';
+import type { Database, Query } from '../infra/database/database.ts';
+import { knownPartitions } from '../infra/database/event-logs.ts';
 import { deleteExpiredOutcomes } from '../infra/database/outcomes.ts';
-import type { Batch, Bounds, Consumption, EventLog, LogHandler } from '../infra/event-log/event-log.ts';
+import type { Batch, Consumption, EventLog, LogHandler, LogState } from '../infra/event-log/event-log.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
+import { createAnnouncement } from './announcement.ts';
 import { createBatchApplier } from './apply-batches.ts';
 import { decodeRecords } from './batch.ts';
 import { createDeadLetters } from './dead-letters.ts';
+import { checkPartitions, startOf } from './log-identity.ts';
 import { createPartitionWaits, type WaitCause } from './partition-waits.ts';
-import { createPositions } from './positions.ts';
+import { createPositions, type LockTimes } from './positions.ts';
 import { createPublisher } from './publish.ts';
 import { createTransactions } from './transactions.ts';
 
@@ -25,11 +29,6 @@ export interface BridgeMetrics {
 
 /** Records to set aside, as an operator has chosen them: partitions with ranges of offsets. */
 export type ChosenRecords = readonly { partition: number; first: bigint; last: bigint }[];
-
-/** Thrown when the log is not the one that the database has applied. An operator must decide which one is right. */
-export class WrongLogError extends Error {
-  override readonly name = 'WrongLogError';
-}
 
 /** Milliseconds between deletions of expired outcomes. */
 const purgeMs = 600_000;
@@ -62,6 +61,8 @@ export function createBridge(options: {
   const { connections = 10, statementTimeoutMs = 10_000 } = options;
   const publisher = createPublisher(options);
   const positions = createPositions(log.name);
+  const id = randomUUID();
+  const announcement = createAnnouncement({ database, id, log: log.name, wireVersion, logger });
   const waits = createPartitionWaits({ waitMs, onFailure: metrics.attemptFailed });
   const transactions = createTransactions({ database, connections, statementTimeoutMs, onAlone: metrics.appliedAlone });
   const common = { ...options, transactions, positions, publish: publisher.publish };
@@ -70,23 +71,24 @@ export function createBridge(options: {
   let purge: NodeJS.Timeout | undefined;
 
   /**
-   * Returns the offset at which to start consuming a partition.
-   * @param bounds offsets that the log holds; null if unknown
-   * @throws WrongLogError when the log lacks that offset
+   * Returns the offset at which to start reading a partition, and notes in the database that this bridge reads it.
+   * @throws WrongLogError when the log is not the one that the database has applied
    */
-  async function assigned(partition: number, bounds: Bounds | null): Promise<bigint> {
-    const next = await transactions.alone(partition, async (query, times) => {
-      await positions.add(query, partition);
-      return positions.lockOne(query, partition, times);
-    });
-    if (bounds && (bounds.begin > next || bounds.end < next)) {
-      throw new WrongLogError(
-        `The database needs offset ${next} of partition ${partition}, but log ${log.name} holds ${bounds.begin} to ${bounds.end}: it is a different log.`,
-      );
-    }
-    return next;
+  function assigned(partition: number, state: LogState): Promise<bigint> {
+    return transactions.alone(partition, (query, times) => take(query, partition, state, times));
   }
 
+  async function take(query: Query, partition: number, state: LogState, times: LockTimes): Promise<bigint> {
+    checkPartitions(partition, state, await knownPartitions(query, log.name, state.partitions), log.name);
+    await positions.add(query, partition);
+    const position = await positions.lockOne(query, partition, times);
+    const start = startOf(position, partition, state, log.name);
+    const replayTo = state.bounds?.end ?? position.next;
+    await positions.hold(query, partition, { bridgeId: id, logId: state.id, replayTo });
+    return start;
+  }
+
+  /** @throws WrongLogError when the log does not continue where the database has applied it; the partition waits */
   async function handle({ partition, records, from = records[0]?.offset ?? 0n }: Batch): Promise<bigint> {
     const chosen = setAside.filter((one) => one.partition === partition);
     const isChosen = (offset: bigint) => chosen.some(({ first, last }) => first <= offset && offset <= last);
@@ -100,7 +102,7 @@ export function createBridge(options: {
   }
 
   const handler: LogHandler = {
-    assigned: (partition, bounds) => waits.track(partition, () => assigned(partition, bounds)),
+    assigned: (partition, state) => waits.track(partition, () => assigned(partition, state)),
     handle: (batch) => waits.track(batch.partition, () => handle(batch)),
   };
 
@@ -108,12 +110,9 @@ export function createBridge(options: {
     ...handler,
     /** Returns the partitions of this bridge that wait, because their records cannot be applied now. */
     waiting: waits.waiting,
-    /** Rejects while a partition waits. */
-    async ready(): Promise<void> {
-      const waiting = waits.waiting().map(({ partition }) => partition);
-      if (waiting.length > 0) throw new UnavailableError(`Records of these partitions wait: ${waiting.join(', ')}.`);
-    },
+    ready: waits.ready,
     async start(): Promise<void> {
+      await announcement.start();
       consumption = await log.consume(handler);
       purge = setInterval(purgeOutcomes, purgeMs);
     },
@@ -121,6 +120,7 @@ export function createBridge(options: {
     async stop(): Promise<void> {
       clearInterval(purge);
       await consumption?.stop();
+      await announcement.stop();
       await publisher.drain();
     },
   };

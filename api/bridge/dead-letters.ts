@@ -1,10 +1,11 @@
 import type { Rejection } from '../events.ts';
 import { isDataError } from '../infra/database/database.ts';
 import { storeOutcomes } from '../infra/database/outcomes.ts';
-import type { EventLog } from '../infra/event-log/event-log.ts';
+import type { EventLog, StoredRecord } from '../infra/event-log/event-log.ts';
 import type { Logger } from '../logger.ts';
 import { type DecodedRecord, type PartitionBatch, UndecodableRecordError } from './batch.ts';
 import { type Changeset, createChangeset } from './changeset.ts';
+import { digestOf } from './log-identity.ts';
 import type { createPositions } from './positions.ts';
 import type { createTransactions } from './transactions.ts';
 
@@ -35,13 +36,14 @@ export function createDeadLetters(options: {
   const inRow = new Map<number, number>();
 
   /** Passes the record over, unless the position has moved meanwhile. */
-  function pass({ partition, from }: PartitionBatch, offset: bigint, { outcomes }: Changeset): Promise<bigint> {
+  function pass({ partition, from }: PartitionBatch, record: StoredRecord, { outcomes }: Changeset): Promise<bigint> {
     return transactions.alone(partition, async (query, times) => {
       const position = await positions.lockOne(query, partition, times);
-      if (position < from || position > offset) return position;
+      if (position.next < from || position.next > record.offset) return position.next;
       await storeOutcomes(query, outcomes);
-      await positions.move(query, new Map([[partition, offset + 1n]]));
-      return offset + 1n;
+      const next = record.offset + 1n;
+      await positions.move(query, new Map([[partition, { ...position, next, last: digestOf(record) }]]));
+      return next;
     });
   }
 
@@ -64,7 +66,7 @@ export function createDeadLetters(options: {
       if (!isChosen) inRow.set(partition, before + 1);
       const changeset = createChangeset();
       if (event) changeset.outcomes.push({ event, outcome: { applied: false, rejection: notApplied } });
-      const next = await pass(batch, record.offset, changeset);
+      const next = await pass(batch, record, changeset);
       publish(changeset);
       return next;
     },

@@ -1,10 +1,15 @@
+import { NotReadyError } from '../errors.ts';
 import { NewerWireError } from '../events.ts';
 import { DatabaseUnavailableError, isTimeout, StatementRefusedError } from '../infra/database/database.ts';
 import { StuckRecordError } from './apply-batches.ts';
 import { PoisonRunError } from './dead-letters.ts';
+import { WrongLogError } from './log-identity.ts';
 
 /** Reason why an attempt to apply records failed. */
-export type WaitCause = 'timeout' | 'refused' | 'away' | 'poison' | 'newer' | 'other';
+export type WaitCause = 'timeout' | 'refused' | 'away' | 'poison' | 'newer' | 'log' | 'other';
+
+/** Reasons that only an operator can remove. */
+const causesOfStop: ReadonlySet<WaitCause | null> = new Set<WaitCause>(['poison', 'newer', 'log']);
 
 /** A partition whose records wait. */
 export interface WaitingPartition {
@@ -15,12 +20,15 @@ export interface WaitingPartition {
   failures: number;
   /** Reason of the last failure; null while the first attempt runs. */
   cause: WaitCause | null;
+  /** Message of the last failure, if only an operator can remove its reason. */
+  message?: string;
 }
 
 interface Wait {
   since: number;
   failures: number;
   cause: WaitCause | null;
+  message: string;
   /** Time of the end of the last attempt; null while one runs. */
   endedAt: number | null;
 }
@@ -37,7 +45,13 @@ export function createPartitionWaits({ waitMs, onFailure }: { waitMs: number; on
   const waits = new Map<number, Wait>();
 
   async function track<Result>(partition: number, attempt: () => Promise<Result>): Promise<Result> {
-    const wait = current(partition) ?? { since: performance.now(), failures: 0, cause: null, endedAt: null };
+    const wait = current(partition) ?? {
+      since: performance.now(),
+      failures: 0,
+      cause: null,
+      message: '',
+      endedAt: null,
+    };
     waits.set(partition, wait);
     wait.endedAt = null;
     try {
@@ -48,6 +62,7 @@ export function createPartitionWaits({ waitMs, onFailure }: { waitMs: number; on
       wait.endedAt = performance.now();
       wait.failures++;
       wait.cause = causeOf(error);
+      wait.message = messageOf(error);
       onFailure(wait.cause);
       throw error;
     }
@@ -67,14 +82,24 @@ export function createPartitionWaits({ waitMs, onFailure }: { waitMs: number; on
         const wait = current(partition);
         if (wait === undefined) return [];
         const ms = performance.now() - wait.since;
-        const { failures, cause } = wait;
-        return ms >= waitMs || cause === 'poison'
-          ? { partition, seconds: Math.round(ms / 1_000), failures, cause }
-          : [];
+        const { failures, cause, message } = wait;
+        const isStopped = causesOfStop.has(cause);
+        if (ms < waitMs && !isStopped) return [];
+        return { partition, seconds: Math.round(ms / 1_000), failures, cause, ...(isStopped && { message }) };
       });
   }
 
+  /** @throws NotReadyError while partitions wait */
+  async function ready(): Promise<void> {
+    const all = waiting();
+    if (all.length === 0) return;
+    const messages = all.flatMap(({ message }) => message ?? []).slice(0, 1);
+    const partitions = all.map(({ partition }) => partition).join(', ');
+    throw new NotReadyError([`Records of these partitions wait: ${partitions}.`, ...messages].join(' '));
+  }
+
   return {
+    ready,
     /** Runs an attempt to handle a partition. */
     track,
     /** Returns the partitions that wait, in order: those that have waited for `waitMs`, and those that have stopped. */
@@ -86,7 +111,12 @@ function causeOf(error: unknown): WaitCause {
   if (error instanceof StuckRecordError) return causeOf(error.cause);
   if (error instanceof PoisonRunError) return 'poison';
   if (error instanceof NewerWireError) return 'newer';
+  if (error instanceof WrongLogError) return 'log';
   if (isTimeout(error)) return 'timeout';
   if (error instanceof StatementRefusedError) return 'refused';
   return error instanceof DatabaseUnavailableError ? 'away' : 'other';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

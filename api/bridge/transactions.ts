@@ -1,6 +1,6 @@
 import { createFairQueue } from '../fair-queue.ts';
 import { type Database, DatabaseUnavailableError, isTimeout, type Query } from '../infra/database/database.ts';
-import { idleTransactionMs, type LockTimes } from './positions.ts';
+import { type LockTimes, patientTimes } from './positions.ts';
 
 /** Runs within a transaction, and passes the times on to the statement that locks positions. */
 type TimedWork<Result> = (query: Query, times: LockTimes) => Promise<Result>;
@@ -10,8 +10,6 @@ type TimedWork<Result> = (query: Query, times: LockTimes) => Promise<Result>;
  * statement of a full batch takes some 50 ms.
  */
 const quick = { lockMs: 250, statementMs: 2_000 };
-/** Times of a transaction that was too slow: a bridge that has stalled loses its locks before; statements have their own limit. */
-const patient: LockTimes = { lockMs: idleTransactionMs + 1_000, statementMs: null };
 
 /** Maximum number of quick transactions of single partitions at once. */
 const maxQuick = 2;
@@ -46,7 +44,7 @@ export function createTransactions(options: {
     } catch (error) {
       if (!isTimeout(error)) throw error;
       keepApart(partition);
-      return slowLane.run(String(partition), () => runIn('slow', work, patient));
+      return slowLane.run(String(partition), () => runIn('slow', work, patientTimes));
     }
   }
 

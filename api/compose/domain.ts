@@ -12,6 +12,8 @@ import { createChannels } from '../domain/channels.ts';
 import { createCostBudget } from '../domain/cost-budget.ts';
 import { createFileUrls } from '../domain/file-urls.ts';
 import { createHistory } from '../domain/history.ts';
+import { createLogGuard } from '../domain/log-guard.ts';
+import { createMatchRepair } from '../domain/match-repair.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
@@ -45,14 +47,15 @@ export async function openDomain(given: {
   ports: Ports;
 }) {
   const { config, logger, open, ports } = given;
-  const { database, pubsub, state, log } = ports;
+  const { database, pubsub, state } = ports;
   const { onRefused } = given.metrics;
   const rateLimits =
     config.RATE_LIMITS === 'on' ? createRateLimits({ limits: state.limits, onRefused, logger }) : noRateLimits;
   const securityLog = await openSecurityLog(given);
+  const log = await open(createLogGuard({ log: ports.log, database, logger }));
   const common = { database, pubsub, state, log, logger, rateLimits, securityLog };
   const history = createHistory({ database, maxReplay: config.MAX_REPLAY });
-  const access = createAccess(database);
+  const access = createAccess(database, log);
   const nodeId = randomUUID();
   const secrets = await readSigningSecrets(config);
   const publicUrl = config.PUBLIC_URL ?? '';
@@ -66,6 +69,7 @@ export async function openDomain(given: {
     onRefused,
   });
   const { submit } = await open(submitting);
+  await open(createMatchRepair({ ...common, submit, guard: log }));
   const { heads, feeds } = await openLive(given);
   const channelList = await open(createChannelList({ ...common, heads }));
   const blocks = await open(createBlocks(common));
@@ -154,7 +158,7 @@ export async function openDomain(given: {
   );
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
   const costBudget = createCostBudget({ rateLimits, pointsPerMinute: config.COST_BUDGET_PER_MINUTE });
-  return { domain, auth, costBudget };
+  return { domain, auth, costBudget, logReady: log.ready };
 }
 
 async function openSecurityLog(given: { config: Config; logger: RootLogger; open: Open; ports: Ports }) {

@@ -43,6 +43,15 @@ export async function openPorts(
   };
 }
 
+/** Opens the two ports that the operator's commands for the log use. */
+export async function openLogPorts(
+  config: Config,
+  logger: Logger,
+  open: Open,
+): Promise<Pick<Ports, 'database' | 'log'>> {
+  return { database: await open(await openDatabase(config)), log: await open(await createEventLog(config, logger)) };
+}
+
 async function openDatabase(config: Config): Promise<Database> {
   const { migrations } = paths;
   const readWaitMs = config.DATABASE_STATEMENT_TIMEOUT_MS;

@@ -1,8 +1,9 @@
 import { batched } from '../batched.ts';
-import { ForbiddenError } from '../errors.ts';
+import { BadUserInputError, ForbiddenError, NotFoundError, UnavailableError } from '../errors.ts';
 import type { Entry, Rejection } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { selectAccess } from './access-statements.ts';
+import type { LogGuard } from './log-guard.ts';
 import { type ChannelFacts, isPublicRoom, type MemberFacts, mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
@@ -32,8 +33,12 @@ export interface ReaderFacts {
 /**
  * Creates the checks that come before a change or a read on behalf of one user.
  * @param database where channels and memberships are; checks made at the same moment share one statement
+ * @param guard tells whether the database has caught up with the log: before that, a refusal may be wrong
  */
-export function createAccess({ query }: Pick<Database, 'query'>) {
+export function createAccess(
+  { query }: Pick<Database, 'query'>,
+  guard: Pick<LogGuard, 'isCaughtUp' | 'caughtUpMs'> = { isCaughtUp: async () => true, caughtUpMs: 0 },
+) {
   const read = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) =>
     query(selectAccess, {
       channelIds: pairs.map(([channelId]) => channelId),
@@ -42,12 +47,14 @@ export function createAccess({ query }: Pick<Database, 'query'>) {
   );
 
   return {
+    judge,
+
     /**
      * Returns a channel whose history a user may read.
      * @throws NotFoundError or ForbiddenError when the user is not a member
      */
     async requireRead(channelId: string, userId: string): Promise<ReadableChannel> {
-      return requireReadable(await read([channelId, userId]));
+      return judge(channelId, async () => requireReadable(await read([channelId, userId])));
     },
 
     /**
@@ -55,8 +62,10 @@ export function createAccess({ query }: Pick<Database, 'query'>) {
      * @throws NotFoundError or ForbiddenError when the user is not a member, ConflictError when the channel is closed
      */
     async requireSend(channelId: string, userId: string): Promise<void> {
-      const { channel, member } = await read([channelId, userId]);
-      throwRefusal(maySend(channel, member));
+      return judge(channelId, async () => {
+        const { channel, member } = await read([channelId, userId]);
+        throwRefusal(maySend(channel, member));
+      });
     },
 
     /**
@@ -74,17 +83,38 @@ export function createAccess({ query }: Pick<Database, 'query'>) {
     requireDelete: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayDelete, entry, userId),
   };
 
+  /**
+   * Returns the result of a decision that is made by the state of the database.
+   * @param channelId null if the channel is not known
+   * @throws the error of a refusal; UnavailableError in its place while the database has not caught up with the log
+   */
+  async function judge<Result>(channelId: string | null, decide: () => Promise<Result>): Promise<Result> {
+    const since = performance.now() - guard.caughtUpMs;
+    try {
+      return await decide();
+    } catch (refusal) {
+      if (!refusals.some((kind) => refusal instanceof kind)) throw refusal;
+      if (await guard.isCaughtUp(channelId, since)) throw refusal;
+      throw new UnavailableError('The server is catching up after an interruption: try again in a moment.');
+    }
+  }
+
   async function requireChange(
     rule: typeof mayEdit | typeof mayDelete,
     entry: Entry | null,
     userId: string,
   ): Promise<Entry> {
-    const { channel, member } = entry ? await read([entry.channelId, userId]) : { channel: null, member: null };
-    throwRefusal(rule(channel, member, entry, userId));
+    await judge(entry?.channelId ?? null, async () => {
+      const { channel, member } = entry ? await read([entry.channelId, userId]) : { channel: null, member: null };
+      throwRefusal(rule(channel, member, entry, userId));
+    });
     if (entry === null) throw new Error('the rules allow no change of an entry that is not there');
     return entry;
   }
 }
+
+/** Refusals for something that the database does not have, or not yet. */
+const refusals = [ForbiddenError, NotFoundError, BadUserInputError];
 
 export type Access = ReturnType<typeof createAccess>;
 

@@ -65,7 +65,7 @@ export function createMessages(
       try {
         await sends.take(viewer.userId);
         await checkSend(input, viewer.userId);
-        attachments = await findAttachable(viewer, channelId, input.attachmentIds);
+        attachments = await access.judge(channelId, () => findAttachable(viewer, channelId, input.attachmentIds));
       } catch (refusal) {
         const sent = input.clientId === null ? null : await findRepeated(viewer, messageId);
         if (sent) return sent;

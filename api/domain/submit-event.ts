@@ -48,7 +48,7 @@ const maxPendingBytes = 67_108_864;
  * @param options.onRefused called with `pending_events` for each event that is refused because too many wait
  */
 export function createSubmitEvent(options: {
-  log: EventLog;
+  log: Pick<EventLog, 'append'>;
   pubsub: PubSub;
   database: Pick<Database, 'query'>;
   gatewayId: string;

@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { StuckRecordError } from '../../api/bridge/apply-batches.ts';
-import { type ChosenRecords, createBridge, WrongLogError } from '../../api/bridge/bridge.ts';
+import { type ChosenRecords, createBridge } from '../../api/bridge/bridge.ts';
+import { digestOf, WrongLogError } from '../../api/bridge/log-identity.ts';
 import {
   type AttachmentFacts,
   type ChannelEvent,
@@ -10,7 +11,7 @@ import {
 } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
 import { deleteExpiredOutcomes, readOutcomes } from '../../api/infra/database/outcomes.ts';
-import type { StoredRecord } from '../../api/infra/event-log/event-log.ts';
+import type { Bounds, LogState, StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { gate } from '../support/contested-row.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
@@ -37,8 +38,13 @@ async function createTestBridge(over: Database = database, options: { setAside?:
   const log = createMemoryEventLog({ logger: createTestLogger() });
   const logger = createTestLogger();
   const bridge = createBridge({ log, database: over, pubsub, metrics, logger, waitMs: 0, connections: 5, ...options });
-  await bridge.assigned(0, null);
+  await bridge.assigned(0, stateOf(null, null));
   return { bridge, log, outcomes };
+}
+
+/** Returns the state of a log of four partitions. */
+function stateOf(bounds: Bounds | null, id: string | null = 'log'): LogState {
+  return { id, partitions: 4, bounds };
 }
 
 function records(values: readonly (ChannelEvent | Partial<StoredRecord>)[], from = 0): StoredRecord[] {
@@ -305,28 +311,110 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     expect(await texts()).toEqual(['a', 'b', 'c']);
   });
 
-  test('offsets that are missing in the log are passed over, before a batch and within one, also next to a dead letter', async () => {
+  test('a partition stops at an offset that the log lacks, before a batch and within one, and says so', async () => {
     const { bridge, log } = await createTestBridge();
     await bridge.handle({ partition: 0, records: records([opened(), sent('a')]) });
-    const gap = [
-      ...records([sent('b'), { value: Buffer.from('?') }], 4),
-      ...records([{ value: Buffer.from('?') }, sent('c')], 8),
-    ];
+    const around = [...records([sent('b')], 2), ...records([sent('c')], 4)];
 
-    expect(await bridge.handle({ partition: 0, from: 3n, records: gap })).toBe(2n);
-    expect(await bridge.handle({ partition: 0, from: 2n, records: gap })).toBe(10n);
+    await expect(bridge.handle({ partition: 0, from: 2n, records: around.slice(1) })).rejects.toBeInstanceOf(
+      WrongLogError,
+    );
+    expect(bridge.waiting()).toMatchObject([{ cause: 'log' }]);
+    await expect(bridge.ready()).rejects.toThrow('these partitions wait: 0. Partition 0 has no record at offset 2');
+    expect(await bridge.handle({ partition: 0, records: around })).toBe(3n);
+    expect(bridge.waiting()).toEqual([]);
+    await expect(bridge.ready()).resolves.toBeUndefined();
+    await expect(bridge.handle({ partition: 0, from: 3n, records: around.slice(1) })).rejects.toBeInstanceOf(
+      WrongLogError,
+    );
 
-    expect(await texts()).toEqual(['a', 'b', 'c']);
-    expect(log.deadLetters.map(({ record }) => record.offset)).toEqual([5n, 8n]);
+    expect(await texts()).toEqual(['a', 'b']);
+    expect(log.deadLetters).toEqual([]);
   });
 
   test('a log that begins after the position in the database, or ends before it, is refused as a different log', async () => {
     const { bridge } = await createTestBridge();
     await bridge.handle({ partition: 0, records: records([opened(), sent('a')]) });
 
-    expect(await bridge.assigned(0, { begin: 0n, end: 2n })).toBe(2n);
-    await expect(bridge.assigned(0, { begin: 3n, end: 9n })).rejects.toBeInstanceOf(WrongLogError);
-    await expect(bridge.assigned(0, { begin: 0n, end: 1n })).rejects.toBeInstanceOf(WrongLogError);
+    expect(await bridge.assigned(0, stateOf({ begin: 0n, end: 2n }))).toBe(1n);
+    await expect(bridge.assigned(0, stateOf({ begin: 3n, end: 9n }))).rejects.toBeInstanceOf(WrongLogError);
+    await expect(bridge.assigned(0, stateOf({ begin: 0n, end: 1n }))).rejects.toBeInstanceOf(WrongLogError);
+  });
+
+  test('a log that was created again is refused by its id', async () => {
+    const { bridge } = await createTestBridge();
+    await bridge.handle({ partition: 0, records: records([opened(), sent('a')]) });
+    const bounds = { begin: 0n, end: 9n };
+    await bridge.assigned(0, stateOf(bounds));
+
+    await expect(bridge.assigned(0, stateOf(bounds, 'another'))).rejects.toBeInstanceOf(WrongLogError);
+    expect(await bridge.assigned(0, stateOf(bounds, null))).toBe(1n);
+  });
+
+  test('a log that was created again is refused by the last record that was applied, however long it is', async () => {
+    const { bridge, log } = await createTestBridge();
+    const applied = records([opened(), sent('a')]);
+    await bridge.handle({ partition: 0, records: applied });
+    const from = await bridge.assigned(0, stateOf({ begin: 0n, end: 9n }, null));
+    const others = records([sent('x'), sent('y'), sent('z')], Number(from));
+
+    await expect(bridge.handle({ partition: 0, from, records: others })).rejects.toBeInstanceOf(WrongLogError);
+    await expect(bridge.handle({ partition: 0, from, records: others.slice(1) })).rejects.toBeInstanceOf(WrongLogError);
+    expect(bridge.waiting()).toMatchObject([{ cause: 'log' }]);
+    expect(await texts()).toEqual(['a']);
+
+    const same = [...applied.slice(1), ...records([sent('b')], 2)];
+    expect(await bridge.handle({ partition: 0, from, records: same })).toBe(3n);
+    expect(await texts()).toEqual(['a', 'b']);
+    expect(log.deadLetters).toEqual([]);
+  });
+
+  test('a log that no longer holds the last record that was applied is accepted by its id alone', async () => {
+    const { bridge } = await createTestBridge();
+    await bridge.handle({ partition: 0, records: records([opened(), sent('a')]) });
+    const bounds = { begin: 2n, end: 2n };
+
+    await expect(bridge.assigned(0, stateOf(bounds))).rejects.toBeInstanceOf(WrongLogError);
+    await bridge.assigned(0, stateOf({ begin: 0n, end: 2n }));
+    expect(await bridge.assigned(0, stateOf(bounds))).toBe(2n);
+    await expect(bridge.assigned(0, stateOf(bounds, null))).rejects.toBeInstanceOf(WrongLogError);
+  });
+
+  test('a position that a bridge of an older release has moved is accepted, and the next batch identifies the log again', async () => {
+    const { bridge } = await createTestBridge();
+    await bridge.handle({ partition: 0, records: records([opened(), sent('a')]) });
+    await database.query('UPDATE log_position SET next_offset = 3');
+    const bounds = { begin: 0n, end: 9n };
+
+    expect(await bridge.assigned(0, stateOf(bounds))).toBe(3n);
+    await bridge.handle({ partition: 0, records: records([sent('b')], 3) });
+    expect(await bridge.assigned(0, stateOf(bounds))).toBe(3n);
+    await expect(bridge.handle({ partition: 0, records: records([sent('c')], 3) })).rejects.toBeInstanceOf(
+      WrongLogError,
+    );
+  });
+
+  test('a partition that was added is not read, and the others continue', async () => {
+    const { bridge } = await createTestBridge();
+    const grown = { ...stateOf(null), partitions: 5 };
+
+    await expect(bridge.assigned(4, grown)).rejects.toBeInstanceOf(WrongLogError);
+    expect(await bridge.assigned(3, grown)).toBe(0n);
+    await expect(bridge.assigned(0, { ...grown, partitions: 3 })).rejects.toBeInstanceOf(WrongLogError);
+  });
+
+  test('the last record that was applied may be of a newer wire version', async () => {
+    const { bridge } = await createTestBridge();
+    await bridge.handle({ partition: 0, records: records([opened()]) });
+    const newer = { ...sent('newer'), headers: { 'parley-wire': '1000' } };
+    const [last] = records([{ value: encodeEvent(newer).value, headers: newer.headers }], 1);
+    if (last === undefined) throw new Error('there is one record');
+    await database.query('UPDATE log_position SET next_offset = 2, last_offset = 1, last_record = $1', [
+      digestOf(last),
+    ]);
+
+    expect(await bridge.handle({ partition: 0, records: [last, ...records([sent('a')], 2)] })).toBe(3n);
+    expect(await texts()).toEqual(['a']);
   });
 
   describe('batches of several partitions', () => {
@@ -342,7 +430,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
           return database.transaction(work);
         },
       });
-      for (const partition of partitions.slice(1)) await testBridge.bridge.assigned(partition, null);
+      for (const partition of partitions.slice(1)) await testBridge.bridge.assigned(partition, stateOf(null));
       const batchOf = (partition: number) => {
         const channelId = idOf(`room ${partition}`);
         const events = [opened(), sent(`${partition}`)].map((event) => ({ ...event, channelId }));

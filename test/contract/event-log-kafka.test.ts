@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { TooLargeError } from '../../api/errors.ts';
+import { NotReadyError, TooLargeError } from '../../api/errors.ts';
 import type { Batch } from '../../api/infra/event-log/event-log.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createAppender, createLogDatabase, ofKey } from '../support/log-database.ts';
@@ -157,7 +157,7 @@ describe('the event log over Kafka', () => {
     let wanted = 1n;
     opening(
       await log.consume({
-        async assigned(of, bounds) {
+        async assigned(of, { bounds }) {
           if (of === partition) asked.push(bounds);
           return of === partition ? wanted : 0n;
         },
@@ -206,6 +206,95 @@ describe('the event log over Kafka', () => {
 
     await vi.waitFor(() => expect(read()).toEqual(['a at 0 from 0', 'c at 4 from 1']));
     expect(log.logger.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  test('creates the topic with settings that keep events until they are applied', async () => {
+    const log = openLog();
+    await log.ready();
+    const admin = await openAdmin();
+
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: log.name }],
+    });
+
+    const settings = resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]);
+    expect(Object.fromEntries(settings ?? [])).toMatchObject({
+      'cleanup.policy': 'delete',
+      'retention.ms': '604800000',
+      'retention.bytes': '-1',
+      'message.timestamp.type': 'LogAppendTime',
+    });
+  });
+
+  test('refuses a compacted topic until its policy is changed, and warns of a short retention', async () => {
+    const topicPrefix = `test-${randomUUID()}`;
+    const name = `${topicPrefix}.events`;
+    const admin = await openAdmin();
+    const configEntries = [
+      { name: 'cleanup.policy', value: 'compact,delete' },
+      { name: 'retention.ms', value: '3600000' },
+    ];
+    await admin.createTopics({ topics: [{ topic: name, numPartitions: partitions, configEntries }] });
+    const log = openLog(topicPrefix);
+    await vi.waitFor(() => expect(log.ready()).rejects.toThrow('cleanup.policy=compact,delete'));
+    await expect(log.ready()).rejects.toBeInstanceOf(NotReadyError);
+
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [
+        {
+          type: kafkajs.ConfigResourceTypes.TOPIC,
+          name,
+          configEntries: [
+            { name: 'cleanup.policy', value: 'delete' },
+            { name: 'retention.ms', value: '3600000' },
+          ],
+        },
+      ],
+    });
+
+    await vi.waitFor(() => log.ready());
+    expect(log.logger.lines).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        facts: expect.objectContaining({ settings: ['retention.ms=3600000', 'message.timestamp.type=CreateTime'] }),
+      }),
+    );
+  });
+
+  test('assigns its partitions again, with another id, when the topic is deleted and created again', async () => {
+    const log = openLog();
+    await log.ready();
+    const ids = new Set<string | null>();
+    opening(
+      await log.consume({
+        async assigned(_, { id }) {
+          ids.add(id);
+          return 0n;
+        },
+        handle: async (batch) => nextOf(batch),
+      }),
+    );
+    await vi.waitFor(() => expect(ids.size).toBe(1));
+    const admin = await openAdmin();
+
+    await admin.deleteTopics({ topics: [log.name] });
+    await vi.waitFor(() => admin.createTopics({ topics: [{ topic: log.name, numPartitions: partitions }] }));
+
+    await vi.waitFor(() => expect(ids.size).toBe(2));
+    expect(ids).not.toContain(null);
+  });
+
+  test('reports partitions that were added when they are assigned, and spreads its own appends as before', async () => {
+    const log = openLog();
+    await log.ready();
+    const admin = await openAdmin();
+    await admin.createPartitions({ topicPartitions: [{ topic: log.name, count: partitions + 2 }] });
+
+    await vi.waitFor(async () => expect((await log.describe()).partitions).toBe(partitions + 2));
+    expect(await log.partitions()).toBe(partitions);
+    expect(await openLog(log.topicPrefix).partitions()).toBe(partitions + 2);
   });
 
   test('commits to Kafka how far the log was handled', async () => {

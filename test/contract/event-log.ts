@@ -151,6 +151,18 @@ export function describeEventLog(name: string, create: () => Promise<LogUnderTes
       expect(seen.has('one')).toBe(false);
     });
 
+    test('names the partition of a key, and describes the ranges of its partitions', async () => {
+      const partition = await under.log.partitionOf('k');
+      await consume(async (batch) => nextOf(batch));
+      await under.log.append(record('k', 'a'));
+
+      await vi.waitFor(async () => {
+        const { partitions, bounds } = await under.log.describe();
+        expect(partitions).toBe(await under.log.partitions());
+        expect(bounds.get(partition)).toEqual({ begin: 0n, end: 1n });
+      });
+    });
+
     test('reports that it is ready', async () => {
       await expect(under.log.ready()).resolves.toBeUndefined();
     });

@@ -98,7 +98,7 @@ test('each process reports that it is alive and ready, and stops cleanly', async
       pubsub: 'ok',
       state: 'ok',
       log: 'ok',
-      ...(one === bridge ? {} : { objects: 'ok' }),
+      ...(one === bridge ? { bridge: 'ok' } : { objects: 'ok' }),
     };
     expect(await ready.json()).toEqual({ status: 'ok', ports });
     expect((await fetch(`${url(one)}/health`)).status).toBe(200);

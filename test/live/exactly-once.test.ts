@@ -8,7 +8,7 @@ import { createMessages } from '../../api/domain/messages.ts';
 import { noRateLimits } from '../../api/domain/rate-limits.ts';
 import { type ChannelEvent, type Entry, encodeEvent } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
-import type { EventLog, StoredRecord } from '../../api/infra/event-log/event-log.ts';
+import type { Bounds, EventLog, LogState, StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import { createAudiences, type Selection } from '../../api/live/audiences.ts';
 import { createFeedSource } from '../../api/live/feed-source.ts';
 import { createFeeds, type FeedsSource } from '../../api/live/feeds.ts';
@@ -169,6 +169,9 @@ async function createSimulation(fateOf: () => Fate) {
   };
   const log: EventLog = {
     name: 'simulation',
+    partitions: vi.fn(),
+    describe: vi.fn(),
+    partitionOf: vi.fn(),
     append: vi.fn(),
     consume: vi.fn(),
     deadLetter: vi.fn(),
@@ -253,7 +256,7 @@ async function createSimulation(fateOf: () => Fate) {
     }
   }
 
-  await bridges[0]?.assigned(0, null);
+  await bridges[0]?.assigned(0, stateOf(null));
   append(opened());
   await handle(0, 1);
   await follow(0, true);
@@ -266,7 +269,7 @@ async function createSimulation(fateOf: () => Fate) {
     /** Lets a bridge take over the partition, and waits until every follower has the channel's head. */
     async settle(): Promise<void> {
       append(lastEvent());
-      positions[0] = (await bridges[0]?.assigned(0, { begin: 0n, end: BigInt(events.length) })) ?? 0n;
+      positions[0] = (await bridges[0]?.assigned(0, stateOf({ begin: 0n, end: BigInt(events.length) }))) ?? 0n;
       while ((positions[0] ?? 0n) < BigInt(events.length)) await handle(0, 4);
       pubsub.flush();
       await heads.check();
@@ -324,6 +327,9 @@ async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entr
   });
   const log: EventLog = {
     name: 'simulation',
+    partitions: vi.fn(),
+    describe: vi.fn(),
+    partitionOf: vi.fn(),
     append: vi.fn(),
     consume: vi.fn(),
     deadLetter: vi.fn(),
@@ -331,10 +337,15 @@ async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entr
     stop: vi.fn(),
   };
   const bridge = createBridge({ log, database: reference, pubsub, metrics, logger: createTestLogger() });
-  await bridge.assigned(0, null);
+  await bridge.assigned(0, stateOf(null));
   for (const [n, event] of events.entries())
     await bridge.handle({ partition: 0, records: [{ ...encodeEvent(event), offset: BigInt(n) }] });
   return states;
+}
+
+/** Returns the state of the simulated log. */
+function stateOf(bounds: Bounds | null): LogState {
+  return { id: 'simulation', partitions: 1, bounds };
 }
 
 async function contents({ query }: TestDatabase) {
@@ -345,7 +356,7 @@ async function contents({ query }: TestDatabase) {
     members: await query('SELECT * FROM member ORDER BY channel_id, user_id'),
     entries: await query('SELECT * FROM entry ORDER BY position'),
     outcomes: await query('SELECT event_id, body FROM outcome ORDER BY event_id'),
-    positions: await query('SELECT * FROM log_position'),
+    positions: await query('SELECT partition, next_offset, last_offset, last_record FROM log_position'),
   };
 }
 

@@ -34,7 +34,7 @@ export function createLogDatabase(): LogDatabase {
     assignments,
     texts: () => [...taken.values()].flat(),
     handler: (before = async () => {}) => ({
-      async assigned(partition, bounds) {
+      async assigned(partition, { bounds }) {
         assignments.push({ partition, bounds });
         return positionOf(partition);
       },

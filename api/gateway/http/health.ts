@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { NotReadyError } from '../../errors.ts';
 import { bearerToken } from '../auth/identify.ts';
 import type { Handler } from './handler.ts';
 
@@ -91,19 +92,20 @@ function shared<Result>(work: () => Promise<Result>): () => Promise<Result> {
   };
 }
 
-async function runAll(checks: Readonly<Record<string, ReadyCheck>>): Promise<Record<string, 'ok' | 'away'>> {
+async function runAll(checks: Readonly<Record<string, ReadyCheck>>): Promise<Record<string, string>> {
   const entries = Object.entries(checks).map(async ([name, check]) => [name, await run(check)] as const);
   return Object.fromEntries(await Promise.all(entries));
 }
 
-async function run(check: ReadyCheck): Promise<'ok' | 'away'> {
+/** Returns `ok`, `away`, or the message of a fault that an operator must remove. */
+async function run(check: ReadyCheck): Promise<string> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'away'>((resolve) => {
+  const late = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve('away'), checkMs);
   });
   const result = check().then(
-    () => 'ok' as const,
-    () => 'away' as const,
+    () => 'ok',
+    (error: unknown) => (error instanceof NotReadyError ? error.message : 'away'),
   );
   return Promise.race([result, late]).finally(() => clearTimeout(timer));
 }

@@ -117,6 +117,21 @@ export const tables = {
     log: column('log', text),
     partition: column('partition', int4),
     nextOffset: column('next_offset', int8),
+    lastOffset: column('last_offset', nullable(int8)),
+    lastRecord: column('last_record', nullable(text)),
+    logId: column('log_id', nullable(text)),
+    bridgeId: column('bridge_id', nullable(uuid)),
+    replayTo: column('replay_to', nullable(int8)),
+  }),
+  eventLog: table('event_log', {
+    name: column('name', text),
+    partitions: column('partitions', int4),
+  }),
+  bridge: table('bridge', {
+    id: column('id', uuid),
+    log: column('log', text),
+    wireVersion: column('wire_version', int4),
+    expiresAt: column('expires_at', timestamptz),
   }),
   seenMark: table('seen_mark', {
     channelId: column('channel_id', uuid),

@@ -14,7 +14,7 @@ export interface StoredRecord extends LogRecord {
 /** Records of one partition in order of their offsets; never empty. */
 export interface Batch {
   partition: number;
-  /** Offset from which the batch was read, if it is not the first record's: a log may have gaps, and this one is empty. */
+  /** Offset from which the batch was read, if it is not the first record's: the log has no record between them. */
   from?: bigint;
   records: readonly StoredRecord[];
 }
@@ -25,15 +25,30 @@ export interface Bounds {
   end: bigint;
 }
 
+/** State of the log when a partition is assigned. */
+export interface LogState {
+  /** Changes when the log is deleted and created again; null if the log has no id. */
+  id: string | null;
+  /** Number of partitions. */
+  partitions: number;
+  /** Range of the assigned partition; null if the log starts at any offset it is given. */
+  bounds: Bounds | null;
+}
+
+/** The whole log as it is at the moment. */
+interface LogDescription extends Omit<LogState, 'bounds'> {
+  /** Ranges of the partitions that can be read. */
+  bounds: ReadonlyMap<number, Bounds>;
+}
+
 /** A consumer's callbacks. */
 export interface LogHandler {
   /**
    * Called when a partition is assigned to this consumer. No record of the partition is delivered before it resolves. If it
    * rejects, the log waits and calls it again.
-   * @param bounds range of the partition; null if the log starts at any offset it is given
    * @returns the offset to start from
    */
-  assigned(partition: number, bounds: Bounds | null): Promise<bigint>;
+  assigned(partition: number, state: LogState): Promise<bigint>;
   /**
    * Handles a batch. Batches of one partition come one after another. If it rejects, the log waits and delivers the batch again.
    * @returns the offset to continue from: usually the one after the batch; any other seeks
@@ -58,6 +73,13 @@ export interface EventLog {
   /** Identifies the log: a different name means a different log, with offsets of its own. */
   readonly name: string;
   /**
+   * Returns the number of partitions over which this process spreads its appends. It never changes while the log is open.
+   * Rejects if the log cannot be reached.
+   */
+  partitions(): Promise<number>;
+  /** Returns the partition of a key. Rejects if the log cannot be reached. */
+  partitionOf(key: string): Promise<number>;
+  /**
    * Resolves once the record can no longer be lost.
    * @throws UnavailableError if that is not certain in time; the record may still be in the log
    */
@@ -66,6 +88,8 @@ export interface EventLog {
   consume(handler: LogHandler): Promise<Consumption>;
   /** Stores a record that cannot be applied, with the reason, where operators can read it. Resolves once it is stored. */
   deadLetter(partition: number, record: StoredRecord, reason: string): Promise<void>;
+  /** Describes the log for its operators. Rejects if it cannot be reached. */
+  describe(): Promise<LogDescription>;
   /** Rejects if the log cannot be reached. */
   ready(): Promise<void>;
   /** Stops consumers first, then waits for appends in flight. */

@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../logger.ts';
-import type { Bounds, LogHandler, StoredRecord } from './event-log.ts';
+import type { Bounds, LogHandler, LogState, StoredRecord } from './event-log.ts';
 
 /** Options of the leases of a consumer. */
 export interface LeaseOptions {
   handler: LogHandler;
   bounds(): Promise<Map<number, Bounds>>;
+  /** Reads the topic's id and number of partitions. */
+  identity(): Promise<Omit<LogState, 'bounds'>>;
   /** Milliseconds to wait before a failed handler is called again. */
   retryMs: number;
   logger: Logger;
@@ -17,6 +19,8 @@ export interface Lease {
   /** The offset to continue from; null until the handler has chosen where to start. */
   next(): bigint | null;
   isHeld(): boolean;
+  /** Id of the topic that the handler was assigned; undefined before. */
+  logId(): string | null | undefined;
   /** Calls the handler's `assigned` until it resolves. Returns the offset to start from; null if the partition is revoked first. */
   begin(): Promise<bigint | null>;
   /** Delivers records until they are handled. Returns the offset to continue from; null if the partition is revoked first. */
@@ -29,15 +33,20 @@ const maxBatch = 500;
 
 /** @param previous work of an earlier holder: the handler is not called before it ends */
 export function createLease(partition: number, previous: Promise<unknown>, options: LeaseOptions): Lease {
-  const { handler, bounds, retryMs, logger } = options;
+  const { handler, bounds, identity, retryMs, logger } = options;
   const released = new AbortController();
   const isHeld = () => !released.signal.aborted;
   let next: bigint | null = null;
+  let logId: string | null | undefined;
   let isMisplaced = false;
 
   async function begin(): Promise<bigint | null> {
     await previous;
-    next = await retryUntilDone(async () => handler.assigned(partition, await readBounds()));
+    next = await retryUntilDone(async () => {
+      const { id, partitions } = await identity();
+      logId = id;
+      return handler.assigned(partition, { id, partitions, bounds: await readBounds() });
+    });
     return isHeld() ? next : null;
   }
 
@@ -64,8 +73,8 @@ export function createLease(partition: number, previous: Promise<unknown>, optio
   }
 
   /**
-   * Whether a record is the next one of the log. Control records and compaction leave gaps, which are fine. But kafkajs also
-   * starts at the earliest record if the log no longer has the wanted one.
+   * Whether a record is the next one of the log. The handler judges gaps. But kafkajs also starts at the earliest record if the
+   * log no longer has the wanted one.
    */
   async function follows(offset: bigint, wanted: bigint): Promise<boolean> {
     if (offset <= wanted) return offset === wanted;
@@ -100,5 +109,5 @@ export function createLease(partition: number, previous: Promise<unknown>, optio
     await delay(retryMs, undefined, { signal: released.signal }).catch(() => {});
   }
 
-  return { partition, next: () => next, isHeld, begin, take, release: () => released.abort() };
+  return { partition, next: () => next, isHeld, logId: () => logId, begin, take, release: () => released.abort() };
 }

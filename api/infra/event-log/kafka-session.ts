@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
+import { ignore } from '../../ignore.ts';
 import type { StoredRecord } from './event-log.ts';
 import { type ClusterOptions, openKafka, within } from './kafka-client.ts';
 import { createCommits } from './kafka-commits.ts';
@@ -37,6 +38,8 @@ const maxWaitMs = 100;
 const slowHandlerMs = 250;
 /** Number of session timeouts without progress after which a consumer is given up. */
 const stallFactor = 4;
+/** Time between two checks that the topic is still the same. */
+const identityMs = 2_000;
 /** Maximum time for leaving the group. */
 const leaveMs = 2_000;
 
@@ -133,6 +136,14 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
     return settled;
   }
 
+  /** A topic that was created again may be as long as the old one, and kafkajs would read on. */
+  async function checkIdentity(): Promise<void> {
+    const { id } = await options.identity();
+    const isOther = [...leases.values()].some((lease) => ![undefined, null, id].includes(lease.logId()));
+    if (isOther) end(new Error(`topic ${topic} was created again`));
+  }
+
+  const checks = setInterval(() => void checkIdentity().catch(ignore), identityMs);
   const commits = createCommits({ ...options, consumer, leases });
   const watch = setInterval(() => {
     if (performance.now() - lastProgressAt > stallFactor * sessionTimeoutMs)
@@ -148,6 +159,7 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
     release,
     async close(): Promise<void> {
       clearInterval(watch);
+      clearInterval(checks);
       commits.stop();
       release();
       // A member that is still joining cannot leave, and the group would wait for it.

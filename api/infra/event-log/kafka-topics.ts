@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import kafkajs, { type Admin } from 'kafkajs';
-import type { Logger } from '../../logger.ts';
-import type { Bounds } from './event-log.ts';
+import type { Admin } from 'kafkajs';
+import { NotReadyError } from '../../errors.ts';
+import type { Bounds, LogState } from './event-log.ts';
 import { type ClusterOptions, type KafkaClient, openKafka, within } from './kafka-client.ts';
 import { queryPartitionsWithLeader } from './kafka-metadata.ts';
+import { checkCleanup, eventsSettings, inSyncSetting, warnOfSettings } from './kafka-settings.ts';
+import { readTopicIdentity } from './kafka-topic-id.ts';
 
 /** Options of the topics of one log. */
 interface TopicsOptions extends ClusterOptions {
@@ -24,8 +26,6 @@ interface Link {
 }
 
 const retries = 2;
-/** Settings with which acknowledged records survive the loss of a machine. */
-const needed = { replication: 3, inSync: 2 };
 /** A dead letter has more headers than the record that the log took. */
 const deadLetterMaxBytes = 16 * 1024 * 1024;
 
@@ -35,6 +35,12 @@ export function createTopics(options: TopicsOptions) {
   const stopping = new AbortController();
   let link: Promise<Link> | undefined;
   let reading: Promise<Map<number, Bounds>> | undefined;
+  let identifying: Promise<Omit<LogState, 'bounds'>> | undefined;
+  let refused: NotReadyError | undefined;
+  let noteRefusal = () => {};
+  const firstRefusal = new Promise<void>((resolve) => {
+    noteRefusal = resolve;
+  });
   const prepared = prepare();
 
   /** Resolves with the number of partitions, however long it takes until a broker responds. */
@@ -42,14 +48,23 @@ export function createTopics(options: TopicsOptions) {
     let reported: string | undefined;
     while (!stopping.signal.aborted) {
       try {
-        return await query((admin) => createMissingTopics(admin, options));
+        const count = await query((admin) => createMissingTopics(admin, options));
+        refused = undefined;
+        return count;
       } catch (error) {
+        refused = error instanceof NotReadyError ? error : undefined;
+        if (refused) noteRefusal();
         if (reported !== String(error)) logger.warn({ error, topic }, 'the topic is not ready; trying again');
         reported = String(error);
         await delay(retryMs, undefined, { signal: stopping.signal }).catch(() => {});
       }
     }
     throw new Error('the log was stopped');
+  }
+
+  async function identify(): Promise<Omit<LogState, 'bounds'>> {
+    const { id, partitions } = await readTopicIdentity(options, topic);
+    return { id, partitions: partitions ?? (await query((admin) => describePartitions(admin, topic))).length };
   }
 
   async function query<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
@@ -78,10 +93,20 @@ export function createTopics(options: TopicsOptions) {
       });
       return reading;
     },
-    /** Rejects unless the topic exists and each of its partitions has a leader. */
+    /** Returns the topic's id and number of partitions. Concurrent calls share one request. */
+    identity(): Promise<Omit<LogState, 'bounds'>> {
+      identifying ??= identify().finally(() => {
+        identifying = undefined;
+      });
+      return identifying;
+    },
+    /** Rejects unless the topic exists, is not compacted, and each of its partitions has a leader. */
     async ready(): Promise<void> {
+      await within(timeoutMs, Promise.race([prepared, firstRefusal]));
+      if (refused) throw refused;
       await within(timeoutMs, prepared);
       const partitions = await query((admin) => describePartitions(admin, topic));
+      await query((admin) => checkCleanup(admin, topic));
       const withoutLeader = partitions.filter(({ leader }) => leader < 0);
       if (withoutLeader.length > 0) throw new Error(`${withoutLeader.length} partitions of ${topic} have no leader`);
     },
@@ -110,12 +135,12 @@ function close(link: Promise<Link>): void {
 
 async function createMissingTopics(admin: Admin, options: TopicsOptions): Promise<number> {
   const { topic, deadLetterTopic, partitions, replication, logger } = options;
-  const inSync = { name: 'min.insync.replicas', value: String(Math.min(needed.inSync, Math.max(replication - 1, 1))) };
+  const inSync = inSyncSetting(replication);
   const forever = { name: 'retention.ms', value: '-1' };
   const large = { name: 'max.message.bytes', value: String(deadLetterMaxBytes) };
   await admin.createTopics({
     topics: [
-      { topic, numPartitions: partitions, replicationFactor: replication, configEntries: [inSync] },
+      { topic, numPartitions: partitions, replicationFactor: replication, configEntries: eventsSettings(replication) },
       {
         topic: deadLetterTopic,
         numPartitions: 1,
@@ -131,7 +156,8 @@ async function createMissingTopics(admin: Admin, options: TopicsOptions): Promis
       'the topic exists with another number of partitions, which stays',
     );
   }
-  await checkReplication(admin, topic, found, logger);
+  await checkCleanup(admin, topic);
+  await warnOfSettings(admin, topic, Math.min(...found.map(({ replicas }) => replicas.length)), logger);
   return found.length;
 }
 
@@ -145,27 +171,4 @@ async function readBounds(options: TopicsOptions): Promise<Map<number, Bounds>> 
 async function describePartitions(admin: Admin, topic: string) {
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
   return topics[0]?.partitions ?? [];
-}
-
-async function checkReplication(
-  admin: Admin,
-  topic: string,
-  partitions: readonly { replicas: number[] }[],
-  logger: Logger,
-): Promise<void> {
-  const replication = Math.min(...partitions.map(({ replicas }) => replicas.length));
-  const inSync = Number(await readSetting(admin, topic, 'min.insync.replicas'));
-  if (replication >= needed.replication && inSync >= needed.inSync) return;
-  logger.warn(
-    { topic, replication, 'min.insync.replicas': inSync, needed },
-    'acknowledged messages may be lost with one machine: give the topic more replicas',
-  );
-}
-
-async function readSetting(admin: Admin, topic: string, name: string): Promise<string | undefined> {
-  const { resources } = await admin.describeConfigs({
-    includeSynonyms: false,
-    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: [name] }],
-  });
-  return resources[0]?.configEntries.find(({ configName }) => configName === name)?.configValue;
 }

@@ -1,8 +1,8 @@
-import { TooLargeError, UnavailableError } from '../../errors.ts';
+import { NotReadyError, TooLargeError, UnavailableError } from '../../errors.ts';
 import type { Consumption, EventLog, LogHandler, LogRecord, StoredRecord } from './event-log.ts';
-import type { ClusterOptions } from './kafka-client.ts';
+import { type ClusterOptions, within } from './kafka-client.ts';
 import { createKafkaConsumption } from './kafka-consumer.ts';
-import { maxRecordBytes, sizeOf } from './kafka-messages.ts';
+import { createPartitionOf, maxRecordBytes, type PartitionOf, sizeOf } from './kafka-messages.ts';
 import { createKafkaProducer } from './kafka-producer.ts';
 import { createTopics } from './kafka-topics.ts';
 
@@ -32,24 +32,46 @@ const maxReasonLength = 1_000;
  * after `timeoutMs`. Everything else is retried until it succeeds: a broker may be away at the start too.
  */
 export function createKafkaEventLog(options: KafkaOptions) {
-  const { topicPrefix, maxQueued = 20_000, retryMs = 200, sessionTimeoutMs = 6_000, commitMs = 5_000 } = options;
+  const {
+    topicPrefix,
+    timeoutMs,
+    maxQueued = 20_000,
+    retryMs = 200,
+    sessionTimeoutMs = 6_000,
+    commitMs = 5_000,
+  } = options;
   const topic = `${topicPrefix}.events`;
   const deadLetterTopic = `${topicPrefix}.dead-letters`;
   const topics = createTopics({ ...options, topic, deadLetterTopic, retryMs });
   const producer = createKafkaProducer({ ...options, partitions: topics.prepared, maxQueued });
   const consumptions = new Set<Consumption>();
+  let partitionOf: PartitionOf | undefined;
 
   return {
     name: topic,
+    partitions: () => within(timeoutMs, topics.prepared),
+    async partitionOf(key: string): Promise<number> {
+      partitionOf ??= createPartitionOf(await within(timeoutMs, topics.prepared));
+      return partitionOf({ key, topic, value: new Uint8Array(), headers: {} });
+    },
     async append(record: LogRecord): Promise<void> {
       if (sizeOf(record) > maxRecordBytes) throw new TooLargeError('An event is too large to be kept.', maxRecordBytes);
       await producer.send({ ...record, topic });
     },
     async consume(handler: LogHandler): Promise<Consumption> {
       const times = { retryMs, sessionTimeoutMs, commitMs };
-      const { prepared: partitions, bounds } = topics;
+      const { prepared: partitions, bounds, identity } = topics;
       const group = `${topicPrefix}.bridge`;
-      const consumption = createKafkaConsumption({ ...options, ...times, topic, group, handler, partitions, bounds });
+      const consumption = createKafkaConsumption({
+        ...options,
+        ...times,
+        topic,
+        group,
+        handler,
+        partitions,
+        bounds,
+        identity,
+      });
       consumptions.add(consumption);
       return {
         async stop() {
@@ -65,8 +87,13 @@ export function createKafkaEventLog(options: KafkaOptions) {
       const headers = { ...record.headers, ...origin, ...cause };
       await producer.send({ ...record, headers, topic: deadLetterTopic, partition: 0 });
     },
+    async describe() {
+      const [identity, bounds] = await Promise.all([topics.identity(), topics.bounds()]);
+      return { ...identity, bounds };
+    },
     async ready(): Promise<void> {
       await topics.ready().catch((error: unknown) => {
+        if (error instanceof NotReadyError) throw error;
         throw new UnavailableError('Kafka cannot be reached: check that its brokers are running.', { cause: error });
       });
     },

@@ -112,7 +112,7 @@ export function createMemoryEventLog(options: {
   async function begin(partition: Partition, handler: LogHandler): Promise<bigint> {
     const { begin: first, records } = partition;
     const bounds = first === null ? null : { begin: first, end: first + BigInt(records.length) };
-    const next = await handler.assigned(partition.index, bounds);
+    const next = await handler.assigned(partition.index, { id: name, partitions: count, bounds });
     partition.begin ??= next;
     return next;
   }
@@ -132,6 +132,8 @@ export function createMemoryEventLog(options: {
 
   return {
     name,
+    partitions: async () => count,
+    partitionOf: async (key: string) => hash(key) % count,
     append,
     /** Dead letters, the newest last, at most 1,000. */
     deadLetters: deadLetters as readonly DeadLetter[],
@@ -152,6 +154,13 @@ export function createMemoryEventLog(options: {
     async deadLetter(partition: number, record: StoredRecord, reason: string) {
       deadLetters.push({ partition, record, reason });
       if (deadLetters.length > maxDeadLetters) deadLetters.shift();
+    },
+    async describe() {
+      const bounds = partitions.map(({ index, begin, records }) => {
+        const first = begin ?? 0n;
+        return [index, { begin: first, end: first + BigInt(records.length) }] as const;
+      });
+      return { id: name, partitions: count, bounds: new Map(bounds) };
     },
     async ready() {
       if (stopped) throw new UnavailableError('The log is stopped.');

@@ -1,0 +1,81 @@
+import { ConflictError } from '../errors.ts';
+import { matchTopic } from '../events.ts';
+import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { int4 } from '../infra/database/types.ts';
+import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import type { Logger } from '../logger.ts';
+import type { LogGuard } from './log-guard.ts';
+import { createPeriodicJob } from './periodic-job.ts';
+import type { Submit } from './submit-event.ts';
+
+const intervalMs = 300_000;
+/** Maximum number of channels that one run closes. */
+const maxClosed = 100;
+
+/**
+ * Creates the job that ends matches which a restored database has only in part, since claims are not in the log: open
+ * channels of matches without a claim are closed, and open claims of closed channels end. A claim without a channel is no
+ * orphan: the next call of `match` opens it. Every gateway may run the job: repeating it is harmless.
+ */
+export function createMatchRepair(options: {
+  database: Database;
+  pubsub: Pick<PubSub, 'publish'>;
+  submit: Submit;
+  guard: Pick<LogGuard, 'isCaughtUp'>;
+  logger: Logger;
+}) {
+  const { database, pubsub, submit, guard, logger } = options;
+  return createPeriodicJob({
+    runOnce,
+    failure: 'orphaned matches were not closed; the next run tries again',
+    intervalMs,
+    logger,
+  });
+
+  /** Waits for bridges that replay the log: it may hold the end of a match that seems to be open. */
+  async function runOnce(): Promise<void> {
+    if (!(await guard.isCaughtUp(null, performance.now()))) return;
+    const claims = await database.query(endOrphanedClaims, {});
+    for (const { userId } of claims) await pubsub.publish(matchTopic(userId), null);
+    const channels = await database.query(selectOrphanedChannels, { max: maxClosed });
+    for (const { channelId, userId, revision } of channels) await close(channelId, userId, revision);
+    if (claims.length + channels.length > 0)
+      logger.warn({ claims: claims.length, channels: channels.length }, 'orphaned matches were closed');
+  }
+
+  /** Another gateway, or a member who leaves, may be faster. */
+  async function close(channelId: string, userId: string, revision: number): Promise<void> {
+    const event = { type: 'MemberLeft', channelId, actorId: userId, userId, revision, gone: true } as const;
+    await submit(event).catch((error: unknown) => {
+      if (!(error instanceof ConflictError)) throw error;
+    });
+  }
+}
+
+const claimUser = columns(tables.matchClaim, 'k', ['userId']);
+
+const endOrphanedClaims = statement({
+  sql: `
+    UPDATE match_claim k SET ended_at = clock_timestamp(), end_reason = 'EXPIRED'
+    WHERE k.ended_at IS NULL
+      AND EXISTS (SELECT FROM channel c WHERE c.id = k.channel_id AND c.closed_at IS NOT NULL)
+    RETURNING ${claimUser.list}`,
+  row: claimUser.row,
+});
+
+const member = columns(tables.member, 'm', ['channelId', 'userId', 'revision']);
+
+const selectOrphanedChannels = statement({
+  sql: `
+    SELECT ${member.list} FROM channel c
+    CROSS JOIN LATERAL (
+      SELECT * FROM member m WHERE m.channel_id = c.id AND m.state = 'ACTIVE' ORDER BY m.user_id LIMIT 1) m
+    WHERE c.kind = 'MATCH' AND c.closed_at IS NULL
+      AND NOT EXISTS (SELECT FROM match_claim k WHERE k.channel_id = c.id AND k.ended_at IS NULL)
+    LIMIT $max`,
+  parameters: { max: int4 },
+  row: member.row,
+});
