@@ -63,10 +63,10 @@ export function createDeadLetters(options: {
       metrics.deadLettered();
       const facts = { partition, offset: String(record.offset), reason };
       logger.error(facts, 'a record cannot be applied: it is a dead letter');
-      if (!isChosen) inRow.set(partition, before + 1);
       const changeset = createChangeset();
       if (event) changeset.outcomes.push({ event, outcome: { applied: false, rejection: notApplied } });
       const next = await pass(batch, record, changeset);
+      if (!isChosen) inRow.set(partition, before + 1);
       publish(changeset);
       return next;
     },

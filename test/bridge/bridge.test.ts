@@ -93,6 +93,22 @@ async function texts(): Promise<string[]> {
   return rows.map(({ text }) => text);
 }
 
+/** Locks the rooms of partitions, and returns a function that releases them. */
+async function lockRooms(ofPartitions: readonly number[]): Promise<() => Promise<void>> {
+  const [held, done] = [gate(), gate()];
+  const holding = database.transaction(async (query) => {
+    const ids = ofPartitions.map((partition) => idOf(`room ${partition}`));
+    await query('SELECT FROM channel WHERE id = ANY($1) FOR UPDATE', [ids]);
+    held.pass();
+    await done.passed;
+  });
+  await held.passed;
+  return () => {
+    done.pass();
+    return holding;
+  };
+}
+
 /** Returns the number of connections that wait for a lock. */
 async function countLockWaits(): Promise<number | undefined> {
   const rows = await database.query<{ n: number }>(
@@ -490,34 +506,33 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
         expect(await waiting).toBe(2n);
       });
 
-      test('do not wait for one whose channel another transaction has locked, which holds one connection', async () => {
+      test.each([
+        ['one whose channel another transaction has locked', [1], 1],
+        ['several of them, which hold few connections', [1, 2, 3], 3],
+      ])('do not wait for %s', async (_, locked, maxLockWaits) => {
         const { bridge, batchOf } = await createPartitions();
         await Promise.all(partitions.map((partition) => bridge.handle(batchOf(partition))));
         const next = (partition: number, offset: number) => ({
           partition,
           records: records([{ ...sent(`${partition} at ${offset}`), channelId: idOf(`room ${partition}`) }], offset),
         });
-        const [held, done] = [gate(), gate()];
-        const holding = database.transaction(async (query) => {
-          await query('SELECT FROM channel WHERE id = $1 FOR UPDATE', [idOf('room 1')]);
-          held.pass();
-          await done.passed;
-        });
-        await held.passed;
-        let isApplied = false;
-        const locked = vi.waitFor(() => bridge.handle(next(1, 2))).then(() => (isApplied = true));
+        const release = await lockRooms(locked);
+        let applied = 0;
+        const waiting = locked.map((partition) =>
+          vi.waitFor(() => bridge.handle(next(partition, 2))).then(() => applied++),
+        );
 
+        const free = partitions.filter((partition) => !locked.includes(partition));
         for (let offset = 2; offset < 6; offset++) {
-          const others = await Promise.all([0, 2, 3].map((partition) => bridge.handle(next(partition, offset))));
-          expect(others).toEqual([BigInt(offset + 1), BigInt(offset + 1), BigInt(offset + 1)]);
+          const nexts = await Promise.all(free.map((partition) => bridge.handle(next(partition, offset))));
+          expect(nexts).toEqual(free.map(() => BigInt(offset + 1)));
+          expect(await countLockWaits()).toBeLessThanOrEqual(maxLockWaits);
         }
-        expect(isApplied).toBe(false);
-        await vi.waitFor(async () => expect(await countLockWaits()).toBe(1));
+        expect(applied).toBe(0);
 
-        done.pass();
-        await holding;
-        await locked;
-        expect(await texts()).toContain('1 at 2');
+        await release();
+        await Promise.all(waiting);
+        expect(await texts()).toEqual(expect.arrayContaining(locked.map((partition) => `${partition} at 2`)));
       });
     }
   });
