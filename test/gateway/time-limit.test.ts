@@ -1,6 +1,7 @@
 import { createSchema } from 'graphql-yoga';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { generateStream } from '../../api/live/stream.ts';
+import type { Context } from '../../schema/context.ts';
 import { stopLate } from '../../schema/stop-late.ts';
 import { type Backstage, startGateway } from '../support/gateway.ts';
 import { createOpening } from '../support/opening.ts';
@@ -30,6 +31,10 @@ beforeEach(async () => {
   url = started.url;
 });
 
+/** Returns the milliseconds from the arrival of a request to the deadline of its viewer; null without a deadline. */
+const leftMs = (_root: unknown, _args: unknown, { viewer, arrivedAt = Number.NaN }: Context) =>
+  viewer?.deadline === undefined ? null : Math.round(viewer.deadline - arrivedAt);
+
 function createStuckSchema() {
   const wait = async () => {
     begun.push('stuck');
@@ -52,13 +57,13 @@ function createStuckSchema() {
   return stopLate(
     createSchema({
       typeDefs: `
-        type Query { stuck: Thing quick: String }
-        type Mutation { stuck: Thing next: Thing }
+        type Query { stuck: Thing quick: String leftMs: Float }
+        type Mutation { stuck: Thing next: Thing leftMs: Float }
         type Subscription { late: Int stuckEvent: Thing }
         type Thing { thing: Thing leaf: Int }`,
       resolvers: {
-        Query: { stuck: wait, quick: () => 'quick' },
-        Mutation: { stuck: wait, next: begin('next') },
+        Query: { stuck: wait, quick: () => 'quick', leftMs },
+        Mutation: { stuck: wait, next: begin('next'), leftMs },
         Thing: { thing: begin('thing'), leaf: () => 1 },
         Subscription: {
           late: { subscribe: () => wait().then(stream), resolve: () => 1 },
@@ -124,6 +129,21 @@ test('an event that takes too long ends its stream, so that the client resumes',
   await settle();
   expect(begun).toEqual(['stuck']);
   stream.abort();
+});
+
+test('the mutations of a request learn its deadline, to change nothing after it; a query has none', async () => {
+  const patient = await startGateway({ sendTimeoutMs: 90_000, schema: createStuckSchema() });
+  opening(patient.gateway);
+  const { url } = patient;
+  const { token } = patient.backstage.auth.signIn();
+  expect(await execute(url, 'mutation { leftMs again: leftMs }', { token })).toEqual({
+    data: { leftMs: 90_000, again: 90_000 },
+  });
+  expect(await execute(url, '{ leftMs }', { token })).toEqual({ data: { leftMs: null } });
+  const socket = await openSocket(url, { authorization: `Bearer ${token}` });
+  socket.subscribe('1', 'mutation { leftMs }');
+  expect(await socket.next()).toMatchObject({ payload: { data: { leftMs: 90_000 } } });
+  socket.socket.terminate();
 });
 
 describe('the steps before an execution count too', () => {
