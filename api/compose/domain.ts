@@ -53,6 +53,7 @@ export async function openDomain(given: {
     config.RATE_LIMITS === 'on' ? createRateLimits({ limits: state.limits, onRefused, logger }) : noRateLimits;
   const securityLog = await openSecurityLog(given);
   const log = await open(createLogGuard({ log: ports.log, database, logger }));
+  given.metrics.gauge('log_refused', 'Whether this gateway appends nothing to the event log.', log.refused);
   const common = { database, pubsub, state, log, logger, rateLimits, securityLog };
   const history = createHistory({ database, maxReplay: config.MAX_REPLAY });
   const access = createAccess(database, log);

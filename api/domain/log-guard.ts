@@ -53,6 +53,8 @@ export function createLogGuard(options: {
     async ready(): Promise<void> {
       if (refusal !== null) throw new NotReadyError(refusal);
     },
+    /** Returns 1 while nothing is appended for that reason, 0 otherwise. */
+    refused: () => (refusal === null ? 0 : 1),
     start(): void {
       void check().catch(report);
       timer = setInterval(() => void check().catch(report), checkMs);

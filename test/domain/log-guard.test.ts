@@ -88,6 +88,7 @@ test('nothing is appended to a log with another number of partitions, until the 
 
   await expect(guard.append(versioned(1))).rejects.toBeInstanceOf(UnavailableError);
   await expect(guard.ready()).rejects.toBeInstanceOf(NotReadyError);
+  expect(guard.refused()).toBe(1);
   expect(logger.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
   expect(appended).toEqual([]);
 
