@@ -1,5 +1,4 @@
 import type { Database } from '../infra/database/database.ts';
-import { deleteExpiredOutcomes } from '../infra/database/outcomes.ts';
 import type { Batch, Bounds, Consumption, EventLog } from '../infra/event-log/event-log.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
@@ -20,9 +19,6 @@ export class WrongLogError extends Error {
   override readonly name = 'WrongLogError';
 }
 
-/** Milliseconds between deletions of expired outcomes. */
-const purgeMs = 600_000;
-
 /**
  * Applies the log to the database and publishes the changes. Every event takes effect exactly once, even when another
  * bridge consumes the same partition, because its transaction also moves the log's position. Changes are published after
@@ -35,12 +31,11 @@ export function createBridge(options: {
   metrics: BridgeMetrics;
   logger: Logger;
 }) {
-  const { log, database, logger } = options;
+  const { log, database } = options;
   const publisher = createPublisher(options);
   const positions = createPositions(log.name);
   const batches = createBatchApplier({ ...options, positions, publish: publisher.publish });
   let consumption: Consumption | undefined;
-  let purge: NodeJS.Timeout | undefined;
 
   /**
    * Returns the offset at which to start consuming a partition.
@@ -64,22 +59,14 @@ export function createBridge(options: {
     return batches.apply({ partition, from, records: decodeRecords(records) });
   }
 
-  async function purgeOutcomes(): Promise<void> {
-    await deleteExpiredOutcomes(database.query).catch((error: unknown) =>
-      logger.warn({ error }, 'expired outcomes were not deleted; the next round tries again'),
-    );
-  }
-
   return {
     assigned,
     handle,
     async start(): Promise<void> {
       consumption = await log.consume({ assigned, handle });
-      purge = setInterval(purgeOutcomes, purgeMs);
     },
     /** Finishes the current batch and publishes its changes. */
     async stop(): Promise<void> {
-      clearInterval(purge);
       await consumption?.stop();
       await publisher.drain();
     },

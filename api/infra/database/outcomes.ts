@@ -24,11 +24,6 @@ export async function storeOutcomes(
   await query(insertOutcomes, { outcomes: JSON.stringify(rows) });
 }
 
-/** Deletes outcomes that were stored more than an hour ago. */
-export async function deleteExpiredOutcomes(query: Query): Promise<void> {
-  await query(deleteExpired, {});
-}
-
 const outcome = columns(tables.outcome, 'o', ['eventId', 'body']);
 
 const selectOutcomes = statement({
@@ -45,5 +40,3 @@ const insertOutcomes = statement({
     ON CONFLICT DO NOTHING`,
   parameters: { outcomes: json<Outcome[]>() },
 });
-
-const deleteExpired = statement({ sql: 'DELETE FROM outcome WHERE expires_at < now()' });

@@ -3,6 +3,7 @@ import kafkajs, { type Admin } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { Bounds } from './event-log.ts';
 import { type ClusterOptions, type KafkaClient, openKafka, within } from './kafka-client.ts';
+import { warnOfRetention } from './kafka-dead-letters.ts';
 import { queryPartitionsWithLeader } from './kafka-metadata.ts';
 
 /** Options of the topics of one log. */
@@ -14,6 +15,8 @@ interface TopicsOptions extends ClusterOptions {
   partitions: number;
   /** Replication factor of new topics. */
   replication: number;
+  /** Milliseconds for which a new topic keeps dead letters. */
+  deadLetterRetentionMs: number;
   /** Milliseconds between failed attempts. */
   retryMs: number;
 }
@@ -111,7 +114,7 @@ function close(link: Promise<Link>): void {
 async function createMissingTopics(admin: Admin, options: TopicsOptions): Promise<number> {
   const { topic, deadLetterTopic, partitions, replication, logger } = options;
   const inSync = { name: 'min.insync.replicas', value: String(Math.min(needed.inSync, Math.max(replication - 1, 1))) };
-  const forever = { name: 'retention.ms', value: '-1' };
+  const bounded = { name: 'retention.ms', value: String(options.deadLetterRetentionMs) };
   const large = { name: 'max.message.bytes', value: String(deadLetterMaxBytes) };
   await admin.createTopics({
     topics: [
@@ -120,10 +123,11 @@ async function createMissingTopics(admin: Admin, options: TopicsOptions): Promis
         topic: deadLetterTopic,
         numPartitions: 1,
         replicationFactor: replication,
-        configEntries: [inSync, forever, large],
+        configEntries: [inSync, bounded, large],
       },
     ],
   });
+  await warnOfRetention(admin, options);
   const found = await describePartitions(admin, topic);
   if (found.length !== partitions) {
     logger.warn(
