@@ -44,7 +44,12 @@ export function createMetrics() {
     registers: [registry],
   });
   const slowCloses = counter('slow_closes_total', 'Sockets closed because the client read too slowly.');
-  const sessionsRemoved = counter('sessions_removed_total', 'Expired and ended sessions whose rows were removed.');
+  const removed = new Counter({
+    name: 'parley_rows_removed_total',
+    help: 'Rows that the cleanup removed by table, and objects of the file store.',
+    labelNames: ['table'],
+    registers: [registry],
+  });
 
   return {
     bridge: {
@@ -61,7 +66,8 @@ export function createMetrics() {
     /** Counts a refusal. @param limit name of a rate, or of a bound on connections */
     onRefused: (limit: string) => refused.inc({ limit }),
     onSlowClose: () => slowCloses.inc(),
-    onSessionsRemoved: (sessions: number) => sessionsRemoved.inc(sessions),
+    /** Counts rows that the cleanup removed. */
+    onRemoved: (table: string, rows: number) => removed.inc({ table }, rows),
     onGapFilled: () => gapsFilled.inc(),
     /** Registers a counter that is kept elsewhere and read at each scrape. */
     count(name: string, help: string, read: () => number): void {

@@ -112,6 +112,9 @@ export const settings = z.object({
     'Number of partitions of a new events topic; it never changes later. At most one bridge per partition works at a time.',
   ),
   KAFKA_REPLICATION: count(1).describe('Replication factor of new topics: 3 in production.'),
+  KAFKA_DEAD_LETTER_DAYS: count(30).describe(
+    'Days for which a new topic of dead letters keeps the records that could not be applied.',
+  ),
   S3_BUCKET: z
     .string()
     .min(3)
@@ -202,7 +205,7 @@ export const settings = z.object({
   MAX_GUEST_FILES_BYTES: bytes(67_108_864).describe('Maximum total size of the files of one guest, in bytes.'),
   MAX_CHANNEL_FILES_BYTES: bytes(21_474_836_480).describe('Maximum total size of the files of one channel, in bytes.'),
   MAX_TOTAL_FILES_BYTES: bytes(107_374_182_400).describe(
-    'Maximum total size of all files without thumbnails, in bytes, counted every five minutes. Above it, uploads fail with UNAVAILABLE.',
+    'Maximum total size of all files without thumbnails, in bytes. Above it, uploads fail with UNAVAILABLE.',
   ),
   FILE_URL_SECONDS: count(300).describe(
     'Shortest lifetime of the URL of a file, in seconds; the longest is twice that. Users who left a channel can use URLs until they expire.',
@@ -255,6 +258,9 @@ export const settings = z.object({
   MATCH_LEASE_MS: count(15_000).describe('Lifetime of a place in the matching queue unless it is renewed.'),
   MATCH_RELAX_MS: count(5_000).describe('How long to wait before matching without a shared tag.'),
   MATCH_ABSENCE_MS: count(120_000).describe('Maximum absence from a match before it ends.'),
+  MATCH_RETENTION_HOURS: count(720).describe(
+    'Hours for which a match is kept after its end. Then it is removed with its messages and files.',
+  ),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
   GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
   NODE_ENV: z.string().optional().describe('production: INTROSPECTION and GRAPHIQL are off unless they are set.'),

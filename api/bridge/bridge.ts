@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { wireVersion } from '../events.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import { knownPartitions } from '../infra/database/event-logs.ts';
-import { deleteExpiredOutcomes } from '../infra/database/outcomes.ts';
 import type { Batch, Consumption, EventLog, LogHandler, LogState } from '../infra/event-log/event-log.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
@@ -30,8 +29,6 @@ export interface BridgeMetrics {
 /** Records to set aside, as an operator has chosen them: partitions with ranges of offsets. */
 export type ChosenRecords = readonly { partition: number; first: bigint; last: bigint }[];
 
-/** Milliseconds between deletions of expired outcomes. */
-const purgeMs = 600_000;
 /** Milliseconds from which on a partition whose records cannot be applied is reported. A new leader is found within two seconds. */
 const defaultWaitMs = 3_000;
 
@@ -68,7 +65,6 @@ export function createBridge(options: {
   const common = { ...options, transactions, positions, publish: publisher.publish };
   const batches = createBatchApplier({ ...common, deadLetters: createDeadLetters(common) });
   let consumption: Consumption | undefined;
-  let purge: NodeJS.Timeout | undefined;
 
   /**
    * Returns the offset at which to start reading a partition, and notes in the database that this bridge reads it.
@@ -95,12 +91,6 @@ export function createBridge(options: {
     return batches.apply({ partition, from, records: decodeRecords(records, isChosen) });
   }
 
-  async function purgeOutcomes(): Promise<void> {
-    await deleteExpiredOutcomes(database.query).catch((error: unknown) =>
-      logger.warn({ error }, 'expired outcomes were not deleted; the next round tries again'),
-    );
-  }
-
   const handler: LogHandler = {
     assigned: (partition, state) => waits.track(partition, () => assigned(partition, state)),
     handle: (batch) => waits.track(batch.partition, () => handle(batch)),
@@ -114,11 +104,9 @@ export function createBridge(options: {
     async start(): Promise<void> {
       await announcement.start();
       consumption = await log.consume(handler);
-      purge = setInterval(purgeOutcomes, purgeMs);
     },
     /** Finishes the current batch and publishes its changes. */
     async stop(): Promise<void> {
-      clearInterval(purge);
       await consumption?.stop();
       await announcement.stop();
       await publisher.drain();

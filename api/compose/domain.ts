@@ -13,7 +13,6 @@ import { createCostBudget } from '../domain/cost-budget.ts';
 import { createFileUrls } from '../domain/file-urls.ts';
 import { createHistory } from '../domain/history.ts';
 import { createLogGuard } from '../domain/log-guard.ts';
-import { createMatchRepair } from '../domain/match-repair.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
@@ -23,14 +22,13 @@ import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
-import { createSessionCleanup } from '../domain/session-cleanup.ts';
 import { createSubmitEvent } from '../domain/submit-event.ts';
-import { createUploadCleanup } from '../domain/upload-cleanup.ts';
 import { createUploads } from '../domain/uploads.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import { openSecurityLogger, type RootLogger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
+import { openCleanup } from './cleanup.ts';
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
 import type { Ports } from './ports.ts';
@@ -70,7 +68,6 @@ export async function openDomain(given: {
     onRefused,
   });
   const { submit } = await open(submitting);
-  await open(createMatchRepair({ ...common, submit, guard: log }));
   const { heads, feeds } = await openLive(given);
   const channelList = await open(createChannelList({ ...common, heads }));
   const blocks = await open(createBlocks(common));
@@ -95,15 +92,12 @@ export async function openDomain(given: {
       total: config.MAX_TOTAL_FILES_BYTES,
     },
   });
-  await open(createUploadCleanup(files));
+  await openCleanup({ ...files, submit, guard: log, config, open, metrics: given.metrics });
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
   const minPasswordLength = config.PASSWORD_MIN_LENGTH;
   const accounts = createAccounts({ ...common, auth, userCache, ownPicture, sessionBounds, minPasswordLength });
-  await open(
-    createSessionCleanup({ ...common, ttlMs: sessionBounds.ttlMs, onRemoved: given.metrics.onSessionsRemoved }),
-  );
   const avatars = createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) });
   const avatarCache = createAvatarCache({ load: avatars.picture });
   userCache.onChange(avatarCache.forget);

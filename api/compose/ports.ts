@@ -87,6 +87,7 @@ async function createEventLog(config: Config, logger: Logger): Promise<EventLog>
     topicPrefix: config.KAFKA_TOPIC_PREFIX,
     partitions: config.KAFKA_PARTITIONS,
     replication: config.KAFKA_REPLICATION,
+    deadLetterRetentionMs: config.KAFKA_DEAD_LETTER_DAYS * 86_400_000,
     timeoutMs: config.SEND_TIMEOUT_MS,
     logger,
   });

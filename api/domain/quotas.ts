@@ -3,7 +3,7 @@ import { ConflictError, UnavailableError } from '../errors.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { bool, int8, nullable, text, uuid } from '../infra/database/types.ts';
-import { createStoredTotal } from './stored-total.ts';
+import { readStoredTotal } from './stored-total.ts';
 
 /** A file and the owners whose quotas it counts against. */
 export interface FileOwner {
@@ -30,14 +30,8 @@ export interface Quotas {
  * Enforces the quotas of users, of channels and of all files together. Stored files, announced direct uploads, and files
  * that this process is receiving count against them.
  */
-export function createQuotas(options: {
-  database: Pick<Database, 'query' | 'transaction'>;
-  bounds: Quotas;
-  /** Returns epoch milliseconds. */
-  now?: () => number;
-}) {
+export function createQuotas(options: { database: Pick<Database, 'query' | 'transaction'>; bounds: Quotas }) {
   const { database, bounds } = options;
-  const stored = createStoredTotal(options);
   /** Bytes of files that are being received, by owner. */
   const incomingBytes = new Map<string, number>();
 
@@ -67,12 +61,11 @@ export function createQuotas(options: {
         for (const allowance of await allowancesOf(query, file)) checkAllowance(allowance, bytes);
         await write(query);
       });
-      stored.add(added);
     },
   };
 
   async function totalAllowance(): Promise<Allowance> {
-    const available = bounds.total - (await stored.read());
+    const available = bounds.total - (await readStoredTotal(database.query));
     const refuse = () => new UnavailableError('This server has no room for more files at the moment. Try again later.');
     return { owner: 'total', available, refuse };
   }

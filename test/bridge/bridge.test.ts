@@ -10,7 +10,7 @@ import {
   type Outcome,
 } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
-import { deleteExpiredOutcomes, readOutcomes } from '../../api/infra/database/outcomes.ts';
+import { readOutcomes } from '../../api/infra/database/outcomes.ts';
 import type { Bounds, LogState, StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { gate } from '../support/contested-row.ts';
@@ -633,21 +633,5 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     expect(await read()).toMatchObject({ applied: true, entry: { text: 'second' } });
     await database.query('DELETE FROM entry WHERE id = $1', [message.messageId]);
     expect(await read()).toMatchObject({ applied: false, rejection: { code: 'NOT_FOUND' } });
-  });
-
-  test('expired outcomes are deleted in portions, and the others stay', async () => {
-    await database.query(`
-      INSERT INTO outcome (event_id, body, expires_at)
-      SELECT gen_random_uuid(), '{"applied": true, "entry": null}', now() + (n - 2500.5) * interval '1 minute'
-      FROM generate_series(1, 2600) n`);
-    const portions: number[] = [];
-    const query: Query = async (statement, parameters) => {
-      const rows = await database.query(statement, parameters);
-      portions.push(rows.length);
-      return rows;
-    };
-    await deleteExpiredOutcomes(query);
-    expect(portions).toEqual([1_000, 1_000, 500]);
-    expect(await database.query('SELECT count(*)::int AS left FROM outcome')).toEqual([{ left: 100 }]);
   });
 });

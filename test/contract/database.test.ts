@@ -113,6 +113,28 @@ describe('migrations', () => {
     await rm(directory, { recursive: true });
   });
 
+  test('count the files of a database that has some when the sum of all files is introduced', async () => {
+    const later = (await readdir(directory)).filter((name) => name >= '0011');
+    const aside = await mkdtemp(join(tmpdir(), 'parley-later-'));
+    for (const name of later) await rename(join(directory, name), join(aside, name));
+    await migrate(transaction, directory);
+    await client.exec(`
+      INSERT INTO users (id, name, created_at) VALUES (gen_random_uuid(), 'Ada', now());
+      INSERT INTO upload (id, user_id, filename, mimetype, byte_size, created_at)
+        SELECT gen_random_uuid(), id, 'a', 'text/plain', 20, now() FROM users;
+      INSERT INTO upload_ticket (id, user_id, filename, byte_size, created_at)
+        SELECT gen_random_uuid(), id, 'a', 3, now() FROM users;`);
+
+    for (const name of later) await rename(join(aside, name), join(directory, name));
+    await rm(aside, { recursive: true });
+    await migrate(transaction, directory);
+
+    const total = () => client.query('SELECT sum(bytes)::int AS bytes FROM stored_bytes');
+    expect((await total()).rows).toEqual([{ bytes: 23 }]);
+    await client.exec('DELETE FROM users');
+    expect((await total()).rows).toEqual([{ bytes: 0 }]);
+  });
+
   test('are applied once even if processes start at the same time, and recorded as Prisma records them', async () => {
     await Promise.all([migrate(transaction, directory), migrate(transaction, directory)]);
 

@@ -50,6 +50,28 @@ describe('the event log over Kafka', () => {
     ]);
   });
 
+  test('creates the topic of dead letters with its retention, and warns if an existing one has another', async () => {
+    const log = openLog();
+    await log.ready();
+    const admin = await openAdmin();
+    const topic = { type: kafkajs.ConfigResourceTypes.TOPIC, name: `${log.topicPrefix}.dead-letters` };
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ ...topic, configNames: ['retention.ms'] }],
+    });
+    expect(resources[0]?.configEntries[0]?.configValue).toBe(String(30 * 86_400_000));
+
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ ...topic, configEntries: [{ name: 'retention.ms', value: '-1' }] }],
+    });
+    const later = openLog(log.topicPrefix);
+    await later.ready();
+    expect(later.logger.lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', facts: expect.objectContaining({ 'retention.ms': -1 }) }),
+    );
+  });
+
   test('keeps every record and the order of each key when thousands are appended at once', async () => {
     const log = openLog();
     const database = createLogDatabase();

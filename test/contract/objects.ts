@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Objects } from '../../api/infra/objects/objects.ts';
+import { listedKeys } from '../support/objects.ts';
 
 /** A store under test, with a view behind its interface. */
 export interface ObjectsWorkbench {
@@ -24,9 +25,21 @@ async function read(objects: Objects, key: string, range?: { start: number; end:
 }
 
 async function keysOf(objects: Objects): Promise<string[]> {
-  const keys = [];
-  for await (const { key } of objects.list()) keys.push(key);
-  return keys.sort();
+  return (await listedKeys(objects)).sort();
+}
+
+/** Checks that a list has several pages, each of at most 1,000 objects, and continues behind each of them. */
+async function expectToResume(objects: Objects): Promise<void> {
+  const all = await listedKeys(objects);
+  let listed = 0;
+  let pages = 0;
+  for await (const page of objects.list()) {
+    pages++;
+    listed += page.objects.length;
+    expect(page.objects.length).toBeLessThanOrEqual(1_000);
+    expect(await listedKeys(objects, page.cursor)).toEqual(all.slice(listed));
+  }
+  expect(pages).toBeGreaterThan(1);
 }
 
 /** Creates a stream that yields `bytes` bytes and then stalls. */
@@ -141,6 +154,7 @@ export function describeObjects(name: string, create: () => Promise<ObjectsWorkb
         await Promise.all(some.map((key) => objects.put(key, Readable.from([Buffer.from('x')]), { type })));
       }
       expect(await keysOf(objects)).toEqual([...before, ...added].sort());
+      await expectToResume(objects);
       await objects.remove(added);
       expect(await keysOf(objects)).toEqual(before);
     });

@@ -17,6 +17,7 @@ import { createFileObjects } from '../../api/infra/objects/files.ts';
 import type { Objects } from '../../api/infra/objects/objects.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { listedKeys } from '../support/objects.ts';
 import { patienceMs } from '../support/patience.ts';
 
 const hour = 3_600_000;
@@ -72,11 +73,7 @@ const picture = () =>
     .png()
     .toBuffer();
 
-async function keys(): Promise<string[]> {
-  const found = [];
-  for await (const { key } of objects.list()) found.push(key);
-  return found.sort();
-}
+const keys = async (): Promise<string[]> => (await listedKeys(objects)).sort();
 
 it('a direct upload can be finished again after the store failed, and leaves no other objects behind', async () => {
   const id = await postFile(await picture());

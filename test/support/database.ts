@@ -14,12 +14,13 @@ export type DatabaseKind = 'PGlite' | 'PostgreSQL';
 export async function openDatabase(kind: DatabaseKind = 'PGlite') {
   const database = await open(kind);
   const tables = await database.query<{ name: string }>(
-    `SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_prisma_migrations'`,
+    `SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'
+       AND tablename NOT IN ('_prisma_migrations', 'stored_bytes')`,
   );
   const deletions = tables.map(({ name }) => `_${name} AS (DELETE FROM ${name})`);
   return {
     ...database,
-    /** Deletes every row. */
+    /** Deletes every row, except those that triggers keep. */
     async empty(): Promise<void> {
       await database.query(`WITH ${deletions.join(', ')} SELECT`);
     },

@@ -4,10 +4,7 @@ import { selectEntries, toEntry } from './entries.ts';
 import { statement } from './statement.ts';
 import { columns, type Row } from './table.ts';
 import { tables } from './tables.ts';
-import { arrayOf, int4, json, nullable, uuid } from './types.ts';
-
-/** Maximum number of outcomes that one statement deletes, so that none holds locks for long. */
-const deletedAtOnce = 1_000;
+import { arrayOf, json, nullable, uuid } from './types.ts';
 
 /**
  * Returns the stored outcomes of events by event id; an entry is in its newest state. An accepted send has none: its entry
@@ -32,14 +29,6 @@ export async function storeOutcomes(
   if (outcomes.length === 0) return;
   const rows = outcomes.map(({ event: { eventId }, outcome }) => toStored(eventId, outcome));
   await query(insertOutcomes, { outcomes: JSON.stringify(rows) });
-}
-
-/** Deletes outcomes that were stored more than an hour ago, in portions. */
-export async function deleteExpiredOutcomes(query: Query): Promise<void> {
-  let deleted = deletedAtOnce;
-  while (deleted === deletedAtOnce) {
-    deleted = (await query(deleteExpired, { limit: deletedAtOnce })).length;
-  }
 }
 
 /**
@@ -83,14 +72,4 @@ const insertOutcomes = statement({
     FROM jsonb_to_recordset($outcomes) AS o(event_id uuid, body jsonb, entry_id uuid)
     ON CONFLICT DO NOTHING`,
   parameters: { outcomes: json<unknown[]>() },
-});
-
-/** Another bridge may delete at the same time: each takes rows that the other has not locked. */
-const deleteExpired = statement({
-  sql: `
-    DELETE FROM outcome WHERE event_id = ANY(ARRAY(
-      SELECT event_id FROM outcome WHERE expires_at < now() ORDER BY expires_at LIMIT $limit FOR UPDATE SKIP LOCKED))
-    RETURNING event_id AS "eventId"`,
-  parameters: { limit: int4 },
-  row: { eventId: uuid },
 });

@@ -151,4 +151,19 @@ export const tables = {
     name: column('name', text),
     value: column('value', bytea),
   }),
+  lease: table('lease', {
+    name: column('name', text),
+    holder: column('holder', uuid),
+    expiresAt: column('expires_at', timestamptz),
+  }),
+  cleanupJob: table('cleanup_job', {
+    name: column('name', text),
+    cursor: column('cursor', nullable(text)),
+    createdAt: column('created_at', timestamptz),
+    completedAt: column('completed_at', nullable(timestamptz)),
+  }),
+  storedBytes: table('stored_bytes', {
+    slot: column('slot', int4),
+    bytes: column('bytes', int8),
+  }),
 };

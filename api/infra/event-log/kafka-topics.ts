@@ -3,6 +3,7 @@ import type { Admin } from 'kafkajs';
 import { NotReadyError } from '../../errors.ts';
 import type { Bounds, LogState } from './event-log.ts';
 import { type ClusterOptions, type KafkaClient, openKafka, within } from './kafka-client.ts';
+import { warnOfRetention } from './kafka-dead-letters.ts';
 import { queryPartitionsWithLeader } from './kafka-metadata.ts';
 import { checkCleanup, eventsSettings, inSyncSetting, warnOfSettings } from './kafka-settings.ts';
 import { readTopicIdentity } from './kafka-topic-id.ts';
@@ -16,6 +17,8 @@ interface TopicsOptions extends ClusterOptions {
   partitions: number;
   /** Replication factor of new topics. */
   replication: number;
+  /** Milliseconds for which a new topic keeps dead letters. */
+  deadLetterRetentionMs: number;
   /** Milliseconds between failed attempts. */
   retryMs: number;
 }
@@ -136,7 +139,7 @@ function close(link: Promise<Link>): void {
 async function createMissingTopics(admin: Admin, options: TopicsOptions): Promise<number> {
   const { topic, deadLetterTopic, partitions, replication, logger } = options;
   const inSync = inSyncSetting(replication);
-  const forever = { name: 'retention.ms', value: '-1' };
+  const bounded = { name: 'retention.ms', value: String(options.deadLetterRetentionMs) };
   const large = { name: 'max.message.bytes', value: String(deadLetterMaxBytes) };
   await admin.createTopics({
     topics: [
@@ -145,10 +148,11 @@ async function createMissingTopics(admin: Admin, options: TopicsOptions): Promis
         topic: deadLetterTopic,
         numPartitions: 1,
         replicationFactor: replication,
-        configEntries: [inSync, forever, large],
+        configEntries: [inSync, bounded, large],
       },
     ],
   });
+  await warnOfRetention(admin, options);
   const found = await describePartitions(admin, topic);
   if (found.length !== partitions) {
     logger.warn(

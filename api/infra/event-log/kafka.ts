@@ -14,6 +14,8 @@ interface KafkaOptions extends ClusterOptions {
   partitions: number;
   /** Replication factor of a new topic; an existing topic keeps its own. */
   replication: number;
+  /** Time for which a new topic keeps dead letters. Default 30 days. */
+  deadLetterRetentionMs?: number;
   /** Maximum number of pending appends; further ones fail. Default 20,000. */
   maxQueued?: number;
   /** Time between attempts after a handler fails or a broker is away. Default 200. */
@@ -42,7 +44,8 @@ export function createKafkaEventLog(options: KafkaOptions) {
   } = options;
   const topic = `${topicPrefix}.events`;
   const deadLetterTopic = `${topicPrefix}.dead-letters`;
-  const topics = createTopics({ ...options, topic, deadLetterTopic, retryMs });
+  const { deadLetterRetentionMs = 30 * 86_400_000 } = options;
+  const topics = createTopics({ ...options, topic, deadLetterTopic, deadLetterRetentionMs, retryMs });
   const producer = createKafkaProducer({ ...options, partitions: topics.prepared, maxQueued });
   const consumptions = new Set<Consumption>();
   let partitionOf: PartitionOf | undefined;

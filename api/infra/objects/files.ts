@@ -4,7 +4,17 @@ import { dirname, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { UnavailableError } from '../../errors.ts';
 import { ignore } from '../../ignore.ts';
-import { type ByteRange, checkKey, type Objects, type PutOptions, type StoredObject } from './objects.ts';
+import {
+  type ByteRange,
+  checkKey,
+  type ObjectPage,
+  type Objects,
+  type PutOptions,
+  type StoredObject,
+} from './objects.ts';
+
+/** Number of objects in a page of a list. */
+const pageSize = 500;
 
 /**
  * Stores objects as files in a directory, which several processes may share. An incoming file has a temporary name until
@@ -84,11 +94,20 @@ export async function createFileObjects({ directory }: { directory: string }): P
     return head(to);
   }
 
-  async function* list(): AsyncIterable<StoredObject> {
+  /** A cursor is the number of files before it, in the order in which the disk returns them. */
+  async function* list(after = '0'): AsyncIterable<ObjectPage> {
+    const skipped = Number(after);
+    let seen = 0;
+    let objects: StoredObject[] = [];
     for await (const path of filesIn(root)) {
+      if (++seen <= skipped) continue;
       const object = await head(path.slice(root.length + 1));
-      if (object) yield object;
+      if (object) objects.push(object);
+      if (objects.length < pageSize) continue;
+      yield { objects, cursor: String(seen) };
+      objects = [];
     }
+    if (objects.length > 0) yield { objects, cursor: String(seen) };
   }
 
   async function removeIncomplete(before: Date): Promise<void> {

@@ -8,6 +8,13 @@ export interface StoredObject {
   storedAt: Date;
 }
 
+/** Up to 1,000 objects of a list. */
+export interface ObjectPage {
+  objects: readonly StoredObject[];
+  /** Point of the list behind this page; only the same store can read it. */
+  cursor: string;
+}
+
 /** Range of bytes of an object: `start` and `end` are both included and count from 0. */
 export interface ByteRange {
   start: number;
@@ -65,8 +72,11 @@ export interface Objects {
   copy(from: string, to: string, options: PutOptions): Promise<StoredObject | null>;
   /** Removes objects; keys without an object are ignored. */
   remove(keys: readonly string[]): Promise<void>;
-  /** Lists every object, in no particular order. */
-  list(): AsyncIterable<StoredObject>;
+  /**
+   * Lists every object in pages, in no particular order.
+   * @param after cursor of a page, behind which the list continues; objects that were added or removed since may be left out
+   */
+  list(after?: string): AsyncIterable<ObjectPage>;
   /**
    * Removes the remains of uploads that were begun before a time and never completed, because their process was killed.
    * @param isOwn tells by its key whether an upload is Parley's: other applications may use the same store

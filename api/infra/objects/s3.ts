@@ -18,7 +18,14 @@ import pLimit from 'p-limit';
 import { ignore } from '../../ignore.ts';
 import type { Logger } from '../../logger.ts';
 import { bufferToDisk } from './buffer-to-disk.ts';
-import { type ByteRange, checkKey, type Objects, type PutOptions, type StoredObject } from './objects.ts';
+import {
+  type ByteRange,
+  checkKey,
+  type ObjectPage,
+  type Objects,
+  type PutOptions,
+  type StoredObject,
+} from './objects.ts';
 import {
   createS3Client,
   ignoreAlreadyOwned,
@@ -158,12 +165,15 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
     }
   }
 
-  async function* list(): AsyncIterable<StoredObject> {
+  /** A cursor is the last key of its page: the store lists keys in order. */
+  async function* list(after?: string): AsyncIterable<ObjectPage> {
     try {
-      for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket })) {
-        for (const { Key, Size, LastModified } of Contents) {
-          if (Key !== undefined) yield { key: Key, bytes: Size ?? 0, storedAt: LastModified ?? new Date(0) };
-        }
+      for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket, StartAfter: after })) {
+        const objects = Contents.flatMap(({ Key, Size, LastModified }) =>
+          Key === undefined ? [] : { key: Key, bytes: Size ?? 0, storedAt: LastModified ?? new Date(0) },
+        );
+        const last = objects.at(-1);
+        if (last) yield { objects, cursor: last.key };
       }
     } catch (error) {
       throw toUnavailable(error);

@@ -1,11 +1,12 @@
-import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createSessionCleanup } from '../../api/domain/session-cleanup.ts';
-import type { SignedIn } from '../../api/domain/sessions.ts';
-import { UnauthenticatedError } from '../../api/errors.ts';
-import type { User } from '../../prisma/generated/client.ts';
-import { type AccountsWorld, createAccountsWorld, isRefused, sessionBounds } from '../support/accounts.ts';
-import { databaseKinds } from '../support/database.ts';
-import { createTestLogger } from '../support/logger.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type CleanupJob, portion } from '../../../api/domain/cleanup/job.ts';
+import { createSessionCleanup } from '../../../api/domain/cleanup/session-cleanup.ts';
+import type { SignedIn } from '../../../api/domain/sessions.ts';
+import { UnauthenticatedError } from '../../../api/errors.ts';
+import type { User } from '../../../prisma/generated/client.ts';
+import { type AccountsWorld, createAccountsWorld, isRefused, sessionBounds } from '../../support/accounts.ts';
+import { completeRound } from '../../support/cleanup.ts';
+import { databaseKinds } from '../../support/database.ts';
 
 const { ttlMs } = sessionBounds;
 const dayMs = 86_400_000;
@@ -14,7 +15,6 @@ const longMs = 3 * dayMs;
 
 let world: AccountsWorld;
 let [user, guest]: User[] = [];
-let removed: number[];
 
 describe.each(databaseKinds)('the cleanup of sessions over %s', (kind) => {
   beforeAll(async () => {
@@ -25,7 +25,6 @@ describe.each(databaseKinds)('the cleanup of sessions over %s', (kind) => {
     await world.database.empty();
     world.clock.now = Date.now();
     [user, guest] = [await world.user({ passwordHash: 'hash' }), await world.user()];
-    removed = [];
   });
 
   it('removes sessions that have expired, with their tokens, and keeps those that were used since', async () => {
@@ -36,10 +35,9 @@ describe.each(databaseKinds)('the cleanup of sessions over %s', (kind) => {
     const next = await world.sessions.refresh(used.refreshToken);
     world.clock.now += 1;
 
-    await cleanUp({ ttlMs });
+    expect(await cleanUp({ ttlMs })).toBe(2);
 
     expect(await count('session')).toBe(1);
-    expect(removed).toEqual([2, 0]);
     expect((await world.sessions.refresh(next.refreshToken)).userId).toBe(user?.id);
   });
 
@@ -64,10 +62,9 @@ describe.each(databaseKinds)('the cleanup of sessions over %s', (kind) => {
     expect([await count('session'), await count('refresh_token')]).toEqual([4, 4]);
 
     world.clock.now += dayMs + 1;
-    await cleanUp();
+    expect(await cleanUp()).toBe(1);
 
     expect([await count('session'), await count('refresh_token')]).toEqual([3, 2]);
-    expect(removed).toEqual([0, 0, 0, 1]);
     for (const { refreshToken } of present)
       expect((await world.sessions.refresh(refreshToken)).refreshToken).not.toBe(refreshToken);
   });
@@ -80,53 +77,43 @@ describe.each(databaseKinds)('the cleanup of sessions over %s', (kind) => {
     await expect(world.sessions.refresh(refreshToken)).rejects.toThrow(UnauthenticatedError);
   });
 
-  it('removes all of many rows in batches, also when several runs meet', async () => {
-    for (const _ of Array(7)) await world.sessions.refresh((await begin()).refreshToken);
-    world.clock.now += longMs + 1;
-    const query = vi.spyOn(world.database, 'query');
-    await cleanUp({ batchSize: 3 });
-    // 14 tokens take five statements, 7 sessions three, and the two other kinds one each.
-    expect(query).toHaveBeenCalledTimes(10);
-    query.mockRestore();
-    expect(removed).toEqual([3, 3, 1, 0]);
-    expect([await count('session'), await count('refresh_token')]).toEqual([0, 0]);
+  it('removes tokens that were used a week ago, and recognises the second use of a younger one', async () => {
+    const { refreshToken } = await begin();
+    const { refreshToken: second } = await world.sessions.refresh(refreshToken);
+    world.clock.now += 4 * dayMs;
+    const { refreshToken: newest } = await world.sessions.refresh(second);
+    world.clock.now += 4 * dayMs;
+    await cleanUp({ ttlMs });
 
-    for (const _ of Array(7)) await begin(guest);
-    world.clock.now += longMs + 1;
-    await Promise.all([cleanUp({ batchSize: 3 }), cleanUp({ batchSize: 3 })]);
-    await cleanUp();
-    expect([await count('session'), await count('refresh_token')]).toEqual([0, 0]);
+    expect(await count('refresh_token')).toBe(2);
+    await expect(world.sessions.refresh(second)).rejects.toThrow(UnauthenticatedError);
+    await expect(world.sessions.refresh(newest)).rejects.toThrow(UnauthenticatedError);
   });
 
-  it('runs periodically', async () => {
-    await begin();
-    const logger = createTestLogger();
-    const { database } = world;
-    const job = createSessionCleanup({
-      database,
-      ttlMs: -dayMs,
-      onRemoved: (sessions) => removed.push(sessions),
-      firstRunMs: 1,
-      intervalMs: 1,
-      logger,
-    });
-    job.start();
-    await vi.waitFor(() => expect(removed).toContain(1));
-    await vi.waitFor(() => expect(removed.length).toBeGreaterThan(4));
-    await job.stop();
-    expect(logger.lines).toEqual([]);
+  it('removes at most one portion in a step, also of the tokens of one session', async () => {
+    const session = await begin();
+    await world.database.query(
+      `INSERT INTO refresh_token (hash, session_id, created_at)
+       SELECT int4send(n), s.id, s.created_at FROM session s, generate_series(1, $1) AS n`,
+      [2 * portion],
+    );
+    await end(session);
+    world.clock.now += dayMs + 1;
+    const [, , job] = createSessionCleanup({ database: world.database, ttlMs, now: () => world.clock.now });
+    const first = await job?.step(null);
+    expect(first?.removed).toEqual({ refresh_token: portion });
+    expect(await completeRound(job as CleanupJob, first?.next)).toEqual({ refresh_token: portion + 1, session: 0 });
+    expect([await count('session'), await count('refresh_token')]).toEqual([1, 0]);
   });
 });
 
-const cleanUp = (options: { ttlMs?: number; batchSize?: number } = {}) =>
-  createSessionCleanup({
-    database: world.database,
-    ttlMs: longMs,
-    onRemoved: (sessions) => removed.push(sessions),
-    now: () => world.clock.now,
-    logger: createTestLogger(),
-    ...options,
-  }).runOnce();
+/** Completes a round of each job, and returns the number of sessions that were removed. */
+async function cleanUp({ ttlMs: lifetimeMs = longMs } = {}): Promise<number> {
+  const jobs = createSessionCleanup({ database: world.database, ttlMs: lifetimeMs, now: () => world.clock.now });
+  let sessions = 0;
+  for (const job of jobs) sessions += (await completeRound(job))['session'] ?? 0;
+  return sessions;
+}
 
 const begin = (owner = user): Promise<SignedIn> => {
   if (!owner) throw new Error('there is no user');

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Viewer } from '../../api/domain/auth.ts';
-import { createMatchRepair } from '../../api/domain/match-repair.ts';
-import { createTestLogger } from '../support/logger.ts';
-import { createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
+import type { Viewer } from '../../../api/domain/auth.ts';
+import { createMatchRepair } from '../../../api/domain/cleanup/match-repair.ts';
+import { createTestLogger } from '../../support/logger.ts';
+import { createMatchingWorld, type MatchingWorld } from '../../support/matching.ts';
 
 let world: MatchingWorld;
 let isCaughtUp: boolean;
@@ -36,11 +36,11 @@ test('a match whose claims a restored database lacks is closed once the log was 
   await world.database.query('DELETE FROM match_claim WHERE channel_id = $1', [orphan.channelId]);
 
   isCaughtUp = false;
-  await repair.runOnce();
+  await repair.step(null);
   expect(await isOpen(orphan.channelId)).toBe(true);
 
   isCaughtUp = true;
-  await repair.runOnce();
+  await repair.step(null);
   expect([await isOpen(orphan.channelId), await isOpen(other.channelId)]).toEqual([false, true]);
   expect((await world.claims(other.users)).every(({ lasts }) => lasts)).toBe(true);
 });
@@ -50,7 +50,7 @@ test('a claim that lasts although its channel is closed ends, so that both users
   await world.database.query('UPDATE channel SET closed_at = now() WHERE id = $1', [channelId]);
 
   isCaughtUp = true;
-  await repair.runOnce();
+  await repair.step(null);
 
   expect((await world.claims(users)).some(({ lasts }) => lasts)).toBe(false);
 });

@@ -1,24 +1,24 @@
-import { ConflictError } from '../errors.ts';
-import { matchTopic } from '../events.ts';
-import type { Database } from '../infra/database/database.ts';
-import { statement } from '../infra/database/statement.ts';
-import { columns } from '../infra/database/table.ts';
-import { tables } from '../infra/database/tables.ts';
-import { int4 } from '../infra/database/types.ts';
-import type { PubSub } from '../infra/pubsub/pubsub.ts';
-import type { Logger } from '../logger.ts';
-import type { LogGuard } from './log-guard.ts';
-import { createPeriodicJob } from './periodic-job.ts';
-import type { Submit } from './submit-event.ts';
+import { ConflictError } from '../../errors.ts';
+import { matchTopic } from '../../events.ts';
+import type { Database } from '../../infra/database/database.ts';
+import { statement } from '../../infra/database/statement.ts';
+import { columns } from '../../infra/database/table.ts';
+import { tables } from '../../infra/database/tables.ts';
+import { int4 } from '../../infra/database/types.ts';
+import type { PubSub } from '../../infra/pubsub/pubsub.ts';
+import type { Logger } from '../../logger.ts';
+import type { LogGuard } from '../log-guard.ts';
+import type { Submit } from '../submit-event.ts';
+import type { CleanupJob, StepResult } from './job.ts';
 
 const intervalMs = 300_000;
-/** Maximum number of channels that one run closes. */
+/** Maximum number of channels that one step closes. */
 const maxClosed = 100;
 
 /**
  * Creates the job that ends matches which a restored database has only in part, since claims are not in the log: open
  * channels of matches without a claim are closed, and open claims of closed channels end. A claim without a channel is no
- * orphan: the next call of `match` opens it. Every gateway may run the job: repeating it is harmless.
+ * orphan: the next call of `match` opens it.
  */
 export function createMatchRepair(options: {
   database: Database;
@@ -26,24 +26,20 @@ export function createMatchRepair(options: {
   submit: Submit;
   guard: Pick<LogGuard, 'isCaughtUp'>;
   logger: Logger;
-}) {
+}): CleanupJob {
   const { database, pubsub, submit, guard, logger } = options;
-  return createPeriodicJob({
-    runOnce,
-    failure: 'orphaned matches were not closed; the next run tries again',
-    intervalMs,
-    logger,
-  });
+  return { name: 'orphaned matches', intervalMs, step };
 
   /** Waits for bridges that replay the log: it may hold the end of a match that seems to be open. */
-  async function runOnce(): Promise<void> {
-    if (!(await guard.isCaughtUp(null, performance.now()))) return;
+  async function step(): Promise<StepResult> {
+    if (!(await guard.isCaughtUp(null, performance.now()))) return { next: null, removed: {} };
     const claims = await database.query(endOrphanedClaims, {});
     for (const { userId } of claims) await pubsub.publish(matchTopic(userId), null);
     const channels = await database.query(selectOrphanedChannels, { max: maxClosed });
     for (const { channelId, userId, revision } of channels) await close(channelId, userId, revision);
     if (claims.length + channels.length > 0)
       logger.warn({ claims: claims.length, channels: channels.length }, 'orphaned matches were closed');
+    return { next: channels.length < maxClosed ? null : '', removed: {} };
   }
 
   /** Another gateway, or a member who leaves, may be faster. */

@@ -3,13 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { fileKey, thumbnailKey } from '../../api/domain/file-keys.ts';
-import { createUploadCleanup } from '../../api/domain/upload-cleanup.ts';
-import { createFileObjects } from '../../api/infra/objects/files.ts';
-import type { Objects } from '../../api/infra/objects/objects.ts';
-import { openDatabase, type TestDatabase } from '../support/database.ts';
-import { createTestLogger } from '../support/logger.ts';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { createUploadCleanup } from '../../../api/domain/cleanup/upload-cleanup.ts';
+import { fileKey, thumbnailKey } from '../../../api/domain/file-keys.ts';
+import { createFileObjects } from '../../../api/infra/objects/files.ts';
+import type { Objects } from '../../../api/infra/objects/objects.ts';
+import { completeRound } from '../../support/cleanup.ts';
+import { openDatabase, type TestDatabase } from '../../support/database.ts';
+import { listedKeys } from '../../support/objects.ts';
 
 const hour = 3_600_000;
 let database: TestDatabase;
@@ -35,8 +36,7 @@ beforeEach(async () => {
 });
 
 /** Runs the cleanup; by default, the grace period is minus one hour, which makes every file old enough. */
-const cleanUp = (graceMs = -hour) =>
-  createUploadCleanup({ database, objects, graceMs, logger: createTestLogger() }).runOnce();
+const cleanUp = (graceMs = -hour) => completeRound(createUploadCleanup({ database, objects, graceMs }));
 
 async function store(...keys: string[]): Promise<void> {
   for (const key of keys) await objects.put(key, Readable.from([Buffer.from('x')]), { type: 'text/plain' });
@@ -64,11 +64,7 @@ async function attach(id: string, deletedAt: Date | null = null): Promise<void> 
   await database.query('INSERT INTO attachment (id, message_id) VALUES ($1, $2)', [id, messageId]);
 }
 
-async function keys(): Promise<string[]> {
-  const found = [];
-  for await (const { key } of objects.list()) found.push(key);
-  return found.sort();
-}
+const keys = async (): Promise<string[]> => (await listedKeys(objects)).sort();
 
 async function rows(): Promise<string[]> {
   return (await database.query<{ id: string }>('SELECT id FROM upload ORDER BY id')).map(({ id }) => id);
@@ -134,22 +130,6 @@ it('keeps objects of other applications', async () => {
   await store('something/else', 'file/no-id');
   await cleanUp();
   expect(await keys()).toEqual(['file/no-id', 'something/else']);
-});
-
-it('runs periodically until it is stopped, even after a run that failed', async () => {
-  const logger = createTestLogger();
-  const cleanup = createUploadCleanup({ database, objects, graceMs: -hour, firstRunMs: 1, intervalMs: 1, logger });
-  const removeIncomplete = objects.removeIncomplete;
-  objects.removeIncomplete = () => Promise.reject(new Error('unavailable'));
-  await addUpload();
-  cleanup.start();
-  await vi.waitFor(() => expect(logger.lines.length).toBeGreaterThan(2));
-  objects.removeIncomplete = removeIncomplete;
-  await addUpload({ isStored: false });
-  await vi.waitFor(async () => expect(await rows()).toEqual([]));
-  await cleanup.stop();
-  const id = await addUpload({ isStored: false });
-  expect(await rows()).toEqual([id]);
 });
 
 it('continues where another run was interrupted', async () => {

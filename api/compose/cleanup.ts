@@ -1,0 +1,45 @@
+import type { Config } from '../config.ts';
+import { createCleanup } from '../domain/cleanup/cleanup.ts';
+import { createGuestCleanup } from '../domain/cleanup/guests.ts';
+import { dayMs, hourMs } from '../domain/cleanup/job.ts';
+import { createMatchRepair } from '../domain/cleanup/match-repair.ts';
+import { createMatchCleanup } from '../domain/cleanup/matches.ts';
+import { createMessageDataCleanup } from '../domain/cleanup/message-data.ts';
+import { createSessionCleanup } from '../domain/cleanup/session-cleanup.ts';
+import { createUploadCleanup } from '../domain/cleanup/upload-cleanup.ts';
+import type { LogGuard } from '../domain/log-guard.ts';
+import type { Submit } from '../domain/submit-event.ts';
+import type { Database } from '../infra/database/database.ts';
+import type { Objects } from '../infra/objects/objects.ts';
+import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Open } from './lifecycle.ts';
+
+/** Starts the cleanup of a gateway: one rule for each table that grows, listed in docs/operations.md. */
+export async function openCleanup(given: {
+  config: Config;
+  open: Open;
+  metrics: Metrics;
+  database: Database;
+  objects: Objects;
+  pubsub: PubSub;
+  submit: Submit;
+  guard: LogGuard;
+  logger: Logger;
+}): Promise<void> {
+  const { config, open, metrics, database, objects, submit, logger } = given;
+  const ttlMs = config.REFRESH_TTL_DAYS * dayMs;
+  const retentionMs = config.MATCH_RETENTION_HOURS * hourMs;
+  const jobs = [
+    createUploadCleanup({ database, objects }),
+    ...createSessionCleanup({ database, ttlMs }),
+    ...createMessageDataCleanup(database),
+    ...createMatchCleanup({ database, submit, retentionMs }),
+    createMatchRepair(given),
+    createGuestCleanup({ database, ttlMs }),
+  ];
+  const cleanup = await open(createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
+  const help = 'Seconds since the last complete round of the cleanup job that has waited for the longest time.';
+  metrics.gauge('cleanup_age_seconds', help, () => cleanup.ageMs() / 1_000);
+}
