@@ -9,7 +9,7 @@ import {
   NewerWireError,
   type Outcome,
 } from '../../api/events.ts';
-import { type Database, DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
+import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { readOutcomes } from '../../api/infra/database/outcomes.ts';
 import type { Bounds, LogState, StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
