@@ -102,7 +102,9 @@ export async function createActions(
   /** Has two strangers meet, greet each other and part. Nobody meets their last partner again. */
   async function match(): Promise<void> {
     const one = strangers.shift();
-    const other = strangers.find((stranger) => one && lastPartners.get(one) !== stranger);
+    const other = strangers.find(
+      (stranger) => one && lastPartners.get(one) !== stranger && lastPartners.get(stranger) !== one,
+    );
     if (one && other) {
       strangers.splice(strangers.indexOf(other), 1);
       lastPartners.set(one, other).set(other, one);
