@@ -42,6 +42,8 @@ const quietMs = 4_000;
 /** Factor by which the 99th percentile of the pairs may rise, and the least one that it is compared with, in milliseconds. */
 const maxFactor = 5;
 const leastQuietMs = 30;
+/** Time after a party within which every message must be acknowledged and delivered. */
+const maxRecoveryMs = 10_000;
 
 /** Times of a period, in milliseconds. */
 interface Times {
@@ -80,14 +82,21 @@ export function describeIsolation<Mode extends Product>(
     const near = party.near ? await party.near(scene) : new Set<string>();
     const quiet = await pairs.talkUntil(setTimeout(quietMs));
     const disturbed = party.disturb(scene);
+    const ended = disturbed.then(() => performance.now());
     const talk = await (party.breaks ? pairs.tryUntil(disturbed) : pairs.talkUntil(disturbed));
+    const recoveryMs = performance.now() - (await ended);
     const after = party.breaks ? null : await pairs.talkUntil(setTimeout(quietMs));
     const faults = await pairs.compare();
     const isNear = ({ channelId }: Spoken) => near === null || near.has(channelId);
     const [far, close] = [talk.spoken.filter((one) => !isNear(one)), talk.spoken.filter(isNear)];
-    rows.push({ ...toRow(party.name, { quiet, talk, far, close, after }), ...faults, party: await disturbed });
+    rows.push({
+      ...toRow(party.name, { quiet, talk, recoveryMs, far, close, after }),
+      ...faults,
+      party: await disturbed,
+    });
     expect(faults).toEqual({ lost: 0, repeated: 0, unordered: 0 } satisfies Faults);
     await party.check?.(talk, scene);
+    expect(recoveryMs, 'time until everything was delivered').toBeLessThanOrEqual(maxRecoveryMs);
     for (const way of ways) {
       const most = maxFactor * Math.max(timesOf(quiet.spoken, way).p99, leastQuietMs);
       expect(timesOf(far, way).p99, `99th percentile: ${way}`).toBeLessThanOrEqual(most);
@@ -106,12 +115,14 @@ function timesOf(spoken: readonly Spoken[], way: (typeof ways)[number]): Times {
 interface Periods {
   quiet: Talk;
   talk: Talk;
+  /** Time from the end of the party until every message of the period was delivered. */
+  recoveryMs: number;
   far: Spoken[];
   close: Spoken[];
   after: Talk | null;
 }
 
-function toRow(name: string, { quiet, talk, far, close, after }: Periods): Row {
+function toRow(name: string, { quiet, talk, recoveryMs, far, close, after }: Periods): Row {
   const ratio = (way: (typeof ways)[number]) => timesOf(far, way).p99 / timesOf(quiet.spoken, way).p99;
   return {
     case: name,
@@ -124,6 +135,7 @@ function toRow(name: string, { quiet, talk, far, close, after }: Periods): Row {
     'after: delivered': show(after?.spoken ?? [], 'deliveredMs'),
     'longest attempt': Math.round(talk.longestAttemptMs),
     failed: Object.values(talk.failures).reduce((sum, one) => sum + one, 0),
+    'recovered after': Math.round(recoveryMs),
     messages: far.length + close.length,
   };
 }

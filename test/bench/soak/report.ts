@@ -11,7 +11,7 @@ export function report(samples: readonly Sample[]): string {
   const head = (title: string) => [title, ...moments.map(({ minute }) => `minute ${Math.round(minute * 10) / 10}`)];
   const rowsOf = (key: 'memory' | 'sizes' | 'rows' | 'counts') =>
     namesOf(samples, key).map((name) => [name, ...moments.map((one) => show(one[key][name]))]);
-  const memory = rowsOf('memory').map((row) => [...row, round(slopeOf(samples, String(row[0])))]);
+  const memory = rowsOf('memory').map((row) => [...row, slopeOf(samples, String(row[0])).toFixed(1)]);
   return [
     table([...head('resident memory, MB'), 'MB per hour, second half'], memory),
     table(head('size, MB'), rowsOf('sizes')),
