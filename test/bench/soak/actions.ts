@@ -28,6 +28,8 @@ export async function createActions(
   rooms: readonly Room[],
 ): Promise<() => { name: string; result: Promise<unknown> }> {
   const strangers = await Promise.all(Array.from({ length: matchers }, (_, n) => signIn(url, `Stranger ${n}`)));
+  // A match with somebody who has no connection ends.
+  for (const { token } of strangers) follow(socket(url, token), 'subscription { match { status } }');
   const lastPartners = new Map<Resident, Resident>();
   /** Visitors of rooms, by the id of the room that each is in. */
   const visits = new Map<Resident, Room>();
