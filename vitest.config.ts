@@ -7,7 +7,14 @@ export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/e2e/**', 'test/faults/**', 'test/attack/**', 'test/bench/**', ...filesLeftOut()],
+    exclude: [
+      'test/e2e/**',
+      'test/faults/**',
+      'test/attack/**',
+      'test/isolation/**',
+      'test/bench/**',
+      ...filesLeftOut(),
+    ],
     globalSetup: ['test/support/services/shared-servers.ts'],
     setupFiles: ['test/support/setup.ts'],
     // One worker per core: most tests wait most of the time.

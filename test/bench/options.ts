@@ -10,4 +10,12 @@ export interface BenchOptions {
   parts: readonly string[];
   /** Directory of another built version to measure beside this one; empty: none. Then nothing is written to the docs. */
   against: string;
+  /** Minutes of a mixed load. */
+  minutes: number;
+  /** Ways of running Parley for a mixed load, at the same time: embedded, cluster. */
+  modes: readonly string[];
+  /** Operations per second of a mixed load. */
+  rate: number;
+  /** File for the report of a mixed load; empty: none. */
+  out: string;
 }

@@ -15,6 +15,8 @@ export interface Parley {
   gateway: Measured & { url: URL };
   /** URL for all other requests: another gateway, or the same process. */
   backstage: URL;
+  /** Directory of an embedded server's data; null if the services have it. */
+  directory: string | null;
   /** Ids of the processes by name; their children belong to them. */
   pids: Record<string, number>;
   stop(): Promise<void>;
@@ -50,11 +52,14 @@ export async function startEmbedded(environment: Record<string, string> = {}): P
     await rm(directory, { recursive: true });
   };
   const pids = { parley: gateway.child.pid ?? 0 };
-  return { mode: 'embedded', gateway, backstage: gateway.url, pids, stop };
+  return { mode: 'embedded', gateway, backstage: gateway.url, directory, pids, stop };
 }
 
 /** Starts a gateway, a bridge, and a second gateway for unmeasured requests, over services. */
-export async function startDistributed({ kafka, redis, postgres }: Services): Promise<Parley> {
+export async function startDistributed(
+  { kafka, redis, postgres }: Services,
+  environment: Record<string, string> = {},
+): Promise<Parley> {
   const prefix = `bench-${randomUUID()}`;
   const shared = {
     DATABASE_URL: postgres.url,
@@ -64,14 +69,14 @@ export async function startDistributed({ kafka, redis, postgres }: Services): Pr
     KAFKA_TOPIC_PREFIX: prefix,
     JWT_SECRET: randomBytes(32).toString('hex'),
   };
-  const run = (SERVICES: string) => startServer({ ...shared, SERVICES });
+  const run = (SERVICES: string) => startServer({ ...shared, SERVICES, ...environment });
   const gateway = await run('gateway');
   const [bridge, backstage] = await Promise.all([run('bridge'), run('gateway')]);
   const pids = { gateway: gateway.child.pid ?? 0, bridge: bridge.child.pid ?? 0 };
   const stop = async () => {
     await Promise.all([gateway, backstage, bridge].map((one) => one.stop()));
   };
-  return { mode: 'distributed', gateway, backstage: backstage.url, pids, stop };
+  return { mode: 'distributed', gateway, backstage: backstage.url, directory: null, pids, stop };
 }
 
 async function startServer(environment: Record<string, string>): Promise<Measured & { url: URL }> {

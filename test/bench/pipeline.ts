@@ -1,8 +1,9 @@
+import { percentile } from '../support/percentile.ts';
 import type { BenchOptions } from './options.ts';
 import { type Parley, type Services, startDistributed, startEmbedded, startServices } from './parley.ts';
 import { measureKafka, measurePgbench } from './pipeline/baselines.ts';
 import { openPairs, type Pairs } from './pipeline/pairs.ts';
-import { cpuOfTree, percentile } from './processes.ts';
+import { cpuOfTree } from './processes.ts';
 import { circumstances, median, round, table, write } from './report.ts';
 
 /** Figures of one way of running Parley. */

@@ -97,7 +97,10 @@ async function settledMegabytes({ child }: Measured): Promise<number> {
 async function chat(server: Measured): Promise<void> {
   const url = new URL(server.ready[1]?.replace('localhost', '127.0.0.1') ?? '');
   const gateway = { ...server, url };
-  const pairs = await openPairs({ mode: 'embedded', gateway, backstage: url, pids: {}, stop: server.stop }, pairCount);
+  const pairs = await openPairs(
+    { mode: 'embedded', gateway, backstage: url, directory: null, pids: {}, stop: server.stop },
+    pairCount,
+  );
   for (let n = 0; n < messagesPerPair; n++) await pairs.talkAt(sendRate, pairCount / sendRate);
   await pairs.verify();
   pairs.close();

@@ -6,6 +6,7 @@ const benches = {
   pipeline: () => import('./pipeline.ts'),
   uploads: () => import('./uploads.ts'),
   rest: () => import('./rest.ts'),
+  soak: () => import('./soak.ts'),
 };
 
 const { values, positionals } = parseArgs({
@@ -16,12 +17,16 @@ const { values, positionals } = parseArgs({
     only: { type: 'string', default: '' },
     parts: { type: 'string', default: '' },
     against: { type: 'string', default: '' },
+    minutes: { type: 'string', default: '60' },
+    mode: { type: 'string', default: 'embedded,cluster' },
+    rate: { type: 'string', default: '8' },
+    out: { type: 'string', default: '' },
   },
 });
 const [name = ''] = positionals;
 if (!(name in benches)) {
   process.stderr.write(
-    `npm run bench -- ${Object.keys(benches).join('|')} [--seconds 5] [--rounds 3] [--only name,name] [--parts name,name] [--against DIR]\n`,
+    `npm run bench -- ${Object.keys(benches).join('|')} [--seconds 5] [--rounds 3] [--only name,name] [--parts name,name] [--against DIR] [--minutes 60] [--mode embedded,cluster] [--rate 8] [--out FILE]\n`,
   );
   process.exit(2);
 }
@@ -34,6 +39,10 @@ await run({
   only: list(values.only),
   parts: list(values.parts),
   against: values.against,
+  minutes: Number(values.minutes),
+  modes: list(values.mode),
+  rate: Number(values.rate),
+  out: values.out,
 });
 process.exit(0);
 

@@ -85,8 +85,14 @@ function person(url: string, session: { token: string; refreshToken: string; use
 /**
  * Creates a graphql-ws client that reconnects, as an application does.
  * @param address URL of the server, or a function that returns one for each connection
+ * @param token token of the user, or a function that returns the present one for each connection
+ * @param options.keepMs milliseconds for which a connection without operations stays open
  */
-export function socket(address: string | (() => string), token: string): Client & { drop(): void } {
+export function socket(
+  address: string | (() => string),
+  token: string | (() => string),
+  { keepMs = 0 } = {},
+): Client & { drop(): void } {
   const url = () => `${(typeof address === 'string' ? address : address()).replace('http', 'ws')}/graphql`;
   const open = new Set<WebSocket>();
   class TrackedSocket extends WebSocket {
@@ -99,7 +105,8 @@ export function socket(address: string | (() => string), token: string): Client 
   const client = createClient({
     url,
     webSocketImpl: TrackedSocket,
-    connectionParams: { authorization: `Bearer ${token}` },
+    lazyCloseTimeout: keepMs,
+    connectionParams: () => ({ authorization: `Bearer ${typeof token === 'string' ? token : token()}` }),
     retryAttempts: Number.POSITIVE_INFINITY,
     retryWait: () => new Promise((resolve) => setTimeout(resolve, 50)),
     shouldRetry: () => true,
@@ -123,15 +130,20 @@ type FollowedErrors = NonNullable<Followed['ended']>['errors'];
 /** Milliseconds until a subscription that failed with UNAVAILABLE is retried. */
 const retryMs = 50;
 
-/**
- * Follows a subscription. The variables are read again at each reconnection.
- * @param options.retries retries a subscription that fails with UNAVAILABLE, as an application does
- */
+/** How a subscription is followed. */
+interface FollowOptions {
+  /** Retries a subscription that fails with UNAVAILABLE, as an application does. */
+  retries?: boolean;
+  /** Called with each event when it is received. */
+  onEvent?: (event: Data) => void;
+}
+
+/** Follows a subscription. The variables are read again at each reconnection. */
 export function follow(
   client: Client,
   query: string,
   variables: Record<string, unknown> = {},
-  { retries = false } = {},
+  { retries = false, onEvent = () => {} }: FollowOptions = {},
 ): Followed {
   const followed: Followed = { received: [], ended: null, stop: () => {} };
   start();
@@ -151,8 +163,10 @@ export function follow(
       { query, variables },
       {
         next: ({ data, errors }) => {
-          if (errors) fail(errors as never);
-          else followed.received.push(Object.values(data)[0]);
+          if (errors) return fail(errors as never);
+          const [event] = Object.values(data ?? {});
+          followed.received.push(event);
+          onEvent(event);
         },
         error: (error) => {
           fail(Array.isArray(error) ? error : [{ extensions: { code: String(error) } }]);
@@ -169,7 +183,7 @@ export function followMessages(
   client: Client,
   channelId: string,
   after: number | null,
-  options: { retries?: boolean } = {},
+  options: FollowOptions = {},
 ): Followed {
   const followed: { current: Followed | null } = { current: null };
   const variables = {

@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
 import { ask, type Data, type Followed, followMessages, guest, type Person, socket } from './client.ts';
+import { readHistory } from './history.ts';
 
 const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
   send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } }
 }`;
-const page = `query ($id: ID!, $after: String) { channel(id: $id) { messages(first: 100, after: $after) {
-  nodes { id seq position kind clientId text sentAt editedAt deletedAt author { name } } pageInfo { hasNextPage endCursor } } } }`;
 
 /** Subscriber whose connection breaks from time to time. */
 interface Subscriber {
@@ -170,16 +169,4 @@ async function openRoom([host, ...others]: Person[], anyUrl: () => string): Prom
   const join = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
   await Promise.all(others.map(({ token }) => ask(anyUrl(), join, { id }, token)));
   return id;
-}
-
-/** Reads every entry of a channel, in order, page by page. */
-export async function readHistory(url: string, token: string, channelId: string): Promise<Data[]> {
-  const entries: Data[] = [];
-  for (let after: string | null = null; ; ) {
-    const { data, errors }: Awaited<ReturnType<typeof ask>> = await ask(url, page, { id: channelId, after }, token);
-    if (errors.length > 0) throw new Error(JSON.stringify(errors));
-    entries.push(...data.channel.messages.nodes);
-    if (!data.channel.messages.pageInfo.hasNextPage) return entries;
-    after = data.channel.messages.pageInfo.endCursor;
-  }
 }

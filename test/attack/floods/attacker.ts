@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os';
+import { takeOrders } from '../../support/worker.ts';
 import { createCrowd } from './crowd.ts';
 import { findFlood } from './list.ts';
 
@@ -22,20 +22,9 @@ export interface Effort {
   cpuMs: number;
 }
 
-/*
- * Process of an attacker: attacks when its parent tells it to, and reports its effort. On the few processors of this
- * machine it stands back behind the server, as if it ran elsewhere.
- */
-setPriority(10);
-process.on('message', (order: Order) => {
-  attack(order).then(
-    (effort) => process.send?.(effort),
-    (error) => process.send?.({ problem: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit(0));
-process.send?.('ready');
+takeOrders(attack);
 
+/** Attacks a server, and reports the effort. */
 async function attack({ flood, url, forMs, address, member }: Order): Promise<Effort> {
   const began = process.cpuUsage();
   const crowd = createCrowd(url, address, forMs);

@@ -1,11 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { guardChild } from '../../support/services/guard.ts';
+import { printTable, type Row } from '../../support/table.ts';
+import { startWorker, type Worker } from '../../support/worker.ts';
 import { measureCost } from '../measure.ts';
 import { watchPauses } from '../pauses.ts';
-import { printTable, type Row } from '../report.ts';
 import type { Seeds } from '../seeds.ts';
 import type { Target } from '../target.ts';
 import type { Effort, Order } from './attacker.ts';
@@ -21,22 +19,20 @@ const leastQuietMs = 10;
 /** Floods a running server, and compares the times of a bystander's messages with those before. */
 export function describeFloods(name: string, target: () => Target, seeds: () => Seeds): void {
   const rows: Row[] = [];
-  let attacker: ChildProcess;
+  let attacker: Worker<Order, Effort>;
   let bystander: Bystander;
   let quiet: Sends;
 
   describe('floods', () => {
     beforeAll(async () => {
-      attacker = fork('test/attack/floods/attacker.ts', { execArgv: ['--import', 'tsx'] });
-      guardChild(attacker);
-      await once(attacker, 'message');
+      attacker = await startWorker('test/attack/floods/attacker.ts');
       bystander = await createBystander(target().url);
       await bystander.sendUntil(setTimeout(quietMs));
       quiet = await bystander.sendUntil(setTimeout(quietMs));
       rows.push(toRow('none', quiet, { attempts: 0, sentBytes: 0, receivedBytes: 0, cpuMs: 0 }, 0, 0, 0));
     });
     afterAll(() => {
-      attacker?.kill('SIGKILL');
+      attacker?.stop();
       bystander?.leave();
       printTable(
         `Floods of ${floodMs / 1_000} s (${name}; median of sends at most ${maxFactor} × the quiet one)`,
@@ -49,7 +45,7 @@ export function describeFloods(name: string, target: () => Target, seeds: () => 
       const stopWatching = watchPauses(target());
       const { cost, result } = await measureCost(target().pids, async () => {
         const address = `127.0.2.${rows.length}`;
-        const effort = attack({
+        const effort = attacker.carryOut({
           flood: flood.name,
           url: target().url,
           forMs: floodMs,
@@ -67,18 +63,6 @@ export function describeFloods(name: string, target: () => Target, seeds: () => 
       expect(result.sends.medianMs, 'median of the sends of others, ms').toBeLessThanOrEqual(most);
     });
   });
-
-  /** Has the attacker carry out an order. Rejects if it cannot. */
-  async function attack(order: Order): Promise<Effort> {
-    const waiting = new AbortController();
-    const reported = Promise.race(
-      ['message', 'exit'].map((event) => once(attacker, event, { signal: waiting.signal })),
-    );
-    attacker.send(order);
-    const [report] = (await reported.finally(() => waiting.abort())) as [Effort | { problem: string } | number];
-    if (typeof report === 'object' && 'attempts' in report) return report;
-    throw new Error(`the attacker failed: ${JSON.stringify(report)}`);
-  }
 }
 
 function toRow(name: string, sends: Sends, effort: Effort, cpuMs: number, peakMb: number, pauseMs: number): Row {

@@ -1,9 +1,9 @@
 import { OperationTypeNode } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { schema } from '../../../schema/index.ts';
+import { printTable } from '../../support/table.ts';
 import { cpuMsOf } from '../measure.ts';
 import { type Pauses, watchPauses } from '../pauses.ts';
-import { printTable } from '../report.ts';
 import type { Target, TargetSource } from '../target.ts';
 import { generateOperation } from './operations.ts';
 import { createOracle, type Oracle } from './oracle.ts';

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { printTable, type Row } from '../../support/table.ts';
 import { type Cost, measureCost } from '../measure.ts';
-import { printTable, type Row } from '../report.ts';
 import type { Seeds } from '../seeds.ts';
 import type { Target } from '../target.ts';
 import { guestFrom } from '../visitors.ts';

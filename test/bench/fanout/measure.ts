@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import { cpuOf, percentile, residentKb } from '../processes.ts';
+import { percentile } from '../../support/percentile.ts';
+import { cpuOf, residentKb } from '../processes.ts';
 import type { Wire } from '../wire.ts';
 import type { Profile } from './profiles.ts';
 import type { Target } from './target.ts';

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
+import { percentile } from '../../support/percentile.ts';
 import { findPrograms } from '../../support/services/postgres.ts';
 import type { Services } from '../parley.ts';
-import { percentile } from '../processes.ts';
 
 /** Measures the rows per second that PostgreSQL inserts, one per transaction, for 16 clients. */
 export async function measurePgbench({ postgres }: Services, seconds: number): Promise<number> {

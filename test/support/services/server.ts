@@ -8,6 +8,8 @@ import { untilSuspended } from './suspended.ts';
 export interface Server {
   /** Id of its first process. */
   readonly pid: number;
+  /** Directory of its data. */
+  readonly directory: string;
   /**
    * Sends a signal to all its processes. Resolves once they have ended, after SIGSTOP once none of their threads runs, and
    * after SIGCONT at once.
@@ -56,6 +58,7 @@ export async function startServer(options: {
   }
 
   return {
+    directory,
     get pid() {
       return child.pid ?? 0;
     },
