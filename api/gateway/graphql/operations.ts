@@ -28,7 +28,7 @@ import { openSource } from './execute.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { inTurn } from './in-turn.ts';
 import { boundResult } from './response-size.ts';
-import { executeEvent, withFreshLoaders } from './subscribe.ts';
+import { chargeOf, endOnError, executeEvent, withFreshLoaders, withLoadersOf } from './subscribe.ts';
 import type { LimitTime } from './time-limit.ts';
 
 /** A parsed document with its validation errors. */
@@ -90,7 +90,7 @@ export function createOperations(options: {
     await admit(args, costBudget);
     const source = await limitTime(args, openSource);
     if (!isAsyncIterable(source)) return masked(source);
-    if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
+    if (isLiveStream(source)) return endOnError(source, () => audiences.serve(source, select(source, args), args.sink));
     const kept = { ...args };
     const execute = (event: unknown) => limitTime(withFreshLoaders(kept), (fresh) => executeEvent(fresh, event));
     return mapStream(source, { map: async (event) => masked(await execute(event)) });
@@ -104,17 +104,20 @@ export function createOperations(options: {
     const variableValues = coerce(args);
     const contextValue = sharing.isShareable ? createMemberContext(domain, source.channelId) : args.contextValue;
     const event = { schema, document, operationName, variableValues, contextValue };
-    return { key: selectionKey(sharing, variableValues, viewer?.sessionId ?? ''), make: () => makeWith(event) };
+    const key = selectionKey(sharing, variableValues, viewer?.sessionId ?? '');
+    return { ...chargeOf(args), key, make: () => makeWith(event) };
   }
 
   function makeWith(args: ExecutionArgs): MakePayloads<unknown> {
     const { domain } = args.contextValue as Context;
-    return async (items, viewer) => {
-      const own = viewer
-        ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) }
-        : withFreshLoaders(args);
-      const results = await limitTime(own, (fresh) => Promise.all(items.map((item) => executeEvent(fresh, item))));
-      if (!Array.isArray(results) || results.some(({ errors }) => hasUnavailable(errors))) return null;
+    return async (items, viewer, round) => {
+      const own = viewer ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) } : args;
+      const execute = (given: ExecutionArgs) => Promise.all(items.map((item) => executeEvent(given, item)));
+      const results = await limitTime(withLoadersOf(round, own), execute);
+      if (!Array.isArray(results) || results.some(({ errors }) => hasUnavailable(errors))) {
+        round.hasFailed = true;
+        return null;
+      }
       return results.map((result) => Buffer.from(JSON.stringify(masked(result))));
     };
   }
