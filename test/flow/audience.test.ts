@@ -85,9 +85,10 @@ describe('a client that does not read', () => {
 });
 
 describe('a message', () => {
+  const statements = countStatements();
+
   it('takes as many executions and statements for fifty subscribers as for five', async () => {
     const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "Hello" }) { message { seq } } }';
-    const statements = countStatements();
     const costs = [];
     for (const members of [5, 50]) {
       const room = await followedRoom(members);
@@ -107,7 +108,6 @@ describe('a message', () => {
   });
 
   it('takes as many statements for 500 different selections as for two', async () => {
-    const statements = countStatements();
     const asked = [];
     for (const selections of [2, 500]) {
       const host = await guest(url, 'Host');

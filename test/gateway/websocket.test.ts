@@ -369,7 +369,8 @@ describe('a subscription whose events would cost too many points', () => {
     const onRefused = vi.fn();
     const { gateway, backstage, url } = await startGateway({ audiences: createTestAudiences({ bounds, onRefused }) });
     const socket = await openSocket(url);
-    for (const id of ['1', '2']) socket.subscribe(id, 'subscription { typing }');
+    socket.subscribe('1', 'subscription { typing }');
+    socket.subscribe('2', 'subscription Named { ...Same } fragment Same on Subscription { typing }');
     for (const [n, query] of others.entries()) {
       socket.subscribe(`other ${n}`, query);
       const extensions = { code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) };

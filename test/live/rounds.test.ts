@@ -6,7 +6,9 @@ import { createRounds, type Round } from '../../api/live/rounds.ts';
 function setUp() {
   let ms = 0;
   let last = 5;
-  const run = createRounds({ channelId: 'room', last: () => last }, createExecutionQueue(), { now: () => ms });
+  const run = createRounds({ channelId: 'room', last: () => last }, createExecutionQueue({ now: () => 0 }), {
+    now: () => ms,
+  });
   const finish: (() => void)[] = [];
   const enter = (through: number): Round => {
     let entered: Round | undefined;

@@ -2,7 +2,9 @@ import {
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
+  type FormattedExecutionResult,
   type GraphQLError,
+  type GraphQLFormattedError,
   type GraphQLSchema,
   getOperationAST,
 } from 'graphql';
@@ -14,6 +16,7 @@ import type { Context } from '../../../schema/context.ts';
 import type { Viewer } from '../../domain/auth.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences, Selection } from '../../live/audiences.ts';
+import { canonicalSelection } from '../../live/canonical-selection.ts';
 import type { Positioned } from '../../live/live-source.ts';
 import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
 import type { MakePayloads } from '../../live/page-loader.ts';
@@ -104,7 +107,8 @@ export function createOperations(options: {
     const variableValues = coerce(args);
     const contextValue = sharing.isShareable ? createMemberContext(domain, source.channelId) : args.contextValue;
     const event = { schema, document, operationName, variableValues, contextValue };
-    const key = selectionKey(sharing, variableValues, viewer?.sessionId ?? '');
+    const canonical = canonicalSelection({ schema, document, operationName, variables: variableValues });
+    const key = selectionKey(sharing, canonical, variableValues, viewer?.sessionId ?? '');
     return { ...chargeOf(args), key, make: () => makeWith(event) };
   }
 
@@ -118,7 +122,7 @@ export function createOperations(options: {
         round.hasFailed = true;
         return null;
       }
-      return results.map((result) => Buffer.from(JSON.stringify(masked(result))));
+      return results.map((result) => Buffer.from(JSON.stringify(withoutLocations(masked(result)))));
     };
   }
 
@@ -162,6 +166,15 @@ export function createOperations(options: {
 /** graphql-ws keeps the arguments for as long as a subscription lasts: this frees the memory they refer to. */
 function forget(args: ExecutionArgs): void {
   Object.assign(args, { sink: null, contextValue: null, variableValues: null });
+}
+
+/** Removes the places in the document, which differ between the documents that share a result. */
+function withoutLocations({ errors, ...result }: ExecutionResult): FormattedExecutionResult {
+  if (errors === undefined) return result;
+  const formatted = errors.map(({ message, path, extensions }): GraphQLFormattedError => {
+    return path ? { message, path, extensions } : { message, extensions };
+  });
+  return { errors: formatted, ...result };
 }
 
 /** Returns the values of the variables that the operation declares, with their defaults. */
