@@ -89,8 +89,7 @@ export function createPageLoader<Item extends Positioned>(options: {
    * @throws UnavailableError when a service is unavailable for too long
    */
   async function execute(items: readonly Item[], viewer: object | null = null): Promise<readonly Buffer[]> {
-    const once = () => executeOnce(items, viewer);
-    return (await once()) ?? (await retried(once)) ?? [];
+    return (await executeOnce(items, viewer)) ?? (await retried(() => executeOnce(items, viewer))) ?? [];
   }
 
   async function executeOnce(items: readonly Item[], viewer: object | null): Promise<readonly Buffer[] | null> {

@@ -8,6 +8,8 @@ export interface Round {
   readonly channelId: string;
   /** Set when an execution failed because a service is unavailable: later ones must load the rows again. */
   hasFailed: boolean;
+  /** The rows that executions of the round share, as the gateway keeps them; null before the first one. */
+  shared: object | null;
 }
 
 /**
@@ -41,7 +43,7 @@ export function createRounds(
 
   function roundOf(through: number): Round {
     if (round && !round.hasFailed && through <= roundThrough && now() - begunAt < maxAgeMs) return round;
-    round = { channelId: source.channelId, hasFailed: false };
+    round = { channelId: source.channelId, hasFailed: false, shared: null };
     roundThrough = Math.max(through, source.last());
     begunAt = now();
     return round;

@@ -15,9 +15,6 @@ import { hasUnavailable } from './errors.ts';
 import { executeOperation, openSource } from './execute.ts';
 import type { LimitTime } from './time-limit.ts';
 
-/** Loaders of each round, without a viewer. */
-const loadersOfRounds = new WeakMap<Round, Loaders>();
-
 /** Returns the arguments to execute one event with: its loaders are new, so that they have cached nothing older. */
 export function withFreshLoaders(args: ExecutionArgs): ExecutionArgs {
   const context = args.contextValue as Context;
@@ -31,14 +28,14 @@ export function withFreshLoaders(args: ExecutionArgs): ExecutionArgs {
 export function withLoadersOf(round: Round, args: ExecutionArgs): ExecutionArgs {
   const context = args.contextValue as Context;
   const { domain, viewer } = context;
-  const shared = loadersOfRounds.get(round) ?? createChannelLoaders(domain, round.channelId);
-  loadersOfRounds.set(round, shared);
+  round.shared ??= createChannelLoaders(domain, round.channelId);
+  const shared = round.shared as Loaders;
   const loaders = viewer === null ? shared : createLoaders(domain, viewer, shared);
   return { ...args, contextValue: { ...context, loaders } };
 }
 
 /** Executes a subscription's selection over one of its events. */
-export async function executeEvent(args: ExecutionArgs, event: unknown): Promise<ExecutionResult> {
+export function executeEvent(args: ExecutionArgs, event: unknown): Promise<ExecutionResult> {
   return executeOperation({ ...args, rootValue: event });
 }
 
