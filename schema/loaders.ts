@@ -14,13 +14,16 @@ interface Owner {
   reader: string;
   /** The user whose unread counts, blocks and peers are loaded; null loads none. */
   viewer: Viewer | null;
+  /** Other loaders, which load everything that does not depend on the viewer. */
+  shared?: Loaders | undefined;
 }
 
 /** Rows that a statement reads, as the equivalent of rows that it returns, where it returns one for each channel. */
 const rowsOfMemberIds = 10;
 const rowsOfUnread = 10;
 
-const makers = {
+/** Loaders whose values are the same for every viewer. */
+const sharedMakers = {
   user: ({ domain, reader }: Owner) =>
     byKey(
       (ids) => domain.accounts.byIds(ids, reader),
@@ -52,16 +55,6 @@ const makers = {
   /** Pages of members. */
   members: ({ domain, reader }: Owner) =>
     byRequest((channelIds, request: PageRequest<TimeKey>) => domain.channels.members(channelIds, request, reader)),
-  /** Pages of history by channel; an error for channels that the viewer is not a member of. */
-  history: ({ domain, viewer }: Owner) =>
-    byRequest((channelIds, request: PageRequest<number>) =>
-      domain.messages.pages(channelIds, viewer?.userId ?? noUserId, request),
-    ),
-  /** Pages of changes by channel; an error for channels that the viewer is not a member of. */
-  changes: ({ domain, viewer }: Owner) =>
-    byRequest((channelIds, request: { after: number; limit: number }) =>
-      domain.messages.changesOf(channelIds, viewer?.userId ?? noUserId, request),
-    ),
   /** Ids of members, by channel. */
   memberIds: ({ domain, reader }: Owner) =>
     byKey(
@@ -74,6 +67,32 @@ const makers = {
       (ids) => domain.messages.byIds(ids),
       ({ id }) => id,
     ),
+  /** Lists of the users that users have blocked. */
+  blockedUsers: ({ domain }: Owner) =>
+    byKey(
+      (ids) => Promise.all(ids.map(async (id) => ({ id, users: await domain.moderation.blockedBy(id) }))),
+      ({ id }) => id,
+    ),
+  /** Numbers of unread entries over all channels, by user. */
+  unreadInAll: ({ domain }: Owner) =>
+    byKey(
+      (ids) => Promise.all(ids.map(async (id) => ({ id, count: await domain.receipts.unreadInAll(id) }))),
+      ({ id }) => id,
+    ),
+};
+
+/** Loaders whose values depend on the viewer. */
+const viewerMakers = {
+  /** Pages of history by channel; an error for channels that the viewer is not a member of. */
+  history: ({ domain, viewer }: Owner) =>
+    byRequest((channelIds, request: PageRequest<number>) =>
+      domain.messages.pages(channelIds, viewer?.userId ?? noUserId, request),
+    ),
+  /** Pages of changes by channel; an error for channels that the viewer is not a member of. */
+  changes: ({ domain, viewer }: Owner) =>
+    byRequest((channelIds, request: { after: number; limit: number }) =>
+      domain.messages.changesOf(channelIds, viewer?.userId ?? noUserId, request),
+    ),
   lastEntry: ({ domain, viewer }: Owner) =>
     byKey(
       (channelIds) => domain.messages.lastOf(channelIds, viewer?.userId ?? noUserId),
@@ -84,12 +103,6 @@ const makers = {
     byKey(
       async (ids) => (viewer === null ? [] : domain.moderation.blockedAmong(viewer.userId, ids)),
       (id) => id,
-    ),
-  /** Lists of the users that users have blocked. */
-  blockedUsers: ({ domain }: Owner) =>
-    byKey(
-      (ids) => Promise.all(ids.map(async (id) => ({ id, users: await domain.moderation.blockedBy(id) }))),
-      ({ id }) => id,
     ),
   /** The other member of a direct channel or match, by channel. */
   peer: ({ domain, viewer }: Owner) =>
@@ -104,13 +117,9 @@ const makers = {
       ({ channelId }) => channelId,
       rowsOfUnread,
     ),
-  /** Numbers of unread entries over all channels, by user. */
-  unreadInAll: ({ domain }: Owner) =>
-    byKey(
-      (ids) => Promise.all(ids.map(async (id) => ({ id, count: await domain.receipts.unreadInAll(id) }))),
-      ({ id }) => id,
-    ),
 };
+
+const makers = { ...sharedMakers, ...viewerMakers };
 
 type Made = { readonly [Name in keyof typeof makers]: ReturnType<(typeof makers)[Name]> };
 
@@ -125,11 +134,22 @@ export interface Loaders extends Made {
 /**
  * Creates the loaders of one execution, so that nothing cached outlives the response. Each loader is made on first use:
  * most operations need one or none.
+ * @param shared the loaders of executions that may share everything that does not depend on the viewer
  */
-export function createLoaders(domain: Domain, viewer: Viewer | null): Loaders {
-  return Object.assign(Object.create(lazily), {
-    owner: { domain, viewer, reader: viewer?.userId ?? noUserId },
-  }) as Loaders;
+export function createLoaders(domain: Domain, viewer: Viewer | null, shared?: Loaders): Loaders {
+  return makeLoaders({ domain, viewer, reader: viewer?.userId ?? noUserId, shared });
+}
+
+/**
+ * Creates loaders without a viewer, for the executions that one channel's events cause.
+ * @param channelId names the channel to the database, whose statements take turns with those of others
+ */
+export function createChannelLoaders(domain: Domain, channelId: string): Loaders {
+  return makeLoaders({ domain, viewer: null, reader: channelId });
+}
+
+function makeLoaders(owner: Owner): Loaders {
+  return Object.assign(Object.create(lazily), { owner }) as Loaders;
 }
 
 const lazily = {
@@ -143,7 +163,8 @@ const lazily = {
 for (const [name, make] of Object.entries(makers)) {
   Object.defineProperty(lazily, name, {
     get(this: { owner: Owner }) {
-      const value = make(this.owner);
+      const { shared } = this.owner;
+      const value = shared && name in sharedMakers ? shared[name as keyof typeof sharedMakers] : make(this.owner);
       Object.defineProperty(this, name, { value });
       return value;
     },
