@@ -3,13 +3,18 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import { createLoaders } from '../../../schema/loaders.ts';
 import { mapStream, type Stream } from '../../live/stream.ts';
+import { roundOf } from '../../rounds.ts';
 import { executeOperation, openSource } from './execute.ts';
 import type { LimitTime } from './time-limit.ts';
 
-/** Returns the arguments to execute one event with: its loaders are new, so that they have cached nothing older. */
-export function withFreshLoaders(args: ExecutionArgs): ExecutionArgs {
+/**
+ * Returns the arguments to execute one event with: its loaders are new, so that they have cached nothing older.
+ * @param event executions over the events of one round share their loaders
+ */
+export function withFreshLoaders(args: ExecutionArgs, event?: unknown): ExecutionArgs {
   const context = args.contextValue as Context;
-  return { ...args, contextValue: { ...context, loaders: createLoaders(context.domain, context.viewer) } };
+  const loaders = createLoaders(context.domain, context.viewer, roundOf(event));
+  return { ...args, contextValue: { ...context, loaders } };
 }
 
 /** Executes a subscription's selection over one of its events. */
@@ -28,6 +33,6 @@ export async function subscribe(
   const source = await limitTime(args, openSource);
   if (!isAsyncIterable(source)) return source;
   return mapStream(source, {
-    map: (event) => limitTime(withFreshLoaders(args), (fresh) => executeEvent(fresh, event)),
+    map: (event) => limitTime(withFreshLoaders(args, event), (fresh) => executeEvent(fresh, event)),
   });
 }
