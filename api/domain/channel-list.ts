@@ -33,6 +33,10 @@ type Versions = Map<string, number>;
 const roundsMs = 1_000;
 /** Milliseconds of each turn of the event loop that rounds may take. */
 const turnMs = 1;
+/** Key of lists among the readers of the database. */
+const reader = 'channel-lists';
+/** Maximum number of users whose versions one statement reads. */
+const usersOfStatement = 100;
 /** How versions are checked against the database, in case a head was lost. Nodes spread their checks. */
 const checkOptions = { subject: 'lists of channels', checkMs: 15_000, jitter: 1 / 8, reconnectJitterMs: 250 };
 
@@ -42,7 +46,7 @@ const checkOptions = { subject: 'lists of channels', checkMs: 15_000, jitter: 1 
  * @param options.pacer gives turns to the executions of rounds
  */
 export function createChannelList(options: {
-  database: Pick<Database, 'query'>;
+  database: Pick<Database, 'read'>;
   pubsub: PubSub;
   heads: Heads;
   pacer?: Pacer;
@@ -176,13 +180,16 @@ export function createChannelList(options: {
 /** The channel lists of a node, made by `createChannelList`. */
 export type ChannelList = ReturnType<typeof createChannelList>;
 
-function versionsReader({ query }: Pick<Database, 'query'>) {
+/** Reads by one statement after another, as other statements wait for each of them where there is one connection. */
+function versionsReader({ read }: Pick<Database, 'read'>) {
   return async (userIds: readonly string[]): Promise<Versions[]> => {
-    const rows = await query(selectVersions, { userIds });
     const found = new Map<string, Versions>();
-    for (const { userId, channelId, version } of rows) {
-      const versions: Versions = found.get(userId) ?? new Map();
-      found.set(userId, versions.set(channelId, version));
+    for (let from = 0; from < userIds.length; from += usersOfStatement) {
+      const rows = await read(reader, selectVersions, { userIds: userIds.slice(from, from + usersOfStatement) });
+      for (const { userId, channelId, version } of rows) {
+        const versions: Versions = found.get(userId) ?? new Map();
+        found.set(userId, versions.set(channelId, version));
+      }
     }
     return userIds.map((userId) => found.get(userId) ?? new Map());
   };

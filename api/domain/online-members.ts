@@ -154,6 +154,7 @@ export function createOnlineMembers(options: {
   async function readPart(channelIds: readonly string[]): Promise<Room[]> {
     const part = channelIds.map(openRoom);
     const rows = await database.read(reader, selectMemberIds, { channelIds, limit: maxMembers });
+    for (const room of part) if (!rooms.has(room.channelId)) keepAgain(room);
     const memberIds = new Map(rows.map(({ channelId, userIds }) => [channelId, userIds]));
     const unknown = new Set(part.flatMap((room) => replaceMembers(room, memberIds.get(room.channelId) ?? [])));
     evictExcept(part);
@@ -169,6 +170,12 @@ export function createOnlineMembers(options: {
     room.isOutdated = false;
     rooms.set(channelId, room);
     return room;
+  }
+
+  /** Keeps a room that was forgotten while it was read; heads may have passed it by. */
+  function keepAgain(room: Room): void {
+    room.isOutdated = true;
+    rooms.set(room.channelId, room);
   }
 
   /** Returns the members whose presence is not known. */

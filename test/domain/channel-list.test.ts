@@ -3,7 +3,7 @@ import type { Viewer } from '../../api/domain/auth.ts';
 import { type ChannelList, createChannelList } from '../../api/domain/channel-list.ts';
 import type { ListEvent } from '../../api/domain/list-rounds.ts';
 import { type Head, seenTopic } from '../../api/events.ts';
-import type { Query } from '../../api/infra/database/database.ts';
+import type { Database } from '../../api/infra/database/database.ts';
 import { createHeads, type Heads } from '../../api/live/heads.ts';
 import type { Stream } from '../../api/live/stream.ts';
 import { createTestLogger } from '../support/logger.ts';
@@ -20,10 +20,10 @@ let heads: Heads;
 let list: ChannelList;
 let stream: Stream<ListEvent>;
 
-const query = (async (_statement: unknown, { userIds }: { userIds: string[] }) =>
+const read = (async (_reader: string, _statement: unknown, { userIds }: { userIds: string[] }) =>
   userIds.flatMap((userId) =>
     [...stored].map(([channelId, version]) => ({ userId, channelId, version })),
-  )) as unknown as Query;
+  )) as unknown as Database['read'];
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
@@ -31,7 +31,7 @@ beforeEach(async () => {
   stored.set('room', 1);
   pubsub = createLossyPubSub(() => 'deliver');
   heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6, logger });
-  list = createChannelList({ database: { query }, pubsub, heads, logger });
+  list = createChannelList({ database: { read }, pubsub, heads, logger });
   list.start();
   await heads.start();
   stream = await list.follow(viewer);
