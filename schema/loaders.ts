@@ -83,12 +83,21 @@ const roundLoaders = new WeakMap<Round, Shared>();
 /**
  * Creates the loaders of one execution, so that nothing cached outlives the response. Each loader is made on first use:
  * most operations need one or none.
- * @param round executions of a round share their loaders, and each loader queries the database once for all of them
  */
-export function createLoaders(domain: Domain, viewer: Viewer | null, round?: Round): Loaders {
-  const viewerId = viewer?.userId ?? null;
-  const shared = round ? loadersOfRound(round, domain) : createShared({ domain, reader: viewerId ?? noUserId, round });
-  return Object.assign(Object.create(lazyViews), { shared, viewerId }) as Loaders;
+export function createLoaders(domain: Domain, viewer: Viewer | null): Loaders {
+  return viewOf(createShared({ domain, reader: viewer?.userId ?? noUserId, round: undefined }), viewer);
+}
+
+/**
+ * Returns the loaders of an execution that belongs to a round. Executions of a round share their loaders, and each loader
+ * queries the database once for all of them.
+ */
+export function createRoundLoaders(domain: Domain, viewer: Viewer | null, round: Round): Loaders {
+  return viewOf(loadersOfRound(round, domain), viewer);
+}
+
+function viewOf(shared: Shared, viewer: Viewer | null): Loaders {
+  return Object.assign(Object.create(lazyViews), { shared, viewerId: viewer?.userId ?? null }) as Loaders;
 }
 
 function loadersOfRound(round: Round, domain: Domain): Shared {

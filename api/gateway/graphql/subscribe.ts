@@ -1,7 +1,7 @@
 import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
-import { createLoaders } from '../../../schema/loaders.ts';
+import { createLoaders, createRoundLoaders } from '../../../schema/loaders.ts';
 import { mapStream, type Stream } from '../../live/stream.ts';
 import { roundOf } from '../../rounds.ts';
 import { executeOperation, openSource } from './execute.ts';
@@ -13,7 +13,9 @@ import type { LimitTime } from './time-limit.ts';
  */
 export function withFreshLoaders(args: ExecutionArgs, event?: unknown): ExecutionArgs {
   const context = args.contextValue as Context;
-  const loaders = createLoaders(context.domain, context.viewer, roundOf(event));
+  const { domain, viewer } = context;
+  const round = roundOf(event);
+  const loaders = round ? createRoundLoaders(domain, viewer, round) : createLoaders(domain, viewer);
   return { ...args, contextValue: { ...context, loaders } };
 }
 
