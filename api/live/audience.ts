@@ -1,5 +1,6 @@
 import type { BacklogBudget } from './backlog-budget.ts';
 import { createCatchUp } from './catch-up.ts';
+import type { RunInRound } from './execution-rounds.ts';
 import { createLiveDelivery } from './live-delivery.ts';
 import type { LiveSource, Positioned, Reader } from './live-source.ts';
 import {
@@ -9,7 +10,6 @@ import {
   type PayloadCache,
   type RetryBounds,
 } from './page-loader.ts';
-import type { RunInRound } from './rounds.ts';
 import type { Serialize } from './serializer.ts';
 import type { Sink, Subscriber } from './subscriber.ts';
 

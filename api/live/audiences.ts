@@ -3,11 +3,11 @@ import { ignore } from '../ignore.ts';
 import { type Audience, createAudience } from './audience.ts';
 import { type BacklogBudget, createBacklogBudget } from './backlog-budget.ts';
 import { createExecutionQueue, type ExecutionQueue } from './execution-queue.ts';
+import { createExecutionRounds, type RunInRound } from './execution-rounds.ts';
 import { type Charge, createLivePoints, type LivePointBounds, type Share } from './live-points.ts';
 import type { LiveSource, Positioned } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { AudienceMetrics, MakePayloads, PayloadCache, RetryBounds } from './page-loader.ts';
-import { createRounds, type RunInRound } from './rounds.ts';
 import { createSerializer } from './serializer.ts';
 import { createEmptyStream, type Stream } from './stream.ts';
 import type { Sink } from './subscriber.ts';
@@ -138,7 +138,7 @@ export function createAudiences(options: AudiencesOptions) {
   function follow(source: LiveSource<Positioned>): Followed {
     const present = bySource.get(source);
     if (present) return present;
-    const followed = { audiences: new Map(), alone: 0, run: createRounds(source, queue) };
+    const followed = { audiences: new Map(), alone: 0, run: createExecutionRounds(source, queue) };
     bySource.set(source, followed);
     return followed;
   }

@@ -1,9 +1,9 @@
 import type { LRUCache } from 'lru-cache';
 import { UnavailableError } from '../errors.ts';
 import { DatabaseUnavailableError } from '../infra/database/database.ts';
+import type { ExecutionRound, RunInRound } from './execution-rounds.ts';
 import { totalBytes } from './frames.ts';
 import type { Backlog, LiveSource, Positioned } from './live-source.ts';
-import type { Round, RunInRound } from './rounds.ts';
 
 /**
  * Executes a selection over items.
@@ -14,7 +14,7 @@ import type { Round, RunInRound } from './rounds.ts';
 export type MakePayloads<Item> = (
   items: readonly Item[],
   viewer: object | null,
-  round: Round,
+  round: ExecutionRound,
 ) => Promise<readonly Buffer[] | null>;
 
 /** Payloads of backlog pages, shared by all audiences of a node. The key: audience, the source's version, and positions. */

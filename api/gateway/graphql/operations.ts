@@ -97,7 +97,7 @@ export function createOperations(options: {
     if (!isAsyncIterable(source)) return masked(source);
     if (isLiveStream(source)) return endOnError(source, () => audiences.serve(source, select(source, args), args.sink));
     const kept = { ...args };
-    const execute = (event: unknown) => limitTime(withFreshLoaders(kept), (fresh) => executeEvent(fresh, event));
+    const execute = (event: unknown) => limitTime(withFreshLoaders(kept, event), (fresh) => executeEvent(fresh, event));
     return mapStream(source, { map: async (event) => masked(await execute(event)) });
   }
 

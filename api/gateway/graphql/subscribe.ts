@@ -1,14 +1,15 @@
 import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
-import { createChannelLoaders, createLoaders, type Loaders } from '../../../schema/loaders.ts';
+import { createChannelLoaders, createListLoaders, createLoaders, type Loaders } from '../../../schema/loaders.ts';
 import { addressGroup } from '../../address.ts';
 import { RateLimitedError } from '../../errors.ts';
+import { listRoundOf } from '../../list-round.ts';
 import type { Audiences } from '../../live/audiences.ts';
+import type { ExecutionRound } from '../../live/execution-rounds.ts';
 import type { Charge } from '../../live/live-points.ts';
 import type { Positioned } from '../../live/live-source.ts';
 import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
-import type { Round } from '../../live/rounds.ts';
 import { mapStream, type Stream } from '../../live/stream.ts';
 import { cachedPriceOf, toGraphQL } from './cost.ts';
 import { hasUnavailable } from './errors.ts';
@@ -18,18 +19,21 @@ import type { LimitTime } from './time-limit.ts';
 /**
  * Returns the arguments to execute one event with: its loaders are new, so that they have cached nothing older, and its time
  * is limited from now on.
+ * @param event executions over the events of one list round share their loaders
  */
-export function withFreshLoaders(args: ExecutionArgs): ExecutionArgs {
+export function withFreshLoaders(args: ExecutionArgs, event: unknown): ExecutionArgs {
   const context = args.contextValue as Context;
-  const loaders = createLoaders(context.domain, context.viewer);
+  const { domain, viewer } = context;
+  const round = listRoundOf(event);
+  const loaders = round ? createListLoaders(domain, viewer, round) : createLoaders(domain, viewer);
   return { ...args, contextValue: { ...context, loaders, arrivedAt: performance.now() } };
 }
 
 /**
- * Returns the arguments to execute events of a round with. Rows that do not depend on the viewer are loaded once for all
- * executions of the round, and the time of these is limited from now on.
+ * Returns the arguments to execute items of an execution round with. Executions of the round share their loaders, whose keys
+ * name the viewer where values depend on it, and the time of each is limited from now on.
  */
-export function withLoadersOf(round: Round, args: ExecutionArgs): ExecutionArgs {
+export function withLoadersOf(round: ExecutionRound, args: ExecutionArgs): ExecutionArgs {
   const context = args.contextValue as Context;
   const { domain, viewer } = context;
   round.shared ??= createChannelLoaders(domain, round.channelId);
@@ -57,7 +61,7 @@ export async function subscribe(
   if (!isAsyncIterable(source)) return source;
   if (isLiveStream(source)) return subscribeLive(args, source, { audiences, limitTime });
   return mapStream(source, {
-    map: (event) => limitTime(withFreshLoaders(args), (fresh) => executeEvent(fresh, event)),
+    map: (event) => limitTime(withFreshLoaders(args, event), (fresh) => executeEvent(fresh, event)),
   });
 }
 
@@ -67,7 +71,7 @@ function subscribeLive(
   { audiences, limitTime }: { audiences: Audiences; limitTime: LimitTime },
 ): Stream<ExecutionResult> {
   const { run, release } = endOnError(stream, () => audiences.serveAlone(stream.source, chargeOf(args)));
-  const execute = async (event: Positioned, round: Round) => {
+  const execute = async (event: Positioned, round: ExecutionRound) => {
     const result = await limitTime(withLoadersOf(round, args), (own) => executeEvent(own, event));
     if (hasUnavailable(result.errors)) round.hasFailed = true;
     return result;

@@ -34,7 +34,7 @@ export class DataInUseError extends Error {
 }
 
 /** Work of a database at a moment, and its failures since it was opened. */
-export interface DatabaseLoad {
+interface DatabaseLoad {
   /** Number of connections that run a statement or a transaction. */
   busy: number;
   /** Number of statements and transactions that wait for a connection. */

@@ -5,7 +5,7 @@ import type { LiveSource, Positioned } from './live-source.ts';
  * Executions of one source that share the rows they load. It begins when the newest of their items exists, so that no row is
  * older than an item. It ends when an item is replaced, so that no execution gets a row that quotes the state before.
  */
-export interface Round {
+export interface ExecutionRound {
   readonly channelId: string;
   /** Set when an execution failed because a service is unavailable: later ones must load the rows again. */
   hasFailed: boolean;
@@ -17,7 +17,10 @@ export interface Round {
  * Runs an execution in turn with those of other sources, and in a round.
  * @param through the highest position of the items that are executed
  */
-export type RunInRound = <Result>(through: number, execute: (round: Round) => Promise<Result>) => Promise<Result>;
+export type RunInRound = <Result>(
+  through: number,
+  execute: (round: ExecutionRound) => Promise<Result>,
+) => Promise<Result>;
 
 /** Milliseconds after which the rows of a round are too old for another execution. */
 const maxAgeMs = 1_000;
@@ -28,12 +31,12 @@ const maxAgeMs = 1_000;
  * @param source see `LiveSource`
  * @param options.now milliseconds
  */
-export function createRounds(
+export function createExecutionRounds(
   source: Pick<LiveSource<Positioned>, 'channelId' | 'last' | 'version'>,
   queue: ExecutionQueue,
   { now = () => performance.now() } = {},
 ): RunInRound {
-  let round: Round | null = null;
+  let round: ExecutionRound | null = null;
   let roundThrough = 0;
   let roundVersion = 0;
   let begunAt = 0;
@@ -43,7 +46,7 @@ export function createRounds(
 
   return (through, execute) => lane.run(() => execute(roundOf(through)));
 
-  function roundOf(through: number): Round {
+  function roundOf(through: number): ExecutionRound {
     if (round && isFresh(round) && through <= roundThrough) return round;
     round = { channelId: source.channelId, hasFailed: false, shared: null };
     roundThrough = Math.max(through, source.last());
@@ -52,7 +55,7 @@ export function createRounds(
     return round;
   }
 
-  function isFresh({ hasFailed }: Round): boolean {
+  function isFresh({ hasFailed }: ExecutionRound): boolean {
     return !hasFailed && source.version() === roundVersion && now() - begunAt < maxAgeMs;
   }
 }

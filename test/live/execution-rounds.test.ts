@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createExecutionQueue } from '../../api/live/execution-queue.ts';
-import { createRounds, type Round } from '../../api/live/rounds.ts';
+import { createExecutionRounds, type ExecutionRound } from '../../api/live/execution-rounds.ts';
 
 /** Rounds of a source whose executions end when the test calls `finish`. */
 function setUp() {
@@ -8,10 +8,10 @@ function setUp() {
   let last = 5;
   let version = 0;
   const source = { channelId: 'room', last: () => last, version: () => version };
-  const run = createRounds(source, createExecutionQueue({ now: () => 0 }), { now: () => ms });
+  const run = createExecutionRounds(source, createExecutionQueue({ now: () => 0 }), { now: () => ms });
   const finish: (() => void)[] = [];
-  const enter = (through: number): Round => {
-    let entered: Round | undefined;
+  const enter = (through: number): ExecutionRound => {
+    let entered: ExecutionRound | undefined;
     void run(through, (round) => {
       entered = round;
       return new Promise<void>((resolve) => finish.push(resolve));
