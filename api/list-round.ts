@@ -13,6 +13,10 @@ export interface ListRound {
   track<Value>(load: Promise<Value>): Promise<Value>;
   /** Resolves when no execution waits for a turn or for a load. */
   settled(): Promise<void>;
+  /** The loaders that executions share, as the gateway keeps them; null before the first execution of each part. */
+  shared: object | null;
+  /** True once the next round may begin: an execution that is later has loaders of its own, since these hold older rows. */
+  isOver: boolean;
 }
 
 /** An event of a subscription that is executed for many subscribers in one round. */
@@ -20,9 +24,11 @@ export interface ListRoundEvent {
   round: ListRound;
 }
 
-/** Returns the round that an event of a subscription belongs to; undefined if it is executed by itself. */
+/** Returns the round that an event of a subscription belongs to; undefined if it is executed by itself, or the round is over. */
 export function listRoundOf(event: unknown): ListRound | undefined {
-  return typeof event === 'object' && event !== null && 'round' in event ? (event as ListRoundEvent).round : undefined;
+  if (typeof event !== 'object' || event === null || !('round' in event)) return undefined;
+  const { round } = event as ListRoundEvent;
+  return round.isOver ? undefined : round;
 }
 
 /** Creates a round. @param pacer gives turns to all rounds of the process */
@@ -35,6 +41,8 @@ export function createListRound(pacer: Pacer): ListRound {
   let isChecking = false;
 
   return {
+    shared: null,
+    isOver: false,
     async turn() {
       turns++;
       await pacer.wait();

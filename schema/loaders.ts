@@ -78,8 +78,6 @@ export interface Loaders extends MadeBy<typeof commonMakers>, MadeBy<typeof view
   presentChannel(id: string): Promise<ChannelRow>;
 }
 
-const roundLoaders = new WeakMap<ListRound, Shared>();
-
 /**
  * Creates the loaders of one execution, so that nothing cached outlives the response. Each loader is made on first use:
  * most operations need one or none.
@@ -103,19 +101,12 @@ export function createChannelLoaders(domain: Domain, channelId: string): Loaders
  * queries the database once for all of them.
  */
 export function createListLoaders(domain: Domain, viewer: Viewer | null, round: ListRound): Loaders {
-  return viewOf(loadersOfRound(round, domain), viewer);
+  round.shared ??= createShared({ domain, reader: listReader, round });
+  return viewOf(round.shared as Shared, viewer);
 }
 
 function viewOf(shared: Shared, viewer: Viewer | null): Loaders {
   return Object.assign(Object.create(lazyViews), { shared, viewerId: viewer?.userId ?? null }) as Loaders;
-}
-
-function loadersOfRound(round: ListRound, domain: Domain): Shared {
-  const present = roundLoaders.get(round);
-  if (present) return present;
-  const made = createShared({ domain, reader: listReader, round });
-  roundLoaders.set(round, made);
-  return made;
 }
 
 function createShared(owner: Owner): Shared {

@@ -85,11 +85,12 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
     }
     busy.set(
       channelId,
-      setTimeout(() => end(channelId), windowMs),
+      setTimeout(() => end(event), windowMs),
     );
   }
 
-  function end(channelId: string): void {
+  function end({ channelId, round }: ListEvent): void {
+    Object.assign(round, { isOver: true, shared: null });
     busy.delete(channelId);
     if (waiting.has(channelId)) begin(channelId);
   }
@@ -97,6 +98,8 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
 
 /** Releases an event to followers, and resolves once their executions have ended. */
 async function runPart(event: ListEvent, followers: readonly Follower[]): Promise<void> {
+  // The part may have waited for long: it loads newer rows than the one before.
+  event.round.shared = null;
   const release = async (follower: Follower) => {
     await event.round.turn();
     follower.release(event);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createListRounds, type Follower } from '../../api/domain/list-rounds.ts';
-import type { ListRound } from '../../api/list-round.ts';
+import { type ListRound, listRoundOf } from '../../api/list-round.ts';
 import { generateStream } from '../../api/live/stream.ts';
 import { createPacer } from '../../api/pacer.ts';
 
@@ -60,6 +60,23 @@ test('a round is loaded once for each part, when no execution can go on without 
     ['a', 'b', 'c'],
     ['d', 'e'],
   ]);
+});
+
+test('loaders are shared within a part, and no longer than until the next round may begin', async () => {
+  const shared: unknown[] = [];
+  const share = async (round: ListRound) => {
+    round.shared ??= { made: shared.length };
+    shared.push(round.shared);
+  };
+  for (const one of ['a', 'b', 'c', 'd'].map((name) => follower(name, share))) rounds.add(one, 'room');
+  await untilTold(4);
+  expect(shared).toEqual([{ made: 0 }, { made: 0 }, { made: 0 }, { made: 3 }]);
+  const [event] = told as [(typeof told)[number]];
+  expect(listRoundOf(event)).toBe(event.round);
+  await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
+  await vi.advanceTimersByTimeAsync(windowMs);
+  expect(listRoundOf(event)).toBeUndefined();
+  expect(event.round.shared).toBeNull();
 });
 
 test('the next part waits until the loads of the one before have ended', async () => {

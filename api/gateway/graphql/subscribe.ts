@@ -3,14 +3,14 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import { createChannelLoaders, createListLoaders, createLoaders, type Loaders } from '../../../schema/loaders.ts';
 import { addressGroup } from '../../address.ts';
-import { RateLimitedError } from '../../errors.ts';
+import { RateLimitedError, UnavailableError } from '../../errors.ts';
 import { listRoundOf } from '../../list-round.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { ExecutionRound } from '../../live/execution-rounds.ts';
 import type { Charge } from '../../live/live-points.ts';
-import type { Positioned } from '../../live/live-source.ts';
+import type { LiveSource, Positioned } from '../../live/live-source.ts';
 import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
-import { mapStream, type Stream } from '../../live/stream.ts';
+import { leftOut, mapStream, type Stream } from '../../live/stream.ts';
 import { cachedPriceOf, toGraphQL } from './cost.ts';
 import { hasUnavailable } from './errors.ts';
 import { executeOperation, openSource } from './execute.ts';
@@ -70,16 +70,31 @@ function subscribeLive(
   stream: LiveStream<Positioned>,
   { audiences, limitTime }: { audiences: Audiences; limitTime: LimitTime },
 ): Stream<ExecutionResult> {
-  const { run, release } = endOnError(stream, () => audiences.serveAlone(stream.source, chargeOf(args)));
+  const { source } = stream;
+  const { run, release } = endOnError(stream, () => audiences.serveAlone(source, chargeOf(args)));
   const execute = async (event: Positioned, round: ExecutionRound) => {
     const result = await limitTime(withLoadersOf(round, args), (own) => executeEvent(own, event));
     if (hasUnavailable(result.errors)) round.hasFailed = true;
     return result;
   };
   return mapStream(stream, {
-    map: (event) => run(event.position, (round) => execute(event, round)),
+    async map(event) {
+      const version = source.version();
+      const result = await run(event.position, (round) => execute(event, round));
+      return isCurrent(source, event, version) ? result : leftOut;
+    },
     onEnd: release,
   });
+}
+
+/**
+ * Returns whether no later state, which follows, has replaced an item while it waited for its turn and its execution.
+ * @throws UnavailableError if the source no longer knows: the subscriber must resume
+ */
+function isCurrent(source: LiveSource<Positioned>, item: Positioned, version: number): boolean {
+  const current = source.current([item], version);
+  if (current === null) throw new UnavailableError('Too many messages changed meanwhile: subscribe again.');
+  return current.length > 0;
 }
 
 /** Calls a function that takes over a stream; if it throws, the stream is ended. */
