@@ -151,6 +151,8 @@ export interface Signals {
   users: string;
   /** For every gateway: id of a user whose blocks changed. */
   blocks: string;
+  /** For every gateway: ids of users who came online or went offline. */
+  presence: readonly string[];
 }
 export type Topic = keyof Signals & string;
 

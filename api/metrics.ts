@@ -37,6 +37,10 @@ export function createMetrics() {
   );
   const executed = counter('executions_total', 'Executions of a selection over an event, for one or more subscribers.');
   const delivered = counter('deliveries_total', 'Results of live subscriptions that were queued for a socket.');
+  const gaveUp = counter(
+    'live_pages_given_up_total',
+    'Pages of events that could not be read or executed for so long that their subscribers were ended.',
+  );
   const refused = new Counter({
     name: 'parley_refusals_total',
     help: 'Requests and connections refused by a limit.',
@@ -62,6 +66,7 @@ export function createMetrics() {
     audiences: {
       executed: (items: number) => executed.inc(items),
       delivered: (items: number) => delivered.inc(items),
+      gaveUp: () => gaveUp.inc(),
     },
     /** Counts a refusal. @param limit name of a rate, or of a bound on connections */
     onRefused: (limit: string) => refused.inc({ limit }),

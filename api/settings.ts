@@ -193,6 +193,12 @@ export const settings = z.object({
     'Maximum time that a WebSocket without a token stays open without operations.',
   ),
   MAX_SUBSCRIPTIONS: count(100).describe('Maximum number of concurrent operations on one WebSocket.'),
+  MAX_LIVE_POINTS_PER_USER_AND_CHANNEL: count(1_000).describe(
+    'Points that the live subscriptions of one user to the messages of one channel may cost for each message. One selection costs at least 20 points, however many subscriptions share it.',
+  ),
+  MAX_LIVE_POINTS_PER_USER: count(20_000).describe('Sum of these points of one user, over all channels.'),
+  MAX_LIVE_POINTS_PER_CHANNEL: count(50_000).describe('Sum of these points of one channel, over all users.'),
+  MAX_LIVE_POINTS: count(2_000_000).describe('Sum of these points of this process, over all channels and users.'),
   IDLE_TIMEOUT_MS: count(60_000).describe(
     'Maximum time that a client may stall while it sends a request or reads a response; then its connection is closed.',
   ),
@@ -274,7 +280,7 @@ export const settings = z.object({
     'Points that the queries of one user, or of one address without a token, may cost per minute; all users of one address together may spend 25 times as much.',
   ),
   RATE_LIMITS: onOff('on').describe(
-    'off: no rates, no budget of cost, and no bounds on connections and their messages. For load tests.',
+    'off: no rates, no budget of cost, and no bounds on connections, their messages and the points of live subscriptions. For load tests.',
   ),
 });
 

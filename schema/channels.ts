@@ -129,7 +129,7 @@ builder.node(Channel, {
         'The other member of a direct channel or a match. Null for rooms, and if the viewer is not a member.',
       resolve: async ({ id, kind }, _args, { loaders }) => {
         const peer = kind === 'ROOM' ? null : await loaders.peer.load(id);
-        return peer && loaders.user.load(peer.userId);
+        return peer && loaders.user.load(peer.peerId);
       },
     }),
     viewerMembership: t.field({
@@ -209,7 +209,8 @@ builder.queryFields((t) => ({
       description: 'Open public rooms, most recent activity first.',
       args: {
         search: t.arg.string({
-          description: 'Returns only rooms whose name contains this text; upper and lower case are the same.',
+          description:
+            'Returns only rooms whose name contains this text; upper and lower case are the same. The search looks at the 5,000 rooms of the most recent activity.',
         }),
       },
       resolve: async (_root, { search, ...args }, context) => {
@@ -325,7 +326,7 @@ builder.subscriptionField('channels', (t) =>
     description:
       "The viewer's channel list, live: a channel's present state whenever the viewer joined or left it, or its last message, unread count or state changed, at most once a second per channel. `viewerMembership` is null for a channel that the viewer left.",
     subscribe: (_root, _args, context) => context.domain.channelList.follow(requireViewer(context)),
-    resolve: (channelId, _args, { loaders }) => loaders.presentChannel(channelId),
+    resolve: ({ channelId }, _args, { loaders }) => loaders.presentChannel(channelId),
   }),
 );
 

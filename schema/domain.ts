@@ -6,6 +6,7 @@ import type { Channels } from '../api/domain/channels.ts';
 import type { Matching } from '../api/domain/matching.ts';
 import type { Messages } from '../api/domain/messages.ts';
 import type { Moderation } from '../api/domain/moderation.ts';
+import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
 import type { Uploads } from '../api/domain/uploads.ts';
@@ -34,6 +35,7 @@ export interface Domain {
   matching: Matching;
   messages: Messages;
   moderation: Moderation;
+  onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;
   receipts: Receipts;
   uploads: Uploads;

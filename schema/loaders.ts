@@ -1,121 +1,77 @@
-import DataLoader from 'dataloader';
 import type { Viewer } from '../api/domain/auth.ts';
-import type { PageRequest, TimeKey } from '../api/domain/pages.ts';
+import type { HistoryPage } from '../api/domain/history.ts';
+import type { PageRequest } from '../api/domain/pages.ts';
+import type { SeenByMember } from '../api/domain/unread-counts.ts';
+import type { Entry } from '../api/events.ts';
+import type { ListRound } from '../api/list-round.ts';
 import type { Channel as ChannelRow, User as UserRow } from '../prisma/generated/client.ts';
+import { type Owner, required } from './batch-loaders.ts';
 import type { Domain } from './domain.ts';
+import { commonMakers, viewedMakers } from './loader-makers.ts';
 
 /** User id for requests without a viewer: it is a member of no channel. */
 const noUserId = '00000000-0000-0000-0000-000000000000';
 
-/** The operation that loaders belong to. */
-interface Owner {
-  domain: Domain;
-  /** Key of the caller, whose statements take turns with those of others. */
-  reader: string;
-  /** The user whose unread counts, blocks and peers are loaded; null loads none. */
-  viewer: Viewer | null;
-}
+/** Key of list rounds among the readers of the database. */
+const listReader = 'channel-lists';
 
-/** Rows that a statement reads, as the equivalent of rows that it returns, where it returns one for each channel. */
-const rowsOfMemberIds = 10;
-const rowsOfUnread = 10;
+/** Loaders of one owner. */
+type Shared = { readonly owner: Owner } & MadeBy<typeof commonMakers> & MadeBy<typeof viewedMakers>;
 
-const makers = {
-  user: ({ domain, reader }: Owner) =>
-    byKey(
-      (ids) => domain.accounts.byIds(ids, reader),
-      ({ id }) => id,
-    ),
-  author: ({ domain }: Owner) =>
-    required(
-      byKey(
-        (ids) => domain.accounts.authors(ids),
-        ({ id }) => id,
-      ),
-    ),
-  channel: ({ domain, reader }: Owner) =>
-    byKey(
-      (ids) => domain.channels.byIds(ids, reader),
-      ({ id }) => id,
-    ),
-  online: ({ domain }: Owner) =>
-    byKey(
-      async (ids) => [...(await domain.presence.online(ids))],
-      (id) => id,
-    ),
-  /** Active memberships, keyed `channelId:userId`. */
-  membership: ({ domain, reader }: Owner) =>
-    byKey(
-      (keys) => domain.channels.memberships(keys, reader),
-      ({ channelId, userId }) => `${channelId}:${userId}`,
-    ),
-  /** Pages of members. */
-  members: ({ domain, reader }: Owner) =>
-    byRequest((channelIds, request: PageRequest<TimeKey>) => domain.channels.members(channelIds, request, reader)),
-  /** Pages of history by channel; an error for channels that the viewer is not a member of. */
-  history: ({ domain, viewer }: Owner) =>
-    byRequest((channelIds, request: PageRequest<number>) =>
-      domain.messages.pages(channelIds, viewer?.userId ?? noUserId, request),
-    ),
-  /** Pages of changes by channel; an error for channels that the viewer is not a member of. */
-  changes: ({ domain, viewer }: Owner) =>
-    byRequest((channelIds, request: { after: number; limit: number }) =>
-      domain.messages.changesOf(channelIds, viewer?.userId ?? noUserId, request),
-    ),
-  /** Ids of members, by channel. */
-  memberIds: ({ domain, reader }: Owner) =>
-    byKey(
-      (channelIds) => domain.channels.memberIds(channelIds, reader),
-      ({ channelId }) => channelId,
-      rowsOfMemberIds,
-    ),
-  entry: ({ domain }: Owner) =>
-    byKey(
-      (ids) => domain.messages.byIds(ids),
-      ({ id }) => id,
-    ),
-  lastEntry: ({ domain, viewer }: Owner) =>
-    byKey(
-      (channelIds) => domain.messages.lastOf(channelIds, viewer?.userId ?? noUserId),
-      ({ channelId }) => channelId,
-    ),
+/** Loaders for one viewer, over those of an execution or of a round of executions. */
+const views = {
   /** Users that the viewer has blocked. */
-  blocked: ({ domain, viewer }: Owner) =>
-    byKey(
-      async (ids) => (viewer === null ? [] : domain.moderation.blockedAmong(viewer.userId, ids)),
-      (id) => id,
-    ),
-  /** Lists of the users that users have blocked. */
-  blockedUsers: ({ domain }: Owner) =>
-    byKey(
-      (ids) => Promise.all(ids.map(async (id) => ({ id, users: await domain.moderation.blockedBy(id) }))),
-      ({ id }) => id,
-    ),
+  blocked: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.blocked.load(`${id}:${viewerId}`)),
   /** The other member of a direct channel or match, by channel. */
-  peer: ({ domain, viewer }: Owner) =>
-    byKey(
-      async (ids) => (viewer === null ? [] : domain.channels.peers(viewer.userId, ids)),
-      ({ channelId }) => channelId,
-    ),
+  peer: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.peer.load(`${id}:${viewerId}`)),
   /** The viewer's unread entries, by channel. */
-  unread: ({ domain, viewer }: Owner) =>
-    byKey(
-      async (ids) => (viewer === null ? [] : domain.receipts.unread(viewer.userId, ids)),
-      ({ channelId }) => channelId,
-      rowsOfUnread,
-    ),
-  /** Numbers of unread entries over all channels, by user. */
-  unreadInAll: ({ domain }: Owner) =>
-    byKey(
-      (ids) => Promise.all(ids.map(async (id) => ({ id, count: await domain.receipts.unreadInAll(id) }))),
-      ({ id }) => id,
-    ),
+  unread: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.unread.load(`${id}:${viewerId}`)),
+  /** The viewer's number of unread entries, by membership. In a list round it is counted for all viewers together. */
+  unreadCount: ({ shared, viewerId }: Viewed) => ({
+    async load({ channelId, seenSeq }: SeenByMember): Promise<number> {
+      const key = `${channelId}:${viewerId}`;
+      if (shared.owner.round === undefined) return (await shared.unread.load(key))?.count ?? 0;
+      return (await shared.unreadCount.load(`${key}:${seenSeq}`))?.count ?? 0;
+    },
+  }),
+  /** The newest entry of a channel for the viewer. */
+  lastEntry: ({ shared, viewerId }: Viewed) => {
+    const lastOf = async (channelId: string, userId: string | null) =>
+      (await shared.lastEntry.load(`${channelId}:${userId ?? noUserId}`))?.entry ?? null;
+    if (shared.owner.round === undefined || viewerId === null)
+      return { load: (channelId: string) => lastOf(channelId, viewerId) };
+    return {
+      /** One entry is the newest for all viewers of a list round, unless they have blocked its author. */
+      async load(channelId: string): Promise<Entry | null> {
+        const entry = await lastOf(channelId, null);
+        const isBlocked = entry !== null && (await shared.blocked.load(`${entry.authorId}:${viewerId}`)) !== null;
+        return isBlocked ? lastOf(channelId, viewerId) : entry;
+      },
+    };
+  },
+  /** Pages of history by channel; an error for channels that the viewer is not a member of. */
+  history: ({ shared, viewerId }: Viewed) => ({
+    load: (key: { channelId: string; request: PageRequest<number> }): Promise<HistoryPage | null> =>
+      shared.history.load({ ...key, userId: viewerId ?? noUserId }),
+  }),
+  /** Pages of changes by channel; an error for channels that the viewer is not a member of. */
+  changes: ({ shared, viewerId }: Viewed) => ({
+    load: (key: { channelId: string; request: { after: number; limit: number } }) =>
+      shared.changes.load({ ...key, userId: viewerId ?? noUserId }),
+  }),
 };
 
-type Made = { readonly [Name in keyof typeof makers]: ReturnType<(typeof makers)[Name]> };
+interface Viewed {
+  shared: Shared;
+  viewerId: string | null;
+}
+
+type MadeBy<Makers extends Record<string, (given: never) => unknown>> = {
+  readonly [Name in keyof Makers]: ReturnType<Makers[Name]>;
+};
 
 /** Look-ups by key for resolvers. Each loader queries the database once per level of a response, however many objects it has. */
-export interface Loaders extends Made {
+export interface Loaders extends MadeBy<typeof commonMakers>, MadeBy<typeof views> {
   /** Loads a user that another row refers to, so that it must exist. */
   presentUser(id: string): Promise<UserRow>;
   /** Loads a channel that another row refers to, so that it must exist. */
@@ -125,14 +81,42 @@ export interface Loaders extends Made {
 /**
  * Creates the loaders of one execution, so that nothing cached outlives the response. Each loader is made on first use:
  * most operations need one or none.
+ * @param sharing loaders of another viewer, or of none, which these use too: their keys name the viewer where it matters
  */
-export function createLoaders(domain: Domain, viewer: Viewer | null): Loaders {
-  return Object.assign(Object.create(lazily), {
-    owner: { domain, viewer, reader: viewer?.userId ?? noUserId },
-  }) as Loaders;
+export function createLoaders(domain: Domain, viewer: Viewer | null, sharing?: Loaders): Loaders {
+  if (sharing) return viewOf((sharing as unknown as Viewed).shared, viewer);
+  return viewOf(createShared({ domain, reader: viewer?.userId ?? noUserId, round: undefined }), viewer);
 }
 
-const lazily = {
+/**
+ * Creates loaders without a viewer, for the executions that one channel's events cause.
+ * @param channelId names the channel to the database, whose statements take turns with those of others
+ */
+export function createChannelLoaders(domain: Domain, channelId: string): Loaders {
+  return viewOf(createShared({ domain, reader: channelId, round: undefined }), null);
+}
+
+/**
+ * Returns the loaders of an execution that belongs to a list round. Executions of a round share their loaders, and each loader
+ * queries the database once for all of them.
+ */
+export function createListLoaders(domain: Domain, viewer: Viewer | null, round: ListRound): Loaders {
+  round.shared ??= createShared({ domain, reader: listReader, round });
+  return viewOf(round.shared as Shared, viewer);
+}
+
+function viewOf(shared: Shared, viewer: Viewer | null): Loaders {
+  return Object.assign(Object.create(lazyViews), { shared, viewerId: viewer?.userId ?? null }) as Loaders;
+}
+
+function createShared(owner: Owner): Shared {
+  return Object.assign(Object.create(lazyShared), { owner }) as Shared;
+}
+
+const lazyShared = {};
+defineLazily<{ owner: Owner }>(lazyShared, { ...commonMakers, ...viewedMakers }, (shared) => shared.owner);
+
+const lazyViews = {
   presentUser(this: Loaders, id: string) {
     return required(this.user)(id);
   },
@@ -140,98 +124,32 @@ const lazily = {
     return required(this.channel)(id);
   },
 };
-for (const [name, make] of Object.entries(makers)) {
-  Object.defineProperty(lazily, name, {
-    get(this: { owner: Owner }) {
-      const value = make(this.owner);
-      Object.defineProperty(this, name, { value });
-      return value;
+defineLazily<Viewed>(lazyViews, views, (viewed) => viewed);
+for (const name of Object.keys(commonMakers) as (keyof typeof commonMakers)[]) {
+  Object.defineProperty(lazyViews, name, {
+    get(this: Viewed) {
+      return this.shared[name];
     },
   });
 }
 
-/**
- * Maximum number of rows that one statement of a loader reads. Others wait for it where there is one connection, so more rows
- * are read by several statements.
- */
-const maxRows = 500;
-
-/** @param rowsOfKey number of rows that the statement reads for each key */
-function byKey<Value>(
-  load: (keys: readonly string[]) => Promise<readonly Value[]>,
-  keyOf: (value: Value) => string,
-  rowsOfKey = 1,
-) {
-  return new DataLoader<string, Value | null>(async (keys) => {
-    const values = inParts(keys, rowsOfKey, async (part) => {
-      const found = new Map((await load(part)).map((value) => [keyOf(value), value]));
-      return part.map((key) => found.get(key) ?? null);
+/** Defines properties whose values are made on first use. */
+function defineLazily<Self>(
+  target: object,
+  makers: Record<string, (given: never) => unknown>,
+  toGiven: (self: Self) => unknown,
+): void {
+  for (const [name, make] of Object.entries(makers)) {
+    Object.defineProperty(target, name, {
+      get(this: Self) {
+        const value = make(toGiven(this) as never);
+        Object.defineProperty(this, name, { value });
+        return value;
+      },
     });
-    return resolvedEach(values);
-  });
-}
-
-/** A loader that looks up all channels with the same request together. */
-function byRequest<Request extends { limit: number }, Value>(
-  load: (channelIds: readonly string[], request: Request) => Promise<ReadonlyMap<string, Value | Error>>,
-) {
-  const batch = async (keys: readonly { channelId: string; request: Request }[]) => {
-    const groups = new Map<string, { request: Request; channelIds: string[] }>();
-    for (const { channelId, request } of keys) {
-      const text = JSON.stringify(request);
-      const group = groups.get(text) ?? { request, channelIds: [] };
-      groups.set(text, group);
-      group.channelIds.push(channelId);
-    }
-    const found = new Map<string, Promise<Value | null>>();
-    for (const [text, { request, channelIds }] of groups) {
-      const values = inParts(channelIds, request.limit, async (part) => {
-        const loaded = await load(part, request);
-        return part.map((id) => loaded.get(id) ?? null);
-      });
-      channelIds.forEach((id, n) => void found.set(`${text} ${id}`, values[n] ?? Promise.resolve(null)));
-    }
-    return resolvedEach(keys.map(({ channelId, request }) => found.get(`${JSON.stringify(request)} ${channelId}`)));
-  };
-  const cacheKeyFn = (key: { channelId: string; request: Request }) => JSON.stringify(key);
-  return new DataLoader<{ channelId: string; request: Request }, Value | null, string>(batch, { cacheKeyFn });
-}
-
-/**
- * Loads keys by one statement after another, each of at most `maxRows` rows.
- * @returns the value of each key, available as soon as its statement has run
- */
-function inParts<Value>(
-  keys: readonly string[],
-  rowsOfKey: number,
-  load: (part: readonly string[]) => Promise<readonly (Value | Error)[]>,
-): Promise<Value>[] {
-  const size = Math.max(1, Math.floor(maxRows / Math.max(1, rowsOfKey)));
-  const values: Promise<Value>[] = [];
-  let previous: Promise<unknown> = Promise.resolve();
-  for (let from = 0; from < keys.length; from += size) {
-    const part = keys.slice(from, from + size);
-    const loaded = from === 0 ? load(part) : previous.then(() => load(part));
-    previous = loaded;
-    for (const n of part.keys()) values.push(loaded.then((found) => valueOrThrow(found[n] as Value | Error)));
   }
-  return values;
 }
 
-function valueOrThrow<Value>(value: Value | Error): Value {
-  if (value instanceof Error) throw value;
-  return value;
-}
-
-/** Passes promises to a DataLoader, which resolves the promise of each key with them. */
-function resolvedEach<Value>(promises: readonly (Promise<Value> | undefined)[]): Value[] {
-  return promises as unknown as Value[];
-}
-
-function required<Value>(loader: DataLoader<string, Value | null>) {
-  return async (key: string): Promise<Value> => {
-    const value = await loader.load(key);
-    if (value === null) throw new Error(`a row refers to ${key}, which does not exist`);
-    return value;
-  };
+function seenBy<Value>(viewerId: string | null, load: (id: string) => Promise<Value | null>) {
+  return { load: viewerId === null ? async () => null : load };
 }

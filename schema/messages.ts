@@ -46,7 +46,9 @@ builder.node(Message, {
       type: User,
       extensions: shareable,
       description: 'The author; for JOINED, LEFT and REMOVED the user concerned.',
-      resolve: ({ authorId }, _args, { loaders }) => loaders.author(authorId),
+      // Without a promise, since most executions of live delivery wait for nothing else.
+      resolve: ({ authorId }, _args, { domain, loaders }) =>
+        domain.accounts.cachedAuthor(authorId) ?? loaders.author(authorId),
     }),
     clientId: t.exposeString('clientId', {
       nullable: true,

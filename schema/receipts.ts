@@ -11,9 +11,9 @@ builder.objectFields(Membership, (t) => ({
     nullable: true,
     extensions: costs(3),
     description:
-      "Number of entries after `seenSeq`, without the viewer's own and those of blocked authors. Null on memberships of others.",
-    resolve: async ({ channelId, userId }, _args, { viewer, loaders }) =>
-      userId === viewer?.userId ? ((await loaders.unread.load(channelId))?.count ?? 0) : null,
+      "Number of entries after `seenSeq`, without the viewer's own and those of blocked authors. At most 1,000: show that as 1000+. Null on memberships of others.",
+    resolve: (membership, _args, { viewer, loaders }) =>
+      membership.userId === viewer?.userId ? loaders.unreadCount.load(membership) : null,
   }),
   firstUnseen: t.field({
     type: Message,
@@ -32,7 +32,8 @@ builder.objectField(User, 'unreadCount', (t) =>
   t.int({
     nullable: true,
     extensions: costs(50),
-    description: 'Number of unread entries over all channels, for a badge. Null unless the user is the viewer.',
+    description:
+      'Number of unread entries over all channels, for a badge. At most 1,000: show that as 1000+. Null unless the user is the viewer.',
     resolve: async ({ id }, _args, { viewer, loaders }) =>
       id === viewer?.userId ? ((await loaders.unreadInAll.load(id))?.count ?? 0) : null,
   }),
@@ -51,7 +52,10 @@ builder.mutationField('markSeen', (t) =>
       const viewer = requireViewer(context);
       const id = readId('Channel', channelId);
       await context.domain.receipts.markSeen(viewer, id, seq);
-      const [membership] = await context.domain.channels.memberships([`${id}:${viewer.userId}`], viewer.userId);
+      const [membership] = await context.domain.channels.memberships(
+        [{ channelId: id, userId: viewer.userId }],
+        viewer.userId,
+      );
       if (membership === undefined) throw new NotFoundError('You are no longer a member of this channel.');
       return membership;
     },

@@ -16,6 +16,7 @@ import { createLogGuard } from '../domain/log-guard.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
+import { createOnlineMembers } from '../domain/online-members.ts';
 import { createPictures } from '../domain/pictures.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
@@ -73,8 +74,9 @@ export async function openDomain(given: {
   const blocks = await open(createBlocks(common));
   const userCache = await open(createUserCache(common));
   const presence = await open(
-    createPresence({ database, presence: state.presence, nodeId, leaseMs: config.PRESENCE_LEASE_MS, logger }),
+    createPresence({ database, pubsub, presence: state.presence, nodeId, leaseMs: config.PRESENCE_LEASE_MS, logger }),
   );
+  const onlineMembers = await open(createOnlineMembers({ ...common, presence: state.presence, heads }));
 
   const files = { ...common, objects: required(ports.objects) };
   const pictures = await open(createPictures({ ...common, timeoutMs: config.PICTURE_TIMEOUT_MS }));
@@ -141,6 +143,7 @@ export async function openDomain(given: {
       maxReplay: config.MAX_REPLAY,
     }),
     moderation,
+    onlineMembers,
     presence,
     receipts: createReceipts(common),
     uploads,
@@ -152,6 +155,16 @@ export async function openDomain(given: {
     submitting.pendingBytes,
   );
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
+  given.metrics.gauge(
+    'channel_list_updates_waiting',
+    'Updates of channel lists that wait for the next round of their channel.',
+    channelList.waiting,
+  );
+  given.metrics.gauge(
+    'online_members_kept',
+    'Members of channels whose presence is kept to count those online.',
+    onlineMembers.size,
+  );
   const costBudget = createCostBudget({ rateLimits, pointsPerMinute: config.COST_BUDGET_PER_MINUTE });
   return { domain, auth, costBudget, logReady: log.ready };
 }

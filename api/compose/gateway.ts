@@ -9,6 +9,7 @@ import { createGateway, type GatewayOptions } from '../gateway/http/gateway.ts';
 import type { createHealth } from '../gateway/http/health.ts';
 import { createAudiences } from '../live/audiences.ts';
 import { createBacklogBudget } from '../live/backlog-budget.ts';
+import type { LivePointBounds } from '../live/live-points.ts';
 import { createOutboxes } from '../live/outbox/outboxes.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
@@ -39,7 +40,12 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
     maxBytes: config.MAX_NODE_BACKLOG_BYTES,
     onDropped: metrics.onBacklogDropped,
   });
-  const audiences = createAudiences({ metrics: metrics.audiences, backlog });
+  const audiences = createAudiences({
+    metrics: metrics.audiences,
+    bounds: livePointBounds(config),
+    onRefused: metrics.onRefused,
+    backlog,
+  });
   const outboxes = createOutboxes({
     windowMs: config.FLUSH_WINDOW_MS,
     socketBytes: config.MAX_SOCKET_BUFFER_BYTES,
@@ -73,14 +79,33 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
   metrics.gauge('audiences', 'Groups of subscribers that share an execution.', audiences.size);
   metrics.gauge('backlog_bytes', 'Memory of the pages that resuming clients are being sent.', backlog.bytes);
   metrics.gauge('backlog_waiting', 'Pages of resuming clients that wait for memory.', backlog.waiting);
+  metrics.gauge(
+    'live_points',
+    'Points of all selections of live subscriptions, for one event of each.',
+    audiences.points,
+  );
+  metrics.gauge('executions_waiting', 'Executions of live subscriptions that wait for their turn.', audiences.waiting);
   metrics.gauge('outbox_bytes', 'Bytes that clients have not read yet.', outboxes.queuedBytes);
   metrics.gauge('connections', 'Open WebSockets.', gateway.connections);
   return gateway;
 }
 
+/** Returns the bounds on the points of live subscriptions; infinite ones with `RATE_LIMITS=off`. */
+function livePointBounds(config: Config): LivePointBounds {
+  const bound = boundOf(config);
+  return {
+    perClientAndSource: bound(config.MAX_LIVE_POINTS_PER_USER_AND_CHANNEL),
+    perClient: bound(config.MAX_LIVE_POINTS_PER_USER),
+    perSource: bound(config.MAX_LIVE_POINTS_PER_CHANNEL),
+    node: bound(config.MAX_LIVE_POINTS),
+  };
+}
+
+const boundOf = (config: Config) => (value: number) => (config.RATE_LIMITS === 'on' ? value : Number.POSITIVE_INFINITY);
+
 /** Returns the bounds on connections and messages; infinite ones with `RATE_LIMITS=off`. */
 function connectionBounds(config: Config) {
-  const bound = (value: number) => (config.RATE_LIMITS === 'on' ? value : Number.POSITIVE_INFINITY);
+  const bound = boundOf(config);
   return {
     maxConnections: bound(config.MAX_CONNECTIONS),
     maxConnectionsPerAddress: bound(config.MAX_CONNECTIONS_PER_ADDRESS),

@@ -20,7 +20,7 @@ import { createUserSearch } from './user-search.ts';
 export function createAccounts(options: {
   database: Database;
   auth: Auth;
-  userCache: Pick<UserCache, 'getMany' | 'isGuest' | 'publishChange'>;
+  userCache: Pick<UserCache, 'getMany' | 'peek' | 'isGuest' | 'publishChange'>;
   /** Returns an upload that the viewer may use as a picture; null when there is none with that id. */
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;
@@ -47,6 +47,8 @@ export function createAccounts(options: {
 
     /** Returns users by their ids, from the cache that live delivery uses. */
     authors: userCache.getMany,
+    /** Returns one of them if it is cached, else null. */
+    cachedAuthor: userCache.peek,
 
     sessions: sessions.list,
     session: sessions.find,

@@ -5,7 +5,7 @@ import type { UserCache } from './user-cache.ts';
 /** Facts about inviters that the limits on invitations depend on. */
 export interface InviterFacts {
   userCache: Pick<UserCache, 'isGuest'>;
-  moderation: Pick<Moderation, 'blockedAmong'>;
+  moderation: Pick<Moderation, 'blocksAmong'>;
 }
 
 /**
@@ -55,7 +55,7 @@ export function createChannelLimits({ shared }: RateLimits, { userCache, moderat
   };
 
   async function limitOf(inviteeId: string, inviterId: string) {
-    const blocked = await moderation.blockedAmong(inviteeId, [inviterId]);
+    const blocked = await moderation.blocksAmong([{ blockerId: inviteeId, blockedId: inviterId }]);
     if (blocked.length > 0) return invitesByBlocked;
     return (await userCache.isGuest(inviterId)) ? invitesByGuests : invitesOfInvitee;
   }

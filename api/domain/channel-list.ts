@@ -10,13 +10,16 @@ import { createCheckLoop } from '../live/check-loop.ts';
 import type { Heads } from '../live/heads.ts';
 import { generateStream, type Stream } from '../live/stream.ts';
 import type { Logger } from '../logger.ts';
+import { createPacer, type Pacer } from '../pacer.ts';
 import type { Viewer } from './auth.ts';
-import { type CoalescedQueue, createCoalescedQueue } from './coalesced-queue.ts';
+import { createListRounds, type Follower, type ListEvent } from './list-rounds.ts';
 
 /** A user whose list of channels is followed on this node. */
 interface FollowedUser {
-  /** One for each subscription of the user. */
-  queues: Set<CoalescedQueue>;
+  /** One for each subscription of the user that is live. */
+  followers: Set<Follower>;
+  /** Number of subscriptions, also of those that are not live yet. */
+  references: number;
   /** Version of each channel that the user is a member of. */
   versions: Versions;
   /** Subscription to the seen marks of the user's other devices. */
@@ -26,22 +29,31 @@ interface FollowedUser {
 /** Channel versions by channel id. */
 type Versions = Map<string, number>;
 
-/** Minimum milliseconds between two updates of the same channel in one subscription. */
-const coalesceMs = 1_000;
+/** Milliseconds between the rounds that tell of changes in the same channel. */
+const roundsMs = 1_000;
+/** Milliseconds of each turn of the event loop that rounds may take. */
+const turnMs = 1;
+/** Key of lists among the readers of the database. */
+const reader = 'channel-lists';
+/** Maximum number of users whose versions one statement reads. */
+const usersOfStatement = 100;
 /** How versions are checked against the database, in case a head was lost. Nodes spread their checks. */
 const checkOptions = { subject: 'lists of channels', checkMs: 15_000, jitter: 1 / 8, reconnectJitterMs: 250 };
 
 /**
  * Follows the channel lists of users by the heads that bridges publish. It knows which followed users are members of which
- * channels, so that a change in a channel costs no query, and no signal for each member.
+ * channels, so that a change in a channel costs no query, and no signal for each member. All of them learn of it in one round.
+ * @param options.pacer gives turns to the executions of rounds
  */
 export function createChannelList(options: {
-  database: Pick<Database, 'query'>;
+  database: Pick<Database, 'read'>;
   pubsub: PubSub;
   heads: Heads;
+  pacer?: Pacer;
   logger: Logger;
 }) {
-  const { database, pubsub, heads, logger } = options;
+  const { database, pubsub, heads, pacer = createPacer({ sliceMs: turnMs }), logger } = options;
+  const rounds = createListRounds({ windowMs: roundsMs, pacer });
   const users = new Map<string, FollowedUser>();
   const memberIds = new Map<string, Set<string>>();
   const readVersions = batched(versionsReader(database));
@@ -49,22 +61,25 @@ export function createChannelList(options: {
   let removeListener: (() => void) | undefined;
 
   return {
-    /** Follows the viewer's list. Resolves to a stream of the ids of changed channels, live when this resolves. */
-    async follow({ userId }: Viewer): Promise<Stream<string>> {
-      const queue = createCoalescedQueue(coalesceMs);
+    /** Follows the viewer's list. Resolves to a stream of changed channels, live when this resolves. */
+    async follow({ userId }: Viewer): Promise<Stream<ListEvent>> {
+      const follower = rounds.createFollower();
+      const user = join(userId);
       try {
-        await join(userId, queue);
+        await user.subscription;
       } catch (error) {
-        leave(userId, queue);
+        leave(userId, follower);
         throw error;
       }
       await reloadSafely([userId]);
-      queue.clear();
-      return generateStream(queue.items, () => leave(userId, queue));
+      user.followers.add(follower);
+      return generateStream(follower.events, () => leave(userId, follower));
     },
 
     /** Returns the number of followed users, for metrics and tests. */
     size: () => users.size,
+    /** Returns the number of updates that wait for the next round of their channel, for metrics. */
+    waiting: rounds.size,
     start(): void {
       removeListener = heads.listen({ heads: onHeads });
       checks.start();
@@ -72,6 +87,7 @@ export function createChannelList(options: {
     async stop(): Promise<void> {
       await checks.stop();
       removeListener?.();
+      rounds.stop();
     },
   };
 
@@ -91,7 +107,7 @@ export function createChannelList(options: {
   }
 
   function notify(userId: string, channelId: string): void {
-    for (const queue of users.get(userId)?.queues ?? []) queue.add(channelId);
+    for (const follower of users.get(userId)?.followers ?? []) rounds.add(follower, channelId);
   }
 
   async function reloadSafely(userIds: readonly string[]): Promise<void> {
@@ -134,21 +150,25 @@ export function createChannelList(options: {
     if (ids?.size === 0) memberIds.delete(channelId);
   }
 
-  async function join(userId: string, queue: CoalescedQueue): Promise<void> {
+  function join(userId: string): FollowedUser {
     const user = users.get(userId) ?? {
-      queues: new Set(),
+      followers: new Set(),
+      references: 0,
       versions: new Map(),
       subscription: pubsub.subscribe(seenTopic(userId), (channelId) => notify(userId, channelId)),
     };
-    user.queues.add(queue);
+    user.references++;
     users.set(userId, user);
-    await user.subscription;
+    return user;
   }
 
-  function leave(userId: string, queue: CoalescedQueue): void {
+  function leave(userId: string, follower: Follower): void {
+    rounds.remove(follower);
     const user = users.get(userId);
-    user?.queues.delete(queue);
-    if (user === undefined || user.queues.size > 0) return;
+    if (user === undefined) return;
+    user.followers.delete(follower);
+    user.references--;
+    if (user.references > 0) return;
     users.delete(userId);
     for (const channelId of user.versions.keys()) removeMember(channelId, userId);
     user.subscription
@@ -160,13 +180,16 @@ export function createChannelList(options: {
 /** The channel lists of a node, made by `createChannelList`. */
 export type ChannelList = ReturnType<typeof createChannelList>;
 
-function versionsReader({ query }: Pick<Database, 'query'>) {
+/** Reads by one statement after another, as other statements wait for each of them where there is one connection. */
+function versionsReader({ read }: Pick<Database, 'read'>) {
   return async (userIds: readonly string[]): Promise<Versions[]> => {
-    const rows = await query(selectVersions, { userIds });
     const found = new Map<string, Versions>();
-    for (const { userId, channelId, version } of rows) {
-      const versions: Versions = found.get(userId) ?? new Map();
-      found.set(userId, versions.set(channelId, version));
+    for (let from = 0; from < userIds.length; from += usersOfStatement) {
+      const rows = await read(reader, selectVersions, { userIds: userIds.slice(from, from + usersOfStatement) });
+      for (const { userId, channelId, version } of rows) {
+        const versions: Versions = found.get(userId) ?? new Map();
+        found.set(userId, versions.set(channelId, version));
+      }
     }
     return userIds.map((userId) => found.get(userId) ?? new Map());
   };

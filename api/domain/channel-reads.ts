@@ -1,10 +1,10 @@
 import type { Channel } from '../../prisma/generated/client.ts';
 import type { MemberRole } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
 import {
   selectChannels,
   selectChannelsOfUser,
-  selectMemberIds,
   selectMembers,
   selectMemberships,
   selectPeers,
@@ -24,9 +24,6 @@ export interface Membership extends MemberFacts {
   seenSeq: number;
 }
 
-/** Maximum number of members of one channel that `memberIds` returns. */
-const maxMemberIds = 1_000;
-
 /**
  * Creates the reads of channels and memberships; each is one query for all of its keys. `reader` is the id of the user who
  * waits for it.
@@ -36,23 +33,14 @@ export function createChannelReads({ read }: Pick<Database, 'read'>) {
     /** Returns channels by their ids, in no order. Access is not checked. */
     byIds: (ids: readonly string[], reader: string): Promise<Channel[]> => read(reader, selectChannels, { ids }),
 
-    /** Returns active memberships, in no order. @param keys `channelId:userId` */
-    memberships(keys: readonly string[], reader: string): Promise<Membership[]> {
-      const pairs = keys.map((key) => key.split(':'));
-      return read(reader, selectMemberships, {
-        channelIds: pairs.map(([channelId = '']) => channelId),
-        userIds: pairs.map(([, userId = '']) => userId),
-      });
+    /** Returns active memberships, in no order. */
+    memberships(pairs: readonly ChannelOfUser[], reader: string): Promise<Membership[]> {
+      return read(reader, selectMemberships, toColumns(pairs));
     },
 
-    /** Returns the other user of each direct channel or match that a user is a member of. */
-    peers(userId: string, channelIds: readonly string[]): Promise<{ channelId: string; userId: string }[]> {
-      return read(userId, selectPeers, { userId, channelIds });
-    },
-
-    /** Returns the active members of each channel, longest membership first, at most 1,000 of each. */
-    memberIds(channelIds: readonly string[], reader: string): Promise<{ channelId: string; userIds: string[] }[]> {
-      return read(reader, selectMemberIds, { channelIds, limit: maxMemberIds });
+    /** Returns the other user of each direct channel or match for its member, in no order. */
+    peers(pairs: readonly ChannelOfUser[], reader: string): Promise<(ChannelOfUser & { peerId: string })[]> {
+      return read(reader, selectPeers, toColumns(pairs));
     },
 
     /** Reads a page of each channel's members, longest membership first. */

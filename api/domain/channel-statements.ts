@@ -20,17 +20,17 @@ export const selectMemberships = statement({
   row: membershipRow,
 });
 
-const peer = columns(tables.member, 'm', ['channelId', 'userId']);
+const own = columns(tables.member, 'own', ['channelId', 'userId']);
 
-/** Reads the other member of each direct or match channel in which the user is a member. */
+/** Reads the other member of direct and match channels for their members, in no order. */
 export const selectPeers = statement({
   sql: `
-    SELECT ${peer.list} FROM member m
-    JOIN channel c ON c.id = m.channel_id AND c.kind <> 'ROOM'
-    JOIN member own ON own.channel_id = m.channel_id AND own.user_id = $userId AND own.state = 'ACTIVE'
-    WHERE m.channel_id = ANY($channelIds) AND m.user_id <> $userId`,
-  parameters: { userId: uuid, channelIds: arrayOf(uuid) },
-  row: peer.row,
+    SELECT ${own.list}, m.user_id AS "peerId" FROM unnest($channelIds, $userIds) AS w(channel_id, user_id)
+    JOIN channel c ON c.id = w.channel_id AND c.kind <> 'ROOM'
+    JOIN member own ON own.channel_id = c.id AND own.user_id = w.user_id AND own.state = 'ACTIVE'
+    JOIN member m ON m.channel_id = c.id AND m.user_id <> own.user_id`,
+  parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
+  row: { ...own.row, peerId: uuid },
 });
 
 /** Reads the ids of the active members of each channel, the longest membership first, up to a limit for each. */
@@ -70,14 +70,19 @@ export const selectChannels = statement({
 
 const byActivity = { at: 'c.last_activity_at', id: 'c.id', ascending: false };
 
+/** Maximum number of rooms, the latest activity first, among which a search looks for names. */
+const maxSearchedRooms = 5_000;
+
 /** Reads a page of the open public rooms whose name has a text, the latest activity first. */
 export const selectRooms = declarePages((backward) => {
-  const { where, order } = timePage(byActivity, backward);
+  const { where, orderBy, order } = timePage(byActivity, backward);
   return statement({
     sql: `
-      SELECT ${channel.list} FROM channel c
-      WHERE c.kind = 'ROOM' AND c.visibility = 'PUBLIC' AND c.closed_at IS NULL
-        AND ($search IS NULL OR strpos(lower(c.name), lower($search)) > 0) AND ${where} ${order}`,
+      SELECT ${channel.list} FROM (
+        SELECT * FROM channel c
+        WHERE c.kind = 'ROOM' AND c.visibility = 'PUBLIC' AND c.closed_at IS NULL AND ${where}
+        ${orderBy} LIMIT ${maxSearchedRooms}) c
+      WHERE $search IS NULL OR strpos(lower(c.name), lower($search)) > 0 ${order}`,
     parameters: { search: nullable(text), ...timePageParameters },
     row: channel.row,
   });

@@ -5,24 +5,30 @@ import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
 import { accessList, accessRow } from './access-statements.ts';
 import { declarePages } from './pages.ts';
 
-const snapshot = { channelId: uuid, ...accessRow, count: int4, entries: nullable(jsonRowsOf(entryColumns.row)) };
+const snapshot = {
+  channelId: uuid,
+  userId: uuid,
+  ...accessRow,
+  count: int4,
+  entries: nullable(jsonRowsOf(entryColumns.row)),
+};
 
-/** One channel in one snapshot: its entries, and the number of matching entries, counted up to a bound. */
+/** One channel for one user in one snapshot: its entries, and the number of matching entries, counted up to a bound. */
 export type Snapshot = Row<typeof snapshot>;
 
-const channelsOfUser = { channelIds: arrayOf(uuid), userId: uuid };
+const channelsOfUsers = { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) };
 
 /** Reads the entries of each channel that changed after a position, and their number up to a bound. */
 export const selectChanges = statement({
   sql: `
-    SELECT w.id AS "channelId", ${accessList('$userId')},
+    SELECT w.id AS "channelId", w.user_id AS "userId", ${accessList('w.user_id')},
       (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > $after
-        AND ${unblockedBy('$userId')} LIMIT $maxCount) found) AS count,
+        AND ${unblockedBy('w.user_id')} ORDER BY e.position LIMIT $maxCount) found) AS count,
       (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
-        WHERE e.channel_id = w.id AND e.position > $after AND ${unblockedBy('$userId')}
+        WHERE e.channel_id = w.id AND e.position > $after AND ${unblockedBy('w.user_id')}
         ORDER BY e.position LIMIT $limit) found) AS entries
-    FROM unnest($channelIds) AS w(id)`,
-  parameters: { ...channelsOfUser, after: int4, limit: int4, maxCount: int4 },
+    FROM unnest($channelIds, $userIds) AS w(id, user_id)`,
+  parameters: { ...channelsOfUsers, after: int4, limit: int4, maxCount: int4 },
   row: snapshot,
 });
 
@@ -30,12 +36,12 @@ export const selectChanges = statement({
 export const selectPages = declarePages((backward) =>
   statement({
     sql: `
-      SELECT w.id AS "channelId", ${accessList('$userId')}, 0 AS count,
+      SELECT w.id AS "channelId", w.user_id AS "userId", ${accessList('w.user_id')}, 0 AS count,
         (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
-          WHERE e.channel_id = w.id AND e.seq > $after AND e.seq < $before AND ${unblockedBy('$userId')}
+          WHERE e.channel_id = w.id AND e.seq > $after AND e.seq < $before AND ${unblockedBy('w.user_id')}
           ORDER BY e.seq ${backward ? 'DESC' : 'ASC'} LIMIT $limit) found) AS entries
-      FROM unnest($channelIds) AS w(id)`,
-    parameters: { ...channelsOfUser, after: int4, before: int4, limit: int4 },
+      FROM unnest($channelIds, $userIds) AS w(id, user_id)`,
+    parameters: { ...channelsOfUsers, after: int4, before: int4, limit: int4 },
     row: snapshot,
   }),
 );
@@ -44,17 +50,23 @@ export const selectPages = declarePages((backward) =>
 export const countChanges = statement({
   sql: `
     SELECT (SELECT count(*)::int FROM (
-      SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > w.after LIMIT $maxCount) found) AS count
+      SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > w.after ORDER BY e.position LIMIT $maxCount) found) AS count
     FROM unnest($channelIds, $afters) WITH ORDINALITY AS w(id, after, n) ORDER BY n`,
   parameters: { channelIds: arrayOf(uuid), afters: arrayOf(int4), maxCount: int4 },
   row: { count: int4 },
 });
 
-/** Reads the newest entry of each channel whose author the user has not blocked. */
+/** Maximum number of entries of blocked authors that are passed over in search of the newest entry. */
+const maxPassedOver = 1_000;
+
+/** Reads the newest entry of each channel for a user: the newest one whose author the user has not blocked. */
 export const selectLast = statement({
   sql: `
-    SELECT ${entryColumns.list} FROM unnest($channelIds) AS w(id) CROSS JOIN LATERAL (
-      SELECT * FROM entry e WHERE e.channel_id = w.id AND ${unblockedBy('$userId')} ORDER BY e.seq DESC LIMIT 1) e`,
-  parameters: channelsOfUser,
-  row: entryColumns.row,
+    SELECT w.user_id AS "viewerId", ${entryColumns.list}
+    FROM unnest($channelIds, $userIds) AS w(channel_id, user_id) CROSS JOIN LATERAL (
+      SELECT * FROM (
+        SELECT * FROM entry e WHERE e.channel_id = w.channel_id ORDER BY e.seq DESC LIMIT ${maxPassedOver}) e
+      WHERE ${unblockedBy('w.user_id')} ORDER BY e.seq DESC LIMIT 1) e`,
+  parameters: channelsOfUsers,
+  row: { viewerId: uuid, ...entryColumns.row },
 });

@@ -4,6 +4,7 @@ import type { Database } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import type { Statement } from '../infra/database/statement.ts';
 import { type ReadableChannel, requireReadable } from './access.ts';
+import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
 import { countChanges, type Snapshot, selectChanges, selectLast, selectPages } from './history-statements.ts';
 import { type Page, type PageRequest, toPage } from './pages.ts';
 import { requirePosition, requireReplayable } from './resume.ts';
@@ -21,12 +22,17 @@ export interface HistoryPage extends Page<Entry> {
   position: number;
 }
 
+/** Value read from a channel for one user; an error if the user may not read it. */
+interface ReadOfUser<Value> extends ChannelOfUser {
+  value: Value | Error;
+}
+
 /** Greater than every seq and position. */
 const beyond = 2_147_483_647;
 
 /**
- * Creates the reads of channels' entries. Each is on behalf of one user: entries of authors whom the user has blocked
- * are left out, and channels that the user may not read yield errors.
+ * Creates the reads of channels' entries. Each is on behalf of users: entries of authors whom the user has blocked are left
+ * out, and channels that the user may not read yield errors.
  * @param options.maxReplay maximum number of changed entries that a resume may be behind
  */
 export function createHistory({ database, maxReplay }: { database: Database; maxReplay: number }) {
@@ -43,19 +49,20 @@ export function createHistory({ database, maxReplay }: { database: Database; max
 
   return {
     /**
-     * Reads the entries that changed after a position, in order of position.
-     * @returns by channel; ResyncRequiredError where the changes cannot be complete, NotFoundError or ForbiddenError
+     * Reads the entries that changed after a position, in order of position, in channels for users.
+     * @param reader key of the user who waits for it
+     * @returns in no order; ResyncRequiredError where the changes cannot be complete, NotFoundError or ForbiddenError
      * where the user is not a member
      * @throws BadUserInputError when `after` is negative
      */
     async changesOf(
-      channelIds: readonly string[],
-      userId: string,
+      pairs: readonly ChannelOfUser[],
       { after, limit }: { after: number; limit: number },
-    ): Promise<Map<string, Changes | Error>> {
+      reader: string,
+    ): Promise<ReadOfUser<Changes>[]> {
       requirePosition(after);
-      const parameters = { channelIds, userId, after, limit, maxCount: maxReplay + 1 };
-      return readChannels(selectChanges, parameters, ({ channel, entries, count }) => {
+      const parameters = { ...toColumns(pairs), after, limit, maxCount: maxReplay + 1 };
+      return readChannels(selectChanges, parameters, reader, ({ channel, entries, count }) => {
         requireReplayable(after, channel, count > maxReplay);
         const more = count > entries.length;
         return { entries, more, through: more ? (entries.at(-1)?.position ?? after) : channel.position };
@@ -73,24 +80,31 @@ export function createHistory({ database, maxReplay }: { database: Database; max
       return rows.map(toEntry);
     },
 
-    /** Returns the newest entry of each channel that has one for this user. Membership is not checked. */
-    async lastOf(channelIds: readonly string[], userId: string): Promise<Entry[]> {
-      const rows = await read(userId, selectLast, { channelIds, userId });
-      return rows.map(toEntry);
+    /**
+     * Returns the newest entry of each channel that has one for a user, in no order. Membership is not checked.
+     * @param reader key of the user who waits for it
+     */
+    async lastOf(
+      pairs: readonly ChannelOfUser[],
+      reader: string,
+    ): Promise<{ channelId: string; userId: string; entry: Entry }[]> {
+      const rows = await read(reader, selectLast, toColumns(pairs));
+      return rows.map(({ viewerId, ...row }) => ({ channelId: row.channelId, userId: viewerId, entry: toEntry(row) }));
     },
 
     /**
-     * Reads a page of each channel's history, in order of seq.
-     * @returns by channel; NotFoundError or ForbiddenError where the user is not a member
+     * Reads a page of the history of channels for users, in order of seq.
+     * @param reader key of the user who waits for it
+     * @returns in no order; NotFoundError or ForbiddenError where the user is not a member
      */
     pages(
-      channelIds: readonly string[],
-      userId: string,
+      pairs: readonly ChannelOfUser[],
       request: PageRequest<number>,
-    ): Promise<Map<string, HistoryPage | Error>> {
+      reader: string,
+    ): Promise<ReadOfUser<HistoryPage>[]> {
       const { limit, after, before } = request;
-      const parameters = { channelIds, userId, after: after ?? 0, before: before ?? beyond, limit: limit + 1 };
-      return readChannels(selectPages(request), parameters, ({ channel, entries }) => ({
+      const parameters = { ...toColumns(pairs), after: after ?? 0, before: before ?? beyond, limit: limit + 1 };
+      return readChannels(selectPages(request), parameters, reader, ({ channel, entries }) => ({
         ...toPage(entries, request),
         position: channel.position,
       }));
@@ -100,17 +114,20 @@ export function createHistory({ database, maxReplay }: { database: Database; max
   /**
    * Reads several channels with one statement, each channel in one snapshot.
    * @param convert makes the result for a channel that the user may read
-   * @returns by channel; the error where the user may not read it or `convert` throws
+   * @returns the error where the user may not read it or `convert` throws
    */
-  async function readChannels<Parameters extends { userId: string }, Value>(
+  async function readChannels<Parameters, Value>(
     select: Statement<Snapshot, Parameters>,
     parameters: Parameters,
+    reader: string,
     convert: (snapshot: { channel: ReadableChannel; entries: Entry[]; count: number }) => Value,
-  ): Promise<Map<string, Value | Error>> {
-    const snapshots = await read(parameters.userId, select, parameters);
-    return new Map(
-      snapshots.map((snapshot) => [snapshot.channelId, valueOrError(() => convert(toReadable(snapshot)))] as const),
-    );
+  ): Promise<ReadOfUser<Value>[]> {
+    const snapshots = await read(reader, select, parameters);
+    return snapshots.map((snapshot) => ({
+      channelId: snapshot.channelId,
+      userId: snapshot.userId,
+      value: valueOrError(() => convert(toReadable(snapshot))),
+    }));
   }
 }
 

@@ -8,7 +8,7 @@ import type { MatchClaim, MatchClaims } from './match-claims.ts';
 import type { MatchLifecycle } from './match-lifecycle.ts';
 import type { MatchQueue } from './match-queue.ts';
 import { claimView, isSameView, type MatchView } from './match-view.ts';
-import type { Rounds } from './rounds.ts';
+import type { SharedTimer } from './shared-timer.ts';
 
 /** State of one follower: the view that was delivered last, and the ticket that it renews. */
 interface FollowState {
@@ -18,7 +18,7 @@ interface FollowState {
 
 /**
  * Creates the streams by which users follow their match. A stream renews the place in the queue. Signals tell it when to
- * look; it also looks in each round, so that a lost signal only costs time. The streams of a node look at the same time, so
+ * look; it also looks when the timer calls, so that a lost signal only costs time. The streams of a node look at the same time, so
  * that `claims` and `lifecycle` read for all of them at once.
  */
 export function createMatchFollow(options: {
@@ -26,22 +26,22 @@ export function createMatchFollow(options: {
   claims: MatchClaims;
   lifecycle: MatchLifecycle;
   queue: MatchQueue;
-  /** Several rounds come within one lease. */
-  rounds: Rounds;
+  /** Calls several times within one lease. */
+  timer: SharedTimer;
   logger: Logger;
 }) {
-  const { pubsub, claims, lifecycle, queue, rounds, logger } = options;
+  const { pubsub, claims, lifecycle, queue, timer, logger } = options;
 
   return {
     /** Opens a stream of the user's present state and then each change; it is live when this resolves. */
     async open(userId: string): Promise<AsyncIterableIterator<MatchView | null>> {
       const alarm = createAlarm();
       const unsubscribe = await pubsub.subscribe(matchTopic(userId), alarm.ring);
-      const leaveRounds = rounds.add(alarm.ring);
+      const leaveTimer = timer.add(alarm.ring);
       return generateStream(
         (signal) => changes(userId, alarm, signal),
         () => {
-          leaveRounds();
+          leaveTimer();
           void unsubscribe();
         },
       );

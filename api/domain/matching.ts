@@ -13,7 +13,7 @@ import { createMatchQueue } from './match-queue.ts';
 import { claimView, leftView, type MatchView, waitingView } from './match-view.ts';
 import type { Moderation } from './moderation.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
-import { createRounds, type Rounds } from './rounds.ts';
+import { createSharedTimer, type SharedTimer } from './shared-timer.ts';
 
 /** Durations of matching, in milliseconds. */
 export interface MatchTimes {
@@ -26,7 +26,7 @@ export interface MatchTimes {
 }
 
 /** Number of times that a follower renews its place within one lease. */
-const roundsPerLease = 3;
+const looksPerLease = 3;
 
 /**
  * Creates the matching of strangers. A place in the queue is a lease in state, renewed by calling `match` again or by
@@ -39,20 +39,20 @@ export function createMatching(
     moderation: Pick<Moderation, 'eitherWay'>;
     times: MatchTimes;
     rateLimits: RateLimits;
-    /** Rounds in which followers look at their match; by default three within a lease. */
-    rounds?: Rounds;
+    /** Calls followers to look at their match; by default three times within a lease. */
+    timer?: SharedTimer;
     logger: Logger;
   },
 ) {
   const { state, pubsub, moderation, times, logger } = options;
-  const { rounds = createRounds(times.leaseMs / roundsPerLease) } = options;
+  const { timer = createSharedTimer(times.leaseMs / looksPerLease) } = options;
   const { tickets, presence } = state;
   const matches = options.rateLimits.shared('match', rates.matches);
   const unmatches = options.rateLimits.shared('unmatch', rates.unmatches);
   const claims = createMatchClaims(options);
   const lifecycle = createMatchLifecycle({ claims, presence, absenceMs: times.absenceMs, logger });
   const queue = createMatchQueue({ tickets, claims, lifecycle, times, notify, logger });
-  const follow = createMatchFollow({ pubsub, claims, lifecycle, queue, rounds, logger });
+  const follow = createMatchFollow({ pubsub, claims, lifecycle, queue, timer, logger });
 
   return {
     /** Joins the queue, or returns the viewer's match or place; a place is renewed and takes the new preferences. */

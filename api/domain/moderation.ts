@@ -2,7 +2,9 @@ import type { User } from '../../prisma/generated/client.ts';
 import { BadUserInputError, ConflictError, NotFoundError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
-import { int4, uuid } from '../infra/database/types.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, int4, uuid } from '../infra/database/types.ts';
 import type { Viewer } from './auth.ts';
 import type { Blocks } from './blocks.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
@@ -10,6 +12,12 @@ import type { SecurityLog } from './security-log.ts';
 
 /** Maximum number of users whom one user can block. */
 export const maxBlocked = 1_000;
+
+/** Ids of two users; the first may have blocked the second. */
+export interface BlockPair {
+  blockerId: string;
+  blockedId: string;
+}
 
 /** Creates the moderation between users: blocks. */
 export function createModeration(options: {
@@ -58,11 +66,12 @@ export function createModeration(options: {
       return rows.map(({ blocked }) => blocked);
     },
 
-    /** Returns the ids among `otherIds` that a user has blocked, in no order. */
-    async blockedAmong(userId: string, otherIds: readonly string[]): Promise<string[]> {
-      const where = { blockerId: userId, blockedId: { in: [...otherIds] } };
-      const rows = await prisma.block.findMany({ where, select: { blockedId: true } });
-      return rows.map(({ blockedId }) => blockedId);
+    /** Returns the blocks that exist among these, in no order. */
+    blocksAmong(pairs: readonly BlockPair[]): Promise<BlockPair[]> {
+      return query(selectBlocks, {
+        blockerIds: pairs.map(({ blockerId }) => blockerId),
+        blockedIds: pairs.map(({ blockedId }) => blockedId),
+      });
     },
 
     /** Returns the ids of the users who have blocked a user, or whom the user has blocked. */
@@ -92,6 +101,16 @@ const insertBlock = statement({
       ON CONFLICT DO NOTHING RETURNING 1)
     SELECT FROM added UNION ALL SELECT FROM block b WHERE b.blocker_id = $blockerId AND b.blocked_id = $blockedId`,
   parameters: { blockerId: uuid, blockedId: uuid, maxBlocked: int4 },
+});
+
+const block = columns(tables.block, 'b', ['blockerId', 'blockedId']);
+
+const selectBlocks = statement({
+  sql: `
+    SELECT ${block.list} FROM unnest($blockerIds, $blockedIds) AS w(blocker_id, blocked_id)
+    JOIN block b ON b.blocker_id = w.blocker_id AND b.blocked_id = w.blocked_id`,
+  parameters: { blockerIds: arrayOf(uuid), blockedIds: arrayOf(uuid) },
+  row: block.row,
 });
 
 const selectBlockedEitherWay = statement({

@@ -29,20 +29,29 @@ export function toPage<Item>(rows: readonly Item[], { limit, backward }: PageReq
   return { items: backward ? items.reverse() : items, hasMore: rows.length > limit };
 }
 
+/** Ids in SQL below and above all ids. */
+export const lowestId = "'00000000-0000-0000-0000-000000000000'::uuid";
+export const highestId = "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid";
+
 /**
- * Returns SQL for a page in an order by time, then id. Its parameters are `timePageParameters`.
+ * Returns SQL for a page in an order by time, then id, which an index finds from any key. Its parameters are
+ * `timePageParameters`.
  * @param by the two columns and the direction of the order
  */
 export function timePage(
   by: { at: string; id: string; ascending: boolean },
   backward: boolean,
-): { where: string; order: string } {
-  const side = (key: 'after' | 'before', greater: boolean) =>
-    `($${key}At IS NULL OR (${by.at}, ${by.id}) ${greater ? '>' : '<'} ($${key}At, $${key}Id))`;
+): { where: string; orderBy: string; order: string } {
+  const side = (key: 'after' | 'before', greater: boolean) => {
+    const [at, id] = greater ? ["'-infinity'", lowestId] : ["'infinity'", highestId];
+    return `(${by.at}, ${by.id}) ${greater ? '>' : '<'} (coalesce($${key}At, ${at}), coalesce($${key}Id, ${id}))`;
+  };
   const direction = by.ascending === backward ? 'DESC' : 'ASC';
+  const orderBy = `ORDER BY ${by.at} ${direction}, ${by.id} ${direction}`;
   return {
     where: `${side('after', by.ascending)} AND ${side('before', !by.ascending)}`,
-    order: `ORDER BY ${by.at} ${direction}, ${by.id} ${direction} LIMIT $limit`,
+    orderBy,
+    order: `${orderBy} LIMIT $limit`,
   };
 }
 

@@ -1,11 +1,18 @@
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { arrayOf, uuid } from '../infra/database/types.ts';
+import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Presence as PresencePort } from '../infra/state/state.ts';
+import { publishSignal } from '../live/publish-signal.ts';
 import type { Logger } from '../logger.ts';
 
 /** Milliseconds for which a user stays online without a connection, so that reloading a page is no absence. */
 const graceMs = 2_000;
+
+/** Milliseconds for which changes are collected before they are announced to all nodes. */
+const announceMs = 100;
+/** Maximum number of users that one signal names. */
+const idsOfSignal = 1_000;
 
 /**
  * Keeps the users who are connected to this node online, by leases in the state port. One batch renews them, three times
@@ -15,6 +22,7 @@ const graceMs = 2_000;
 export function createPresence(options: {
   presence: PresencePort;
   database: Pick<Database, 'query'>;
+  pubsub: Pick<PubSub, 'publish'>;
   nodeId: string;
   leaseMs: number;
   logger: Logger;
@@ -24,7 +32,10 @@ export function createPresence(options: {
   const connections = new Map<string, number>();
   /** Timers of the users in their grace period. */
   const leaving = new Map<string, NodeJS.Timeout>();
+  /** Users whose presence has changed and was not announced yet. */
+  const changed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
+  let announcement: NodeJS.Timeout | undefined;
 
   return {
     /** Counts a connection of a user. Returns a function that must be called once, when the connection has ended. */
@@ -54,6 +65,7 @@ export function createPresence(options: {
       const userIds = new Set([...connections.keys(), ...leaving.keys()]);
       connections.clear();
       await endAll([...userIds]);
+      await publishChanges();
     },
   };
 
@@ -75,7 +87,8 @@ export function createPresence(options: {
 
   async function renew(userIds: readonly string[]): Promise<void> {
     try {
-      const { offline } = await presence.renew(nodeId, userIds, leaseMs);
+      const { online, offline } = await presence.renew(nodeId, userIds, leaseMs);
+      announce([...online, ...offline]);
       await markLastSeen(offline);
     } catch (error) {
       logger.warn({ error }, 'presence was not renewed; the next round tries again');
@@ -85,9 +98,27 @@ export function createPresence(options: {
   async function endAll(userIds: readonly string[]): Promise<void> {
     try {
       const ended = await Promise.all(userIds.map((userId) => presence.end(nodeId, userId)));
-      await markLastSeen(userIds.filter((_, index) => ended[index]));
+      const offline = userIds.filter((_, index) => ended[index]);
+      announce(offline);
+      await markLastSeen(offline);
     } catch (error) {
       logger.warn({ error }, 'presence was not ended; the leases expire by themselves');
+    }
+  }
+
+  /** Tells every node whose presence changed, together with other changes of this moment. */
+  function announce(userIds: readonly string[]): void {
+    for (const userId of userIds) changed.add(userId);
+    if (changed.size > 0) announcement ??= setTimeout(() => void publishChanges(), announceMs);
+  }
+
+  async function publishChanges(): Promise<void> {
+    clearTimeout(announcement);
+    announcement = undefined;
+    const userIds = [...changed];
+    changed.clear();
+    for (let from = 0; from < userIds.length; from += idsOfSignal) {
+      await publishSignal(options, 'presence', userIds.slice(from, from + idsOfSignal));
     }
   }
 

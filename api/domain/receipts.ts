@@ -11,16 +11,30 @@ import { publishSignal } from '../live/publish-signal.ts';
 import type { Logger } from '../logger.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
+import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
 import { mayRead } from './policies.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
+import { countForMembers, type SeenByMember } from './unread-counts.ts';
 
 /** The unread entries of a member in one channel: those after the seen mark, except the member's own and blocked authors'. */
-export interface Unread {
-  channelId: string;
+export interface Unread extends ChannelOfUser {
+  /** At most `maxUnread`. */
   count: number;
   /** Id of the first unread entry; null if there is none. */
   firstId: string | null;
 }
+
+/** Number of unread entries at which counting stops: `maxUnread` means that many or more. */
+export const maxUnread = 1_000;
+
+/**
+ * Maximum number of entries after a seen mark that a count examines. There are more than `maxUnread`, so that a count is
+ * exact if the member wrote as many entries since, or has blocked the authors of as many.
+ */
+const maxExamined = 2 * maxUnread;
+
+/** Maximum number of a user's channels that the count over all channels examines. */
+const maxCountedChannels = 1_000;
 
 /** Stores how far members have read each channel, and counts their unread entries. */
 export function createReceipts(options: {
@@ -47,17 +61,49 @@ export function createReceipts(options: {
       throwRefusal(mayRead(channel, null));
     },
 
-    /** Returns the unread entries of a user in each of these channels; channels without the user are left out. */
-    unread(userId: string, channelIds: readonly string[]): Promise<Unread[]> {
-      return read(userId, selectUnread, { userId, channelIds });
+    unread,
+
+    /**
+     * Returns the numbers of unread entries of members, each at most `maxUnread`. Members of one channel share their
+     * statements.
+     * @param reader key of the user who waits for it
+     */
+    async unreadCounts(
+      members: readonly SeenByMember[],
+      reader: string,
+    ): Promise<(SeenByMember & { count: number })[]> {
+      const channelIds = [...new Set(members.map(({ channelId }) => channelId))];
+      const groups = channelIds.map((id) => members.filter(({ channelId }) => channelId === id));
+      return (await Promise.all(groups.map((group) => countsOfChannel(group, reader)))).flat();
     },
 
-    /** Returns the number of unread entries of a user in all channels. */
-    async unreadInAll(userId: string): Promise<number> {
-      const [row] = await read(userId, countUnread, { userId });
-      return row?.count ?? 0;
+    /**
+     * Returns the numbers of unread entries of users in all of their channels, each at most `maxUnread`.
+     * @param reader key of the user who waits for it
+     */
+    unreadInAll(userIds: readonly string[], reader: string): Promise<{ userId: string; count: number }[]> {
+      return read(reader, countUnread, { userIds });
     },
   };
+
+  /**
+   * Returns the unread entries of users in channels, in no order; pairs without a membership are left out.
+   * @param reader key of the user who waits for it
+   */
+  function unread(pairs: readonly ChannelOfUser[], reader: string): Promise<Unread[]> {
+    return read(reader, selectUnread, toColumns(pairs));
+  }
+
+  async function countsOfChannel(members: readonly SeenByMember[], reader: string) {
+    const counts = await countForMembers(options.database, members, maxUnread, reader);
+    const uncertain = members.filter((_, n) => counts[n]?.isExact === false);
+    const rows = uncertain.length === 0 ? [] : await unread(uncertain, reader);
+    const others = new Map(rows.map(({ userId, count }) => [userId, count]));
+    return members.map((member, n) => ({
+      ...member,
+      count: Math.max(counts[n]?.count ?? 0, others.get(member.userId) ?? 0),
+    }));
+  }
 }
 
 /** The receipts of members, made by `createReceipts`. */
@@ -73,25 +119,36 @@ const raiseSeenMark = statement({
   row: { seq: tables.seenMark.columns.seq },
 });
 
-const member = columns(tables.member, 'm', ['channelId']);
+const member = columns(tables.member, 'm', ['channelId', 'userId']);
 
-const unread = `
-  SELECT ${member.list}, n.count, n."firstId" FROM member m
-  LEFT JOIN seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id
-  CROSS JOIN LATERAL (
-    SELECT count(*)::int AS count, (array_agg(e.id ORDER BY e.seq))[1] AS "firstId" FROM entry e
-    WHERE e.channel_id = m.channel_id AND e.seq > greatest(m.joined_seq, s.seq) AND e.author_id <> m.user_id
-      AND ${unblockedBy('m.user_id')}) n
-  WHERE m.user_id = $userId AND m.state = 'ACTIVE'`;
+/** The seqs of the unread entries of the membership `m` with the seen mark `s`. */
+const unreadOfMember = `
+  SELECT e.seq FROM (
+    SELECT e.seq, e.author_id FROM entry e
+    WHERE e.channel_id = m.channel_id AND e.seq > greatest(m.joined_seq, s.seq) ORDER BY e.seq LIMIT ${maxExamined}) e
+  WHERE e.author_id <> m.user_id AND ${unblockedBy('m.user_id')} LIMIT ${maxUnread}`;
 
-const selectUnread = statement({
-  sql: `${unread} AND m.channel_id = ANY($channelIds)`,
-  parameters: { userId: uuid, channelIds: arrayOf(uuid) },
+export const selectUnread = statement({
+  sql: `
+    SELECT ${member.list}, n.count,
+      (SELECT e.id FROM entry e WHERE e.channel_id = m.channel_id AND e.seq = n.first) AS "firstId"
+    FROM unnest($channelIds, $userIds) AS w(channel_id, user_id)
+    JOIN member m ON m.channel_id = w.channel_id AND m.user_id = w.user_id AND m.state = 'ACTIVE'
+    LEFT JOIN seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id
+    CROSS JOIN LATERAL (SELECT count(*)::int AS count, min(u.seq) AS first FROM (${unreadOfMember}) u) n`,
+  parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
   row: { ...member.row, count: int4, firstId: nullable(uuid) },
 });
 
-const countUnread = statement({
-  sql: `SELECT coalesce(sum(u.count), 0)::int AS count FROM (${unread}) u`,
-  parameters: { userId: uuid },
-  row: { count: int4 },
+export const countUnread = statement({
+  sql: `
+    SELECT w.user_id AS "userId", n.count FROM unnest($userIds) AS w(user_id)
+    CROSS JOIN LATERAL (
+      SELECT count(*)::int AS count FROM (
+        SELECT FROM (
+          SELECT * FROM member m WHERE m.user_id = w.user_id AND m.state = 'ACTIVE' LIMIT ${maxCountedChannels}) m
+        LEFT JOIN seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id
+        CROSS JOIN LATERAL (${unreadOfMember}) u LIMIT ${maxUnread}) found) n`,
+  parameters: { userIds: arrayOf(uuid) },
+  row: { userId: uuid, count: int4 },
 });

@@ -31,6 +31,10 @@ export function createUserCache(options: { database: Pick<Database, 'prisma'>; p
       const found = await Promise.all(ids.map(users.get));
       return found.filter((user) => user !== null);
     },
+    /** Returns a user if it is cached, else null: then `getMany` reads it. */
+    peek(id: string): User | null {
+      return users.peek(id);
+    },
     /** Returns whether a user is a guest, who has no password. An id of no user counts as a guest. */
     async isGuest(userId: string): Promise<boolean> {
       return ((await users.get(userId))?.passwordHash ?? null) === null;

@@ -1,8 +1,15 @@
 import type { BacklogBudget } from './backlog-budget.ts';
 import { createCatchUp } from './catch-up.ts';
+import type { RunInRound } from './execution-rounds.ts';
 import { createLiveDelivery } from './live-delivery.ts';
 import type { LiveSource, Positioned, Reader } from './live-source.ts';
-import { type AudienceMetrics, createPageLoader, type MakePayloads, type PayloadCache } from './page-loader.ts';
+import {
+  type AudienceMetrics,
+  createPageLoader,
+  type MakePayloads,
+  type PayloadCache,
+  type RetryBounds,
+} from './page-loader.ts';
 import type { Serialize } from './serializer.ts';
 import type { Sink, Subscriber } from './subscriber.ts';
 
@@ -10,10 +17,12 @@ import type { Sink, Subscriber } from './subscriber.ts';
 interface AudienceOptions<Item extends Positioned> {
   source: LiveSource<Item>;
   make: MakePayloads<Item>;
+  run: RunInRound;
   cache: PayloadCache;
   backlog: BacklogBudget;
   serialize: Serialize;
   metrics: AudienceMetrics;
+  retries?: RetryBounds;
   onEmpty(): void;
 }
 

@@ -2,19 +2,46 @@ import { LRUCache } from 'lru-cache';
 import { ignore } from '../ignore.ts';
 import { type Audience, createAudience } from './audience.ts';
 import { type BacklogBudget, createBacklogBudget } from './backlog-budget.ts';
+import { createExecutionQueue, type ExecutionQueue } from './execution-queue.ts';
+import { createExecutionRounds, type RunInRound } from './execution-rounds.ts';
+import { type Charge, createLivePoints, type LivePointBounds, type Share } from './live-points.ts';
 import type { LiveSource, Positioned } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
-import type { AudienceMetrics, MakePayloads, PayloadCache } from './page-loader.ts';
+import type { AudienceMetrics, MakePayloads, PayloadCache, RetryBounds } from './page-loader.ts';
 import { createSerializer } from './serializer.ts';
 import { createEmptyStream, type Stream } from './stream.ts';
 import type { Sink } from './subscriber.ts';
 
 /** The fields and variables that a subscription executes over each item. */
-export interface Selection {
+export interface Selection extends Charge {
   /** Equal for subscriptions whose payloads are equal. */
   key: string;
   /** Returns the function that executes the selection. Called once for each audience. */
   make(): MakePayloads<unknown>;
+}
+
+/** See `createAudiences`. */
+export interface AudiencesOptions {
+  metrics: AudienceMetrics;
+  bounds: LivePointBounds;
+  onRefused(limit: string): void;
+  backlog?: BacklogBudget;
+  queue?: ExecutionQueue;
+  retries?: RetryBounds;
+}
+
+/** An audience and the points that it costs. */
+interface Member {
+  audience: Audience<Positioned>;
+  share: Share;
+}
+
+/** The subscriptions to one source. */
+interface Followed {
+  audiences: Map<string, Member>;
+  /** Number of subscriptions that are executed by themselves. */
+  alone: number;
+  run: RunInRound;
 }
 
 /**
@@ -24,50 +51,100 @@ const cacheBytes = 33_554_432;
 const cacheMs = 10_000;
 const defaultBacklogBytes = 134_217_728;
 
-/** The audiences of a node: one for each source and selection, as long as it has subscribers. */
-export function createAudiences(options: {
-  metrics: AudienceMetrics;
-  /** Bounds the memory of backlog pages; without it, there is one of 128 MiB for these audiences. */
-  backlog?: BacklogBudget;
-}) {
-  const { metrics, backlog = createBacklogBudget({ maxBytes: defaultBacklogBytes }) } = options;
-  const bySource = new Map<LiveSource<Positioned>, Map<string, Audience<Positioned>>>();
+/**
+ * The audiences of a node: one for each source and selection, as long as it has subscribers.
+ * @param options.bounds bounds on the points of all selections
+ * @param options.onRefused counts refusals by the name of their bound, for metrics
+ * @param options.backlog bounds the memory of backlog pages; without it, there is one of 128 MiB for these audiences
+ * @param options.retries bounds on the retries of an audience while a service is unavailable
+ */
+export function createAudiences(options: AudiencesOptions) {
+  const { bounds, onRefused, queue = createExecutionQueue() } = options;
+  const { backlog = createBacklogBudget({ maxBytes: defaultBacklogBytes }) } = options;
+  const bySource = new Map<LiveSource<Positioned>, Followed>();
   const cache: PayloadCache = new LRUCache({ maxSize: cacheBytes, ttl: cacheMs, ttlAutopurge: true });
   const serialize = createSerializer();
+  const points = createLivePoints(bounds, onRefused);
 
   return {
     /** Number of audiences. */
-    size: () => [...bySource.values()].reduce((sum, { size }) => sum + size, 0),
-    /**
-     * Serves a subscription: its messages go straight to its sink, without passing through an iterator.
-     * @returns an iterator that yields nothing and ends with the subscription; `return` ends both. It throws the error
-     *   that ended the subscription.
-     */
-    serve(stream: LiveStream<Positioned>, selection: Selection, sink: Sink): Stream<never> {
-      // A subscription whose source has ended meanwhile ends within `join`.
-      let leave = ignore;
-      const served = createEmptyStream(() => leave());
-      leave = audienceOf(stream.source, selection).join(stream.reader, sink, (error) => {
-        void stream.return();
-        if (error) served.fail(error);
-        else void served.return();
-      });
-      return served;
-    },
+    size: () => [...bySource.values()].reduce((sum, { audiences }) => sum + audiences.size, 0),
+    /** Points that one event of each source would cost. */
+    points: points.total,
+    /** Number of executions that wait for their turn. */
+    waiting: queue.size,
+    serve,
+    serveAlone,
   };
 
-  function audienceOf(source: LiveSource<Positioned>, { key, make }: Selection): Audience<Positioned> {
-    const audiences = bySource.get(source) ?? new Map<string, Audience<Positioned>>();
-    bySource.set(source, audiences);
-    const existing = audiences.get(key);
-    if (existing) return existing;
-    const onEmpty = () => {
-      audiences.delete(key);
-      if (audiences.size === 0) bySource.delete(source);
+  /**
+   * Serves a subscription: its messages go straight to its sink, without passing through an iterator. On an error, the
+   * caller must end the stream.
+   * @returns an iterator that yields nothing and ends with the subscription; `return` ends both. It throws the error
+   *   that ended the subscription.
+   * @throws RateLimitedError if no audience has this selection, and its points are above a bound
+   */
+  function serve(stream: LiveStream<Positioned>, selection: Selection, sink: Sink): Stream<never> {
+    const { audience, share } = memberOf(stream.source, selection);
+    const takeBack = share.join(selection.client);
+    // A subscription whose source has ended meanwhile ends within `join`.
+    let leave = ignore;
+    const served = createEmptyStream(() => leave());
+    leave = audience.join(stream.reader, sink, (error) => {
+      takeBack();
+      void stream.return();
+      if (error) served.fail(error);
+      else void served.return();
+    });
+    return served;
+  }
+
+  /**
+   * Takes a place for a subscription that is executed by itself.
+   * @returns `run` for its executions, and `release`, which must be called once when it has ended
+   * @throws RateLimitedError if its points are above a bound
+   */
+  function serveAlone(source: LiveSource<Positioned>, charge: Charge): { run: RunInRound; release(): void } {
+    const takeBack = points.open(source, charge).join(charge.client);
+    const followed = follow(source);
+    followed.alone++;
+    return {
+      run: followed.run,
+      release() {
+        takeBack();
+        followed.alone--;
+        forgetUnused(source, followed);
+      },
     };
-    const audience = createAudience({ source, make: make(), cache, backlog, serialize, metrics, onEmpty });
-    audiences.set(key, audience);
-    return audience;
+  }
+
+  function memberOf(source: LiveSource<Positioned>, selection: Selection): Member {
+    const present = bySource.get(source)?.audiences.get(selection.key);
+    if (present) return present;
+    const share = points.open(source, selection);
+    const followed = follow(source);
+    const onEmpty = () => {
+      followed.audiences.delete(selection.key);
+      forgetUnused(source, followed);
+    };
+    const { run } = followed;
+    const make = selection.make();
+    const audience = createAudience({ ...options, source, make, run, cache, backlog, serialize, onEmpty });
+    const member = { audience, share };
+    followed.audiences.set(selection.key, member);
+    return member;
+  }
+
+  function follow(source: LiveSource<Positioned>): Followed {
+    const present = bySource.get(source);
+    if (present) return present;
+    const followed = { audiences: new Map(), alone: 0, run: createExecutionRounds(source, queue) };
+    bySource.set(source, followed);
+    return followed;
+  }
+
+  function forgetUnused(source: LiveSource<Positioned>, { audiences, alone }: Followed): void {
+    if (audiences.size === 0 && alone === 0) bySource.delete(source);
   }
 }
 

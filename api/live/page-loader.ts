@@ -1,14 +1,21 @@
 import type { LRUCache } from 'lru-cache';
+import { UnavailableError } from '../errors.ts';
 import { DatabaseUnavailableError } from '../infra/database/database.ts';
+import type { ExecutionRound, RunInRound } from './execution-rounds.ts';
 import { totalBytes } from './frames.ts';
 import type { Backlog, LiveSource, Positioned } from './live-source.ts';
 
 /**
  * Executes a selection over items.
- * @param viewer the only reader of the result; without it the result is for the whole audience
+ * @param viewer the only reader of the result; null if the result is for the whole audience
+ * @param round the round whose rows it may share
  * @returns the payload of each item's `next` message, as JSON; null if a service that it needs is unavailable
  */
-export type MakePayloads<Item> = (items: readonly Item[], viewer?: object | null) => Promise<readonly Buffer[] | null>;
+export type MakePayloads<Item> = (
+  items: readonly Item[],
+  viewer: object | null,
+  round: ExecutionRound,
+) => Promise<readonly Buffer[] | null>;
 
 /** Payloads of backlog pages, shared by all audiences of a node. The key: audience, the source's version, and positions. */
 export type PayloadCache = LRUCache<string, Promise<readonly Buffer[]>>;
@@ -19,57 +26,93 @@ export interface AudienceMetrics {
   executed(items: number): void;
   /** Counts items that were queued for subscribers: each item once for each of them. */
   delivered(items: number): void;
+  /** Counts pages that were given up, because a service stayed unavailable. */
+  gaveUp(): void;
 }
 
-const retryMs = 500;
+/** Bounds on retries while a service is unavailable, in milliseconds. */
+export interface RetryBounds {
+  /** Pause before the first retry; each later one is twice as long. */
+  firstMs: number;
+  /** Longest pause. */
+  maxMs: number;
+  /** Time since the first failure after which there is no further retry. */
+  giveUpMs: number;
+}
+
+const defaultRetries: RetryBounds = { firstMs: 500, maxMs: 4_000, giveUpMs: 60_000 };
 let loaderCount = 0;
 
 /**
  * Loads the pages of an audience: reads items from its source, and makes their payloads. Everything is retried while a
- * service is unavailable, until it succeeds or the audience is empty.
+ * service is unavailable, until it succeeds, the audience is empty, or it took too long.
+ * @param options.run runs the executions of the source
  */
 export function createPageLoader<Item extends Positioned>(options: {
   source: LiveSource<Item>;
   make: MakePayloads<Item>;
+  run: RunInRound;
   cache: PayloadCache;
   metrics: AudienceMetrics;
+  retries?: RetryBounds;
   isEmpty(): boolean;
 }) {
-  const { source, make, cache, metrics, isEmpty } = options;
+  const { source, make, run, cache, metrics, retries = defaultRetries, isEmpty } = options;
   const id = loaderCount++;
 
   return { read, execute, executeCached };
 
   /**
-   * Returns at most `limit` items after a position, from memory or the database.
-   * @throws the error that ended the source
+   * Returns at most `limit` items after a position, from memory or the database; none if the audience is empty.
+   * @throws the error that ended the source, or UnavailableError when the database is unavailable for too long
    */
   async function read(position: number, limit: number): Promise<Backlog<Item>> {
-    for (;;) {
-      const recent = source.since(position, limit);
-      if (recent) return recent;
-      try {
-        return await source.read(position, limit);
-      } catch (error) {
-        if (!(error instanceof DatabaseUnavailableError)) throw error;
-      }
-      await delay(retryMs);
-      if (isEmpty()) return { entries: [], through: position, more: false };
+    const recent = source.since(position, limit);
+    if (recent) return recent;
+    const read = () => readOnce(position, limit);
+    return (await read()) ?? (await retried(read)) ?? { entries: [], through: position, more: false };
+  }
+
+  /** Returns null while the database is unavailable. */
+  async function readOnce(position: number, limit: number): Promise<Backlog<Item> | null> {
+    try {
+      return source.since(position, limit) ?? (await source.read(position, limit));
+    } catch (error) {
+      if (error instanceof DatabaseUnavailableError) return null;
+      throw error;
     }
   }
 
   /**
    * Returns the payload of each item; none if the audience is empty.
    * @param viewer see `MakePayloads`
+   * @throws UnavailableError when a service is unavailable for too long
    */
-  async function execute(items: readonly Item[], viewer?: object | null): Promise<readonly Buffer[]> {
-    for (;;) {
-      const payloads = await make(items, viewer);
-      metrics.executed(items.length);
-      if (payloads) return payloads;
-      await delay(retryMs);
-      if (isEmpty()) return [];
+  async function execute(items: readonly Item[], viewer: object | null = null): Promise<readonly Buffer[]> {
+    return (await executeOnce(items, viewer)) ?? (await retried(() => executeOnce(items, viewer))) ?? [];
+  }
+
+  async function executeOnce(items: readonly Item[], viewer: object | null): Promise<readonly Buffer[] | null> {
+    const payloads = await run(items.at(-1)?.position ?? 0, (round) => make(items, viewer, round));
+    metrics.executed(items.length);
+    return payloads;
+  }
+
+  /** Repeats some work that has failed, and returns its first result that is not null; null if the audience is empty. */
+  async function retried<Result>(work: () => Promise<Result | null>): Promise<Result | null> {
+    const failedAt = performance.now();
+    for (let pauseMs = retries.firstMs; ; pauseMs = Math.min(pauseMs * 2, retries.maxMs)) {
+      if (performance.now() - failedAt >= retries.giveUpMs) throw giveUp();
+      await delay(pauseMs);
+      if (isEmpty()) return null;
+      const result = await work();
+      if (result !== null) return result;
     }
+  }
+
+  function giveUp(): UnavailableError {
+    metrics.gaveUp();
+    return new UnavailableError('The server could not load the events of this subscription: subscribe again.');
   }
 
   /** Returns the same as `execute`, executed once for all subscribers that catch up with the same items. */

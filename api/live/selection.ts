@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type DocumentNode,
   type FragmentDefinitionNode,
@@ -109,14 +110,18 @@ function findResumeVariables(operation: OperationDefinitionNode, document: Docum
 
 /**
  * Returns a key that is equal for subscriptions whose payloads are equal.
+ * @param canonical see `canonicalSelection`; null takes the document itself
  * @param variables coerced values
  * @param viewerKey identifies the viewer; used only if the results cannot be shared
  */
 export function selectionKey(
   { isShareable: canShare, resumeVariables, documentId }: Sharing,
+  canonical: string | null,
   variables: Readonly<Record<string, unknown>>,
   viewerKey: string,
 ): string {
+  const reader = canShare ? '' : viewerKey;
+  if (canonical !== null) return `${reader} ${createHash('sha256').update(canonical).digest('base64')}`;
   const values = Object.entries(variables).filter(([name]) => !resumeVariables.has(name));
-  return JSON.stringify([documentId, canShare ? '' : viewerKey, values]);
+  return JSON.stringify([documentId, reader, values]);
 }

@@ -35,6 +35,8 @@ export function createSignalledCache<T extends Topic, Value extends object>(opti
   return {
     /** Returns the cached value, or reads it. */
     get: (key: string): Value | Promise<Value | null> => cache.get(key) ?? readBatched(key),
+    /** Returns the cached value; null if it must be read. */
+    peek: (key: string): Value | null => cache.get(key) ?? null,
     /** Reads the value by a query that starts after this call, and caches it. */
     read: readBatched,
     /** Removes a value. A query under way does not bring it back. */

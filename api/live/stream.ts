@@ -136,16 +136,19 @@ export function generateStream<Item>(
   return createStream(source, onEnd);
 }
 
+/** The result of `map` for an item that a mapped stream leaves out. */
+export const leftOut = Symbol('leftOut');
+
 /**
  * Returns a stream that applies a function to each item of another. Ending it ends the other.
- * @param options.map called when the item is read
+ * @param options.map called when the item is read; it may return `leftOut`
  * @param options.mapError turns an error of the source or of `map` into the last item; by default the stream throws it
  * @param options.onEnd called once, however the stream ends, even if it was never read
  */
 export function mapStream<Item, Mapped>(
   items: AsyncIterable<Item>,
   options: {
-    map(item: Item): Mapped | Promise<Mapped>;
+    map(item: Item): Mapped | typeof leftOut | Promise<Mapped | typeof leftOut>;
     mapError?(error: unknown): Mapped;
     onEnd?(): void;
   },
@@ -157,8 +160,12 @@ export function mapStream<Item, Mapped>(
 
   async function next(): Promise<IteratorResult<Mapped, undefined>> {
     try {
-      const result = await iterator.next();
-      return result.done ? done : { done: false, value: await map(result.value) };
+      for (;;) {
+        const result = await iterator.next();
+        if (result.done) return done;
+        const value = await map(result.value);
+        if (value !== leftOut) return { done: false, value };
+      }
     } catch (error) {
       if (mapError === undefined) throw error;
       stream.return().catch(ignore);

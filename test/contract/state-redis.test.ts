@@ -10,6 +10,7 @@ import { createOpening } from '../support/opening.ts';
 import { patienceMs } from '../support/patience.ts';
 import { startOwnRedis } from '../support/services/redis.ts';
 import { sharedRedis } from '../support/services/shared.ts';
+import { describeOnlineMembers } from './online-members.ts';
 import { describeState } from './state.ts';
 
 const times = { leaseMs: 600_000, relaxMs: 300_000 };
@@ -21,14 +22,17 @@ beforeAll(async () => {
 
 type Options = Partial<Pick<Parameters<typeof createRedisState>[0], 'prefix' | 'timeoutMs' | 'now'>>;
 
-describeState('over Redis', async () => {
+async function createUnderTest() {
   let now = Date.now();
   const state = create(sharedUrl, { now: () => now });
   const advance = async (ms: number) => {
     now += ms;
   };
   return { state, advance, dispose: () => state.stop() };
-});
+}
+
+describeState('over Redis', createUnderTest);
+describeOnlineMembers('over Redis', createUnderTest);
 
 describe('state over Redis', () => {
   const opening = createOpening();

@@ -72,7 +72,7 @@ it('renews the place at once and at every look-up, which delivers no change', as
   await tells(seen, ['WAITING', 'MATCHED']);
 });
 
-describe('a round', () => {
+describe('the shared timer', () => {
   it('looks all matches of a node up in one statement and one request to the state', async () => {
     const people = await world.users(20);
     for (const person of people) await matching.match(person, anyone);
@@ -80,7 +80,7 @@ describe('a round', () => {
     const watched = await Promise.all(people.map((person) => watch(counted.gateway, person)));
     for (const { seen } of watched) await tells(seen, ['MATCHED']);
 
-    const counts = counted.callRound();
+    const counts = counted.callFollowers();
     await vi.waitFor(() => expect(counts).toEqual({ statements: 1, away: [people.length], find: [] }));
 
     for (const { stream } of watched) await stream.return?.();
@@ -95,7 +95,7 @@ describe('a round', () => {
     for (const { seen } of watched) await tells(seen, [null, 'WAITING']);
 
     world.clock.now += 1;
-    const counts = counted.callRound();
+    const counts = counted.callFollowers();
     await vi.waitFor(async () => {
       const places = await world.state.tickets.find(people.map(({ userId }) => userId));
       for (const place of places) expect(place).toMatchObject({ expiresAt: world.clock.now + leaseMs });
@@ -104,7 +104,7 @@ describe('a round', () => {
   });
 });
 
-/** Creates a gateway whose statements and requests to the state are counted, and whose rounds the test calls. */
+/** Creates a gateway whose statements and requests to the state are counted, and whose followers the test calls. */
 function countedGateway() {
   let counts = { statements: 0, away: [] as number[], find: [] as number[] };
   const query: Query = (statement, parameters) => {
@@ -128,14 +128,14 @@ function countedGateway() {
   const gateway = world.gateway({
     database: { ...world.database, query },
     state: { ...world.state, presence: { ...presence, away }, tickets: { ...tickets, find } },
-    rounds: { add },
+    timer: { add },
   });
-  const callRound = () => {
+  const callFollowers = () => {
     counts = { statements: 0, away: [], find: [] };
     for (const listener of listeners) listener();
     return counts;
   };
-  return { gateway, listeners, callRound };
+  return { gateway, listeners, callFollowers };
 }
 
 it('lets the place expire once the stream has ended', async () => {

@@ -85,9 +85,10 @@ describe('a client that does not read', () => {
 });
 
 describe('a message', () => {
+  const statements = countStatements();
+
   it('takes as many executions and statements for fifty subscribers as for five', async () => {
     const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "Hello" }) { message { seq } } }';
-    const statements = countStatements();
     const costs = [];
     for (const members of [5, 50]) {
       const room = await followedRoom(members);
@@ -104,6 +105,38 @@ describe('a message', () => {
     expect(costs[0]?.executed).toBe(1);
     expect(costs[0]?.asked).toBeGreaterThan(0);
     expect(costs[1]).toEqual(costs[0]);
+  });
+
+  it('takes as many statements for 500 different selections as for two', async () => {
+    const asked = [];
+    for (const selections of [2, 500]) {
+      const host = await guest(url, 'Host');
+      const { id } = (await host.ask('mutation { createRoom(input: { name: "Hall" }) { id } }')).createRoom;
+      const sockets = await Promise.all([1, 2, 3, 4, 5].map(() => openSocket(url, { token: host.token })));
+      const audiences = await readMetric('audiences');
+      for (let n = 0; n < selections; n++) {
+        const query = `subscription ($id: ID!) { messages(channelId: $id) { seq a${n}: author { lastSeenAt } } }`;
+        sockets[n % sockets.length]?.subscribe(String(n), query, { id });
+      }
+      await vi.waitFor(async () => expect(await readMetric('audiences')).toBe(audiences + selections));
+      const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "Hello" }) { message { seq } } }';
+      asked.push(
+        await statements.taken(async () => {
+          await host.ask(send, { id });
+          for (let n = 0; n < selections; n++) {
+            const { payload } = (await sockets[n % sockets.length]?.next()) ?? {};
+            expect(Object.values(payload?.data?.['messages'] ?? {})).toEqual([
+              expect.any(Number),
+              { lastSeenAt: null },
+            ]);
+          }
+        }),
+      );
+      for (const { socket: one } of sockets) one.close();
+      await vi.waitFor(async () => expect(await readMetric('audiences')).toBe(audiences));
+    }
+    expect(asked[0]).toBeGreaterThan(0);
+    expect(asked[1]).toBe(asked[0]);
   });
 
   it('is delivered once and in order to subscribers with different selections, variables and ids', async () => {

@@ -135,7 +135,7 @@ describe('a channel', () => {
     expect(await shown(kim)).toEqual({ onlineCount: null, online: null });
     await eve.client.dispose();
     await becomes(eve, false);
-    expect(await shown(ada)).toEqual({ onlineCount: 0, online: [] });
+    await vi.waitFor(async () => expect(await shown(ada)).toEqual({ onlineCount: 0, online: [] }));
     await Promise.all([kim.client.dispose(), outside.client.dispose()]);
   });
 });

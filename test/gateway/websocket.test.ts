@@ -1,9 +1,9 @@
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createAudiences } from '../../api/live/audiences.ts';
 import { createOutboxes, type Outboxes } from '../../api/live/outbox/outboxes.ts';
+import { createTestAudiences } from '../support/audiences.ts';
 import { startGateway } from '../support/gateway.ts';
-import { execute, openRaw, openSocket } from '../support/wire.ts';
+import { execute, openRaw, openSocket, openStream } from '../support/wire.ts';
 
 let running: Awaited<ReturnType<typeof startGateway>>;
 let url: string;
@@ -341,7 +341,7 @@ describe('an operation over a WebSocket', () => {
 describe('signals of a source', () => {
   it('are executed once for all subscribers, and queued as frames that may be dropped', async () => {
     const executed = vi.fn();
-    const audiences = createAudiences({ metrics: { executed, delivered: () => {} } });
+    const audiences = createTestAudiences({ metrics: { executed, delivered: () => {}, gaveUp: () => {} } });
     const kinds: string[] = [];
     const bounds = { windowMs: 2, socketBytes: 1_048_576, nodeBytes: 67_108_864, onOverflow: () => {} };
     const outboxes = recordKinds(createOutboxes(bounds), kinds);
@@ -357,6 +357,49 @@ describe('signals of a source', () => {
     for (let n = 1; n <= 5; n++) await reach(n);
     expect(executed.mock.calls).toEqual(Array(5).fill([1]));
     expect(kinds).toEqual(Array(15).fill('signal'));
+    await gateway.stop();
+  });
+});
+
+describe('a subscription whose events would cost too many points', () => {
+  const bounds = { perClientAndSource: 20, perClient: 1_000, perSource: 1_000, node: 1_000 };
+  const others = ['subscription { other: typing }', 'subscription { another: typing }'];
+
+  it('is refused, and its stream is ended; one with the selection of others is not', async () => {
+    const onRefused = vi.fn();
+    const { gateway, backstage, url } = await startGateway({ audiences: createTestAudiences({ bounds, onRefused }) });
+    const socket = await openSocket(url);
+    socket.subscribe('1', 'subscription { typing }');
+    socket.subscribe('2', 'subscription Named { ...Same } fragment Same on Subscription { typing }');
+    for (const [n, query] of others.entries()) {
+      socket.subscribe(`other ${n}`, query);
+      const extensions = { code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) };
+      expect((await socket.next()).payload).toMatchObject({ errors: [{ extensions }] });
+      expect(await socket.next()).toMatchObject({ id: `other ${n}`, type: 'complete' });
+    }
+    await vi.waitFor(() => expect(backstage.open).toBe(2));
+    backstage.signal();
+    expect([(await socket.next()).id, (await socket.next()).id]).toEqual(['1', '2']);
+    expect(onRefused.mock.calls).toEqual(others.map(() => ['live-points-of-user-and-channel']));
+    await gateway.stop();
+  });
+
+  it('is refused over server-sent events too, which share no execution', async () => {
+    const { gateway, backstage, url } = await startGateway({ audiences: createTestAudiences({ bounds }) });
+    const first = await openStream(url, 'subscription { typing }');
+    const refused = await openStream(url, 'subscription { typing }');
+    expect(await refused.next()).toMatchObject({ data: { errors: [{ extensions: { code: 'RATE_LIMITED' } }] } });
+    expect(await refused.next()).toMatchObject({ event: 'complete' });
+    backstage.signal();
+    expect(await first.next()).toMatchObject({ data: { data: { typing: 1 } } });
+    first.abort();
+    await vi.waitFor(() => expect(backstage.open).toBe(0));
+    await vi.waitFor(async () => {
+      const again = await openStream(url, 'subscription { other: typing }');
+      backstage.signal();
+      expect(await again.next()).toMatchObject({ data: { data: { other: expect.any(Number) } } });
+      again.abort();
+    });
     await gateway.stop();
   });
 });

@@ -1,11 +1,14 @@
 import { describe, expect, test, vi } from 'vitest';
+import { RateLimitedError, UnavailableError } from '../../api/errors.ts';
 import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
-import { createAudiences } from '../../api/live/audiences.ts';
+import type { AudiencesOptions } from '../../api/live/audiences.ts';
 import { createBacklogBudget } from '../../api/live/backlog-budget.ts';
+import { createExecutionQueue } from '../../api/live/execution-queue.ts';
 import type { Backlog, LiveSource, Positioned, Reader } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
 import type { Outbox } from '../../api/live/outbox/outboxes.ts';
 import type { MakePayloads } from '../../api/live/page-loader.ts';
+import { createTestAudiences } from '../support/audiences.ts';
 import { createFakeOutbox } from '../support/outbox.ts';
 
 /** A source that keeps the newest items in memory, and reads older ones. An item that replaces another names it. */
@@ -80,11 +83,12 @@ function createSlowOutbox() {
   return { outbox, sent, read: () => waiting.splice(0).map((resolve) => resolve()) };
 }
 
-function setUp({ recent = 1_000, backlog = createBacklogBudget({ maxBytes: 1e9 }) } = {}) {
+function setUp({ recent = 1_000, ...options }: { recent?: number } & Partial<AudiencesOptions> = {}) {
   const controlled = createSource(recent);
   const counts = { executed: 0, delivered: 0 };
-  const audiences = createAudiences({
-    backlog,
+  const gaveUp = vi.fn();
+  const audiences = createTestAudiences({
+    ...options,
     metrics: {
       executed(items) {
         counts.executed += items;
@@ -92,6 +96,7 @@ function setUp({ recent = 1_000, backlog = createBacklogBudget({ maxBytes: 1e9 }
       delivered(items) {
         counts.delivered += items;
       },
+      gaveUp,
     },
   });
   const make = vi.fn<MakePayloads<unknown>>(async (items, viewer) =>
@@ -99,11 +104,11 @@ function setUp({ recent = 1_000, backlog = createBacklogBudget({ maxBytes: 1e9 }
   );
   const ended = vi.fn();
 
-  function follow(reader: Partial<Reader<Positioned>> = {}, key = 'all', outbox?: Outbox) {
+  function follow(reader: Partial<Reader<Positioned>> = {}, key = 'all', outbox?: Outbox, client = 'ada') {
     const { received, sink: own } = createSubscriber();
     const sink = outbox ? { ...own, outbox } : own;
     const stream = createLiveStream(controlled.source, { position: 0, judge: () => null, ...reader }, ended);
-    const iterator = audiences.serve(stream, { key, make: () => make }, sink);
+    const iterator = audiences.serve(stream, { key, client, points: 20, make: () => make }, sink);
     const end = iterator.next().then(
       () => 'done',
       (error: unknown) => error,
@@ -111,7 +116,7 @@ function setUp({ recent = 1_000, backlog = createBacklogBudget({ maxBytes: 1e9 }
     return { received, end, leave: () => iterator.return?.() };
   }
 
-  return { ...controlled, audiences, counts, make, ended, follow };
+  return { ...controlled, audiences, counts, gaveUp, make, ended, follow };
 }
 
 const positions = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
@@ -256,12 +261,45 @@ describe('an audience', () => {
     await settle();
     expect(follower.received).toEqual([]);
     push(1);
-    for (let n = 0; n < 2; n++) {
-      await vi.advanceTimersByTimeAsync(500);
+    for (let n = 1; n <= 2; n++) {
+      await vi.advanceTimersByTimeAsync(500 * n);
       await settle();
     }
     vi.useRealTimers();
     await vi.waitFor(() => expect(follower.received).toEqual([1, 2, 3]));
+  });
+
+  test.each(['an execution', 'the database'])('ends its subscriptions when %s fails for too long', async (part) => {
+    const retries = { firstMs: 1, maxMs: 1, giveUpMs: 0 };
+    const { push, follow, make, source, gaveUp, audiences } = setUp({
+      recent: part === 'the database' ? 0 : 9,
+      retries,
+    });
+    make.mockResolvedValue(null);
+    vi.mocked(source.read).mockRejectedValue(new DatabaseUnavailableError('away'));
+    const followers = [follow(), follow()];
+    push(1);
+    for (const { end } of followers) expect(await end).toBeInstanceOf(UnavailableError);
+    expect(gaveUp).toHaveBeenCalled();
+    expect(audiences.size()).toBe(0);
+  });
+
+  test('retries less and less often while a service is unavailable', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const { push, follow, make } = setUp();
+    follow();
+    await settle();
+    make.mockResolvedValue(null);
+    push(1);
+    await settle();
+    const tries = [];
+    for (let second = 0; second < 12; second++) {
+      await vi.advanceTimersByTimeAsync(1_000);
+      await settle();
+      tries.push(make.mock.calls.length);
+    }
+    vi.useRealTimers();
+    expect(tries).toEqual([2, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6]);
   });
 
   test('ends a subscription to a source that has ended already', async () => {
@@ -303,9 +341,9 @@ describe('an audience', () => {
     push(30);
     for (let n = 0; n < 2; n++) vi.mocked(source.read).mockRejectedValueOnce(new DatabaseUnavailableError('away'));
     const follower = follow();
-    for (let n = 0; n < 2; n++) {
+    for (let n = 1; n <= 2; n++) {
       await settle();
-      await vi.advanceTimersByTimeAsync(500);
+      await vi.advanceTimersByTimeAsync(500 * n);
     }
     vi.useRealTimers();
     await vi.waitFor(() => expect(follower.received).toEqual(positions(1, 30)));
@@ -436,5 +474,75 @@ describe('an audience', () => {
     await settle();
     expect([audiences.size(), listeners.size, counts.executed]).toEqual([0, 0, 0]);
     expect(ended).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe('the bounds on points', () => {
+  const unlimited = Number.POSITIVE_INFINITY;
+  const bounds = { perClientAndSource: 40, perClient: unlimited, perSource: 80, node: unlimited };
+
+  test('refuse another selection, but never one that others have', async () => {
+    const refused: string[] = [];
+    const { push, follow, audiences, ended } = setUp({ bounds, onRefused: (limit) => refused.push(limit) });
+    const followers = [follow({}, 'a'), follow({}, 'b'), follow({}, 'c', undefined, 'bob')];
+    expect(() => follow({}, 'd')).toThrow(RateLimitedError);
+    followers.push(follow({}, 'c'), follow({}, 'd', undefined, 'bob'));
+    expect(() => follow({}, 'e', undefined, 'eve')).toThrow(RateLimitedError);
+    followers.push(follow({}, 'a', undefined, 'eve'));
+    expect(refused).toEqual(['live-points-of-user-and-channel', 'live-points-of-channel']);
+    expect(audiences.points()).toBe(80);
+    await settle();
+    push(1);
+    await settle();
+    for (const { received } of followers) expect(received).toEqual([1]);
+    for (const { leave } of followers) await leave();
+    expect([audiences.points(), ended.mock.calls.length]).toEqual([0, followers.length]);
+  });
+
+  test('count subscriptions that are executed by themselves', () => {
+    const { source, audiences } = setUp({ bounds });
+    const charge = { client: 'ada', points: 1 };
+    const places = [audiences.serveAlone(source, charge), audiences.serveAlone(source, charge)];
+    expect(() => audiences.serveAlone(source, charge)).toThrow(RateLimitedError);
+    expect(() => audiences.serveAlone(source, { client: 'bob', points: 41 })).toThrow(RateLimitedError);
+    for (const { release } of places) release();
+    audiences.serveAlone(source, { client: 'bob', points: 40 }).release();
+    expect(audiences.points()).toBe(0);
+  });
+});
+
+describe('the executions of many audiences', () => {
+  test('let those of another source, and other events, come in between', async () => {
+    let ms = 0;
+    const queue = createExecutionQueue({ sliceMs: 2, now: () => ms });
+    const audiences = createTestAudiences({ queue });
+    const order: string[] = [];
+    const rooms = ['crowded', 'other'].map((name) => {
+      const { source, push } = createSource(100);
+      const make: MakePayloads<unknown> = async (items) => {
+        order.push(name);
+        ms += 1;
+        return items.map(() => Buffer.from('1'));
+      };
+      const follow = (key: string) => {
+        const stream = createLiveStream(source, { position: 0, judge: () => null }, () => {});
+        audiences.serve(stream, { key, client: 'ada', points: 20, make: () => make }, createSubscriber().sink);
+      };
+      return { push, follow };
+    });
+    const [crowded, other] = rooms;
+    for (let n = 0; n < 20; n++) crowded?.follow(String(n));
+    other?.follow('only');
+    await settle();
+    crowded?.push(1);
+    for (let step = 0; step < 5; step++) await null;
+    expect(order).toEqual(['crowded', 'crowded']);
+    expect(audiences.waiting()).toBe(18);
+    other?.push(1);
+    setImmediate(() => order.push('event'));
+    while (audiences.waiting() > 0) await settle();
+    expect(order.filter((name) => name === 'crowded')).toHaveLength(20);
+    expect(order.indexOf('other')).toBe(2);
+    expect(order.indexOf('event')).toBeLessThan(7);
   });
 });

@@ -9,13 +9,14 @@ import { noRateLimits } from '../../api/domain/rate-limits.ts';
 import { type ChannelEvent, type Entry, encodeEvent } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import type { Bounds, EventLog, LogState, StoredRecord } from '../../api/infra/event-log/event-log.ts';
-import { createAudiences, type Selection } from '../../api/live/audiences.ts';
+import type { Selection } from '../../api/live/audiences.ts';
 import { createFeedSource } from '../../api/live/feed-source.ts';
 import { createFeeds, type FeedsSource } from '../../api/live/feeds.ts';
 import { createHeads } from '../../api/live/heads.ts';
 import type { Positioned } from '../../api/live/live-source.ts';
 import type { LiveStream } from '../../api/live/live-stream.ts';
 import type { Outbox } from '../../api/live/outbox/outboxes.ts';
+import { createTestAudiences } from '../support/audiences.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { base, eventMaker, factsOf, idOf, opened, room } from '../support/events.ts';
 import { readFrames } from '../support/frames.ts';
@@ -153,7 +154,7 @@ async function createSimulation(fateOf: () => Fate) {
     maxMessageBytes: 4096,
     maxReplay,
   });
-  const audiences = createAudiences({ metrics: { executed: () => {}, delivered: () => {} } });
+  const audiences = createTestAudiences();
   const events: ChannelEvent[] = [];
   const followers: Follower[] = [];
   let blocking: string | null = null;
@@ -306,6 +307,8 @@ function blockListOf(blocked: string | null): BlockList {
 /** A selection of whole entries, as JSON. */
 const selection: Selection = {
   key: 'all',
+  client: 'ada',
+  points: 20,
   make: () => async (items) => items.map((item) => Buffer.from(JSON.stringify(item))),
 };
 

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import type { Entry } from '../../api/events.ts';
-import { createAudiences, type Selection } from '../../api/live/audiences.ts';
+import type { Selection } from '../../api/live/audiences.ts';
 import { createChannelFeed, type FeedSource } from '../../api/live/channel-feed.ts';
 import type { LiveSource, Positioned } from '../../api/live/live-source.ts';
 import { createLiveStream, type LiveStream } from '../../api/live/live-stream.ts';
+import { createTestAudiences } from '../support/audiences.ts';
 import { readFrames } from '../support/frames.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
@@ -58,7 +59,7 @@ async function createSimulation(fateOf: () => Fate, recentBytes: number) {
   const source = createDatabase(states);
   const options = { channelId: 'c', pubsub, source, graceMs: 1, recentBytes, logger, onGapFilled: () => {} };
   const feed = createChannelFeed(options);
-  const audiences = createAudiences({ metrics: { executed: () => {}, delivered: () => {} } });
+  const audiences = createTestAudiences();
   await feed.start();
 
   async function add(state: Entry): Promise<void> {
@@ -170,6 +171,8 @@ function createDatabase(states: readonly Entry[]): FeedSource {
 /** A selection of whole entries, during which other changes may come in. */
 const selection: Selection = {
   key: 'all',
+  client: 'ada',
+  points: 20,
   make: () => async (items) => {
     await turn();
     return items.map((item) => Buffer.from(JSON.stringify(item)));

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createEmptyStream, createStream, generateStream, mapStream } from '../../api/live/stream.ts';
+import { createEmptyStream, createStream, generateStream, leftOut, mapStream } from '../../api/live/stream.ts';
 
 const done = { done: true, value: undefined };
 const item = <Item>(value: Item) => ({ done: false, value });
@@ -175,6 +175,13 @@ describe('a mapped stream', () => {
     const seen: string[] = [];
     for await (const text of mapStream(numbers(), { map: async (value) => `item ${value}` })) seen.push(text);
     expect(seen).toEqual(['item 1', 'item 2']);
+  });
+
+  test('leaves out the items for which it is told so', async () => {
+    const seen: number[] = [];
+    const map = (value: number) => (value === 1 ? leftOut : value);
+    for await (const value of mapStream(numbers(), { map })) seen.push(value);
+    expect(seen).toEqual([2]);
   });
 
   test('ends its source when it is returned, even before it is read', async () => {

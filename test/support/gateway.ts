@@ -253,8 +253,10 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
         typing: {
           resolve: ({ position }: Positioned) => position,
           subscribe() {
+            backstage.open++;
             backstage.began++;
-            return createLiveStream(signals, { position: signals.last(), judge: () => null }, () => {});
+            const reader = { position: signals.last(), judge: () => null };
+            return createLiveStream(signals, reader, () => void backstage.open--);
           },
         },
         flood: {

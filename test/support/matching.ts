@@ -7,8 +7,8 @@ import type { Viewer } from '../../api/domain/auth.ts';
 import { createMatching } from '../../api/domain/matching.ts';
 import { createModeration } from '../../api/domain/moderation.ts';
 import { noRateLimits, type RateLimits } from '../../api/domain/rate-limits.ts';
-import type { Rounds } from '../../api/domain/rounds.ts';
 import { noSecurityLog } from '../../api/domain/security-log.ts';
+import type { SharedTimer } from '../../api/domain/shared-timer.ts';
 import { rejectionError, type Submit } from '../../api/domain/submit-event.ts';
 import { UnavailableError } from '../../api/errors.ts';
 import type { ChannelEvent } from '../../api/events.ts';
@@ -41,7 +41,7 @@ interface GatewayOptions {
   submit?: Submit;
   times?: Partial<typeof calmTimes>;
   rateLimits?: RateLimits;
-  rounds?: Rounds;
+  timer?: SharedTimer;
 }
 
 /** Times long enough that no periodic look-up runs during a test. */

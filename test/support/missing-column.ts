@@ -31,7 +31,11 @@ export async function expectNothingLost(server: {
     await vi.waitFor(async () => {
       const ready = await fetchProbe(url, 'ready');
       const waitingPartitions = [expect.objectContaining({ cause: 'refused' })];
-      const body = { status: 'unavailable', ports: { database: 'ok', bridge: expect.stringContaining('partitions wait') }, waitingPartitions };
+      const body = {
+        status: 'unavailable',
+        ports: { database: 'ok', bridge: expect.stringContaining('partitions wait') },
+        waitingPartitions,
+      };
       expect(await ready.json()).toMatchObject(body);
     });
     expect(await metric(url, 'partitions_waiting')).toBe(1);

@@ -7,6 +7,7 @@ import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth } from '../../domain/auth.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
+import type { Audiences } from '../../live/audiences.ts';
 import type { Logger } from '../../logger.ts';
 import { identify } from '../auth/identify.ts';
 import { cors } from '../http/cors.ts';
@@ -44,6 +45,7 @@ export function createGraphQL(options: {
   domain: Domain;
   auth: Auth;
   streams: Streams;
+  audiences: Audiences;
   costBudget: CostBudget;
   /** Whether clients may query `__schema` and `__type`. */
   introspection: boolean;
@@ -53,7 +55,7 @@ export function createGraphQL(options: {
   waitInTime: WaitInTime;
   logger: Logger;
 }) {
-  const { schema, domain, auth, streams, limitTime, waitInTime, logger } = options;
+  const { schema, domain, auth, streams, waitInTime, logger } = options;
 
   return createYoga<ServerContext, Context>({
     schema,
@@ -78,7 +80,7 @@ export function createGraphQL(options: {
       maxAliasesPlugin({ n: maxAliases }),
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
-      createSharedExecution(limitTime),
+      createSharedExecution(options),
       createCostPlugin(options.costBudget, waitInTime),
       responseSizePlugin,
       ...(options.introspection ? [] : [useNoIntrospection]),
@@ -103,11 +105,12 @@ export function createGraphQL(options: {
 export type GraphQLServer = ReturnType<typeof createGraphQL>;
 
 /** Executes operations and the events of streams over HTTP in the same way as over WebSockets. */
-function createSharedExecution(limitTime: LimitTime): Plugin {
+function createSharedExecution(options: { audiences: Audiences; limitTime: LimitTime }): Plugin {
+  const { limitTime } = options;
   return {
     onExecute: ({ args, setExecuteFn }) =>
       setExecuteFn(isUpload(args) ? executeOperation : (given: ExecutionArgs) => limitTime(given, inTurn)),
-    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn((given: ExecutionArgs) => subscribe(given, limitTime)),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn((given: ExecutionArgs) => subscribe(given, options)),
   };
 }
 

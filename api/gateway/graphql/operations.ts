@@ -2,7 +2,9 @@ import {
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
+  type FormattedExecutionResult,
   type GraphQLError,
+  type GraphQLFormattedError,
   type GraphQLSchema,
   getOperationAST,
 } from 'graphql';
@@ -14,6 +16,7 @@ import type { Context } from '../../../schema/context.ts';
 import type { Viewer } from '../../domain/auth.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences, Selection } from '../../live/audiences.ts';
+import { canonicalSelection } from '../../live/canonical-selection.ts';
 import type { Positioned } from '../../live/live-source.ts';
 import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
 import type { MakePayloads } from '../../live/page-loader.ts';
@@ -28,7 +31,7 @@ import { openSource } from './execute.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { inTurn } from './in-turn.ts';
 import { boundResult } from './response-size.ts';
-import { executeEvent, withFreshLoaders } from './subscribe.ts';
+import { chargeOf, endOnError, executeEvent, withFreshLoaders, withLoadersOf } from './subscribe.ts';
 import type { LimitTime } from './time-limit.ts';
 
 /** A parsed document with its validation errors. */
@@ -92,9 +95,9 @@ export function createOperations(options: {
       return openSource(limited);
     });
     if (!isAsyncIterable(source)) return masked(source);
-    if (isLiveStream(source)) return audiences.serve(source, select(source, args), args.sink);
+    if (isLiveStream(source)) return endOnError(source, () => audiences.serve(source, select(source, args), args.sink));
     const kept = { ...args };
-    const execute = (event: unknown) => limitTime(withFreshLoaders(kept), (fresh) => executeEvent(fresh, event));
+    const execute = (event: unknown) => limitTime(withFreshLoaders(kept, event), (fresh) => executeEvent(fresh, event));
     return mapStream(source, { map: async (event) => masked(await execute(event)) });
   }
 
@@ -106,18 +109,22 @@ export function createOperations(options: {
     const variableValues = coerce(args);
     const contextValue = sharing.isShareable ? createMemberContext(domain, source.channelId) : args.contextValue;
     const event = { schema, document, operationName, variableValues, contextValue };
-    return { key: selectionKey(sharing, variableValues, viewer?.sessionId ?? ''), make: () => makeWith(event) };
+    const canonical = canonicalSelection({ schema, document, operationName, variables: variableValues });
+    const key = selectionKey(sharing, canonical, variableValues, viewer?.sessionId ?? '');
+    return { ...chargeOf(args), key, make: () => makeWith(event) };
   }
 
   function makeWith(args: ExecutionArgs): MakePayloads<unknown> {
     const { domain } = args.contextValue as Context;
-    return async (items, viewer) => {
-      const own = viewer
-        ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) }
-        : withFreshLoaders(args);
-      const results = await limitTime(own, (fresh) => Promise.all(items.map((item) => executeEvent(fresh, item))));
-      if (!Array.isArray(results) || results.some(({ errors }) => hasUnavailable(errors))) return null;
-      return results.map((result) => Buffer.from(JSON.stringify(masked(result))));
+    return async (items, viewer, round) => {
+      const own = viewer ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) } : args;
+      const execute = (given: ExecutionArgs) => Promise.all(items.map((item) => executeEvent(given, item)));
+      const results = await limitTime(withLoadersOf(round, own), execute);
+      if (!Array.isArray(results) || results.some(({ errors }) => hasUnavailable(errors))) {
+        round.hasFailed = true;
+        return null;
+      }
+      return results.map((result) => Buffer.from(JSON.stringify(withoutLocations(masked(result)))));
     };
   }
 
@@ -165,6 +172,15 @@ export function createOperations(options: {
 /** graphql-ws keeps the arguments for as long as a subscription lasts: this frees the memory they refer to. */
 function forget(args: ExecutionArgs): void {
   Object.assign(args, { sink: null, contextValue: null, variableValues: null });
+}
+
+/** Removes the places in the document, which differ between the documents that share a result. */
+function withoutLocations({ errors, ...result }: ExecutionResult): FormattedExecutionResult {
+  if (errors === undefined) return result;
+  const formatted = errors.map(({ message, path, extensions }): GraphQLFormattedError => {
+    return path ? { message, path, extensions } : { message, extensions };
+  });
+  return { errors: formatted, ...result };
 }
 
 /** Returns the values of the variables that the operation declares, with their defaults. */

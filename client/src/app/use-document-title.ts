@@ -13,7 +13,12 @@ export function useDocumentTitle(): void {
 
   useEffect(() => {
     const update = () => {
-      const prefix = document.hidden && matchTitle !== null ? `${matchTitle} · ` : unread > 0 ? `(${unread}) ` : '';
+      const prefix =
+        document.hidden && matchTitle !== null
+          ? `${matchTitle} · `
+          : unread > 0
+            ? `(${texts.unreadTitle(unread)}) `
+            : '';
       document.title = prefix + texts.app;
     };
     update();

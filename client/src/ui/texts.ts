@@ -3,6 +3,9 @@ import type { Failure, FailureCode } from '../urql/errors.ts';
 
 const count = (n: number, one: string, many: string) => `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 
+/** Number at which the server stops counting unread messages. */
+const maxUnread = 1_000;
+
 const failures: Record<FailureCode, string> = {
   UNAUTHENTICATED: 'You are signed out. Sign in and try again.',
   FORBIDDEN: 'You are not allowed to do this here.',
@@ -99,13 +102,18 @@ export const texts = {
     asGuest: 'Continue without an account',
     menu: (name: string) => `${name}, your account`,
   },
+  /** Number of unread messages for the title of the tab. */
+  unreadTitle: (n: number) => (n < maxUnread ? String(n) : `${maxUnread}+`),
   list: {
     title: 'Conversations',
     empty: 'No conversations yet',
     emptyHint: 'Find a stranger or join a room. Your conversations appear here.',
     failed: 'Your conversations could not be loaded.',
     rooms: 'Rooms',
-    unread: (n: number) => count(n, 'unread message', 'unread messages'),
+    unread: (n: number) =>
+      n < maxUnread
+        ? count(n, 'unread message', 'unread messages')
+        : `${maxUnread.toLocaleString('en')}+ unread messages`,
     ended: 'Ended',
     noMessages: 'No messages yet',
     deleted: 'Message deleted',

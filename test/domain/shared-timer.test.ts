@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createRounds } from '../../api/domain/rounds.ts';
+import { createSharedTimer } from '../../api/domain/shared-timer.ts';
 
 /** Names of the listeners that were called. */
 let called: string[];
@@ -13,9 +13,9 @@ afterEach(() => void vi.useRealTimers());
 const listener = (name: string) => () => void called.push(name);
 
 test('all listeners are called by one timer, once in each interval, until they are removed', async () => {
-  const rounds = createRounds(1_000);
-  const leave = rounds.add(listener('a'));
-  rounds.add(listener('b'));
+  const timer = createSharedTimer(1_000);
+  const leave = timer.add(listener('a'));
+  timer.add(listener('b'));
   expect(vi.getTimerCount()).toBe(1);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(called).toEqual(['a', 'b', 'a', 'b']);
@@ -25,8 +25,8 @@ test('all listeners are called by one timer, once in each interval, until they a
 });
 
 test('more listeners than may be called at once are called in portions, each listener once in an interval', async () => {
-  const rounds = createRounds(900, 2);
-  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) rounds.add(listener(name));
+  const timer = createSharedTimer(900, 2);
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) timer.add(listener(name));
   await vi.advanceTimersByTimeAsync(900);
   expect(called).toEqual(['a', 'b']);
   await vi.advanceTimersByTimeAsync(300);
@@ -36,7 +36,7 @@ test('more listeners than may be called at once are called in portions, each lis
 });
 
 test('no timer runs while there are no listeners', () => {
-  const rounds = createRounds(1_000);
-  rounds.add(listener('a'))();
+  const timer = createSharedTimer(1_000);
+  timer.add(listener('a'))();
   expect(vi.getTimerCount()).toBe(0);
 });

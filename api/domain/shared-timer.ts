@@ -1,5 +1,5 @@
 /** Calls its listeners again and again, all of them by one timer. */
-export interface Rounds {
+export interface SharedTimer {
   /** Adds a listener. Returns a function that removes it. */
   add(listener: () => void): () => void;
 }
@@ -8,13 +8,13 @@ export interface Rounds {
 const maxAtOnce = 1_000;
 
 /**
- * Creates the rounds of a node. Listeners that are called together can share one statement for all of them, where a timer of
+ * Creates a timer for all followers of a node. Listeners that are called together can share one statement for all of them, where a timer of
  * each would cost a statement each. More than `atOnce` listeners are called in portions, spread over the interval.
  * @param intervalMs milliseconds between two calls of one listener
  */
-export function createRounds(intervalMs: number, atOnce = maxAtOnce): Rounds {
+export function createSharedTimer(intervalMs: number, atOnce = maxAtOnce): SharedTimer {
   const listeners = new Set<() => void>();
-  /** Listeners that this round has yet to call. */
+  /** Listeners that have yet to be called in this interval. */
   let due: (() => void)[] = [];
   let timer: NodeJS.Timeout | undefined;
 

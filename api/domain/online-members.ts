@@ -1,0 +1,218 @@
+import { batched } from '../batched.ts';
+import type { Head } from '../events.ts';
+import type { Database } from '../infra/database/database.ts';
+import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import type { Presence } from '../infra/state/state.ts';
+import type { Heads } from '../live/heads.ts';
+import { createSignalWatch } from '../live/signal-watch.ts';
+import type { Logger } from '../logger.ts';
+import { selectMemberIds } from './channel-statements.ts';
+import { createPresenceIndex, type MemberGroup } from './presence-index.ts';
+
+/** Members of a channel with a live connection, among the `maxMembers` of longest standing. */
+export interface OnlineMembers {
+  channelId: string;
+  count: number;
+  /** Returns the ids of the first of them, at most `maxListed`, longest standing first. */
+  firstIds(): readonly string[];
+}
+
+/** Maximum number of members that `firstIds` returns. */
+export const maxListed = 100;
+/** Maximum number of members of one channel among whom those online are counted. */
+const maxMembers = 1_000;
+
+interface Room extends MemberGroup {
+  channelId: string;
+  /** False until the members and their presence have been read once. */
+  isRead: boolean;
+  /** Set if a membership may have changed since the members were read. */
+  isOutdated: boolean;
+  /** Time of the latest reading for a changed membership, by the monotonic clock in milliseconds. */
+  refreshedAt: number;
+  /** Whether somebody has asked since the latest check. */
+  isAsked: boolean;
+}
+
+/** Maximum number of members of all channels that are kept: about 30 MB. The channel that was asked for least recently goes. */
+const defaultMaxKept = 100_000;
+/** Maximum number of channels whose members one statement reads. */
+const roomsOfStatement = 5;
+/** Milliseconds between two readings of a channel's members because memberships change. */
+const refreshMs = 1_000;
+/** Milliseconds for which changes of presence are collected. */
+const collectMs = 200;
+/** Milliseconds until presence is read again after the state was unavailable. */
+const retryMs = 1_000;
+/** Milliseconds between two checks of all channels against the database and the state, as signals may be lost. */
+const defaultCheckMs = 15_000;
+/** Key of this part among the readers of the database. */
+const reader = 'online-members';
+
+/**
+ * Keeps the number of online members of the channels that somebody asks for. Members are read once, and again when a head
+ * says that a membership has changed; presence when a signal names a member. A channel that nobody asks for between two
+ * checks is forgotten.
+ * @param options.maxKept maximum number of members of all channels
+ */
+export function createOnlineMembers(options: {
+  database: Pick<Database, 'read'>;
+  presence: Pick<Presence, 'online'>;
+  pubsub: PubSub;
+  heads: Pick<Heads, 'listen'>;
+  maxKept?: number;
+  checkMs?: number;
+  logger: Logger;
+}) {
+  const { database, presence, pubsub, heads, maxKept = defaultMaxKept, checkMs = defaultCheckMs, logger } = options;
+  const rooms = new Map<string, Room>();
+  const index = createPresenceIndex();
+  const load = batched(readRooms);
+  /** Users whose presence has changed and is not read yet. */
+  const changed = new Set<string>();
+  let size = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let removeListener: (() => void) | undefined;
+  const watch = createSignalWatch({
+    pubsub,
+    topic: 'presence',
+    onSignal: noteChanges,
+    checks: { subject: 'online members', check: checkAll, checkMs, jitter: 1 / 8, reconnectJitterMs: 250 },
+    logger,
+  });
+
+  return {
+    /**
+     * Returns the online members of a channel, at most some seconds old. While the state is unavailable, members whose
+     * presence is not known count as offline. Access is not checked.
+     */
+    async of(channelId: string): Promise<OnlineMembers> {
+      const present = rooms.get(channelId);
+      const room = present && !mustRead(present) ? present : await load(channelId);
+      room.isAsked = true;
+      // The room that was asked for most recently is the last one.
+      if (rooms.delete(channelId)) rooms.set(channelId, room);
+      return { channelId, count: room.onlineCount, firstIds: () => index.firstOnline(room, maxListed) };
+    },
+    /** Returns the number of members that are kept, for metrics. */
+    size: () => size,
+    async start(): Promise<void> {
+      removeListener = heads.listen({ heads: noteHeads });
+      await watch.start();
+    },
+    async stop(): Promise<void> {
+      removeListener?.();
+      clearTimeout(timer);
+      await watch.stop();
+    },
+  };
+
+  function mustRead({ isRead, isOutdated, refreshedAt }: Room): boolean {
+    return !isRead || (isOutdated && performance.now() - refreshedAt >= refreshMs);
+  }
+
+  function noteHeads(published: readonly Head[]): void {
+    for (const { channelId, userIds } of published) {
+      const room = userIds.length > 0 ? rooms.get(channelId) : undefined;
+      if (room) room.isOutdated = true;
+    }
+  }
+
+  function noteChanges(userIds: readonly string[], delayMs = collectMs): void {
+    for (const userId of userIds) if (index.has(userId)) changed.add(userId);
+    if (changed.size > 0) timer ??= setTimeout(() => void readChanges(), delayMs);
+  }
+
+  /** Reads from the state, because signals of several nodes may arrive in another order than their changes were made. */
+  async function readChanges(): Promise<void> {
+    const userIds = [...changed];
+    changed.clear();
+    timer = undefined;
+    await readPresence(userIds);
+  }
+
+  /** Takes over the presence of users. While the state is unavailable, keeps the presence that is known, and tries again. */
+  async function readPresence(userIds: readonly string[]): Promise<void> {
+    if (userIds.length === 0) return;
+    try {
+      index.update(userIds, await presence.online(userIds));
+    } catch (error) {
+      logger.warn({ error }, 'presence of members is not known: the state is unavailable');
+      noteChanges(userIds, retryMs);
+    }
+  }
+
+  /** Reads the members of channels, and the presence of those members who are not known yet. */
+  async function readRooms(channelIds: readonly string[]): Promise<Room[]> {
+    const read: Room[] = [];
+    for (let from = 0; from < channelIds.length; from += roomsOfStatement) {
+      read.push(...(await readPart(channelIds.slice(from, from + roomsOfStatement))));
+    }
+    return read;
+  }
+
+  async function readPart(channelIds: readonly string[]): Promise<Room[]> {
+    const part = channelIds.map(openRoom);
+    const rows = await database.read(reader, selectMemberIds, { channelIds, limit: maxMembers });
+    for (const room of part) if (!rooms.has(room.channelId)) keepAgain(room);
+    const memberIds = new Map(rows.map(({ channelId, userIds }) => [channelId, userIds]));
+    const unknown = new Set(part.flatMap((room) => replaceMembers(room, memberIds.get(room.channelId) ?? [])));
+    evictExcept(part);
+    await readPresence([...unknown]);
+    for (const room of part) room.isRead = true;
+    return part;
+  }
+
+  /** Returns the room of a channel, which heads outdate from now on. */
+  function openRoom(channelId: string): Room {
+    const room = rooms.get(channelId) ?? createRoom(channelId);
+    if (room.isOutdated) room.refreshedAt = performance.now();
+    room.isOutdated = false;
+    rooms.set(channelId, room);
+    return room;
+  }
+
+  /** Keeps a room that was forgotten while it was read; heads may have passed it by. */
+  function keepAgain(room: Room): void {
+    room.isOutdated = true;
+    rooms.set(room.channelId, room);
+  }
+
+  /** Returns the members whose presence is not known. */
+  function replaceMembers(room: Room, memberIds: readonly string[]): string[] {
+    size += memberIds.length - room.memberIds.length;
+    return index.replace(room, memberIds);
+  }
+
+  /** Forgets the rooms that were asked for least recently while too many members are kept. */
+  function evictExcept(part: readonly Room[]): void {
+    for (const room of rooms.values()) {
+      if (size <= maxKept) return;
+      if (!part.includes(room)) forget(room);
+    }
+  }
+
+  function forget(room: Room): void {
+    rooms.delete(room.channelId);
+    replaceMembers(room, []);
+  }
+
+  async function checkAll(): Promise<void> {
+    for (const room of [...rooms.values()]) if (!room.isAsked) forget(room);
+    const kept = [...rooms.keys()];
+    for (const room of rooms.values()) room.isAsked = false;
+    for (let from = 0; from < kept.length; from += roomsOfStatement) {
+      const part = await Promise.all(kept.slice(from, from + roomsOfStatement).map(load));
+      await readPresence([...new Set(part.flatMap(({ memberIds }) => memberIds))]);
+    }
+  }
+}
+
+/** The online members of channels, made by `createOnlineMembers`. */
+export type OnlineMembersOfChannels = ReturnType<typeof createOnlineMembers>;
+
+function createRoom(channelId: string): Room {
+  const members = { memberIds: [], onlineCount: 0, firstOnline: null };
+  const never = Number.NEGATIVE_INFINITY;
+  return { ...members, channelId, isRead: false, isOutdated: false, refreshedAt: never, isAsked: true };
+}

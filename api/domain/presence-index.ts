@@ -1,0 +1,77 @@
+/** The members of one channel, as far as they are known, with the number of members online. */
+export interface MemberGroup {
+  /** In order; distinct. */
+  memberIds: readonly string[];
+  onlineCount: number;
+  /** The first members who are online; null until it is read after a change. */
+  firstOnline: readonly string[] | null;
+}
+
+interface KnownUser {
+  isOnline: boolean;
+  groups: Set<MemberGroup>;
+}
+
+/** Creates an index of groups by their members, which keeps the number of online members of each group. */
+export function createPresenceIndex() {
+  const users = new Map<string, KnownUser>();
+
+  return {
+    /** Replaces the members of a group. Returns the ids of those whose presence is not known yet: they count as offline. */
+    replace(group: MemberGroup, memberIds: readonly string[]): string[] {
+      const added = new Set(memberIds);
+      for (const userId of group.memberIds) if (!added.delete(userId)) removeFrom(userId, group);
+      group.memberIds = memberIds;
+      group.firstOnline = null;
+      return [...added].filter((userId) => !addTo(userId, group));
+    },
+    has: (userId: string) => users.has(userId),
+    /** Takes over the presence of users. @param onlineIds those of them who are online */
+    update(userIds: Iterable<string>, onlineIds: ReadonlySet<string>): void {
+      for (const userId of userIds) setOnline(userId, onlineIds.has(userId));
+    },
+    /** Returns the first members of a group who are online, at most `limit` of them, which must be the same in all calls. */
+    firstOnline(group: MemberGroup, limit: number): readonly string[] {
+      group.firstOnline ??= findOnline(group.memberIds, Math.min(limit, group.onlineCount));
+      return group.firstOnline;
+    },
+  };
+
+  /** Returns whether the user was known. */
+  function addTo(userId: string, group: MemberGroup): boolean {
+    const user = users.get(userId);
+    if (user === undefined) {
+      users.set(userId, { isOnline: false, groups: new Set([group]) });
+      return false;
+    }
+    user.groups.add(group);
+    if (user.isOnline) group.onlineCount++;
+    return true;
+  }
+
+  function removeFrom(userId: string, group: MemberGroup): void {
+    const user = users.get(userId);
+    if (!user?.groups.delete(group)) return;
+    if (user.isOnline) group.onlineCount--;
+    if (user.groups.size === 0) users.delete(userId);
+  }
+
+  function setOnline(userId: string, isOnline: boolean): void {
+    const user = users.get(userId);
+    if (user === undefined || user.isOnline === isOnline) return;
+    user.isOnline = isOnline;
+    for (const group of user.groups) {
+      group.onlineCount += isOnline ? 1 : -1;
+      group.firstOnline = null;
+    }
+  }
+
+  function findOnline(memberIds: readonly string[], count: number): string[] {
+    const found: string[] = [];
+    for (let n = 0; n < memberIds.length && found.length < count; n++) {
+      const userId = memberIds[n] as string;
+      if (users.get(userId)?.isOnline) found.push(userId);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,88 @@
+import type { Database } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { columns } from '../infra/database/table.ts';
+import { tables } from '../infra/database/tables.ts';
+import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
+import type { ChannelOfUser } from './channel-of-user.ts';
+
+/** A member of a channel, and the seq up to which the member has seen it. */
+export interface SeenByMember extends ChannelOfUser {
+  seenSeq: number;
+}
+
+/** Number of unread entries of a member. */
+interface MemberCount {
+  count: number;
+  /** False if there may be more, among older entries. */
+  isExact: boolean;
+}
+
+/** Newest entries of a channel: seqs and authors, newest first. */
+interface NewestEntries {
+  seqs: readonly number[];
+  authorIds: readonly string[];
+}
+
+/** Maximum number of newest entries of a channel whose authors are read. */
+const maxNewest = 2_000;
+
+/**
+ * Counts the unread entries of many members of one channel, each up to a bound, by two statements: the authors of its newest
+ * entries are the same for all of them.
+ * @param maxCount number of entries at which counting stops
+ * @returns a count for each member in the same order; it may be too low where the newest entries are too few to tell
+ */
+export async function countForMembers(
+  { read }: Pick<Database, 'read'>,
+  members: readonly SeenByMember[],
+  maxCount: number,
+  reader: string,
+): Promise<MemberCount[]> {
+  const { channelId = '' } = members[0] ?? {};
+  const after = members.reduce((lowest, { seenSeq }) => Math.min(lowest, seenSeq), Number.MAX_SAFE_INTEGER);
+  const [found] = await read(reader, selectNewestAuthors, { channelId, after });
+  const newest = { seqs: found?.seqs ?? [], authorIds: found?.authorIds ?? [] };
+  const authorIds = [...new Set(newest.authorIds)];
+  const blockerIds = members.map(({ userId }) => userId);
+  const blocks = authorIds.length === 0 ? [] : await read(reader, selectBlocksAmong, { blockerIds, authorIds });
+  const hidden = new Map<string, Set<string>>();
+  for (const { blockerId, blockedId } of blocks) {
+    hidden.set(blockerId, (hidden.get(blockerId) ?? new Set()).add(blockedId));
+  }
+  return members.map((member) => countUnread(newest, member, hidden.get(member.userId) ?? nobody, maxCount));
+}
+
+const nobody: ReadonlySet<string> = new Set();
+
+/** @param hidden users whom the member has blocked */
+function countUnread(
+  { seqs, authorIds }: NewestEntries,
+  { userId, seenSeq }: SeenByMember,
+  hidden: ReadonlySet<string>,
+  maxCount: number,
+): MemberCount {
+  let count = 0;
+  for (let n = 0; n < seqs.length && count < maxCount; n++) {
+    if ((seqs[n] as number) <= seenSeq) return { count, isExact: true };
+    const authorId = authorIds[n] as string;
+    if (authorId !== userId && !hidden.has(authorId)) count++;
+  }
+  return { count, isExact: count === maxCount || seqs.length < maxNewest };
+}
+
+const selectNewestAuthors = statement({
+  sql: `
+    SELECT array_agg(e.seq ORDER BY e.seq DESC) AS seqs, array_agg(e.author_id ORDER BY e.seq DESC) AS "authorIds" FROM (
+      SELECT e.seq, e.author_id FROM entry e WHERE e.channel_id = $channelId AND e.seq > $after
+      ORDER BY e.seq DESC LIMIT ${maxNewest}) e`,
+  parameters: { channelId: uuid, after: int4 },
+  row: { seqs: nullable(arrayOf(int4)), authorIds: nullable(arrayOf(uuid)) },
+});
+
+const block = columns(tables.block, 'b', ['blockerId', 'blockedId']);
+
+const selectBlocksAmong = statement({
+  sql: `SELECT ${block.list} FROM block b WHERE b.blocker_id = ANY($blockerIds) AND b.blocked_id = ANY($authorIds)`,
+  parameters: { blockerIds: arrayOf(uuid), authorIds: arrayOf(uuid) },
+  row: block.row,
+});

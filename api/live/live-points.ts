@@ -1,0 +1,124 @@
+import { RateLimitedError } from '../errors.ts';
+import type { LiveSource, Positioned } from './live-source.ts';
+
+/**
+ * Maximum sums of points that executing the subscriptions of live sources may cost for each event. Subscriptions that share
+ * an execution cost once.
+ */
+export interface LivePointBounds {
+  /** Points of one client's subscriptions to one source. */
+  perClientAndSource: number;
+  /** Points of one client's subscriptions. */
+  perClient: number;
+  /** Points of all subscriptions to one source. */
+  perSource: number;
+  /** Points of all subscriptions of this process. */
+  node: number;
+}
+
+/** The client of a subscription and the price of its selection. */
+export interface Charge {
+  /** The user, or the address without one. */
+  client: string;
+  /** Points of one event. */
+  points: number;
+}
+
+/** The subscriptions that share one execution, as `LivePoints` counts them. */
+export interface Share {
+  /**
+   * Counts one more subscription; it is never refused.
+   * @returns a function that takes it back
+   */
+  join(client: string): () => void;
+}
+
+interface Sums {
+  total: number;
+  ofClients: Map<string, number>;
+}
+
+/** Minimum points of a selection: each execution has a fixed cost. */
+const minPoints = 20;
+
+/**
+ * Creates the counts of points that live subscriptions cost for each event, so that nobody can make events expensive without
+ * a bound. A client is charged once for each execution that it has a part in, whether it shares it or not.
+ * @param onRefused counts refusals by the name of their bound, for metrics
+ */
+export function createLivePoints(bounds: LivePointBounds, onRefused: (limit: string) => void) {
+  const node = createSums();
+  const bySource = new Map<LiveSource<Positioned>, Sums>();
+
+  return {
+    /** Returns the sum of points of all executions. */
+    total: () => node.total,
+    /**
+     * Opens a share for an execution of its own, which lasts until its last subscription is taken back.
+     * @throws RateLimitedError if the client, the source or the node has no points left
+     */
+    open(source: LiveSource<Positioned>, { client, points: price }: Charge): Share {
+      const points = Math.max(price, minPoints);
+      const ofSource = bySource.get(source) ?? createSums();
+      requirePoints(ofSource, client, points);
+      bySource.set(source, ofSource);
+      return createShare(points, [node, ofSource], () => {
+        if (ofSource.total <= 0) bySource.delete(source);
+      });
+    },
+  };
+
+  function requirePoints(ofSource: Sums, client: string, points: number): void {
+    const checks = [
+      ['live-points-of-user-and-channel', ofSource.ofClients.get(client) ?? 0, bounds.perClientAndSource, yours],
+      ['live-points-of-user', node.ofClients.get(client) ?? 0, bounds.perClient, yours],
+      ['live-points-of-channel', ofSource.total, bounds.perSource, everybodys],
+      ['live-points', node.total, bounds.node, everybodys],
+    ] as const;
+    for (const [limit, present, bound, message] of checks) {
+      if (present + points <= bound) continue;
+      onRefused(limit);
+      throw new RateLimitedError(message, 1_000 + Math.floor(Math.random() * 4_000));
+    }
+  }
+}
+
+const yours =
+  'Your live subscriptions would cost too much for each event: complete some of them, give them the same selection, or select fewer fields.';
+const everybodys =
+  'The live subscriptions of this channel or server cost too much for each event: use a selection that other clients have, or try again later.';
+
+function createSums(): Sums {
+  return { total: 0, ofClients: new Map() };
+}
+
+/** @param onEmpty called when the last subscription was taken back */
+function createShare(points: number, sums: readonly Sums[], onEmpty: () => void): Share {
+  /** Number of subscriptions of each client. */
+  const clients = new Map<string, number>();
+
+  return {
+    join(client) {
+      if (clients.size === 0) for (const sum of sums) sum.total += points;
+      const count = clients.get(client) ?? 0;
+      clients.set(client, count + 1);
+      if (count === 0) for (const { ofClients } of sums) add(ofClients, client, points);
+      return () => leave(client);
+    },
+  };
+
+  function leave(client: string): void {
+    if (!add(clients, client, -1)) for (const { ofClients } of sums) add(ofClients, client, -points);
+    if (clients.size > 0) return;
+    for (const sum of sums) sum.total -= points;
+    onEmpty();
+  }
+}
+
+/** Adds to a count, and returns the sum. A key at zero takes no memory. */
+function add(counts: Map<string, number>, key: string, change: number): number {
+  const sum = (counts.get(key) ?? 0) + change;
+  if (sum > 0) counts.set(key, sum);
+  else counts.delete(key);
+  return sum;
+}

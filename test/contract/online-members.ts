@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createOnlineMembers } from '../../api/domain/online-members.ts';
+import type { Head } from '../../api/events.ts';
+import type { Database } from '../../api/infra/database/database.ts';
+import type { HeadListener } from '../../api/live/heads.ts';
+import { createTestLogger } from '../support/logger.ts';
+import { createLossyPubSub } from '../support/lossy-pubsub.ts';
+import type { StateUnderTest } from './state.ts';
+
+const leaseMs = 1_000;
+
+/** Describes how nodes keep the numbers of online members over a state. */
+export function describeOnlineMembers(name: string, create: () => Promise<StateUnderTest>): void {
+  describe(`online members over state ${name}`, () => {
+    /** Members of each channel, as in the database. */
+    const stored = new Map<string, string[]>();
+    const readMembers = vi.fn((_reader: string, _statement: unknown, { channelIds }: { channelIds: string[] }) =>
+      Promise.resolve(channelIds.map((channelId) => ({ channelId, userIds: [...(stored.get(channelId) ?? [])] }))),
+    );
+    const listeners = new Set<HeadListener>();
+    let isLost = false;
+    let under: StateUnderTest;
+    let pubsub: ReturnType<typeof createLossyPubSub>;
+    let nodes: ReturnType<typeof createNode>[];
+
+    function createNode(maxKept = 1_000) {
+      const listen = (one: HeadListener) => {
+        listeners.add(one);
+        return () => listeners.delete(one);
+      };
+      const database = { read: readMembers as unknown as Database['read'] };
+      const { presence } = under.state;
+      return createOnlineMembers({
+        database,
+        presence,
+        pubsub,
+        heads: { listen },
+        maxKept,
+        logger: createTestLogger(),
+      });
+    }
+
+    beforeEach(async () => {
+      isLost = false;
+      stored.clear();
+      stored.set('room', ['ada', 'bob', 'carol']);
+      under = await create();
+      pubsub = createLossyPubSub(() => (isLost ? 'lose' : 'deliver'));
+      nodes = [createNode(), createNode()];
+      for (const node of nodes) await node.start();
+      readMembers.mockClear();
+    });
+    afterEach(async () => {
+      for (const node of nodes) await node.stop();
+      await under.dispose();
+    });
+
+    async function connect(...userIds: string[]): Promise<void> {
+      const { online, offline } = await under.state.presence.renew('one', userIds, leaseMs);
+      await pubsub.publish('presence', [...online, ...offline]);
+    }
+
+    async function disconnect(userId: string): Promise<void> {
+      if (await under.state.presence.end('one', userId)) await pubsub.publish('presence', [userId]);
+    }
+
+    function change(channelId: string, userIds: string[]): void {
+      stored.set(channelId, userIds);
+      const head: Head = { channelId, position: 1, seq: 1, version: 1, userIds: ['somebody'] };
+      for (const { heads } of listeners) heads([head]);
+    }
+
+    const counts = (channelId = 'room') => Promise.all(nodes.map(async (node) => (await node.of(channelId)).count));
+    const becomes = (count: number) =>
+      vi.waitFor(async () => expect(await counts()).toEqual([count, count]), { timeout: 5_000 });
+
+    test('follow connections and their ends on every node', async () => {
+      expect(await counts()).toEqual([0, 0]);
+      await connect('bob', 'stranger');
+      await becomes(1);
+      await connect('ada');
+      await becomes(2);
+      expect((await nodes[0]?.of('room'))?.firstIds()).toEqual(['ada', 'bob']);
+      await disconnect('ada');
+      await becomes(1);
+      expect((await nodes[1]?.of('room'))?.firstIds()).toEqual(['bob']);
+      expect(readMembers).toHaveBeenCalledTimes(nodes.length);
+    });
+
+    test('follow expired leases', async () => {
+      await connect('ada', 'bob');
+      expect(await counts()).toEqual([2, 2]);
+      await under.advance(leaseMs + 1);
+      await connect('carol');
+      await becomes(1);
+    });
+
+    test('follow users who join and leave', async () => {
+      await connect('ada', 'bob', 'dave');
+      expect(await counts()).toEqual([2, 2]);
+      change('room', ['ada', 'bob', 'dave']);
+      await becomes(3);
+      change('room', ['bob']);
+      await becomes(1);
+      expect((await nodes[0]?.of('room'))?.firstIds()).toEqual(['bob']);
+    });
+
+    test('are corrected after signals were lost', async () => {
+      expect(await counts()).toEqual([0, 0]);
+      isLost = true;
+      await connect('ada');
+      stored.set('room', ['ada']);
+      pubsub.reconnect();
+      await becomes(1);
+    });
+
+    test('cost no reading for each request', async () => {
+      const online = vi.spyOn(under.state.presence, 'online');
+      for (let n = 0; n < 10; n++) await counts();
+      expect(readMembers).toHaveBeenCalledTimes(nodes.length);
+      expect(online).toHaveBeenCalledTimes(nodes.length);
+    });
+
+    test('of channels that were asked for least recently are forgotten above a number of members', async () => {
+      const node = createNode(5);
+      stored.set('another room', ['ada', 'bob', 'dave']);
+      await connect('ada', 'bob');
+      for (const channelId of ['room', 'another room', 'room']) {
+        expect((await node.of(channelId)).count).toBe(2);
+        expect(node.size()).toBe(3);
+      }
+    });
+  });
+}

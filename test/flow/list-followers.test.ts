@@ -1,0 +1,87 @@
+import { beforeAll, expect, test, vi } from 'vitest';
+import { startApp } from '../support/app.ts';
+import { type Followed, follow, guest, type Person, socket } from '../support/client.ts';
+import { countStatements } from '../support/counting.ts';
+
+const statements = countStatements();
+let url: string;
+let ada: Person;
+let bob: Person;
+
+beforeAll(async () => {
+  const app = await startApp();
+  ({ url } = app);
+  [ada, bob] = [await guest(url, 'Ada'), await guest(url, 'Bob')];
+  return app.stop;
+});
+
+const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name }) { id } }';
+const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
+const send = 'mutation ($id: ID!, $text: String!) { send(input: { channelId: $id, text: $text }) { message { id } } }';
+const block = 'mutation ($id: ID!) { block(userId: $id) { id } }';
+/** The fields that the web client shows in its list, and others that need statements. */
+const list = `subscription { channels {
+  id name memberCount onlineCount peer { id name online } online { id } members(first: 2) { nodes { name } }
+  lastMessage { id text author { id name } }
+  messages(last: 2) { nodes { text author { name } } }
+  viewerMembership { id role seenSeq unreadCount firstUnseen { text } user { name } }
+} }`;
+
+/** Opens a room of Ada's and Bob's, whose other members follow their lists. */
+async function open(size: number) {
+  const { id } = (await ada.ask(createRoom, { name: `Room of ${size}` })).createRoom;
+  await bob.ask(joinRoom, { id });
+  const people = await Promise.all(Array.from({ length: size }, (_, n) => guest(url, `Person ${n}`)));
+  await Promise.all(people.map((one) => one.ask(joinRoom, { id })));
+  const [first] = people as [Person];
+  await first.ask(block, { id: bob.id });
+  const followed = people.map(({ token }) => follow(socket(url, token), list));
+  // A follower is live once it gets something.
+  await vi.waitFor(async () => {
+    await ada.ask(send, { id, text: 'Ready?' });
+    for (const { received } of followed) expect(received.length).toBeGreaterThan(0);
+  });
+  return { id, first, followed };
+}
+
+/** Waits until every follower has a channel's update with a last message. */
+async function untilShown(followed: readonly Followed[], text: string): Promise<void> {
+  const shows = ({ received }: Followed) => received.at(-1)?.lastMessage.text === text;
+  await vi.waitFor(() => expect(followed.every(shows)).toBe(true), { interval: 20 });
+}
+
+test('a change costs as many statements for fifty followers as for five', async () => {
+  const counts: number[] = [];
+  for (const size of [5, 50]) {
+    const { id, followed } = await open(size);
+    let round = 0;
+    const taken = await statements.taken(async () => {
+      const text = `Round ${round++}`;
+      await ada.ask(send, { id, text });
+      await untilShown(followed, text);
+    });
+    counts.push(taken);
+  }
+  expect(counts[0]).toBeGreaterThan(0);
+  expect(counts[1]).toBe(counts[0]);
+});
+
+test('followers of one round each see their own state', async () => {
+  const { id, first, followed } = await open(3);
+  const [own, ...others] = followed as [Followed, ...Followed[]];
+  await ada.ask(send, { id, text: 'From Ada' });
+  await untilShown(followed, 'From Ada');
+  const unreadOf = ({ received }: Followed) => received.at(-1).viewerMembership.unreadCount;
+  const before = others.map(unreadOf);
+  await bob.ask(send, { id, text: 'From Bob' });
+  await untilShown(others, 'From Bob');
+
+  await first.ask('mutation ($id: ID!) { markSeen(channelId: $id, seq: 1000) { unreadCount } }', { id });
+  await vi.waitFor(() => expect(own.received.at(-1).viewerMembership.unreadCount).toBe(0));
+  expect(own.received.at(-1).lastMessage.text).toBe('From Ada');
+  expect(own.received.at(-1).messages.nodes.at(-1).text).toBe('From Ada');
+  expect(others.map(unreadOf)).toEqual(before.map((count) => count + 1));
+  for (const { received } of others) {
+    expect(received.at(-1).viewerMembership.user.name).not.toBe(own.received.at(-1).viewerMembership.user.name);
+  }
+});
