@@ -264,9 +264,12 @@ export const settings = z.object({
   MATCH_LEASE_MS: count(15_000).describe('Lifetime of a place in the matching queue unless it is renewed.'),
   MATCH_RELAX_MS: count(5_000).describe('How long to wait before matching without a shared tag.'),
   MATCH_ABSENCE_MS: count(120_000).describe('Maximum absence from a match before it ends.'),
-  MATCH_RETENTION_HOURS: count(720).describe(
-    'Hours for which a match is kept after its end. Then it is removed with its messages and files.',
-  ),
+  MATCH_RETENTION_HOURS: z.coerce
+    .number()
+    .positive()
+    .max(87_600)
+    .default(720)
+    .describe('Hours for which a match is kept after its end. Then it is removed with its messages and files.'),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
   GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
   NODE_ENV: z.string().optional().describe('production: INTROSPECTION and GRAPHIQL are off unless they are set.'),

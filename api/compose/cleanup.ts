@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { createCleanup } from '../domain/cleanup/cleanup.ts';
 import { createGuestCleanup } from '../domain/cleanup/guests.ts';
-import { dayMs, hourMs } from '../domain/cleanup/job.ts';
+import { type CleanupJob, dayMs, hourMs } from '../domain/cleanup/job.ts';
 import { createMatchRepair } from '../domain/cleanup/match-repair.ts';
 import { createMatchCleanup } from '../domain/cleanup/matches.ts';
 import { createMessageDataCleanup } from '../domain/cleanup/message-data.ts';
@@ -33,13 +33,17 @@ export async function openCleanup(given: {
   const retentionMs = config.MATCH_RETENTION_HOURS * hourMs;
   const jobs = [
     createUploadCleanup({ database, objects }),
-    ...createSessionCleanup({ database, ttlMs }),
+    ...often(ttlMs, [...createSessionCleanup({ database, ttlMs }), createGuestCleanup({ database, ttlMs })]),
     ...createMessageDataCleanup(database),
-    ...createMatchCleanup({ database, submit, retentionMs }),
+    ...often(retentionMs, createMatchCleanup({ database, submit, retentionMs })),
     createMatchRepair(given),
-    createGuestCleanup({ database, ttlMs }),
   ];
   const cleanup = await open(createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
   const help = 'Seconds since the last complete round of the cleanup job that has waited for the longest time.';
   metrics.gauge('cleanup_age_seconds', help, () => cleanup.ageMs() / 1_000);
+}
+
+/** Returns jobs whose rounds come at least four times within the age at which they remove rows: a short age counts too. */
+function often(ageMs: number, jobs: readonly CleanupJob[]): CleanupJob[] {
+  return jobs.map((job) => ({ ...job, intervalMs: Math.min(job.intervalMs, ageMs / 4) }));
 }

@@ -21,7 +21,7 @@ const retention = {
   TOKEN_TTL_SECONDS: '60',
   REFRESH_TTL_DAYS: '0.007',
   MATCH_ABSENCE_MS: '5000',
-  MATCH_RETENTION_HOURS: '1',
+  MATCH_RETENTION_HOURS: '0.1',
 };
 
 const allModes = ['embedded', 'cluster'];
