@@ -81,5 +81,9 @@ function readiness(
   const ports = { database: database.ready, pubsub: pubsub.ready, state: state.ready, log: logReady };
   const ready: Record<string, ReadyCheck> = bridge ? { ...ports, bridge: bridge.ready } : ports;
   const reported: Record<string, ReadyCheck> = objects ? { objects: objects.ready } : {};
-  return { ready, reported, facts: () => (bridge ? { waitingPartitions: bridge.waiting() } : {}) };
+  const facts = () => {
+    const waitingPartitions = bridge?.waiting() ?? [];
+    return waitingPartitions.length > 0 ? { waitingPartitions } : {};
+  };
+  return { ready, reported, facts };
 }
