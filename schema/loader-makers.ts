@@ -6,6 +6,8 @@ import { byKey, byRequest, type Owner, required } from './batch-loaders.ts';
 /** Rows that a statement reads, as the equivalent of rows that it returns, where it returns one for each channel. */
 const rowsOfUnread = 10;
 const rowsOfUnreadInAll = 50;
+/** The same for lists of blocked users, each of which takes a statement of its own. */
+const rowsOfBlocked = 100;
 
 /** Loaders of values that are the same for every viewer. */
 export const commonMakers = {
@@ -69,6 +71,7 @@ export const commonMakers = {
       owner,
       (ids) => Promise.all(ids.map(async (id) => ({ id, users: await owner.domain.moderation.blockedBy(id) }))),
       ({ id }) => id,
+      rowsOfBlocked,
     ),
   /** Numbers of unread entries over all channels, by user. */
   unreadInAll: (owner: Owner) =>

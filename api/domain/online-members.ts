@@ -34,6 +34,11 @@ interface Room extends MemberGroup {
   isAsked: boolean;
 }
 
+/** Members of a channel that were just read, in order. */
+interface LoadedMembers extends OnlineMembers {
+  memberIds: readonly string[];
+}
+
 /** Maximum number of members of all channels that are kept: about 30 MB. The channel that was asked for least recently goes. */
 const defaultMaxKept = 100_000;
 /** Maximum number of channels whose members one statement reads. */
@@ -72,6 +77,7 @@ export function createOnlineMembers(options: {
   const changed = new Set<string>();
   let size = 0;
   let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
   let removeListener: (() => void) | undefined;
   const watch = createSignalWatch({
     pubsub,
@@ -88,11 +94,12 @@ export function createOnlineMembers(options: {
      */
     async of(channelId: string): Promise<OnlineMembers> {
       const present = rooms.get(channelId);
-      const room = present && !mustRead(present) ? present : await load(channelId);
-      room.isAsked = true;
+      if (present) present.isAsked = true;
+      if (present === undefined || mustRead(present)) return load(channelId);
       // The room that was asked for most recently is the last one.
-      if (rooms.delete(channelId)) rooms.set(channelId, room);
-      return { channelId, count: room.onlineCount, firstIds: () => index.firstOnline(room, maxListed) };
+      rooms.delete(channelId);
+      rooms.set(channelId, present);
+      return { channelId, count: present.onlineCount, firstIds: () => index.firstOnline(present, maxListed) };
     },
     /** Returns the number of members that are kept, for metrics. */
     size: () => size,
@@ -101,6 +108,7 @@ export function createOnlineMembers(options: {
       await watch.start();
     },
     async stop(): Promise<void> {
+      isStopped = true;
       removeListener?.();
       clearTimeout(timer);
       await watch.stop();
@@ -120,7 +128,7 @@ export function createOnlineMembers(options: {
 
   function noteChanges(userIds: readonly string[], delayMs = collectMs): void {
     for (const userId of userIds) if (index.has(userId)) changed.add(userId);
-    if (changed.size > 0) timer ??= setTimeout(() => void readChanges(), delayMs);
+    if (changed.size > 0 && !isStopped) timer ??= setTimeout(() => void readChanges(), delayMs);
   }
 
   /** Reads from the state, because signals of several nodes may arrive in another order than their changes were made. */
@@ -143,31 +151,42 @@ export function createOnlineMembers(options: {
   }
 
   /** Reads the members of channels, and the presence of those members who are not known yet. */
-  async function readRooms(channelIds: readonly string[]): Promise<Room[]> {
-    const read: Room[] = [];
+  async function readRooms(channelIds: readonly string[]): Promise<LoadedMembers[]> {
+    const read: LoadedMembers[] = [];
     for (let from = 0; from < channelIds.length; from += roomsOfStatement) {
       read.push(...(await readPart(channelIds.slice(from, from + roomsOfStatement))));
     }
     return read;
   }
 
-  async function readPart(channelIds: readonly string[]): Promise<Room[]> {
+  async function readPart(channelIds: readonly string[]): Promise<LoadedMembers[]> {
     const part = channelIds.map(openRoom);
-    const rows = await database.read(reader, selectMemberIds, { channelIds, limit: maxMembers });
+    const rows = await database.read(reader, selectMemberIds, { channelIds, limit: maxMembers }).catch((error) => {
+      for (const room of part) room.isOutdated = true;
+      throw error;
+    });
     for (const room of part) if (!rooms.has(room.channelId)) keepAgain(room);
     const memberIds = new Map(rows.map(({ channelId, userIds }) => [channelId, userIds]));
     const unknown = new Set(part.flatMap((room) => replaceMembers(room, memberIds.get(room.channelId) ?? [])));
     evictExcept(part);
     await readPresence([...unknown]);
     for (const room of part) room.isRead = true;
-    return part;
+    return part.map(loadedOf);
   }
 
-  /** Returns the room of a channel, which heads outdate from now on. */
+  /** Returns the members as they are now: the next part may take the place of this one. */
+  function loadedOf(room: Room): LoadedMembers {
+    const { channelId, memberIds, onlineCount: count } = room;
+    const first = index.firstOnline(room, maxListed);
+    return { channelId, memberIds, count, firstIds: () => first };
+  }
+
+  /** Returns the room of a channel, which heads outdate from now on. The room that was asked for most recently is the last one. */
   function openRoom(channelId: string): Room {
     const room = rooms.get(channelId) ?? createRoom(channelId);
     if (room.isOutdated) room.refreshedAt = performance.now();
     room.isOutdated = false;
+    rooms.delete(channelId);
     rooms.set(channelId, room);
     return room;
   }

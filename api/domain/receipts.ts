@@ -33,6 +33,11 @@ export const maxUnread = 1_000;
  */
 const maxExamined = 2 * maxUnread;
 
+/** Number of members of one channel from which on they are counted together. */
+const minShared = 5;
+/** Maximum number of members that one statement counts one by one. */
+const countedAtOnce = 50;
+
 /** Maximum number of a user's channels that the count over all channels examines. */
 const maxCountedChannels = 1_000;
 
@@ -65,16 +70,18 @@ export function createReceipts(options: {
 
     /**
      * Returns the numbers of unread entries of members, each at most `maxUnread`. Members of one channel share their
-     * statements.
+     * statements, which run one after another, however many channels there are.
      * @param reader key of the user who waits for it
      */
     async unreadCounts(
       members: readonly SeenByMember[],
       reader: string,
     ): Promise<(SeenByMember & { count: number })[]> {
-      const channelIds = [...new Set(members.map(({ channelId }) => channelId))];
-      const groups = channelIds.map((id) => members.filter(({ channelId }) => channelId === id));
-      return (await Promise.all(groups.map((group) => countsOfChannel(group, reader)))).flat();
+      const groups = groupByChannel(members);
+      const counted = await countsOfFew(groups.filter(({ length }) => length < minShared).flat(), reader);
+      for (const group of groups)
+        if (group.length >= minShared) counted.push(...(await countsOfChannel(group, reader)));
+      return counted;
     },
 
     /**
@@ -94,11 +101,20 @@ export function createReceipts(options: {
     return read(reader, selectUnread, toColumns(pairs));
   }
 
+  async function countsOfFew(members: readonly SeenByMember[], reader: string) {
+    const counts = new Map<string, number>();
+    for (let from = 0; from < members.length; from += countedAtOnce) {
+      const rows = await unread(members.slice(from, from + countedAtOnce), reader);
+      for (const { channelId, userId, count } of rows) counts.set(`${channelId}:${userId}`, count);
+    }
+    return members.map((member) => ({ ...member, count: counts.get(`${member.channelId}:${member.userId}`) ?? 0 }));
+  }
+
   async function countsOfChannel(members: readonly SeenByMember[], reader: string) {
     const counts = await countForMembers(options.database, members, maxUnread, reader);
     const uncertain = members.filter((_, n) => counts[n]?.isExact === false);
-    const rows = uncertain.length === 0 ? [] : await unread(uncertain, reader);
-    const others = new Map(rows.map(({ userId, count }) => [userId, count]));
+    const recounted = await countsOfFew(uncertain, reader);
+    const others = new Map(recounted.map(({ userId, count }) => [userId, count]));
     return members.map((member, n) => ({
       ...member,
       count: Math.max(counts[n]?.count ?? 0, others.get(member.userId) ?? 0),
@@ -108,6 +124,16 @@ export function createReceipts(options: {
 
 /** The receipts of members, made by `createReceipts`. */
 export type Receipts = ReturnType<typeof createReceipts>;
+
+function groupByChannel(members: readonly SeenByMember[]): SeenByMember[][] {
+  const groups = new Map<string, SeenByMember[]>();
+  for (const member of members) {
+    const group = groups.get(member.channelId);
+    if (group) group.push(member);
+    else groups.set(member.channelId, [member]);
+  }
+  return [...groups.values()];
+}
 
 const raiseSeenMark = statement({
   sql: `

@@ -1,6 +1,6 @@
 import type { BacklogBudget, Portion } from './backlog-budget.ts';
 import { createFrameEncoder, groupByBytes, totalBytes } from './frames.ts';
-import type { LiveSource, Positioned } from './live-source.ts';
+import { type LiveSource, maxExecutions, type Positioned } from './live-source.ts';
 import type { AudienceMetrics, PageLoader } from './page-loader.ts';
 import { filterForReader, payloadsOf } from './reader-filter.ts';
 import type { Serialize } from './serializer.ts';
@@ -82,10 +82,13 @@ export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<I
     }
   }
 
-  async function loadPage(subscriber: Subscriber<Item>, pageSize: number): Promise<Page<Item>> {
+  /** @param executions number of times that it is executed with this one */
+  async function loadPage(subscriber: Subscriber<Item>, pageSize: number, executions = 1): Promise<Page<Item>> {
     const version = source.version();
     const { entries, through } = await loader.read(subscriber.position, pageSize);
     const all = entries.length > 0 ? await makePayloads(subscriber, entries) : [];
+    if (source.version() !== version && executions < maxExecutions)
+      return loadPage(subscriber, pageSize, executions + 1);
     const { items, payloads, error } = filterForReader(subscriber, all.length > 0 ? entries : [], all);
     let first = 0;
     const groups = groupByBytes(payloads, groupBytes).map((group): Group<Item> => {

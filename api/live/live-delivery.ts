@@ -1,5 +1,5 @@
 import { createFrameEncoder, type EncodeFrames } from './frames.ts';
-import type { LiveSource, Positioned } from './live-source.ts';
+import { type LiveSource, maxExecutions, type Positioned } from './live-source.ts';
 import type { AudienceMetrics, PageLoader } from './page-loader.ts';
 import { filterForReader, payloadsOf } from './reader-filter.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -34,6 +34,8 @@ export function createLiveDelivery<Item extends Positioned>(options: {
   /** Every subscriber has each item up to here. */
   let position = 0;
   let isAdvancing = false;
+  /** Number of executions of the next items whose payloads were not used. */
+  let outdated = 0;
 
   return {
     /** Adds a subscriber that has every item of the source. The next item it gets is the first above its position. */
@@ -62,10 +64,13 @@ export function createLiveDelivery<Item extends Positioned>(options: {
     }
   }
 
+  /** Delivers the next items, or nothing if they must be executed again. */
   async function deliverNext(): Promise<void> {
     const version = source.version();
     const { entries, through } = await loader.read(position, maxBatchSize);
     const all = entries.length > 0 ? await loader.execute(entries) : [];
+    if (source.version() !== version && ++outdated < maxExecutions) return;
+    outdated = 0;
     const items = source.current(entries, version);
     if (items) deliver(items, payloadsOf(items, entries, all), through);
   }

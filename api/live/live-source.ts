@@ -53,6 +53,12 @@ export interface LiveSource<Item extends Positioned> {
   listen(listener: () => void): () => void;
 }
 
+/**
+ * Maximum number of times that items are executed because messages of the source change meanwhile: their payloads may quote
+ * such a message as it was. Each time they are read again.
+ */
+export const maxExecutions = 3;
+
 /** The position and filter of one subscription to a source. */
 export interface Reader<Item extends Positioned> {
   /** The position after which this reader gets items. */

@@ -95,7 +95,7 @@ describe.each(databaseKinds)('over %s', (kind) => {
         [room, userId, seenSeq],
       );
       const [one] = await receipts.unread([{ channelId: room, userId }], userId);
-      const [shared] = await receipts.unreadCounts([{ channelId: room, userId, seenSeq }], 'rounds');
+      const [shared] = await receipts.unreadCounts(new Array(5).fill({ channelId: room, userId, seenSeq }), 'rounds');
       const isOwn = userId === author && seenSeq === 0;
       // A count of the entries from the mark on passes over two thousand of the member's own, and ends there.
       expect(shared?.count).toBe(isOwn ? 10 : one?.count);

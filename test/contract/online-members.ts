@@ -23,7 +23,7 @@ export function describeOnlineMembers(name: string, create: () => Promise<StateU
     let pubsub: ReturnType<typeof createLossyPubSub>;
     let nodes: ReturnType<typeof createNode>[];
 
-    function createNode(maxKept = 1_000) {
+    function createNode({ maxKept = 1_000, checkMs = 15_000 } = {}) {
       const listen = (one: HeadListener) => {
         listeners.add(one);
         return () => listeners.delete(one);
@@ -36,6 +36,7 @@ export function describeOnlineMembers(name: string, create: () => Promise<StateU
         pubsub,
         heads: { listen },
         maxKept,
+        checkMs,
         logger: createTestLogger(),
       });
     }
@@ -121,8 +122,50 @@ export function describeOnlineMembers(name: string, create: () => Promise<StateU
       expect(online).toHaveBeenCalledTimes(nodes.length);
     });
 
+    test('of more channels at once than are kept are counted', async () => {
+      const node = createNode({ maxKept: 5 });
+      const rooms = Array.from({ length: 12 }, (_, n) => `room ${n}`);
+      for (const room of rooms) stored.set(room, ['ada', 'bob', 'carol']);
+      await connect('ada', 'bob');
+      const found = await Promise.all(rooms.map((room) => node.of(room)));
+      expect(found.map(({ count, firstIds }) => [count, firstIds()])).toEqual(rooms.map(() => [2, ['ada', 'bob']]));
+    });
+
+    test('are read again after a reading for a changed membership failed', async () => {
+      const node = createNode({ checkMs: 3_600_000 });
+      nodes.push(node);
+      await node.start();
+      expect((await node.of('room')).count).toBe(0);
+      await connect('dave');
+      readMembers.mockRejectedValueOnce(new Error('away'));
+      change('room', ['dave']);
+      await expect(node.of('room')).rejects.toThrow('away');
+      await vi.waitFor(async () => expect((await node.of('room')).count).toBe(1), { timeout: 5_000 });
+    });
+
+    test('are not read any longer once the node has stopped while the state is unavailable', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      try {
+        const [node] = nodes;
+        let fail = (_error: Error) => {};
+        const failing = new Promise<Set<string>>((_, reject) => {
+          fail = reject;
+        });
+        const online = vi.spyOn(under.state.presence, 'online').mockReturnValue(failing);
+        const counting = node?.of('room');
+        await vi.waitFor(() => expect(online).toHaveBeenCalledTimes(1));
+        await node?.stop();
+        const before = vi.getTimerCount();
+        fail(new Error('away'));
+        await counting;
+        expect(vi.getTimerCount()).toBe(before);
+      } finally {
+        vi.useRealTimers();
+      }
+    });
+
     test('of channels that were asked for least recently are forgotten above a number of members', async () => {
-      const node = createNode(5);
+      const node = createNode({ maxKept: 5 });
       stored.set('another room', ['ada', 'bob', 'dave']);
       await connect('ada', 'bob');
       for (const channelId of ['room', 'another room', 'room']) {

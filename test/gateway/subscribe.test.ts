@@ -60,3 +60,15 @@ test('an item that is replaced while it is executed is left out, and its later s
   expect(await next).toEqual({ done: false, value: { data: { item: 2 } } });
   await stream.return();
 });
+
+test('an item is executed again if another one, which it may quote, is replaced meanwhile', async () => {
+  const { stream, replace, begun, finish } = await setUp();
+  const next = stream.next();
+  await begun();
+  replace(2);
+  finish();
+  await begun();
+  finish();
+  expect(await next).toEqual({ done: false, value: { data: { item: 1 } } });
+  await stream.return();
+});

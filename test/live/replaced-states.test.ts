@@ -50,6 +50,42 @@ test('nobody is handed a state that the feed knew to be replaced, and everybody 
   );
 });
 
+test.each(['live', 'as a backlog'])(
+  'a reply that is executed while its message is edited quotes the new text, %s',
+  async (way) => {
+    const simulation = await createSimulation(() => 'deliver', 1_000_000);
+    const quotes: string[] = [];
+    let executions = 0;
+    const make = () => async (items: readonly unknown[]) => {
+      const quoted = simulation.states.at(-1)?.text ?? '';
+      if (executions++ === 0) await simulation.run({ kind: 'edit', which: 0 });
+      return items.map(() => Buffer.from(JSON.stringify(quoted)));
+    };
+    const take = (frames: Buffer) => void quotes.push(...readFrames(frames).map((text) => JSON.parse(text).payload));
+    const follow = (position: number) => {
+      const stream = createLiveStream<Entry>(
+        simulation.feed as LiveSource<Entry>,
+        { position, judge: () => null },
+        () => {},
+      );
+      const sink = {
+        outbox: createFakeOutbox({ add: take, send: async (frames) => take(frames) }),
+        idJson: '"1"',
+        viewer: null,
+      };
+      const quoting = { ...selection, key: 'quoting', make };
+      return simulation.audiences.serve(stream as unknown as LiveStream<Positioned>, quoting, sink);
+    };
+    await simulation.run({ kind: 'send', isLong: false });
+    if (way === 'live') follow(1);
+    await simulation.run({ kind: 'send', isLong: false });
+    if (way !== 'live') follow(1);
+    await vi.waitFor(() => expect(quotes).toHaveLength(2));
+    expect(quotes).toEqual(['edited', 'edited']);
+    await simulation.stop();
+  },
+);
+
 async function createSimulation(fateOf: () => Fate, recentBytes: number) {
   const states: Entry[] = [];
   const outdated: Entry[] = [];
@@ -132,6 +168,8 @@ async function createSimulation(fateOf: () => Fate, recentBytes: number) {
 
   return {
     states,
+    feed,
+    audiences,
     outdated,
     followers,
     run,

@@ -8,7 +8,7 @@ import { listRoundOf } from '../../list-round.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { ExecutionRound } from '../../live/execution-rounds.ts';
 import type { Charge } from '../../live/live-points.ts';
-import type { LiveSource, Positioned } from '../../live/live-source.ts';
+import { type LiveSource, maxExecutions, type Positioned } from '../../live/live-source.ts';
 import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
 import { leftOut, mapStream, type Stream } from '../../live/stream.ts';
 import { cachedPriceOf, toGraphQL } from './cost.ts';
@@ -77,14 +77,15 @@ function subscribeLive(
     if (hasUnavailable(result.errors)) round.hasFailed = true;
     return result;
   };
-  return mapStream(stream, {
-    async map(event) {
+  const map = async (event: Positioned) => {
+    for (let executions = 1; ; executions++) {
       const version = source.version();
       const result = await run(event.position, (round) => execute(event, round));
-      return isCurrent(source, event, version) ? result : leftOut;
-    },
-    onEnd: release,
-  });
+      if (!isCurrent(source, event, version)) return leftOut;
+      if (source.version() === version || executions === maxExecutions) return result;
+    }
+  };
+  return mapStream(stream, { map, onEnd: release });
 }
 
 /**

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import type { ChannelOfUser } from '../../api/domain/channel-of-user.ts';
+import { noRateLimits } from '../../api/domain/rate-limits.ts';
+import { createReceipts, selectUnread } from '../../api/domain/receipts.ts';
+import type { Database } from '../../api/infra/database/database.ts';
+import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
+import { createTestLogger } from '../support/logger.ts';
+
+/** Creates receipts over a database in which everybody has one unread entry in each channel, which counts its statements. */
+function setUp() {
+  const counts = { statements: 0, running: 0, mostRunning: 0, mostPairs: 0 };
+  const rowsOf = (statement: unknown, { channelIds = [], userIds = [] }: Record<string, string[]>) => {
+    if (statement !== selectUnread) return [{ seqs: [2], authorIds: ['somebody'] }];
+    counts.mostPairs = Math.max(counts.mostPairs, channelIds.length);
+    return channelIds.map((channelId, n) => ({ channelId, userId: userIds[n], count: 1, firstId: null }));
+  };
+  const read = async (_reader: string, statement: unknown, parameters: Record<string, string[]>) => {
+    counts.statements++;
+    counts.mostRunning = Math.max(counts.mostRunning, ++counts.running);
+    await new Promise(setImmediate);
+    counts.running--;
+    return 'blockerIds' in parameters ? [] : rowsOf(statement, parameters);
+  };
+  const logger = createTestLogger();
+  const database = { read } as unknown as Database;
+  const receipts = createReceipts({
+    database,
+    pubsub: createMemoryPubSub({ logger }),
+    rateLimits: noRateLimits,
+    logger,
+  });
+  return { receipts, counts };
+}
+
+/** Members of channels, each with one of the numbers of members. */
+function membersOf(sizes: readonly number[]): (ChannelOfUser & { seenSeq: number })[] {
+  return sizes.flatMap((size, channel) =>
+    Array.from({ length: size }, (_, n) => ({ channelId: `channel ${channel}`, userId: `user ${n}`, seenSeq: 1 })),
+  );
+}
+
+test('counts in many channels take one small statement after another', async () => {
+  const { receipts, counts } = setUp();
+  const members = membersOf([...new Array(120).fill(1), 40, 2, 30]);
+  const found = await receipts.unreadCounts(members, 'rounds');
+  expect(new Set(found.map(({ channelId, userId }) => `${channelId} ${userId}`)).size).toBe(members.length);
+  expect(found.every(({ count, seenSeq }) => count === 1 && seenSeq === 1)).toBe(true);
+  expect(counts).toMatchObject({ statements: 3 + 2 * 2, mostRunning: 1, mostPairs: 50 });
+});
