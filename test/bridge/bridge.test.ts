@@ -275,6 +275,20 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     },
   );
 
+  test('a record that refers to a row which is removed at that moment is tried again before it is set aside, also alone', async () => {
+    let faults = 0;
+    const { bridge, log } = await createTestBridge(withFault('guarded', '23503', () => faults-- > 0));
+    const broken = { value: Buffer.from('?'), headers: {} };
+    // After a dead letter a partition shares no transaction for a while.
+    await bridge.handle({ partition: 0, records: records([opened(), broken]) });
+
+    faults = 1;
+    expect(await bridge.handle({ partition: 0, records: records([sent('guarded')], 2) })).toBe(3n);
+
+    expect(await texts()).toEqual(['guarded']);
+    expect(log.deadLetters).toMatchObject([{ record: { offset: 1n } }]);
+  });
+
   test('the sixth record in a row that becomes a dead letter stops its partition, until records can be applied again', async () => {
     const fault = { text: 'guarded', isActive: true };
     const { bridge, log } = await createTestBridge(withFault('guarded', '23514', () => fault.isActive));
