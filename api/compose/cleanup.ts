@@ -35,7 +35,7 @@ export async function openCleanup(given: {
     createUploadCleanup({ database, objects, guard }),
     ...often(ttlMs, [...createSessionCleanup({ database, ttlMs }), createGuestCleanup({ database, ttlMs })]),
     ...createMessageDataCleanup(database),
-    ...often(retentionMs, createMatchCleanup({ database, submit, retentionMs })),
+    ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     createMatchRepair(given),
   ];
   const cleanup = await open(createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
