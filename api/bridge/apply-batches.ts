@@ -1,6 +1,6 @@
 import { batched } from '../batched.ts';
 import { NewerWireError } from '../events.ts';
-import { DatabaseUnavailableError, StatementRefusedError, sqlState } from '../infra/database/database.ts';
+import { DatabaseUnavailableError, isDataError, StatementRefusedError, sqlState } from '../infra/database/database.ts';
 import { readOutcomes } from '../infra/database/outcomes.ts';
 import { applyEvents } from './apply.ts';
 import { type DecodedRecord, eventsOf, halve, type PartitionBatch, takeNewEvents } from './batch.ts';
@@ -42,8 +42,11 @@ export function createBatchApplier(options: {
     }
   });
 
-  /** Applies the batch of one partition. Halving finds the record that breaks the transaction. */
-  async function applyAlone(batch: PartitionBatch): Promise<bigint> {
+  /**
+   * Applies the batch of one partition. Halving finds the record that breaks the transaction, which is tried twice: the cleanup
+   * may have removed a row to which it refers, between two statements of the first attempt.
+   */
+  async function applyAlone(batch: PartitionBatch, isRepeated = false): Promise<bigint> {
     const { partition, records } = batch;
     try {
       const positioned = await applyBatches([batch], positions.lock, (work) => transactions.alone(partition, work));
@@ -52,6 +55,7 @@ export function createBatchApplier(options: {
       if (!mayBeOfRecord(error)) throw error;
       const [record] = records;
       if (records.length > 1 || record === undefined) return applyHalves(batch);
+      if (isDataError(error) && !isRepeated) return applyAlone(batch, true);
       if (isPoison(error)) return deadLetters.add(batch, record, error);
       throw stuck(partition, record, error);
     }

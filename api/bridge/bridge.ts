@@ -14,6 +14,7 @@ import { createPartitionWaits, type WaitCause } from './partition-waits.ts';
 import { createPositions, type LockTimes } from './positions.ts';
 import { createPublisher } from './publish.ts';
 import { createTransactions } from './transactions.ts';
+import { createUnapplied } from './unapplied.ts';
 
 /** Counters of the bridge. */
 export interface BridgeMetrics {
@@ -61,6 +62,7 @@ export function createBridge(options: {
   const id = randomUUID();
   const announcement = createAnnouncement({ database, id, log: log.name, wireVersion, logger });
   const waits = createPartitionWaits({ waitMs, onFailure: metrics.attemptFailed });
+  const unapplied = createUnapplied();
   const transactions = createTransactions({ database, connections, statementTimeoutMs, onAlone: metrics.appliedAlone });
   const common = { ...options, transactions, positions, publish: publisher.publish };
   const batches = createBatchApplier({ ...common, deadLetters: createDeadLetters(common) });
@@ -81,6 +83,7 @@ export function createBridge(options: {
     const start = startOf(position, partition, state, log.name);
     const replayTo = state.bounds?.end ?? position.next;
     await positions.hold(query, partition, { bridgeId: id, logId: state.id, replayTo });
+    unapplied.applied(partition, position.next);
     return start;
   }
 
@@ -88,7 +91,11 @@ export function createBridge(options: {
   async function handle({ partition, records, from = records[0]?.offset ?? 0n }: Batch): Promise<bigint> {
     const chosen = setAside.filter((one) => one.partition === partition);
     const isChosen = (offset: bigint) => chosen.some(({ first, last }) => first <= offset && offset <= last);
-    return batches.apply({ partition, from, records: decodeRecords(records, isChosen) });
+    const decoded = decodeRecords(records, isChosen);
+    unapplied.read(partition, decoded);
+    const next = await batches.apply({ partition, from, records: decoded });
+    unapplied.applied(partition, next);
+    return next;
   }
 
   const handler: LogHandler = {
@@ -100,6 +107,8 @@ export function createBridge(options: {
     ...handler,
     /** Returns the partitions of this bridge that wait, because their records cannot be applied now. */
     waiting: waits.waiting,
+    /** Returns the age in seconds of the oldest event that this bridge has read and not applied yet; 0 if there is none. */
+    oldestUnappliedSeconds: () => unapplied.oldestSeconds(waits.tried()),
     ready: waits.ready,
     async start(): Promise<void> {
       await announcement.start();

@@ -75,6 +75,10 @@ export function createPartitionWaits({ waitMs, onFailure }: { waitMs: number; on
     return isOver ? undefined : wait;
   }
 
+  function tried(): number[] {
+    return [...waits.keys()].filter((partition) => current(partition) !== undefined);
+  }
+
   function waiting(): WaitingPartition[] {
     return [...waits.keys()]
       .sort((a, b) => a - b)
@@ -102,6 +106,8 @@ export function createPartitionWaits({ waitMs, onFailure }: { waitMs: number; on
     ready,
     /** Runs an attempt to handle a partition. */
     track,
+    /** Returns the partitions with an attempt that runs, or that will be repeated. */
+    tried,
     /** Returns the partitions that wait, in order: those that have waited for `waitMs`, and those that have stopped. */
     waiting,
   };

@@ -55,6 +55,11 @@ export function createPositions(log: string) {
      */
     lock: (query: Query, partitions: readonly number[], times: LockTimes) =>
       lock(query, selectForUpdate, partitions, times),
+    /** Returns the positions of the known ones of these partitions without locking them. */
+    async read(query: Query, partitions: readonly number[]): Promise<Map<number, Position>> {
+      const rows = await query(selectPositions, { log, partitions });
+      return new Map(rows.map((row) => [row.partition, toPosition(row)]));
+    },
     /**
      * Locks one partition, waits for its lock, and returns its position.
      * @throws DatabaseUnavailableError when the partition is not known
@@ -119,6 +124,14 @@ const insertPosition = statement({
   parameters: { log: text, partition: int4 },
 });
 
+const fromPositions = 'FROM log_position p WHERE p.log = $log AND p.partition = ANY($partitions) ORDER BY p.partition';
+
+const selectPositions = statement({
+  sql: `SELECT ${columnsOfPosition.list} ${fromPositions}`,
+  parameters: { log: text, partitions: arrayOf(int4) },
+  row: columnsOfPosition.row,
+});
+
 const selectForUpdate = declareLock('FOR UPDATE');
 const selectFreeForUpdate = declareLock('FOR UPDATE SKIP LOCKED');
 
@@ -153,8 +166,7 @@ function declareLock(clause: string) {
       || set_config('statement_timeout', coalesce($statementMs, current_setting('statement_timeout')), true)`;
   return statement({
     sql: `
-      SELECT ${columnsOfPosition.list}, ${settings} AS settings
-      FROM log_position p WHERE p.log = $log AND p.partition = ANY($partitions) ORDER BY p.partition ${clause}`,
+      SELECT ${columnsOfPosition.list}, ${settings} AS settings ${fromPositions} ${clause}`,
     parameters: { log: text, partitions: arrayOf(int4), idleMs: text, lockMs: text, statementMs: nullable(text) },
     row: { ...columnsOfPosition.row, settings: text },
   });

@@ -49,11 +49,23 @@ async function accept(
   const isPosition = values.partition !== undefined && values.from !== undefined && !values.partitions;
   const isCount = values.partitions === true && values.partition === undefined && values.from === undefined;
   if (!isPosition && !isCount) throw new AcceptError(usage);
-  if (!values.yes) return write('Nothing was changed: repeat the command with --yes.\n');
-  if (isCount) return write(`The log has ${await acceptance.acceptPartitionCount()} partitions from now on.\n`);
-  const partition = Number(readOffset(values.partition));
-  const next = await acceptance.accept(partition, readFrom(values.from));
-  write(`Partition ${partition} continues at offset ${next}.\n`);
+  if (isCount && values.yes)
+    return write(`The log has ${await acceptance.acceptPartitionCount()} partitions from now on.\n`);
+  if (isPosition) await acceptPosition(acceptance, Number(readOffset(values.partition)), values);
+  if (!values.yes) write('Nothing was changed: repeat the command with --yes.\n');
+}
+
+/** Says which changes are lost, before and after they are. */
+async function acceptPosition(
+  acceptance: ReturnType<typeof createLogAcceptance>,
+  partition: number,
+  { from, yes }: { from?: string; yes?: boolean },
+): Promise<void> {
+  const wanted = readFrom(from);
+  const { next, skipped, repeated } = await (yes ? acceptance.accept : acceptance.preview)(partition, wanted);
+  write(`Partition ${partition} ${yes ? 'continues' : 'would continue'} at offset ${next}.\n`);
+  if (skipped > 0n) write(`Records that were not applied and never will be: ${skipped}.\n`);
+  if (repeated > 0n) write(`Records that were applied already and are read again: ${repeated}.\n`);
 }
 
 function readFrom(text = ''): AcceptedOffset {

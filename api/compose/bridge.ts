@@ -32,5 +32,10 @@ export async function openBridge(given: {
   metrics.gauge('partition_wait_seconds', 'Longest time that a partition has waited by now.', () =>
     Math.max(0, ...bridge.waiting().map(({ seconds }) => seconds)),
   );
+  metrics.gauge(
+    'oldest_unapplied_seconds',
+    'Age of the oldest event that this bridge has read and not applied yet.',
+    bridge.oldestUnappliedSeconds,
+  );
   return open(bridge);
 }

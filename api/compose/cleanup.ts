@@ -28,14 +28,14 @@ export async function openCleanup(given: {
   guard: LogGuard;
   logger: Logger;
 }): Promise<void> {
-  const { config, open, metrics, database, objects, submit, logger } = given;
+  const { config, open, metrics, database, objects, submit, guard, logger } = given;
   const ttlMs = config.REFRESH_TTL_DAYS * dayMs;
   const retentionMs = config.MATCH_RETENTION_HOURS * hourMs;
   const jobs = [
-    createUploadCleanup({ database, objects }),
+    createUploadCleanup({ database, objects, guard }),
     ...often(ttlMs, [...createSessionCleanup({ database, ttlMs }), createGuestCleanup({ database, ttlMs })]),
     ...createMessageDataCleanup(database),
-    ...often(retentionMs, createMatchCleanup({ database, submit, retentionMs })),
+    ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     createMatchRepair(given),
   ];
   const cleanup = await open(createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));

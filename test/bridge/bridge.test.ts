@@ -275,6 +275,39 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     },
   );
 
+  test('tells the age of the oldest event that it has read and not applied, also after some before it were applied', async () => {
+    const fault = { isActive: true };
+    const { bridge } = await createTestBridge(withFault('guarded', 'P0001', () => fault.isActive));
+    const made = (event: ChannelEvent, seconds: number) => ({
+      ...event,
+      at: new Date(Date.now() - seconds * 1_000).toISOString(),
+    });
+    const all = records([made(opened(), 5_000), made(sent('guarded'), 600), made(sent('after'), 60)]);
+    await bridge.handle({ partition: 0, records: all.slice(0, 1) });
+    expect(bridge.oldestUnappliedSeconds()).toBe(0);
+
+    await expect(bridge.handle({ partition: 0, records: all })).rejects.toBeInstanceOf(StuckRecordError);
+    expect(Math.floor(bridge.oldestUnappliedSeconds() / 100)).toBe(6);
+
+    fault.isActive = false;
+    await bridge.handle({ partition: 0, records: all });
+    expect(bridge.oldestUnappliedSeconds()).toBe(0);
+  });
+
+  test('a record that refers to a row which is removed at that moment is tried again before it is set aside, also alone', async () => {
+    let faults = 0;
+    const { bridge, log } = await createTestBridge(withFault('guarded', '23503', () => faults-- > 0));
+    const broken = { value: Buffer.from('?'), headers: {} };
+    // After a dead letter a partition shares no transaction for a while.
+    await bridge.handle({ partition: 0, records: records([opened(), broken]) });
+
+    faults = 1;
+    expect(await bridge.handle({ partition: 0, records: records([sent('guarded')], 2) })).toBe(3n);
+
+    expect(await texts()).toEqual(['guarded']);
+    expect(log.deadLetters).toMatchObject([{ record: { offset: 1n } }]);
+  });
+
   test('the sixth record in a row that becomes a dead letter stops its partition, until records can be applied again', async () => {
     const fault = { text: 'guarded', isActive: true };
     const { bridge, log } = await createTestBridge(withFault('guarded', '23514', () => fault.isActive));

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { NotReadyError, TooLargeError } from '../../api/errors.ts';
 import type { Batch } from '../../api/infra/event-log/event-log.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
+import { isOtherTopic } from '../../api/infra/event-log/kafka-topic-id.ts';
 import { createAppender, createLogDatabase, ofKey } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createOpening } from '../support/opening.ts';
@@ -306,6 +307,16 @@ describe('the event log over Kafka', () => {
 
     await vi.waitFor(() => expect(ids.size).toBe(2));
     expect(ids).not.toContain(null);
+  });
+
+  test.each([
+    ['a', 'a', false],
+    ['a', 'b', true],
+    ['a', null, false],
+    [null, 'a', false],
+    [undefined, 'a', false],
+  ])('takes a topic for another one only if both ids are known and differ: %s, %s', (known, found, isOther) => {
+    expect(isOtherTopic(known, found)).toBe(isOther);
   });
 
   test('reports partitions that were added when they are assigned, and spreads its own appends as before', async () => {

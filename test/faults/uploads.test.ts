@@ -151,7 +151,12 @@ test('a server that is killed in the middle of uploads leaves no files behind af
   await server.kill('SIGTERM');
   const database = await createPgliteDatabase({ dataDir: directory, migrations: paths.migrations });
   const objects = await createFileObjects({ directory: join(directory, 'files') });
-  const cleanup = createUploadCleanup({ database, objects, graceMs: -600_000 });
+  const cleanup = createUploadCleanup({
+    database,
+    objects,
+    guard: { isCaughtUp: async () => true },
+    graceMs: -600_000,
+  });
   await objects.removeIncomplete(new Date(Date.now() + 60_000), () => true);
   expect((await storedFiles(directory)).length).toBe(before + 2);
   await completeRound(cleanup);

@@ -1,6 +1,7 @@
 import type { Database } from '../../infra/database/database.ts';
 import type { Objects } from '../../infra/objects/objects.ts';
 import { fileKey, isFileKey, thumbnailKey } from '../file-keys.ts';
+import type { LogGuard } from '../log-guard.ts';
 import { type CleanupJob, dayMs, hourMs, lowestId, portion, type StepResult } from './job.ts';
 import { newestChangeAfter, newestRoomChange } from './newest-change.ts';
 import { createStrayObjects } from './stray-objects.ts';
@@ -22,15 +23,17 @@ type Cursor =
 /**
  * Creates the job that removes files which are no longer referenced: uploads that were never attached, files of deleted
  * messages, tickets whose upload never came, and objects without a row. Files younger than the grace period are kept. It is
- * counted back from the newest change of a channel, since a restored database replays its changes from the log.
+ * counted back from the newest change of a channel, since a restored database replays its changes from the log. Partitions
+ * are not replayed at the same pace, so nothing is removed before all of them have been.
  * @param options.graceMs minimum age of a removed file, in milliseconds
  */
 export function createUploadCleanup(options: {
   database: Pick<Database, 'query'>;
   objects: Objects;
+  guard: Pick<LogGuard, 'isCaughtUp'>;
   graceMs?: number;
 }): CleanupJob {
-  const { objects, graceMs = defaultGraceMs } = options;
+  const { objects, guard, graceMs = defaultGraceMs } = options;
   const { query } = options.database;
   const strays = createStrayObjects({ query, objects });
 
@@ -38,6 +41,7 @@ export function createUploadCleanup(options: {
     name: 'files',
     intervalMs: hourMs,
     async step(text) {
+      if (!(await guard.isCaughtUp(null, performance.now()))) return { next: null, removed: {} };
       const cursor = text === null ? await firstCursor() : (JSON.parse(text) as Cursor);
       const { next, removed } = await advance(cursor);
       return { next: next && JSON.stringify(next), removed };

@@ -5,6 +5,7 @@ import type { StoredRecord } from './event-log.ts';
 import { type ClusterOptions, openKafka, within } from './kafka-client.ts';
 import { createCommits } from './kafka-commits.ts';
 import { createLease, type Lease, type LeaseOptions } from './kafka-lease.ts';
+import { isOtherTopic } from './kafka-topic-id.ts';
 
 /** Options of a consumer in its group. Times are in milliseconds. */
 export interface SessionOptions extends ClusterOptions, LeaseOptions {
@@ -139,8 +140,8 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
   /** A topic that was created again may be as long as the old one, and kafkajs would read on. */
   async function checkIdentity(): Promise<void> {
     const { id } = await options.identity();
-    const isOther = [...leases.values()].some((lease) => ![undefined, null, id].includes(lease.logId()));
-    if (isOther) end(new Error(`topic ${topic} was created again`));
+    if ([...leases.values()].some((lease) => isOtherTopic(lease.logId(), id)))
+      end(new Error(`topic ${topic} was created again`));
   }
 
   const checks = setInterval(() => void checkIdentity().catch(ignore), identityMs);

@@ -29,6 +29,14 @@ export async function readTopicIdentity(
   }
 }
 
+/**
+ * Returns whether two ids are those of different topics. One that is not known proves nothing: while brokers are upgraded, old
+ * ones have no ids yet.
+ */
+export function isOtherTopic(known: string | null | undefined, found: string | null): boolean {
+  return typeof known === 'string' && found !== null && known !== found;
+}
+
 async function ask(broker: string, timeoutMs: number, topic: string): Promise<TopicIdentity> {
   const link = openLink(broker, timeoutMs);
   try {

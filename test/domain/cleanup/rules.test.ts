@@ -5,6 +5,7 @@ import { type CleanupJob, dayMs, portion } from '../../../api/domain/cleanup/job
 import { createMatchCleanup } from '../../../api/domain/cleanup/matches.ts';
 import { createMessageDataCleanup } from '../../../api/domain/cleanup/message-data.ts';
 import type { Submit } from '../../../api/domain/submit-event.ts';
+import { ConflictError } from '../../../api/errors.ts';
 import { completeRound } from '../../support/cleanup.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
 
@@ -151,14 +152,29 @@ describe.each(databaseKinds)('the rules of the cleanup over %s', (kind) => {
     const ended = await database.query('SELECT ticket_id AS id FROM match_claim WHERE ended_at IS NOT NULL');
     expect(ended).toEqual([{ id: orphan }]);
   });
+
+  it('ends no match that seems to be abandoned while the log is replayed, and goes on after one that ends by itself', async () => {
+    for (let n = 0; n < 2; n++) {
+      const [one, other] = [await addUser(), await addUser()];
+      await addClaim(one, other, await addChannel('MATCH', [one, other], undefined, 31), undefined, 31);
+    }
+    await completeRound(jobOf(matchJobs({ isCaughtUp: false }), 'abandoned matches'));
+    expect(submitted).toEqual([]);
+
+    const refusal = new ConflictError('The membership has changed since you loaded it.');
+    await completeRound(jobOf(matchJobs({ refusal }), 'abandoned matches'));
+    expect(submitted).toHaveLength(2);
+  });
 });
 
-function matchJobs(): CleanupJob[] {
+function matchJobs({ isCaughtUp = true, refusal }: { isCaughtUp?: boolean; refusal?: Error } = {}): CleanupJob[] {
   const submit: Submit = async (event) => {
     submitted.push(event);
+    if (refusal) throw refusal;
     return null;
   };
-  return createMatchCleanup({ database, submit, retentionMs: 30 * dayMs });
+  const guard = { isCaughtUp: async () => isCaughtUp };
+  return createMatchCleanup({ database, submit, guard, retentionMs: 30 * dayMs });
 }
 
 function jobOf(jobs: readonly CleanupJob[], wanted: string): CleanupJob {

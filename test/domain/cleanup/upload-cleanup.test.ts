@@ -36,7 +36,8 @@ beforeEach(async () => {
 });
 
 /** Runs the cleanup; by default, the grace period is minus one hour, which makes every file old enough. */
-const cleanUp = (graceMs = -hour) => completeRound(createUploadCleanup({ database, objects, graceMs }));
+const cleanUp = (graceMs = -hour, isCaughtUp = true) =>
+  completeRound(createUploadCleanup({ database, objects, guard: { isCaughtUp: async () => isCaughtUp }, graceMs }));
 
 async function store(...keys: string[]): Promise<void> {
   for (const key of keys) await objects.put(key, Readable.from([Buffer.from('x')]), { type: 'text/plain' });
@@ -145,4 +146,14 @@ it('continues where another run was interrupted', async () => {
   await Promise.all([cleanUp(), cleanUp()]);
   expect(await rows()).toEqual([]);
   expect(await keys()).toEqual([]);
+});
+
+it('removes nothing while a partition is still replayed after a restore, although channels of others have new messages', async () => {
+  const awaited = await addUpload();
+  await store(fileKey(randomUUID()));
+
+  await cleanUp(-hour, false);
+
+  expect(await rows()).toEqual([awaited]);
+  expect(await keys()).toHaveLength(3);
 });
