@@ -38,7 +38,7 @@ async function main(): Promise<void> {
 }
 
 /**
- * Returns what runs before the state of the log is printed: nothing for `status`, the acceptance for `accept`.
+ * Returns the work that precedes the print of the state of the log: none for `status`, the acceptance for `accept`.
  * @throws AcceptError when the arguments make no sense
  */
 function readCommand(): (acceptance: Acceptance) => Promise<void> {
