@@ -189,7 +189,9 @@ export const settings = z.object({
   MAX_LIVE_POINTS_PER_USER_AND_CHANNEL: count(1_000).describe(
     'Points that the live subscriptions of one user to the messages of one channel may cost for each message. One selection costs at least 20 points, however many subscriptions share it.',
   ),
-  MAX_LIVE_POINTS_PER_USER: count(20_000).describe('Sum of these points of one user, over all channels.'),
+  MAX_LIVE_POINTS_PER_USER: count(20_000).describe(
+    'Sum of these points of one user, over all channels, together with those of subscriptions to lists and matches.',
+  ),
   MAX_LIVE_POINTS_PER_CHANNEL: count(50_000).describe('Sum of these points of one channel, over all users.'),
   MAX_LIVE_POINTS: count(2_000_000).describe('Sum of these points of this process, over all channels and users.'),
   IDLE_TIMEOUT_MS: count(60_000).describe(

@@ -34,6 +34,7 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
   const waiting = new Map<string, Set<Follower>>();
   /** Channels whose round runs, or ended less than `windowMs` ago; then with the timer of that time. */
   const busy = new Map<string, NodeJS.Timeout | null>();
+  let isStopped = false;
   // A channel has one part in the queue, so that the channels that are followed here bound it.
   const parts = createFairQueue({
     concurrency,
@@ -63,13 +64,15 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
     },
     /** Returns the number of updates whose round has not begun. */
     size: () => [...waiting.values()].reduce((sum, { size }) => sum + size, 0),
+    /** Begins no further round. */
     stop(): void {
+      isStopped = true;
       for (const timer of busy.values()) clearTimeout(timer ?? undefined);
     },
   };
 
   function begin(channelId: string): void {
-    if (busy.has(channelId)) return;
+    if (isStopped || busy.has(channelId)) return;
     busy.set(channelId, null);
     // Not at once, so that everybody who learns of the change in this moment belongs to the round.
     queueMicrotask(() => void run(channelId));
@@ -83,6 +86,7 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
     for (let from = 0; from < followers.length; from += partSize) {
       await parts.run(channelId, () => runPart(event, followers.slice(from, from + partSize)));
     }
+    if (isStopped) return;
     busy.set(
       channelId,
       setTimeout(() => end(event), windowMs),

@@ -8,6 +8,7 @@ import { createSignalWatch } from '../live/signal-watch.ts';
 import type { Logger } from '../logger.ts';
 import { selectMemberIds } from './channel-statements.ts';
 import { createPresenceIndex, type MemberGroup } from './presence-index.ts';
+import { createPresenceReading } from './presence-reading.ts';
 
 /** Members of a channel with a live connection, among the `maxMembers` of longest standing. */
 export interface OnlineMembers {
@@ -45,10 +46,6 @@ const defaultMaxKept = 100_000;
 const roomsOfStatement = 5;
 /** Milliseconds between two readings of a channel's members because memberships change. */
 const refreshMs = 1_000;
-/** Milliseconds for which changes of presence are collected. */
-const collectMs = 200;
-/** Milliseconds until presence is read again after the state was unavailable. */
-const retryMs = 1_000;
 /** Milliseconds between two checks of all channels against the database and the state, as signals may be lost. */
 const defaultCheckMs = 15_000;
 /** Key of this part among the readers of the database. */
@@ -73,16 +70,13 @@ export function createOnlineMembers(options: {
   const rooms = new Map<string, Room>();
   const index = createPresenceIndex();
   const load = batched(readRooms);
-  /** Users whose presence has changed and is not read yet. */
-  const changed = new Set<string>();
+  const reading = createPresenceReading({ presence, index, logger });
   let size = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let isStopped = false;
   let removeListener: (() => void) | undefined;
   const watch = createSignalWatch({
     pubsub,
     topic: 'presence',
-    onSignal: noteChanges,
+    onSignal: reading.noteChanges,
     checks: { subject: 'online members', check: checkAll, checkMs, jitter: 1 / 8, reconnectJitterMs: 250 },
     logger,
   });
@@ -108,9 +102,8 @@ export function createOnlineMembers(options: {
       await watch.start();
     },
     async stop(): Promise<void> {
-      isStopped = true;
       removeListener?.();
-      clearTimeout(timer);
+      reading.stop();
       await watch.stop();
     },
   };
@@ -123,30 +116,6 @@ export function createOnlineMembers(options: {
     for (const { channelId, userIds } of published) {
       const room = userIds.length > 0 ? rooms.get(channelId) : undefined;
       if (room) room.isOutdated = true;
-    }
-  }
-
-  function noteChanges(userIds: readonly string[], delayMs = collectMs): void {
-    for (const userId of userIds) if (index.has(userId)) changed.add(userId);
-    if (changed.size > 0 && !isStopped) timer ??= setTimeout(() => void readChanges(), delayMs);
-  }
-
-  /** Reads from the state, because signals of several nodes may arrive in another order than their changes were made. */
-  async function readChanges(): Promise<void> {
-    const userIds = [...changed];
-    changed.clear();
-    timer = undefined;
-    await readPresence(userIds);
-  }
-
-  /** Takes over the presence of users. While the state is unavailable, keeps the presence that is known, and tries again. */
-  async function readPresence(userIds: readonly string[]): Promise<void> {
-    if (userIds.length === 0) return;
-    try {
-      index.update(userIds, await presence.online(userIds));
-    } catch (error) {
-      logger.warn({ error }, 'presence of members is not known: the state is unavailable');
-      noteChanges(userIds, retryMs);
     }
   }
 
@@ -169,7 +138,7 @@ export function createOnlineMembers(options: {
     const memberIds = new Map(rows.map(({ channelId, userIds }) => [channelId, userIds]));
     const unknown = new Set(part.flatMap((room) => replaceMembers(room, memberIds.get(room.channelId) ?? [])));
     evictExcept(part);
-    await readPresence([...unknown]);
+    await reading.read([...unknown]);
     for (const room of part) room.isRead = true;
     return part.map(loadedOf);
   }
@@ -222,7 +191,7 @@ export function createOnlineMembers(options: {
     for (const room of rooms.values()) room.isAsked = false;
     for (let from = 0; from < kept.length; from += roomsOfStatement) {
       const part = await Promise.all(kept.slice(from, from + roomsOfStatement).map(load));
-      await readPresence([...new Set(part.flatMap(({ memberIds }) => memberIds))]);
+      await reading.read([...new Set(part.flatMap(({ memberIds }) => memberIds))]);
     }
   }
 }

@@ -75,3 +75,6 @@ export function createPresenceIndex() {
     return found;
   }
 }
+
+/** See `createPresenceIndex`. */
+export type PresenceIndex = ReturnType<typeof createPresenceIndex>;

@@ -75,6 +75,8 @@ export function createAudiences(options: AudiencesOptions) {
     waiting: queue.size,
     serve,
     serveAlone,
+    /** See `LivePoints.charge`. */
+    charge: points.charge,
   };
 
   /**

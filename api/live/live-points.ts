@@ -38,6 +38,9 @@ interface Sums {
   ofClients: Map<string, number>;
 }
 
+/** The name of a bound, the sum that it bounds, and the message of its refusal. */
+type Check = readonly [limit: string, present: number, bound: number, message: string];
+
 /** Minimum points of a selection: each execution has a fixed cost. */
 const minPoints = 20;
 
@@ -66,15 +69,31 @@ export function createLivePoints(bounds: LivePointBounds, onRefused: (limit: str
         if (ofSource.total <= 0) bySource.delete(source);
       });
     },
+    /**
+     * Charges a client for a subscription to something else, such as a list of channels. Its events are the client's own, so
+     * they count against no other bound.
+     * @returns a function that takes it back, and must be called once
+     * @throws RateLimitedError if the client has no points left
+     */
+    charge({ client, points: price }: Charge): () => void {
+      const points = Math.max(price, minPoints);
+      requireAll([['live-points-of-user', node.ofClients.get(client) ?? 0, bounds.perClient, yours]], points);
+      add(node.ofClients, client, points);
+      return () => void add(node.ofClients, client, -points);
+    },
   };
 
   function requirePoints(ofSource: Sums, client: string, points: number): void {
-    const checks = [
+    const checks: Check[] = [
       ['live-points-of-user-and-channel', ofSource.ofClients.get(client) ?? 0, bounds.perClientAndSource, yours],
       ['live-points-of-user', node.ofClients.get(client) ?? 0, bounds.perClient, yours],
       ['live-points-of-channel', ofSource.total, bounds.perSource, everybodys],
       ['live-points', node.total, bounds.node, everybodys],
-    ] as const;
+    ];
+    requireAll(checks, points);
+  }
+
+  function requireAll(checks: readonly Check[], points: number): void {
     for (const [limit, present, bound, message] of checks) {
       if (present + points <= bound) continue;
       onRefused(limit);

@@ -129,3 +129,15 @@ test('a follower who has ended is told nothing, and nothing of it stays', async 
   await untilTold(1);
   expect(told[0]?.name).toBe('two');
 });
+
+test('nothing waits for a next round after the end', async () => {
+  rounds.add(follower('a'), 'room');
+  rounds.stop();
+  await untilTold(1);
+  const [{ round }] = told as [(typeof told)[number]];
+  await round.settled();
+  await new Promise(setImmediate);
+  rounds.add(follower('b'), 'another room');
+  await new Promise(setImmediate);
+  expect([told.length, vi.getTimerCount()]).toEqual([1, 0]);
+});

@@ -1,10 +1,11 @@
-import { parse } from 'graphql';
+import { type ExecutionResult, parse } from 'graphql';
 import { createSchema } from 'graphql-yoga';
 import { expect, test, vi } from 'vitest';
 import { subscribe } from '../../api/gateway/graphql/subscribe.ts';
 import type { LimitTime } from '../../api/gateway/graphql/time-limit.ts';
 import type { LiveSource, Positioned } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
+import { generateStream, type Stream } from '../../api/live/stream.ts';
 import { createTestAudiences } from '../support/audiences.ts';
 
 const limitTime: LimitTime = async (args, run) => run(args);
@@ -71,4 +72,33 @@ test('an item is executed again if another one, which it may quote, is replaced 
   finish();
   expect(await next).toEqual({ done: false, value: { data: { item: 1 } } });
   await stream.return();
+});
+
+test('subscriptions without a live source cost points of their client, and give them back when they end', async () => {
+  const ended: number[] = [];
+  let opened = 0;
+  const open = () => {
+    const n = ++opened;
+    return generateStream(
+      async function* () {},
+      () => void ended.push(n),
+    );
+  };
+  const schema = createSchema({
+    typeDefs: 'type Query { none: Int } type Subscription { list: Int! }',
+    resolvers: { Subscription: { list: { subscribe: open } } },
+  });
+  const bounds = { perClientAndSource: 0, perClient: 40, perSource: 0, node: 0 };
+  const audiences = createTestAudiences({ bounds });
+  const follow = (address: string) => {
+    const contextValue = { domain: {}, viewer: null, address };
+    const args = { schema, document: parse('subscription { list }'), contextValue };
+    return subscribe(args, { audiences, limitTime }) as Promise<Stream<ExecutionResult>>;
+  };
+  const [first] = [await follow('10.0.0.1'), await follow('10.0.0.1')];
+  await expect(follow('10.0.0.1')).rejects.toMatchObject({ extensions: { code: 'RATE_LIMITED' } });
+  expect(ended).toEqual([3]);
+  await follow('10.0.0.2');
+  await first?.return();
+  await follow('10.0.0.1');
 });

@@ -96,9 +96,10 @@ export function createOperations(options: {
     });
     if (!isAsyncIterable(source)) return masked(source);
     if (isLiveStream(source)) return endOnError(source, () => audiences.serve(source, select(source, args), args.sink));
+    const onEnd = endOnError(source, () => audiences.charge(chargeOf(args)));
     const kept = { ...args };
     const execute = (event: unknown) => limitTime(withFreshLoaders(kept, event), (fresh) => executeEvent(fresh, event));
-    return mapStream(source, { map: async (event) => masked(await execute(event)) });
+    return mapStream(source, { map: async (event) => masked(await execute(event)), onEnd });
   }
 
   /** Returns the selection that an audience executes for all its subscribers; it keeps nothing of a single subscriber. */

@@ -49,7 +49,7 @@ export function executeEvent(args: ExecutionArgs, event: unknown): Promise<Execu
 
 /**
  * Subscribes, and returns a stream of one result for each event, executed when the reader asks for it. Events of live sources
- * are executed in turn with those of audiences, and cost points as these do.
+ * are executed in turn with those of audiences, and cost points as these do; other events cost points of the client alone.
  * @param options.limitTime limits the time to subscribe, and that of each event
  * @throws GraphQLError with RATE_LIMITED if the events would cost too many points
  */
@@ -62,6 +62,7 @@ export async function subscribe(
   if (isLiveStream(source)) return subscribeLive(args, source, { audiences, limitTime });
   return mapStream(source, {
     map: (event) => limitTime(withFreshLoaders(args, event), (fresh) => executeEvent(fresh, event)),
+    onEnd: endOnError(source, () => audiences.charge(chargeOf(args))),
   });
 }
 
@@ -99,11 +100,11 @@ function isCurrent(source: LiveSource<Positioned>, item: Positioned, version: nu
 }
 
 /** Calls a function that takes over a stream; if it throws, the stream is ended. */
-export function endOnError<Result>(stream: LiveStream<Positioned>, takeOver: () => Result): Result {
+export function endOnError<Result>(stream: AsyncIterable<unknown>, takeOver: () => Result): Result {
   try {
     return takeOver();
   } catch (error) {
-    void stream.return();
+    void stream[Symbol.asyncIterator]().return?.();
     throw error instanceof RateLimitedError ? toGraphQL(error) : error;
   }
 }
