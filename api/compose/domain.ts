@@ -25,7 +25,6 @@ import type { Objects } from '../infra/objects/objects.ts';
 import { openSecurityLogger, type RootLogger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
 import { openCleanup } from './cleanup.ts';
-
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
 import type { Ports } from './ports.ts';
