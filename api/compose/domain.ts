@@ -10,21 +10,16 @@ import { createBlocks } from '../domain/blocks.ts';
 import { createChannelList } from '../domain/channel-list.ts';
 import { createChannels } from '../domain/channels.ts';
 import { createCostBudget } from '../domain/cost-budget.ts';
-import { createFileUrls } from '../domain/file-urls.ts';
 import { createHistory } from '../domain/history.ts';
-import { createLogGuard } from '../domain/log-guard.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
-import { createPictures } from '../domain/pictures.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
-import { createSubmitEvent } from '../domain/submit-event.ts';
-import { createUploads } from '../domain/uploads.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import { openSecurityLogger, type RootLogger } from '../logger.ts';
@@ -34,6 +29,8 @@ import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
 import type { Ports } from './ports.ts';
 import { readSigningSecrets } from './signing-secrets.ts';
+import { openSubmit } from './submit.ts';
+import { openUploads } from './uploads.ts';
 
 const dayMs = 86_400_000;
 
@@ -51,24 +48,15 @@ export async function openDomain(given: {
   const rateLimits =
     config.RATE_LIMITS === 'on' ? createRateLimits({ limits: state.limits, onRefused, logger }) : noRateLimits;
   const securityLog = await openSecurityLog(given);
-  const log = await open(createLogGuard({ log: ports.log, database, logger }));
-  given.metrics.gauge('log_refused', 'Whether this gateway appends nothing to the event log.', log.refused);
-  const common = { database, pubsub, state, log, logger, rateLimits, securityLog };
+  const nodeId = randomUUID();
+  const { log, submit } = await openSubmit({ ...given, nodeId });
+  const common = { database, pubsub, state, logger, rateLimits, securityLog };
   const history = createHistory({ database, maxReplay: config.MAX_REPLAY });
   const access = createAccess(database, log);
-  const nodeId = randomUUID();
   const secrets = await readSigningSecrets(config);
   const publicUrl = config.PUBLIC_URL ?? '';
 
   const auth = await open(createAuth({ ...common, secrets, ttlSeconds: config.TOKEN_TTL_SECONDS }));
-  const submitting = createSubmitEvent({
-    ...common,
-    gatewayId: nodeId,
-    timeoutMs: config.SEND_TIMEOUT_MS,
-    maxPending: config.MAX_PENDING_EVENTS,
-    onRefused,
-  });
-  const { submit } = await open(submitting);
   const { heads, feeds } = await openLive(given);
   const channelList = await open(createChannelList({ ...common, heads }));
   const blocks = await open(createBlocks(common));
@@ -79,21 +67,7 @@ export async function openDomain(given: {
   const onlineMembers = await open(createOnlineMembers({ ...common, presence: state.presence, heads }));
 
   const files = { ...common, objects: required(ports.objects) };
-  const pictures = await open(createPictures({ ...common, timeoutMs: config.PICTURE_TIMEOUT_MS }));
-  const uploads = createUploads({
-    ...files,
-    pictures,
-    access,
-    userCache,
-    urls: createFileUrls({ secrets, publicUrl, windowMs: config.FILE_URL_SECONDS * 1_000 }),
-    bounds: {
-      file: config.MAX_UPLOAD_BYTES,
-      user: config.MAX_USER_FILES_BYTES,
-      guest: config.MAX_GUEST_FILES_BYTES,
-      channel: config.MAX_CHANNEL_FILES_BYTES,
-      total: config.MAX_TOTAL_FILES_BYTES,
-    },
-  });
+  const uploads = await openUploads({ ...files, config, open, access, userCache, secrets });
   await openCleanup({ ...files, submit, guard: log, config, open, metrics: given.metrics });
 
   const { ownPicture, thumbnail } = uploads;
@@ -148,12 +122,6 @@ export async function openDomain(given: {
     receipts: createReceipts(common),
     uploads,
   };
-  given.metrics.gauge('pending_events', 'Events that wait for their outcome.', submitting.pending);
-  given.metrics.gauge(
-    'pending_event_bytes',
-    'Bytes of the events that wait for their outcome.',
-    submitting.pendingBytes,
-  );
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
   given.metrics.gauge(
     'channel_list_updates_waiting',

@@ -80,9 +80,9 @@ export function createMatchCleanup({
     const ids = (await query(selectClosedMatches, { before: before() })).map(({ id }) => id);
     if (ids.length === 0) return { next: null, removed: {} };
     const entries = await query(deleteEntriesOf, { ids });
-    const removed = { entry: entries.length };
-    if (entries.length === portion) return { next: '', removed };
-    return { next: '', removed: { ...removed, ...(await removeChannels(ids)) } };
+    if (entries.length === portion) return { next: '', removed: { entry: entries.length } };
+    const { entry, ...rest } = await removeChannels(ids);
+    return { next: '', removed: { ...rest, entry: entries.length + entry } };
   }
 
   /** Locks members before the channel, in the order in which the bridge does: so neither waits for the other. */
@@ -90,7 +90,9 @@ export function createMatchCleanup({
     return transaction(async (statement) => {
       const members = await statement(lockMembersOf, { ids });
       const channels = await statement(deleteChannels, { ids });
-      return { channel: channels.length, member: members.length };
+      // A member may have left since the entries were removed. From now on none can be added.
+      const late = await statement(deleteEntriesOf, { ids });
+      return { channel: channels.length, member: members.length, entry: late.length };
     });
   }
 }

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import '../../../api/domain/cleanup/guests.ts';
+import '../../../api/domain/cleanup/match-repair.ts';
 import '../../../api/domain/cleanup/match-statements.ts';
 import '../../../api/domain/cleanup/message-data.ts';
 import '../../../api/domain/cleanup/newest-change.ts';

@@ -6,6 +6,7 @@ import { createMatchCleanup } from '../../../api/domain/cleanup/matches.ts';
 import { createMessageDataCleanup } from '../../../api/domain/cleanup/message-data.ts';
 import type { Submit } from '../../../api/domain/submit-event.ts';
 import { ConflictError } from '../../../api/errors.ts';
+import type { Database } from '../../../api/infra/database/database.ts';
 import { completeRound } from '../../support/cleanup.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
 
@@ -125,6 +126,21 @@ describe.each(databaseKinds)('the rules of the cleanup over %s', (kind) => {
     expect([await count('entry'), await count('member')]).toEqual([0, 5]);
   });
 
+  it('leaves no entry behind of a member who leaves while the match is removed', async () => {
+    const [ada, ben] = [await addUser(), await addUser()];
+    const match = await addChannel('MATCH', [ada, ben], closed(31));
+    const leaving: Pick<Database, 'query' | 'transaction'> = {
+      query: database.query,
+      async transaction(work) {
+        await addEntry(match, ada);
+        return database.transaction(work);
+      },
+    };
+    const removed = await completeRound(jobOf(matchJobs({ over: leaving }), 'closed matches'));
+    expect(removed).toEqual({ entry: 1, channel: 1, member: 2 });
+    expect(await count('entry')).toBe(0);
+  });
+
   it('removes claims of matches that ended long ago', async () => {
     const [ada, ben] = [await addUser(), await addUser()];
     await addClaim(ada, ben, randomUUID(), closed(31));
@@ -167,14 +183,20 @@ describe.each(databaseKinds)('the rules of the cleanup over %s', (kind) => {
   });
 });
 
-function matchJobs({ isCaughtUp = true, refusal }: { isCaughtUp?: boolean; refusal?: Error } = {}): CleanupJob[] {
+interface MatchWorld {
+  over?: Pick<Database, 'query' | 'transaction'>;
+  isCaughtUp?: boolean;
+  refusal?: Error;
+}
+
+function matchJobs({ over = database, isCaughtUp = true, refusal }: MatchWorld = {}): CleanupJob[] {
   const submit: Submit = async (event) => {
     submitted.push(event);
     if (refusal) throw refusal;
     return null;
   };
   const guard = { isCaughtUp: async () => isCaughtUp };
-  return createMatchCleanup({ database, submit, guard, retentionMs: 30 * dayMs });
+  return createMatchCleanup({ database: over, submit, guard, retentionMs: 30 * dayMs });
 }
 
 function jobOf(jobs: readonly CleanupJob[], wanted: string): CleanupJob {
