@@ -54,7 +54,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   const parsed = variables.safeParse(given);
   if (parsed.success) return { ...parsed.data, GRAPHIQL: parsed.data.GRAPHIQL ?? developmentTool(given) };
   const problems = parsed.error.issues.map(({ path, message }) => `  ${path[0]?.toString()}: ${message}`);
-  throw new ConfigError(`These environment variables are invalid:\n${problems.join('\n')}`);
+  throw new ConfigError(`These environment variables are invalid:\n${[...new Set(problems)].join('\n')}`);
 }
 
 /** A tool for developers is off in production, unless it is asked for. */

@@ -4,12 +4,11 @@ import { logLevels } from './logger.ts';
 
 /** Largest value that fits a timer and an SQL integer. */
 const maxInteger = 2 ** 31 - 2;
-const count = (fallback: number) => z.coerce.number().int().positive().max(maxInteger).default(fallback);
-const bytes = (fallback: number) => z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).default(fallback);
+const count = (fallback: number) => integer(1, maxInteger).default(fallback);
+const bytes = (fallback: number) => integer(1, Number.MAX_SAFE_INTEGER).default(fallback);
 const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off']).default(fallback);
 const list = z.string().transform((value) => value.split(',').map((item) => item.trim()));
 const secret = z.string().min(32, 'must be at least 32 characters');
-const port = z.coerce.number().int().min(0).max(65535);
 const prefix = z.string().regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, dashes or underscores');
 /** One or more records of the event log. */
 const recordRange = z
@@ -18,7 +17,8 @@ const recordRange = z
   .transform((text) => {
     const [partition = '', first = '', last = first] = text.split(/[:-]/);
     return { partition: Number(partition), first: BigInt(first), last: BigInt(last) };
-  });
+  })
+  .refine(({ first, last }) => first <= last, 'must name the lower offset of a range first');
 
 export const services = ['gateway', 'bridge'] as const;
 
@@ -27,7 +27,7 @@ export const services = ['gateway', 'bridge'] as const;
  * and the table in docs/operations.md from it.
  */
 export const settings = z.object({
-  PORT: port.default(4000).describe('Port to listen on. 0 picks a free port.'),
+  PORT: integer(0, 65_535).default(4000).describe('Port to listen on. 0 picks a free port.'),
   HOST: z.string().default('0.0.0.0').describe('Address to listen on.'),
   PUBLIC_URL: z
     .url()
@@ -156,10 +156,7 @@ export const settings = z.object({
       'Secrets that are accepted as well but sign nothing, to replace JWT_SECRET: a JSON array, since a secret may contain any character.',
     ),
   TOKEN_TTL_SECONDS: count(900).describe('Lifetime of a token, in seconds. Clients refresh it before it ends.'),
-  REFRESH_TTL_DAYS: z.coerce
-    .number()
-    .positive()
-    .max(3_650)
+  REFRESH_TTL_DAYS: duration(3_650)
     .default(30)
     .describe(
       'Days without use after which a session expires; each refresh extends it. A guest cannot sign in again afterwards.',
@@ -167,11 +164,7 @@ export const settings = z.object({
   MAX_SESSIONS_PER_USER: count(100).describe(
     'Maximum number of sessions of one user. Another one ends the session that was not used for the longest time.',
   ),
-  PASSWORD_MIN_LENGTH: z.coerce
-    .number()
-    .int()
-    .min(8)
-    .max(64)
+  PASSWORD_MIN_LENGTH: integer(8, 64)
     .default(8)
     .describe('Minimum length of new passwords, in characters: 8 to 64. Passwords that exist keep working.'),
   MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets and streams over HTTP of this process.'),
@@ -231,20 +224,12 @@ export const settings = z.object({
   MAX_PENDING_EVENTS: count(10_000).describe(
     'Maximum number of changes of channels that wait for their outcome in this process, of at most 64 MiB together; above it, mutations fail with UNAVAILABLE at once.',
   ),
-  DRAIN_MS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(maxInteger)
+  DRAIN_MS: integer(0, maxInteger)
     .default(0)
     .describe(
       'Time for which a stopping gateway fails /health before it closes its port: 3000 behind a load balancer.',
     ),
-  FLUSH_WINDOW_MS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(1_000)
+  FLUSH_WINDOW_MS: integer(0, 1_000)
     .default(2)
     .describe(
       'Window in which the frames of a WebSocket are batched into one write. 0 batches only frames of the same event loop turn.',
@@ -264,10 +249,7 @@ export const settings = z.object({
   MATCH_LEASE_MS: count(15_000).describe('Lifetime of a place in the matching queue unless it is renewed.'),
   MATCH_RELAX_MS: count(5_000).describe('How long to wait before matching without a shared tag.'),
   MATCH_ABSENCE_MS: count(120_000).describe('Maximum absence from a match before it ends.'),
-  MATCH_RETENTION_HOURS: z.coerce
-    .number()
-    .positive()
-    .max(87_600)
+  MATCH_RETENTION_HOURS: duration(87_600)
     .default(720)
     .describe('Hours for which a match is kept after its end. Then it is removed with its messages and files.'),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
@@ -306,6 +288,17 @@ export function listSettings(): Setting[] {
 
 function toText(value: unknown): string {
   return Array.isArray(value) && value.length === 0 ? '' : String(value ?? '');
+}
+
+function integer(least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return z.coerce.number(message).int(message).min(least, message).max(most, message);
+}
+
+/** A duration in the unit that the variable names; fractions are possible. */
+function duration(most: number) {
+  const message = `must be a number above 0 and at most ${most}`;
+  return z.coerce.number(message).positive(message).max(most, message);
 }
 
 /** Returns the value of a JSON text; the text itself if it is not JSON, so that its schema refuses it. */

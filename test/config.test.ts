@@ -58,6 +58,9 @@ test.each([
   [{ SERVICES: 'gateway,cook' }, ['SERVICES']],
   [{ REDIS_URL: 'redis://a, http://b' }, ['REDIS_URL']],
   [{ SET_ASIDE_RECORDS: '3:17,18' }, ['SET_ASIDE_RECORDS']],
+  [{ SET_ASIDE_RECORDS: '3:20-17' }, ['SET_ASIDE_RECORDS: must name the lower offset of a range first']],
+  [{ MAX_LIVE_POINTS: '0' }, ['MAX_LIVE_POINTS: must be a whole number from 1 to 2147483646']],
+  [{ MATCH_RETENTION_HOURS: '-1' }, ['MATCH_RETENTION_HOURS: must be a number above 0 and at most 87600']],
 ])('the error about conflicting or incomplete settings names the variables: %o', (wrong, names) => {
   for (const name of names) expect(() => readConfig(wrong)).toThrow(name);
 });

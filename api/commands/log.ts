@@ -15,53 +15,80 @@ const usage = `Compares the event log with the database, and lets bridges contin
 Without --yes nothing changes. See "The log is not the one that the database has applied" in docs/operations.md.
 `;
 
+type Acceptance = ReturnType<typeof createLogAcceptance>;
+
 /** Runs the operator's command with the settings of a bridge. */
 async function main(): Promise<void> {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: {
-      partition: { type: 'string' },
-      partitions: { type: 'boolean' },
-      from: { type: 'string' },
-      yes: { type: 'boolean' },
-    },
-  });
-  const [command] = positionals;
-  if (command !== 'status' && command !== 'accept') throw new AcceptError(usage);
+  const run = readCommand();
   const config = readConfig();
   if (config.KAFKA_BROKERS === undefined)
-    throw new AcceptError('Set KAFKA_BROKERS: the log within a process always follows its database.');
+    throw new AcceptError(
+      'There is nothing to compare: without KAFKA_BROKERS the log is in the memory of the server. Run this with the settings of a bridge.',
+    );
   const { open, stop } = createLifecycle();
   try {
     const { log, database } = await openLogPorts(config, createLogger('error'), open);
     const acceptance = createLogAcceptance(log, database);
-    if (command === 'accept') await accept(acceptance, values);
+    await run(acceptance);
     print(await acceptance.status());
   } finally {
     await stop();
   }
 }
 
-async function accept(
-  acceptance: ReturnType<typeof createLogAcceptance>,
-  values: { partition?: string; partitions?: boolean; from?: string; yes?: boolean },
+/**
+ * Returns the work that comes before the state of the log is printed: none for `status`, the acceptance for `accept`.
+ * @throws AcceptError when the arguments make no sense
+ */
+function readCommand(): (acceptance: Acceptance) => Promise<void> {
+  const { positionals, values } = readArguments();
+  const { partition, partitions, from, yes } = values;
+  const [command] = positionals;
+  const given = Object.keys(values).length;
+  if (positionals.length !== 1) throw new AcceptError(usage);
+  if (command === 'status' && given === 0) return async () => {};
+  const isPosition = partition !== undefined && from !== undefined && !partitions;
+  const isCount = partitions === true && partition === undefined && from === undefined;
+  if (command !== 'accept' || !(isPosition || isCount)) throw new AcceptError(usage);
+  const position = isPosition ? { partition: Number(readOffset(partition)), from: readFrom(from) } : null;
+  if (!yes) return async () => write('Nothing was changed: repeat the command with --yes.\n');
+  return position ? (acceptance) => acceptPosition(acceptance, position) : acceptCount;
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        partition: { type: 'string' },
+        partitions: { type: 'boolean' },
+        from: { type: 'string' },
+        yes: { type: 'boolean' },
+      },
+    });
+  } catch {
+    throw new AcceptError(usage);
+  }
+}
+
+async function acceptPosition(
+  acceptance: Acceptance,
+  { partition, from }: { partition: number; from: AcceptedOffset },
 ): Promise<void> {
-  const isPosition = values.partition !== undefined && values.from !== undefined && !values.partitions;
-  const isCount = values.partitions === true && values.partition === undefined && values.from === undefined;
-  if (!isPosition && !isCount) throw new AcceptError(usage);
-  if (!values.yes) return write('Nothing was changed: repeat the command with --yes.\n');
-  if (isCount) return write(`The log has ${await acceptance.acceptPartitionCount()} partitions from now on.\n`);
-  const partition = Number(readOffset(values.partition));
-  const next = await acceptance.accept(partition, readFrom(values.from));
+  const next = await acceptance.accept(partition, from);
   write(`Partition ${partition} continues at offset ${next}.\n`);
 }
 
-function readFrom(text = ''): AcceptedOffset {
+async function acceptCount(acceptance: Acceptance): Promise<void> {
+  write(`The log has ${await acceptance.acceptPartitionCount()} partitions from now on.\n`);
+}
+
+function readFrom(text: string): AcceptedOffset {
   return text === 'begin' || text === 'end' ? text : readOffset(text);
 }
 
-function readOffset(text = ''): bigint {
-  if (!/^\d{1,18}$/.test(text)) throw new AcceptError(`"${text}" is not a number.`);
+function readOffset(text: string): bigint {
+  if (!/^\d{1,18}$/.test(text)) throw new AcceptError(`"${text}" is not a number of a partition or an offset.`);
   return BigInt(text);
 }
 
