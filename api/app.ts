@@ -55,12 +55,12 @@ async function openAll(config: Config, logger: RootLogger, open: Open, overrides
 }
 
 function measureDatabase({ gauge, count }: Metrics, { load }: Database): void {
-  gauge('database_connections_busy', 'Database connections that run a statement.', () => load().busy);
+  gauge('database_connections_busy', 'Database connections that run a statement or a transaction.', () => load().busy);
   gauge('database_waiting', 'Statements that wait for a database connection.', () => load().waiting);
   gauge('database_waiting_reads', 'Statements of readers that wait for their turn.', () => load().waitingReads);
   count(
     'database_failures_total',
-    'Statements that failed because the database was not available.',
+    'Statements that failed because the database was not available or refused them.',
     () => load().failures,
   );
 }

@@ -196,7 +196,7 @@ export function decodeEvent(record: LogRecord): ChannelEvent {
   const version = wireVersionOf(record);
   if (version > wireVersion) {
     throw new NewerWireError(
-      `record of wire version ${version}, this process reads up to ${wireVersion}: upgrade bridges first`,
+      `record of wire version ${version}, this process reads up to ${wireVersion}: upgrade this process`,
     );
   }
   if (!(version >= 1)) throw new Error(`no readable ${wireHeader} header`);

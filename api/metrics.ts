@@ -50,7 +50,7 @@ export function createMetrics() {
   const slowCloses = counter('slow_closes_total', 'Sockets closed because the client read too slowly.');
   const removed = new Counter({
     name: 'parley_rows_removed_total',
-    help: 'Rows that the cleanup removed by table, and objects of the file store.',
+    help: 'Rows that the cleanup removed, by table, and objects of the file store.',
     labelNames: ['table'],
     registers: [registry],
   });

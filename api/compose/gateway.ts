@@ -81,7 +81,7 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
   metrics.gauge('backlog_waiting', 'Pages of resuming clients that wait for memory.', backlog.waiting);
   metrics.gauge(
     'live_points',
-    'Points of all selections of live subscriptions, for one event of each.',
+    'Points of all selections of live subscriptions, for one event of each source.',
     audiences.points,
   );
   metrics.gauge('executions_waiting', 'Executions of live subscriptions that wait for their turn.', audiences.waiting);

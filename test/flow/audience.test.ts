@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { followMessages, guest, type Person, socket } from '../support/client.ts';
@@ -35,6 +36,20 @@ async function readMetric(name: string, address = url): Promise<number> {
   const text = await (await fetchProbe(address, 'metrics')).text();
   return Number(new RegExp(`^parley_${name} (\\d+)$`, 'm').exec(text)?.[1]);
 }
+
+/** Names of the metrics in a text, without those of Node.js. */
+const namesIn = (text: string, pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name]) => name));
+
+it('docs/operations.md explains every metric, and no other one', async () => {
+  const docs = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const rows = (docs.split('| metric | meaning, and action |')[1]?.split('\n\n')[0] ?? '').split('\n').slice(2);
+  const named = rows.map((row) => row.split('|').map((cell) => cell.trim()));
+  const served = await (await fetchProbe(url, 'metrics')).text();
+  const explained = namesIn(named.map(([, names]) => names).join(), /`(parley_\w+)`/g);
+  expect([...explained].sort()).toEqual([...namesIn(served, /^# TYPE (parley_\w+) /gm)].sort());
+  for (const [, names, meaning] of named) expect([names, meaning].every((cell) => cell)).toBe(true);
+  for (const [, labels] of served.matchAll(/^parley_\w+\{(.+)\} /gm)) expect(labels).toMatch(/^[a-z]+="[a-z_-]+"$/i);
+});
 
 const executions = () => readMetric('executions_total');
 
