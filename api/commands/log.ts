@@ -4,6 +4,7 @@ import { AcceptError, type AcceptedOffset, createLogAcceptance } from '../bridge
 import { createLifecycle } from '../compose/lifecycle.ts';
 import { openLogPorts } from '../compose/ports.ts';
 import { ConfigError, readConfig } from '../config.ts';
+import { DatabaseUnavailableError } from '../infra/database/database.ts';
 import { createLogger } from '../logger.ts';
 
 const unchanged = 'Nothing was changed: repeat the command with --yes.\n';
@@ -107,7 +108,7 @@ function write(text: string): void {
 }
 
 main().catch((error: unknown) => {
-  const isPlain = error instanceof AcceptError || error instanceof ConfigError;
+  const isPlain = [AcceptError, ConfigError, DatabaseUnavailableError].some((kind) => error instanceof kind);
   process.stderr.write(`${error instanceof Error ? (isPlain ? error.message : error.stack) : error}\n`);
   process.exitCode = 1;
 });
