@@ -1,5 +1,6 @@
 import { UnavailableError } from '../errors.ts';
 import { matchTopic } from '../events.ts';
+import { DatabaseUnavailableError, StatementRefusedError } from '../infra/database/database.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Ticket } from '../infra/state/state.ts';
 import { generateStream } from '../live/stream.ts';
@@ -73,7 +74,7 @@ export function createMatchFollow(options: {
         (await renew(userId, state))
       );
     } catch (error) {
-      if (!(error instanceof UnavailableError)) logger.error({ error }, 'a match could not be looked up');
+      if (!isTemporary(error)) logger.error({ error }, 'a match could not be looked up');
       return null;
     }
   }
@@ -92,6 +93,12 @@ export function createMatchFollow(options: {
     else if (state.delivered?.status !== 'WAITING') state.ticket = null;
     return state.ticket && queue.enter(state.ticket);
   }
+}
+
+/** Whether the next look may succeed. All followers of a node fail at the same time then, and need no line each. */
+function isTemporary(error: unknown): boolean {
+  if (error instanceof StatementRefusedError) return false;
+  return error instanceof UnavailableError || error instanceof DatabaseUnavailableError;
 }
 
 /** Wakes one waiter. */

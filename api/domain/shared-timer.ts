@@ -8,7 +8,7 @@ export interface SharedTimer {
 const maxAtOnce = 1_000;
 
 /**
- * Creates a timer for all followers of a node. Listeners that are called together can share one statement for all of them, where a timer of
+ * Creates a timer for all followers of a node. Listeners that are called together can share one statement, where a timer of
  * each would cost a statement each. More than `atOnce` listeners are called in portions, spread over the interval.
  * @param intervalMs milliseconds between two calls of one listener
  */

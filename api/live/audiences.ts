@@ -84,7 +84,8 @@ export function createAudiences(options: AudiencesOptions) {
    * caller must end the stream.
    * @returns an iterator that yields nothing and ends with the subscription; `return` ends both. It throws the error
    *   that ended the subscription.
-   * @throws RateLimitedError if no audience has this selection, and its points are above a bound
+   * @throws RateLimitedError if no audience has this selection, and its points are above a bound; or if one has it, and they
+   *   are above twice a bound of the client
    */
   function serve(stream: LiveStream<Positioned>, selection: Selection, sink: Sink): Stream<never> {
     const { audience, share } = memberOf(stream.source, selection);

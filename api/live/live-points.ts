@@ -27,8 +27,10 @@ export interface Charge {
 /** The subscriptions that share one execution, as `LivePoints` counts them. */
 export interface Share {
   /**
-   * Counts one more subscription; it is never refused.
+   * Counts one more subscription.
    * @returns a function that takes it back
+   * @throws RateLimitedError if the client has twice the points that it could open shares with: otherwise it could take over
+   *   those that others open, again and again
    */
   join(client: string): () => void;
 }
@@ -41,6 +43,8 @@ interface Sums {
 /** The name of a bound, the sum that it bounds, and the message of its refusal. */
 type Check = readonly [limit: string, present: number, bound: number, message: string];
 
+/** Number of times that a client may have the points of its bounds by joining the shares of others. */
+const factorOfJoined = 2;
 /** Minimum points of a selection: each execution has a fixed cost. */
 const minPoints = 20;
 
@@ -63,10 +67,13 @@ export function createLivePoints(bounds: LivePointBounds, onRefused: (limit: str
     open(source: LiveSource<Positioned>, { client, points: price }: Charge): Share {
       const points = Math.max(price, minPoints);
       const ofSource = bySource.get(source) ?? createSums();
-      requirePoints(ofSource, client, points);
+      requireAll([...ownChecks(ofSource, client), ...commonChecks(ofSource)], points);
       bySource.set(source, ofSource);
-      return createShare(points, [node, ofSource], () => {
-        if (ofSource.total <= 0) bySource.delete(source);
+      return createShare(points, [node, ofSource], {
+        onJoin: (joining) => requireAll(ownChecks(ofSource, joining, factorOfJoined), points),
+        onEmpty() {
+          if (ofSource.total <= 0) bySource.delete(source);
+        },
       });
     },
     /**
@@ -83,14 +90,20 @@ export function createLivePoints(bounds: LivePointBounds, onRefused: (limit: str
     },
   };
 
-  function requirePoints(ofSource: Sums, client: string, points: number): void {
-    const checks: Check[] = [
-      ['live-points-of-user-and-channel', ofSource.ofClients.get(client) ?? 0, bounds.perClientAndSource, yours],
-      ['live-points-of-user', node.ofClients.get(client) ?? 0, bounds.perClient, yours],
+  /** @param factor the bounds of the client are as many times as high */
+  function ownChecks(ofSource: Sums, client: string, factor = 1): Check[] {
+    const ofChannel = ofSource.ofClients.get(client) ?? 0;
+    return [
+      ['live-points-of-user-and-channel', ofChannel, factor * bounds.perClientAndSource, yours],
+      ['live-points-of-user', node.ofClients.get(client) ?? 0, factor * bounds.perClient, yours],
+    ];
+  }
+
+  function commonChecks(ofSource: Sums): Check[] {
+    return [
       ['live-points-of-channel', ofSource.total, bounds.perSource, everybodys],
       ['live-points', node.total, bounds.node, everybodys],
     ];
-    requireAll(checks, points);
   }
 
   function requireAll(checks: readonly Check[], points: number): void {
@@ -111,15 +124,23 @@ function createSums(): Sums {
   return { total: 0, ofClients: new Map() };
 }
 
-/** @param onEmpty called when the last subscription was taken back */
-function createShare(points: number, sums: readonly Sums[], onEmpty: () => void): Share {
+/**
+ * @param options.onJoin called with each further client; it throws if the client is refused
+ * @param options.onEmpty called when the last subscription was taken back
+ */
+function createShare(
+  points: number,
+  sums: readonly Sums[],
+  { onJoin, onEmpty }: { onJoin(client: string): void; onEmpty(): void },
+): Share {
   /** Number of subscriptions of each client. */
   const clients = new Map<string, number>();
 
   return {
     join(client) {
-      if (clients.size === 0) for (const sum of sums) sum.total += points;
       const count = clients.get(client) ?? 0;
+      if (count === 0) onJoin(client);
+      if (clients.size === 0) for (const sum of sums) sum.total += points;
       clients.set(client, count + 1);
       if (count === 0) for (const { ofClients } of sums) add(ofClients, client, points);
       return () => leave(client);

@@ -499,6 +499,20 @@ describe('the bounds on points', () => {
     expect([audiences.points(), ended.mock.calls.length]).toEqual([0, followers.length]);
   });
 
+  test('keep a client from taking over the selections that another one began, again and again', async () => {
+    const { follow, audiences } = setUp({ bounds: { ...bounds, perSource: unlimited } });
+    const handOver = async (...keys: string[]) => {
+      const begun = keys.map((key) => follow({}, key));
+      for (const key of keys) follow({}, key, undefined, 'bob');
+      for (const { leave } of begun) await leave();
+    };
+    await handOver('a', 'b');
+    await handOver('c', 'd');
+    await expect(handOver('e')).rejects.toThrow(RateLimitedError);
+    follow({}, 'a', undefined, 'bob');
+    expect(audiences.points()).toBe(100);
+  });
+
   test('count subscriptions that are executed by themselves', () => {
     const { source, audiences } = setUp({ bounds });
     const charge = { client: 'ada', points: 1 };
