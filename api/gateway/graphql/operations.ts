@@ -13,6 +13,7 @@ import type { SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Context } from '../../../schema/context.ts';
+import { addressGroup } from '../../address.ts';
 import type { Viewer } from '../../domain/auth.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences, Selection } from '../../live/audiences.ts';
@@ -24,6 +25,7 @@ import { analyse, selectionKey } from '../../live/selection.ts';
 import { mapStream } from '../../live/stream.ts';
 import type { Sink } from '../../live/subscriber.ts';
 import { maxParsedLetters } from '../request-limits.ts';
+import { createClientTurns } from './client-turns.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { admit } from './cost.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
@@ -64,6 +66,8 @@ export function createOperations(options: {
     maxSize: maxParsedLetters,
     sizeCalculation: (_read, text) => text.length,
   });
+
+  const inTurnOfClient = createClientTurns();
 
   function prepare(payload: SubscribePayload, context: Context, sink: Sink): Prepared | readonly GraphQLError[] {
     const { schema, document, errors } = read(payload.query);
@@ -140,13 +144,18 @@ export function createOperations(options: {
 
   return {
     /**
-     * Parses and validates an operation.
+     * Parses and validates an operation in its client's turn. Those of one client keep their order.
      * @param sink destination of live results
      * @returns its errors, or the arguments for `execute` and `subscribe`
      */
-    prepare(payload: SubscribePayload, context: Context, sink: Sink): Prepared | readonly GraphQLError[] {
+    async prepare(
+      payload: SubscribePayload,
+      context: Context,
+      sink: Sink,
+    ): Promise<Prepared | readonly GraphQLError[]> {
+      const client = context.viewer?.userId ?? addressGroup(context.address);
       try {
-        return prepare(payload, context, sink);
+        return await inTurnOfClient(client, () => prepare(payload, context, sink));
       } catch (error) {
         return [mapError(error)];
       }

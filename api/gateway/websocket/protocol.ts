@@ -76,7 +76,7 @@ export function createProtocol(options: {
       const sink = { outbox: extra.outbox, idJson: JSON.stringify(id), viewer: extra.viewer };
       const request = { ...extra.caller, requestId: extra.requestId, arrivedAt: performance.now() };
       const context = createContext(domain, request, extra.viewer);
-      const prepared = operations.prepare(payload, context, sink);
+      const prepared = await operations.prepare(payload, context, sink);
       if (!('document' in prepared)) return prepared;
       logOperation(extra, prepared);
       // graphql-ws keeps the payload for as long as the operation runs.
