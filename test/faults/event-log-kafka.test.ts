@@ -4,12 +4,12 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { UnavailableError } from '../../api/errors.ts';
 import type { EventLog } from '../../api/infra/event-log/event-log.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
+import { record } from '../contract/event-log.ts';
 import { createAppender, createLogDatabase, type LogDatabase, ofKey } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createOpening } from '../support/opening.ts';
 import { patienceMs } from '../support/patience.ts';
 import { type KafkaService, startOwnKafka } from '../support/services/kafka.ts';
-import { record } from './event-log.ts';
 
 const partitions = 4;
 const sessionTimeoutMs = 4_000;

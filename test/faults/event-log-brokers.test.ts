@@ -4,10 +4,10 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { UnavailableError } from '../../api/errors.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createPartitionOf } from '../../api/infra/event-log/kafka-messages.ts';
+import { record } from '../contract/event-log.ts';
 import { createLogDatabase } from '../support/log-database.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { type KafkaService, startOwnKafkas } from '../support/services/kafka.ts';
-import { record } from './event-log.ts';
 
 const timeoutMs = 8_000;
 
