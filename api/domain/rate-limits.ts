@@ -1,4 +1,4 @@
-import { RateLimitedError } from '../errors.ts';
+import { RateLimitedError, withoutTrace } from '../errors.ts';
 import type { Limits } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
 import { createRateShares } from './rate-shares.ts';
@@ -148,5 +148,5 @@ export const noRateLimits: RateLimits = {
 function tooManyRequests(retryAfterMs: number): RateLimitedError {
   const seconds = Math.ceil(retryAfterMs / 1_000);
   const wait = seconds === 1 ? '1 second' : `${seconds} seconds`;
-  return new RateLimitedError(`Too many requests. Try again in ${wait}.`, retryAfterMs);
+  return withoutTrace(() => new RateLimitedError(`Too many requests. Try again in ${wait}.`, retryAfterMs));
 }

@@ -37,6 +37,13 @@ describe('PostgreSQL in a thread', () => {
     ]);
   });
 
+  test('keeps nothing of the responses that it has sent', async () => {
+    const before = process.memoryUsage.rss();
+    const rows = "SELECT repeat('x', 1000) AS text FROM generate_series(1, 1000)";
+    for (let n = 0; n < 500; n++) await database.query(rows);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(300 * 2 ** 20);
+  });
+
   test('starts again with all committed rows after it has crashed', async () => {
     const thread = createPgliteThread(join(directory, 'other'));
     const connect = async () => {

@@ -3,7 +3,7 @@ import { type ExecutionArgs, GraphQLError, getOperationAST, type OperationDefini
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
-import { RateLimitedError } from '../../errors.ts';
+import { RateLimitedError, withoutTrace } from '../../errors.ts';
 import { maxCost, maxEventCost } from '../request-limits.ts';
 import { type Priced, priceOf } from './price.ts';
 import type { RequestContext } from './server-context.ts';
@@ -50,7 +50,7 @@ function pointsToPay(args: ExecutionArgs, points: number): number {
 
 /** Yoga takes other errors that are thrown before execution for its own failure. */
 export function toGraphQL({ message, code, extensions }: RateLimitedError): GraphQLError {
-  return new GraphQLError(message, { extensions: { ...extensions, code } });
+  return withoutTrace(() => new GraphQLError(message, { extensions: { ...extensions, code } }));
 }
 
 /** Returns the price of an operation, unless it is above the maximum together with those of its HTTP request before it. */

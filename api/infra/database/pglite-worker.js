@@ -36,10 +36,36 @@ parentPort?.on('message', async (port) => {
  * @param {Uint8Array} request
  */
 function respond(port, request) {
-  const response = database.execProtocolRawSync(request);
+  const response = run(request);
   // A PostgreSQL process would exit and be restarted; PGlite would hang.
   if (hasCrashed(Buffer.from(response.buffer, response.byteOffset, response.length))) process.exit(1);
   port.postMessage(response);
+}
+
+/**
+ * Runs a request, and returns the response. PGlite's method without a callback parses each response and keeps the results for
+ * ever (seen in 0.5.16); only the first request of a connection, which has no type, needs it.
+ * @param {Uint8Array} request
+ */
+function run(request) {
+  if (request[0] === 0) return database.execProtocolRawSync(request);
+  /** @type {Uint8Array[]} */
+  const parts = [];
+  const onRawData = (/** @type {Uint8Array} */ part) => void parts.push(part.slice());
+  // It calls back before it returns, as long as it has no files to copy.
+  database.execProtocolRawStream(request, { syncToFs: false, onRawData });
+  return join(parts);
+}
+
+/** @param {readonly Uint8Array[]} parts */
+function join(parts) {
+  const joined = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
 }
 
 /**
