@@ -56,7 +56,7 @@ describe('a first start that is killed', () => {
       const dataDir = join(root, moment.replaceAll(' ', '-'));
       const starting = spawn(process.execPath, args(dataDir), { stdio: ['ignore', 'ignore', 'inherit'] });
       await until(() => hasCome(dataDir));
-      await killWithChildren(starting);
+      await killWithChildren(starting, dataDir);
 
       const database = await createPgliteDatabase({ dataDir, migrations: paths.migrations });
 
@@ -67,13 +67,21 @@ describe('a first start that is killed', () => {
   }
 });
 
-/** Kills a process, and waits until it and the processes that it started have ended. */
-async function killWithChildren(child: ChildProcess): Promise<void> {
-  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ').filter(Boolean);
+/** Kills a process, and waits for the end of every process that names its directory: one may have been started just now. */
+async function killWithChildren(child: ChildProcess, dataDir: string): Promise<void> {
   const gone = once(child, 'exit');
   child.kill('SIGKILL');
   await gone;
-  await until(() => !children.some((pid) => existsSync(`/proc/${pid}`)));
+  await until(() => !readdirSync('/proc').some((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(dataDir)));
+}
+
+/** Returns the command line of a process; empty if it has ended. */
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 async function until(condition: () => boolean): Promise<void> {
