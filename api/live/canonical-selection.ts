@@ -17,9 +17,8 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { isFragment, resumeArgument } from './selection.ts';
 
-/** The argument that sets the position to resume from, which does not change the payload of an item. */
-const resumeArgument = 'after';
 const knownDirectives = new Set([GraphQLSkipDirective.name, GraphQLIncludeDirective.name]);
 
 /** A valid subscription with its coerced variables. */
@@ -121,8 +120,4 @@ function known<Value>(read: () => Value): Value {
   } catch {
     throw new NotKnownError();
   }
-}
-
-function isFragment(definition: DocumentNode['definitions'][number]): definition is FragmentDefinitionNode {
-  return definition.kind === Kind.FRAGMENT_DEFINITION;
 }

@@ -22,8 +22,8 @@ export interface Sharing {
   documentId: number;
 }
 
-/** The argument that sets the position to resume from. */
-const resumeArgument = 'after';
+/** The argument that sets the position to resume from, which does not change the payload of an item. */
+export const resumeArgument = 'after';
 const analyses = new WeakMap<DocumentNode, Map<string, Sharing>>();
 let documentCount = 0;
 
@@ -88,7 +88,8 @@ function isShareable(schema: GraphQLSchema, document: DocumentNode, operation: O
   return areShareable(operation.selectionSet, root, 'root');
 }
 
-function isFragment(definition: DocumentNode['definitions'][number]): definition is FragmentDefinitionNode {
+/** Returns whether a definition of a document is a fragment. */
+export function isFragment(definition: DocumentNode['definitions'][number]): definition is FragmentDefinitionNode {
   return definition.kind === Kind.FRAGMENT_DEFINITION;
 }
 

@@ -2,7 +2,6 @@ import {
   type ArgumentNode,
   type DirectiveNode,
   type DocumentNode,
-  type FragmentDefinitionNode,
   type GraphQLField,
   type GraphQLNamedType,
   type GraphQLSchema,
@@ -22,6 +21,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { defaultPageSize, maxPageSize } from '../../../schema/pages.ts';
+import { isFragment } from '../../live/selection.ts';
 import { introspectionFactors } from './introspection-factors.ts';
 
 /** Points of one leaf value; an object costs one point. */
@@ -136,8 +136,4 @@ function hasPages({ args }: Field): boolean {
 
 function maxLength({ type, extensions }: Field): number {
   return isListType(getNullableType(type)) ? Number(extensions['listLength'] ?? assumedListLength) : 1;
-}
-
-function isFragment(definition: DocumentNode['definitions'][number]): definition is FragmentDefinitionNode {
-  return definition.kind === Kind.FRAGMENT_DEFINITION;
 }
