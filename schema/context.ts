@@ -19,7 +19,10 @@ export interface Context extends Origin {
   refusal?: UnauthenticatedError;
   /** Set when a result is made once for every member of this channel; `viewer` is null then. */
   memberOf?: string;
-  /** Time by `performance.now()` at which the request arrived, from which its time is limited; absent for live results. */
+  /**
+   * Time by `performance.now()` from which the operation's time is limited: its request arrived then, or the execution of a live
+   * result began.
+   */
   arrivedAt?: number;
   /** The execution that the context belongs to, if its time is limited. */
   execution?: Execution;
