@@ -35,10 +35,7 @@ export interface ReaderFacts {
  * @param database where channels and memberships are; checks made at the same moment share one statement
  * @param guard tells whether the database has caught up with the log: before that, a refusal may be wrong
  */
-export function createAccess(
-  { query }: Pick<Database, 'query'>,
-  guard: Pick<LogGuard, 'isCaughtUp' | 'caughtUpMs'> = { isCaughtUp: async () => true, caughtUpMs: 0 },
-) {
+export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<LogGuard, 'isCaughtUp' | 'caughtUpMs'>) {
   const read = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) =>
     query(selectAccess, {
       channelIds: pairs.map(([channelId]) => channelId),

@@ -68,7 +68,7 @@ export function createOnlineMembers(options: {
 }) {
   const { database, presence, pubsub, heads, maxKept = defaultMaxKept, checkMs = defaultCheckMs, logger } = options;
   const rooms = new Map<string, Room>();
-  const index = createPresenceIndex();
+  const index = createPresenceIndex(maxListed);
   const load = batched(readRooms);
   const reading = createPresenceReading({ presence, index, logger });
   let size = 0;
@@ -93,7 +93,7 @@ export function createOnlineMembers(options: {
       // The room that was asked for most recently is the last one.
       rooms.delete(channelId);
       rooms.set(channelId, present);
-      return { channelId, count: present.onlineCount, firstIds: () => index.firstOnline(present, maxListed) };
+      return { channelId, count: present.onlineCount, firstIds: () => index.firstOnline(present) };
     },
     /** Returns the number of members that are kept, for metrics. */
     size: () => size,
@@ -146,7 +146,7 @@ export function createOnlineMembers(options: {
   /** Returns the members as they are now: the next part may take the place of this one. */
   function loadedOf(room: Room): LoadedMembers {
     const { channelId, memberIds, onlineCount: count } = room;
-    const first = index.firstOnline(room, maxListed);
+    const first = index.firstOnline(room);
     return { channelId, memberIds, count, firstIds: () => first };
   }
 

@@ -12,8 +12,11 @@ interface KnownUser {
   groups: Set<MemberGroup>;
 }
 
-/** Creates an index of groups by their members, which keeps the number of online members of each group. */
-export function createPresenceIndex() {
+/**
+ * Creates an index of groups by their members, which keeps the number of online members of each group.
+ * @param maxListed maximum number of members that `firstOnline` returns
+ */
+export function createPresenceIndex(maxListed: number) {
   const users = new Map<string, KnownUser>();
 
   return {
@@ -30,9 +33,9 @@ export function createPresenceIndex() {
     update(userIds: Iterable<string>, onlineIds: ReadonlySet<string>): void {
       for (const userId of userIds) setOnline(userId, onlineIds.has(userId));
     },
-    /** Returns the first members of a group who are online, at most `limit` of them, which must be the same in all calls. */
-    firstOnline(group: MemberGroup, limit: number): readonly string[] {
-      group.firstOnline ??= findOnline(group.memberIds, Math.min(limit, group.onlineCount));
+    /** Returns the first members of a group who are online. */
+    firstOnline(group: MemberGroup): readonly string[] {
+      group.firstOnline ??= findOnline(group.memberIds, Math.min(maxListed, group.onlineCount));
       return group.firstOnline;
     },
   };

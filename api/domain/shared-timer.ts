@@ -15,7 +15,7 @@ const maxAtOnce = 1_000;
 export function createSharedTimer(intervalMs: number, atOnce = maxAtOnce): SharedTimer {
   const listeners = new Set<() => void>();
   /** Listeners that have yet to be called in this interval. */
-  let due: (() => void)[] = [];
+  let due = new Set<() => void>();
   let timer: NodeJS.Timeout | undefined;
 
   return {
@@ -24,6 +24,7 @@ export function createSharedTimer(intervalMs: number, atOnce = maxAtOnce): Share
       if (listeners.size === 1) schedule();
       return () => {
         listeners.delete(listener);
+        due.delete(listener);
         if (listeners.size === 0) clearTimeout(timer);
       };
     },
@@ -35,8 +36,13 @@ export function createSharedTimer(intervalMs: number, atOnce = maxAtOnce): Share
   }
 
   function callNext(): void {
-    if (due.length === 0) due = [...listeners];
-    for (const listener of due.splice(0, atOnce)) if (listeners.has(listener)) listener();
+    if (due.size === 0) due = new Set(listeners);
+    let left = atOnce;
+    for (const listener of due) {
+      if (left-- === 0) break;
+      due.delete(listener);
+      listener();
+    }
     if (listeners.size > 0) schedule();
   }
 }

@@ -35,7 +35,7 @@ export function createUserCache(options: { database: Pick<Database, 'prisma'>; p
     peek(id: string): User | null {
       return users.peek(id);
     },
-    /** Returns whether a user is a guest, who has no password. An id of no user counts as a guest. */
+    /** Returns whether a user is a guest: a user without a password. An id of no user counts as a guest. */
     async isGuest(userId: string): Promise<boolean> {
       return ((await users.get(userId))?.passwordHash ?? null) === null;
     },

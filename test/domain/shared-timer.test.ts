@@ -35,6 +35,16 @@ test('more listeners than may be called at once are called in portions, each lis
   expect(called).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'a', 'b', 'c', 'd']);
 });
 
+test('listeners that were removed before their turn do not delay the others', async () => {
+  const timer = createSharedTimer(900, 2);
+  for (const name of ['a', 'b']) timer.add(listener(name));
+  const leave = ['c', 'd', 'e', 'f'].map((name) => timer.add(listener(name)));
+  await vi.advanceTimersByTimeAsync(900);
+  for (const leaveTimer of leave) leaveTimer();
+  await vi.advanceTimersByTimeAsync(900);
+  expect(called).toEqual(['a', 'b', 'a', 'b']);
+});
+
 test('no timer runs while there are no listeners', () => {
   const timer = createSharedTimer(1_000);
   timer.add(listener('a'))();

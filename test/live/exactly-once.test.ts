@@ -146,7 +146,7 @@ async function createSimulation(fateOf: () => Fate) {
   const messages = createMessages({
     submit: async () => null,
     history: createHistory({ database: tested, maxReplay }),
-    access: createAccess(tested),
+    access: createAccess(tested, { isCaughtUp: async () => true, caughtUpMs: 0 }),
     feeds,
     blocks: { acquire: async () => blockListOf(blocking) },
     findAttachable: async () => [],

@@ -1,4 +1,3 @@
-import { ConflictError } from '../../errors.ts';
 import { matchTopic } from '../../events.ts';
 import type { Database } from '../../infra/database/database.ts';
 import { statement } from '../../infra/database/statement.ts';
@@ -9,6 +8,7 @@ import type { PubSub } from '../../infra/pubsub/pubsub.ts';
 import type { Logger } from '../../logger.ts';
 import type { LogGuard } from '../log-guard.ts';
 import type { Submit } from '../submit-event.ts';
+import { endMatch } from './end-match.ts';
 import type { CleanupJob, StepResult } from './job.ts';
 
 const intervalMs = 300_000;
@@ -36,18 +36,10 @@ export function createMatchRepair(options: {
     const claims = await database.query(endOrphanedClaims, {});
     for (const { userId } of claims) await pubsub.publish(matchTopic(userId), null);
     const channels = await database.query(selectOrphanedChannels, { max: maxClosed });
-    for (const { channelId, userId, revision } of channels) await close(channelId, userId, revision);
+    for (const channel of channels) await endMatch(submit, channel);
     if (claims.length + channels.length > 0)
       logger.warn({ claims: claims.length, channels: channels.length }, 'orphaned matches were closed');
     return { next: channels.length < maxClosed ? null : '', removed: {} };
-  }
-
-  /** Another gateway, or a member who leaves, may be faster. */
-  async function close(channelId: string, userId: string, revision: number): Promise<void> {
-    const event = { type: 'MemberLeft', channelId, actorId: userId, userId, revision, gone: true } as const;
-    await submit(event).catch((error: unknown) => {
-      if (!(error instanceof ConflictError)) throw error;
-    });
   }
 }
 

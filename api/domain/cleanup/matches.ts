@@ -1,7 +1,7 @@
-import { ConflictError, NotFoundError } from '../../errors.ts';
 import type { Database } from '../../infra/database/database.ts';
 import type { LogGuard } from '../log-guard.ts';
 import type { Submit } from '../submit-event.ts';
+import { endMatch } from './end-match.ts';
 import { type CleanupJob, createRemovalJob, dayMs, hourMs, lowestId, portion } from './job.ts';
 import {
   deleteChannels,
@@ -60,20 +60,12 @@ export function createMatchCleanup({
     if (orphans.length > 0) await query(endClaims, { ticketIds: orphans });
     const ended = new Set<string>();
     for (const { userId, channelId, revision } of claims) {
-      // One user leaves, which ends both claims; the other one stays a member of the closed match.
+      // One user leaves, which ends both claims.
       if (revision === null || ended.has(channelId)) continue;
-      await end(channelId, userId, revision);
+      await endMatch(submit, { channelId, userId, revision });
       ended.add(channelId);
     }
     return { next: claims.at(-1)?.userId ?? null, removed: {} };
-  }
-
-  /** A user who leaves at that moment is faster. */
-  async function end(channelId: string, userId: string, revision: number): Promise<void> {
-    const event = { type: 'MemberLeft', channelId, actorId: userId, userId, revision, gone: true } as const;
-    await submit(event).catch((error: unknown) => {
-      if (!(error instanceof ConflictError || error instanceof NotFoundError)) throw error;
-    });
   }
 
   async function removeClosed() {

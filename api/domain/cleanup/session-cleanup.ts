@@ -1,5 +1,5 @@
 import type { Database } from '../../infra/database/database.ts';
-import { type CleanupJob, createRemovalJob, dayMs, lowestId, portion } from './job.ts';
+import { type CleanupJob, createRemovalJob, dayMs, hourMs, lowestId, portion } from './job.ts';
 import {
   deleteSessions,
   deleteTokensIssuedBefore,
@@ -52,7 +52,7 @@ export function createSessionCleanup({ database, ttlMs, now = Date.now }: Sessio
   function createSessionJob(): CleanupJob {
     return {
       name: 'sessions',
-      intervalMs: dayMs / 24,
+      intervalMs: hourMs,
       async step(cursor) {
         const after = cursor ?? lowestId;
         const rows = await query(selectSessions, { after, lastUsed: before(ttlMs), ended: before(endedMs) });

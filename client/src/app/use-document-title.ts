@@ -13,12 +13,8 @@ export function useDocumentTitle(): void {
 
   useEffect(() => {
     const update = () => {
-      const prefix =
-        document.hidden && matchTitle !== null
-          ? `${matchTitle} · `
-          : unread > 0
-            ? `(${texts.unreadTitle(unread)}) `
-            : '';
+      const count = unread > 0 ? `(${texts.unreadTitle(unread)}) ` : '';
+      const prefix = document.hidden && matchTitle !== null ? `${matchTitle} · ` : count;
       document.title = prefix + texts.app;
     };
     update();
