@@ -1,16 +1,3 @@
-import { defineConfig } from 'vitest/config';
-import { patienceMs, testTimeoutMs } from '../support/patience.ts';
+import { defineSuite } from '../support/suite.ts';
 
-export default defineConfig({
-  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
-  test: {
-    root: '.',
-    include: ['test/e2e/**/*.test.ts'],
-    setupFiles: ['test/support/setup.ts'],
-    testTimeout: testTimeoutMs,
-    hookTimeout: testTimeoutMs,
-    teardownTimeout: testTimeoutMs,
-    expect: { poll: { timeout: patienceMs } },
-    fileParallelism: false,
-  },
-});
+export default defineSuite({ include: ['test/e2e/**/*.test.ts'], fileParallelism: false });

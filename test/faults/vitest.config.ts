@@ -1,19 +1,11 @@
-import { defineConfig } from 'vitest/config';
-import { patienceMs, testTimeoutMs } from '../support/patience.ts';
+import { testTimeoutMs } from '../support/patience.ts';
 import { filesLeftOut } from '../support/services/left-out.ts';
+import { defineSuite } from '../support/suite.ts';
 
-export default defineConfig({
-  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
-  test: {
-    root: '.',
-    include: ['test/faults/**/*.test.ts'],
-    exclude: filesLeftOut(),
-    globalSetup: ['test/support/services/shared-servers.ts'],
-    setupFiles: ['test/support/setup.ts'],
-    testTimeout: 2 * testTimeoutMs,
-    hookTimeout: testTimeoutMs,
-    teardownTimeout: testTimeoutMs,
-    expect: { poll: { timeout: patienceMs } },
-    fileParallelism: false,
-  },
+export default defineSuite({
+  include: ['test/faults/**/*.test.ts'],
+  exclude: filesLeftOut(),
+  globalSetup: ['test/support/services/shared-servers.ts'],
+  fileParallelism: false,
+  testTimeout: 2 * testTimeoutMs,
 });
