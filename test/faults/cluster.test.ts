@@ -3,7 +3,7 @@ import { type Balancer, startBalancer } from '../support/balancer.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
 import { freePort } from '../support/free-port.ts';
 import { startLoad } from '../support/load.ts';
-import { fetchProbe } from '../support/probes.ts';
+import { fetchMetric } from '../support/probes.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { type KafkaService, startOwnKafka } from '../support/services/kafka.ts';
 import { type PostgresService, startOwnPostgres } from '../support/services/postgres.ts';
@@ -71,9 +71,8 @@ async function findBusyBridge(): Promise<number> {
   return rises.indexOf(Math.max(...rises));
 }
 
-async function countApplied({ url }: ServerProcess): Promise<number> {
-  const metrics = await (await fetchProbe(url, 'metrics')).text();
-  return Number(/^parley_events_applied_total (\d+)$/m.exec(metrics)?.[1]);
+function countApplied({ url }: ServerProcess): Promise<number> {
+  return fetchMetric(url, 'events_applied_total');
 }
 
 /** Kills a service, and starts it again after a while. */

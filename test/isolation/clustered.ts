@@ -3,7 +3,7 @@ import kafkajs from 'kafkajs';
 import { createPartitionOf } from '../../api/infra/event-log/kafka-messages.ts';
 import { readId } from '../../schema/ids.ts';
 import { createCluster, type Services } from '../support/cluster.ts';
-import { fetchProbe } from '../support/probes.ts';
+import { fetchMetric } from '../support/probes.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { type PostgresService, runAt } from '../support/services/postgres.ts';
 import type { Product } from './isolation.ts';
@@ -69,7 +69,6 @@ export async function startClustered(
 }
 
 /** Returns the number of events that a bridge has applied. */
-export async function countApplied({ url }: ServerProcess): Promise<number> {
-  const metrics = await (await fetchProbe(url, 'metrics')).text();
-  return Number(/^parley_events_applied_total (\d+)$/m.exec(metrics)?.[1]);
+export function countApplied({ url }: ServerProcess): Promise<number> {
+  return fetchMetric(url, 'events_applied_total');
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, vi } from 'vitest';
 import type { Person } from './client.ts';
-import { fetchProbe } from './probes.ts';
+import { fetchMetric, fetchProbe } from './probes.ts';
 
 const send = `mutation ($id: ID!, $text: String!, $clientId: String) {
   send(input: { channelId: $id, text: $text, clientId: $clientId }) { message { text } }
@@ -21,7 +21,7 @@ export async function expectNothingLost(server: {
   channelId: string;
 }): Promise<void> {
   const { url, run, sender, channelId } = server;
-  const before = await metric(url, 'events_set_aside_total');
+  const before = await fetchMetric(url, 'events_set_aside_total');
   await run('ALTER TABLE entry RENAME COLUMN client_id TO renamed');
   const sends = texts.map((text) => {
     const variables = { id: channelId, text, clientId: randomUUID() };
@@ -38,7 +38,7 @@ export async function expectNothingLost(server: {
       };
       expect(await ready.json()).toMatchObject(body);
     });
-    expect(await metric(url, 'partitions_waiting')).toBe(1);
+    expect(await fetchMetric(url, 'partitions_waiting')).toBe(1);
   } finally {
     await run('ALTER TABLE entry RENAME COLUMN renamed TO client_id');
   }
@@ -52,10 +52,5 @@ export async function expectNothingLost(server: {
   const stored = channel.messages.edges.map(({ node }: { node: { text: string } }) => node.text);
   expect(stored.filter((text: string) => texts.includes(text)).sort()).toEqual([...texts].sort());
   await vi.waitFor(async () => expect((await fetchProbe(url, 'ready')).status).toBe(200));
-  expect(await metric(url, 'events_set_aside_total')).toBe(before);
-}
-
-async function metric(url: string, name: string): Promise<number> {
-  const text = await (await fetchProbe(url, 'metrics')).text();
-  return Number(new RegExp(`^parley_${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  expect(await fetchMetric(url, 'events_set_aside_total')).toBe(before);
 }
