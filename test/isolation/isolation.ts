@@ -81,10 +81,10 @@ export function describeIsolation<Mode extends Product>(
     const { pairs } = scene;
     const near = party.near ? await party.near(scene) : new Set<string>();
     const quiet = await pairs.talkUntil(setTimeout(quietMs));
-    const disturbed = party.disturb(scene);
-    const ended = disturbed.then(() => performance.now());
+    const disturbed = party.disturb(scene).then((words) => ({ words, endedAt: performance.now() }));
     const talk = await (party.breaks ? pairs.tryUntil(disturbed) : pairs.talkUntil(disturbed));
-    const recoveryMs = performance.now() - (await ended);
+    const { words, endedAt } = await disturbed;
+    const recoveryMs = performance.now() - endedAt;
     const after = party.breaks ? null : await pairs.talkUntil(setTimeout(quietMs));
     const faults = await pairs.compare();
     const isNear = ({ channelId }: Spoken) => near === null || near.has(channelId);
@@ -92,7 +92,7 @@ export function describeIsolation<Mode extends Product>(
     rows.push({
       ...toRow(party.name, { quiet, talk, recoveryMs, far, close, after }),
       ...faults,
-      party: await disturbed,
+      party: words,
     });
     expect(faults).toEqual({ lost: 0, repeated: 0, unordered: 0 } satisfies Faults);
     await party.check?.(talk, scene);
@@ -134,7 +134,7 @@ function toRow(name: string, { quiet, talk, recoveryMs, far, close, after }: Per
     'near: delivered': show(close, 'deliveredMs'),
     'after: delivered': show(after?.spoken ?? [], 'deliveredMs'),
     'longest attempt': Math.round(talk.longestAttemptMs),
-    failed: Object.values(talk.failures).reduce((sum, one) => sum + one, 0),
+    failed: talk.failed,
     'recovered after': Math.round(recoveryMs),
     messages: far.length + close.length,
   };

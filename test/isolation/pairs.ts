@@ -18,8 +18,8 @@ export interface Spoken {
 /** Messages of a period. */
 export interface Talk {
   spoken: Spoken[];
-  /** Number of failed attempts by the code of their error. */
-  failures: Record<string, number>;
+  /** Number of attempts that failed with UNAVAILABLE. */
+  failed: number;
   /** Milliseconds of the longest attempt. */
   longestAttemptMs: number;
 }
@@ -43,9 +43,9 @@ export interface Pairs {
    * UNAVAILABLE are repeated.
    */
   talkUntil(end: Promise<unknown>): Promise<Talk>;
-  /** Talks in one channel as long as the promise lasts, and gives up messages that were not acknowledged until then. */
+  /** Talks as long as a promise lasts, and gives up messages that were not acknowledged until then. */
   tryUntil(end: Promise<unknown>): Promise<Talk>;
-  /** Sends one message in a channel, and waits until it is acknowledged. */
+  /** Sends one message in a channel, and waits until it is acknowledged and delivered. */
   say(channelId: string): Promise<void>;
   /** Compares the acknowledged messages with the histories, and these with the received entries. */
   compare(): Promise<Faults>;
@@ -106,7 +106,7 @@ async function connectPairs(url: string, people: readonly People[]): Promise<Pai
   }
 
   async function talk(end: Promise<unknown>, isLasting: boolean): Promise<Talk> {
-    const result: Talk = { spoken: [], failures: {}, longestAttemptMs: 0 };
+    const result = createTalk();
     const period = { isOver: false };
     const finish = () => {
       period.isOver = true;
@@ -151,15 +151,14 @@ async function connectPairs(url: string, people: readonly People[]): Promise<Pai
     const [error] = await execute(sender, { channelId, text: key });
     talk.longestAttemptMs = Math.max(talk.longestAttemptMs, performance.now() - from);
     if (error === undefined) return true;
-    const code = String(error.extensions?.['code']);
-    if (code !== 'UNAVAILABLE') throw new Error(`a send was rejected: ${JSON.stringify(error)}`);
-    talk.failures[code] = (talk.failures[code] ?? 0) + 1;
+    if (error.extensions?.['code'] !== 'UNAVAILABLE') throw new Error(`a send was rejected: ${JSON.stringify(error)}`);
+    talk.failed++;
     return false;
   }
 
   async function say(channelId: string): Promise<void> {
     const pair = pairs.get(channelId);
-    if (pair) await speak(pair, { spoken: [], failures: {}, longestAttemptMs: 0 }, () => true);
+    if (pair) await speak(pair, createTalk(), () => true);
   }
 
   return {
@@ -176,6 +175,10 @@ async function connectPairs(url: string, people: readonly People[]): Promise<Pai
       for (const { sender, reader } of pairs.values()) for (const one of [sender, reader.client]) void one.dispose();
     },
   };
+}
+
+function createTalk(): Talk {
+  return { spoken: [], failed: 0, longestAttemptMs: 0 };
 }
 
 /** Milliseconds after which an acknowledged message counts as not delivered. */

@@ -1,5 +1,6 @@
+import { expect } from 'vitest';
 import { type Party, type Product, partyMs, type Scene } from '../isolation.ts';
-import type { CrowdOrder, CrowdReport } from './orders.ts';
+import type { CrowdOrder } from './orders.ts';
 
 /** Parties that are clients, and disturb a server in every mode. */
 export const crowds: readonly Party<Product>[] = [
@@ -19,10 +20,10 @@ export const crowds: readonly Party<Product>[] = [
 
 type OrderOf<Order> = Order extends CrowdOrder ? Omit<Order, 'url' | 'forMs'> : never;
 
+/** Has the crowd carry out an order, and expects that the server served it. */
 async function order({ product, crowd }: Scene<Product>, order: OrderOf<CrowdOrder>): Promise<string> {
-  return toText(await crowd.carryOut({ ...order, url: product.url, forMs: partyMs }));
-}
-
-function toText({ received, refused, sent }: CrowdReport): string {
+  const { sent, refused, received } = await crowd.carryOut({ ...order, url: product.url, forMs: partyMs });
+  expect(sent, 'sends and queries of the crowd').toBeGreaterThan(0);
+  if (order.party !== 'unread') expect(received, 'results of its subscriptions').toBeGreaterThan(0);
   return `${sent} done, ${refused} refused, ${received} received`;
 }
