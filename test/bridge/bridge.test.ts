@@ -13,6 +13,7 @@ import { type Database, DatabaseUnavailableError } from '../../api/infra/databas
 import { readOutcomes } from '../../api/infra/database/outcomes.ts';
 import type { Bounds, LogState, StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
+import { noBridgeMetrics } from '../support/bridge-metrics.ts';
 import { gate } from '../support/contested-row.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
 import { base, factsOf, idOf, opened, room } from '../support/events.ts';
@@ -20,14 +21,6 @@ import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let database: TestDatabase;
-
-const metrics = {
-  applied: () => {},
-  deadLettered: () => {},
-  publishFailed: () => {},
-  attemptFailed: () => {},
-  appliedAlone: () => {},
-};
 
 async function createTestBridge(over: Database = database, options: { setAside?: ChosenRecords } = {}) {
   const pubsub = createLossyPubSub(() => 'deliver');
@@ -37,7 +30,16 @@ async function createTestBridge(over: Database = database, options: { setAside?:
   });
   const log = createMemoryEventLog({ logger: createTestLogger() });
   const logger = createTestLogger();
-  const bridge = createBridge({ log, database: over, pubsub, metrics, logger, waitMs: 0, connections: 5, ...options });
+  const bridge = createBridge({
+    log,
+    database: over,
+    pubsub,
+    metrics: noBridgeMetrics,
+    logger,
+    waitMs: 0,
+    connections: 5,
+    ...options,
+  });
   await bridge.assigned(0, stateOf(null, null));
   return { bridge, log, outcomes };
 }

@@ -4,6 +4,7 @@ import { createMatchCleanup } from '../../api/domain/cleanup/matches.ts';
 import { type ChannelEvent, encodeEvent, type Outcome } from '../../api/events.ts';
 import type { Database, Query } from '../../api/infra/database/database.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
+import { noBridgeMetrics } from '../support/bridge-metrics.ts';
 import { completeRound } from '../support/cleanup.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
 import { base, factsOf, idOf } from '../support/events.ts';
@@ -12,13 +13,6 @@ import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let database: TestDatabase;
 let offset = 0n;
-const metrics = {
-  applied: () => {},
-  deadLettered: () => {},
-  publishFailed: () => {},
-  attemptFailed: () => {},
-  appliedAlone: () => {},
-};
 
 describe.each(databaseKinds)('events of a match that the cleanup removes, over %s', (kind) => {
   beforeAll(async () => {
@@ -62,7 +56,7 @@ async function createTestBridge(over: Database) {
     for (const { eventId, outcome } of published) outcomes.set(eventId, outcome);
   });
   const log = createMemoryEventLog({ logger: createTestLogger() });
-  const bridge = createBridge({ log, database: over, pubsub, metrics, logger: createTestLogger() });
+  const bridge = createBridge({ log, database: over, pubsub, metrics: noBridgeMetrics, logger: createTestLogger() });
   await bridge.assigned(0, { id: null, partitions: 1, bounds: null });
 
   /** Applies events, and returns the code of each rejection; `applied` for the others. */

@@ -10,6 +10,7 @@ import type { SqlDatabase } from '../../api/infra/database/database.ts';
 import { createPostgresDatabase } from '../../api/infra/database/postgres.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
+import { noBridgeMetrics } from '../support/bridge-metrics.ts';
 import { base, idOf, opened, room } from '../support/events.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createOpening } from '../support/opening.ts';
@@ -20,13 +21,6 @@ let brokers: string[];
 let databaseUrl: string;
 let database: SqlDatabase;
 const opening = createOpening();
-const metrics = {
-  applied: () => {},
-  deadLettered: () => {},
-  publishFailed: () => {},
-  attemptFailed: () => {},
-  appliedAlone: () => {},
-};
 
 beforeAll(async () => {
   brokers = (await sharedKafka()).split(',');
@@ -42,7 +36,7 @@ test('a bridge stops when its topic is created again, however long it is, and co
   const times = { timeoutMs: patienceMs, retryMs: 10, commitMs: 50 };
   const log = opening(createKafkaEventLog({ brokers, topicPrefix, partitions: 2, replication: 1, ...times, logger }));
   const pubsub = opening(createMemoryPubSub({ logger }));
-  const bridge = opening(createBridge({ log, database, pubsub, metrics, logger }));
+  const bridge = opening(createBridge({ log, database, pubsub, metrics: noBridgeMetrics, logger }));
   await bridge.start();
   const partition = await log.partitionOf(room);
   for (const event of [opened(), sent('a'), sent('b')]) await log.append(encodeEvent(event));

@@ -17,6 +17,7 @@ import type { Positioned } from '../../api/live/live-source.ts';
 import type { LiveStream } from '../../api/live/live-stream.ts';
 import type { Outbox } from '../../api/live/outbox/outboxes.ts';
 import { createTestAudiences } from '../support/audiences.ts';
+import { noBridgeMetrics } from '../support/bridge-metrics.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { base, eventMaker, factsOf, idOf, opened, room } from '../support/events.ts';
 import { readFrames } from '../support/frames.ts';
@@ -39,13 +40,6 @@ const viewer = {
   expiresAt: 0,
 };
 const maxReplay = 1_000;
-const metrics = {
-  applied: () => {},
-  deadLettered: () => {},
-  publishFailed: () => {},
-  attemptFailed: () => {},
-  appliedAlone: () => {},
-};
 const fates = fc.infiniteStream(fc.constantFrom<Fate>('deliver', 'deliver', 'deliver', 'lose', 'double', 'delay'));
 
 /** A random step. Two bridges both own the partition, and each continues from its own position. */
@@ -179,7 +173,7 @@ async function createSimulation(fateOf: () => Fate) {
     ready: vi.fn(),
     stop: vi.fn(),
   };
-  const bridges = [0, 1].map(() => createBridge({ log, database, pubsub, metrics, logger }));
+  const bridges = [0, 1].map(() => createBridge({ log, database, pubsub, metrics: noBridgeMetrics, logger }));
   const positions = [0n, 0n];
 
   const append = (event: ChannelEvent) => void events.push(event);
@@ -339,7 +333,13 @@ async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entr
     ready: vi.fn(),
     stop: vi.fn(),
   };
-  const bridge = createBridge({ log, database: reference, pubsub, metrics, logger: createTestLogger() });
+  const bridge = createBridge({
+    log,
+    database: reference,
+    pubsub,
+    metrics: noBridgeMetrics,
+    logger: createTestLogger(),
+  });
   await bridge.assigned(0, stateOf(null));
   for (const [n, event] of events.entries())
     await bridge.handle({ partition: 0, records: [{ ...encodeEvent(event), offset: BigInt(n) }] });

@@ -1,5 +1,6 @@
-import kafkajs, { type Admin } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
+import { readSettings } from './kafka-settings.ts';
 
 /** Logs a warning if the topic of the dead letters keeps them for another time than new topics do: for ever, in old releases. */
 export async function warnOfRetention(
@@ -7,9 +8,7 @@ export async function warnOfRetention(
   options: { deadLetterTopic: string; deadLetterRetentionMs: number; logger: Logger },
 ): Promise<void> {
   const { deadLetterTopic: topic, deadLetterRetentionMs: wanted, logger } = options;
-  const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['retention.ms'] };
-  const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
-  const found = resources[0]?.configEntries.find(({ configName }) => configName === 'retention.ms')?.configValue;
+  const found = (await readSettings(admin, topic, ['retention.ms'])).get('retention.ms');
   if (found === undefined || Number(found) === wanted) return;
   logger.warn(
     { topic, 'retention.ms': Number(found), wanted },

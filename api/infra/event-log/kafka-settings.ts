@@ -71,7 +71,8 @@ function weakRetention(settings: Settings): string[] {
   return Object.entries(isWeak).flatMap(([name, weak]) => (weak ? [`${name}=${settings.get(name)}`] : []));
 }
 
-async function readSettings(admin: Admin, topic: string, configNames: string[]): Promise<Settings> {
+/** Returns the values of settings of a topic by name. */
+export async function readSettings(admin: Admin, topic: string, configNames: string[]): Promise<Settings> {
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames }],

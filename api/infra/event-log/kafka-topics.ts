@@ -40,9 +40,10 @@ export function createTopics(options: TopicsOptions) {
   let reading: Promise<Map<number, Bounds>> | undefined;
   let identifying: Promise<Omit<LogState, 'bounds'>> | undefined;
   let refused: NotReadyError | undefined;
-  let noteRefusal = () => {};
-  const firstRefusal = new Promise<void>((resolve) => {
-    noteRefusal = resolve;
+  let noteResult = () => {};
+  /** Resolves at the first result: the topic is prepared, or refused until an operator changes it. */
+  const examined = new Promise<void>((resolve) => {
+    noteResult = resolve;
   });
   const prepared = prepare();
 
@@ -53,10 +54,11 @@ export function createTopics(options: TopicsOptions) {
       try {
         const count = await query((admin) => createMissingTopics(admin, options));
         refused = undefined;
+        noteResult();
         return count;
       } catch (error) {
         refused = error instanceof NotReadyError ? error : undefined;
-        if (refused) noteRefusal();
+        if (refused) noteResult();
         if (reported !== String(error)) logger.warn({ error, topic }, 'the topic is not ready; trying again');
         reported = String(error);
         await delay(retryMs, undefined, { signal: stopping.signal }).catch(() => {});
@@ -105,7 +107,7 @@ export function createTopics(options: TopicsOptions) {
     },
     /** Rejects unless the topic exists, is not compacted, and each of its partitions has a leader. */
     async ready(): Promise<void> {
-      await within(timeoutMs, Promise.race([prepared, firstRefusal]));
+      await within(timeoutMs, examined);
       if (refused) throw refused;
       await within(timeoutMs, prepared);
       const partitions = await query((admin) => describePartitions(admin, topic));
