@@ -1,6 +1,6 @@
 import type { Entry } from '../events.ts';
 
-/** Measured memory of an entry and its place in an index, without its text, in bytes; of an attachment, without its name. */
+/** Measured memory of an entry without its text, in bytes, rounded up; of an attachment, without its name. */
 const entryBytes = 560;
 const attachmentBytes = 300;
 const wideCharacter = /[\u0100-\uffff]/;

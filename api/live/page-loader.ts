@@ -66,9 +66,11 @@ export function createPageLoader<Item extends Positioned>(options: {
    * Returns at most `limit` items after a position, from memory or the database; none if the audience is empty.
    * @throws the error that ended the source, or UnavailableError when the database is unavailable for too long
    */
-  async function read(position: number, limit: number): Promise<Backlog<Item>> {
-    const recent = source.since(position, limit);
-    if (recent) return recent;
+  function read(position: number, limit: number): Backlog<Item> | Promise<Backlog<Item>> {
+    return source.since(position, limit) ?? readDatabase(position, limit);
+  }
+
+  async function readDatabase(position: number, limit: number): Promise<Backlog<Item>> {
     const read = () => readOnce(position, limit);
     return (await read()) ?? (await retried(read)) ?? { entries: [], through: position, more: false };
   }

@@ -14,8 +14,6 @@ export function createRecentEntries(start: number) {
   let slots: (Entry | null)[] = [];
   let positions: number[] = [];
   let sizes: number[] = [];
-  /** Position of each entry, by id. */
-  let index: Map<string, number> | undefined;
   /** Index of the first slot that may have an entry. */
   let first = 0;
   let emptySlots = 0;
@@ -25,14 +23,11 @@ export function createRecentEntries(start: number) {
   return {
     /** Appends an entry, whose position must be above all others, and drops its earlier state. */
     push(entry: Entry): void {
-      const earlier = index?.get(entry.id);
-      if (earlier !== undefined) empty(indexAfter(earlier - 1));
+      if (entry.revision > 0) dropEarlier(entry.id);
       const size = bytesOfEntry(entry);
       slots.push(entry);
       positions.push(entry.position);
       sizes.push(size);
-      index ??= new Map();
-      index.set(entry.id, entry.position);
       bytes += size;
     },
     /** Drops the entry of the lowest position, and returns its memory in bytes; 0 if there is none. */
@@ -40,7 +35,6 @@ export function createRecentEntries(start: number) {
       while (first < slots.length && slots[first] === null) first++;
       const oldest = slots[first];
       if (!oldest) return 0;
-      index?.delete(oldest.id);
       lowest = oldest.position;
       return empty(first);
     },
@@ -58,6 +52,12 @@ export function createRecentEntries(start: number) {
     bytes: () => bytes,
   };
 
+  /** Changes mostly concern new entries, and are rare: looking for them costs less than an index of all entries. */
+  function dropEarlier(id: string): void {
+    const slot = slots.findLastIndex((entry) => entry?.id === id);
+    if (slot >= 0) empty(slot);
+  }
+
   /** Empties a slot, and returns the memory of its entry in bytes. At least half of many slots stay in use. */
   function empty(slot: number): number {
     const size = sizes[slot] ?? 0;
@@ -74,7 +74,6 @@ export function createRecentEntries(start: number) {
     positions = positions.filter(isUsed);
     sizes = sizes.filter(isUsed);
     slots = slots.filter((entry) => entry !== null);
-    if (slots.length === 0) index = undefined;
     first = 0;
     emptySlots = 0;
   }

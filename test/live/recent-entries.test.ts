@@ -4,7 +4,7 @@ import { createRecentBudget } from '../../api/live/recent-budget.ts';
 import { createRecentEntries } from '../../api/live/recent-entries.ts';
 
 const entry = (position: number, facts: Partial<Entry> = {}) =>
-  ({ id: `m${position}`, position, text: '', attachments: [], ...facts }) as Entry;
+  ({ id: `m${position}`, position, revision: 0, text: '', attachments: [], ...facts }) as Entry;
 const positionsOf = (found: readonly Entry[] | null) => found?.map(({ position }) => position);
 const unlimited = Number.POSITIVE_INFINITY;
 
@@ -38,7 +38,7 @@ describe('recent entries', () => {
     const { recent, push } = setUp(unlimited, 1);
     for (let position = 1; position <= 3; position++) push(0, position, { text: 'secret' });
     const bytes = recent[0]?.bytes() ?? 0;
-    push(0, 4, { id: 'm2', text: '' });
+    push(0, 4, { id: 'm2', revision: 1, text: '' });
     expect(positionsOf(recent[0]?.since(0, 10) ?? null)).toEqual([1, 3, 4]);
     expect(positionsOf(recent[0]?.since(1, 2) ?? null)).toEqual([3, 4]);
     expect(recent[0]?.bytes()).toBe(bytes - 'secret'.length);
@@ -49,7 +49,8 @@ describe('recent entries', () => {
     const states: Entry[] = [];
     let lowest = 0;
     for (let position = 1; position <= 2_000; position++) {
-      const state = entry(position, { id: `m${(position * position) % 97}` });
+      const id = `m${(position * position) % 97}`;
+      const state = entry(position, { id, revision: states.filter((one) => one.id === id).length });
       states.push(state);
       recent.push(state);
       if (position % 3 === 0) {

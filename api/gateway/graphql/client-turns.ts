@@ -15,22 +15,32 @@ interface Client {
  */
 export function createClientTurns(queue = createExecutionQueue()): InTurnOfClient {
   const clients = new Map<string, Client>();
+  /** Clients whose works have ended in this turn. They outlive it, so that more works get no further slice of it. */
+  let idle: string[] = [];
 
-  return async (key, work) => {
+  return (key, work) => {
     const client = clients.get(key) ?? add(key);
     client.works++;
-    try {
-      return await client.lane.run(async () => work());
-    } finally {
+    return client.lane.run(async () => {
       client.works--;
-    }
+      return work();
+    });
   };
 
-  /** The lane outlives its works until the next turn of the event loop, so that more of them get no further slice of this one. */
   function add(key: string): Client {
-    const forget = () => client.works === 0 && clients.delete(key);
-    const client: Client = { lane: queue.createLane(() => setImmediate(forget)), works: 0 };
+    const client: Client = { lane: queue.createLane(() => forgetLater(key)), works: 0 };
     clients.set(key, client);
     return client;
+  }
+
+  function forgetLater(key: string): void {
+    if (idle.length === 0) setImmediate(forgetIdle);
+    idle.push(key);
+  }
+
+  function forgetIdle(): void {
+    const ended = idle;
+    idle = [];
+    for (const key of ended) if (clients.get(key)?.works === 0) clients.delete(key);
   }
 }

@@ -17,8 +17,17 @@ export function createContext(
   refusal?: UnauthenticatedError,
 ): Context {
   const origin = { address, userAgent, requestId };
-  const context = createViewerContext(domain, viewer && { ...viewer, origin });
-  return { ...context, ...origin, arrivedAt, ...(refusal ? { refusal } : {}) };
+  const own = viewer && { ...viewer, origin };
+  const context = {
+    address,
+    userAgent,
+    requestId,
+    viewer: own,
+    domain,
+    loaders: createLoaders(domain, own),
+    arrivedAt,
+  };
+  return refusal ? { ...context, refusal } : context;
 }
 
 /** Creates the context of results for one viewer, without a connection. */

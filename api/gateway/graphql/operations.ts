@@ -29,11 +29,11 @@ import { createClientTurns } from './client-turns.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { admit } from './cost.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
-import { openSource } from './execute.ts';
+import { executeOperation, openSource } from './execute.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { inTurn } from './in-turn.ts';
 import { boundResult } from './response-size.ts';
-import { chargeOf, endOnError, executeEvent, withFreshLoaders, withLoadersOf } from './subscribe.ts';
+import { chargeOf, endOnError, withFreshLoaders, withLoadersOf } from './subscribe.ts';
 import type { LimitTime } from './time-limit.ts';
 
 /** A parsed document with its validation errors. */
@@ -102,7 +102,8 @@ export function createOperations(options: {
     if (isLiveStream(source)) return endOnError(source, () => audiences.serve(source, select(source, args), args.sink));
     const onEnd = endOnError(source, () => audiences.charge(chargeOf(args)));
     const kept = { ...args };
-    const execute = (event: unknown) => limitTime(withFreshLoaders(kept, event), (fresh) => executeEvent(fresh, event));
+    const execute = (event: unknown) =>
+      limitTime(withFreshLoaders(kept, event), (fresh) => executeOperation(fresh, event));
     return mapStream(source, { map: async (event) => masked(await execute(event)), onEnd });
   }
 
@@ -123,7 +124,7 @@ export function createOperations(options: {
     const { domain } = args.contextValue as Context;
     return async (items, viewer, round) => {
       const own = viewer ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) } : args;
-      const execute = (given: ExecutionArgs) => Promise.all(items.map((item) => executeEvent(given, item)));
+      const execute = (given: ExecutionArgs) => Promise.all(items.map((item) => executeOperation(given, item)));
       const results = await limitTime(withLoadersOf(round, own), execute);
       if (!Array.isArray(results) || results.some(({ errors }) => hasUnavailable(errors))) {
         round.hasFailed = true;

@@ -42,11 +42,6 @@ export function withLoadersOf(round: ExecutionRound, args: ExecutionArgs): Execu
   return { ...args, contextValue: { ...context, loaders, arrivedAt: performance.now() } };
 }
 
-/** Executes a subscription's selection over one of its events. */
-export function executeEvent(args: ExecutionArgs, event: unknown): Promise<ExecutionResult> {
-  return executeOperation({ ...args, rootValue: event });
-}
-
 /**
  * Subscribes, and returns a stream of one result for each event, executed when the reader asks for it. Events of live sources
  * are executed in turn with those of audiences, and cost points as these do; other events cost points of the client alone.
@@ -61,7 +56,7 @@ export async function subscribe(
   if (!isAsyncIterable(source)) return source;
   if (isLiveStream(source)) return subscribeLive(args, source, { audiences, limitTime });
   return mapStream(source, {
-    map: (event) => limitTime(withFreshLoaders(args, event), (fresh) => executeEvent(fresh, event)),
+    map: (event) => limitTime(withFreshLoaders(args, event), (fresh) => executeOperation(fresh, event)),
     onEnd: endOnError(source, () => audiences.charge(chargeOf(args))),
   });
 }
@@ -74,7 +69,7 @@ function subscribeLive(
   const { source } = stream;
   const { run, release } = endOnError(stream, () => audiences.serveAlone(source, chargeOf(args)));
   const execute = async (event: Positioned, round: ExecutionRound) => {
-    const result = await limitTime(withLoadersOf(round, args), (own) => executeEvent(own, event));
+    const result = await limitTime(withLoadersOf(round, args), (own) => executeOperation(own, event));
     if (hasUnavailable(result.errors)) round.hasFailed = true;
     return result;
   };

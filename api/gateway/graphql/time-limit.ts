@@ -4,11 +4,15 @@ import type { Context, Execution } from '../../../schema/context.ts';
 import { UnavailableError } from '../../errors.ts';
 import { ignore } from '../../ignore.ts';
 
+/** Milliseconds to a multiple of which the times until deadlines are rounded up. */
+const timerStepMs = 20;
+
 /**
  * Runs one execution, and returns its result, or one with UNAVAILABLE once its request has taken too long. Its resolvers that
  * have not begun then do not begin; the others go on without a reader. Time counts from the arrival of the request
  * (`Context.arrivedAt`), and from now on where the context has none.
- * @param run gets the arguments to execute with; a stream that it returns too late is ended
+ * @param args their context belongs to this execution alone: it gets the execution, and the deadline of a mutation
+ * @param run gets the arguments; a stream that it returns too late is ended
  */
 export type LimitTime = <Result>(
   args: ExecutionArgs,
@@ -37,9 +41,12 @@ export function createTimeLimit(limits: { mutationMs: number; otherMs: number })
   const limitTime: LimitTime = (args, run) => {
     const operation = getOperationAST(args.document, args.operationName)?.operation;
     const limitMs = operation === 'mutation' ? limits.mutationMs : limits.otherMs;
-    const deadline = ((args.contextValue as Context).arrivedAt ?? performance.now()) + limitMs;
+    const context = args.contextValue as Context;
+    const deadline = (context.arrivedAt ?? performance.now()) + limitMs;
     const execution: Execution = { isOver: false };
-    const running = run(withDeadline(args, execution, operation === 'mutation' ? deadline : null));
+    context.execution = execution;
+    if (operation === 'mutation' && context.viewer) context.viewer.deadline = deadline;
+    const running = run(args);
     if (!(running instanceof Promise)) return Promise.resolve(running);
     const giveUp = (): ExecutionResult => {
       execution.isOver = true;
@@ -57,15 +64,6 @@ export function createTimeLimit(limits: { mutationMs: number; otherMs: number })
   return { limitTime, waitInTime };
 }
 
-/** Returns the arguments whose context tells resolvers when to stop. @param deadline end of a mutation; null for others */
-function withDeadline(args: ExecutionArgs, execution: Execution, deadline: number | null): ExecutionArgs {
-  const context = args.contextValue as Context;
-  const { viewer } = context;
-  if (viewer === null || viewer === undefined || deadline === null)
-    return { ...args, contextValue: { ...context, execution } };
-  return { ...args, contextValue: { ...context, execution, viewer: { ...viewer, deadline } } };
-}
-
 /** Returns the result of some work, or that of `giveUp` once the deadline has come. */
 function raceDeadline<Result, Late>(
   work: Promise<Result>,
@@ -81,7 +79,7 @@ function raceDeadline<Result, Late>(
         reject(error);
       }
     };
-    const timer = setTimeout(end, Math.max(deadline - performance.now(), 0));
+    const timer = setTimeout(end, roundUp(deadline - performance.now()));
     const settle =
       <Value>(take: (value: Value) => void) =>
       (value: Value) => {
@@ -90,6 +88,11 @@ function raceDeadline<Result, Late>(
       };
     work.then(settle(resolve), settle(reject));
   });
+}
+
+/** Timers of equal length share a list, which costs more to make than to use. */
+function roundUp(ms: number): number {
+  return Math.ceil(Math.max(ms, 0) / timerStepMs) * timerStepMs;
 }
 
 function endStream(result: unknown): void {
