@@ -104,7 +104,9 @@ export function createCleanup(options: {
 
   async function step(job: CleanupJob): Promise<boolean> {
     const [stored] = await query(selectJobs, { names: [job.name] });
-    const { next, removed } = await job.step(stored?.cursor ?? null);
+    const result = await job.step(stored?.cursor ?? null);
+    if (result === null) return false;
+    const { next, removed } = result;
     await query(updateJob, { name: job.name, cursor: next });
     for (const [table, rows] of Object.entries(removed)) onRemoved(table, rows);
     return next !== null;

@@ -1,3 +1,5 @@
+import type { LogGuard } from '../log-guard.ts';
+
 /** Result of one step of a job. */
 export interface StepResult {
   /** Cursor of the next step; null if this step completed the round. */
@@ -16,8 +18,9 @@ export interface CleanupJob {
    * Does one step: it reads or removes at most a few portions of rows or objects. A step can be interrupted at any point and
    * repeated, also by another process at the same moment.
    * @param cursor result of the step before; null for the first step of a round
+   * @returns null if it did nothing, because something must come first: the round then goes on there later
    */
-  step(cursor: string | null): Promise<StepResult>;
+  step(cursor: string | null): Promise<StepResult | null>;
   /** Releases resources that steps keep between each other. */
   stop?(): Promise<void>;
 }
@@ -49,6 +52,17 @@ export function createRemovalJob(options: {
       const { length } = await remove();
       return { next: length < portion ? null : '', removed: { [table]: length } };
     },
+  };
+}
+
+/**
+ * Returns a job whose steps wait while bridges replay the log: it may hold something that a restored database lacks, such as the message
+ * of a file that seems to be unused.
+ */
+export function onceCaughtUp(guard: Pick<LogGuard, 'isCaughtUp'>, job: CleanupJob): CleanupJob {
+  return {
+    ...job,
+    step: async (cursor) => ((await guard.isCaughtUp(null, performance.now())) ? job.step(cursor) : null),
   };
 }
 

@@ -9,7 +9,7 @@ import type { Logger } from '../../logger.ts';
 import type { LogGuard } from '../log-guard.ts';
 import type { Submit } from '../submit-event.ts';
 import { endMatch } from './end-match.ts';
-import type { CleanupJob, StepResult } from './job.ts';
+import { type CleanupJob, onceCaughtUp, portion, type StepResult } from './job.ts';
 
 const intervalMs = 300_000;
 /** Maximum number of channels that one step closes. */
@@ -28,18 +28,16 @@ export function createMatchRepair(options: {
   logger: Logger;
 }): CleanupJob {
   const { database, pubsub, submit, guard, logger } = options;
-  return { name: 'orphaned matches', intervalMs, step };
+  return onceCaughtUp(guard, { name: 'orphaned matches', intervalMs, step });
 
-  /** Waits for bridges that replay the log: it may hold the end of a match that seems to be open. */
   async function step(): Promise<StepResult> {
-    if (!(await guard.isCaughtUp(null, performance.now()))) return { next: null, removed: {} };
     const claims = await database.query(endOrphanedClaims, {});
     for (const { userId } of claims) await pubsub.publish(matchTopic(userId), null);
     const channels = await database.query(selectOrphanedChannels, { max: maxClosed });
     for (const channel of channels) await endMatch(submit, channel);
     if (claims.length + channels.length > 0)
       logger.warn({ claims: claims.length, channels: channels.length }, 'orphaned matches were closed');
-    return { next: channels.length < maxClosed ? null : '', removed: {} };
+    return { next: claims.length < portion && channels.length < maxClosed ? null : '', removed: {} };
   }
 }
 
@@ -48,8 +46,10 @@ const claimUser = columns(tables.matchClaim, 'k', ['userId']);
 const endOrphanedClaims = statement({
   sql: `
     UPDATE match_claim k SET ended_at = clock_timestamp(), end_reason = 'EXPIRED'
-    WHERE k.ended_at IS NULL
-      AND EXISTS (SELECT FROM channel c WHERE c.id = k.channel_id AND c.closed_at IS NOT NULL)
+    WHERE k.ticket_id = ANY(ARRAY(
+        SELECT o.ticket_id FROM match_claim o JOIN channel c ON c.id = o.channel_id
+        WHERE o.ended_at IS NULL AND c.closed_at IS NOT NULL LIMIT ${portion}))
+      AND k.ended_at IS NULL
     RETURNING ${claimUser.list}`,
   row: claimUser.row,
 });

@@ -2,7 +2,7 @@ import type { Database } from '../../infra/database/database.ts';
 import type { LogGuard } from '../log-guard.ts';
 import type { Submit } from '../submit-event.ts';
 import { endMatch } from './end-match.ts';
-import { type CleanupJob, createRemovalJob, dayMs, hourMs, lowestId, portion } from './job.ts';
+import { type CleanupJob, createRemovalJob, dayMs, hourMs, lowestId, onceCaughtUp, portion } from './job.ts';
 import {
   deleteChannels,
   deleteEndedClaims,
@@ -43,7 +43,7 @@ export function createMatchCleanup({
   const before = () => new Date(now() - retentionMs);
 
   return [
-    { name: 'abandoned matches', intervalMs: dayMs, step: endAbandoned },
+    onceCaughtUp(guard, { name: 'abandoned matches', intervalMs: dayMs, step: endAbandoned }),
     { name: 'closed matches', intervalMs: hourMs, step: removeClosed },
     createRemovalJob({
       name: 'match claims',
@@ -52,9 +52,7 @@ export function createMatchCleanup({
     }),
   ];
 
-  /** Waits for bridges that replay the log: it may hold messages of a match that seems to be abandoned. */
   async function endAbandoned(cursor: string | null) {
-    if (!(await guard.isCaughtUp(null, performance.now()))) return { next: null, removed: {} };
     const claims = await query(selectOpenClaims, { after: cursor ?? lowestId, before: before() });
     const orphans = claims.filter(({ isOrphan }) => isOrphan).map(({ ticketId }) => ticketId);
     if (orphans.length > 0) await query(endClaims, { ticketIds: orphans });

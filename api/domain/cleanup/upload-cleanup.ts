@@ -2,7 +2,7 @@ import type { Database } from '../../infra/database/database.ts';
 import type { Objects } from '../../infra/objects/objects.ts';
 import { fileKey, isFileKey, thumbnailKey } from '../file-keys.ts';
 import type { LogGuard } from '../log-guard.ts';
-import { type CleanupJob, dayMs, hourMs, lowestId, portion, type StepResult } from './job.ts';
+import { type CleanupJob, dayMs, hourMs, lowestId, onceCaughtUp, portion, type StepResult } from './job.ts';
 import { newestChangeAfter, newestRoomChange } from './newest-change.ts';
 import { createStrayObjects } from './stray-objects.ts';
 import { deleteOldTickets, deleteUploads, selectUploads } from './upload-statements.ts';
@@ -37,17 +37,16 @@ export function createUploadCleanup(options: {
   const { query } = options.database;
   const strays = createStrayObjects({ query, objects });
 
-  return {
+  return onceCaughtUp(guard, {
     name: 'files',
     intervalMs: hourMs,
     async step(text) {
-      if (!(await guard.isCaughtUp(null, performance.now()))) return { next: null, removed: {} };
       const cursor = text === null ? await firstCursor() : (JSON.parse(text) as Cursor);
       const { next, removed } = await advance(cursor);
       return { next: next && JSON.stringify(next), removed };
     },
     stop: strays.stop,
-  };
+  });
 
   async function firstCursor(): Promise<Cursor> {
     return { phase: 'channels', after: lowestId, newest: await newestRoomChange(query) };

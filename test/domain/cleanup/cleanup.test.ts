@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCleanup } from '../../../api/domain/cleanup/cleanup.ts';
-import type { CleanupJob } from '../../../api/domain/cleanup/job.ts';
+import { type CleanupJob, onceCaughtUp } from '../../../api/domain/cleanup/job.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
 import { createTestLogger } from '../../support/logger.ts';
 
@@ -47,6 +47,27 @@ describe.each(databaseKinds)('the cleanup over %s', (kind) => {
     expect(cursors).toEqual([null, '1', '2', '2']);
     kill();
     await running;
+  });
+
+  it('goes on with a round where a step had to wait, and counts the wait as age', async () => {
+    let isReady = true;
+    const guard = { isCaughtUp: async () => isReady };
+    const job = onceCaughtUp(
+      guard,
+      countTo(3, (cursor) => {
+        isReady = cursor !== '1';
+        return null;
+      }),
+    );
+    const cleanup = open([job]);
+    await cleanup.runOnce();
+    await pass('2 hours');
+    await cleanup.runOnce();
+    expect(cursors).toEqual([null, '1']);
+    expect(cleanup.ageMs()).toBeGreaterThanOrEqual(7_200_000);
+    isReady = true;
+    await cleanup.runOnce();
+    expect(cursors).toEqual([null, '1', '2']);
   });
 
   it('is done by one of several processes', async () => {
