@@ -22,7 +22,7 @@ export type PayloadCache = LRUCache<string, Promise<readonly Buffer[]>>;
 
 /** Counts the work of audiences. */
 export interface AudienceMetrics {
-  /** Counts items whose payloads were made. */
+  /** Counts items whose execution began. */
   executed(items: number): void;
   /** Counts items that were queued for subscribers: each item once for each of them. */
   delivered(items: number): void;
@@ -94,10 +94,9 @@ export function createPageLoader<Item extends Positioned>(options: {
     return (await executeOnce(items, viewer)) ?? (await retried(() => executeOnce(items, viewer))) ?? [];
   }
 
-  async function executeOnce(items: readonly Item[], viewer: object | null): Promise<readonly Buffer[] | null> {
-    const payloads = await run(items.at(-1)?.position ?? 0, (round) => make(items, viewer, round));
+  function executeOnce(items: readonly Item[], viewer: object | null): Promise<readonly Buffer[] | null> {
     metrics.executed(items.length);
-    return payloads;
+    return run(items.at(-1)?.position ?? 0, (round) => make(items, viewer, round));
   }
 
   /** Repeats some work that has failed, and returns its first result that is not null; null if the audience is empty. */
