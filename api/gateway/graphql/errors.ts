@@ -94,8 +94,16 @@ function withContractCode(error: GraphQLError): GraphQLError {
         null,
       );
     case 'OPERATION_RESOLUTION_FAILURE':
+      return toGraphQL(
+        'The document must have one operation, or `operationName` must be the name of one of its operations.',
+        { code: 'BAD_REQUEST' },
+        null,
+        error,
+      );
     case 'PERSISTED_QUERY_MISMATCH':
-      return toGraphQL(error.message, { ...error.extensions, code: 'BAD_REQUEST' }, null, error);
+      return toGraphQL(error.message, { code: 'BAD_REQUEST' }, null, error);
+    case 'PERSISTED_QUERY_NOT_FOUND':
+      return toGraphQL(error.message, { code: 'PERSISTED_QUERY_NOT_FOUND' }, null, error);
     default:
       return error;
   }
