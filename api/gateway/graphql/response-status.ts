@@ -22,7 +22,7 @@ interface HttpHints {
 /**
  * Gives a result the HTTP status of its response, by the rules of GraphQL over HTTP.
  *
- * - A result with data, and whatever is streamed, has 200.
+ * - A result with data has 200, and so has every stream.
  * - A result without data has the status of its first error; as `application/json` it has 200 if the request was well-formed
  *   and the server did not fail, because clients of that type read no other response.
  * @param result masked result of one operation
@@ -45,7 +45,7 @@ export function withStatus<Result extends ExecutionResult>(result: Result, media
 
 function statusOf({ extensions }: GraphQLError, { status, spec }: HttpHints, mediaType: string): number {
   if (mediaType === 'text/event-stream') return 200;
-  // The request was refused as such, whatever its operation is.
+  // The HTTP request was refused, before its operation was looked at.
   if (status !== undefined && spec !== true) return status;
   const own = statuses[String(extensions['code'])] ?? 400;
   return mediaType === 'application/json' && own < 500 ? 200 : own;
