@@ -317,6 +317,7 @@ describe('an automatic persisted query', () => {
   ])('that is unknown is JSON with status 200 if the client reads it: %s', async (accept, type, status) => {
     const response = await post(text({ extensions: extensionsOf('{ unknown }') }), { accept });
     expect(response).toMatchObject({ type, status, body: { errors: [{ message: 'PersistedQueryNotFound' }] } });
+    expect(response.headers.get('cache-control')).toBe('no-store');
   });
 });
 

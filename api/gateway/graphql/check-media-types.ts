@@ -41,10 +41,21 @@ function checkBody(headers: IncomingMessage['headers']): MediaRefusal | null {
   const type = readMediaType(headers['content-type'] ?? '');
   if (type === null || !bodyTypes.includes(type.essence)) return unknownType;
   if (!isUtf8(type)) return unknownCharset;
-  // The parser of forms reads the boundary as it was sent.
+  const boundary = type.params.get('boundary');
   if (type.essence !== 'multipart/form-data') headers['content-type'] = type.essence;
+  else if (boundary) headers['content-type'] = `${type.essence}; boundary=${quoted(boundary)}`;
+  else return noBoundary;
   return null;
 }
+
+/** Writes a quoted string (RFC 9110, section 5.6.4). */
+const quoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;
+
+const noBoundary: MediaRefusal = {
+  status: 400,
+  code: 'BAD_REQUEST',
+  message: 'The header Content-Type must name the boundary of the form: let the HTTP library set it.',
+};
 
 const notAcceptable: MediaRefusal = {
   status: 406,

@@ -33,6 +33,8 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
   ): Promise<void> {
     if (request.method === 'GET' && wantsPage(request)) return sendPage(response);
     if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);
+    // A cached miss of a persisted query would hide the query once it is known.
+    response.setHeader('cache-control', 'no-store');
     if (request.method === 'OPTIONS') response.setHeader('allow', 'GET, HEAD, POST, OPTIONS');
     const accepted = checkMediaTypes(request);
     if ('status' in accepted) return refuseGraphQL(response, accepted);
