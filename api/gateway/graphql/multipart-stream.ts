@@ -3,20 +3,18 @@ import { type FetchAPI, isAsyncIterable } from 'graphql-yoga';
 
 /** Milliseconds between two keep-alives; Apollo's protocol suggests five seconds or more. */
 const keepAliveMs = 12_000;
-const headers = {
-  'content-type': 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0',
-  'cache-control': 'no-cache',
-};
+const plainType = 'multipart/mixed;boundary="graphql"';
+const subscriptionType = `${plainType};subscriptionSpec=1.0`;
 
 /**
  * Creates a response of type `multipart/mixed`: one part for each result, and an empty object as a keep-alive.
  * @param result masked results, or a single one
- * @param wrap returns the JSON of a part: Apollo's protocol of subscriptions has the result as `payload`
+ * @param isSubscription whether it follows Apollo's protocol of subscriptions, in which a part has the result as `payload`
  *   (https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol)
  */
 export function multipartStream(
   result: AsyncIterable<ExecutionResult> | ExecutionResult,
-  wrap: (result: ExecutionResult) => unknown,
+  isSubscription: boolean,
   { ReadableStream, Response, TextEncoder }: FetchAPI,
 ): Response {
   const results = (isAsyncIterable(result) ? result : once(result))[Symbol.asyncIterator]();
@@ -30,7 +28,8 @@ export function multipartStream(
     },
     async pull(controller) {
       const { done, value } = await results.next();
-      if (!done) return controller.enqueue(encoder.encode(partOf(JSON.stringify(wrap(value)))));
+      if (!done)
+        return controller.enqueue(encoder.encode(partOf(JSON.stringify(isSubscription ? { payload: value } : value))));
       clearInterval(timer);
       controller.enqueue(encoder.encode('--\r\n'));
       controller.close();
@@ -40,7 +39,8 @@ export function multipartStream(
       void results.return?.();
     },
   });
-  return new Response(body, { headers });
+  const type = isSubscription ? subscriptionType : plainType;
+  return new Response(body, { headers: { 'content-type': type, 'cache-control': 'no-cache' } });
 }
 
 /** The boundary follows each part at once, so that its reader need not wait for the next one. */

@@ -24,10 +24,8 @@ export async function writeResponse(
   results: Results,
   { type, accepted, fetchAPI }: { type: string; accepted: Accepted; fetchAPI: FetchAPI },
 ): Promise<Response> {
-  if (type === 'multipart/mixed') {
-    const wrap = accepted.stream === type ? (result: unknown) => ({ payload: result }) : (result: unknown) => result;
-    return multipartStream(results as Exclude<Results, ExecutionResult[]>, wrap, fetchAPI);
-  }
+  if (type === 'multipart/mixed')
+    return multipartStream(results as Exclude<Results, ExecutionResult[]>, accepted.stream === type, fetchAPI);
   if (type !== 'text/event-stream') return processRegularResult(results, fetchAPI, type);
   const response = await eventStream(results, fetchAPI, type);
   // It is no coding that RFC 9110 knows.
