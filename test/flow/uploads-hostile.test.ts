@@ -220,6 +220,7 @@ describe('an invalid request', () => {
     expect(response.errors.map(({ path, extensions }) => [path, extensions['code']])).toEqual([
       [['b'], 'BAD_USER_INPUT'],
     ]);
+    expect(response.errors[0]?.message).toContain('send it once for each field');
     expect(response.data.a.id).toEqual(expect.any(String));
   });
 

@@ -103,6 +103,69 @@ describe('a map', () => {
   });
 });
 
+describe('a form that strays from the specification', () => {
+  const usual = () => [field('operations', one()), field('map', map), file('0', 'x')] as const;
+  const form = (operations: string, paths: string) =>
+    bodyOf([field('operations', operations), field('map', paths), file('0', 'x'), file('1', 'y')]);
+
+  it.each([
+    ['the map comes first', () => bodyOf([usual()[1], usual()[0], usual()[2]]), /Misordered/],
+    ['the file comes first', () => bodyOf([usual()[2], usual()[0], usual()[1]]), /Misordered/],
+    ['there is no map', () => bodyOf([usual()[0]]), /Missing multipart field 'map'/],
+    ['there is nothing', () => bodyOf([]), /must be a form with the parts/],
+    ['lines end without CR', () => Buffer.from(String(bodyOf(usual())).replaceAll('\r', '')), /must be a form/],
+    ['operations is not JSON', () => form('{', map), /Invalid JSON in the 'operations'/],
+    ['operations is null', () => form('null', map), /Invalid type for the 'operations'/],
+    ['operations has no variables', () => form(JSON.stringify({ query: uploadQuery }), map), /Invalid object path/],
+    ['variables is a text', () => form(JSON.stringify({ query: uploadQuery, variables: 'x' }), map), /must be a form/],
+    ['the map is not JSON', () => form(one(), '{'), /Invalid JSON in the 'map'/],
+    ['the map is a list', () => form(one(), '[["variables.file"]]'), /Invalid type for the 'map'/],
+    ['a path is no list', () => form(one(), '{"0":"variables.file"}'), /Invalid type for the 'map'/],
+    ['a path is a number', () => form(one(), '{"0":[5]}'), /Invalid type for the 'map'/],
+    ['a path has brackets', () => form(one(), '{"0":["variables.files[0]"]}'), /must name a variable/],
+    ['a path leads to the query', () => form(one(), '{"0":["query"]}'), /must name a variable/],
+    ['a path leads past the batch', () => form(`[${one()}]`, '{"0":["5.variables.file"]}'), /Invalid object path/],
+    ['a variable has two files', () => form(one(), '{"0":["variables.file"],"1":["variables.file"]}'), /one file/],
+  ])('is refused clearly: %s', async (_, body, message) => {
+    const response = await send(body());
+    expect([response.status, codesOf(response)]).toEqual([400, [[undefined, 'BAD_REQUEST']]]);
+    expect(response.errors[0]?.message).toMatch(message);
+  });
+
+  it.each([
+    'multipart/form-data; boundary="b"',
+    'Multipart/Form-Data; Boundary=b',
+    'multipart/form-data; charset=utf-8; boundary=b',
+  ])('has its boundary in any form: %s', async (type) => {
+    expect((await postBody(url, bodyOf(usual()), { ...bearer(), 'content-type': type })).data.upload.byteSize).toBe(1);
+  });
+
+  it.each(['multipart/form-data', 'multipart/form-data; boundary=', 'multipart/form-data; boundary=""'])(
+    'must have a boundary: %s',
+    async (type) => {
+      const response = await postBody(url, bodyOf(usual()), { ...bearer(), 'content-type': type });
+      expect([response.status, response.errors[0]?.message]).toEqual([400, expect.stringContaining('boundary')]);
+    },
+  );
+
+  it.each([
+    ["filename*=UTF-8''na%C3%AFve.txt", 'naïve.txt'],
+    [`filename="x.txt"; filename*=UTF-8''na%C3%AFve.txt`, 'naïve.txt'],
+    ['filename="naïve ☕.txt"', 'naïve ☕.txt'],
+    ['filename=a.txt', 'a.txt'],
+    ['filename="a\\"b.txt"', 'a"b.txt'],
+  ])('may name its file in any form: %s', async (disposition, filename) => {
+    const part = [`Content-Disposition: form-data; name="0"; ${disposition}`, 'x'] as const;
+    const body = bodyOf([field('operations', one()), field('map', map), part]);
+    expect((await send(body)).data.upload.filename).toBe(filename);
+  });
+
+  it('may have a preamble and an epilogue', async () => {
+    const body = Buffer.concat([Buffer.from('preamble\r\n'), bodyOf(usual()), Buffer.from('epilogue\r\n')]);
+    expect((await send(body)).data.upload.byteSize).toBe(1);
+  });
+});
+
 describe('parts above the limits', () => {
   it('are rejected: fields', async () => {
     const junk = [field('x', '1'), field('y', '2')];

@@ -172,6 +172,32 @@ describe('a malformed message over a WebSocket', () => {
     socket.socket.terminate();
   });
 
+  it.each([
+    [{ query: ' ' }, 'GRAPHQL_PARSE_FAILED'],
+    [{ query: '#' }, 'GRAPHQL_PARSE_FAILED'],
+    [{ query: '{}' }, 'GRAPHQL_PARSE_FAILED'],
+    [{ query: 'fragment F on Query { hello }' }, 'GRAPHQL_VALIDATION_FAILED'],
+    [{ query: '{ nope }' }, 'GRAPHQL_VALIDATION_FAILED'],
+    [{ query, operationName: 'Nope' }, 'BAD_REQUEST'],
+    [{ query: 'query A { hello } query B { hello }' }, 'BAD_REQUEST'],
+  ])('fails its operation with the code of HTTP, and no status: %j', async (payload, code) => {
+    const socket = await openSocket(url);
+    socket.send({ id: '1', type: 'subscribe', payload });
+    expect((await socket.next()).payload?.map(({ extensions }) => extensions)).toEqual([{ code }]);
+    socket.socket.terminate();
+  });
+
+  it.each([
+    { query, operationName: '' },
+    { query, operationName: null, variables: null, extensions: null },
+    { query, extensions: { persistedQuery: 5 }, id: 'x' },
+  ])('may have empty and unknown parameters: %j', async (payload) => {
+    const socket = await openSocket(url);
+    socket.send({ id: '1', type: 'subscribe', payload });
+    expect(await socket.next()).toMatchObject({ type: 'next', payload: { data: { hello: 'Hello world' } } });
+    socket.socket.terminate();
+  });
+
   it.each<object>([
     { authorization: {} },
     { Authorization: ['Bearer x'] },

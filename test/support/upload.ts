@@ -25,13 +25,13 @@ export async function postForm(
   return { status: response.status, data, errors };
 }
 
-/** Posts the raw body of a form whose boundary is `b` to `/graphql`. */
+/** Posts the raw body of a form whose boundary is `b` to `/graphql`; `headers` may name its type in another form. */
 export async function postBody(url: string, body: Buffer, headers: Record<string, string>): Promise<GraphQLResponse> {
   const type = { 'content-type': 'multipart/form-data; boundary=b' };
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     body: body as BodyInit,
-    headers: { ...headers, ...type },
+    headers: { ...type, ...headers },
   });
   const { data = null, errors = [] } = (await response.json()) as Partial<GraphQLResponse>;
   return { status: response.status, data, errors };

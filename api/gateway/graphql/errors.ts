@@ -6,6 +6,10 @@ import { FeedRestartedError } from '../../live/channel-feed.ts';
 import type { Logger } from '../../logger.ts';
 import { maxRequestBytes } from '../request-limits.ts';
 
+/** Message about a document from which no operation can be chosen. */
+export const noOperationMessage =
+  'The document must have one operation, or `operationName` must be the name of one of its operations.';
+
 /** Maximum length of an error's message, in UTF-16 code units. */
 const maxMessageLength = 1_000;
 
@@ -94,8 +98,11 @@ function withContractCode(error: GraphQLError): GraphQLError {
         null,
       );
     case 'OPERATION_RESOLUTION_FAILURE':
+      return toGraphQL(noOperationMessage, { code: 'BAD_REQUEST' }, null, error);
     case 'PERSISTED_QUERY_MISMATCH':
-      return toGraphQL(error.message, { ...error.extensions, code: 'BAD_REQUEST' }, null, error);
+      return toGraphQL(error.message, { code: 'BAD_REQUEST' }, null, error);
+    case 'PERSISTED_QUERY_NOT_FOUND':
+      return toGraphQL(error.message, { code: 'PERSISTED_QUERY_NOT_FOUND' }, null, error);
     default:
       return error;
   }

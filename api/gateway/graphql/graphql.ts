@@ -27,6 +27,7 @@ import { executeOperation } from './execute.ts';
 import type { Streams } from './http-streams.ts';
 import { inTurn } from './in-turn.ts';
 import { usePersistedQueries } from './persisted-queries.ts';
+import { emptyQueryMessage } from './request-params.ts';
 import { responseSizePlugin } from './response-size.ts';
 import type { RequestContext, ServerContext } from './server-context.ts';
 import { subscribe } from './subscribe.ts';
@@ -37,7 +38,8 @@ import { useBoundedJson } from './use-bounded-json.ts';
 import { useMaskedErrors } from './use-masked-errors.ts';
 import { useNoIntrospection } from './use-no-introspection.ts';
 import { useRequestFacts } from './use-request-facts.ts';
-import { emptyQueryMessage, useWellFormedParams } from './use-well-formed-params.ts';
+import { useStreamableOnly } from './use-streamable-only.ts';
+import { useWellFormedParams } from './use-well-formed-params.ts';
 
 /** Creates GraphQL over HTTP and server-sent events. WebSockets share its parsing, validation and execution. */
 export function createGraphQL(options: {
@@ -80,6 +82,7 @@ export function createGraphQL(options: {
       maxAliasesPlugin({ n: maxAliases }),
       // Before the plugins that reject operations, so that those are logged too.
       useRequestFacts,
+      useStreamableOnly,
       createSharedExecution(options),
       createCostPlugin(options.costBudget, waitInTime),
       responseSizePlugin,
@@ -137,22 +140,10 @@ function rejectBadQuery(query: unknown): void {
   throw new GraphQLError(message, { extensions: { code: 'TOO_LARGE', limit: maxQueryLength } });
 }
 
-/**
- * Takes the parameters of a multipart request from `multipart.ts`, which reads the request while files stream in. The response
- * to such a request is sent as a whole, so that it cannot be a subscription.
- */
+/** Takes the parameters of a multipart request from `multipart.ts`, which reads the request while files stream in. */
 const useMultipart: Plugin<object, ServerContext> = {
   onRequestParse({ serverContext, setRequestParser }) {
     const { multipart = null } = serverContext as Partial<RequestContext>;
     if (multipart) setRequestParser(() => multipart as Promise<GraphQLParams>);
   },
-  onSubscribe({ args, setResultAndStopExecution }) {
-    const { multipart = null } = args.contextValue as Partial<RequestContext>;
-    if (multipart) setResultAndStopExecution({ errors: [subscriptionInMultipart()] });
-  },
 };
-
-function subscriptionInMultipart(): GraphQLError {
-  const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
-  return new GraphQLError('A subscription cannot be sent as a multipart request: send it as JSON.', { extensions });
-}

@@ -3,7 +3,7 @@ import {
   type ExecutionArgs,
   type ExecutionResult,
   type FormattedExecutionResult,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLFormattedError,
   type GraphQLSchema,
   getOperationAST,
@@ -28,7 +28,7 @@ import { maxParsedLetters } from '../request-limits.ts';
 import { createClientTurns } from './client-turns.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { admit } from './cost.ts';
-import { hasUnavailable, type MapError } from './errors.ts';
+import { hasUnavailable, type MapError, noOperationMessage } from './errors.ts';
 import { executeOperation, openSource } from './execute.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { inTurn } from './in-turn.ts';
@@ -72,11 +72,13 @@ export function createOperations(options: {
   function prepare(payload: SubscribePayload, context: Context, sink: Sink): Prepared | readonly GraphQLError[] {
     const { schema, document, errors } = read(payload.query);
     if (errors.length > 0) return errors.map((error) => mapError(error));
+    const operationName = payload.operationName || null;
+    if (!getOperationAST(document, operationName)) return [mapError(new GraphQLError(noOperationMessage))];
     return {
       sink,
       schema,
       document,
-      operationName: payload.operationName ?? null,
+      operationName,
       variableValues: payload.variables ?? {},
       contextValue: context,
     };

@@ -3,6 +3,7 @@ import type { GraphQLParams } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { RequestFacts } from '../http/request-log.ts';
+import type { Accepted } from './accept.ts';
 
 /** Context that Yoga gets with each operation: the HTTP request, or a context that exists already. */
 export type ServerContext = RequestContext | { context: Context };
@@ -13,6 +14,10 @@ export interface RequestContext {
   res: ServerResponse;
   caller: Caller;
   requestId: string;
+  /** Types of response that the client accepts. */
+  accepted: Accepted;
+  /** Whether the request is a batch. */
+  isBatch?: boolean;
   /** Facts for the request's line in the log. */
   facts: RequestFacts;
   /** Parameters of a multipart request, once it was read up to its files; null for other requests. */

@@ -1,10 +1,13 @@
-import { GraphQLError } from 'graphql';
+import { isUtf8 } from 'node:buffer';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { exceedsJsonBounds, jsonBoundsMessage } from '../json-bounds.ts';
+import { malformed } from './request-params.ts';
 
 type Params = GraphQLParams | GraphQLParams[];
 
 const jsonTypes = new Set(['application/json', 'application/graphql+json']);
+/** Removes a byte order mark, which RFC 8259, section 8.1, lets a parser ignore. */
+const decoder = new TextDecoder();
 const formType = 'application/x-www-form-urlencoded';
 
 /**
@@ -16,18 +19,20 @@ export const useBoundedJson: Plugin = {
     if (requestParser === undefined) return;
     setRequestParser(async (request) => {
       if (request.method === 'GET') return fromForm(new URL(request.url, 'http://localhost').search);
-      const [type = ''] = (request.headers.get('content-type') ?? '').split(/[;,]/);
+      const type = request.headers.get('content-type') ?? '';
       if (type === formType) return fromForm(await readBody(request));
       return jsonTypes.has(type) ? (parse(await readBody(request), 'The body') as Params) : requestParser(request);
     });
   },
 };
 
-function readBody(request: Request): Promise<string> {
-  return request.text().catch((error: unknown) => {
+async function readBody(request: Request): Promise<string> {
+  const bytes = await request.arrayBuffer().catch((error: unknown) => {
     const hasClientLeft = error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
     throw hasClientLeft ? malformed('The body of the request ended early.') : error;
   });
+  if (!isUtf8(bytes)) throw malformed('The body must be encoded in UTF-8.');
+  return decoder.decode(bytes);
 }
 
 function fromForm(form: string): GraphQLParams {
@@ -45,8 +50,4 @@ function parse(json: string, place: string): unknown {
   } catch {
     throw malformed(`${place} must be valid JSON.`);
   }
-}
-
-function malformed(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } });
 }

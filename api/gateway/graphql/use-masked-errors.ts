@@ -2,22 +2,36 @@ import type { ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { mapStream, type Stream } from '../../live/stream.ts';
 import type { MapError } from './errors.ts';
-import { withRefusalStatus } from './refusal-status.ts';
-import type { ServerContext } from './server-context.ts';
+import { withHints, withStatus } from './response-status.ts';
+import { type Results, typeOfResponse, writeResponse } from './response-type.ts';
+import type { RequestContext, ServerContext } from './server-context.ts';
 
 type MaskError = (error: unknown) => GraphQLError;
 
-/** Masks the errors of every result that is sent over HTTP; each masked error names the id of its request. */
+/**
+ * Masks the errors of every result that is sent over HTTP, each of which names the id of its request, and gives the response its
+ * type and status.
+ */
 export function useMaskedErrors(mapError: MapError): Plugin<object, ServerContext> {
   return {
-    onResultProcess({ result, setResult, serverContext }) {
-      const requestId = 'requestId' in serverContext ? serverContext.requestId : undefined;
+    onResultProcess({ result, setResult, setResultProcessor, serverContext }) {
+      const { requestId, accepted } = serverContext as RequestContext;
       const maskError: MaskError = (error) => mapError(error, requestId);
-      if (isAsyncIterable(result)) setResult(maskStream(result, maskError));
-      else if (Array.isArray(result)) setResult(result.map((one) => maskErrors(one, maskError)));
-      else setResult(withRefusalStatus(maskErrors(result, maskError)));
+      const masked = mask(result as Results, maskError);
+      const type = typeOfResponse(masked, accepted);
+      setResult(isAsyncIterable(masked) || Array.isArray(masked) ? masked : withStatus(masked, type));
+      setResultProcessor(
+        (processed, fetchAPI) => writeResponse(processed as Results, { type, accepted, fetchAPI }),
+        type,
+      );
     },
   };
+}
+
+function mask(result: Results, maskError: MaskError): Results {
+  const maskOne: MaskError = (error) => withHints(maskError(error), null);
+  if (isAsyncIterable(result)) return maskStream(result, maskOne);
+  return Array.isArray(result) ? result.map((one) => maskErrors(one, maskOne)) : maskErrors(result, maskError);
 }
 
 function maskErrors<Result extends ExecutionResult>(result: Result, maskError: MaskError): Result {

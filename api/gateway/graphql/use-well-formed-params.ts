@@ -1,27 +1,21 @@
-import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-
-/** Message about an operation without text. */
-export const emptyQueryMessage = '`query` must be the text of an operation.';
+import { malformed, readParams } from './request-params.ts';
+import type { RequestContext, ServerContext } from './server-context.ts';
 
 /**
- * Rejects an empty batch, and parameters without an operation, before other plugins read them. The operation's text may be
- * missing if a persisted query is named.
+ * Reads the parameters of each operation before other plugins do. Rejects an empty batch, and one whose client accepts nothing
+ * but a stream, which has no place for several results.
  */
-export const useWellFormedParams: Plugin = {
-  onRequestParse: () => ({
+export const useWellFormedParams: Plugin<object, ServerContext> = {
+  onRequestParse: ({ serverContext }) => ({
     onRequestParseDone({ requestParserResult }) {
-      if (Array.isArray(requestParserResult) && requestParserResult.length === 0)
-        throw malformed('A batch must have at least one operation.');
+      if (!Array.isArray(requestParserResult)) return;
+      const context = serverContext as RequestContext;
+      if (requestParserResult.length === 0) throw malformed('A batch must have at least one operation.');
+      if (!context.accepted.result?.endsWith('json'))
+        throw malformed('A batch needs the header Accept: application/json.');
+      context.isBatch = true;
     },
   }),
-  onParams({ params }) {
-    if (typeof params !== 'object' || params === null || Array.isArray(params))
-      throw malformed('The parameters of an operation must be a JSON object.');
-    if (params.query === '') throw malformed(emptyQueryMessage);
-  },
+  onParams: ({ params, setParams }) => setParams(readParams(params)),
 };
-
-function malformed(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } });
-}

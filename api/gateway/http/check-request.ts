@@ -7,6 +7,10 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 /** Host and port as in RFC 3986, section 3.2, without userinfo and percent-encoding. */
 const hostPattern = /^(?:[\w.~-]{1,255}|\[[\da-f:.]{2,45}\])(?::\d{0,5})?$/i;
 
+const otherMethod = 'Use GET, HEAD, POST or OPTIONS.';
+/** The only PUT that clients send is the reservation of a stream in the protocol of graphql-sse. */
+const noReservation = `${otherMethod} A subscription over server-sent events is a POST with Accept: text/event-stream (graphql-sse: distinct connections mode).`;
+
 /**
  * Checks the request line and the headers, before anything builds a URL from them, and brings a target in absolute form
  * (RFC 9112, section 3.2.2) into origin form.
@@ -14,7 +18,7 @@ const hostPattern = /^(?:[\w.~-]{1,255}|\[[\da-f:.]{2,45}\])(?::\d{0,5})?$/i;
  */
 export function checkRequest(request: IncomingMessage): Refusal | null {
   const { method = '', rawHeaders } = request;
-  if (!methods.has(method)) return { status: 405, message: 'Use GET, HEAD, POST or OPTIONS.' };
+  if (!methods.has(method)) return { status: 405, message: method === 'PUT' ? noReservation : otherMethod };
   if (rawHeaders.length / 2 > maxHeaders) return { status: 431, message: `Send at most ${maxHeaders} headers.` };
   if (!useOriginForm(request)) return { status: 400, message: 'The request target must be a path.' };
   if (!hasValidHost(request))

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Callers } from '../auth/caller.ts';
+import { checkMediaTypes } from '../graphql/check-media-types.ts';
 import { createGraphiQL } from '../graphql/graphiql.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { RequestContext } from '../graphql/server-context.ts';
@@ -32,8 +33,15 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
   ): Promise<void> {
     if (request.method === 'GET' && wantsPage(request)) return sendPage(response);
     if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);
+    // A cached miss of a persisted query would hide the query once it is known.
+    response.setHeader('cache-control', 'no-store');
+    if (request.method === 'OPTIONS') response.setHeader('allow', 'GET, HEAD, POST, OPTIONS');
+    const accepted = checkMediaTypes(request);
+    if ('status' in accepted) return refuseGraphQL(response, accepted);
     if (request.method === 'POST' && isForgeable(request.headers)) return refuseGraphQL(response, forgeable);
-    const context = { req: request, res: response, caller: callers.read(request), requestId, facts };
+    // Yoga knows no HEAD; Node leaves the body out of the response.
+    if (request.method === 'HEAD') request.method = 'GET';
+    const context = { req: request, res: response, caller: callers.read(request), requestId, facts, accepted };
     if (isMultipart(request)) await handleMultipart(context);
     else await graphql.handle(request, response, { ...context, multipart: null });
   };

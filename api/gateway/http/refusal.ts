@@ -6,6 +6,8 @@ export interface Refusal {
   status: number;
   /** Text that names the problem and the remedy. */
   message: string;
+  /** Further headers of the response. */
+  headers?: Record<string, string>;
 }
 
 /** Sends a refusal as text, and closes the connection: the rest of the request is not read. */
@@ -16,8 +18,14 @@ export function refusal(response: ServerResponse, { status, message }: Refusal):
 }
 
 /** Sends a refusal in the format of GraphQL, with an error code of the schema. */
-export function refuseGraphQL(response: ServerResponse, { status, message, code }: Refusal & { code: string }): void {
+export function refuseGraphQL(response: ServerResponse, refused: Refusal & { code: string }): void {
+  const { status, message, code, headers } = refused;
   const body = JSON.stringify({ errors: [{ message, extensions: { code } }] });
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', vary: 'Origin' });
+  response.writeHead(status, {
+    ...headers,
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    vary: 'Origin',
+  });
   response.end(body);
 }

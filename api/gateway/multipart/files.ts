@@ -23,6 +23,8 @@ export function createFileParts(maxFileBytes: number) {
   /** Number of resolvers that wait for a file. */
   let waiting = 0;
   let current: IncomingPart | null = null;
+  /** Files that a resolver has opened: their bytes pass by once. */
+  const opened = new WeakSet<Upload>();
 
   return {
     /** Wraps a file stream of the parser in the stream that is given to the resolver. */
@@ -42,6 +44,8 @@ export function createFileParts(maxFileBytes: number) {
     /** Returns the value of an `Upload` variable. */
     toFilePart: (upload: Upload): FilePart => ({
       async open() {
+        if (opened.has(upload)) throw badFile('belongs to another field already; send it once for each field');
+        opened.add(upload);
         waiting++;
         discardBlockingFile();
         try {

@@ -49,7 +49,7 @@ function interceptErrors(parser: Writable, files: FileParts): Fail {
   };
   takeListener(parser, 'filesLimit');
   parser.once('filesLimit', () => fail(tooMany('files', maxUploadsPerRequest)));
-  parser.once('fieldsLimit', () => fail(tooMany('fields that are not files', maxMultipartFields)));
+  parser.once('fieldsLimit', () => fail(tooMany('fields without a filename', maxMultipartFields)));
   parser.on('error', fail);
   return fail;
 }

@@ -3,7 +3,7 @@ const variablePath = /^(?:\d{1,2}\.)?variables(?:\.\w{1,64}){1,8}$/;
 
 /**
  * Reads the `map` field of a multipart request.
- * @returns the distinct paths at which it places files; none if it is not JSON, which the library rejects
+ * @returns the paths at which it places files, each once a file; none if it is not JSON, which the library rejects
  * @throws Error if a path does not lead to a variable, or leads into another file
  */
 export function readMapPaths(map: string): string[] {
@@ -12,7 +12,16 @@ export function readMapPaths(map: string): string[] {
   const distinct = new Set(paths);
   if (paths.some((path) => parentsOf(path).some((parent) => distinct.has(parent))))
     throw new Error("A path in 'map' must not lead into another file.");
-  return [...distinct];
+  return paths;
+}
+
+/**
+ * Returns the paths of a map if each belongs to one file.
+ * @throws Error if two files have the same path
+ */
+export function exclusivePaths(paths: readonly string[]): readonly string[] {
+  if (new Set(paths).size < paths.length) throw new Error("A variable in 'map' must belong to one file.");
+  return paths;
 }
 
 /** Returns the paths that lead to a path; it has at most ten names. */
@@ -23,7 +32,8 @@ function parentsOf(path: string): string[] {
 
 function parse(map: string): unknown[] {
   try {
-    return Object.values(JSON.parse(map) as Record<string, unknown>).flat();
+    const files = Object.values(JSON.parse(map) as Record<string, unknown>);
+    return files.flatMap((paths) => [...new Set([paths].flat())]);
   } catch {
     return [];
   }

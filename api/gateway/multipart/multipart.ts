@@ -6,7 +6,7 @@ import { TooLargeError } from '../../errors.ts';
 import { maxMultipartFieldBytes, maxUploadsPerRequest } from '../request-limits.ts';
 import { createFileParts } from './files.ts';
 import { guardRequest } from './guarded-request.ts';
-import { replaceAt } from './map.ts';
+import { exclusivePaths, replaceAt } from './map.ts';
 
 /** Tells whether a request has a multipart form as its body. */
 export function isMultipart({ headers }: IncomingMessage): boolean {
@@ -47,7 +47,8 @@ export async function readMultipart(
   const guarded = guardRequest(request, files);
   try {
     const operations = await processRequest(guarded.request, response, limits);
-    for (const path of guarded.paths()) replaceAt(operations, path, (upload: Upload) => files.toFilePart(upload));
+    for (const path of exclusivePaths(guarded.paths()))
+      replaceAt(operations, path, (upload: Upload) => files.toFilePart(upload));
     return toParams(operations);
   } catch (error) {
     throw toGraphQLError(error, maxFileBytes);
@@ -67,7 +68,18 @@ function toGraphQLError(error: unknown, maxFileBytes: number): unknown {
   if (error instanceof GraphQLError || !(error instanceof Error)) return error;
   if (error instanceof TooLargeError) return requestError(error.message, error.code, 413, error.extensions);
   if ('status' in error && error.status === 413) return tooLarge(maxFileBytes);
-  return requestError(error.message, 'BAD_REQUEST', 400);
+  return requestError(isForClients(error) ? error.message : unreadable, 'BAD_REQUEST', 400);
+}
+
+const unreadable =
+  'The body must be a form with the parts `operations`, `map`, and then the files (https://github.com/jaydenseric/graphql-multipart-request-spec).';
+
+/** Messages of the form's parser, and of its faults, say nothing about the form. */
+function isForClients({ name, message }: Error): boolean {
+  return (
+    name !== 'TypeError' &&
+    !/^(?:graphql-upload|Unexpected end of form|Malformed|Multipart:|Invalid content-type)/.test(message)
+  );
 }
 
 function tooLarge(limit: number): GraphQLError {

@@ -13,6 +13,7 @@ import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import { operationLabel } from '../graphql/operation-label.ts';
 import { createOperations } from '../graphql/operations.ts';
+import { withHints } from '../graphql/response-status.ts';
 import type { LimitTime, WaitInTime } from '../graphql/time-limit.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Connection, close } from './connection.ts';
@@ -33,7 +34,9 @@ export function createProtocol(options: {
   logger: Logger;
 }): Server<Connection> {
   const { domain, auth, waitInTime, maxSubscriptions, logger } = options;
-  const mapError = createErrorMapper({ logger });
+  const map = createErrorMapper({ logger });
+  // The plugins of HTTP leave their statuses in errors.
+  const mapError = (error: unknown) => withHints(map(error), null);
   const operations = createOperations({ ...options, mapError });
 
   /** Attaches the viewer to the connection until the session ends. */
