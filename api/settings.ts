@@ -169,7 +169,7 @@ export const settings = z.object({
     .describe('Minimum length of new passwords, in characters: 8 to 64. Passwords that exist keep working.'),
   MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets and streams over HTTP of this process.'),
   MAX_CONNECTIONS_PER_ADDRESS: count(2_000).describe(
-    'Maximum number of them from one address, or from one /64 network of IPv6. Many clients share the address of an office.',
+    'Maximum number of them from one address, or from one /64 network of IPv6; a /48 prefix has 16 times as many. Many clients share the address of an office.',
   ),
   MAX_ANONYMOUS_PER_ADDRESS: count(100).describe(
     'Maximum number of them from one address, of clients without a token.',
