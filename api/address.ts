@@ -71,11 +71,11 @@ export function isInRanges(address: string, ranges: readonly string[]): boolean 
 }
 
 /**
- * Returns the host of a URL that leads to a server which listens on an address or name: `localhost` for all addresses of the
- * machine, and brackets around IPv6 (RFC 3986, section 3.2.2).
+ * Returns the host of a URL that leads to a server which listens on an address or name: `localhost` for 127.0.0.1 and for all
+ * addresses of the machine, and brackets around IPv6 (RFC 3986, section 3.2.2).
  */
 export function urlHost(host: string): string {
-  if (['0.0.0.0', '::'].includes(normalizeAddress(host) ?? '')) return 'localhost';
+  if (['0.0.0.0', '::', '127.0.0.1'].includes(normalizeAddress(host) ?? '')) return 'localhost';
   return host.includes(':') ? `[${host.replace('%', '%25')}]` : host;
 }
 

@@ -87,7 +87,8 @@ describe('an address', () => {
   it.each([
     ['0.0.0.0', 'localhost'],
     ['::', 'localhost'],
-    ['127.0.0.1', '127.0.0.1'],
+    ['127.0.0.1', 'localhost'],
+    ['192.0.2.7', '192.0.2.7'],
     ['::1', '[::1]'],
     ['fe80::1%eth0', '[fe80::1%25eth0]'],
     ['chat.example.org', 'chat.example.org'],
