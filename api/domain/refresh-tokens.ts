@@ -91,6 +91,7 @@ export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: 
   }
 }
 
+/** Spaces and line breaks around a token come with copying. */
 function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  return createHash('sha256').update(token.trim()).digest();
 }
