@@ -67,9 +67,7 @@ export const settings = z.object({
     ),
   ALLOWED_ORIGINS: list
     .pipe(
-      z.array(
-        read(readOrigin, 'must be origins such as https://app.example.org, without paths and wildcards, or * alone'),
-      ),
+      z.array(read(readOrigin, 'must be origins such as https://app.example.org, without paths and wildcards, or *')),
     )
     .optional()
     .describe(
