@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { misspelledSettings } from './misspelled-settings.ts';
 import { services, settings } from './settings.ts';
 
 /** Rules between settings; each problem is reported for the variable to change. */
@@ -46,15 +47,22 @@ export const paths = {
 };
 
 /**
- * Reads the settings from environment variables. An empty variable counts as unset.
+ * Reads the settings from environment variables. A variable that is empty or has only spaces counts as unset.
  * @throws ConfigError that lists every invalid variable
  */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== ''));
   const parsed = variables.safeParse(given);
   if (parsed.success) return { ...parsed.data, GRAPHIQL: parsed.data.GRAPHIQL ?? developmentTool(given) };
   const problems = parsed.error.issues.map(({ path, message }) => `  ${path[0]?.toString()}: ${message}`);
   throw new ConfigError(`These environment variables are invalid:\n${[...new Set(problems)].join('\n')}`);
+}
+
+/** Returns a warning for each environment variable that looks like a misspelled setting. */
+export function readWarnings(environment: NodeJS.ProcessEnv = process.env): string[] {
+  return misspelledSettings(environment).map(
+    ({ name, meant }) => `the environment variable ${name} is not a setting: was ${meant} meant?`,
+  );
 }
 
 /** A tool for developers is off in production, unless it is asked for. */

@@ -1,13 +1,15 @@
 #!/usr/bin/env -S node --enable-source-maps --max-semi-space-size=32
 import { createApp } from './app.ts';
-import { type Config, ConfigError, readConfig } from './config.ts';
+import { ConfigError, readConfig, readWarnings } from './config.ts';
 import { DatabaseUnavailableError, DataInUseError } from './infra/database/database.ts';
 import { createLogger, type Logger, openPrettyOutput } from './logger.ts';
+import { welcome } from './welcome.ts';
 
 /** Runs the process: one line says where to go, SIGINT and SIGTERM end it cleanly, a second one at once. */
 async function main(): Promise<void> {
   const config = readConfig();
   const logger = createLogger(config.LOG_LEVEL, await openPrettyOutput());
+  for (const warning of readWarnings()) logger.warn({}, warning);
   process.on('uncaughtException', (error) => {
     logger.error({ error }, 'the process cannot go on');
     process.exit(1);
@@ -16,14 +18,6 @@ async function main(): Promise<void> {
   stopOnSignal(() => starting.then((app) => app.stop()), logger);
   const { port } = await starting;
   process.stdout.write(`${welcome(config, port)} Ctrl-C stops it.\n`);
-}
-
-/** Where to go. */
-function welcome({ SERVICES, PUBLIC_URL, TLS_CERT_FILE, GRAPHIQL }: Config, port: number): string {
-  if (!SERVICES.includes('gateway'))
-    return `Parley's bridge is ready; its probes are at http://localhost:${port}/ready.`;
-  const url = PUBLIC_URL ?? `${TLS_CERT_FILE ? 'https' : 'http'}://localhost:${port}`;
-  return `Parley is ready at ${url}${GRAPHIQL === 'on' ? ` (GraphiQL at ${url}/graphql)` : ''}.`;
 }
 
 /** Also while it starts: a first process of a container would not hear the signal otherwise. */

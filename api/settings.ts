@@ -1,13 +1,27 @@
 import { z } from 'zod';
 import { readTrustedProxies } from './address.ts';
 import { logLevels } from './logger.ts';
+import {
+  duration,
+  integer,
+  list,
+  maxInteger,
+  oneOf,
+  read,
+  readBroker,
+  readDatabaseUrl,
+  readEndpoint,
+  readHost,
+  readOrigin,
+  readPublicUrl,
+  readRedisUrl,
+  word,
+} from './setting-kinds.ts';
 
-/** Largest value that fits a timer and an SQL integer. */
-const maxInteger = 2 ** 31 - 2;
 const count = (fallback: number) => integer(1, maxInteger).default(fallback);
 const bytes = (fallback: number) => integer(1, Number.MAX_SAFE_INTEGER).default(fallback);
-const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off']).default(fallback);
-const list = z.string().transform((value) => value.split(',').map((item) => item.trim()));
+const switches = ['on', 'off'] as const;
+const onOff = (fallback: 'on' | 'off') => oneOf(switches).default(fallback);
 const secret = z.string().min(32, 'must be at least 32 characters');
 const prefix = z.string().regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, dashes or underscores');
 /** One or more records of the event log. */
@@ -20,6 +34,8 @@ const recordRange = z
   })
   .refine(({ first, last }) => first <= last, 'must name the lower offset of a range first');
 
+const endpointMessage = 'must be the URL of a service, such as https://s3.example.org, without user and query';
+
 export const services = ['gateway', 'bridge'] as const;
 
 /**
@@ -28,26 +44,30 @@ export const services = ['gateway', 'bridge'] as const;
  */
 export const settings = z.object({
   PORT: integer(0, 65_535).default(4000).describe('Port to listen on. 0 picks a free port.'),
-  HOST: z.string().default('0.0.0.0').describe('Address to listen on.'),
-  PUBLIC_URL: z
-    .url()
+  HOST: read(readHost, 'must be an IP address or a host name, without a scheme and a port: PORT sets the port')
+    .default('0.0.0.0')
+    .describe('Address or name of this machine to listen on: 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.'),
+  PUBLIC_URL: read(
+    readPublicUrl,
+    'must be http:// or https:// and a host, such as https://chat.example.org: a path, a query or a user is not supported',
+  )
     .optional()
-    .describe('URL at which clients reach this server, if it differs from the address above: https://chat.example.org'),
+    .describe(
+      'URL at which clients reach this server, if it differs from the address above: https://chat.example.org, without a path.',
+    ),
   TRUST_PROXY: z
     .string()
-    .refine((text) => readTrustedProxies(text) !== null, 'must be on, off, a number, or addresses and CIDR ranges')
+    .refine(
+      (text) => readTrustedProxies(text) !== null,
+      'must be on, off, a number up to 99, or addresses and CIDR ranges separated by commas',
+    )
     .default('off')
     .describe(
       'Proxies whose X-Forwarded-For gives the client address: their number (on: 1), or their addresses and CIDR ranges, separated by commas. off: none.',
     ),
   ALLOWED_ORIGINS: list
-    .transform((origins) => origins.map((origin) => origin.toLowerCase()))
     .pipe(
-      z.array(
-        z
-          .string()
-          .regex(/^(?:\*|[a-z][a-z\d+.-]*:\/\/[^/\s]+)$/, 'must be origins such as https://app.example.org, or *'),
-      ),
+      z.array(read(readOrigin, 'must be origins such as https://app.example.org, without paths and wildcards, or *')),
     )
     .optional()
     .describe(
@@ -55,20 +75,21 @@ export const settings = z.object({
     ),
   METRICS_TOKEN: z
     .string()
-    .min(16, 'must be at least 16 characters')
+    .trim()
+    // Others cannot be sent in the header (RFC 6750, section 2.1).
+    .regex(/^[\x21-\x7e]{16,}$/, 'must be at least 16 characters of ASCII without spaces')
     .optional()
     .describe(
       'Token for /metrics and the details of /ready: Authorization: Bearer …, at least 16 characters. Unset: neither is served.',
     ),
-  GRAPHIQL: z
-    .enum(['on', 'off'])
+  GRAPHIQL: oneOf(switches)
     .optional()
     .describe('on: a browser gets GraphiQL at /graphql. Unset: on, but off with NODE_ENV=production.'),
   TLS_CERT_FILE: z.string().optional().describe('PEM file with the certificate, for HTTPS and WSS.'),
   TLS_KEY_FILE: z.string().optional().describe('PEM file with the private key of the certificate.'),
   SERVICES: list
+    .pipe(z.array(oneOf(services)))
     .transform((named) => [...new Set(named)])
-    .pipe(z.array(z.enum(services)).min(1))
     .default([...services])
     .describe(
       'Services that this process runs: gateway (client connections), bridge (writes channels to the database), or both.',
@@ -78,8 +99,10 @@ export const settings = z.object({
     .min(1)
     .default('./data')
     .describe('Directory for data that no variable below stores elsewhere. One process at a time may use it.'),
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/ })
+  DATABASE_URL: read(
+    readDatabaseUrl,
+    'must be postgresql://user:password@host:port/database with one host; percent-encode special characters of the password',
+  )
     .optional()
     .describe('PostgreSQL: postgresql://user:password@host/database, with ?sslmode=… for TLS.'),
   DATABASE_POOL: count(10).describe(
@@ -95,14 +118,21 @@ export const settings = z.object({
       'Records of the event log that a bridge sets aside instead of applying them, separated by commas: partition:offset, or partition:first-last. Only to repair a partition that waits.',
     ),
   REDIS_URL: list
-    .pipe(z.array(z.url({ protocol: /^rediss?$/ })).min(1))
+    .pipe(
+      z.array(
+        read(
+          readRedisUrl,
+          'must be redis://host:6379, or rediss://… for TLS; percent-encode special characters of the password, a comma as %2C',
+        ),
+      ),
+    )
     .optional()
     .describe(
       'Redis: redis://host:6379, or several separated by commas. Signals are spread over all of them; the queue is in the first.',
     ),
-  REDIS_PREFIX: z.string().min(1).default('parley').describe('Prefix of all Redis keys and pubsub topics.'),
+  REDIS_PREFIX: word.default('parley').describe('Prefix of all Redis keys and pubsub topics.'),
   KAFKA_BROKERS: list
-    .pipe(z.array(z.string().min(1)).min(1))
+    .pipe(z.array(read(readBroker, 'must be host:port without a scheme, or [IPv6 address]:port')))
     .optional()
     .describe('Kafka brokers: host:9092, or several separated by commas.'),
   KAFKA_TOPIC_PREFIX: prefix
@@ -115,29 +145,26 @@ export const settings = z.object({
   KAFKA_DEAD_LETTER_DAYS: count(30).describe(
     'Days for which a new topic of dead letters keeps the records that could not be applied.',
   ),
-  S3_BUCKET: z
-    .string()
-    .min(3)
+  S3_BUCKET: word
+    .min(3, 'must be at least 3 characters')
     .optional()
     .describe('S3 bucket for files; created if it does not exist. Unset: files are stored in DATA_DIR.'),
-  S3_ENDPOINT: z.url().optional().describe('URL of the S3 service, if it is not AWS: https://s3.example.org'),
-  S3_PUBLIC_ENDPOINT: z
-    .url()
+  S3_ENDPOINT: read(readEndpoint, endpointMessage)
+    .optional()
+    .describe('URL of the S3 service, if it is not AWS: https://s3.example.org'),
+  S3_PUBLIC_ENDPOINT: read(readEndpoint, endpointMessage)
     .optional()
     .describe(
       'URL at which clients reach S3, if it differs from S3_ENDPOINT. Used by direct uploads and S3_DIRECT_READS.',
     ),
-  S3_REGION: z.string().min(1).default('us-east-1').describe('Region of the bucket.'),
-  S3_ACCESS_KEY_ID: z.string().min(1).optional().describe('Access key id for S3.'),
-  S3_SECRET_ACCESS_KEY: z.string().min(1).optional().describe('Secret access key for S3.'),
+  S3_REGION: word.default('us-east-1').describe('Region of the bucket.'),
+  S3_ACCESS_KEY_ID: word.optional().describe('Access key id for S3.'),
+  S3_SECRET_ACCESS_KEY: word.optional().describe('Secret access key for S3.'),
   S3_DIRECT_READS: onOff('off').describe('on: redirect downloads to S3.'),
-  LOG_LEVEL: z
-    .enum(logLevels)
+  LOG_LEVEL: oneOf(logLevels)
     .default('warn')
     .describe(`Least severe level to log: ${logLevels.join(', ')}.`),
-  SECURITY_LOG: z
-    .string()
-    .min(1)
+  SECURITY_LOG: word
     .default('stdout')
     .describe(
       'Security log, one JSON line per sign-in, failure, change of an account, end of a session, block, closed room or exceeded rate: stdout, the path of a file to append to, or off.',
@@ -169,7 +196,7 @@ export const settings = z.object({
     .describe('Minimum length of new passwords, in characters: 8 to 64. Passwords that exist keep working.'),
   MAX_CONNECTIONS: count(20_000).describe('Maximum number of WebSockets and streams over HTTP of this process.'),
   MAX_CONNECTIONS_PER_ADDRESS: count(2_000).describe(
-    'Maximum number of them from one address, or from one /64 network of IPv6. Many clients share the address of an office.',
+    'Maximum number of them from one address, or from one /64 network of IPv6; a /48 prefix has 16 times as many. Many clients share the address of an office.',
   ),
   MAX_ANONYMOUS_PER_ADDRESS: count(100).describe(
     'Maximum number of them from one address, of clients without a token.',
@@ -256,9 +283,8 @@ export const settings = z.object({
     .describe('Hours for which a match is kept after its end. Then it is removed with its messages and files.'),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
   GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
-  NODE_ENV: z.string().optional().describe('production: INTROSPECTION and GRAPHIQL are off unless they are set.'),
-  INTROSPECTION: z
-    .enum(['on', 'off'])
+  NODE_ENV: word.optional().describe('production: INTROSPECTION and GRAPHIQL are off unless they are set.'),
+  INTROSPECTION: oneOf(switches)
     .optional()
     .describe(
       'on: clients may query the schema (__schema, __type), which GraphiQL needs for completion and documentation. Unset: on, but off with NODE_ENV=production.',
@@ -290,17 +316,6 @@ export function listSettings(): Setting[] {
 
 function toText(value: unknown): string {
   return Array.isArray(value) && value.length === 0 ? '' : String(value ?? '');
-}
-
-function integer(least: number, most: number) {
-  const message = `must be a whole number from ${least} to ${most}`;
-  return z.coerce.number(message).int(message).min(least, message).max(most, message);
-}
-
-/** A duration in the unit that the variable names; fractions are possible. */
-function duration(most: number) {
-  const message = `must be a number above 0 and at most ${most}`;
-  return z.coerce.number(message).positive(message).max(most, message);
 }
 
 /** Returns the value of a JSON text; the text itself if it is not JSON, so that its schema refuses it. */

@@ -252,7 +252,7 @@ builder.mutationFields((t) => ({
     type: Session,
     nullable: true,
     description:
-      'Exchanges a refresh token for a new token and a new refresh token. A retry with the old refresh token within ten seconds, while its successor is unused, returns another successor; any other reuse revokes the session. Live sockets of the session stay open.',
+      'Exchanges a refresh token for a new token and a new refresh token. Within ten seconds the old refresh token returns further successors, until one of them is used; any other reuse revokes the session. Successors for the same network, as of two tabs, can all be used later; of successors for different networks only one can. Live sockets of the session stay open.',
     args: { refreshToken: t.arg.string({ required: true, description: 'The newest refresh token of the session.' }) },
     resolve: (_root, { refreshToken }, { domain, ...origin }) => domain.accounts.refresh(refreshToken, origin),
   }),

@@ -38,9 +38,12 @@ export function isUuid(text: string | undefined): text is string {
   return validate(text);
 }
 
-/** Returns type and UUIDs of an id, in the form that `encodeId` takes; null if it is not an id of this server. */
+/**
+ * Returns type and UUIDs of an id, in the form that `encodeId` takes; null if it is not an id of this server. Spaces and line breaks
+ * around it, which come with copying, are ignored.
+ */
 export function decodeId(id: string): { type: NodeType; uuids: string } | null {
-  const [, prefix, body] = form.exec(id) ?? [];
+  const [, prefix, body] = form.exec(id.trim()) ?? [];
   const type = prefix === undefined ? undefined : types.get(prefix);
   if (type === undefined || body === undefined) return null;
   if ((type === 'Membership') !== body.length > uuidLength) return null;
@@ -60,10 +63,10 @@ export function findId(type: NodeType, id: string): string | null {
  * @throws NotFoundError if it is not one
  */
 export function readId(type: NodeType, id: string): string {
-  const uuid = findId(type, id);
-  if (uuid === null)
-    throw new NotFoundError(`${type} not found: ${JSON.stringify(id.slice(0, 64))} is not the id of one.`);
-  return uuid;
+  const decoded = decodeId(id);
+  if (decoded?.type === type) return decoded.uuids;
+  const reason = decoded ? `is an id of type ${decoded.type}` : 'is not the id of one';
+  throw new NotFoundError(`${type} not found: ${JSON.stringify(id.slice(0, 64))} ${reason}.`);
 }
 
 /** Decodes 22 characters of base64url. The spare bits of the last one must be zero, so that a UUID has a single spelling. */

@@ -1,12 +1,13 @@
 import { LRUCache } from 'lru-cache';
-import { addressGroup } from '../address.ts';
+import { addressGroup, addressSite, siteFactor } from '../address.ts';
 import { maxEntries } from '../lru-size.ts';
 import type { RateLimits } from './rate-limits.ts';
 
 /** Budget of the work that clients ask for, in points, shared by all gateways. */
 export interface CostBudget {
   /**
-   * Takes the points of an operation from the budgets of its viewer and its address (of its /64 network for IPv6).
+   * Takes the points of an operation from the budgets of its viewer and its address: for IPv6, of its /64 network and its /48
+   * prefix.
    * @throws RateLimitedError when one of them is used up
    */
   spend(client: { viewer: { userId: string } | null; address: string }, points: number): Promise<void>;
@@ -24,7 +25,8 @@ const maxKeys = 100_000;
 
 /**
  * Creates the budgets of a gateway. A client without a viewer has the budget of its address's anonymous clients.
- * @param options.pointsPerMinute points of one viewer in each minute; an address has 25 times as many
+ * @param options.pointsPerMinute points of one viewer in each minute; an address has 25 times as many, a /48 prefix
+ * `siteFactor` times those
  * @param options.now milliseconds of a clock that never steps
  */
 export function createCostBudget(options: {
@@ -38,12 +40,19 @@ export function createCostBudget(options: {
     name: 'cost-of-address',
     points: options.pointsPerMinute * addressFactor,
   });
+  const ofSites = createBudget({
+    ...options,
+    name: 'cost-of-site',
+    points: options.pointsPerMinute * addressFactor * siteFactor,
+  });
   return {
     async spend({ viewer, address }, points) {
       if (points <= 0) return;
       const group = addressGroup(address);
       await ofViewers(viewer ? `user:${viewer.userId}` : `address:${group}`, points);
       await ofAddresses(group, points);
+      const site = addressSite(address);
+      if (site !== null) await ofSites(site, points);
     },
   };
 }

@@ -22,13 +22,13 @@ export function placeOf(userId: string, address: string): Uint8Array {
  * session of the account was used from is left out of the last one, so that a flood of guesses cannot lock its owner out.
  */
 export function createLoginLimits({ database, rateLimits }: { database: Database; rateLimits: RateLimits }) {
-  const ofAddress = rateLimits.shared('logins', rates.loginsOfAddress);
+  const ofAddress = rateLimits.ofAddress('logins', rates.loginsOfAddress);
   const ofAccountAndAddress = rateLimits.shared('login', rates.logins);
   const ofAccount = rateLimits.shared('account', rates.loginsOfAccount);
 
   return {
     /** Counts an attempt by its network. Called before the account is looked up. */
-    takeOfAddress: (address: string): Promise<void> => ofAddress.take(addressGroup(address)),
+    takeOfAddress: (address: string): Promise<void> => ofAddress.take(address),
 
     /**
      * Counts an attempt by its account, which is known by its e-mail address whether or not it exists.

@@ -1,3 +1,4 @@
+import { addressGroup, addressSite, siteFactor } from '../address.ts';
 import { RateLimitedError, withoutTrace } from '../errors.ts';
 import type { Limits } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
@@ -10,6 +11,16 @@ interface RateLimit {
    * @throws RateLimitedError when the key has too few points left
    */
   take(key: string, points?: number): Promise<void>;
+}
+
+/** Limit on how often one address may do something, counted over all processes. */
+interface AddressRateLimit {
+  /**
+   * Counts one action of an IP address, or an action that takes several points: by `addressGroup`, and by `addressSite` with
+   * `siteFactor` times the points.
+   * @throws RateLimitedError when the address or its prefix has too few points left
+   */
+  take(address: string, points?: number): Promise<void>;
 }
 
 /** Limit on frequent actions, counted over all processes with few round trips. */
@@ -100,6 +111,8 @@ export const rates = {
 export interface RateLimits {
   /** A limit that costs a round trip for each action. */
   shared(name: string, rate: Rate): RateLimit;
+  /** A limit by address that costs a round trip for each action, and two for IPv6. */
+  ofAddress(name: string, rate: Rate): AddressRateLimit;
   /** A limit that costs a round trip for each share of points only; see `rate-shares.ts` for its accuracy. */
   frequent(name: string, rate: FrequentRate): FrequentRateLimit;
 }
@@ -115,10 +128,22 @@ interface RateLimitOptions {
 
 /** Creates the rate limits of a gateway. */
 export function createRateLimits({ limits, onRefused, logger }: RateLimitOptions): RateLimits {
+  const shared = (name: string, rate: Rate): RateLimit => ({
+    take: async (key, points) => throwRefusal(name, await take(name, rate, key, points)),
+  });
   return {
-    shared: (name, rate) => ({
-      take: async (key, points) => throwRefusal(name, await take(name, rate, key, points)),
-    }),
+    shared,
+    ofAddress(name, rate) {
+      const ofGroup = shared(name, rate);
+      const ofSite = shared(name, { ...rate, points: rate.points * siteFactor });
+      return {
+        async take(address, points) {
+          await ofGroup.take(addressGroup(address), points);
+          const site = addressSite(address);
+          if (site !== null) await ofSite.take(site, points);
+        },
+      };
+    },
     frequent(name, rate) {
       const shares = createRateShares({ ...rate, take: (key, points) => take(name, rate, key, points) });
       return { take: async (key) => throwRefusal(name, await shares.take(key)) };
@@ -142,6 +167,7 @@ export function createRateLimits({ limits, onRefused, logger }: RateLimitOptions
 /** Rate limits that let everything pass: for `RATE_LIMITS=off`. */
 export const noRateLimits: RateLimits = {
   shared: () => ({ take: async () => {} }),
+  ofAddress: () => ({ take: async () => {} }),
   frequent: () => ({ take: async () => {} }),
 };
 

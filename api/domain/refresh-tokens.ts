@@ -8,11 +8,11 @@ import {
   selectSessionOfToken,
   selectToken,
   updateLastUsed,
-  updateNewestUsed,
+  updateUnusedUsed,
   updateUsed,
 } from './session-statements.ts';
 
-/** Milliseconds for which a used refresh token can be used again, for a client that did not get the response. */
+/** Milliseconds for which a used refresh token can be used again: the response was lost, or two tabs refresh at once. */
 const graceMs = 10_000;
 
 /** Result of a rotation: the session of the token, and its successor; null when the token was used wrongly. */
@@ -31,29 +31,31 @@ export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: 
     /** Issues the first refresh token of a session. */
     issue: (query: Query, sessionId: string): Promise<string> => addToken(query, sessionId, null),
 
-    /** Issues a refresh token in place of the newest one of a session. */
+    /** Issues a refresh token in place of all unused ones of a session. */
     async replaceNewest(query: Query, sessionId: string): Promise<string> {
       const at = new Date(now());
       await query(updateLastUsed, { sessionId, at, place: null });
-      const [newest] = await query(updateNewestUsed, { sessionId, at });
+      const [newest] = await query(updateUnusedUsed, { sessionId, at });
       return addToken(query, sessionId, newest?.hash ?? null);
     },
 
     /**
-     * Exchanges a refresh token for its successor. Within the grace period it can be exchanged again, as long as none of
-     * its successors was used. Only one of several successors may be used: any other use means that the token was stolen,
+     * Exchanges a refresh token for its successor. Within the grace period it can be exchanged again, as long as its successor
+     * was not used. From the network of the previous exchange, each of the tokens continues by itself: they belong to tabs of one
+     * browser. From another network, only one of the successors may be used: any other use means that the token was stolen,
      * and the caller must end the session (RFC 9700, section 4.14.2).
      * @param address client's address, whose network the session remembers; null leaves that as it is
      * @throws UnauthenticatedError when the token is unknown, or its session has ended or expired
      */
     async rotate(query: Query, refreshToken: string, address: string | null): Promise<Rotation> {
-      const { isReused, hash, ...session } = await inspect(query, refreshToken);
+      const { isReused, isRepeated, hash, place: placeBefore, ...session } = await inspect(query, refreshToken);
       if (isReused) return { ...session, token: null };
       const at = new Date(now());
       const place = address === null ? null : placeOf(session.userId, address);
       await query(updateUsed, { hash, at });
       await query(updateLastUsed, { sessionId: session.sessionId, at, place });
-      return { ...session, token: await addToken(query, session.sessionId, hash) };
+      const isOfTab = isRepeated && place !== null && placeBefore !== null && Buffer.compare(place, placeBefore) === 0;
+      return { ...session, token: await addToken(query, session.sessionId, isOfTab ? null : hash) };
     },
 
     /**
@@ -78,9 +80,10 @@ export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: 
     const [row] = await query(selectToken, { hash });
     const usedAt = row?.usedAt ?? null;
     const isLate = usedAt !== null && now() - usedAt.getTime() > graceMs;
-    return { ...session, hash, isReused: row?.superseded || isLate };
+    return { ...session, hash, isReused: row?.superseded || isLate, isRepeated: usedAt !== null };
   }
 
+  /** @param parent token that the new one replaces; null: the new one has no siblings of which only one may be used */
   async function addToken(query: Query, sessionId: string, parent: Uint8Array | null): Promise<string> {
     const token = randomBytes(32).toString('base64url');
     await query(insertToken, { hash: digest(token), sessionId, parent, at: new Date(now()) });
@@ -88,6 +91,7 @@ export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: 
   }
 }
 
+/** Spaces and line breaks around a token come with copying. */
 function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  return createHash('sha256').update(token.trim()).digest();
 }

@@ -60,7 +60,7 @@ export const selectSessionOfToken = statement({
   row: { sessionId: uuid, userId: uuid },
 });
 
-const session = columns(tables.session, 's', ['userId']);
+const session = columns(tables.session, 's', ['userId', 'place']);
 
 /** Locks the session of a refresh token, unless it has ended or was not used since a time. */
 export const lockSession = statement({
@@ -98,12 +98,13 @@ export const updateUsed = statement({
   parameters: { hash: bytea, at: timestamptz },
 });
 
-/** Marks the newest unused refresh token of a session as used. */
-export const updateNewestUsed = statement({
+/** Marks all unused refresh tokens of a session as used, and returns the newest of them. */
+export const updateUnusedUsed = statement({
   sql: `
-    UPDATE refresh_token SET used_at = $at WHERE hash = (
-      SELECT hash FROM refresh_token WHERE session_id = $sessionId AND used_at IS NULL
-      ORDER BY created_at DESC LIMIT 1) RETURNING hash`,
+    WITH marked AS (
+      UPDATE refresh_token SET used_at = $at WHERE session_id = $sessionId AND used_at IS NULL
+      RETURNING hash, created_at)
+    SELECT hash FROM marked ORDER BY created_at DESC LIMIT 1`,
   parameters: { sessionId: uuid, at: timestamptz },
   row: { hash: tables.refreshToken.columns.hash },
 });

@@ -28,11 +28,11 @@ export function createSignIn(options: {
   const { userCache, passwords, passwordRules, sessions, rateLimits, securityLog } = options;
   const { prisma } = options.database;
   const logins = createLoginLimits(options);
-  const newcomers = rateLimits.shared('newcomers', rates.newcomers);
-  const guestsOfDay = rateLimits.shared('guests-day', rates.guestsOfDay);
-  const registrations = rateLimits.shared('registrations', rates.registrations);
+  const newcomers = rateLimits.ofAddress('newcomers', rates.newcomers);
+  const guestsOfDay = rateLimits.ofAddress('guests-day', rates.guestsOfDay);
+  const registrations = rateLimits.ofAddress('registrations', rates.registrations);
   const refreshes = rateLimits.shared('refresh', rates.refreshes);
-  const refreshesOfAddress = rateLimits.shared('refreshes', rates.refreshesOfAddress);
+  const refreshesOfAddress = rateLimits.ofAddress('refreshes', rates.refreshesOfAddress);
 
   return {
     /**
@@ -59,13 +59,12 @@ export function createSignIn(options: {
         ...(await passwordRules.problems(input.password, 'input.password', [name, email])),
         ...nameProblems(name, 'input.name'),
       ]);
-      const group = addressGroup(origin.address);
       await securityLog.watchLimit('register', origin, async () => {
-        await newcomers.take(group);
-        await registrations.take(group);
+        await newcomers.take(origin.address);
+        await registrations.take(origin.address);
       });
       if (viewer !== null && (await isGuest(viewer))) await sessions.prove(viewer, input.refreshToken ?? null);
-      const passwordHash = await passwords.hash(input.password, group);
+      const passwordHash = await passwords.hash(input.password, addressGroup(origin.address));
       const user = await addUser(viewer, { email, name, passwordHash }, origin);
       if (viewer?.userId === user.id) return sessions.renew(viewer);
       return sessions.begin(user, deviceName(input.device, origin.userAgent), origin);
@@ -98,8 +97,8 @@ export function createSignIn(options: {
         ...(email === null ? [] : emailProblems(email, 'input.email')),
       ]);
       await securityLog.watchLimit('guest', origin, async () => {
-        await newcomers.take(addressGroup(origin.address));
-        await guestsOfDay.take(addressGroup(origin.address));
+        await newcomers.take(origin.address);
+        await guestsOfDay.take(origin.address);
       });
       const user = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), name, email } });
       securityLog.write('user_created', { userId: user.id, isGuest: true }, origin);
@@ -112,7 +111,7 @@ export function createSignIn(options: {
      */
     async refresh(refreshToken: string, origin: Origin): Promise<SignedIn> {
       await securityLog.watchLimit('refresh', origin, async () => {
-        await refreshesOfAddress.take(addressGroup(origin.address));
+        await refreshesOfAddress.take(origin.address);
         const session = await sessions.ofToken(refreshToken);
         if (session !== null) await refreshes.take(session.sessionId);
       });

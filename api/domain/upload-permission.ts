@@ -1,4 +1,3 @@
-import { addressGroup } from '../address.ts';
 import type { Access } from './access.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import type { UserCache } from './user-cache.ts';
@@ -12,7 +11,7 @@ export function createUploadPermission(options: {
   const { access, userCache, rateLimits } = options;
   const uploads = rateLimits.shared('uploads', rates.uploads);
   const finishedUploads = rateLimits.shared('finished-uploads', rates.finishedUploads);
-  const guestUploadsOfDay = rateLimits.shared('guest-uploads-day', rates.guestUploadsOfDay);
+  const guestUploadsOfDay = rateLimits.ofAddress('guest-uploads-day', rates.guestUploadsOfDay);
 
   return {
     /**
@@ -23,7 +22,7 @@ export function createUploadPermission(options: {
      */
     async check(userId: string, channelId: string | null, address: string): Promise<void> {
       await uploads.take(userId);
-      if (await userCache.isGuest(userId)) await guestUploadsOfDay.take(addressGroup(address));
+      if (await userCache.isGuest(userId)) await guestUploadsOfDay.take(address);
       if (channelId !== null) await access.requireSend(channelId, userId);
     },
     /** Counts an attempt to finish a direct upload. @throws RateLimitedError */

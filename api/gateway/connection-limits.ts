@@ -1,12 +1,12 @@
-import { addressGroup } from '../address.ts';
+import { addressGroup, addressSite, siteFactor } from '../address.ts';
 
 /** Maximum numbers of long-lived connections: WebSockets and streams over HTTP together. */
 export interface ConnectionBounds {
   /** Number of them in this process. */
   node: number;
-  /** Number of them from one address; from one /64 network for IPv6. */
+  /** Number of them from one address; for IPv6 from one /64 network, and `siteFactor` times as many from one /48 prefix. */
   perAddress: number;
-  /** Number of them from one address, without a viewer. */
+  /** Number of them from one address, counted in the same way, without a viewer. */
   perAddressAnonymous: number;
   /** Number of them of one user. */
   perUser: number;
@@ -29,8 +29,8 @@ export interface Place {
  * @param onRefused counts refusals by the name of their bound, for metrics
  */
 export function createConnectionLimits(bounds: ConnectionBounds, onRefused: (limit: string) => void) {
-  const addresses = createCounts();
-  const anonymous = createCounts();
+  const addresses = createAddressCounts();
+  const anonymous = createAddressCounts();
   const users = createCounts();
   let total = 0;
 
@@ -39,11 +39,10 @@ export function createConnectionLimits(bounds: ConnectionBounds, onRefused: (lim
     size: () => total,
     /** Takes a place for a connection; returns null if the node or the address has none left. */
     enter(address: string): Place | null {
-      const group = addressGroup(address);
       if (total >= bounds.node) return refuse('connections');
-      if (!addresses.add(group, bounds.perAddress)) return refuse('connections-of-address');
+      if (!addresses.add(address, bounds.perAddress)) return refuse('connections-of-address');
       total++;
-      return createPlace(group);
+      return createPlace(address);
     },
   };
 
@@ -52,7 +51,7 @@ export function createConnectionLimits(bounds: ConnectionBounds, onRefused: (lim
     return null;
   }
 
-  function createPlace(group: string): Place {
+  function createPlace(address: string): Place {
     let leave = () => {};
     let isReleased = false;
     return {
@@ -60,7 +59,7 @@ export function createConnectionLimits(bounds: ConnectionBounds, onRefused: (lim
         if (isReleased) return false;
         const [counts, key, bound, limit] =
           userId === null
-            ? ([anonymous, group, bounds.perAddressAnonymous, 'anonymous-connections'] as const)
+            ? ([anonymous, address, bounds.perAddressAnonymous, 'anonymous-connections'] as const)
             : ([users, userId, bounds.perUser, 'connections-of-user'] as const);
         if (!counts.add(key, bound)) {
           onRefused(limit);
@@ -74,7 +73,7 @@ export function createConnectionLimits(bounds: ConnectionBounds, onRefused: (lim
         if (isReleased) return;
         isReleased = true;
         leave();
-        addresses.remove(group);
+        addresses.remove(address);
         total--;
       },
     };
@@ -83,8 +82,31 @@ export function createConnectionLimits(bounds: ConnectionBounds, onRefused: (lim
 
 export type ConnectionLimits = ReturnType<typeof createConnectionLimits>;
 
+/** Creates counts by address: by `addressGroup`, and by `addressSite` with `siteFactor` times the bound. */
+export function createAddressCounts() {
+  const groups = createCounts();
+  const sites = createCounts();
+
+  return {
+    /** Adds one; returns false, and adds nothing, if the address or its prefix has reached its bound. */
+    add(address: string, bound: number): boolean {
+      const group = addressGroup(address);
+      if (!groups.add(group, bound)) return false;
+      const site = addressSite(address);
+      if (site === null || sites.add(site, bound * siteFactor)) return true;
+      groups.remove(group);
+      return false;
+    },
+    remove(address: string): void {
+      groups.remove(addressGroup(address));
+      const site = addressSite(address);
+      if (site !== null) sites.remove(site);
+    },
+  };
+}
+
 /** Creates counts by key. A key at zero takes no memory. */
-export function createCounts() {
+function createCounts() {
   const counts = new Map<string, number>();
 
   return {

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import { type AddressInfo, createServer } from 'node:net';
 import { expect, test, vi } from 'vitest';
-import '../../api/infra/event-log/kafka-client.ts';
+import { openKafka } from '../../api/infra/event-log/kafka-client.ts';
+import { createTestLogger } from '../support/logger.ts';
 
 const RequestQueue = createRequire(import.meta.url)('kafkajs/src/network/requestQueue/index.js');
 const logger = { debug() {}, warn() {} };
@@ -37,4 +40,17 @@ test('a request that must wait is sent when the throttling ends', async () => {
   expect(request.sendRequest).not.toHaveBeenCalled();
   await vi.waitFor(() => expect(request.sendRequest).toHaveBeenCalledOnce());
   expect(queue.throttleCheckTimeoutId).toBeNull();
+});
+
+test('a broker may be an IPv6 address', async () => {
+  const server = createServer((socket) => socket.destroy()).listen(0, '::1');
+  await once(server, 'listening');
+  const brokers = [`[::1]:${(server.address() as AddressInfo).port}`];
+  const { kafka, close } = openKafka({ brokers, timeoutMs: 1_000, logger: createTestLogger() }, 0);
+  const reached = once(server, 'connection');
+  const failed = expect(kafka.admin().connect()).rejects.toThrow();
+  await reached;
+  close();
+  await failed;
+  server.close();
 });

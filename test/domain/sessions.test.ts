@@ -114,6 +114,47 @@ describe('a refresh', () => {
     expect(await world.sessions.list(viewer)).toEqual([]);
   });
 
+  describe('from several tabs at once', () => {
+    const from = (address: string) => ({ address, userAgent: '', requestId: '' });
+    const refreshFrom = (address: string, token: string) => world.sessions.refresh(token, from(address));
+
+    it('gives each of them tokens that continue, and the old token still ends the session later', async () => {
+      const refreshAll = (tokens: string[]) =>
+        Promise.all(tokens.map((token, n) => refreshFrom(`2001:db8::${n}`, token)));
+      let tabs = await refreshAll(Array(4).fill(first.refreshToken));
+      expect(new Set(tabs.map(({ refreshToken }) => refreshToken)).size).toBe(4);
+      for (let round = 0; round < 3; round++) {
+        world.clock.now += 600_000;
+        tabs = await refreshAll(tabs.map(({ refreshToken }) => refreshToken));
+        for (const { token } of tabs) expect(await isRefused(world.auth, token)).toBe(false);
+      }
+      await expect(refreshFrom('2001:db8::1', first.refreshToken)).rejects.toThrow('used before');
+      for (const { refreshToken } of tabs) expect(await isRefused(world.auth, refreshToken)).toBe(true);
+      expect(await world.sessions.list(viewer)).toEqual([]);
+    });
+
+    it('of other networks lets only one of them continue: the others hold a stolen token', async () => {
+      const [mine, stolen] = [
+        await refreshFrom('192.0.2.1', first.refreshToken),
+        await refreshFrom('192.0.2.2', first.refreshToken),
+      ];
+      await refreshFrom('192.0.2.1', mine.refreshToken);
+      await expect(refreshFrom('192.0.2.2', stolen.refreshToken)).rejects.toThrow('used before');
+    });
+
+    it('is over for all of them when the password changes', async () => {
+      const [mine, other] = [
+        await refreshFrom('192.0.2.1', first.refreshToken),
+        await refreshFrom('192.0.2.1', first.refreshToken),
+      ];
+      const renewed = await world.sessions.renewAlone(viewer, async () => {});
+      world.clock.now += graceMs + 1;
+      expect((await refreshFrom('192.0.2.1', renewed.refreshToken)).userId).toBe(user.id);
+      for (const { refreshToken } of [mine, other])
+        await expect(refreshFrom('192.0.2.1', refreshToken)).rejects.toThrow(UnauthenticatedError);
+    });
+  });
+
   it('with a stolen token ends only its session, and closes its connections', async () => {
     const other = await world.sessions.begin(user, 'laptop');
     const onEnd = vi.fn();

@@ -157,12 +157,13 @@ it('files without a channel that former releases stored are no longer served, un
 
 it('uploads of guests count for their address', async () => {
   const counted: string[] = [];
+  const count = (name: string) => ({ take: async (key: string) => void counted.push(`${name} ${key}`) });
   const permission = createUploadPermission({
     access: { requireSend: async () => {} },
     userCache: { isGuest: async (userId) => userId.startsWith('guest') },
-    rateLimits: { ...noRateLimits, shared: (name) => ({ take: async (key) => void counted.push(`${name} ${key}`) }) },
+    rateLimits: { ...noRateLimits, shared: count, ofAddress: count },
   });
   await permission.check('guest', null, '2001:db8::1');
   await permission.check('ada', null, '2001:db8::1');
-  expect(counted).toEqual(['uploads guest', 'guest-uploads-day 2001:db8::/64', 'uploads ada']);
+  expect(counted).toEqual(['uploads guest', 'guest-uploads-day 2001:db8::1', 'uploads ada']);
 });

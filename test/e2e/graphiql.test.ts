@@ -56,3 +56,58 @@ test('GraphiQL needs no other host, has a tab for each main operation, and follo
   expect(sent.get('content-security-policy')).not.toMatch(/unsafe-eval|script-src[^;]*unsafe-inline/);
   expect(window.problems).toEqual([]);
 });
+
+test('a link to a query opens GraphiQL with it, also after a reload, back and forward, and executes nothing', async () => {
+  const window = await openWindow(browser, `${url}/graphql`);
+  const { page } = window;
+  const executed: string[] = [];
+  page.on('request', (request) => {
+    const body = request.postData() ?? '';
+    if (request.url().includes('/graphql') && request.method() !== 'GET' && !body.includes('IntrospectionQuery'))
+      executed.push(body);
+  });
+  const tabs = () => page.getByRole('tab').allInnerTexts();
+  const hasTabs = (...names: string[]) => vi.waitFor(async () => expect(await tabs()).toEqual(names), 10_000);
+  const hasQuery = (text: string) =>
+    page.locator('.graphiql-query-editor .view-lines').getByText(text).first().waitFor();
+  const linkTo = (query: string) => `#${new URLSearchParams({ query })}`;
+  await page.getByRole('tab').first().waitFor();
+  const [, ...others] = await tabs();
+
+  await page.locator('.graphiql-query-editor .monaco-editor').click();
+  await page.keyboard.press('Control+A');
+  await page.keyboard.insertText('query Mine { viewer { id } }');
+  await hasTabs('Mine', ...others);
+  await vi.waitFor(async () => {
+    expect(page.url()).toBe(`${url}/graphql${linkTo('query Mine { viewer { id } }')}`);
+    expect(await page.evaluate(() => sessionStorage.getItem('graphiql:tabState'))).toContain('Mine');
+  });
+  await page.reload();
+  await hasQuery('Mine');
+  await hasTabs('Mine', ...others);
+
+  const shared = new URLSearchParams({ query: 'mutation Shared { logout }', variables: '{"a":1}' });
+  await page.goto(`${url}/graphql?${shared}`);
+  await hasQuery('Shared');
+  await hasTabs('Mine', ...others, 'Shared');
+  expect(page.url()).toBe(`${url}/graphql${linkTo('mutation Shared { logout }')}`);
+  await page.locator('.graphiql-editor-tools').getByText('Variables').click();
+  await page.locator('.graphiql-editor-tool .view-lines').getByText('"a"').first().waitFor();
+  await page.reload();
+  await hasQuery('Shared');
+  await page.goBack();
+  await hasQuery('Mine');
+  await page.goForward();
+  await hasQuery('Shared');
+  await hasTabs('Mine', ...others, 'Shared');
+
+  // Longer than a server accepts in a URL.
+  const long = `query Long { ${Array.from({ length: 3_000 }, (_, n) => `a${n}: __typename`).join(' ')} }`;
+  await page.goto(`${url}/graphql/${linkTo(long)}`);
+  await hasQuery('Long');
+  await page.reload();
+  await hasQuery('Long');
+  expect(executed).toEqual([]);
+  expect(window.problems).toEqual([]);
+  await window.close();
+});

@@ -289,3 +289,25 @@ test('a page that stays open renews the URLs of its files', async () => {
     vi.useRealTimers();
   }
 });
+
+test('a link to a room that is opened while signed out leads there, as a guest and by way of a new account', async () => {
+  const ada = await guest(url, 'Ada');
+  const { id } = (await ada.ask('mutation { createRoom(input: { name: "Tea" }) { id } }')).createRoom;
+  const link = `${url}/#/channel/${id}`;
+
+  const { page: asGuest } = await open(link);
+  await asGuest.getByLabel('Your name').fill('Bob');
+  await asGuest.getByRole('button', { name: 'Open the conversation' }).click();
+  await asGuest.getByText('You are not a member of this room').waitFor();
+  expect(asGuest.url()).toBe(link);
+
+  const { page } = await open(link);
+  await page.getByRole('link', { name: 'Sign in' }).click();
+  await page.getByRole('link', { name: 'Create an account' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Eve');
+  await page.getByLabel('E-mail address').fill('eve@example.org');
+  await page.getByLabel('Password').fill('seven odd geese in a row');
+  await page.getByRole('button', { name: 'Create an account' }).click();
+  await page.getByText('You are not a member of this room').waitFor();
+  expect(page.url()).toBe(link);
+});

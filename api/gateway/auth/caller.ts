@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { isInRanges, normalizeAddress, type TrustedProxies } from '../../address.ts';
+import { isInRanges, normalizeAddress, type TrustedProxies, unknownAddress } from '../../address.ts';
 import type { Logger } from '../../logger.ts';
 
 /** Facts about the client of a request or connection. */
 export interface Caller {
-  /** IP address of the client, IPv4 if it is mapped into IPv6. */
+  /** IP address of the client as `normalizeAddress` returns it; `unknownAddress` if its connection has closed. */
   address: string;
   /** The `User-Agent` header; empty without one. */
   userAgent: string;
@@ -40,21 +40,30 @@ export function createCallers({ trusted, logger }: { trusted: TrustedProxies; lo
 
 export type Callers = ReturnType<typeof createCallers>;
 
-/** Walks from the socket towards the client for as long as the address at hand is a trusted proxy. */
+/**
+ * Walks from the socket towards the client for as long as the address at hand is a trusted proxy. Only `X-Forwarded-For` is
+ * read: proxies that set it may pass a forged `Forwarded` or `X-Real-IP` on.
+ */
 function clientAddress(request: IncomingMessage, trusted: TrustedProxies): string {
-  const { remoteAddress = '' } = request.socket;
-  const given = request.headers['x-forwarded-for'] ?? '';
-  const forwarded = String(given)
-    .split(',')
-    .map((one) => normalizeAddress(one));
+  const forwarded = fromLast(String(request.headers['x-forwarded-for'] ?? ''));
   const isTrusted = (address: string, hop: number) =>
     typeof trusted === 'number' ? hop < trusted : isInRanges(address, trusted);
-  let address = normalizeAddress(remoteAddress) ?? 'unknown';
+  let address = normalizeAddress(request.socket.remoteAddress ?? '') ?? unknownAddress;
   for (let hop = 0; isTrusted(address, hop); hop++) {
-    const next = forwarded.pop();
+    const next = normalizeAddress(forwarded.next().value ?? '');
     // A proxy that names no address leaves its own.
-    if (next === undefined || next === null) break;
+    if (next === null) break;
     address = next;
   }
   return address;
+}
+
+/** Returns the items of a list in a header from the last to the first, without empty ones (RFC 9110, section 5.6.1). */
+function* fromLast(list: string): Generator<string, undefined> {
+  for (let end = list.length; end > 0; ) {
+    const start = list.lastIndexOf(',', end - 1) + 1;
+    const item = list.slice(start, end).trim();
+    if (item !== '') yield item;
+    end = start - 1;
+  }
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { navigationHeaders } from '../http/navigation.ts';
+import { linkScript } from './graphiql-links.ts';
 
 /** An HTML page, ready to send. */
 export interface Page {
@@ -13,6 +15,9 @@ export interface Page {
  * `connection_init` payload: browsers send no headers with a WebSocket.
  */
 const headersArgument = /extensions:\{headers:(\w+)\?\.headers\}/;
+
+/** The call that renders the page, at its end. */
+const renderCall = /YogaGraphiQL\.renderYogaGraphiQL\((?=\s*window\.document\.querySelector\('#root'\))/;
 
 /** Tabs keep an outdated offset after a new layout, move away under the pointer and miss the first click. */
 const steadyTabs = '<style>.graphiql-tab { transform: none !important; }</style></head>';
@@ -46,16 +51,19 @@ export async function createGraphiQL(): Promise<Page> {
     })),
   });
   if (!headersArgument.test(html)) throw new Error('GraphiQL has changed: its headers do not reach the WebSocket');
+  if (!renderCall.test(html)) throw new Error('GraphiQL has changed: links to a query do not reach it');
   const page = html
+    .replace(renderCall, 'renderLinked(')
     .replace(headersArgument, 'extensions:{headers:$1?.headers,connectionParams:$1?.headers}')
     .replace('</head>', steadyTabs)
-    .replace('<head>', `<head>${sessionStorageScript}`);
+    .replace('<head>', `<head>${sessionStorageScript}${linkScript}`);
   return {
     body: await promisify(gzip)(page),
     headers: {
       'content-type': 'text/html; charset=utf-8',
       'content-encoding': 'gzip',
       'cache-control': 'no-cache',
+      vary: navigationHeaders,
       'content-security-policy': `default-src 'none'; script-src ${scriptHashes(page)} blob:; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; worker-src blob:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     },
   };

@@ -3,6 +3,8 @@ import type { Refusal } from './refusal.ts';
 
 /** Maximum number of headers of a request. */
 const maxHeaders = 100;
+/** The path of the API with a slash at its end or in upper case, as people type it. Clients of POST follow no redirect. */
+const apiPath = /^\/graphql\/?(?=$|[?#])/i;
 const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 /** Host and port as in RFC 3986, section 3.2, without userinfo and percent-encoding. */
 const hostPattern = /^(?:[\w.~-]{1,255}|\[[\da-f:.]{2,45}\])(?::\d{0,5})?$/i;
@@ -13,7 +15,7 @@ const noReservation = `${otherMethod} A subscription over server-sent events is 
 
 /**
  * Checks the request line and the headers, before anything builds a URL from them, and brings a target in absolute form
- * (RFC 9112, section 3.2.2) into origin form.
+ * (RFC 9112, section 3.2.2) into origin form, and the path of the API into its one spelling.
  * @returns null if the request is acceptable
  */
 export function checkRequest(request: IncomingMessage): Refusal | null {
@@ -28,10 +30,13 @@ export function checkRequest(request: IncomingMessage): Refusal | null {
 
 function useOriginForm(request: IncomingMessage): boolean {
   const { url = '' } = request;
-  if (url.startsWith('/')) return URL.canParse(`http://localhost${url}`);
+  if (url.startsWith('/')) {
+    request.url = url.replace(apiPath, '/graphql');
+    return URL.canParse(`http://localhost${url}`);
+  }
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) return false;
   const { host, pathname, search } = new URL(url);
-  request.url = `${pathname}${search}`;
+  request.url = `${pathname}${search}`.replace(apiPath, '/graphql');
   request.headers.host = host;
   return true;
 }

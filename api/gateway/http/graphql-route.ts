@@ -5,6 +5,7 @@ import { createGraphiQL } from '../graphql/graphiql.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { RequestContext } from '../graphql/server-context.ts';
 import { headersWithoutBody, isMultipart, readMultipart } from '../multipart/multipart.ts';
+import { isNavigation, navigationHeaders } from './navigation.ts';
 import type { IsAllowedOrigin } from './origins.ts';
 import { isForgeable, preflightMessage } from './preflight.ts';
 import { refusal, refuseGraphQL } from './refusal.ts';
@@ -31,7 +32,8 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
     response: ServerResponse,
     { requestId, facts }: { requestId: string; facts: RequestFacts },
   ): Promise<void> {
-    if (request.method === 'GET' && wantsPage(request)) return sendPage(response);
+    if (wantsPage(request, options)) return sendPage(response);
+    if (request.method === 'GET') response.setHeader('vary', navigationHeaders);
     if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);
     // A cached miss of a persisted query would hide the query once it is known.
     response.setHeader('cache-control', 'no-store');
@@ -77,6 +79,7 @@ const foreignOrigin = {
 
 const forgeable = { status: 400, code: 'BAD_REQUEST', message: preflightMessage };
 
-function wantsPage(request: IncomingMessage): boolean {
-  return (request.headers.accept ?? '').includes('text/html') && !(request.url ?? '').includes('query=');
+/** A query in the URL is for GraphiQL's editor, which is where a browser shows it. Without GraphiQL it is executed. */
+function wantsPage({ method, headers, url = '' }: IncomingMessage, { graphiql }: GraphQLRouteOptions): boolean {
+  return (method === 'GET' || method === 'HEAD') && isNavigation(headers) && (graphiql || !url.includes('query='));
 }

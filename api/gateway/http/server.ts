@@ -1,8 +1,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { addressGroup } from '../../address.ts';
-import { createCounts } from '../connection-limits.ts';
+import { unknownAddress } from '../../address.ts';
+import { createAddressCounts } from '../connection-limits.ts';
 import { disconnectSoon } from './disconnect.ts';
 import { refusal } from './refusal.ts';
 
@@ -21,7 +21,7 @@ export interface ServerOptions {
   tls: { cert: string; key: string } | null;
   /** Maximum number of TCP connections of this process; above it, new ones are closed. */
   maxTcpConnections: number;
-  /** Maximum number of TCP connections of one address, by `addressGroup`. */
+  /** Maximum number of TCP connections of one address, counted by `createAddressCounts`. */
   maxTcpConnectionsPerAddress: number;
   /** Returns whether a peer is a proxy, whose connections belong to many clients. */
   isProxy(address: string): boolean;
@@ -56,15 +56,14 @@ export function createHttpServer(options: ServerOptions, receive: RequestListene
 
 /** Closes connections above the number of their address. */
 function boundAddresses(server: Server, { maxTcpConnectionsPerAddress: bound, isProxy }: ServerOptions): void {
-  const counts = createCounts();
+  const counts = createAddressCounts();
   const counted = new WeakSet<Socket>();
   server.on('connection', (socket: Socket) => {
-    const { remoteAddress = '' } = socket;
+    const { remoteAddress = unknownAddress } = socket;
     // A connection whose upgrade was ignored comes a second time.
     if (counted.has(socket) || isProxy(remoteAddress)) return;
-    const group = addressGroup(remoteAddress);
-    if (!counts.add(group, bound)) return void socket.destroy();
+    if (!counts.add(remoteAddress, bound)) return void socket.destroy();
     counted.add(socket);
-    socket.once('close', () => counts.remove(group));
+    socket.once('close', () => counts.remove(remoteAddress));
   });
 }

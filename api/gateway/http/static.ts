@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import sirv from 'sirv';
+import { pathOf } from './check-request.ts';
 import type { Handler } from './handler.ts';
+import { isNavigation, navigationHeaders } from './navigation.ts';
 
 const securityHeaders = {
   'x-content-type-options': 'nosniff',
@@ -15,7 +17,8 @@ function contentPolicy(pictureOrigin: string | null): string {
 }
 
 /**
- * Serves the built web client: its page for every path without an extension, and its immutable assets.
+ * Serves the built web client: its immutable assets, and its page at `/` and wherever a browser navigates to. Other clients get
+ * 404 for an unknown path: a health check of `/healthz` must not succeed.
  * @param pictureOrigin origin from which the client also loads pictures; null: only from this server
  */
 export function createStatic(directory: string, pictureOrigin: string | null): Handler {
@@ -27,7 +30,6 @@ export function createStatic(directory: string, pictureOrigin: string | null): H
     Object.entries({ ...securityHeaders, 'content-security-policy': contentPolicy(pictureOrigin) }),
   );
   const serve = sirv(directory, {
-    single: true,
     etag: true,
     gzip: true,
     brotli: true,
@@ -40,8 +42,17 @@ export function createStatic(directory: string, pictureOrigin: string | null): H
     if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response, 'Not found.\n');
     // Before sirv, whose 304 has no other headers: a browser replaces those of its stored page by those of the 304.
     response.setHeaders(headers);
-    serve(request, response, () => notFound(response, 'Not found.\n'));
+    serve(request, response, () => {
+      response.setHeader('vary', navigationHeaders);
+      if (!isNavigation(request.headers) || hasExtension(pathOf(request))) return notFound(response, 'Not found.\n');
+      request.url = '/';
+      serve(request, response, () => notFound(response, 'Not found.\n'));
+    });
   };
+}
+
+function hasExtension(path: string): boolean {
+  return /\.[^/]*$/.test(path);
 }
 
 function notFound(response: ServerResponse, text: string): void {

@@ -6,7 +6,7 @@ import { scheduleOnlyPendingRequests } from './kafka-timers.ts';
 
 /** Options of a connection to a Kafka cluster. */
 export interface ClusterOptions {
-  /** Some of the cluster's brokers, as `host:port`. */
+  /** Some of the cluster's brokers, as `host:port`, an IPv6 address in brackets. */
   brokers: readonly string[];
   /** Milliseconds after which a request without a response fails. */
   timeoutMs: number;
@@ -35,7 +35,7 @@ export function openKafka({ brokers, timeoutMs, logger }: ClusterOptions, retrie
   let closed = false;
   const kafka = new kafkajs.Kafka({
     // Only an empty list ends the retries of kafkajs.
-    brokers: () => (closed ? [] : [...brokers]),
+    brokers: () => (closed ? [] : brokers.map(withoutColons)),
     clientId: 'parley',
     connectionTimeout: Math.min(connectTimeoutMs, timeoutMs),
     requestTimeout: timeoutMs,
@@ -47,7 +47,7 @@ export function openKafka({ brokers, timeoutMs, logger }: ClusterOptions, retrie
         logger.debug({ namespace }, message),
     socketFactory({ host, port, onConnect }) {
       if (closed) throw new Error('the client is closed');
-      const socket = connect({ host, port, noDelay: true, keepAlive: true }, onConnect);
+      const socket = connect({ host: decodeURIComponent(host), port, noDelay: true, keepAlive: true }, onConnect);
       sockets.add(socket);
       return socket.once('close', () => sockets.delete(socket));
     },
@@ -60,6 +60,11 @@ export function openKafka({ brokers, timeoutMs, logger }: ClusterOptions, retrie
       for (const socket of sockets) socket.destroy(new Error('the client was closed'));
     },
   };
+}
+
+/** kafkajs takes everything up to the first colon of a broker as its host: those of an IPv6 address are percent-encoded. */
+function withoutColons(broker: string): string {
+  return broker.replace(/^\[(.*)\]/, (_, address: string) => encodeURIComponent(address));
 }
 
 /**

@@ -2,7 +2,7 @@ import { type FormEvent, useState } from 'react';
 import { Button } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';
 import { FailureNote } from '../ui/notice.tsx';
-import { href, navigate } from '../ui/route.ts';
+import { href, navigate, type Route } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
 import { useReadable } from '../ui/use-readable.ts';
 import type { Failure } from '../urql/errors.ts';
@@ -12,8 +12,11 @@ import { Wordmark } from './wordmark.tsx';
 
 type Mode = 'sign-in' | 'register';
 
-/** The form to sign in or to register. A guest who registers keeps their user and conversations. */
-export function SignInScreen({ mode }: { mode: Mode }) {
+/**
+ * The form to sign in or to register. A guest who registers keeps their user and conversations.
+ * @param channelId channel to open afterwards, whose link was followed
+ */
+export function SignInScreen({ mode, channelId }: { mode: Mode; channelId: string | undefined }) {
   const { accounts, session } = useAccounts();
   const viewer = useReadable(session)?.user ?? null;
   const [isBusy, setBusy] = useState(false);
@@ -36,8 +39,13 @@ export function SignInScreen({ mode }: { mode: Mode }) {
       : accounts.signIn(email, password));
     setBusy(false);
     setFailure(newFailure);
-    if (newFailure === null) navigate({ screen: isNew && viewer ? 'account' : 'home' }, { replace: true });
+    if (newFailure !== null) return;
+    if (channelId !== undefined) navigate({ screen: 'channel', channelId }, { replace: true });
+    else navigate({ screen: isNew && viewer ? 'account' : 'home' }, { replace: true });
   }
+
+  const asGuest: Route =
+    channelId === undefined ? { screen: viewer ? 'account' : 'home' } : { screen: 'channel', channelId };
 
   return (
     <div className="front">
@@ -79,10 +87,10 @@ export function SignInScreen({ mode }: { mode: Mode }) {
         </div>
         <p className="front-foot">
           {isNew ? texts.welcome.haveAccount : texts.account.noAccount}{' '}
-          <a href={href({ screen: isNew ? 'sign-in' : 'register' })}>
+          <a href={href({ screen: isNew ? 'sign-in' : 'register', channelId })}>
             {isNew ? texts.account.signIn : texts.account.register}
           </a>
-          <a href={href({ screen: viewer ? 'account' : 'home' })}>{viewer ? texts.back : texts.account.asGuest}</a>
+          <a href={href(asGuest)}>{viewer ? texts.back : texts.account.asGuest}</a>
         </p>
       </form>
     </div>

@@ -10,28 +10,32 @@ import { useAccounts } from './contexts.ts';
 import { suggestName } from './guest-names.ts';
 import { Wordmark } from './wordmark.tsx';
 
-/** The first screen. It suggests a name; one button starts the search for a stranger. */
-export function Welcome() {
+/**
+ * The first screen. It suggests a name; one button starts the search for a stranger, or opens the conversation whose link was
+ * followed.
+ * @param channelId channel of that link
+ */
+export function Welcome({ channelId }: { channelId: string | undefined }) {
   const { accounts } = useAccounts();
   const [name, setName] = useState(suggestName);
   const [busyWith, setBusyWith] = useState<Route['screen'] | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [isNameMissing, setNameMissing] = useState(false);
 
-  async function enter(screen: 'find' | 'rooms') {
+  async function enter(route: Route) {
     const chosen = name.trim();
     setNameMissing(chosen === '');
     if (chosen === '' || busyWith !== null) return;
-    setBusyWith(screen);
+    setBusyWith(route.screen);
     setFailure(null);
-    navigate({ screen }, { replace: true });
+    navigate(route, { replace: true });
     setFailure(await accounts.enterAsGuest(chosen));
     setBusyWith(null);
   }
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    void enter('find');
+    void enter(channelId === undefined ? { screen: 'find' } : { screen: 'channel', channelId });
   }
 
   return (
@@ -54,15 +58,15 @@ export function Welcome() {
         />
         {failure && <FailureNote failure={failure} />}
         <div className="front-actions">
-          <Button variant="primary" type="submit" isWide isBusy={busyWith === 'find'}>
-            {texts.welcome.start}
+          <Button variant="primary" type="submit" isWide isBusy={busyWith === 'find' || busyWith === 'channel'}>
+            {channelId === undefined ? texts.welcome.start : texts.welcome.open}
           </Button>
-          <Button isWide isBusy={busyWith === 'rooms'} onClick={() => void enter('rooms')}>
+          <Button isWide isBusy={busyWith === 'rooms'} onClick={() => void enter({ screen: 'rooms' })}>
             {texts.welcome.rooms}
           </Button>
         </div>
         <p className="front-foot">
-          {texts.welcome.haveAccount} <a href={href({ screen: 'sign-in' })}>{texts.account.signIn}</a>
+          {texts.welcome.haveAccount} <a href={href({ screen: 'sign-in', channelId })}>{texts.account.signIn}</a>
         </p>
       </form>
     </div>

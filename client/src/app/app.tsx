@@ -41,9 +41,18 @@ export function App({ accounts, session, workspace }: AppProps) {
 }
 
 function SignedOut() {
-  const { screen } = useRoute();
-  const isKnown = screen === 'sign-in' || screen === 'register';
-  return <main>{isKnown ? <SignInScreen mode={screen} key={screen} /> : <Welcome />}</main>;
+  const route = useRoute();
+  return (
+    <main>
+      <Front route={route} />
+    </main>
+  );
+}
+
+function Front({ route }: { route: Route }) {
+  const channelId = 'channelId' in route ? route.channelId : undefined;
+  if (route.screen !== 'sign-in' && route.screen !== 'register') return <Welcome channelId={channelId} />;
+  return <SignInScreen mode={route.screen} channelId={channelId} key={route.screen} />;
 }
 
 function SignedIn({ workspace }: { workspace: Workspace }) {
@@ -78,7 +87,7 @@ function Screen({ route }: { route: Route }) {
       return <AccountScreen />;
     case 'sign-in':
     case 'register':
-      return <SignInScreen mode={route.screen} key={route.screen} />;
+      return <SignInScreen mode={route.screen} channelId={route.channelId} key={route.screen} />;
     default:
       return route satisfies never;
   }

@@ -2,18 +2,22 @@ import { useMemo, useSyncExternalStore } from 'react';
 
 /**
  * The screen that is shown. Routes are in the URL's hash, so that any server can serve the page. `find` starts a search
- * for a stranger and redirects to `stranger`.
+ * for a stranger and redirects to `stranger`. `sign-in` and `register` lead to a channel if there is one: its link was opened
+ * while signed out.
  */
 export type Route =
-  | { screen: 'home' | 'find' | 'stranger' | 'rooms' | 'new-room' | 'account' | 'sign-in' | 'register' }
+  | { screen: 'home' | 'find' | 'stranger' | 'rooms' | 'new-room' | 'account' }
+  | { screen: 'sign-in' | 'register'; channelId?: string | undefined }
   | { screen: 'channel'; channelId: string };
 
 const plainScreens = ['find', 'stranger', 'rooms', 'new-room', 'account', 'sign-in', 'register'] as const;
+const screensWithChannel = ['channel', 'sign-in', 'register'] as const;
 
 /** Returns the URL of a route. */
 export function href(route: Route): string {
   if (route.screen === 'home') return '#/';
-  return route.screen === 'channel' ? `#/channel/${encodeURIComponent(route.channelId)}` : `#/${route.screen}`;
+  const channelId = 'channelId' in route ? route.channelId : undefined;
+  return channelId === undefined ? `#/${route.screen}` : `#/${route.screen}/${encodeURIComponent(channelId)}`;
 }
 
 /** Navigates to a route. With `replace`, the present route is removed from the browser's history. */
@@ -30,7 +34,8 @@ export function useRoute(): Route {
 
 function parse(hash: string): Route {
   const [screen = '', id] = hash.replace(/^#\/?/, '').split('/');
-  if (screen === 'channel' && id) return { screen, channelId: decodeId(id) };
+  const withChannel = screensWithChannel.find((name) => name === screen);
+  if (withChannel && id) return { screen: withChannel, channelId: decodeId(id) };
   const known = plainScreens.find((name) => name === screen);
   return { screen: known ?? 'home' };
 }

@@ -38,7 +38,8 @@ const ends: Record<MatchEndReason, (name: string) => string> = {
 function size(bytes: number): string {
   if (bytes < 1_000) return count(bytes, 'byte', 'bytes');
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
+  // 999,500 bytes would be 1,000 kB.
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(bytes * 1.0005) / 3));
   const unit = units[power] ?? 'byte';
   const format = { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: power < 2 ? 0 : 1 } as const;
   return new Intl.NumberFormat('en', format).format(bytes / 1_000 ** power);
@@ -63,6 +64,7 @@ export const texts = {
     nameHint: 'You can use any name. This one is a suggestion.',
     anotherName: 'Suggest another name',
     start: 'Find a stranger',
+    open: 'Open the conversation',
     rooms: 'Browse rooms',
     haveAccount: 'Already have an account?',
     nameNeeded: 'Enter a name.',

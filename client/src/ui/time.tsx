@@ -5,6 +5,7 @@ const locale = navigator.language.startsWith('en') ? navigator.language : 'en-GB
 const clock = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' });
 const weekday = new Intl.DateTimeFormat(locale, { weekday: 'long' });
 const dayAndMonth = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
+const shortDate = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' });
 const fullDate = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'long', year: 'numeric' });
 const exact = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' });
 
@@ -22,12 +23,14 @@ function clockTime(at: string): string {
   return clock.format(new Date(at));
 }
 
-/** Returns the short form for lists: 14:05, Yesterday, Monday, 3 Nov. */
+/** Returns the short form for lists: 14:05, Yesterday, Monday, 3 Nov, 3 Nov 2024. */
 export function shortTime(at: string): string {
   const days = daysAgo(at);
   if (days <= 0) return clockTime(at);
   if (days === 1) return texts.messages.yesterday;
-  return days < 7 ? weekday.format(new Date(at)) : dayAndMonth.format(new Date(at));
+  if (days < 7) return weekday.format(new Date(at));
+  const isThisYear = new Date(at).getFullYear() === new Date().getFullYear();
+  return (isThisYear ? dayAndMonth : shortDate).format(new Date(at));
 }
 
 /** Returns the heading of a day's messages: Today, Yesterday, Monday, 3 November 2026. */
