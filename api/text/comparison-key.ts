@@ -21,9 +21,10 @@ export function withKey(name: string): { name: string; nameKey: string } {
 }
 
 /**
- * Folds the case of a text: Unicode's full case folding, except that "ı" without a dot equals "i", and that Cherokee folds to
- * small letters. Lower case alone would keep "ß" apart from "SS", and the two small forms of sigma apart.
+ * Folds the case of a text: Unicode's full case folding, except that "i" with and without a dot are equal in both cases, so that
+ * Turkish names are found in any, and that Cherokee folds to small letters. Lower case alone would keep "ß" apart from "SS",
+ * and the two small forms of sigma apart.
  */
 function fold(text: string): string {
-  return text.toUpperCase().toLowerCase().replaceAll('ς', 'σ');
+  return text.toUpperCase().toLowerCase().replaceAll('ς', 'σ').replaceAll('i\u0307', 'i');
 }

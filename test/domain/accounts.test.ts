@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { hash } from '@node-rs/argon2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Accounts } from '../../api/domain/accounts.ts';
 import type { Viewer } from '../../api/domain/auth.ts';
@@ -301,6 +302,21 @@ describe('a password', () => {
     expect((await login({ email, password: 'battery staple' })).userId).toBe(viewer.userId);
   });
 
+  it.each([
+    ['composed', 'Tr\u00E8s-s\u00E9cr\u00E8t', 'Tre\u0300s-se\u0301cre\u0300t'],
+    ['decomposed', 'Tre\u0300s-se\u0301cre\u0300t', 'Tre\u0300s-se\u0301cre\u0300t'],
+    ['in full width', '\uFF50\uFF41\uFF53\uFF53-xyzzy', '\uFF50\uFF41\uFF53\uFF53-xyzzy'],
+    ['with a ligature', 'ba\uFB04ing horse', 'ba\uFB04ing horse'],
+  ])('that a former release hashed as it was, %s, still signs in and can be changed', async (_, set, typed) => {
+    const { viewer, email } = await world.registered();
+    const passwordHash = await hash(set, { memoryCost: 1_024, timeCost: 1 });
+    await world.database.prisma.user.update({ where: { id: viewer.userId }, data: { passwordHash } });
+    expect((await login({ email, password: typed })).userId).toBe(viewer.userId);
+    await expect(login({ email, password: `${typed}.` })).rejects.toThrow(UnauthenticatedError);
+    await accounts.changePassword(viewer, typed, `new ${typed}`);
+    expect((await login({ email, password: `new ${set.normalize('NFC')}` })).userId).toBe(viewer.userId);
+  });
+
   it.each(['123456-7', '        ', '😀'.repeat(8), 'x'.repeat(256), 'nul \0 inside'])(
     'may be %j, and signs in',
     async (given) => {
@@ -313,6 +329,29 @@ describe('a password', () => {
 });
 
 describe('logging in', () => {
+  it.each([
+    ['ada@xn--bcher-kva.legacy', 'Ada@XN--bcher-kva.LEGACY'],
+    ['ada@xn--bcher-kva.legacy.example', 'ada@bücher.legacy.example'],
+    ['ada@[127.0.0.1]', 'Ada@[127.0.0.1]'],
+    [`${'a'.repeat(70)}@legacy.example`, `${'A'.repeat(70)}@legacy.example`],
+    ['\uFF41da@legacy.example', '\uFF41da@legacy.example'],
+  ])('opens the account that a former release stored as %s', async (stored, given) => {
+    const { viewer } = await world.registered();
+    await world.database.prisma.user.update({ where: { id: viewer.userId }, data: { email: stored } });
+    expect((await login({ email: given })).userId).toBe(viewer.userId);
+    await expect(register({ email: given })).rejects.toThrow(/taken|must be an e-mail address/);
+    await world.database.prisma.user.update({ where: { id: viewer.userId }, data: { email: someEmail() } });
+  });
+
+  it('opens each of two accounts whose addresses became equal', async () => {
+    const addresses = ['\uFB01@equal.example', 'fi@equal.example'];
+    const users = await Promise.all(addresses.map(() => world.registered()));
+    for (const [n, { viewer }] of users.entries())
+      await world.database.prisma.user.update({ where: { id: viewer.userId }, data: { email: addresses[n] ?? null } });
+    for (const [n, { viewer }] of users.entries())
+      expect((await login({ email: addresses[n] ?? '' })).userId).toBe(viewer.userId);
+  });
+
   it('begins a session on each device, with the address in any case', async () => {
     const { email, viewer } = await world.registered();
     const laptop = await login({ email: ` ${email.toUpperCase()} `, device: 'laptop' });

@@ -279,6 +279,7 @@ it.each([
   ['Straßenfest', ['STRASSEN', 'strassen', 'Straẞen']],
   ['Σίσυφος', ['ΣΊΣΥΦΟΣ', 'σίσυφοσ', 'Σι\u0301σ']],
   ['Ａｄａｌｉｎｅ', ['adal', 'ＡＤＡＬ']],
+  ['İstanbul', ['istan', 'ISTAN', 'İSTAN', 'i\u0307stan', 'ıstan']],
   ['Josée', ['josée', 'JOSE', 'jose\u0301']],
   ['김철수', ['김철', '김처']],
   ['ᎠᎡᎢ', ['ꭰꭱ']],

@@ -70,7 +70,7 @@ export const samples: Record<string, Sample> = {
   'circled letters': { text: '\u24B6da', password: 'Ada', key: 'ada' },
   'sharp s': { text: 'Stra\u00DFe', key: 'strasse' },
   'capital sharp s': { text: 'STRA\u1E9EE', key: 'strasse' },
-  'dotted I': { text: '\u0130zmir', key: 'i\u0307zmir' },
+  'dotted I': { text: '\u0130zmir', key: 'izmir' },
   'dotless i': { text: '\u0131rmak', key: 'irmak' },
   'final sigma': {
     text: '\u03A3\u03AF\u03C3\u03C5\u03C6\u03BF\u03C2',
