@@ -5,12 +5,16 @@ import { displayNameProblem } from './display-names.ts';
 import { canonicalEmail } from './email-address.ts';
 import { cleanFilename } from './file-name.ts';
 import { normalisePassword } from './passwords.ts';
-
-/** A text in the form in which it is used, and the reason why it is refused; null if it is not. */
-interface ReadText {
-  value: string;
-  problem: string | null;
-}
+import {
+  bytesPerCharacter,
+  clientIdProblem,
+  lengthProblem,
+  problemOf,
+  type ReadText,
+  readDevice,
+  unstableProblem,
+  withoutControls,
+} from './readers.ts';
 
 /** Rule for one kind of text that clients send. The first four properties are a row of the table in docs/clients.md. */
 interface TextRule {
@@ -25,10 +29,6 @@ interface TextRule {
   /** Returns the text in its form, and its problem. */
   read(text: string): ReadText;
 }
-
-const graphemes = new Intl.Segmenter();
-/** Maximum bytes of UTF-8 per character as readers count them: enough for a family of emoji. */
-const bytesPerCharacter = 16;
 
 const malformed = 'NUL, half of a surrogate pair';
 const hidden = `${malformed}, characters that cannot be shown, stacked or loose combining marks, nothing to see`;
@@ -139,47 +139,6 @@ function createNameRule(maxLength: number): TextRule {
 
 function describeCharacters(maxLength: number): string {
   return `1 to ${maxLength} characters as readers count them (grapheme clusters), at most ${(maxLength * bytesPerCharacter).toLocaleString('en')} bytes of UTF-8`;
-}
-
-/** Compares bytes first: the time to find the graphemes of a text grows with the square of its length. */
-function lengthProblem(text: string, maxLength: number): string | null {
-  const isShort = text !== '' && Buffer.byteLength(text) <= maxLength * bytesPerCharacter;
-  return isShort && [...graphemes.segment(text)].length <= maxLength ? null : `must be 1 to ${maxLength} characters`;
-}
-
-/** Half of a surrogate pair has a message of its own; a NUL is one of the characters that cannot be shown. */
-function problemOf(text: string, read: string, rule: (text: string) => string | null): string | null {
-  return text.isWellFormed() ? rule(read) : textProblem(text.replaceAll('\0', ''));
-}
-
-function withoutControls(text: string): string {
-  return text.replace(/\r\n?|[\v\f\u0085\u2028\u2029]/g, '\n').replace(/(?![\t\n])\p{Cc}/gu, '');
-}
-
-/** Later versions of Unicode may normalise unassigned code points (UAX 15, section 12.1): the password would be lost. */
-function unstableProblem(password: string): string | null {
-  if (!password.isWellFormed()) return textProblem(password.replaceAll('\0', ''));
-  return /(?!\p{Extended_Pictographic})\p{Cn}/u.test(password)
-    ? 'must not contain characters that Unicode has not assigned'
-    : null;
-}
-
-function readDevice(text: string, maxLength: number): ReadText {
-  const shown = collapseSpaces(
-    text
-      .toWellFormed()
-      .replace(/\p{Cc}/gu, ' ')
-      .normalize('NFC'),
-  );
-  const value = Array.from(graphemes.segment(shown.slice(0, maxLength * bytesPerCharacter)), ({ segment }) => segment)
-    .slice(0, maxLength)
-    .join('');
-  return { value, problem: visibilityProblem(value) };
-}
-
-function clientIdProblem(text: string, maxLength: number): string | null {
-  if (text.length < 1 || text.length > maxLength) return `must be 1 to ${maxLength} characters`;
-  return textProblem(text);
 }
 
 function opaque(refused: string): TextRule {
