@@ -6,7 +6,9 @@ import { type DocumentNode, lexicographicSortSchema, parse, printSchema } from '
 import { rates } from './api/domain/rate-limits.ts';
 import * as requestLimits from './api/gateway/request-limits.ts';
 import { listSettings } from './api/settings.ts';
+import { textKinds } from './api/text/text-kinds.ts';
 import { schema } from './schema/index.ts';
+import { textArguments } from './schema/text-arguments.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const clientSource = path('client/src/');
@@ -18,6 +20,13 @@ await update(path('.env.example'), describeEnvironment());
 await writeTable(path('docs/operations.md'), 'settings', ['variable', 'default'], settingRows());
 await writeTable(path('docs/security.md'), 'limits', ['limit', 'value'], await limitRows());
 await writeTable(path('docs/security.md'), 'rates', ['rate', 'value'], await rateRows());
+await writeTable(
+  path('docs/clients.md'),
+  'text',
+  ['kind', 'form', 'length', 'refused', 'compared by'],
+  textRows(),
+  'of',
+);
 
 /** Writes the types and documents of every `.graphql` file of the client to `client/src/gql/graphql.ts`. */
 async function writeOperations(schemaDocument: DocumentNode): Promise<void> {
@@ -81,6 +90,24 @@ async function rateRows(): Promise<string[][]> {
   });
 }
 
+/** Returns the rule of each kind of text, with the arguments of the schema that have it. */
+function textRows(): string[][] {
+  const used = textArguments(schema);
+  return Object.entries(textKinds).map(([kind, { form, length, refused, comparison }]) => {
+    const names = used.filter((argument) => argument.kind === kind).map(({ name }) => `\`${name}\``);
+    const title = kind.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+    const cells = [
+      title,
+      form,
+      length,
+      refused,
+      comparison,
+      kind === 'cursor' ? '`after`, `before`' : names.join(', '),
+    ];
+    return cells.map((cell) => cell.replaceAll('|', '\\|'));
+  });
+}
+
 /** Reads the docstrings of the constants and properties of a module, by name, each as one line. */
 async function readComments(module: string): Promise<Map<string, string>> {
   const source = await readFile(path(module), 'utf8');
@@ -98,10 +125,10 @@ function group(value: number): string {
   return value.toLocaleString('en');
 }
 
-/** Writes a table between the markers `<!-- NAME … -->` and `<!-- /NAME -->` of a page. Its last column has no title. */
-async function writeTable(file: string, name: string, titles: string[], rows: string[][]): Promise<void> {
+/** Writes a table between the markers `<!-- NAME … -->` and `<!-- /NAME -->` of a page. */
+async function writeTable(file: string, name: string, titles: string[], rows: string[][], last = ''): Promise<void> {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
-  const table = [line([...titles, '']), '|---'.repeat(titles.length + 1).concat('|'), ...rows.map(line)].join('\n');
+  const table = [line([...titles, last]), '|---'.repeat(titles.length + 1).concat('|'), ...rows.map(line)].join('\n');
   const page = await readFile(file, 'utf8');
   const place = new RegExp(`(?<=<!-- ${name}.*-->\\n).*(?=<!-- /${name} -->)`, 's');
   const written = page.replace(place, () => `${table}\n`);

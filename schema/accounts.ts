@@ -1,8 +1,8 @@
 import { maxListed, type SignedIn } from '../api/domain/sessions.ts';
-import { storable } from '../api/domain/text.ts';
 import type { NameKey } from '../api/domain/user-search.ts';
+import { storable } from '../api/text/characters.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
-import { builder, costs, shareable } from './builder.ts';
+import { builder, costs, shareable, textOf } from './builder.ts';
 import type { Context } from './context.ts';
 import { requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
@@ -21,7 +21,7 @@ builder.node(User, {
   fields: (t) => ({
     name: t.exposeString('name', {
       extensions: shareable,
-      description: 'Display name, 1 to 50 characters. Names are not unique.',
+      description: 'Display name, 1 to 50 characters as readers count them (grapheme clusters). Names are not unique.',
     }),
     avatarUrl: t.string({
       extensions: shareable,
@@ -138,7 +138,9 @@ builder.queryFields((t) => ({
       args: {
         search: t.arg.string({
           required: true,
-          description: 'Beginning of a name, at least two letters or digits; upper and lower case are the same.',
+          extensions: textOf('searchTerm'),
+          description:
+            'Beginning of a name, at least two letters or digits; case, width and the form of accents make no difference.',
         }),
       },
       resolve: async (_root, { search, ...args }, context) => {
@@ -170,17 +172,24 @@ builder.queryFields((t) => ({
   }),
 }));
 
+const displayName = 'Display name, 1 to 50 characters as readers count them (grapheme clusters).';
+const deviceName = 'Name of this device in `sessions`, cut to 100 characters. Derived from the user agent if left out.';
 const newPassword =
-  'The new password: at least `limits.passwordLength` characters, neither a common one nor the own name or e-mail address.';
+  'The new password: at least `limits.passwordLength` code points and at most 256 bytes in NFKC, neither a common one nor the own name or e-mail address.';
 
 const RegisterInput = builder.inputType('RegisterInput', {
   description: 'The account to create.',
   fields: (t) => ({
-    email: t.string({ required: true, description: 'E-mail address to sign in with. Only the user sees it.' }),
-    password: t.string({ required: true, description: newPassword }),
-    name: t.string({ required: true, description: 'Display name, 1 to 50 characters.' }),
-    device: t.string({ description: 'Name of this device in `sessions`. Derived from the user agent if left out.' }),
+    email: t.string({
+      required: true,
+      extensions: textOf('email'),
+      description: 'E-mail address to sign in with. Only the user sees it.',
+    }),
+    password: t.string({ required: true, extensions: textOf('password'), description: newPassword }),
+    name: t.string({ required: true, extensions: textOf('userName'), description: displayName }),
+    device: t.string({ extensions: textOf('device'), description: deviceName }),
     refreshToken: t.string({
+      extensions: textOf('refreshToken'),
       description:
         'The newest refresh token of a guest who registers. Required unless the guest signed in within the last five minutes: a stolen `token` alone must not become an account.',
     }),
@@ -192,28 +201,34 @@ const LoginInput = builder.inputType('LoginInput', {
   fields: (t) => ({
     email: t.string({
       required: true,
-      description: 'E-mail address given to `register`; upper and lower case are the same.',
+      extensions: textOf('email'),
+      description: 'E-mail address given to `register`; case, and the form of its domain, make no difference.',
     }),
-    password: t.string({ required: true, description: 'Password given to `register`.' }),
-    device: t.string({ description: 'Name of this device in `sessions`. Derived from the user agent if left out.' }),
+    password: t.string({
+      required: true,
+      extensions: textOf('password'),
+      description: 'Password given to `register`.',
+    }),
+    device: t.string({ extensions: textOf('device'), description: deviceName }),
   }),
 });
 
 const GuestInput = builder.inputType('GuestInput', {
   description: 'The guest to create.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'Display name, 1 to 50 characters.' }),
+    name: t.string({ required: true, extensions: textOf('userName'), description: displayName }),
     email: t.string({
+      extensions: textOf('email'),
       description: 'E-mail address, used only to find a picture if the server is configured to fetch it from Gravatar.',
     }),
-    device: t.string({ description: 'Name of this device in `sessions`. Derived from the user agent if left out.' }),
+    device: t.string({ extensions: textOf('device'), description: deviceName }),
   }),
 });
 
 const ProfileInput = builder.inputType('ProfileInput', {
   description: "Changes to the viewer's profile. Fields that are left out stay as they are.",
   fields: (t) => ({
-    name: t.string({ description: 'New display name, 1 to 50 characters.' }),
+    name: t.string({ extensions: textOf('userName'), description: displayName }),
     avatarId: t.id({
       description: "Id of a picture that was uploaded without a channel, to show as the user's picture.",
     }),
@@ -253,7 +268,13 @@ builder.mutationFields((t) => ({
     nullable: true,
     description:
       'Exchanges a refresh token for a new token and a new refresh token. Within ten seconds the old refresh token returns further successors, until one of them is used; any other reuse revokes the session. Successors for the same network, as of two tabs, can all be used later; of successors for different networks only one can. Live sockets of the session stay open.',
-    args: { refreshToken: t.arg.string({ required: true, description: 'The newest refresh token of the session.' }) },
+    args: {
+      refreshToken: t.arg.string({
+        required: true,
+        extensions: textOf('refreshToken'),
+        description: 'The newest refresh token of the session.',
+      }),
+    },
     resolve: (_root, { refreshToken }, { domain, ...origin }) => domain.accounts.refresh(refreshToken, origin),
   }),
   logout: t.boolean({
@@ -289,8 +310,12 @@ builder.mutationFields((t) => ({
     description:
       'Sets a new password and revokes every other session of the user. BAD_USER_INPUT if `current` is wrong.',
     args: {
-      current: t.arg.string({ required: true, description: 'The current password.' }),
-      next: t.arg.string({ required: true, description: newPassword }),
+      current: t.arg.string({
+        required: true,
+        extensions: textOf('password'),
+        description: 'The current password.',
+      }),
+      next: t.arg.string({ required: true, extensions: textOf('password'), description: newPassword }),
     },
     resolve: (_root, { current, next }, context) =>
       context.domain.accounts.changePassword(requireViewer(context), current, next),

@@ -13,11 +13,14 @@ import {
   isScalarType,
 } from 'graphql';
 import { BadUserInputError, type FieldProblem, TooLargeError } from '../api/errors.ts';
+import type { TextKind } from '../api/text/text-kinds.ts';
 import type { Context } from './context.ts';
 import type { LimitValues } from './domain.ts';
 
-/** Extensions of an argument or input field that replace the defaults of its bounds. */
+/** Extensions of an argument or input field: the kind of a text, and bounds that replace the defaults. */
 export interface Bounds {
+  /** Kind of the text, or of each text of the list, by which the domain reads it. Every String has one. */
+  text?: TextKind;
   /** Maximum length of each text, in bytes of UTF-8: a number, or the limit of the server with this name. */
   maxBytes?: number | keyof LimitValues;
   /** Maximum number of items of a list. */

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
+import type { TextKind } from '../api/text/text-kinds.ts';
 import type { Bounds } from './bounds.ts';
 import type { Context } from './context.ts';
 import { decodeId, encodeId, type NodeType } from './ids.ts';
@@ -27,8 +28,11 @@ export const shareable = { isShareable: true };
  */
 export const shareableOfEvent = { isShareable: 'ofEvent' };
 
+/** Field extension that every String among the arguments declares: its kind, by which the domain reads it, and its bound. */
+export const textOf = (kind: TextKind, bounds: Bounds = {}) => ({ ...bounds, text: kind });
+
 /** Cursors contain the key of their node, such as a user's name, in base64url. */
-const cursorBounds: Bounds = { maxBytes: 2_048 };
+const cursorBounds = textOf('cursor', { maxBytes: 2_048 });
 
 /**
  * Field extension for fields that run a statement or more of their own.
@@ -93,9 +97,9 @@ export const builder = new SchemaBuilder<{
     firstArgOptions: {
       description: 'Number of nodes to return from the beginning, or from `after`: at most 100, 50 by default.',
     },
-    afterArgOptions: { description: 'Returns only nodes after this cursor.', extensions: { ...cursorBounds } },
+    afterArgOptions: { description: 'Returns only nodes after this cursor.', extensions: cursorBounds },
     lastArgOptions: { description: 'Number of nodes to return from the end, or before `before`: at most 100.' },
-    beforeArgOptions: { description: 'Returns only nodes before this cursor.', extensions: { ...cursorBounds } },
+    beforeArgOptions: { description: 'Returns only nodes before this cursor.', extensions: cursorBounds },
   },
 });
 

@@ -4,7 +4,7 @@ import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { User } from './accounts.ts';
-import { builder, costs, shareable } from './builder.ts';
+import { builder, costs, shareable, textOf } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
@@ -209,8 +209,9 @@ builder.queryFields((t) => ({
       description: 'Open public rooms, most recent activity first.',
       args: {
         search: t.arg.string({
+          extensions: textOf('searchTerm'),
           description:
-            'Returns only rooms whose name contains this text; upper and lower case are the same. The search looks at the 5,000 rooms of the most recent activity.',
+            'Returns only rooms whose name contains this text; case, width and the form of accents make no difference. The search looks at the 5,000 rooms of the most recent activity.',
         }),
       },
       resolve: async (_root, { search, ...args }, context) => {
@@ -224,17 +225,25 @@ builder.queryFields((t) => ({
   ),
 }));
 
+/** Eighty characters may be longer than most texts. */
+const roomName = textOf('roomName', { maxBytes: 2_048 });
+
 const CreateRoomInput = builder.inputType('CreateRoomInput', {
   description: 'The room to open.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'Name of the room, 1 to 80 characters.' }),
+    name: t.string({
+      required: true,
+      extensions: roomName,
+      description: 'Name of the room, 1 to 80 characters as readers count them (grapheme clusters).',
+    }),
     visibility: t.field({
       type: Visibility,
       defaultValue: 'PUBLIC',
       description: 'Whether the room is listed and open to everybody.',
     }),
     clientId: t.string({
-      description: 'Idempotency key, 1 to 128 characters: a retry with the same key returns the same room.',
+      extensions: textOf('clientId'),
+      description: 'Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room.',
     }),
   }),
 });
@@ -261,7 +270,10 @@ builder.mutationFields((t) => {
       description: "Changes a room's name, visibility, or both. FORBIDDEN unless the viewer is the owner.",
       args: {
         channelId,
-        name: t.arg.string({ description: 'New name, 1 to 80 characters.' }),
+        name: t.arg.string({
+          extensions: roomName,
+          description: 'New name, 1 to 80 characters as readers count them (grapheme clusters).',
+        }),
         visibility: t.arg({
           type: Visibility,
           description: 'Whether the room is listed and open to everybody from now on.',

@@ -8,7 +8,7 @@ Limits.implement({
   description: 'Bounds of this server that a client should know.',
   fields: (t) => ({
     messageBytes: t.exposeInt('messageBytes', {
-      description: "Maximum length of a message's text, in bytes of UTF-8.",
+      description: "Maximum length of a message's text as sent, in bytes of UTF-8.",
     }),
     uploadBytes: t.exposeInt('uploadBytes', { description: 'Maximum size of one file, in bytes.' }),
     attachments: t.exposeInt('attachments', { description: 'Maximum number of files per message.' }),
@@ -17,7 +17,9 @@ Limits.implement({
       description:
         'Maximum number of changes that a subscription replays; a client further behind gets RESYNC_REQUIRED.',
     }),
-    passwordLength: t.exposeInt('passwordLength', { description: 'Minimum length of a new password, in characters.' }),
+    passwordLength: t.exposeInt('passwordLength', {
+      description: 'Minimum length of a new password, in Unicode code points after normalisation by NFKC.',
+    }),
   }),
 });
 

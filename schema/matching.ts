@@ -1,7 +1,7 @@
 import type { MatchView } from '../api/domain/match-view.ts';
 import type { matchEndReasons } from '../api/events.ts';
 import { User } from './accounts.ts';
-import { builder } from './builder.ts';
+import { builder, textOf } from './builder.ts';
 import { Channel } from './channels.ts';
 import { requireViewer } from './context.ts';
 
@@ -74,7 +74,9 @@ const MatchInput = builder.inputType('MatchInput', {
     'Preferences for a partner. Strangers who share a tag are preferred; after a short wait anyone is accepted, unless `strict`.',
   fields: (t) => ({
     tags: t.stringList({
-      description: 'Topics to talk about: at most 10 tags of 1 to 30 characters; upper and lower case are the same.',
+      extensions: textOf('tag'),
+      description:
+        'Topics to talk about: at most 10 tags of 1 to 30 characters as readers count them; case, width and the form of accents make no difference.',
     }),
     strict: t.boolean({ defaultValue: false, description: 'Whether to accept only partners who share a tag.' }),
   }),

@@ -3,8 +3,7 @@ import type { HistoryPage } from '../api/domain/history.ts';
 import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
-import type { Bounds } from './bounds.ts';
-import { builder, costs, listOf, shareable, shareableOfEvent } from './builder.ts';
+import { builder, costs, listOf, shareable, shareableOfEvent, textOf } from './builder.ts';
 import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
@@ -171,7 +170,7 @@ builder.objectFields(Channel, (t) => ({
   }),
 }));
 
-const messageText: Bounds = { maxBytes: 'messageBytes' };
+const messageText = textOf('message', { maxBytes: 'messageBytes' });
 
 const SendInput = builder.inputType('SendInput', {
   description: 'The message to send.',
@@ -180,9 +179,9 @@ const SendInput = builder.inputType('SendInput', {
     text: t.string({
       required: true,
       defaultValue: '',
-      extensions: { ...messageText },
+      extensions: messageText,
       description:
-        'Text of the message, at most `limits.messageBytes` bytes of UTF-8. May be empty if there are attachments.',
+        'Text of the message, at most `limits.messageBytes` bytes of UTF-8 as sent. Line ends become LF, and control characters are removed. Without attachments it must have something to see.',
     }),
     attachmentIds: t.idList({
       description:
@@ -190,8 +189,9 @@ const SendInput = builder.inputType('SendInput', {
     }),
     replyToId: t.id({ description: 'Id of the message in the same channel that this one replies to.' }),
     clientId: t.string({
+      extensions: textOf('clientId'),
       description:
-        'Idempotency key, 1 to 128 characters, unique to the author and the channel, for instance a UUID. It makes a retry harmless.',
+        'Idempotency key, 1 to 128 UTF-16 code units, unique to the author and the channel, for instance a UUID. It makes a retry harmless.',
     }),
   }),
 });
@@ -235,8 +235,8 @@ builder.mutationFields((t) => {
         messageId,
         text: t.arg.string({
           required: true,
-          extensions: { ...messageText },
-          description: 'New text of the message, at most `limits.messageBytes` bytes of UTF-8.',
+          extensions: messageText,
+          description: 'New text of the message, by the same rules as `SendInput.text`. It may not be empty.',
         }),
       },
       resolve: (_root, { messageId: id, text }, context) =>

@@ -4,7 +4,7 @@ import type { PresignedUpload } from '../api/domain/direct-uploads.ts';
 import { maxAttachments } from '../api/domain/messages.ts';
 import type { IncomingFile } from '../api/domain/streamed-uploads.ts';
 import type { AttachmentFacts } from '../api/events.ts';
-import { builder, type FilePart, listOf, shareable } from './builder.ts';
+import { builder, type FilePart, listOf, shareable, textOf } from './builder.ts';
 import { type Context, requireViewer } from './context.ts';
 import { encodeId, readId } from './ids.ts';
 import { Message } from './messages.ts';
@@ -38,7 +38,10 @@ builder.node(Attachment, {
   id: { resolve: ({ id }) => id },
   loadOne: (id, context) => findFile(context, id),
   fields: (t) => ({
-    filename: t.exposeString('filename', { extensions: shareable, description: 'Name of the file, as uploaded.' }),
+    filename: t.exposeString('filename', {
+      extensions: shareable,
+      description: 'Name of the file, at most 240 bytes of UTF-8, safe to store a file under.',
+    }),
     mimetype: t.exposeString('mimetype', {
       extensions: shareable,
       description: 'Media type, detected from the content; the type that the client declares is ignored.',
@@ -138,7 +141,11 @@ const StartUploadInput = builder.inputType('StartUploadInput', {
     channelId: t.id({
       description: 'Id of the channel in which the file will be sent. Leave it out for a picture of the viewer.',
     }),
-    filename: t.string({ required: true, description: 'Name of the file.' }),
+    filename: t.string({
+      required: true,
+      extensions: textOf('fileName'),
+      description: 'Name of the file. A path, and characters that are not safe in names of files, are removed.',
+    }),
     byteSize: t.int({ required: true, description: 'Exact size of the file in bytes.' }),
   }),
 });

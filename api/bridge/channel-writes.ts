@@ -4,12 +4,13 @@ import { type Statement, statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
 import { int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { withKey } from '../text/comparison-key.ts';
 import { addHead, type Changeset, type ChannelHead } from './changeset.ts';
 
 /** Inserts the channel of an event, without its members. */
 export async function insertChannel(query: Query, event: EventOf<'ChannelOpened'>): Promise<void> {
   const { channelId, kind, visibility, name, members, at } = event;
-  await query(insert, { channelId, kind, visibility, name, at, memberCount: members.length });
+  await query(insert, { channelId, kind, visibility, ...named(name), at, memberCount: members.length });
 }
 
 /** Changes the name and the visibility of a channel; null leaves them. */
@@ -18,7 +19,11 @@ export async function updateChannel(
   { channelId, name, visibility }: EventOf<'ChannelUpdated'>,
   changeset: Changeset,
 ): Promise<void> {
-  await runUpdate(query, update, { channelId, name, visibility }, changeset);
+  await runUpdate(query, update, { channelId, ...named(name), visibility }, changeset);
+}
+
+function named(name: string | null): { name: string | null; nameKey: string | null } {
+  return name === null ? { name, nameKey: null } : withKey(name);
 }
 
 /** Closes a channel; one that is closed keeps its time. */
@@ -53,21 +58,28 @@ const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'versi
 
 const insert = statement({
   sql: `
-    INSERT INTO channel (id, kind, visibility, name, created_at, last_activity_at, member_count)
-    VALUES ($channelId, $kind, $visibility, $name, $at, $at, $memberCount)`,
+    INSERT INTO channel (id, kind, visibility, name, name_key, created_at, last_activity_at, member_count)
+    VALUES ($channelId, $kind, $visibility, $name, $nameKey, $at, $at, $memberCount)`,
   parameters: {
     channelId: uuid,
     kind: enums.channelKind,
     visibility: enums.visibility,
     name: nullable(text),
+    nameKey: nullable(text),
     at: timestamptz,
     memberCount: int4,
   },
 });
 
 const update = statement({
-  sql: sqlForUpdate('name = coalesce($name, name), visibility = coalesce($visibility, visibility)'),
-  parameters: { channelId: uuid, name: nullable(text), visibility: nullable(enums.visibility) },
+  sql: sqlForUpdate(`
+    name = coalesce($name, name), name_key = coalesce($nameKey, name_key), visibility = coalesce($visibility, visibility)`),
+  parameters: {
+    channelId: uuid,
+    name: nullable(text),
+    nameKey: nullable(text),
+    visibility: nullable(enums.visibility),
+  },
   row: head.row,
 });
 

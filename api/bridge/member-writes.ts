@@ -4,10 +4,12 @@ import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
 import { int4, json, timestamptz, uuid } from '../infra/database/types.ts';
+import { withKey } from '../text/comparison-key.ts';
 
 /** Inserts users that do not exist: a database restored from a backup may lack some. */
 export async function insertUsers(query: Query, users: readonly UserFacts[]): Promise<void> {
-  await query(insertMissingUsers, { users: JSON.stringify(users) });
+  const rows = users.map((user) => ({ ...user, ...withKey(user.name) }));
+  await query(insertMissingUsers, { users: JSON.stringify(rows) });
 }
 
 /** Inserts an active membership, or makes an ended one active. */
@@ -47,8 +49,9 @@ export async function endMatchClaims(query: Query, event: EventOf<'MemberLeft'>)
 
 const insertMissingUsers = statement({
   sql: `
-    INSERT INTO users (id, name, created_at)
-    SELECT id, name, "createdAt" FROM jsonb_to_recordset($users) AS u(id uuid, name text, "createdAt" timestamptz)
+    INSERT INTO users (id, name, name_key, created_at)
+    SELECT id, name, "nameKey", "createdAt"
+    FROM jsonb_to_recordset($users) AS u(id uuid, name text, "nameKey" text, "createdAt" timestamptz)
     ON CONFLICT DO NOTHING`,
   parameters: { users: json<UserFacts[]>() },
 });

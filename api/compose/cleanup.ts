@@ -5,6 +5,7 @@ import { type CleanupJob, dayMs, hourMs } from '../domain/cleanup/job.ts';
 import { createMatchRepair } from '../domain/cleanup/match-repair.ts';
 import { createMatchCleanup } from '../domain/cleanup/matches.ts';
 import { createMessageDataCleanup } from '../domain/cleanup/message-data.ts';
+import { createNameKeys } from '../domain/cleanup/name-keys.ts';
 import { createSessionCleanup } from '../domain/cleanup/session-cleanup.ts';
 import { createUploadCleanup } from '../domain/cleanup/upload-cleanup.ts';
 import type { LogGuard } from '../domain/log-guard.ts';
@@ -37,6 +38,7 @@ export async function openCleanup(given: {
     ...createMessageDataCleanup(database),
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     createMatchRepair(given),
+    createNameKeys(database),
   ];
   const cleanup = await open(createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
   const help = 'Seconds since the last complete round of the cleanup job that has waited for the longest time.';

@@ -3,7 +3,8 @@ import { BadUserInputError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { nullable, text, uuid } from '../infra/database/types.ts';
-import { nameProblems, normaliseName } from './account-input.ts';
+import { withKey } from '../text/comparison-key.ts';
+import { readText } from '../text/text-kinds.ts';
 import type { Auth, Viewer } from './auth.ts';
 import { createPasswordRules } from './password-rules.ts';
 import { createPasswords } from './passwords.ts';
@@ -67,15 +68,17 @@ export function createAccounts(options: {
     /** Changes the viewer's name, and the upload that is the viewer's picture; null leaves one as it is. */
     async updateProfile(viewer: Viewer, changes: { name: string | null; avatarId: string | null }): Promise<User> {
       const { avatarId } = changes;
-      const name = changes.name === null ? null : normaliseName(changes.name);
-      throwProblems(name === null ? [] : nameProblems(name, 'input.name'));
+      const read = changes.name === null ? null : readText('userName', changes.name, 'input.name');
+      const name = read?.value ?? null;
+      throwProblems(read?.problems ?? []);
       await profileChanges.take(viewer.userId);
       if (avatarId !== null && (await ownPicture(viewer, avatarId)) === null) throw noOwnPicture();
       if (name === null && avatarId === null) return users.byId(viewer.userId);
-      const data = { ...(name === null ? {} : { name }), ...(avatarId === null ? {} : { avatarId }) };
+      const data = { ...(name === null ? {} : withKey(name)), ...(avatarId === null ? {} : { avatarId }) };
       const user = await prisma.user.update({ where: { id: viewer.userId }, data });
       auth.forget(viewer.sessionId);
-      securityLog.write('user_updated', { userId: user.id, changed: Object.keys(data) }, viewer.origin);
+      const changed = [...(name === null ? [] : ['name']), ...(avatarId === null ? [] : ['avatarId'])];
+      securityLog.write('user_updated', { userId: user.id, changed }, viewer.origin);
       await userCache.publishChange(user.id);
       return user;
     },

@@ -1,6 +1,7 @@
 import type { Channel } from '../../prisma/generated/client.ts';
 import type { MemberRole } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { readText } from '../text/text-kinds.ts';
 import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
 import {
   selectChannels,
@@ -12,7 +13,6 @@ import {
 } from './channel-statements.ts';
 import { type Page, type PageRequest, type TimeKey, toPage, toTimePage } from './pages.ts';
 import type { MemberFacts } from './policies.ts';
-import { storable } from './text.ts';
 
 /** An active membership of a channel. */
 export interface Membership extends MemberFacts {
@@ -54,10 +54,10 @@ export function createChannelReads({ read }: Pick<Database, 'read'>) {
       return new Map(channelIds.map((id) => [id, toPage(ofChannel(id), request)]));
     },
 
-    /** Reads a page of the open public rooms, latest activity first. @param search part of the name, in any case */
+    /** Reads a page of the open public rooms, latest activity first. @param search part of the name */
     async rooms(search: string | null, request: PageRequest<TimeKey>, reader: string): Promise<Page<Channel>> {
-      const text = search === null ? null : storable(search);
-      const rows = await read(reader, selectRooms(request), { search: text, ...toTimePage(request) });
+      const term = search === null ? null : readText('searchTerm', search, 'search').value;
+      const rows = await read(reader, selectRooms(request), { search: term, ...toTimePage(request) });
       return toPage(rows, request);
     },
 

@@ -73,7 +73,7 @@ const byActivity = { at: 'c.last_activity_at', id: 'c.id', ascending: false };
 /** Maximum number of rooms, the latest activity first, among which a search looks for names. */
 const maxSearchedRooms = 5_000;
 
-/** Reads a page of the open public rooms whose name has a text, the latest activity first. */
+/** Reads a page of the open public rooms whose name has a search term, given by its key, the latest activity first. */
 export const selectRooms = declarePages((backward) => {
   const { where, orderBy, order } = timePage(byActivity, backward);
   return statement({
@@ -82,7 +82,7 @@ export const selectRooms = declarePages((backward) => {
         SELECT * FROM channel c
         WHERE c.kind = 'ROOM' AND c.visibility = 'PUBLIC' AND c.closed_at IS NULL AND ${where}
         ${orderBy} LIMIT ${maxSearchedRooms}) c
-      WHERE $search IS NULL OR strpos(lower(c.name), lower($search)) > 0 ${order}`,
+      WHERE $search IS NULL OR strpos(coalesce(c.name_key, lower(c.name)), $search) > 0 ${order}`,
     parameters: { search: nullable(text), ...timePageParameters },
     row: channel.row,
   });

@@ -1,25 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { v5 as uuidV5 } from 'uuid';
 import type { Channel } from '../../prisma/generated/client.ts';
-import { BadUserInputError, type FieldProblem, NotFoundError } from '../errors.ts';
+import { BadUserInputError, NotFoundError } from '../errors.ts';
 import type { UserFacts, Visibility } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { readText } from '../text/text-kinds.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { createChannelLimits, type InviterFacts } from './channel-limits.ts';
 import { createChannelReads } from './channel-reads.ts';
-import { displayNameProblem } from './display-names.ts';
 import { channelNotFound, mayInvite, mayRead } from './policies.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { SecurityLog } from './security-log.ts';
 import { rejectionError, type Submit } from './submit-event.ts';
-import { clientIdProblems, textProblem, throwProblems } from './text.ts';
+import { clientIdProblems, throwProblems } from './text.ts';
 import { toUserFacts } from './user-facts.ts';
 
 /** Namespace of direct channels' ids until version 0.1: everybody could compute them. Channels opened then keep their ids. */
 const formerNamespace = '6f0f3ad6-0d0e-4f0c-9a53-3c5f2a1c8e11';
-/** Longest name of a room, in Unicode code points. */
-const maxNameLength = 80;
 
 /**
  * Creates the channels of the domain: reading them, and changing rooms and direct channels.
@@ -48,8 +46,8 @@ export function createChannels(
       viewer: Viewer,
       input: { name: string; visibility: Visibility; clientId: string | null },
     ): Promise<Channel> {
-      const name = input.name.trim();
-      throwProblems([...nameProblems(name, 'input.name'), ...clientIdProblems(input.clientId, 'input.clientId')]);
+      const { value: name, problems } = readText('roomName', input.name, 'input.name');
+      throwProblems([...problems, ...clientIdProblems(input.clientId, 'input.clientId')]);
       const channelId = input.clientId === null ? randomUUID() : uuidV5(input.clientId, viewer.userId);
       await limits.change(viewer.userId);
       const [present] = input.clientId === null ? [] : await reads.byIds([channelId], viewer.userId);
@@ -67,8 +65,9 @@ export function createChannels(
       channelId: string,
       input: { name: string | null; visibility: Visibility | null },
     ): Promise<Channel> {
-      const name = input.name?.trim() ?? null;
-      throwProblems(name === null ? [] : nameProblems(name, 'name'));
+      const read = input.name === null ? null : readText('roomName', input.name, 'name');
+      const name = read?.value ?? null;
+      throwProblems(read?.problems ?? []);
       await limits.change(viewer.userId);
       const { visibility } = input;
       await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, name, visibility }, viewer.deadline);
@@ -187,13 +186,4 @@ export type Channels = ReturnType<typeof createChannels>;
 
 function factsOfViewer({ userId, name, createdAt }: Viewer): UserFacts {
   return toUserFacts({ id: userId, name, createdAt });
-}
-
-function nameProblems(name: string, path: string): FieldProblem[] {
-  const { length } = [...name];
-  const message =
-    length < 1 || length > maxNameLength
-      ? `must be 1 to ${maxNameLength} characters`
-      : (displayNameProblem(name) ?? textProblem(name));
-  return message ? [{ path, message }] : [];
 }

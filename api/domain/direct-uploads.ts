@@ -5,11 +5,11 @@ import type { AttachmentFacts } from '../events.ts';
 import { statement } from '../infra/database/statement.ts';
 import { tables } from '../infra/database/tables.ts';
 import type { Objects, PresignedPost } from '../infra/objects/objects.ts';
+import { readText } from '../text/text-kinds.ts';
 import { newerThan } from './attachments.ts';
 import type { Viewer } from './auth.ts';
 import { rawKey } from './file-keys.ts';
 import { type FileStore, maxPictureBytes } from './file-store.ts';
-import { cleanFilename } from './file-types.ts';
 import type { createQuotas } from './quotas.ts';
 import type { UploadPermission } from './upload-permission.ts';
 import type { UploadRecords } from './upload-records.ts';
@@ -92,7 +92,14 @@ export function createDirectUploads(options: {
     userId: string,
     { channelId, filename, byteSize }: AnnouncedFile,
   ): Promise<void> {
-    const ticket = { id, userId, channelId, filename: cleanFilename(filename), byteSize, createdAt: new Date() };
+    const ticket = {
+      id,
+      userId,
+      channelId,
+      filename: readText('fileName', filename, 'filename').value,
+      byteSize,
+      createdAt: new Date(),
+    };
     await quotas.reserve({ id, userId, channelId }, byteSize, (query) => query(insertTicket, ticket));
   }
 

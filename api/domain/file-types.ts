@@ -38,28 +38,3 @@ function isText(head: Buffer): boolean {
     return false;
   }
 }
-
-const maxNameLength = 200;
-/** Characters kept of a longer name before anything else: the time to normalise combining marks grows with the square. */
-const maxReadLength = 1_024;
-
-/**
- * Makes a file name safe to display and to offer for download: it loses its path, control characters, and characters that
- * change the direction of text. Names beyond 200 characters are cut and keep their extension.
- * @returns `file` if nothing is left of the name
- */
-export function cleanFilename(given: string): string {
-  const [last = ''] = given.slice(-maxReadLength).toWellFormed().normalize('NFC').split(/[/\\]/).slice(-1);
-  const name = last
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '')
-    .replace(/\s+/g, ' ')
-    .trim();
-  return /^\.*$/.test(name) ? 'file' : shorten(name);
-}
-
-function shorten(name: string): string {
-  const characters = [...name];
-  if (characters.length <= maxNameLength) return name;
-  const extension = /\.[\p{L}\p{N}]{1,10}$/u.exec(name)?.[0] ?? '';
-  return characters.slice(0, maxNameLength - extension.length).join('') + extension;
-}

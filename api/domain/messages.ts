@@ -11,7 +11,7 @@ import type { History } from './history.ts';
 import { createMessageStreams, type MessageStreamOptions } from './message-streams.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import type { Submit } from './submit-event.ts';
-import { checkText, clientIdProblems, throwProblems } from './text.ts';
+import { clientIdProblems, readMessage, throwProblems } from './text.ts';
 
 /** The message to send; ids are UUIDs. */
 export interface SendInput {
@@ -58,12 +58,14 @@ export function createMessages(
      */
     async send(viewer: Viewer, input: SendInput): Promise<Entry> {
       throwProblems(clientIdProblems(input.clientId, 'input.clientId'));
-      const { channelId, text, replyToId } = input;
+      const { channelId, replyToId } = input;
       const clientId = input.clientId ?? randomUUID();
       const messageId = uuidV5(Buffer.from(`${viewer.userId}:${clientId}`), channelId);
+      let text: string;
       let attachments: AttachmentFacts[];
       try {
         await sends.take(viewer.userId);
+        text = readMessage(input.text, { ...bounds('input.text'), mayBeEmpty: input.attachmentIds.length > 0 });
         await checkSend(input, viewer.userId);
         attachments = await access.judge(channelId, () => findAttachable(viewer, channelId, input.attachmentIds));
       } catch (refusal) {
@@ -78,10 +80,10 @@ export function createMessages(
     },
 
     /** Changes the text of one of the viewer's own messages. */
-    async edit(viewer: Viewer, messageId: string, text: string): Promise<Entry> {
+    async edit(viewer: Viewer, messageId: string, newText: string): Promise<Entry> {
       await sends.take(viewer.userId);
       const { channelId, revision } = await access.requireEdit(await findEntry(messageId), viewer.userId);
-      checkText(text, { path: 'text', maxBytes: maxMessageBytes });
+      const text = readMessage(newText, bounds('text'));
       const change = { channelId, actorId: viewer.userId, messageId, text, revision };
       return requireEntry(await submit({ type: 'MessageEdited', ...change }, viewer.deadline));
     },
@@ -106,8 +108,11 @@ export function createMessages(
       streams.open(viewer.userId, channelId, after),
   };
 
-  async function checkSend({ channelId, text, attachmentIds }: SendInput, userId: string): Promise<void> {
-    checkText(text, { path: 'input.text', maxBytes: maxMessageBytes, mayBeEmpty: attachmentIds.length > 0 });
+  function bounds(path: string) {
+    return { path, maxBytes: maxMessageBytes };
+  }
+
+  async function checkSend({ channelId, attachmentIds }: SendInput, userId: string): Promise<void> {
     checkAttachments(attachmentIds);
     const key = `${channelId}:${userId}`;
     if (permissions.has(key)) return;

@@ -1,4 +1,6 @@
 import type { FieldProblem } from '../errors.ts';
+import { comparisonKey } from '../text/comparison-key.ts';
+import { readText } from '../text/text-kinds.ts';
 import { isCommonPassword } from './common-passwords.ts';
 
 const maxPasswordBytes = 256;
@@ -6,6 +8,7 @@ const maxPasswordBytes = 256;
 /**
  * Creates the rules for new passwords: their length, and no password that attackers try first, as NIST SP 800-63B
  * (revision 4, section 3.1.1.2) wants. Rules about kinds of characters are left out for the reasons given there.
+ * The length counts in the normal form of the password, which is the one that is hashed.
  * @param options.minLength minimum number of Unicode code points
  */
 export function createPasswordRules({ minLength }: { minLength: number }) {
@@ -15,7 +18,9 @@ export function createPasswordRules({ minLength }: { minLength: number }) {
      * @param own texts by which others know the user: name and e-mail address
      */
     async problems(password: string, path: string, own: readonly string[]): Promise<FieldProblem[]> {
-      const message = await problem(password, own);
+      const { value, problems } = readText('password', password, path);
+      if (problems.length > 0) return problems;
+      const message = await problem(value, own);
       return message === null ? [] : [{ path, message }];
     },
   };
@@ -39,6 +44,6 @@ function isOwn(password: string, own: readonly string[]): boolean {
 }
 
 function formsOf(text: string): string[] {
-  const lower = text.normalize('NFKC').toLowerCase();
-  return [lower, lower.replace(/[^\p{L}\p{M}]/gu, '')];
+  const key = comparisonKey(text);
+  return [key, key.replace(/[^\p{L}\p{M}]/gu, '')];
 }

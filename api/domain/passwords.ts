@@ -1,6 +1,7 @@
 import { hash, verify } from '@node-rs/argon2';
 import { UnavailableError } from '../errors.ts';
 import { createFairQueue } from '../fair-queue.ts';
+import { hashedPasswords, normalisePassword } from '../text/passwords.ts';
 
 /** Parameters that OWASP recommends for argon2id, the library's default algorithm: 19 MiB, two passes, one lane. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -26,20 +27,24 @@ export function createPasswords() {
 
   return {
     /**
-     * Returns the hash of a password.
+     * Returns the hash of a password, brought into its normal form.
      * @param caller by which hashes take turns: the caller's network, or id if the caller is signed in
      * @throws UnavailableError when too many hashes wait
      */
-    hash: (password: string, caller: string): Promise<string> => queue.run(caller, () => hash(password, cost)),
+    hash: (password: string, caller: string): Promise<string> =>
+      queue.run(caller, () => hash(normalisePassword(password), cost)),
 
     /**
      * Returns whether a password matches a hash. Without a hash it takes equally long and returns false, so that the
-     * duration does not reveal which addresses have an account.
+     * duration does not reveal which addresses have an account. A password that is not in its normal form is also tried as
+     * it is, because former releases hashed it so: it takes twice as long, with or without a hash.
      * @throws UnavailableError when too many hashes wait
      */
     async matches(passwordHash: string | null, password: string, caller: string): Promise<boolean> {
       const known = passwordHash ?? (await decoy);
-      return (await queue.run(caller, () => verify(known, password))) && passwordHash !== null;
+      for (const form of hashedPasswords(password))
+        if (await queue.run(caller, () => verify(known, form))) return passwordHash !== null;
+      return false;
     },
   };
 }

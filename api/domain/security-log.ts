@@ -4,7 +4,7 @@ import { addressGroup } from '../address.ts';
 import { RateLimitedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { maxEntries } from '../lru-size.ts';
-import { normaliseEmail } from './account-input.ts';
+import { emailKey } from '../text/email-address.ts';
 import type { Origin } from './origin.ts';
 
 /** Events of the security log. Names are those of OWASP's Logging Vocabulary where it has one. */
@@ -103,7 +103,7 @@ export function createSecurityLog({ logger, secret }: { logger: Logger; secret: 
   }
 
   function digest(email: string): string {
-    return createHmac('sha256', secret).update(normaliseEmail(email)).digest('base64url').slice(0, 22);
+    return createHmac('sha256', secret).update(emailKey(email)).digest('base64url').slice(0, 22);
   }
 }
 

@@ -3,8 +3,11 @@ import type { User } from '../../prisma/generated/client.ts';
 import { addressGroup } from '../address.ts';
 import { ConflictError, UnauthenticatedError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
-import { deviceName, emailProblems, nameProblems, normaliseEmail, normaliseName } from './account-input.ts';
+import { withKey } from '../text/comparison-key.ts';
+import { emailKey, storedEmails } from '../text/email-address.ts';
+import { readText } from '../text/text-kinds.ts';
 import type { Viewer } from './auth.ts';
+import { deviceName } from './device-name.ts';
 import { createLoginLimits } from './login-limits.ts';
 import type { Origin } from './origin.ts';
 import type { PasswordRules } from './password-rules.ts';
@@ -52,12 +55,12 @@ export function createSignIn(options: {
       },
       origin: Origin,
     ): Promise<SignedIn> {
-      const email = normaliseEmail(input.email);
-      const name = normaliseName(input.name);
+      const email = readText('email', input.email, 'input.email');
+      const name = readText('userName', input.name, 'input.name');
       throwProblems([
-        ...emailProblems(email, 'input.email'),
-        ...(await passwordRules.problems(input.password, 'input.password', [name, email])),
-        ...nameProblems(name, 'input.name'),
+        ...email.problems,
+        ...(await passwordRules.problems(input.password, 'input.password', [name.value, email.value])),
+        ...name.problems,
       ]);
       await securityLog.watchLimit('register', origin, async () => {
         await newcomers.take(origin.address);
@@ -65,7 +68,8 @@ export function createSignIn(options: {
       });
       if (viewer !== null && (await isGuest(viewer))) await sessions.prove(viewer, input.refreshToken ?? null);
       const passwordHash = await passwords.hash(input.password, addressGroup(origin.address));
-      const user = await addUser(viewer, { email, name, passwordHash }, origin);
+      const fields = { email: email.value, ...withKey(name.value), passwordHash };
+      const user = await addUser(viewer, storedEmails(input.email), fields, origin);
       if (viewer?.userId === user.id) return sessions.renew(viewer);
       return sessions.begin(user, deviceName(input.device, origin.userAgent), origin);
     },
@@ -75,7 +79,7 @@ export function createSignIn(options: {
      * @throws UnauthenticatedError for a wrong address or password, without saying which
      */
     async login(input: { email: string; password: string; device: string | null }, origin: Origin): Promise<SignedIn> {
-      const email = normaliseEmail(input.email);
+      const { email } = input;
       const user = await securityLog.watchLimit('login', origin, () => findWithinLimits(email, origin));
       const matches = await passwords.matches(user?.passwordHash ?? null, input.password, addressGroup(origin.address));
       if (!matches || user === null) {
@@ -90,17 +94,15 @@ export function createSignIn(options: {
       input: { name: string; email: string | null; device: string | null },
       origin: Origin,
     ): Promise<SignedIn> {
-      const name = normaliseName(input.name);
-      const email = input.email === null ? null : normaliseEmail(input.email);
-      throwProblems([
-        ...nameProblems(name, 'input.name'),
-        ...(email === null ? [] : emailProblems(email, 'input.email')),
-      ]);
+      const { value: name, problems } = readText('userName', input.name, 'input.name');
+      const read = input.email === null ? null : readText('email', input.email, 'input.email');
+      throwProblems([...problems, ...(read?.problems ?? [])]);
       await securityLog.watchLimit('guest', origin, async () => {
         await newcomers.take(origin.address);
         await guestsOfDay.take(origin.address);
       });
-      const user = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), name, email } });
+      const fields = { ...withKey(name), email: read?.value ?? null };
+      const user = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), ...fields } });
       securityLog.write('user_created', { userId: user.id, isGuest: true }, origin);
       return sessions.begin(user, deviceName(input.device, origin.userAgent), origin);
     },
@@ -122,8 +124,8 @@ export function createSignIn(options: {
   /** Returns the user of an address, or null, after counting the attempt to log in. */
   async function findWithinLimits(email: string, { address }: Origin): Promise<User | null> {
     await logins.takeOfAddress(address);
-    const user = emailProblems(email, 'input.email').length > 0 ? null : await findByEmail(email);
-    await logins.takeOfAccount(email, user?.id ?? null, address);
+    const user = await findByEmail(storedEmails(email));
+    await logins.takeOfAccount(emailKey(email), user?.id ?? null, address);
     return user;
   }
 
@@ -131,17 +133,21 @@ export function createSignIn(options: {
     return (await prisma.user.count({ where: { id: userId, passwordHash: null } })) > 0;
   }
 
-  function findByEmail(email: string): Promise<User | null> {
-    return prisma.user.findFirst({ where: { email, passwordHash: { not: null } } });
+  /** Returns the user of the first of these forms of an address that has one. */
+  async function findByEmail(forms: readonly string[]): Promise<User | null> {
+    const users = await prisma.user.findMany({ where: { email: { in: [...forms] }, passwordHash: { not: null } } });
+    return forms.flatMap((form) => users.find(({ email }) => email === form) ?? [])[0] ?? null;
   }
 
   /** Turns the viewer into a user with a password if the viewer is a guest, else creates one. */
   async function addUser(
     viewer: Viewer | null,
-    fields: { email: string; name: string; passwordHash: string },
+    emails: readonly string[],
+    fields: { email: string; name: string; nameKey: string; passwordHash: string },
     origin: Origin,
   ): Promise<User> {
     const { email } = fields;
+    if ((await findByEmail(emails)) !== null) throw emailTaken(email, origin);
     try {
       const where = { id: viewer?.userId ?? '', passwordHash: null };
       const [guest] = viewer ? await prisma.user.updateManyAndReturn({ where, data: fields }) : [];
@@ -157,12 +163,12 @@ export function createSignIn(options: {
     } catch (error) {
       // P2002 is Prisma's code for a violated unique constraint: another registration was faster.
       if (!(error instanceof Error && 'code' in error && error.code === 'P2002')) throw error;
-      securityLog.write('user_create_fail', { email }, origin);
-      throw emailTaken();
+      throw emailTaken(email, origin);
     }
   }
-}
 
-function emailTaken(): ConflictError {
-  return new ConflictError('This e-mail address is taken. Sign in with it, or use another one.');
+  function emailTaken(email: string, origin: Origin): ConflictError {
+    securityLog.write('user_create_fail', { email }, origin);
+    return new ConflictError('This e-mail address is taken. Sign in with it, or use another one.');
+  }
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { AttachmentFacts } from '../events.ts';
+import { readText } from '../text/text-kinds.ts';
 import type { Viewer } from './auth.ts';
 import type { FileStore } from './file-store.ts';
-import { cleanFilename } from './file-types.ts';
 import type { createQuotas } from './quotas.ts';
 import type { UploadPermission } from './upload-permission.ts';
 import type { UploadRecords } from './upload-records.ts';
@@ -45,7 +45,7 @@ export function createStreamedUploads(options: {
       const incoming = limitIncoming(body);
       try {
         const content = await store.storeStream(owner, incoming);
-        return await records.add({ ...owner, filename: cleanFilename(filename) }, content);
+        return await records.add({ ...owner, filename: readText('fileName', filename, 'filename').value }, content);
       } catch (error) {
         await store.remove(owner.id);
         throw error;

@@ -5,14 +5,14 @@ import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { int4, nullable, text, uuid } from '../infra/database/types.ts';
-import { normaliseName } from './account-input.ts';
+import { comparisonKey } from '../text/comparison-key.ts';
+import { readText } from '../text/text-kinds.ts';
 import type { Viewer } from './auth.ts';
 import { declarePages, highestId, lowestId, type Page, type PageRequest, toPage } from './pages.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
-import { storable } from './text.ts';
 import type { UserCache } from './user-cache.ts';
 
-/** Key of a user in the order of a search: by name in any case, then id. */
+/** Key of a user in the order of a search: by the key of the name, then id. */
 export interface NameKey {
   name: string;
   id: string;
@@ -38,7 +38,7 @@ export function createUserSearch(options: {
 
   return {
     /**
-     * Reads a page of the users whose name begins with a prefix, in any case, in order of name. Users who have blocked the
+     * Reads a page of the users whose name begins with a prefix, compared by its key, in order of the key. Users who have blocked the
      * viewer, or whom the viewer has blocked, are left out. A page has at most 50 users, and 10 for guests, who get no
      * further pages.
      * @throws BadUserInputError for fewer than two letters or digits, or for a further page of a guest; RateLimitedError
@@ -58,9 +58,9 @@ export function createUserSearch(options: {
     const rows = await database.read(viewerId, selectByName(request), {
       viewerId,
       prefix,
-      afterName: after?.name ?? null,
+      afterKey: after && comparisonKey(after.name),
       afterId: after?.id ?? null,
-      beforeName: before?.name ?? null,
+      beforeKey: before && comparisonKey(before.name),
       beforeId: before?.id ?? null,
       limit: limit + 1,
     });
@@ -69,7 +69,7 @@ export function createUserSearch(options: {
 }
 
 function toPrefix(search: string): string {
-  const prefix = normaliseName(storable(search));
+  const { value: prefix } = readText('searchTerm', search, 'search');
   if ((prefix.match(/[\p{L}\p{N}]/gu)?.length ?? 0) >= minLetters) return prefix;
   throw new BadUserInputError([{ path: 'search', message: `must have at least ${minLetters} letters or digits` }]);
 }
@@ -82,8 +82,8 @@ function requireFirstPage({ backward, after, before }: PageRequest<NameKey>): vo
 }
 
 const user = columns(tables.user, 'u');
-/** The same expression as in the index by name, which then serves the prefix, the order and the page. */
-const folded = 'lower(u.name) COLLATE "C"';
+/** The same expression as in the index by key, which then serves the prefix, the order and the page. */
+const key = 'coalesce(u.name_key, lower(u.name)) COLLATE "C"';
 
 /** The highest character, in SQL: a range finds a prefix in the index in every plan, which a pattern does in some only. */
 const highest = 'chr(1114111)';
@@ -93,19 +93,19 @@ export const selectByName = declarePages((backward) => {
   return statement({
     sql: `
       SELECT ${user.list} FROM users u
-      WHERE ${folded} >= lower($prefix) AND ${folded} < lower($prefix) || ${highest}
-        AND (${folded}, u.id) > (coalesce(lower($afterName), ''), coalesce($afterId, ${lowestId}))
-        AND (${folded}, u.id) < (coalesce(lower($beforeName), ${highest}), coalesce($beforeId, ${highestId}))
+      WHERE ${key} >= $prefix AND ${key} < $prefix || ${highest}
+        AND (${key}, u.id) > (coalesce($afterKey, ''), coalesce($afterId, ${lowestId}))
+        AND (${key}, u.id) < (coalesce($beforeKey, ${highest}), coalesce($beforeId, ${highestId}))
         AND NOT EXISTS (
           SELECT FROM block b WHERE (b.blocker_id = $viewerId AND b.blocked_id = u.id)
             OR (b.blocker_id = u.id AND b.blocked_id = $viewerId))
-      ORDER BY ${folded} ${direction}, u.id ${direction} LIMIT $limit`,
+      ORDER BY ${key} ${direction}, u.id ${direction} LIMIT $limit`,
     parameters: {
       viewerId: uuid,
       prefix: text,
-      afterName: nullable(text),
+      afterKey: nullable(text),
       afterId: nullable(uuid),
-      beforeName: nullable(text),
+      beforeKey: nullable(text),
       beforeId: nullable(uuid),
       limit: int4,
     },

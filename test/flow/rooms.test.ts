@@ -247,7 +247,7 @@ describe('a room', () => {
     expect((await bob.ask(look, { id })).channel).toMatchObject({ name: 'Withdrawn', memberCount: 2 });
   });
 
-  it.each(['', '   ', 'x'.repeat(81), 'line\nbreak'])('cannot be renamed %o, and keeps its name', async (name) => {
+  it.each(['', '   ', 'x'.repeat(81), 'bell\u0007'])('cannot be renamed %o, and keeps its name', async (name) => {
     const id = await openRoom('x'.repeat(80));
     expect(await ada.codeOf(update, { id, name })).toBe('BAD_USER_INPUT');
     expect((await ada.ask(look, { id })).channel.name).toBe('x'.repeat(80));

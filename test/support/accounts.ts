@@ -7,6 +7,7 @@ import { createSessions, type SignedIn } from '../../api/domain/sessions.ts';
 import { BadUserInputError, type FieldProblem, UnauthenticatedError } from '../../api/errors.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
+import { withKey } from '../../api/text/comparison-key.ts';
 import type { User } from '../../prisma/generated/client.ts';
 import { type DatabaseKind, openDatabase } from './database.ts';
 import { openTestDomain } from './domain.ts';
@@ -76,7 +77,9 @@ export async function createAccountsWorld(kind?: DatabaseKind) {
     },
     /** Creates a user without a session in the database. */
     user: (fields: Partial<User> = {}): Promise<User> =>
-      database.prisma.user.create({ data: { id: randomUUID(), name: 'Somebody', createdAt: new Date(), ...fields } }),
+      database.prisma.user.create({
+        data: { id: randomUUID(), createdAt: new Date(), ...withKey(fields.name ?? 'Somebody'), ...fields },
+      }),
     /** Registers a user with `password`. */
     async registered(name = 'Ada'): Promise<{ email: string; signedIn: SignedIn; viewer: Viewer }> {
       const email = `${randomUUID()}@example.org`;

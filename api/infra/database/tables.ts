@@ -17,6 +17,7 @@ export const tables = {
   user: table('users', {
     id: column('id', uuid),
     name: column('name', text),
+    nameKey: column('name_key', nullable(text)),
     email: column('email', nullable(text)),
     passwordHash: column('password_hash', nullable(text)),
     isModerator: column('is_moderator', bool),
@@ -50,6 +51,7 @@ export const tables = {
     kind: column('kind', enums.channelKind),
     visibility: column('visibility', enums.visibility),
     name: column('name', nullable(text)),
+    nameKey: column('name_key', nullable(text)),
     createdAt: column('created_at', timestamptz),
     closedAt: column('closed_at', nullable(timestamptz)),
     seq: column('seq', int4),

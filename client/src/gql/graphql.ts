@@ -15,9 +15,9 @@ export type ChannelKind =
 
 /** The room to open. */
 export type CreateRoomInput = {
-  /** Idempotency key, 1 to 128 characters: a retry with the same key returns the same room. */
+  /** Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room. */
   clientId?: string | null | undefined;
-  /** Name of the room, 1 to 80 characters. */
+  /** Name of the room, 1 to 80 characters as readers count them (grapheme clusters). */
   name: string;
   /** Whether the room is listed and open to everybody. */
   visibility?: Visibility | null | undefined;
@@ -25,19 +25,19 @@ export type CreateRoomInput = {
 
 /** The guest to create. */
 export type GuestInput = {
-  /** Name of this device in `sessions`. Derived from the user agent if left out. */
+  /** Name of this device in `sessions`, cut to 100 characters. Derived from the user agent if left out. */
   device?: string | null | undefined;
   /** E-mail address, used only to find a picture if the server is configured to fetch it from Gravatar. */
   email?: string | null | undefined;
-  /** Display name, 1 to 50 characters. */
+  /** Display name, 1 to 50 characters as readers count them (grapheme clusters). */
   name: string;
 };
 
 /** Credentials of a registered user. */
 export type LoginInput = {
-  /** Name of this device in `sessions`. Derived from the user agent if left out. */
+  /** Name of this device in `sessions`, cut to 100 characters. Derived from the user agent if left out. */
   device?: string | null | undefined;
-  /** E-mail address given to `register`; upper and lower case are the same. */
+  /** E-mail address given to `register`; case, and the form of its domain, make no difference. */
   email: string;
   /** Password given to `register`. */
   password: string;
@@ -58,7 +58,7 @@ export type MatchEndReason =
 export type MatchInput = {
   /** Whether to accept only partners who share a tag. */
   strict?: boolean | null | undefined;
-  /** Topics to talk about: at most 10 tags of 1 to 30 characters; upper and lower case are the same. */
+  /** Topics to talk about: at most 10 tags of 1 to 30 characters as readers count them; case, width and the form of accents make no difference. */
   tags?: Array<string> | null | undefined;
 };
 
@@ -93,13 +93,13 @@ export type MessageKind =
 
 /** The account to create. */
 export type RegisterInput = {
-  /** Name of this device in `sessions`. Derived from the user agent if left out. */
+  /** Name of this device in `sessions`, cut to 100 characters. Derived from the user agent if left out. */
   device?: string | null | undefined;
   /** E-mail address to sign in with. Only the user sees it. */
   email: string;
-  /** Display name, 1 to 50 characters. */
+  /** Display name, 1 to 50 characters as readers count them (grapheme clusters). */
   name: string;
-  /** The new password: at least `limits.passwordLength` characters, neither a common one nor the own name or e-mail address. */
+  /** The new password: at least `limits.passwordLength` code points and at most 256 bytes in NFKC, neither a common one nor the own name or e-mail address. */
   password: string;
   /** The newest refresh token of a guest who registers. Required unless the guest signed in within the last five minutes: a stolen `token` alone must not become an account. */
   refreshToken?: string | null | undefined;
@@ -111,11 +111,11 @@ export type SendInput = {
   attachmentIds?: Array<string | number> | null | undefined;
   /** Id of the channel to send to. */
   channelId: string | number;
-  /** Idempotency key, 1 to 128 characters, unique to the author and the channel, for instance a UUID. It makes a retry harmless. */
+  /** Idempotency key, 1 to 128 UTF-16 code units, unique to the author and the channel, for instance a UUID. It makes a retry harmless. */
   clientId?: string | null | undefined;
   /** Id of the message in the same channel that this one replies to. */
   replyToId?: string | number | null | undefined;
-  /** Text of the message, at most `limits.messageBytes` bytes of UTF-8. May be empty if there are attachments. */
+  /** Text of the message, at most `limits.messageBytes` bytes of UTF-8 as sent. Line ends become LF, and control characters are removed. Without attachments it must have something to see. */
   text?: string;
 };
 

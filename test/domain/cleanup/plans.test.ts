@@ -3,6 +3,7 @@ import '../../../api/domain/cleanup/guests.ts';
 import '../../../api/domain/cleanup/match-repair.ts';
 import '../../../api/domain/cleanup/match-statements.ts';
 import '../../../api/domain/cleanup/message-data.ts';
+import '../../../api/domain/cleanup/name-keys.ts';
 import '../../../api/domain/cleanup/newest-change.ts';
 import '../../../api/domain/cleanup/session-statements.ts';
 import '../../../api/domain/cleanup/upload-statements.ts';

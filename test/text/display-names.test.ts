@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { deviceName, emailProblems, nameProblems } from '../../api/domain/account-input.ts';
-import { displayNameProblem, visibilityProblem } from '../../api/domain/display-names.ts';
+import { deviceName } from '../../api/domain/device-name.ts';
+import { visibilityProblem } from '../../api/text/characters.ts';
+import { displayNameProblem } from '../../api/text/display-names.ts';
 
 describe('a name that others see', () => {
   it.each([
@@ -78,11 +79,6 @@ describe('a name that others see', () => {
 });
 
 describe('the rule for names', () => {
-  it('holds for users and for e-mail addresses', () => {
-    expect(nameProblems('Ad\u0430', 'input.name')).toEqual([{ path: 'input.name', message: expect.any(String) }]);
-    expect(emailProblems('ada\u200B@example.org', 'input.email')).toHaveLength(1);
-  });
-
   it('replaces the name of a device that hides something, but not one in two scripts', () => {
     expect(deviceName('Ada\u202E', 'Firefox on Linux')).toBe('Firefox on Linux');
     expect(deviceName('МойPhone', 'Firefox on Linux')).toBe('МойPhone');
