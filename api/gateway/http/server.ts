@@ -3,8 +3,10 @@ import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { addressGroup } from '../../address.ts';
 import { createCounts } from '../connection-limits.ts';
-import { disconnectSoon } from './disconnect.ts';
-import { refusal } from './refusal.ts';
+import { handleClientErrors } from './client-errors.ts';
+import type { Exchanges } from './exchanges.ts';
+import { refuseSocket } from './refusal.ts';
+import { graphqlMethods } from './routes.ts';
 
 /** Milliseconds that a client has to send the header section of a request, from the opening of its connection. */
 const headersMs = 10_000;
@@ -25,6 +27,8 @@ export interface ServerOptions {
   maxTcpConnectionsPerAddress: number;
   /** Returns whether a peer is a proxy, whose connections belong to many clients. */
   isProxy(address: string): boolean;
+  /** Record of the requests of each connection. */
+  exchanges: Exchanges;
 }
 
 /**
@@ -37,6 +41,8 @@ export function createHttpServer(options: ServerOptions, receive: RequestListene
     headersTimeout: headersMs,
     connectionsCheckingInterval: checkMs,
     maxHeaderSize: maxHeaderBytes,
+    // `check-request.ts` refuses it, with a text.
+    requireHostHeader: false,
   };
   const server: Server =
     options.tls === null
@@ -44,13 +50,15 @@ export function createHttpServer(options: ServerOptions, receive: RequestListene
       : createSecureServer({ ...options.tls, ...settings, handshakeTimeout: handshakeMs }, receive);
   if (Number.isFinite(options.maxTcpConnections)) server.maxConnections = options.maxTcpConnections;
   boundAddresses(server, options);
-  // Node closes the connection of an `Expect` that it does not know, and of CONNECT, without our headers or a response.
-  server.on('checkExpectation', (_request, response) => refusal(response, { status: 417, message: 'Unknown Expect.' }));
+  // Without listeners, Node decides about `Expect` by itself, and closes the connection of CONNECT without a response.
+  server.on('checkContinue', receive);
+  server.on('checkExpectation', receive);
   server.on('connect', (_request, socket) => {
     socket.on('error', () => socket.destroy());
-    socket.end('HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD, POST, OPTIONS\r\nConnection: close\r\n\r\n');
-    disconnectSoon(socket);
+    const headers = { allow: graphqlMethods.join(', ') };
+    refuseSocket(socket, { status: 405, message: 'This server is no proxy.', headers });
   });
+  handleClientErrors(server, options.exchanges);
   return server;
 }
 
