@@ -24,10 +24,12 @@ export function parseHttpDate(text: string): number | null {
 function toTime(parts: Record<string, string>): number | null {
   const { day, hour, minute, second } = parts;
   const month = months.indexOf(parts['month'] ?? '');
-  const at = Date.UTC(readYear(parts['year'] ?? ''), month, Number(day), Number(hour), Number(minute), Number(second));
+  const date = Date.UTC(readYear(parts['year'] ?? ''), month, Number(day));
   // `Date.UTC` takes the 31st of February for a day of March.
-  const isValid = month >= 0 && new Date(at).getUTCMonth() === month && Number(hour) < 24 && Number(minute) < 60;
-  return isValid ? at : null;
+  const isDate = month >= 0 && new Date(date).getUTCMonth() === month;
+  // A minute may end in a leap second.
+  const isTime = Number(hour) < 24 && Number(minute) < 60 && Number(second) <= 60;
+  return isDate && isTime ? date + (Number(hour) * 3_600 + Number(minute) * 60 + Number(second)) * 1_000 : null;
 }
 
 function readYear(digits: string): number {
