@@ -129,7 +129,10 @@ describe.each([
   it.each<[string, (etag: string) => string[]]>([
     ['another tag', () => ['If-Match: "other"']],
     ['a weak tag', (etag) => [`If-Match: W/${etag}`]],
-    ['another tag before other headers', (etag) => ['If-Match: "other"', `If-None-Match: ${etag}`, 'Range: bytes=999-']],
+    [
+      'another tag before other headers',
+      (etag) => ['If-Match: "other"', `If-None-Match: ${etag}`, 'Range: bytes=999-'],
+    ],
   ])('is 412 by %s to match', async (_how, headersOf) => {
     expect((await get(target, ...headersOf(await etagOf(target)))).status).toBe(412);
   });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 
 /** Response as it was read from a connection. */
 export interface RawResponse {
@@ -29,7 +30,9 @@ export function requestText(given: RawRequest = {}): string {
 
 /** Sends bytes over a new connection, and returns the responses once it has closed, or has become a WebSocket. */
 export async function exchange(url: string, text: string): Promise<RawResponse[]> {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  const { protocol, port } = new URL(url);
+  const address = { host: '127.0.0.1', port: Number(port) };
+  const socket = protocol === 'https:' ? connectSecurely({ ...address, rejectUnauthorized: false }) : connect(address);
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => {
     chunks.push(chunk);
