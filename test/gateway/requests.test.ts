@@ -318,6 +318,15 @@ describe('requests that are pipelined', () => {
     expect(await statuses(`${kept(post)}BREW / HTTP/1.1\r\n\r\n`)).toEqual([200, 501]);
   });
 
+  it('are served before CONNECT, and a malformed one is in the log under the id of its refusal', async () => {
+    expect(await statuses(`${kept(post)}CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n`)).toEqual([200, 405]);
+    running.backstage.logger.lines.length = 0;
+    const { headers } = await send(url, 'nonsense\r\n\r\n');
+    expect(running.backstage.logger.lines).toMatchObject([
+      { level: 'info', facts: { requestId: headers['x-request-id'], status: 400, code: 'HPE_INVALID_METHOD' } },
+    ]);
+  });
+
   it('end with the one that closes the connection', async () => {
     expect(await statuses(requestText(post) + requestText(health))).toEqual([200]);
     expect(await statuses(`${requestText(post)}\r\n`)).toEqual([200]);

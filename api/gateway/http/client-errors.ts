@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Logger } from '../../logger.ts';
 import { disconnectSoon } from './disconnect.ts';
 import type { Exchanges } from './exchanges.ts';
 import { type Refusal, refuseSocket } from './refusal.ts';
@@ -24,7 +25,7 @@ const otherVersion: Refusal = { status: 505, message: 'Use HTTP/1.1.' };
 const malformed: Refusal = { status: 400, message: 'The request is not valid HTTP/1.1.' };
 
 /** Responds to requests that Node cannot read, after the responses to those before it, and closes their connections. */
-export function handleClientErrors(server: Server, exchanges: Exchanges): void {
+export function handleClientErrors(server: Server, exchanges: Exchanges, logger: Logger): void {
   const handled = new WeakSet<Duplex>();
   server.on('clientError', (error: ParseError, socket: Duplex) => {
     if (handled.has(socket)) return;
@@ -33,7 +34,7 @@ export function handleClientErrors(server: Server, exchanges: Exchanges): void {
     const { request, response } = exchanges.pending(socket) ?? {};
     // Bytes behind the last request (RFC 9112, section 9.6).
     if (error.code === 'HPE_CLOSED_CONNECTION') return exchanges.afterAll(socket, () => disconnectSoon(socket.end()));
-    const refuse = () => refuseSocket(socket, refusalOf(error));
+    const refuse = () => refuseSocket(socket, refusalOf(error), { logger, code: error.code });
     if (request === undefined || request.complete) return exchanges.afterAll(socket, refuse);
     // The body of the newest request is malformed: it will not get another response.
     if (response?.headersSent) socket.destroy();

@@ -149,7 +149,7 @@ export function createGateway(options: GatewayOptions) {
   const setSecurityHeaders = createSecurityHeaders({ isSecure });
   const exchanges = createExchanges();
   const server = createHttpServer({ ...options, isProxy: callers.isProxy, exchanges }, receive);
-  handleUpgrades(server, { callers, exchanges, isAllowedOrigin, open: sockets.upgrade });
+  handleUpgrades(server, { callers, exchanges, isAllowedOrigin, open: sockets.upgrade, logger });
   let stopping = false;
 
   function receive(request: IncomingMessage, response: ServerResponse): void {

@@ -1,14 +1,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { pathOf } from './check-request.ts';
+import { checkRequest, pathOf } from './check-request.ts';
 import type { createHealth } from './health.ts';
-import { refuse } from './refusal.ts';
+import { refusal, refuse } from './refusal.ts';
 import { checkMethod, readMethods, sendOptions } from './routes.ts';
 
 /** Serves the probes of a process without a gateway. */
 export function createProbes(options: { host: string; port: number; health: ReturnType<typeof createHealth> }) {
   const { host, port, health } = options;
   const server = createServer((request, response) => {
+    const invalid = checkRequest(request);
+    if (invalid) return refusal(response, invalid);
     const route = health.routes[pathOf(request)];
     if (route === undefined) return refuse(response, { status: 404, message: 'Not found.' });
     const problem = checkMethod(request, readMethods);

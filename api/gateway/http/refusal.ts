@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Logger } from '../../logger.ts';
 import { disconnectSoon } from './disconnect.ts';
 import { chooseType } from './negotiation.ts';
 
@@ -12,6 +13,14 @@ export interface Refusal {
   message: string;
   /** Further headers, such as `Allow` of a 405. */
   headers?: OutgoingHttpHeaders;
+}
+
+/** Logger of refusals, with facts about the request. */
+export interface RefusalLog {
+  logger: Pick<Logger, 'info'>;
+  requestId?: string;
+  /** Code of the error of Node's parser. */
+  code?: string | undefined;
 }
 
 const types = ['text/plain', 'application/json', 'application/graphql-response+json'] as const;
@@ -53,8 +62,13 @@ export function send(response: ServerResponse, status: number, body: string, hea
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
 }
 
-/** Writes a refusal to a connection on which there is no response, because its request could not be read or wants an upgrade. */
-export function refuseSocket(socket: Duplex, { status, message, headers = {} }: Refusal): void {
+/**
+ * Writes a refusal to a connection on which there is no response, because its request could not be read or wants an upgrade.
+ * @param log where to find the refusal; its id is `requestId`, or a new one
+ */
+export function refuseSocket(socket: Duplex, { status, message, headers = {} }: Refusal, log: RefusalLog): void {
+  const { logger, requestId = randomUUID(), ...facts } = log;
+  logger.info({ requestId, status, ...facts }, 'request refused');
   const body = `${message}\n`;
   const all = {
     date: new Date().toUTCString(),
@@ -62,7 +76,7 @@ export function refuseSocket(socket: Duplex, { status, message, headers = {} }: 
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    'x-request-id': randomUUID(),
+    'x-request-id': requestId,
     connection: 'close',
     ...headers,
   };

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { addressGroup } from '../../address.ts';
+import type { Logger } from '../../logger.ts';
 import { createCounts } from '../connection-limits.ts';
 import { handleClientErrors } from './client-errors.ts';
 import type { Exchanges } from './exchanges.ts';
@@ -29,6 +30,7 @@ export interface ServerOptions {
   isProxy(address: string): boolean;
   /** Record of the requests of each connection. */
   exchanges: Exchanges;
+  logger: Logger;
 }
 
 /**
@@ -36,6 +38,7 @@ export interface ServerOptions {
  * (`arrival.ts`).
  */
 export function createHttpServer(options: ServerOptions, receive: RequestListener): Server {
+  const { exchanges, logger } = options;
   const settings = {
     requestTimeout: 0,
     headersTimeout: headersMs,
@@ -56,9 +59,10 @@ export function createHttpServer(options: ServerOptions, receive: RequestListene
   server.on('connect', (_request, socket) => {
     socket.on('error', () => socket.destroy());
     const headers = { allow: graphqlMethods.join(', ') };
-    refuseSocket(socket, { status: 405, message: 'This server is no proxy.', headers });
+    const problem = { status: 405, message: 'This server is no proxy.', headers };
+    exchanges.afterAll(socket, () => refuseSocket(socket, problem, { logger }));
   });
-  handleClientErrors(server, options.exchanges);
+  handleClientErrors(server, exchanges, logger);
   return server;
 }
 

@@ -1,10 +1,12 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Logger } from '../../logger.ts';
 import type { Callers } from '../auth/caller.ts';
 import { checkRequest, hasBody, pathOf } from './check-request.ts';
 import type { Exchanges } from './exchanges.ts';
 import type { IsAllowedOrigin } from './origins.ts';
 import { type Refusal, refuseSocket } from './refusal.ts';
+import { readRequestId } from './request-id.ts';
 import { foreignOriginMessage } from './routes.ts';
 import { serveWithoutUpgrade } from './without-upgrade.ts';
 
@@ -12,6 +14,7 @@ import { serveWithoutUpgrade } from './without-upgrade.ts';
 export interface UpgradeOptions {
   callers: Callers;
   exchanges: Exchanges;
+  logger: Logger;
   isAllowedOrigin: IsAllowedOrigin;
   /** Opens a WebSocket. */
   open(request: IncomingMessage, socket: Duplex, head: Buffer, caller: ReturnType<Callers['read']>): void;
@@ -21,7 +24,8 @@ export interface UpgradeOptions {
  * Handles the upgrades of a server: WebSockets at `/graphql`. An upgrade to any other protocol is ignored, as RFC 9110,
  * section 7.8, allows: the request is served as it is.
  */
-export function handleUpgrades(server: Server, { callers, exchanges, isAllowedOrigin, open }: UpgradeOptions): void {
+export function handleUpgrades(server: Server, options: UpgradeOptions): void {
+  const { callers, exchanges, isAllowedOrigin, open, logger } = options;
   const guarded = new WeakSet<Duplex>();
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (!guarded.has(socket)) socket.on('error', () => socket.destroy());
@@ -40,7 +44,7 @@ export function handleUpgrades(server: Server, { callers, exchanges, isAllowedOr
     const problem = checkRequest(request) ?? checkHandshake(request, isAllowedOrigin);
     // `ws` knows no list of protocols.
     request.headers.upgrade = 'websocket';
-    if (problem) refuseSocket(socket, problem);
+    if (problem) refuseSocket(socket, problem, { logger, requestId: readRequestId(request) });
     else open(request, socket, head, callers.read(request));
   }
 }

@@ -73,7 +73,9 @@ export function createWebSockets(options: {
       protocols.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) ? GRAPHQL_TRANSPORT_WS_PROTOCOL : false,
   } as const;
   const server = new WebSocketServer(settings);
-  server.on('wsClientError', ({ message }, socket) => refuseSocket(socket, { status: 400, message: `${message}.` }));
+  server.on('wsClientError', ({ message }, socket, request) =>
+    refuseSocket(socket, { status: 400, message: `${message}.` }, { logger, requestId: readRequestId(request) }),
+  );
   let stopping = false;
   let pings: NodeJS.Timeout | undefined;
 
