@@ -327,6 +327,11 @@ describe('requests that are pipelined', () => {
     ]);
   });
 
+  it('may be further apart than balancers keep a connection', async () => {
+    const [first] = await exchange(url, kept(health) + requestText(health));
+    expect(first?.headers).toMatchObject({ connection: 'keep-alive', 'keep-alive': 'timeout=65' });
+  });
+
   it('end with the one that closes the connection', async () => {
     expect(await statuses(requestText(post) + requestText(health))).toEqual([200]);
     expect(await statuses(`${requestText(post)}\r\n`)).toEqual([200]);

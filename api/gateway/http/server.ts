@@ -13,6 +13,11 @@ import { graphqlMethods } from './routes.ts';
 const headersMs = 10_000;
 /** Milliseconds that a client has for the TLS handshake. */
 const handshakeMs = 10_000;
+/**
+ * Milliseconds for which a connection stays open without a request: longer than the 60 s of common balancers, which otherwise send a
+ * request on a connection that is just closing.
+ */
+const keepAliveMs = 65_000;
 /** Milliseconds between two searches for connections beyond `headersMs`. */
 const checkMs = 2_000;
 /** Maximum size of a request's header section, in bytes. */
@@ -42,6 +47,7 @@ export function createHttpServer(options: ServerOptions, receive: RequestListene
   const settings = {
     requestTimeout: 0,
     headersTimeout: headersMs,
+    keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: checkMs,
     maxHeaderSize: maxHeaderBytes,
     // `check-request.ts` refuses it, with a text.
