@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parseHttpDate } from '../../api/gateway/http/http-date.ts';
 import type { Domain } from '../../schema/domain.ts';
 import { startGateway } from '../support/gateway.ts';
-import { type RawResponse, send } from '../support/raw-http.ts';
+import { exchange, type RawResponse, requestText, send } from '../support/raw-http.ts';
 
 const id = '430a1ada-5326-44d0-a8af-87e6c9b0b198';
 const signed = `expires=${Date.now() + 600_000}`;
@@ -76,7 +76,8 @@ const kept = [
   'content-security-policy',
   'access-control-allow-origin',
 ];
-const pick = ({ headers }: RawResponse) => kept.map((name) => headers[name]);
+const pick = ({ headers }: RawResponse) =>
+  kept.map((name) => headers[name]?.replace(/max-age=\d{1,3}\b/, 'max-age=soon'));
 
 describe.each([
   ['a page', '/'],
@@ -457,6 +458,15 @@ describe('a service that hangs', () => {
     });
     const { headers, body } = await send(other.url, { target: file });
     expect([headers['content-length'], body, stream?.destroyed]).toEqual(['20', '01', true]);
+    await gateway.stop();
+  });
+
+  it('is told from a file that is shorter than it should be, which closes the connection', async () => {
+    const uploads = { ...domain.uploads, read: async () => Readable.from([Buffer.from('012')]) };
+    const { gateway, ...other } = await startGateway({ domain: { ...domain, uploads } as Domain });
+    const first = requestText({ target: file, headers: ['Connection: keep-alive'] });
+    const [response, ...others] = await exchange(other.url, first + requestText({ target: '/health' }));
+    expect([response?.headers['content-length'], response?.body, others]).toEqual(['20', '012', []]);
     await gateway.stop();
   });
 

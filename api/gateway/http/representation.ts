@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ByteRange } from '../../infra/objects/objects.ts';
 import { parseByteRange } from './byte-range.ts';
@@ -69,28 +69,44 @@ async function sendContent(
   if (body === null) return false;
   const part = range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {};
   response.writeHead(range ? 206 : 200, { ...headersOf(shown), ...part, 'content-length': end - start + 1 });
-  if (body instanceof Readable) await pipe(body, response, stallMs);
+  if (body instanceof Readable) await pipe(body, response, { length: end - start + 1, stallMs });
   else response.end(body);
   return true;
 }
 
-/** Clients disconnect in the middle, such as players that seek; stores hang. */
-async function pipe(body: Readable, response: ServerResponse, stallMs: number): Promise<void> {
-  const stop = destroyStalled(body, response, stallMs);
-  await pipeline(body, response).catch(() => response.destroy());
+/**
+ * Sends a stream of a known length. Clients disconnect in the middle, such as players that seek; stores hang, or end too early:
+ * then the connection is closed, on which the next response would be taken for the rest of this one.
+ */
+async function pipe(
+  body: Readable,
+  response: ServerResponse,
+  given: { length: number; stallMs: number },
+): Promise<void> {
+  let sent = 0;
+  const counted = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      sent += chunk.length;
+      done(null, chunk);
+    },
+    flush: (done) => done(sent < given.length ? new Error('the stream is too short') : null),
+  });
+  const stop = destroyStalled(body, given.stallMs, () => (response.writableLength === 0 ? sent : null));
+  await pipeline(body, counted, response).catch(() => response.destroy());
   stop();
 }
 
-/** Destroys a stream that has yielded nothing for a while, although its client has read everything. */
-function destroyStalled(body: Readable, response: ServerResponse, stallMs: number): () => void {
+/**
+ * Destroys a stream that yields nothing for a while.
+ * @param progress returns the number of bytes so far, or null if they wait for the client
+ */
+function destroyStalled(body: Readable, stallMs: number, progress: () => number | null): () => void {
   if (!Number.isFinite(stallMs)) return () => {};
-  let hasProgress = false;
-  body.on('data', () => {
-    hasProgress = true;
-  });
+  let before: number | null = null;
   const timer = setInterval(() => {
-    if (!hasProgress && response.writableLength === 0) body.destroy(new Error('the store has stalled'));
-    hasProgress = false;
+    const now = progress();
+    if (now !== null && now === before) body.destroy(new Error('the store has stalled'));
+    before = now;
   }, stallMs).unref();
   return () => clearInterval(timer);
 }
