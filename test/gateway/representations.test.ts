@@ -343,6 +343,8 @@ describe('a path without a file', () => {
     ['/.hidden', 'text/html', 404],
     ['/graphql/', 'text/html', 404],
     ['/rooms//1', 'text/html', 404],
+    [`/${'a'.repeat(5_000)}!`, 'text/html', 404],
+    [`${'/a'.repeat(2_000)}!`, 'text/html', 404],
     ['/rooms/../1', 'text/html', 404],
     ['/favicon.ico', 'text/html', 404],
   ])('%s for %s is %i', async (target, accept, status) => {

@@ -10,7 +10,7 @@ import { sendRepresentation } from './representation.ts';
 /** Paths that are no pages: a client that asks for them means the API, or an asset of another release. */
 const reserved = /^\/(?:graphql|health|ready|metrics|files|avatars|assets)(?:\/|$)/i;
 /** Segments of letters, digits and marks, without an extension. */
-const pagePath = /^\/(?:[\p{L}\p{N}_~-]+\/?)*$/u;
+const pagePath = /^(?:\/[\p{L}\p{N}_~-]+)*\/?$/u;
 
 /** Browsers apply the policy to redirects too, and pictures may redirect to the object store. */
 function contentPolicy(pictureOrigin: string | null): string {
