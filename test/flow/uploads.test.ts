@@ -179,7 +179,7 @@ describe('an uploaded file', () => {
     }
     expect((await fetch(String(signed).replace('/file/', '/thumbnail/'))).status).toBe(403);
     expect((await get('/files/x/file/y')).status).toBe(404);
-    expect((await fetch(signed, { method: 'POST' })).status).toBe(404);
+    expect((await fetch(signed, { method: 'POST' })).status).toBe(405);
   });
 });
 

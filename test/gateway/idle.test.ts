@@ -18,6 +18,9 @@ function open(url: string, text: string): Socket {
   return socket;
 }
 
+/** Resolves when a socket is closed, also by a reset, at which `once` would reject. */
+const closed = (socket: Socket) => new Promise((resolve) => socket.once('close', resolve));
+
 const post = (type: string, body: string) =>
   `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\nContent-Type: ${type}\r\nContent-Length: 1000\r\n\r\n${body}`;
 
@@ -77,7 +80,7 @@ it.each([
     const { gateway, url } = await startGateway({ minBodyRate: 1_000_000, bodyWindowMs: 200 });
     const socket = open(url, post(type, '{'));
     const drip = setInterval(() => socket.write(' '), 10);
-    await once(socket, 'close');
+    await closed(socket);
     clearInterval(drip);
     await gateway.stop();
   },

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { runHealthcheck } from '../support/dockerfile.ts';
+import { exchange, requestText } from '../support/raw-http.ts';
 
 const run = promisify(execFile);
 
@@ -53,6 +54,13 @@ test('the health check of the image succeeds with any certificate and port', asy
   const { port } = new URL(url);
   expect(await runHealthcheck({ TLS_CERT_FILE: certificate, PORT: port })).toBe(0);
   expect(await runHealthcheck({ PORT: port })).toBe(1);
+});
+
+test('an upgrade that is ignored keeps its connection over TLS too', async () => {
+  const headers = ['Connection: Upgrade', 'Upgrade: h2c'];
+  const upgrade = requestText({ target: '/health', headers });
+  const responses = await exchange(url, upgrade + upgrade + requestText({ target: '/health' }));
+  expect(responses.map(({ status }) => status)).toEqual([200, 200, 200]);
 });
 
 test('plain HTTP gets no response, and a client that does not trust the certificate cannot connect', async () => {

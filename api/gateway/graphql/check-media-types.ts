@@ -36,8 +36,6 @@ export function checkMediaTypes(request: IncomingMessage): Accepted | MediaRefus
 }
 
 function checkBody(headers: IncomingMessage['headers']): MediaRefusal | null {
-  const { 'content-encoding': encoding = 'identity' } = headers;
-  if (encoding.trim().toLowerCase() !== 'identity') return compressed;
   const type = readMediaType(headers['content-type'] ?? '');
   if (type === null || !bodyTypes.includes(type.essence)) return unknownType;
   if (!isUtf8(type)) return unknownCharset;
@@ -76,11 +74,4 @@ const unknownCharset: MediaRefusal = {
   code: 'BAD_REQUEST',
   message: 'The body must be encoded in UTF-8.',
   headers: { accept },
-};
-
-const compressed: MediaRefusal = {
-  status: 415,
-  code: 'BAD_REQUEST',
-  message: 'The body must not be compressed: send it without Content-Encoding.',
-  headers: { 'accept-encoding': 'identity' },
 };

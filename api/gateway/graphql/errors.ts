@@ -62,7 +62,7 @@ function shortened(error: GraphQLError): GraphQLError {
 }
 
 /** Whether an error is temporary, so that the client should try again. */
-export function isUnavailable(error: unknown): boolean {
+function isUnavailable(error: unknown): boolean {
   return [DatabaseUnavailableError, FeedRestartedError, UnavailableError].some((kind) => error instanceof kind);
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { hasBody } from './check-request.ts';
 
 /** Number of looks at a body in the window of its rate. */
 const looks = 10;
@@ -18,7 +19,7 @@ export interface ArrivalBounds {
  * it is the server that is slow.
  */
 export function disconnectSlow(request: IncomingMessage, response: ServerResponse, bounds: ArrivalBounds): void {
-  if (!hasBody(request)) return;
+  if (!hasBody(request.headers)) return;
   // `request.socket` is gone once the socket is closed.
   const { socket } = request;
   const { bytesPerSecond, windowMs, totalMs } = bounds;
@@ -40,8 +41,4 @@ export function disconnectSlow(request: IncomingMessage, response: ServerRespons
     look = 0;
     before = socket.bytesRead;
   }
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

@@ -1,27 +1,37 @@
 import { validate } from 'uuid';
 import type { AvatarCache } from '../../domain/avatar-cache.ts';
 import type { Callers } from '../auth/caller.ts';
+import type { WaitInTime } from '../graphql/time-limit.ts';
+import { pathOf } from './check-request.ts';
+import { publicHeaders } from './cors.ts';
 import type { Handler } from './handler.ts';
+import { refuse } from './refusal.ts';
+import { sendRepresentation } from './representation.ts';
 
-/** Serves the pictures of users: `/avatars/ID`. */
-export function createAvatarHandler(avatars: Pick<AvatarCache, 'picture'>, callers: Callers): Handler {
+/**
+ * Serves the pictures of users: `/avatars/ID`.
+ * @param waitInTime limits the time that the database and the store may take
+ */
+export function createAvatarHandler(
+  avatars: Pick<AvatarCache, 'picture'>,
+  callers: Callers,
+  waitInTime: WaitInTime,
+): Handler {
   return async (request, response) => {
-    const [, userId = ''] = /^\/avatars\/([\da-f-]{36})(?:$|\?)/.exec(request.url ?? '') ?? [];
-    const picture = validate(userId) ? await avatars.picture(userId, callers.read(request)) : null;
-    if (picture === null) {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('User not found.\n');
-      return;
-    }
-    const { etag } = picture;
+    const [, userId = ''] = /^\/avatars\/([\da-f-]{36})$/.exec(pathOf(request)) ?? [];
+    const arrivedAt = performance.now();
+    const caller = callers.read(request);
+    const picture = validate(userId) ? await waitInTime(arrivedAt, avatars.picture(userId, caller)) : null;
+    if (picture === null) return refuse(response, { status: 404, message: 'User not found.' });
+    const { etag, type, body } = picture;
     const headers = {
-      etag,
-      'content-type': picture.type,
+      'content-type': type,
       'cache-control': 'public, max-age=3600',
       'x-content-type-options': 'nosniff',
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-      'cross-origin-resource-policy': 'cross-origin',
+      ...publicHeaders,
     };
-    if (request.headers['if-none-match'] === etag) response.writeHead(304, headers).end();
-    else response.writeHead(200, headers).end(request.method === 'HEAD' ? undefined : picture.body);
+    const open = ({ start, end }: { start: number; end: number }) => body.subarray(start, end + 1);
+    await sendRepresentation(request, response, { headers, etag, size: body.length, open });
   };
 }

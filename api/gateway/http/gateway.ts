@@ -11,7 +11,7 @@ import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import { createCallers } from '../auth/caller.ts';
 import { createConnectionLimits } from '../connection-limits.ts';
-import { isUnavailable } from '../graphql/errors.ts';
+import { hasUnavailable } from '../graphql/errors.ts';
 import { createGraphQL } from '../graphql/graphql.ts';
 import { createStreams } from '../graphql/http-streams.ts';
 import { createTimeLimit } from '../graphql/time-limit.ts';
@@ -20,14 +20,17 @@ import { createWebSockets } from '../websocket/websocket.ts';
 import { disconnectSlow } from './arrival.ts';
 import { createAvatarHandler } from './avatars.ts';
 import { checkRequest, pathOf } from './check-request.ts';
+import { sendContinue } from './continue.ts';
+import { createExchanges } from './exchanges.ts';
 import { createFileHandler } from './files.ts';
 import { createGraphQLRoute } from './graphql-route.ts';
 import type { createHealth } from './health.ts';
 import { disconnectStalled } from './idle.ts';
 import { createOrigins } from './origins.ts';
-import { refusal } from './refusal.ts';
+import { refusal, refuse } from './refusal.ts';
 import { readRequestId } from './request-id.ts';
 import { logRequest, type RequestFacts } from './request-log.ts';
+import { checkMethod, graphqlMethods, type Route, readMethods, sendOptions } from './routes.ts';
 import { createSecurityHeaders } from './security-headers.ts';
 import { createHttpServer } from './server.ts';
 import { createStatic } from './static.ts';
@@ -101,11 +104,14 @@ export interface GatewayOptions {
 const backlog = 65_535;
 /** Milliseconds that requests may take to finish once the gateway is stopping. */
 const finishMs = 5_000;
-const asText = { 'content-type': 'text/plain', 'cache-control': 'no-store' };
 /** Milliseconds that a client may go on sending its request after the response has ended. */
 const lingerMs = 1_000;
 /** Milliseconds that the body of a request without files may take to arrive. */
 const smallBodyMs = 60_000;
+
+/** PUT is the reservation of a stream in the single connection mode of graphql-sse. */
+const streamAdvice =
+  'a subscription over server-sent events is a POST with Accept: text/event-stream (graphql-sse: distinct connections mode).';
 
 /** A request on its way to a handler. */
 interface Routed {
@@ -140,22 +146,27 @@ export function createGateway(options: GatewayOptions) {
     isAllowedOrigin,
     maxFileBytes: domain.uploads.maxBytes,
   });
-  const avatars = createAvatarHandler(domain.avatars, callers);
-  const files = createFileHandler(domain.uploads);
+  const avatars = createAvatarHandler(domain.avatars, callers, waitInTime);
+  const files = createFileHandler(domain.uploads, { waitInTime, stallMs: options.executionTimeoutMs });
   const client = createStatic(options.clientDir, options.pictureOrigin);
   const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true;
   const setSecurityHeaders = createSecurityHeaders({ isSecure });
-  const server = createHttpServer({ ...options, isProxy: callers.isProxy }, receive);
-  handleUpgrades(server, { callers, isAllowedOrigin, open: sockets.upgrade });
+  const exchanges = createExchanges();
+  const server = createHttpServer({ ...options, isProxy: callers.isProxy, exchanges }, receive);
+  handleUpgrades(server, { callers, exchanges, isAllowedOrigin, open: sockets.upgrade, logger });
   let stopping = false;
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
     const requestId = readRequestId(request);
+    const forget = exchanges.add(request, response);
     setSecurityHeaders(request, response);
     response.setHeader('x-request-id', requestId);
     // A client with a keep-alive connection would send its next request over it, or delay the stop.
     if (stopping) response.setHeader('connection', 'close');
-    response.once('close', () => server.listening || server.closeIdleConnections());
+    response.once('close', () => {
+      forget();
+      if (!server.listening) server.closeIdleConnections();
+    });
     discardRestOfRequest(request, response);
     disconnectStalled(request, response, options.idleMs);
     disconnectSlow(request, response, {
@@ -172,19 +183,34 @@ export function createGateway(options: GatewayOptions) {
   }
 
   async function route(request: IncomingMessage, response: ServerResponse, routed: Routed): Promise<void> {
-    const { path } = routed;
-    if (path === '/graphql') return handleGraphQL(request, response, routed);
-    if (path.startsWith('/avatars/')) return avatars(request, response);
-    if (path.startsWith('/files/')) return files(request, response);
-    return (health.routes[path] ?? client)(request, response);
+    const found = findRoute(routed.path);
+    const problem = checkMethod(request, found);
+    if (problem) return refusal(response, problem);
+    if (request.method === 'OPTIONS') return sendOptions(request, response, found);
+    sendContinue(request, response);
+    return found.handle(request, response, routed);
+  }
+
+  function findRoute(path: string): Route<Routed> {
+    if (path === '/graphql')
+      return { methods: graphqlMethods, advice: streamAdvice, handle: handleGraphQL, permits: permitsOrigin };
+    if (path === '*') return { methods: graphqlMethods, handle: client };
+    if (path.startsWith('/avatars/')) return { methods: readMethods, handle: avatars, permits: () => '*' };
+    if (path.startsWith('/files/')) return { methods: readMethods, handle: files, permits: () => '*' };
+    return { methods: readMethods, handle: health.routes[path] ?? client };
+  }
+
+  function permitsOrigin(origin: string, headers: IncomingMessage['headers']): string | null {
+    return isAllowedOrigin(headers) ? origin : null;
   }
 
   function fail(response: ServerResponse, error: unknown, requestId: string): void {
-    const isTemporary = isUnavailable(error);
+    const isTemporary = hasUnavailable([error]);
     if (!isTemporary) logger.error({ error, requestId }, 'a request failed');
     if (response.headersSent) response.destroy();
-    else if (isTemporary) response.writeHead(503, { ...asText, 'retry-after': '1' }).end('Unavailable: try again.\n');
-    else response.writeHead(500, asText).end(`Something went wrong. Request id: ${requestId}\n`);
+    else if (isTemporary)
+      refuse(response, { status: 503, message: 'Unavailable: try again.', headers: { 'retry-after': '1' } });
+    else refuse(response, { status: 500, message: `Something went wrong. Request id: ${requestId}` });
   }
 
   return {

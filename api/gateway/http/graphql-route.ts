@@ -5,11 +5,13 @@ import { createGraphiQL } from '../graphql/graphiql.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { RequestContext } from '../graphql/server-context.ts';
 import { headersWithoutBody, isMultipart, readMultipart } from '../multipart/multipart.ts';
+import { createCompressedPage } from './compressed-page.ts';
 import { isNavigation, navigationHeaders } from './navigation.ts';
 import type { IsAllowedOrigin } from './origins.ts';
 import { isForgeable, preflightMessage } from './preflight.ts';
 import { refusal, refuseGraphQL } from './refusal.ts';
 import type { RequestFacts } from './request-log.ts';
+import { foreignOriginMessage } from './routes.ts';
 
 /** Options of `createGraphQLRoute`. */
 export interface GraphQLRouteOptions {
@@ -25,19 +27,18 @@ export interface GraphQLRouteOptions {
 /** Creates the handler of `/graphql`: GraphiQL, operations, streams and multipart requests. */
 export function createGraphQLRoute(options: GraphQLRouteOptions) {
   const { graphql, callers, isAllowedOrigin, maxFileBytes } = options;
-  let page: ReturnType<typeof createGraphiQL> | undefined;
+  let page: Promise<ReturnType<typeof createCompressedPage>> | undefined;
 
   return async function handle(
     request: IncomingMessage,
     response: ServerResponse,
     { requestId, facts }: { requestId: string; facts: RequestFacts },
   ): Promise<void> {
-    if (wantsPage(request, options)) return sendPage(response);
-    if (request.method === 'GET') response.setHeader('vary', navigationHeaders);
-    if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);
-    // A cached miss of a persisted query would hide the query once it is known.
+    if (wantsPage(request, options)) return sendPage(request, response);
+    if (request.method !== 'POST') response.setHeader('vary', navigationHeaders);
+    // Responses belong to one viewer, and a cached miss of a persisted query would hide the query once it is known.
     response.setHeader('cache-control', 'no-store');
-    if (request.method === 'OPTIONS') response.setHeader('allow', 'GET, HEAD, POST, OPTIONS');
+    if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);
     const accepted = checkMediaTypes(request);
     if ('status' in accepted) return refuseGraphQL(response, accepted);
     if (request.method === 'POST' && isForgeable(request.headers)) return refuseGraphQL(response, forgeable);
@@ -48,13 +49,12 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
     else await graphql.handle(request, response, { ...context, multipart: null });
   };
 
-  async function sendPage(response: ServerResponse): Promise<void> {
+  async function sendPage(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!options.graphiql) {
       return refusal(response, { status: 404, message: 'GraphiQL is off: GRAPHIQL=on turns it on.' });
     }
-    page ??= createGraphiQL();
-    const { headers, body } = await page;
-    response.writeHead(200, headers).end(body);
+    page ??= createGraphiQL().then(createCompressedPage);
+    await (await page)(request, response);
   }
 
   /** `multipart.ts` alone reads the request's body: Yoga gets a request without one. */
@@ -70,16 +70,11 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
   }
 }
 
-const foreignOrigin = {
-  status: 403,
-  code: 'FORBIDDEN',
-  message:
-    'Pages of this origin may not use the API: add it to ALLOWED_ORIGINS, or set PUBLIC_URL if it is the server’s own.',
-};
+const foreignOrigin = { status: 403, code: 'FORBIDDEN', message: foreignOriginMessage };
 
 const forgeable = { status: 400, code: 'BAD_REQUEST', message: preflightMessage };
 
 /** A query in the URL is for GraphiQL's editor, which is where a browser shows it. Without GraphiQL it is executed. */
 function wantsPage({ method, headers, url = '' }: IncomingMessage, { graphiql }: GraphQLRouteOptions): boolean {
-  return (method === 'GET' || method === 'HEAD') && isNavigation(headers) && (graphiql || !url.includes('query='));
+  return method !== 'POST' && isNavigation(headers) && (graphiql || !url.includes('query='));
 }

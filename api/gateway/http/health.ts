@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { NotReadyError } from '../../errors.ts';
 import { bearerToken } from '../auth/identify.ts';
 import type { Handler } from './handler.ts';
+import { refuse, send } from './refusal.ts';
 
 /** Rejects if a service does not respond. */
 export type ReadyCheck = () => Promise<void>;
@@ -45,7 +46,7 @@ export function createHealth(options: {
     '/metrics': async (request, response) => {
       if (!hasToken(request, options.metricsToken)) return refuseMetrics(response);
       const { type, text } = await options.metrics();
-      response.writeHead(200, { 'content-type': type }).end(text);
+      send(response, 200, text, { 'content-type': type, 'cache-control': 'no-store' });
     },
   };
 
@@ -67,13 +68,13 @@ function hasToken({ headers }: IncomingMessage, token: string | null): boolean {
 }
 
 function refuseMetrics(response: ServerResponse): void {
-  const headers = { 'content-type': 'text/plain', 'www-authenticate': 'Bearer' };
-  response.writeHead(401, headers).end('Send the METRICS_TOKEN of this server: Authorization: Bearer …\n');
+  const headers = { 'www-authenticate': 'Bearer' };
+  refuse(response, { status: 401, message: 'Send the METRICS_TOKEN of this server: Authorization: Bearer …', headers });
 }
 
 function respond(response: ServerResponse, status: 'ok' | 'unavailable' | 'stopping', facts: object = {}): void {
-  const headers = { 'content-type': 'application/json' };
-  response.writeHead(status === 'ok' ? 200 : 503, headers).end(JSON.stringify({ status, ...facts }));
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+  send(response, status === 'ok' ? 200 : 503, JSON.stringify({ status, ...facts }), headers);
 }
 
 /** Returns a function that shares a result between concurrent calls, and with those until `keepMs` after its start. */

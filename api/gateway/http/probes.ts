@@ -1,14 +1,22 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { checkRequest, pathOf } from './check-request.ts';
 import type { createHealth } from './health.ts';
+import { refusal, refuse } from './refusal.ts';
+import { checkMethod, readMethods, sendOptions } from './routes.ts';
 
 /** Serves the probes of a process without a gateway. */
 export function createProbes(options: { host: string; port: number; health: ReturnType<typeof createHealth> }) {
   const { host, port, health } = options;
   const server = createServer((request, response) => {
-    const route = health.routes[(request.url ?? '').split('?')[0] ?? ''];
-    if (route === undefined) response.writeHead(404).end();
-    else Promise.resolve(route(request, response)).catch(() => response.destroy());
+    const invalid = checkRequest(request);
+    if (invalid) return refusal(response, invalid);
+    const route = health.routes[pathOf(request)];
+    if (route === undefined) return refuse(response, { status: 404, message: 'Not found.' });
+    const problem = checkMethod(request, { methods: readMethods });
+    if (problem) return refuse(response, problem);
+    if (request.method === 'OPTIONS') return sendOptions(request, response, { methods: readMethods });
+    Promise.resolve(route(request, response)).catch(() => response.destroy());
   });
 
   return {

@@ -24,13 +24,13 @@ export function logRequest(
   given: { request: IncomingMessage; response: ServerResponse; requestId: string; path: string },
 ): RequestFacts {
   const { request, response, requestId, path } = given;
+  const { method } = request;
   const level = polled.has(path) ? 'debug' : 'info';
   const startedAt = performance.now();
   const facts: RequestFacts = {};
   response.once('close', () => {
     const durationMs = Math.round(performance.now() - startedAt);
     const outcome = response.writableFinished ? {} : { aborted: true };
-    const { method } = request;
     const { statusCode: status } = response;
     logger[level]({ requestId, method, path: loggedPath(path), status, durationMs, ...outcome, ...facts }, 'request');
   });

@@ -2,14 +2,22 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { unknownAddress } from '../../address.ts';
+import type { Logger } from '../../logger.ts';
 import { createAddressCounts } from '../connection-limits.ts';
-import { disconnectSoon } from './disconnect.ts';
-import { refusal } from './refusal.ts';
+import { handleClientErrors } from './client-errors.ts';
+import type { Exchanges } from './exchanges.ts';
+import { refuseSocket } from './refusal.ts';
+import { graphqlMethods } from './routes.ts';
 
 /** Milliseconds that a client has to send the header section of a request, from the opening of its connection. */
 const headersMs = 10_000;
 /** Milliseconds that a client has for the TLS handshake. */
 const handshakeMs = 10_000;
+/**
+ * Milliseconds for which a connection stays open without a request: longer than the 60 s of common balancers, which otherwise send a
+ * request on a connection that is just closing.
+ */
+const keepAliveMs = 65_000;
 /** Milliseconds between two searches for connections beyond `headersMs`. */
 const checkMs = 2_000;
 /** Maximum size of a request's header section, in bytes. */
@@ -25,6 +33,9 @@ export interface ServerOptions {
   maxTcpConnectionsPerAddress: number;
   /** Returns whether a peer is a proxy, whose connections belong to many clients. */
   isProxy(address: string): boolean;
+  /** Record of the requests of each connection. */
+  exchanges: Exchanges;
+  logger: Logger;
 }
 
 /**
@@ -32,11 +43,15 @@ export interface ServerOptions {
  * (`arrival.ts`).
  */
 export function createHttpServer(options: ServerOptions, receive: RequestListener): Server {
+  const { exchanges, logger } = options;
   const settings = {
     requestTimeout: 0,
     headersTimeout: headersMs,
+    keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: checkMs,
     maxHeaderSize: maxHeaderBytes,
+    // `check-request.ts` refuses it, with a text.
+    requireHostHeader: false,
   };
   const server: Server =
     options.tls === null
@@ -44,13 +59,16 @@ export function createHttpServer(options: ServerOptions, receive: RequestListene
       : createSecureServer({ ...options.tls, ...settings, handshakeTimeout: handshakeMs }, receive);
   if (Number.isFinite(options.maxTcpConnections)) server.maxConnections = options.maxTcpConnections;
   boundAddresses(server, options);
-  // Node closes the connection of an `Expect` that it does not know, and of CONNECT, without our headers or a response.
-  server.on('checkExpectation', (_request, response) => refusal(response, { status: 417, message: 'Unknown Expect.' }));
+  // Without listeners, Node decides about `Expect` by itself, and closes the connection of CONNECT without a response.
+  server.on('checkContinue', receive);
+  server.on('checkExpectation', receive);
   server.on('connect', (_request, socket) => {
     socket.on('error', () => socket.destroy());
-    socket.end('HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD, POST, OPTIONS\r\nConnection: close\r\n\r\n');
-    disconnectSoon(socket);
+    const headers = { allow: graphqlMethods.join(', ') };
+    const problem = { status: 405, message: 'This server is no proxy.', headers };
+    exchanges.afterAll(socket, () => refuseSocket(socket, problem, { logger }));
   });
+  handleClientErrors(server, exchanges, logger);
   return server;
 }
 

@@ -1,13 +1,20 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Logger } from '../../logger.ts';
 import type { Callers } from '../auth/caller.ts';
-import { checkRequest, pathOf } from './check-request.ts';
-import { disconnectSoon } from './disconnect.ts';
+import { checkRequest, hasBody, pathOf } from './check-request.ts';
+import type { Exchanges } from './exchanges.ts';
 import type { IsAllowedOrigin } from './origins.ts';
+import { type Refusal, refuseSocket } from './refusal.ts';
+import { readRequestId } from './request-id.ts';
+import { foreignOriginMessage } from './routes.ts';
+import { serveWithoutUpgrade } from './without-upgrade.ts';
 
 /** Accepts WebSockets; other parts of the gateway see no upgrade. */
 export interface UpgradeOptions {
   callers: Callers;
+  exchanges: Exchanges;
+  logger: Logger;
   isAllowedOrigin: IsAllowedOrigin;
   /** Opens a WebSocket. */
   open(request: IncomingMessage, socket: Duplex, head: Buffer, caller: ReturnType<Callers['read']>): void;
@@ -17,45 +24,44 @@ export interface UpgradeOptions {
  * Handles the upgrades of a server: WebSockets at `/graphql`. An upgrade to any other protocol is ignored, as RFC 9110,
  * section 7.8, allows: the request is served as it is.
  */
-export function handleUpgrades(server: Server, { callers, isAllowedOrigin, open }: UpgradeOptions): void {
+export function handleUpgrades(server: Server, options: UpgradeOptions): void {
+  const { callers, exchanges, isAllowedOrigin, open, logger } = options;
+  const guarded = new WeakSet<Duplex>();
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (!isWebSocket(request)) return serveWithoutUpgrade(server, { request, socket, head });
-    socket.on('error', () => socket.destroy());
-    const problem = checkRequest(request);
-    if (problem) return refuse(socket, `${problem.status} ${problem.status === 400 ? 'Bad Request' : 'Refused'}`);
-    if (pathOf(request) !== '/graphql') return refuse(socket, '404 Not Found');
-    if (!isAllowedOrigin(request.headers)) return refuse(socket, '403 Forbidden');
-    open(request, socket, head, callers.read(request));
+    if (!guarded.has(socket)) socket.on('error', () => socket.destroy());
+    guarded.add(socket);
+    exchanges.afterAll(socket, () => {
+      if (!socket.destroyed) upgrade(request, socket, head);
+    });
   });
-}
 
-function isWebSocket({ headers }: IncomingMessage): boolean {
-  return (headers.upgrade ?? '').split(',').some((name) => name.trim().toLowerCase() === 'websocket');
-}
-
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
-  disconnectSoon(socket);
-}
-
-/** Headers that belong to an upgrade; `Connection` is replaced. */
-const upgradeHeaders = new Set(['upgrade', 'http2-settings', 'connection']);
-
-/**
- * Gives the request to the server once more, without its upgrade. Node has left HTTP on the connection, and offers no other
- * way back in the versions that this server supports. The connection closes afterwards, so that this happens once.
- */
-function serveWithoutUpgrade(
-  server: Server,
-  { request, socket, head }: { request: IncomingMessage; socket: Duplex; head: Buffer },
-): void {
-  const { method, url, rawHeaders } = request;
-  const lines = [`${method} ${url} HTTP/1.1`, 'Connection: close'];
-  for (let n = 0; n < rawHeaders.length; n += 2) {
-    const name = rawHeaders[n] ?? '';
-    if (!upgradeHeaders.has(name.toLowerCase())) lines.push(`${name}: ${rawHeaders[n + 1]}`);
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (isHandshake(request)) openWebSocket(request, socket, head);
+    else serveWithoutUpgrade(server, { request, socket, head });
   }
-  // Node reads header values as Latin-1.
-  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
-  server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket);
+
+  function openWebSocket(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const problem = checkRequest(request) ?? checkHandshake(request, isAllowedOrigin);
+    // `ws` knows no list of protocols.
+    request.headers.upgrade = 'websocket';
+    if (problem) refuseSocket(socket, problem, { logger, requestId: readRequestId(request) });
+    else open(request, socket, head, callers.read(request));
+  }
+}
+
+/** Whether a request begins a WebSocket (RFC 6455, section 4.1). Upgrades by HTTP/1.0 and by other methods are ignored. */
+function isHandshake({ method, headers, httpVersionMinor }: IncomingMessage): boolean {
+  const names = (headers.upgrade ?? '').split(',').map((name) => name.trim().toLowerCase());
+  return method === 'GET' && httpVersionMinor > 0 && names.includes('websocket');
+}
+
+/** Checks the parts of a handshake that `ws` does not check, or not as RFC 6455, section 4.2, asks. */
+function checkHandshake(request: IncomingMessage, isAllowedOrigin: IsAllowedOrigin): Refusal | null {
+  const { headers } = request;
+  if (pathOf(request) !== '/graphql') return { status: 404, message: 'WebSockets are at /graphql.' };
+  if (!isAllowedOrigin(headers)) return { status: 403, message: foreignOriginMessage };
+  if (hasBody(headers)) return { status: 400, message: 'The handshake of a WebSocket has no body.' };
+  if (headers['sec-websocket-version'] === '13') return null;
+  const supported = { 'sec-websocket-version': '13', upgrade: 'websocket', connection: 'Upgrade, close' };
+  return { status: 426, message: 'Use version 13 of the WebSocket protocol.', headers: supported };
 }

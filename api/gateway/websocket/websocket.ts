@@ -15,6 +15,7 @@ import { hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { LimitTime, WaitInTime } from '../graphql/time-limit.ts';
 import { disconnectSoon } from '../http/disconnect.ts';
+import { refuseSocket } from '../http/refusal.ts';
 import { readRequestId } from '../http/request-id.ts';
 import { maxOperationIdLength, maxSocketChunks, maxSocketFragments, maxSocketMessageBytes } from '../request-limits.ts';
 import { closeIdleAnonymous } from './anonymous.ts';
@@ -72,6 +73,9 @@ export function createWebSockets(options: {
       protocols.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) ? GRAPHQL_TRANSPORT_WS_PROTOCOL : false,
   } as const;
   const server = new WebSocketServer(settings);
+  server.on('wsClientError', ({ message }, socket, request) =>
+    refuseSocket(socket, { status: 400, message: `${message}.` }, { logger, requestId: readRequestId(request) }),
+  );
   let stopping = false;
   let pings: NodeJS.Timeout | undefined;
 

@@ -1,0 +1,52 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { preflightHeaders } from './cors.ts';
+import { type Refusal, refusal } from './refusal.ts';
+
+/** A resource, or a group of them, with the methods that it supports. */
+export interface Route<Routed> {
+  methods: readonly string[];
+  /** Advice for other methods. */
+  advice?: string;
+  handle(request: IncomingMessage, response: ServerResponse, routed: Routed): void | Promise<void>;
+  /**
+   * Returns the origin that a CORS preflight permits, or null if it permits none.
+   * @param origin value of the header `Origin`
+   */
+  permits?(origin: string, headers: IncomingMessage['headers']): string | null;
+}
+
+/** Methods of a resource that is only read. */
+export const readMethods = ['GET', 'HEAD', 'OPTIONS'];
+/** Methods of `/graphql`; of the whole server as well. */
+export const graphqlMethods = ['GET', 'HEAD', 'POST', 'OPTIONS'];
+
+/** Returns the refusal of a method that a resource does not support (RFC 9110, section 15.5.6), or null if it supports it. */
+export function checkMethod(
+  { method = '' }: IncomingMessage,
+  { methods, advice = 'operations go to /graphql.' }: Pick<Route<never>, 'methods' | 'advice'>,
+): Refusal | null {
+  if (methods.includes(method)) return null;
+  const allow = methods.join(', ');
+  return { status: 405, message: `Use ${allow} here; ${advice}`, headers: { allow } };
+}
+
+/** Sends the response to OPTIONS: the methods of a resource, and whether a page of another origin may use them. */
+export function sendOptions<Routed>(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { methods, permits }: Pick<Route<Routed>, 'methods' | 'permits'>,
+): void {
+  const { origin, 'access-control-request-method': asked } = request.headers;
+  const permitted = origin === undefined ? null : (permits?.(origin, request.headers) ?? null);
+  if (origin !== undefined && permits !== undefined && permitted === null)
+    refusal(response, { status: 403, message: foreignOriginMessage, headers: { vary: 'Origin' } });
+  else {
+    const isPreflight = permitted !== null && asked !== undefined;
+    const headers = isPreflight ? preflightHeaders(request, permitted, methods) : {};
+    response.writeHead(204, { allow: methods.join(', '), ...headers }).end();
+  }
+}
+
+/** Instruction for a page whose origin may not use the API. */
+export const foreignOriginMessage =
+  'Pages of this origin may not use the API: add it to ALLOWED_ORIGINS, or set PUBLIC_URL if it is the server’s own.';
