@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Page } from '../graphql/graphiql.ts';
+import { navigationHeaders } from './navigation.ts';
 import { chooseCoding } from './negotiation.ts';
 import { refuse } from './refusal.ts';
 import { type Representation, sendRepresentation } from './representation.ts';
@@ -11,7 +12,7 @@ import { type Representation, sendRepresentation } from './representation.ts';
 export function createCompressedPage({ body, headers }: Page) {
   const { 'content-encoding': _coding, ...others } = headers;
   const tag = createHash('sha256').update(body).digest('base64url').slice(0, 22);
-  const vary = 'Accept, Accept-Encoding';
+  const vary = `${navigationHeaders}, Accept-Encoding`;
   const compressed: Representation = {
     headers: { ...headers, vary },
     etag: `"${tag}-gzip"`,

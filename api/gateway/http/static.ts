@@ -42,7 +42,6 @@ export function createStatic(directory: string, pictureOrigin: string | null): H
     if (file) return sendFile(request, response, file, { ...headers, 'cache-control': cacheControlOf(path) });
     const page = files.get('/index.html');
     if (page === undefined || reserved.test(path) || !pagePath.test(path)) return notFound(response);
-    response.setHeader('vary', navigationHeaders);
     if (!isNavigation(request.headers)) return notFound(response);
     return sendFile(request, response, page, {
       ...headers,
