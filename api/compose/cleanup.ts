@@ -38,7 +38,7 @@ export async function openCleanup(given: {
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     createMatchRepair(given),
   ];
-  const cleanup = await open(createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
+  const cleanup = await open('cleanup', createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
   const help = 'Seconds since the last complete round of the cleanup job that has waited for the longest time.';
   metrics.gauge('cleanup_age_seconds', help, () => cleanup.ageMs() / 1_000);
 }

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { createHealth } from './health.ts';
+import { createListener } from './listener.ts';
 
 /** Serves the probes of a process without a gateway. */
 export function createProbes(options: { host: string; port: number; health: ReturnType<typeof createHealth> }) {
@@ -10,20 +10,17 @@ export function createProbes(options: { host: string; port: number; health: Retu
     if (route === undefined) response.writeHead(404).end();
     else Promise.resolve(route(request, response)).catch(() => response.destroy());
   });
+  const listener = createListener(server, { host, port });
 
   return {
     /** The port that it listens on, once started. */
-    port: () => (server.address() as AddressInfo).port,
-    async start(): Promise<void> {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, resolve);
-      });
-    },
+    port: listener.port,
+    start: listener.start,
     async stop(): Promise<void> {
       health.stop();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = listener.close();
+      listener.disconnectAll();
+      await closed;
     },
   };
 }
