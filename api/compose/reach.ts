@@ -32,8 +32,25 @@ const retryMs = 250;
  * @throws StartError with the settings to check if the service cannot be reached in time, or refuses; StartInterruptedError
  */
 export async function reach<Result>(service: Service<Result>, patience: Patience): Promise<Result | null> {
-  const { timeoutMs, stopping, logger } = patience;
-  const over = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)]);
+  const over = new AbortController();
+  const end = () => over.abort();
+  // Not `AbortSignal.any`: in Node 20 the garbage collector may take a signal of a timeout that only such a signal refers to.
+  const timer = setTimeout(end, patience.timeoutMs);
+  patience.stopping.addEventListener('abort', end, { once: true });
+  if (patience.stopping.aborted) end();
+  try {
+    return await attemptUntil(over.signal, service, patience);
+  } finally {
+    clearTimeout(timer);
+    patience.stopping.removeEventListener('abort', end);
+  }
+}
+
+async function attemptUntil<Result>(
+  over: AbortSignal,
+  service: Service<Result>,
+  { timeoutMs, stopping, logger }: Patience,
+): Promise<Result | null> {
   let last: unknown = new Error(`no response within ${timeoutMs} ms`);
   for (let tries = 0; !over.aborted; tries++) {
     try {

@@ -18,6 +18,10 @@ export function createListener(server: Server, { host: given, port, backlog }: L
   const host = given.replace(/^\[(.*)\]$/, '$1');
   const connections = new Set<Socket>();
   let isClosed = false;
+  let noteClosed = ignore;
+  const closed = new Promise<void>((resolve) => {
+    noteClosed = resolve;
+  });
 
   // Accepting may fail for lack of file descriptors, which passes.
   server.on('error', ignore);
@@ -34,15 +38,18 @@ export function createListener(server: Server, { host: given, port, backlog }: L
     /** Resolves once it listens, or is closed. @throws StartError when it cannot listen at this address */
     async start(): Promise<void> {
       if (isClosed) return;
-      await listen();
-      // Node listens in spite of a `close` that came while it looked the host's name up.
+      // A `close` while Node looks up the name of the host is lost: some versions listen nevertheless, others never call back.
+      await Promise.race([listen(), closed]);
       if (isClosed) await end();
     },
     /** Accepts no further connection. Resolves when all have ended. */
     async close(): Promise<void> {
       isClosed = true;
+      noteClosed();
       await end();
     },
+    /** Number of connections, of any protocol. */
+    connections: () => connections.size,
     /** Ends every connection at once. */
     disconnectAll(): void {
       for (const socket of connections) socket.destroy();
@@ -56,6 +63,7 @@ export function createListener(server: Server, { host: given, port, backlog }: L
         server.listen({ port, host, ...(backlog === undefined ? {} : { backlog }) }, () => {
           server.off('error', reject);
           resolve();
+          if (isClosed) server.close();
         });
       });
     } catch (error) {
