@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { PGlite } from '@electric-sql/pglite';
 import { startParams } from './pglite-parameters.js';
 
@@ -15,6 +17,14 @@ const codes = new Map([
   [63, 'EPERM'],
   [69, 'EROFS'],
 ]);
+
+// Emscripten sets the mode of each new file by itself, so that the umask of the process has no effect. This thread, or program,
+// changes modes for nothing else.
+const { chmodSync, fchmodSync } = fs;
+const ofOwner = 0o700;
+fs.chmodSync = (path, mode) => chmodSync(path, Number(mode) & ofOwner);
+fs.fchmodSync = (descriptor, mode) => fchmodSync(descriptor, Number(mode) & ofOwner);
+syncBuiltinESMExports();
 
 /**
  * Starts PostgreSQL.
