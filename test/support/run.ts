@@ -4,7 +4,7 @@ import { serverEnvironment } from './process.ts';
 import { guardChild } from './services/guard.ts';
 
 /** How a server process has ended. */
-export interface Ended {
+interface Ended {
   /** Exit code; null after a signal that ended it. */
   code: number | null;
   /** Everything that it printed. */
