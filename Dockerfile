@@ -22,5 +22,5 @@ USER node
 EXPOSE 4000
 VOLUME /data
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["node", "-e", "const { PORT, TLS_CERT_FILE, HOST } = process.env; process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; fetch(`${TLS_CERT_FILE ? 'https' : 'http'}://${HOST && HOST !== '0.0.0.0' ? HOST : '127.0.0.1'}:${PORT || 4000}/health`).then((response) => process.exit(response.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "dist/api/commands/health.js"]
 ENTRYPOINT ["tini", "--", "node", "--enable-source-maps", "--max-semi-space-size=32", "dist/api/main.js"]

@@ -18,13 +18,20 @@ export interface Overrides {
 
 /**
  * Opens a whole process: the ports, the bridge, the domain and the gateway that the configuration names.
- * @returns the port that it listens on, and `stop`, which closes everything in reverse order
- * @throws the error of the part that did not open; the parts before it are closed again
+ * @param stopping asks for a stop while the process starts
+ * @returns the port that it listens on, and `stop`, which closes everything in reverse order and returns whether that went
+ *   in order
+ * @throws the error of the part that did not open, or StartInterruptedError; the parts before it are closed again
  */
-export async function createApp(config: Config, logger: RootLogger, overrides: Overrides = {}) {
-  const { open, stop } = createLifecycle();
+export async function createApp(
+  config: Config,
+  logger: RootLogger,
+  overrides: Overrides = {},
+  stopping: AbortSignal = new AbortController().signal,
+) {
+  const { open, stop } = createLifecycle({ logger, stopMs: config.STOP_TIMEOUT_MS, stopping });
   try {
-    const port = await openAll(config, logger, open, overrides);
+    const port = await openAll({ config, logger, open, stopping }, overrides);
     return { port, stop };
   } catch (error) {
     await stop();
@@ -32,9 +39,13 @@ export async function createApp(config: Config, logger: RootLogger, overrides: O
   }
 }
 
-async function openAll(config: Config, logger: RootLogger, open: Open, overrides: Overrides): Promise<number> {
+async function openAll(
+  given: { config: Config; logger: RootLogger; open: Open; stopping: AbortSignal },
+  overrides: Overrides,
+): Promise<number> {
+  const { config, logger, open } = given;
   const metrics = createMetrics();
-  const ports = await openPorts(config, logger, open, overrides.ports);
+  const ports = await openPorts(given, overrides.ports);
   measureDatabase(metrics, ports.database);
   const bridge = config.SERVICES.includes('bridge') ? await openBridge({ config, logger, open, metrics, ports }) : null;
   const domain = config.SERVICES.includes('gateway')
@@ -46,11 +57,14 @@ async function openAll(config: Config, logger: RootLogger, open: Open, overrides
     metricsToken: config.METRICS_TOKEN ?? null,
   });
   if (domain === null) {
-    const probes = await open(createProbes({ host: config.HOST, port: config.PORT, health }));
+    const probes = await open('probes', createProbes({ host: config.HOST, port: config.PORT, health }));
     return probes.port();
   }
   const pictureOrigin = ports.objects?.readOrigin ?? null;
-  const gateway = await open(await makeGateway(config, { schema, ...domain, health, pictureOrigin, metrics, logger }));
+  const gateway = await open(
+    'gateway',
+    makeGateway(config, { schema, ...domain, health, pictureOrigin, metrics, logger }),
+  );
   return gateway.port();
 }
 

@@ -2,6 +2,7 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { misspelledSettings } from './misspelled-settings.ts';
 import { services, settings } from './settings.ts';
+import { StartError } from './start-errors.ts';
 
 /** Rules between settings; each problem is reported for the variable to change. */
 const variables = settings.superRefine((given, { addIssue }) => {
@@ -36,7 +37,7 @@ const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '')
 const packageRoot = basename(root) === 'dist' ? dirname(root) : root;
 
 /** Thrown for invalid settings; the message lists all problems. */
-export class ConfigError extends Error {
+export class ConfigError extends StartError {
   override readonly name = 'ConfigError';
 }
 

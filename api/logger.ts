@@ -1,4 +1,5 @@
 import { type DestinationStream, pino } from 'pino';
+import { ignore } from './ignore.ts';
 
 /** Levels that `LOG_LEVEL` takes, quietest last. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -26,20 +27,27 @@ export function createLogger(level: LogLevel, output?: DestinationStream) {
     serializers: { error: describe },
     redact: ['password', 'token', 'refreshToken', 'authorization', '*.password', '*.token', '*.authorization'],
   };
-  return output ? pino(options, output) : pino(options);
+  return pino(options, output ?? openDestination({ dest: 1 }));
+}
+
+/** Bytes of lines that wait while they cannot be written, as on a full disk; further ones are dropped. */
+const maxWaitingBytes = 1_048_576;
+
+/** Opens a destination of lines, whose errors do not end the process. It is synchronous, so that no lines before a crash are lost. */
+function openDestination(target: { dest: string | number }) {
+  return pino.destination({ ...target, sync: true, maxLength: maxWaitingBytes }).on('error', ignore);
 }
 
 /**
  * Opens the logger of the security log. It writes every event at any `LOG_LEVEL`, and each line has `log: "security"`.
- * @param target `stdout`, or the path of a file to append to, which is created if it does not exist
+ * @param target `stdout`, or the path of a file to append to, which is created if it does not exist, in a directory that does
  * @returns the logger, and `stop`, which closes the file
  * @throws Error if the file cannot be opened
  */
 export function openSecurityLogger(target: string, root: RootLogger): { logger: Logger; stop(): void } {
   const facts = { log: 'security' };
   if (target === 'stdout') return { logger: root.child(facts, { level: 'info' }), stop: () => {} };
-  // Synchronous, so that the lines before a crash are not lost.
-  const file = pino.destination({ dest: target, mkdir: true, sync: true });
+  const file = openDestination({ dest: target });
   file.on('error', (error: unknown) => root.error({ error }, 'the security log could not be written'));
   return { logger: createLogger('info', file).child(facts), stop: () => file.end() };
 }

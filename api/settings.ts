@@ -258,6 +258,12 @@ export const settings = z.object({
     .describe(
       'Time for which a stopping gateway fails /health before it closes its port: 3000 behind a load balancer.',
     ),
+  START_TIMEOUT_MS: count(30_000).describe(
+    'Maximum time that a start waits for PostgreSQL, Redis, Kafka and S3, each by itself; then the process ends with code 1.',
+  ),
+  STOP_TIMEOUT_MS: count(20_000).describe(
+    'Maximum time for a stop, besides DRAIN_MS. A part that has not stopped by then is logged and ends with the process, whose exit code is 1.',
+  ),
   FLUSH_WINDOW_MS: integer(0, 1_000)
     .default(2)
     .describe(

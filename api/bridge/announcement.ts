@@ -1,3 +1,4 @@
+import { ignore } from '../ignore.ts';
 import type { Database } from '../infra/database/database.ts';
 import { announceBridge, removeBridge } from '../infra/database/event-logs.ts';
 import type { Logger } from '../logger.ts';
@@ -20,6 +21,7 @@ export function createAnnouncement(options: {
   const { database, id, log, wireVersion, logger } = options;
   let timer: NodeJS.Timeout | undefined;
   let renewing: Promise<void> = Promise.resolve();
+  let isStopped = false;
 
   async function renew(): Promise<void> {
     await announceBridge(database.query, { id, log, wireVersion, leaseMs });
@@ -28,12 +30,17 @@ export function createAnnouncement(options: {
   return {
     /** Resolves once the bridge is announced. */
     async start(): Promise<void> {
-      await renew();
+      const first = renew();
+      renewing = first.catch(ignore);
+      await first;
+      if (isStopped) return;
       timer = setInterval(() => {
         renewing = renew().catch((error: unknown) => logger.warn({ error }, 'the bridge could not renew its row'));
       }, renewMs);
     },
+    /** Also while it starts: the row is removed after it was written. */
     async stop(): Promise<void> {
+      isStopped = true;
       clearInterval(timer);
       await renewing;
       // The row expires by itself if the database is away.

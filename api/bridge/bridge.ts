@@ -67,6 +67,7 @@ export function createBridge(options: {
   const common = { ...options, transactions, positions, publish: publisher.publish };
   const batches = createBatchApplier({ ...common, deadLetters: createDeadLetters(common) });
   let consumption: Consumption | undefined;
+  let isStopped = false;
 
   /**
    * Returns the offset at which to start reading a partition, and notes in the database that this bridge reads it.
@@ -112,10 +113,14 @@ export function createBridge(options: {
     ready: waits.ready,
     async start(): Promise<void> {
       await announcement.start();
-      consumption = await log.consume(handler);
+      if (isStopped) return;
+      const started = await log.consume(handler);
+      if (isStopped) await started.stop();
+      else consumption = started;
     },
     /** Finishes the current batch and publishes its changes. */
     async stop(): Promise<void> {
+      isStopped = true;
       await consumption?.stop();
       await announcement.stop();
       await publisher.drain();

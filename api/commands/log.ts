@@ -3,9 +3,12 @@ import { parseArgs } from 'node:util';
 import { AcceptError, type AcceptedOffset, createLogAcceptance } from '../bridge/accept-log.ts';
 import { createLifecycle } from '../compose/lifecycle.ts';
 import { openLogPorts } from '../compose/ports.ts';
-import { ConfigError, readConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { DatabaseUnavailableError } from '../infra/database/database.ts';
 import { createLogger } from '../logger.ts';
+import { surviveLostOutput } from '../lost-output.ts';
+import { explainStart } from '../start-errors.ts';
+import { listenForStop } from '../stop-signals.ts';
 
 const unchanged = 'Nothing was changed: repeat the command with --yes.\n';
 const usage = `Compares the event log with the database, and lets bridges continue with a log that they refuse.
@@ -27,9 +30,11 @@ async function main(): Promise<void> {
     throw new AcceptError(
       'There is nothing to compare: without KAFKA_BROKERS the log is in the memory of the server. Run this with the settings of a bridge.',
     );
-  const { open, stop } = createLifecycle();
+  const logger = createLogger('error');
+  const stopping = listenForStop();
+  const { open, stop } = createLifecycle({ logger, stopMs: config.STOP_TIMEOUT_MS, stopping });
   try {
-    const { log, database } = await openLogPorts(config, createLogger('error'), open);
+    const { log, database } = await openLogPorts({ config, logger, open, stopping });
     const acceptance = createLogAcceptance(log, database);
     await run(acceptance);
     print(await acceptance.status());
@@ -107,8 +112,9 @@ function write(text: string): void {
   process.stdout.write(text);
 }
 
+surviveLostOutput();
 main().catch((error: unknown) => {
-  const isPlain = [AcceptError, ConfigError, DatabaseUnavailableError].some((kind) => error instanceof kind);
-  process.stderr.write(`${error instanceof Error ? (isPlain ? error.message : error.stack) : error}\n`);
+  const isPlain = [AcceptError, DatabaseUnavailableError].some((kind) => error instanceof kind);
+  process.stderr.write(`${isPlain && error instanceof Error ? error.message : explainStart(error)}\n`);
   process.exitCode = 1;
 });

@@ -37,5 +37,5 @@ export async function openBridge(given: {
     'Age of the oldest event that this bridge has read and not applied yet.',
     bridge.oldestUnappliedSeconds,
   );
-  return open(bridge);
+  return open('bridge', bridge);
 }

@@ -40,7 +40,7 @@ export async function openCleanup(given: {
     createMatchRepair(given),
     createNameKeys(database),
   ];
-  const cleanup = await open(createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
+  const cleanup = await open('cleanup', createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
   const help = 'Seconds since the last complete round of the cleanup job that has waited for the longest time.';
   metrics.gauge('cleanup_age_seconds', help, () => cleanup.ageMs() / 1_000);
 }

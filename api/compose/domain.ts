@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
 import type { Domain } from '../../schema/domain.ts';
 import type { Config } from '../config.ts';
 import { createAccess } from '../domain/access.ts';
@@ -24,6 +25,8 @@ import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import { openSecurityLogger, type RootLogger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
+import { makePrivateDirectory } from '../private-directory.ts';
+import { reasonOf, StartError } from '../start-errors.ts';
 import { openCleanup } from './cleanup.ts';
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
@@ -56,15 +59,19 @@ export async function openDomain(given: {
   const secrets = await readSigningSecrets(config);
   const publicUrl = config.PUBLIC_URL ?? '';
 
-  const auth = await open(createAuth({ ...common, secrets, ttlSeconds: config.TOKEN_TTL_SECONDS }));
+  const auth = await open('sessions', createAuth({ ...common, secrets, ttlSeconds: config.TOKEN_TTL_SECONDS }));
   const { heads, feeds } = await openLive(given);
-  const channelList = await open(createChannelList({ ...common, heads }));
-  const blocks = await open(createBlocks(common));
-  const userCache = await open(createUserCache(common));
+  const channelList = await open('channel lists', createChannelList({ ...common, heads }));
+  const blocks = await open('blocks', createBlocks(common));
+  const userCache = await open('user cache', createUserCache(common));
   const presence = await open(
+    'presence',
     createPresence({ database, pubsub, presence: state.presence, nodeId, leaseMs: config.PRESENCE_LEASE_MS, logger }),
   );
-  const onlineMembers = await open(createOnlineMembers({ ...common, presence: state.presence, heads }));
+  const onlineMembers = await open(
+    'online members',
+    createOnlineMembers({ ...common, presence: state.presence, heads }),
+  );
 
   const files = { ...common, objects: required(ports.objects) };
   const uploads = await openUploads({ ...files, config, open, access, userCache, secrets });
@@ -141,8 +148,20 @@ async function openSecurityLog(given: { config: Config; logger: RootLogger; open
   const { SECURITY_LOG: target } = given.config;
   if (target === 'off') return noSecurityLog;
   const secret = await readServerSecret(given.ports.database, 'security-log');
-  const { logger } = await given.open(openSecurityLogger(target, given.logger));
+  const { logger } = await given.open('security log', openSecurityFile(target, given.logger));
   return createSecurityLog({ logger, secret });
+}
+
+async function openSecurityFile(target: string, logger: RootLogger) {
+  try {
+    if (target !== 'stdout') await makePrivateDirectory(dirname(target));
+    return openSecurityLogger(target, logger);
+  } catch (cause) {
+    throw new StartError(
+      `SECURITY_LOG: ${target} cannot be written: ${reasonOf(cause)}. Set it to stdout, off, or the path of a file that this process may append to.`,
+      { cause },
+    );
+  }
 }
 
 function required(objects: Objects | null): Objects {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import type { GraphQLSchema } from 'graphql';
 import type { Domain } from '../../schema/domain.ts';
 import { readTrustedProxies } from '../address.ts';
@@ -13,6 +14,7 @@ import type { LivePointBounds } from '../live/live-points.ts';
 import { createOutboxes } from '../live/outbox/outboxes.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
+import { reasonOf, StartError } from '../start-errors.ts';
 
 /** Window over which the rate of a body is averaged, in milliseconds: mobile networks pause for seconds. */
 const bodyWindowMs = 30_000;
@@ -119,6 +121,15 @@ function connectionBounds(config: Config) {
 
 async function readTls({ TLS_CERT_FILE, TLS_KEY_FILE }: Config): Promise<{ cert: string; key: string } | null> {
   if (!TLS_CERT_FILE || !TLS_KEY_FILE) return null;
-  const [cert, key] = await Promise.all([readFile(TLS_CERT_FILE, 'utf8'), readFile(TLS_KEY_FILE, 'utf8')]);
-  return { cert, key };
+  try {
+    const [cert, key] = await Promise.all([readFile(TLS_CERT_FILE, 'utf8'), readFile(TLS_KEY_FILE, 'utf8')]);
+    // The server would fail in the same way, and not name the files.
+    createSecureContext({ cert, key });
+    return { cert, key };
+  } catch (cause) {
+    throw new StartError(
+      `TLS_CERT_FILE (${TLS_CERT_FILE}) and TLS_KEY_FILE (${TLS_KEY_FILE}) cannot be used: ${reasonOf(cause)}. They must be readable PEM files of a certificate and its private key.`,
+      { cause },
+    );
+  }
 }

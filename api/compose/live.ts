@@ -12,12 +12,13 @@ import type { Ports } from './ports.ts';
 export async function openLive(given: { config: Config; open: Open; metrics: Metrics; logger: Logger; ports: Ports }) {
   const { open, metrics, logger } = given;
   const { database, pubsub } = given.ports;
-  const heads = await open(createHeads({ pubsub, logger }));
+  const heads = await open('heads', createHeads({ pubsub, logger }));
   const memory = createFeedMemory({
     recentBytes: given.config.MAX_NODE_RECENT_BYTES,
     onEvicted: metrics.onRecentEvicted,
   });
   const feeds = await open(
+    'feeds',
     createFeeds({
       pubsub,
       heads,

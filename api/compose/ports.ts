@@ -10,7 +10,9 @@ import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../infra/state/memory.ts';
 import type { State } from '../infra/state/state.ts';
 import type { Logger } from '../logger.ts';
+import { reasonOf } from '../start-errors.ts';
 import type { Open } from './lifecycle.ts';
+import { reach, type Service } from './reach.ts';
 
 /** The services outside the domain, each behind its interface. */
 export interface Ports {
@@ -27,36 +29,73 @@ export interface Ports {
  * services are imported when they are used: their packages take some 20 MB.
  * @param given ports that are used as they are: their owner starts and stops them
  */
-export async function openPorts(
-  config: Config,
-  logger: Logger,
-  open: Open,
-  given: Partial<Ports> = {},
-): Promise<Ports> {
+export async function openPorts(opening: Opening, given: Partial<Ports> = {}): Promise<Ports> {
+  const { config, open } = opening;
+  const openObjectStore = () => open('object store', openObjects(opening));
   return {
-    database: given.database ?? (await open(await openDatabase(config))),
-    pubsub: given.pubsub ?? (await open(await createPubSub(config, logger))),
-    state: given.state ?? (await open(await createState(config, logger))),
-    log: given.log ?? (await open(await createEventLog(config, logger))),
-    objects:
-      given.objects ?? (config.SERVICES.includes('gateway') ? await open(await openObjects(config, logger)) : null),
+    database: given.database ?? (await open('database', openDatabase(opening))),
+    pubsub: given.pubsub ?? (await openReached('pubsub', createPubSub(opening), opening)),
+    state: given.state ?? (await openReached('state', createState(opening), opening)),
+    log: given.log ?? (await openReached('event log', createEventLog(opening), opening)),
+    objects: given.objects ?? (config.SERVICES.includes('gateway') ? await openObjectStore() : null),
   };
 }
 
-/** Opens the two ports that the operator's commands for the log use. */
-export async function openLogPorts(
-  config: Config,
-  logger: Logger,
-  open: Open,
-): Promise<Pick<Ports, 'database' | 'log'>> {
-  return { database: await open(await openDatabase(config)), log: await open(await createEventLog(config, logger)) };
+/** Opens a port and waits for its service: a wrong address or password must not look like a server that works. */
+async function openReached<P extends PubSub | State | EventLog>(
+  name: keyof typeof services,
+  making: Promise<P>,
+  opening: Opening,
+): Promise<P> {
+  const port = await opening.open(name, making);
+  const service = services[name](opening.config, port.ready);
+  if (service) await reach(service, { ...opening, timeoutMs: opening.config.START_TIMEOUT_MS });
+  return port;
 }
 
-async function openDatabase(config: Config): Promise<Database> {
+/** The services of ports, null for a port within this process. Their addresses are named without passwords. */
+const services = {
+  pubsub: ({ REDIS_URL }: Config, attempt: () => Promise<void>) => redis(REDIS_URL, attempt),
+  state: ({ REDIS_URL }: Config, attempt: () => Promise<void>) => redis(REDIS_URL?.slice(0, 1), attempt),
+  'event log': ({ KAFKA_BROKERS: brokers }: Config, attempt: () => Promise<void>): Service<void> | null =>
+    brokers === undefined
+      ? null
+      : { name: `Kafka at ${brokers.join(', ')}`, settings: 'KAFKA_BROKERS, and that Kafka runs there', attempt },
+};
+
+function redis(urls: readonly string[] | undefined, attempt: () => Promise<void>): Service<void> | null {
+  if (urls === undefined) return null;
+  return {
+    name: `Redis at ${urls.map((url) => new URL(url).host).join(', ')}`,
+    settings: 'REDIS_URL, and that Redis runs there',
+    attempt,
+    isRefused: (error) => /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid password|AUTH|DB index))/.test(reasonOf(error)),
+  };
+}
+
+/** Parts that the ports of a process are opened with. */
+interface Opening {
+  config: Config;
+  logger: Logger;
+  open: Open;
+  /** Asks for a stop while they open. */
+  stopping: AbortSignal;
+}
+
+/** Opens the two ports that the operator's commands for the log use. */
+export async function openLogPorts(opening: Opening): Promise<Pick<Ports, 'database' | 'log'>> {
+  const { open } = opening;
+  return {
+    database: await open('database', openDatabase(opening)),
+    log: await open('event log', createEventLog(opening)),
+  };
+}
+
+async function openDatabase({ config, logger, stopping }: Opening): Promise<Database> {
   const { migrations } = paths;
   const readWaitMs = config.DATABASE_STATEMENT_TIMEOUT_MS;
   if (config.DATABASE_URL === undefined)
-    return createPgliteDatabase({ dataDir: config.DATA_DIR, readWaitMs, migrations });
+    return createPgliteDatabase({ dataDir: config.DATA_DIR, readWaitMs, migrations, stopping });
   const { createPostgresDatabase } = await import('../infra/database/postgres.ts');
   return createPostgresDatabase({
     url: config.DATABASE_URL,
@@ -64,22 +103,25 @@ async function openDatabase(config: Config): Promise<Database> {
     statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
     readWaitMs,
     migrations,
+    stopping,
+    startTimeoutMs: config.START_TIMEOUT_MS,
+    logger,
   });
 }
 
-async function createPubSub({ REDIS_URL, REDIS_PREFIX }: Config, logger: Logger): Promise<PubSub> {
+async function createPubSub({ config: { REDIS_URL, REDIS_PREFIX }, logger }: Opening): Promise<PubSub> {
   if (REDIS_URL === undefined) return createMemoryPubSub({ logger });
   const { createRedisPubSub } = await import('../infra/pubsub/redis.ts');
   return createRedisPubSub({ urls: REDIS_URL, prefix: REDIS_PREFIX, logger });
 }
 
-async function createState({ REDIS_URL, REDIS_PREFIX }: Config, logger: Logger): Promise<State> {
+async function createState({ config: { REDIS_URL, REDIS_PREFIX }, logger }: Opening): Promise<State> {
   if (REDIS_URL === undefined) return createMemoryState();
   const { createRedisState } = await import('../infra/state/redis.ts');
   return createRedisState({ url: REDIS_URL[0] ?? '', prefix: REDIS_PREFIX, logger });
 }
 
-async function createEventLog(config: Config, logger: Logger): Promise<EventLog> {
+async function createEventLog({ config, logger }: Opening): Promise<EventLog> {
   if (config.KAFKA_BROKERS === undefined) return createMemoryEventLog({ logger });
   const { createKafkaEventLog } = await import('../infra/event-log/kafka.ts');
   return createKafkaEventLog({
@@ -93,18 +135,31 @@ async function createEventLog(config: Config, logger: Logger): Promise<EventLog>
   });
 }
 
-async function openObjects(config: Config, logger: Logger): Promise<Objects> {
-  if (config.S3_BUCKET === undefined) return createFileObjects({ directory: `${config.DATA_DIR}/files` });
+async function openObjects({ config, logger, stopping }: Opening): Promise<Objects> {
+  const { S3_BUCKET: bucket, S3_ENDPOINT: endpoint } = config;
+  if (bucket === undefined) return createFileObjects({ directory: `${config.DATA_DIR}/files` });
   const { createS3Objects } = await import('../infra/objects/s3.ts');
-  return createS3Objects({
-    endpoint: config.S3_ENDPOINT,
-    publicEndpoint: config.S3_PUBLIC_ENDPOINT,
-    bucket: config.S3_BUCKET,
-    directory: `${config.DATA_DIR}/incoming`,
-    region: config.S3_REGION,
-    accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
-    secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',
-    directReads: config.S3_DIRECT_READS === 'on',
-    logger,
-  });
+  const attempt = () =>
+    createS3Objects({
+      endpoint,
+      publicEndpoint: config.S3_PUBLIC_ENDPOINT,
+      bucket,
+      directory: `${config.DATA_DIR}/incoming`,
+      region: config.S3_REGION,
+      accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
+      secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',
+      directReads: config.S3_DIRECT_READS === 'on',
+      logger,
+    });
+  const name = `The bucket ${bucket} at ${endpoint ?? 'Amazon S3'}`;
+  const service = { name, settings: 'the variables S3_…, and that the store runs', attempt, isRefused: isRefusedByS3 };
+  const objects = await reach(service, { timeoutMs: config.START_TIMEOUT_MS, stopping, logger });
+  if (objects === null) throw new Error('the object store was not opened');
+  return objects;
+}
+
+/** Returns whether the store has responded, and refuses the request: the key, its permissions or the name are wrong. */
+function isRefusedByS3({ cause }: { cause?: { $metadata?: { httpStatusCode?: number } } }): boolean {
+  const status = cause?.$metadata?.httpStatusCode ?? 0;
+  return status >= 400 && status < 500;
 }

@@ -17,8 +17,9 @@ export async function openSubmit(given: {
 }) {
   const { config, open, metrics, ports, nodeId, logger } = given;
   const { database, pubsub } = ports;
-  const log = await open(createLogGuard({ log: ports.log, database, logger }));
+  const log = await open('log guard', createLogGuard({ log: ports.log, database, logger }));
   const { submit, pending, pendingBytes } = await open(
+    'pending events',
     createSubmitEvent({
       log,
       pubsub,

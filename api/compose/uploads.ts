@@ -24,7 +24,7 @@ export async function openUploads(given: {
   logger: Logger;
 }) {
   const { config, open, secrets } = given;
-  const pictures = await open(createPictures({ ...given, timeoutMs: config.PICTURE_TIMEOUT_MS }));
+  const pictures = await open('picture processes', createPictures({ ...given, timeoutMs: config.PICTURE_TIMEOUT_MS }));
   const publicUrl = config.PUBLIC_URL ?? '';
   return createUploads({
     ...given,

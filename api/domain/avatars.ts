@@ -75,7 +75,7 @@ async function fromGravatar(
   const cached = await stat(path).catch(() => null);
   if (cached && cached.mtimeMs > Date.now() - cacheMs) return toImage(await readFile(path));
   const body = await download(fetcher, hash);
-  await mkdir(directory, { recursive: true });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   // Concurrent requests for the same picture write to different files.
   const partial = `${path}.${randomUUID()}`;
   await writeFile(partial, body);

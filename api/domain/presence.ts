@@ -36,6 +36,8 @@ export function createPresence(options: {
   const changed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let announcement: NodeJS.Timeout | undefined;
+  /** Requests to the state that are under way. */
+  const running = new Set<Promise<void>>();
 
   return {
     /** Counts a connection of a user. Returns a function that must be called once, when the connection has ended. */
@@ -43,7 +45,7 @@ export function createPresence(options: {
       const before = connections.get(userId) ?? 0;
       connections.set(userId, before + 1);
       clearTimeout(leaving.get(userId));
-      if (!leaving.delete(userId) && before === 0) void renew([userId]);
+      if (!leaving.delete(userId) && before === 0) run(renew([userId]));
       return () => disconnected(userId);
     },
 
@@ -56,7 +58,7 @@ export function createPresence(options: {
     },
 
     start(): void {
-      timer = setInterval(() => void renew([...connections.keys()]), leaseMs / 3);
+      timer = setInterval(() => run(renew([...connections.keys()])), leaseMs / 3);
     },
     /** Ends the leases of the users who are still connected to this node. */
     async stop(): Promise<void> {
@@ -64,10 +66,17 @@ export function createPresence(options: {
       for (const pending of leaving.values()) clearTimeout(pending);
       const userIds = new Set([...connections.keys(), ...leaving.keys()]);
       connections.clear();
+      // A renewal that is under way would come after the end.
+      await Promise.all(running);
       await endAll([...userIds]);
       await publishChanges();
     },
   };
+
+  function run(request: Promise<void>): void {
+    const ended = request.finally(() => running.delete(ended));
+    running.add(ended);
+  }
 
   function disconnected(userId: string): void {
     const left = (connections.get(userId) ?? 1) - 1;
@@ -76,7 +85,7 @@ export function createPresence(options: {
       return;
     }
     connections.delete(userId);
-    const grace = setTimeout(() => void endAfterGrace(userId), graceMs);
+    const grace = setTimeout(() => run(endAfterGrace(userId)), graceMs);
     leaving.set(userId, grace);
   }
 

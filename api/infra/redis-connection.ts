@@ -18,6 +18,8 @@ export interface RedisConnection {
   /** Resolves when the first attempt to connect has succeeded or failed. */
   firstAttempt: Promise<void>;
   isReady(): boolean;
+  /** Resolves if the server responds. Rejects with the reason why the connection was lost, or was never there. */
+  check(): Promise<void>;
   /** Replaces the connection and logs the cause. */
   renew(cause: unknown): void;
   stop(): void;
@@ -59,6 +61,11 @@ export function connectRedis(options: RedisOptions): RedisConnection {
     client,
     firstAttempt,
     isReady,
+    async check() {
+      await firstAttempt;
+      if (!isReady()) throw new Error('Redis is away', { cause: losses.cause() });
+      await client.ping();
+    },
     renew,
     stop() {
       stopped = true;
@@ -122,5 +129,5 @@ function reportLosses(client: Redis, logger: Logger, isStopped: () => boolean) {
     isAway = false;
     error = undefined;
   });
-  return { explain };
+  return { explain, cause: () => error };
 }

@@ -64,7 +64,10 @@ export function createChannelFeed(options: FeedOptions) {
     kind: 'entry' as const,
     /** Starts the feed. It is live and complete from the channel's head on when this resolves. */
     async start(): Promise<void> {
-      unsubscribe = await pubsub.subscribe(`channel:${channelId}`, order.accept);
+      const subscribed = await pubsub.subscribe(`channel:${channelId}`, order.accept);
+      unsubscribe = subscribed;
+      // Stopped meanwhile, when there was nothing to unsubscribe yet.
+      if (failure) await subscribed();
       const head = await source.head(channelId);
       start = head;
       order.start(head);

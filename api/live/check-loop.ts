@@ -79,6 +79,7 @@ export function createCheckLoop(
   }
 
   function checkMissed(): Promise<void> {
+    if (isStopped) return Promise.resolve();
     if (queued) return queued;
     if (!running) return run(true);
     queued = running.then(() => {

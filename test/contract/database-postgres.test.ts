@@ -1,11 +1,15 @@
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { NotReadyError } from '../../api/errors.ts';
 import { DatabaseUnavailableError, type SqlDatabase, type TextQuery } from '../../api/infra/database/database.ts';
+import { takeMigrationLock } from '../../api/infra/database/migration-lock.ts';
 import type { PostgresOptions } from '../../api/infra/database/postgres.ts';
 import { statement } from '../../api/infra/database/statement.ts';
+import { StartError, StartInterruptedError } from '../../api/start-errors.ts';
 import { gate, lock, move, position, withRow } from '../support/contested-row.ts';
+import { createTestLogger } from '../support/logger.ts';
 import { createOpening } from '../support/opening.ts';
 import { patienceMs } from '../support/patience.ts';
 import { createPostgres } from '../support/postgres-database.ts';
@@ -184,3 +188,80 @@ async function count({ query }: SqlDatabase, state: string | null = null): Promi
   const [row] = await query<{ n: number }>(counted, [state]);
   return row?.n;
 }
+
+describe('a stop', () => {
+  test('settles the statements that wait for a connection', async () => {
+    const database = await createPostgres(await createSharedDatabase(), { pool: 1 });
+    const waiting = Array.from({ length: 20 }, () => database.query('SELECT 1'));
+    await database.stop();
+    expect((await Promise.allSettled(waiting)).map(({ status }) => status)).toEqual(waiting.map(() => 'fulfilled'));
+    await expect(database.query('SELECT 1')).rejects.toEqual(unavailable);
+  });
+
+  test('ends the start of a process that waits for a server, or for a lock', async () => {
+    const stopping = new AbortController();
+    const away = createPostgres('postgresql://parley@127.0.0.1:9/parley', { stopping: stopping.signal });
+    const { database, operator } = await openWatched();
+    const [{ name = '' } = {}] = await operator.query<{ name: string }>('SELECT current_database() AS name');
+    await operator.transaction(async (query) => {
+      await query(takeMigrationLock);
+      const url = new URL(await createSharedDatabase());
+      url.pathname = name;
+      const waiting = createPostgres(url.href, { stopping: stopping.signal });
+      const locked = () => database.query(`SELECT 1 FROM ${others} AND wait_event_type = 'Lock'`);
+      await vi.waitFor(async () => expect(await locked()).toHaveLength(1));
+      stopping.abort();
+      for (const start of [away, waiting]) await expect(start).rejects.toThrow(StartInterruptedError);
+    });
+  });
+});
+
+describe('a start', () => {
+  test.each([
+    ['an unknown database', { pathname: '/nowhere' }, 'database "nowhere" does not exist'],
+    ['an unknown user', { username: 'nobody-knows' }, 'role "nobody-knows" does not exist'],
+  ])('fails at once with %s, and names the setting to check', async (_, wrong, reason) => {
+    const url = Object.assign(new URL(await createSharedDatabase()), wrong);
+    const logger = createTestLogger();
+    const started = createPostgres(url.href, { logger });
+    await expect(started).rejects.toThrow(reason);
+    await expect(started).rejects.toThrow(/Check DATABASE_URL/);
+    await expect(started).rejects.toBeInstanceOf(StartError);
+    expect(logger.lines).toEqual([]);
+  });
+
+  test('fails with the address if the server cannot be reached in time, and says before that it waits', async () => {
+    const logger = createTestLogger();
+    const url = 'postgresql://parley:secret@127.0.0.1:9/parley';
+    const started = createPostgres(url, { logger, startTimeoutMs: 1 });
+    await expect(started).rejects.toThrow(/parley at 127\.0\.0\.1:9 cannot be used: .*ECONNREFUSED/);
+    await expect(started).rejects.not.toThrow(/secret/);
+  });
+});
+
+describe('the readiness', () => {
+  test('fails while the database is read-only, as a provider makes it whose disk is full', async () => {
+    const { database, operator } = await openWatched();
+    await database.ready();
+    const set = (value: string) =>
+      operator.query(
+        `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = ${value}', current_database()); END $$`,
+      );
+    await set('on');
+    await operator.query(`SELECT pg_terminate_backend(pid) FROM ${others}`);
+    await vi.waitFor(() => expect(database.ready()).rejects.toThrow('it is read-only'));
+  });
+
+  test.each([
+    ['53100', 'its disk is full'],
+    ['58030', 'its disk reports errors'],
+  ])('fails after a write has failed with %s, until one succeeds', async (code, reason) => {
+    const database = await open({ pool: 1 });
+    const fail = database.query(`DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '${code}'; END $$`);
+    await expect(fail).rejects.toEqual(unavailable);
+    await expect(database.ready()).rejects.toThrow(reason);
+    await expect(database.ready()).rejects.toBeInstanceOf(NotReadyError);
+    await database.transaction((query) => query('SELECT 1'));
+    await database.ready();
+  });
+});

@@ -50,10 +50,12 @@ test('the files of the image run by themselves, without development dependencies
 });
 
 test('stack traces of the image point at the TypeScript sources', async () => {
-  const noFiles = { DATA_DIR: join(directory, 'traces'), TLS_CERT_FILE: 'no-cert.pem', TLS_KEY_FILE: 'no-key.pem' };
-  await expect(startProcess(noFiles, await imageProgram())).rejects.toThrow(
-    /no-cert\.pem.*\/api\/[\w/-]+\.ts:\d+:\d+/s,
-  );
+  const broken = `import http from 'node:http'; import { syncBuiltinESMExports } from 'node:module';
+    http.createServer = () => { throw new Error('broken server'); }; syncBuiltinESMExports();`;
+  const { cwd, args } = await imageProgram();
+  const program = { cwd, args: ['--import', `data:text/javascript,${encodeURIComponent(broken)}`, ...args] };
+  const started = startProcess({ DATA_DIR: join(directory, 'traces') }, program);
+  await expect(started).rejects.toThrow(/broken server.*\/api\/[\w/-]+\.ts:\d+:\d+/s);
 });
 
 async function imageProgram() {

@@ -8,7 +8,9 @@ const run = promisify(execFile);
 export async function runHealthcheck(environment: Record<string, string>): Promise<number> {
   const [, command = '[]'] = /^HEALTHCHECK[^\n]*\n\s*CMD (.*)$/m.exec(await readFile('Dockerfile', 'utf8')) ?? [];
   const [, ...args] = JSON.parse(command) as string[];
-  return run(process.execPath, args, { env: environment }).then(
+  // Not built, so that this needs no build.
+  const sources = args.map((arg) => arg.replace(/^dist\//, ''));
+  return run(process.execPath, sources, { env: environment }).then(
     () => 0,
     ({ code }: { code: number }) => code,
   );

@@ -18,11 +18,12 @@ export async function openTestDomain(options: {
   logger: RootLogger;
 }) {
   const directory = await mkdtemp(join(tmpdir(), 'parley-domain-'));
-  const lifecycle = createLifecycle();
-  const { open } = lifecycle;
   const { logger } = options;
   const config = readConfig({ DATA_DIR: directory, ...options.environment });
-  const ports = await openPorts(config, logger, open, options.ports);
+  const lifecycle = createLifecycle({ logger, stopMs: config.STOP_TIMEOUT_MS });
+  const { open } = lifecycle;
+  const { signal: stopping } = new AbortController();
+  const ports = await openPorts({ config, logger, open, stopping }, options.ports);
   const opened = await openDomain({ config, logger, open, metrics: createMetrics(), ports });
   const stop = async () => {
     await lifecycle.stop();

@@ -20,15 +20,7 @@ const fromSources = { cwd: '.', args: ['--import', 'tsx', 'api/main.ts'] };
 export async function startProcess(environment: Record<string, string>, program = fromSources): Promise<ServerProcess> {
   const child = spawn(process.execPath, program.args, {
     cwd: program.cwd,
-    env: {
-      ...process.env,
-      HOST: '127.0.0.1',
-      PORT: '0',
-      RATE_LIMITS: 'off',
-      SECURITY_LOG: 'off',
-      METRICS_TOKEN: metricsToken,
-      ...environment,
-    },
+    env: serverEnvironment(environment),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   guardChild(child);
@@ -42,6 +34,19 @@ export async function startProcess(environment: Record<string, string>, program 
       child.kill(signal);
       return (await gone)[0] as number | null;
     },
+  };
+}
+
+/** Returns the variables of a server on a free port, without rate limits. */
+export function serverEnvironment(environment: Record<string, string>): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    HOST: '127.0.0.1',
+    PORT: '0',
+    RATE_LIMITS: 'off',
+    SECURITY_LOG: 'off',
+    METRICS_TOKEN: metricsToken,
+    ...environment,
   };
 }
 

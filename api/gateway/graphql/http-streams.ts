@@ -29,6 +29,7 @@ export interface Streams {
 export function createStreams(options: { domain: Domain; auth: Auth; limits: ConnectionLimits }): Streams {
   const { domain, auth, limits } = options;
   const closers = new Set<() => void>();
+  let isStopped = false;
 
   return {
     plugin: {
@@ -44,6 +45,7 @@ export function createStreams(options: { domain: Domain; auth: Auth; limits: Con
       }),
     },
     stop() {
+      isStopped = true;
       for (const close of [...closers]) close();
     },
   };
@@ -71,8 +73,8 @@ export function createStreams(options: { domain: Domain; auth: Auth; limits: Con
     };
     const leave = attend(stream, viewer);
     closers.add(close);
-    // Nobody reads the stream if the response is gone, or carries something else.
-    if (response.destroyed || response.closed) close();
+    // Nobody reads the stream if the response is gone, or carries something else. A subscription may open during a stop.
+    if (isStopped || response.destroyed || response.closed) close();
     else response.once('close', close);
     return stream;
   }

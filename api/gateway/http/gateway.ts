@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import type { Domain } from '../../../schema/domain.ts';
@@ -26,6 +25,7 @@ import { createFileHandler } from './files.ts';
 import { createGraphQLRoute } from './graphql-route.ts';
 import type { createHealth } from './health.ts';
 import { disconnectStalled } from './idle.ts';
+import { createListener } from './listener.ts';
 import { createOrigins } from './origins.ts';
 import { refusal, refuse } from './refusal.ts';
 import { readRequestId } from './request-id.ts';
@@ -154,6 +154,7 @@ export function createGateway(options: GatewayOptions) {
   const exchanges = createExchanges();
   const server = createHttpServer({ ...options, isProxy: callers.isProxy, exchanges }, receive);
   handleUpgrades(server, { callers, exchanges, isAllowedOrigin, open: sockets.upgrade, logger });
+  const listener = createListener(server, { host: options.host, port: options.port, backlog });
   let stopping = false;
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
@@ -217,15 +218,13 @@ export function createGateway(options: GatewayOptions) {
     /** Number of open WebSockets. */
     connections: sockets.size,
     /** The port that it listens on, once started. */
-    port: () => (server.address() as AddressInfo).port,
-    /** Resolves once it listens. */
+    port: listener.port,
+    /** Resolves once it listens. @throws StartError when it cannot listen at its address */
     async start(): Promise<void> {
       sockets.start();
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen({ port: options.port, host: options.host, backlog }, resolve);
-      });
+      await listener.start();
     },
+    drainMs: options.drainMs,
     /**
      * Fails `/health` for `drainMs`, then closes the port, drops streams, closes sockets with 1012 and lets requests finish.
      * Resolves once everything is closed.
@@ -233,12 +232,13 @@ export function createGateway(options: GatewayOptions) {
     async stop(): Promise<void> {
       stopping = true;
       health.stop();
-      await delay(options.drainMs);
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // Nobody connects to a gateway that could not start.
+      if (server.listening) await delay(options.drainMs);
+      const closed = listener.close();
       streams.stop();
       await sockets.stop();
       server.closeIdleConnections();
-      const late = setTimeout(() => server.closeAllConnections(), finishMs);
+      const late = setTimeout(listener.disconnectAll, finishMs);
       await closed;
       clearTimeout(late);
       await graphql.dispose();

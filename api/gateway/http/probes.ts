@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { checkRequest, pathOf } from './check-request.ts';
 import type { createHealth } from './health.ts';
+import { createListener } from './listener.ts';
 import { refusal, refuse } from './refusal.ts';
 import { checkMethod, readMethods, sendOptions } from './routes.ts';
 
@@ -18,20 +18,17 @@ export function createProbes(options: { host: string; port: number; health: Retu
     if (request.method === 'OPTIONS') return sendOptions(request, response, { methods: readMethods });
     Promise.resolve(route(request, response)).catch(() => response.destroy());
   });
+  const listener = createListener(server, { host, port });
 
   return {
     /** The port that it listens on, once started. */
-    port: () => (server.address() as AddressInfo).port,
-    async start(): Promise<void> {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, resolve);
-      });
-    },
+    port: listener.port,
+    start: listener.start,
     async stop(): Promise<void> {
       health.stop();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = listener.close();
+      listener.disconnectAll();
+      await closed;
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { PrismaClient } from '../../../prisma/generated/client.ts';
+import { StartError } from '../../start-errors.ts';
 import type { Statement } from './statement.ts';
 
 /** Runs a declared statement in one snapshot and returns its rows in order. */
@@ -29,7 +30,7 @@ export class StatementRefusedError extends DatabaseUnavailableError {
 }
 
 /** Thrown when another process uses data that only one process may use at a time. */
-export class DataInUseError extends Error {
+export class DataInUseError extends StartError {
   override readonly name = 'DataInUseError';
 }
 

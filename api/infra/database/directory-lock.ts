@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { realpath, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -26,7 +27,13 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     );
   }
   server.unref();
-  return () => new Promise((done) => server.close(() => done()));
+  // A process that ends at once leaves no stale file behind, which would only delay the next start.
+  const removeFile = () => rmSync(path, { force: true });
+  process.once('exit', removeFile);
+  return async () => {
+    process.off('exit', removeFile);
+    await new Promise<void>((done) => server.close(() => done()));
+  };
 }
 
 /** Returns the path of the socket, the same in every process. `directory` is a real path, without symbolic links. */

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { StartError } from '../../start-errors.ts';
 import type { TextQuery } from './database.ts';
 import { takeMigrationLock } from './migration-lock.ts';
 
@@ -11,7 +12,7 @@ export interface MigrationSession {
 }
 
 /** Thrown when a migration that was applied differs from the one in the folder: other code created the database. */
-export class MigrationChangedError extends Error {
+export class MigrationChangedError extends StartError {
   override readonly name = 'MigrationChangedError';
 }
 

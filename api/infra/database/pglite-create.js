@@ -1,6 +1,5 @@
-import { PGlite } from '@electric-sql/pglite';
 import { syncTree } from './pglite-files.js';
-import { startParams } from './pglite-parameters.js';
+import { open } from './pglite-open.js';
 
 /*
  * A program that creates a database in an empty directory, flushes it to the disk and ends. Argument: the directory.
@@ -13,7 +12,12 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
 const [dataDir = ''] = process.argv.slice(2);
-const database = await PGlite.create({ dataDir, startParams });
-await database.close();
-syncTree(dataDir);
-process.exit(0);
+try {
+  const database = await open({ dataDir });
+  await database.close();
+  syncTree(dataDir);
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+}

@@ -1,9 +1,8 @@
 import { fsyncSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
-import { PGlite } from '@electric-sql/pglite';
 import { syncPath, syncTree } from './pglite-files.js';
-import { startParams } from './pglite-parameters.js';
+import { open } from './pglite-open.js';
 
 /*
  * A thread that runs PostgreSQL. Each port posted to it is a connection to the one session, and carries messages of
@@ -18,7 +17,7 @@ setFlagsFromString('--wasm-tiering-budget=13000000');
 /** @type {{ dataDir?: string }} */
 const { dataDir } = workerData;
 
-const database = await PGlite.create(dataDir === undefined ? { startParams } : { dataDir, startParams });
+const database = await open(dataDir === undefined ? {} : { dataDir });
 if (dataDir !== undefined) {
   /** @type {any} */ (database.Module).NODEFS.stream_ops.fsync = sync;
   // PostgreSQL may have replayed its log during the start, before it could flush anything.

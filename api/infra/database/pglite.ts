@@ -1,10 +1,13 @@
-import { mkdir } from 'node:fs/promises';
 import pg from 'pg';
+import { explainDiskError } from '../../disk-errors.ts';
+import { checkSpace } from '../../disk-space.ts';
 import { ignore } from '../../ignore.ts';
+import { makePrivateDirectory } from '../../private-directory.ts';
 import type { SqlDatabase } from './database.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { createDatabaseDirectory } from './pglite-directory.ts';
 import { runMaintenance } from './pglite-maintenance.ts';
+import { explainStart } from './pglite-start.ts';
 import { createPgliteThread } from './pglite-thread.ts';
 import { createPooledDatabase, migrateOver, prepare } from './postgres-pool.ts';
 
@@ -24,6 +27,7 @@ interface PgliteOptions {
   dataDir?: string;
   readWaitMs?: number;
   migrations: string;
+  stopping?: AbortSignal;
 }
 
 /**
@@ -32,21 +36,31 @@ interface PgliteOptions {
  * @param options.dataDir directory of the files, created when missing; in memory without it
  * @param options.readWaitMs milliseconds that a reader's statement waits for its turn; 10,000 by default
  * @param options.migrations folder of migrations, all of which are applied when this resolves
- * @throws DataInUseError when another process uses the directory
+ * @param options.stopping interrupts the creation of a database
+ * @throws DataInUseError when another process uses the directory; StartError when the directory cannot be used, or the
+ *   database in it cannot be opened; StartInterruptedError
  */
 export async function createPgliteDatabase(options: PgliteOptions): Promise<SqlDatabase> {
   const { dataDir } = options;
   if (dataDir === undefined) return openDatabase(undefined, options, async () => {});
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const unlock = await lockDirectory(dataDir);
+  const unlock = await lockDataDirectory(dataDir);
   const directory = `${dataDir}/database`;
   try {
-    await createDatabaseDirectory(directory);
+    await createDatabaseDirectory(directory, options.stopping);
+    return await openDatabase(directory, options, unlock);
   } catch (error) {
     await unlock();
-    throw error;
+    throw await explainStart(error, dataDir);
   }
-  return openDatabase(directory, options, unlock);
+}
+
+async function lockDataDirectory(dataDir: string): Promise<() => Promise<void>> {
+  try {
+    await makePrivateDirectory(dataDir);
+    return await lockDirectory(dataDir);
+  } catch (error) {
+    throw explainDiskError(error, dataDir);
+  }
 }
 
 async function openDatabase(
@@ -72,7 +86,15 @@ async function openDatabase(
     await database.stop();
     throw error;
   }
-  return database;
+  if (directory === undefined) return database;
+  return {
+    ...database,
+    // The database may still respond while its disk is full.
+    async ready() {
+      await database.ready();
+      await checkSpace(directory);
+    },
+  };
 }
 
 async function openSession(client: pg.ClientBase): Promise<void> {

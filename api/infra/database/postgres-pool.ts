@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../../../prisma/generated/client.ts';
@@ -15,6 +16,7 @@ import { migrate } from './migrate.ts';
 import { translateErrors } from './prisma-driver.ts';
 import type { Statement } from './statement.ts';
 import { translate } from './unavailable.ts';
+import { createWriteFaults } from './write-faults.ts';
 
 /** Address of PostgreSQL and timeouts of a connection, in milliseconds. */
 export interface ConnectionOptions {
@@ -58,6 +60,9 @@ export function createPool({ size, ...options }: ConnectionOptions & { size: num
   return pool;
 }
 
+/** Milliseconds between two looks for statements that wait while the database stops. */
+const drainCheckMs = 5;
+
 /** Bounds of the statements of readers. */
 export interface ReadBounds {
   /** Maximum number of connections that they use at once. */
@@ -80,7 +85,9 @@ export function createPooledDatabase(
   stop: () => Promise<void> = async () => {},
 ): SqlDatabase {
   let failures = 0;
+  const writes = createWriteFaults();
   const fail = (error: unknown): never => {
+    writes.note(error);
     try {
       return translate(error);
     } catch (translated) {
@@ -101,7 +108,11 @@ export function createPooledDatabase(
     prisma,
     query,
     read: (reader, statement, parameters) => readers.run(reader, () => query(statement, parameters)),
-    transaction: (work) => transact(pool, work, fail),
+    async transaction(work) {
+      const result = await transact(pool, work, fail);
+      writes.succeeded();
+      return result;
+    },
     load: () => ({
       busy: pool.totalCount - pool.idleCount,
       waiting: pool.waitingCount,
@@ -109,15 +120,21 @@ export function createPooledDatabase(
       failures,
     }),
     async ready() {
-      await query('SELECT 1');
+      const [state] = await query<{ isReadOnly: boolean }>(isReadOnly);
+      writes.check(state?.isReadOnly ?? false);
     },
     async stop() {
+      // The pool would forget the statements that wait for a connection when it ends, and they would never settle.
+      while (pool.waitingCount > 0) await delay(drainCheckMs);
       await prisma.$disconnect();
       await pool.end();
       await stop();
     },
   };
 }
+
+/** A replica, and a server whose operator or disk has made it read-only, run queries alone. */
+const isReadOnly = `SELECT current_setting('transaction_read_only') = 'on' AS "isReadOnly"`;
 
 /** Applies missing migrations in one transaction of this connection. */
 export function migrateOver(client: pg.ClientBase, migrations: string): Promise<void> {

@@ -40,6 +40,8 @@ export function createTopics(options: TopicsOptions) {
   let reading: Promise<Map<number, Bounds>> | undefined;
   let identifying: Promise<Omit<LogState, 'bounds'>> | undefined;
   let refused: NotReadyError | undefined;
+  /** Error of the last attempt to prepare the topic; undefined once one has succeeded. */
+  let failure: unknown;
   let noteResult = () => {};
   /** Resolves at the first result: the topic is prepared, or refused until an operator changes it. */
   const examined = new Promise<void>((resolve) => {
@@ -54,9 +56,11 @@ export function createTopics(options: TopicsOptions) {
       try {
         const count = await query((admin) => createMissingTopics(admin, options));
         refused = undefined;
+        failure = undefined;
         noteResult();
         return count;
       } catch (error) {
+        failure = error;
         refused = error instanceof NotReadyError ? error : undefined;
         if (refused) noteResult();
         if (reported !== String(error)) logger.warn({ error, topic }, 'the topic is not ready; trying again');
@@ -73,6 +77,7 @@ export function createTopics(options: TopicsOptions) {
   }
 
   async function query<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+    stopping.signal.throwIfAborted();
     link ??= openLink(options);
     const mine = link;
     try {
@@ -107,7 +112,9 @@ export function createTopics(options: TopicsOptions) {
     },
     /** Rejects unless the topic exists, is not compacted, and each of its partitions has a leader. */
     async ready(): Promise<void> {
-      await within(timeoutMs, examined);
+      await within(timeoutMs, examined).catch((late: unknown) => {
+        throw failure ?? late;
+      });
       if (refused) throw refused;
       await within(timeoutMs, prepared);
       const partitions = await query((admin) => describePartitions(admin, topic));

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
+import { checkSpace } from '../../disk-space.ts';
 import { UnavailableError } from '../../errors.ts';
 import { ignore } from '../../ignore.ts';
+import { prepareDirectory } from '../../private-directory.ts';
 import {
   type ByteRange,
   checkKey,
@@ -24,8 +26,7 @@ const pageSize = 500;
 export async function createFileObjects({ directory }: { directory: string }): Promise<Objects> {
   const root = join(directory, 'kept');
   const incoming = join(directory, 'incoming');
-  await mkdir(root, { recursive: true, mode: 0o700 });
-  await mkdir(incoming, { recursive: true, mode: 0o700 });
+  for (const path of [directory, root, incoming]) await prepareDirectory(path);
 
   return {
     readOrigin: null,
@@ -44,6 +45,7 @@ export async function createFileObjects({ directory }: { directory: string }): P
       await stat(root).catch((error: unknown) => {
         throw toUnavailable(error);
       });
+      await checkSpace(incoming);
     },
     stop: async () => {},
   };

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
@@ -17,6 +16,7 @@ import { Upload } from '@aws-sdk/lib-storage';
 import pLimit from 'p-limit';
 import { ignore } from '../../ignore.ts';
 import type { Logger } from '../../logger.ts';
+import { prepareDirectory } from '../../private-directory.ts';
 import { bufferToDisk } from './buffer-to-disk.ts';
 import {
   type ByteRange,
@@ -72,7 +72,7 @@ export async function createS3Objects(options: S3Options): Promise<Objects> {
   const uploadQueue = pLimit(maxUploads);
 
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await prepareDirectory(directory);
     await createBucket();
   } catch (error) {
     destroy();

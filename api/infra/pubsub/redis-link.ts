@@ -65,8 +65,7 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
     },
     isLive,
     async ready() {
-      await Promise.all([publisher.firstAttempt, subscriber.firstAttempt]);
-      await Promise.all([publisher.client.ping(), subscriber.client.ping()]);
+      await Promise.all([publisher.check(), subscriber.check()]);
       if (!isLive()) throw new Error('Redis is back, but not all channels are subscribed yet');
     },
     stop() {

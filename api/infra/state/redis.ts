@@ -31,10 +31,7 @@ export function createRedisState(options: {
     tickets: createRedisTickets(runner(`${prefix}:tickets`)),
     presence: createRedisPresence(runner(`${prefix}:presence`)),
     limits: createRedisLimits(connection, prefix),
-    async ready() {
-      await connection.firstAttempt;
-      await connection.client.ping();
-    },
+    ready: connection.check,
     async stop() {
       connection.stop();
     },

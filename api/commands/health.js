@@ -1,0 +1,35 @@
+import { get } from 'node:http';
+import { get as getSecurely } from 'node:https';
+
+/*
+ * The health check of the image: asks the server of this machine, with the server's own variables, whether it is healthy. The
+ * exit code is 0 if it is, 1 otherwise. In JavaScript, and without imports of the server: it runs every few seconds.
+ */
+
+/** Milliseconds that an address has to respond. */
+const timeoutMs = 2_500;
+
+/**
+ * Addresses to ask for a `HOST` that stands for all addresses. A machine may have no IPv6.
+ * @type {Record<string, string[]>}
+ */
+const standing = { '': ['127.0.0.1'], '0.0.0.0': ['127.0.0.1'], '::': ['127.0.0.1', '::1'] };
+
+const { HOST = '', PORT, TLS_CERT_FILE } = process.env;
+const host = HOST.replace(/^\[(.*)\]$/, '$1');
+const states = await Promise.all((standing[host] ?? [host]).map(isHealthy));
+process.exit(states.includes(true) ? 0 : 1);
+
+/**
+ * Returns whether the server responds at an address that it is healthy.
+ * @param {string} address
+ * @returns {Promise<boolean>}
+ */
+function isHealthy(address) {
+  const options = { host: address, port: PORT || 4000, path: '/health', timeout: timeoutMs, rejectUnauthorized: false };
+  return new Promise((resolve) => {
+    const request = (TLS_CERT_FILE ? getSecurely : get)(options, ({ statusCode }) => resolve(statusCode === 200));
+    request.once('error', () => resolve(false));
+    request.once('timeout', () => request.destroy(new Error('no response')));
+  });
+}
