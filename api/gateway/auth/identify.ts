@@ -1,5 +1,6 @@
 import type { Auth, Viewer } from '../../domain/auth.ts';
 import { UnauthenticatedError } from '../../errors.ts';
+import { tokenOfHeader } from './token.ts';
 
 /**
  * Returns the viewer of a request. With an invalid token there is none, and `refusal` is the error for operations that need
@@ -10,7 +11,7 @@ export async function identify(
   auth: Auth,
   authorization: string | undefined,
 ): Promise<{ viewer: Viewer | null; refusal?: UnauthenticatedError }> {
-  const token = bearerToken(authorization);
+  const token = tokenOfHeader(authorization);
   if (token === null) return { viewer: null };
   try {
     return { viewer: await auth.authenticate(token) };
@@ -18,10 +19,4 @@ export async function identify(
     if (error instanceof UnauthenticatedError) return { viewer: null, refusal: error };
     throw error;
   }
-}
-
-/** Returns the token of `Bearer …`; null if there is none. */
-export function bearerToken(authorization: unknown): string | null {
-  if (typeof authorization !== 'string') return null;
-  return /^Bearer +(\S+)$/i.exec(authorization.trim())?.[1] ?? null;
 }

@@ -24,6 +24,8 @@ export interface Connection {
   caller: Caller;
   /** Id under which the connection is logged. */
   requestId: string;
+  /** Token of the upgrade's `Authorization` header, until `connection_init` is handled; its payload may have another. */
+  headerToken: string | null;
   viewer: Viewer | null;
   /** The connection's place in the counts of connections. */
   place: Place;

@@ -6,7 +6,7 @@ import type { CostBudget } from '../../domain/cost-budget.ts';
 import { UnauthenticatedError } from '../../errors.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Logger } from '../../logger.ts';
-import { bearerToken } from '../auth/identify.ts';
+import { tokenOfPayload } from '../auth/token.ts';
 import { watchSession } from '../auth/watch-session.ts';
 import { createContext } from '../graphql/context.ts';
 import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
@@ -56,9 +56,10 @@ export function createProtocol(options: {
   return makeServer<Record<string, unknown>, Connection>({
     async onConnect(connecting) {
       const { connectionParams, extra } = connecting;
-      const token = tokenOf(connectionParams);
+      const token = tokenOfPayload(connectionParams) ?? extra.headerToken;
       // graphql-ws keeps the payload, with the token, for as long as the connection lasts.
       Object.assign(connecting, { connectionParams: null });
+      extra.headerToken = null;
       if (token === null) {
         if (!extra.place.identify(null)) refuse(extra);
         return true;
@@ -103,17 +104,6 @@ export function createProtocol(options: {
 /** Closes a connection whose user, or whose address without a viewer, has too many of them. */
 function refuse(connection: Connection): void {
   close(connection, closeCodes.tryAgainLater, 'Too many connections');
-}
-
-/** Returns the token of a `connection_init` payload: `authorization: "Bearer …"`, the key in any case, or `token`. */
-function tokenOf(parameters: Record<string, unknown> | undefined): string | null {
-  for (const [key, value] of Object.entries(parameters ?? {})) {
-    if (value === null || (key.toLowerCase() !== 'authorization' && key !== 'token')) continue;
-    // No other value is the token of a session.
-    if (typeof value !== 'string') return '';
-    return key === 'token' ? value : (bearerToken(value) ?? value);
-  }
-  return null;
 }
 
 function tooManySubscriptions(limit: number): GraphQLError {

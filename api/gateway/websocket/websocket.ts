@@ -10,6 +10,7 @@ import { encodePong } from '../../live/frames.ts';
 import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import type { Caller } from '../auth/caller.ts';
+import { tokenOfHeader } from '../auth/token.ts';
 import type { ConnectionLimits, Place } from '../connection-limits.ts';
 import { hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
@@ -33,6 +34,9 @@ const shutdownSpreadMs = 500;
 
 /** Resolves when a message and all its results are handled. */
 type HandleMessage = (data: string) => Promise<void>;
+
+/** Facts about an upgrade that its connection keeps. */
+type Upgrade = Pick<Connection, 'caller' | 'requestId' | 'headerToken'>;
 
 /**
  * Creates GraphQL over WebSocket: graphql-ws speaks the protocol, over our own sockets and outboxes.
@@ -75,7 +79,7 @@ export function createWebSockets(options: {
   let stopping = false;
   let pings: NodeJS.Timeout | undefined;
 
-  function open(socket: WebSocket, duplex: Duplex, request: { caller: Caller; requestId: string }): void {
+  function open(socket: WebSocket, duplex: Duplex, request: Upgrade): void {
     socket.on('error', (error) => logger.debug({ error }, 'a socket failed'));
     const place = stopping ? null : limits.enter(request.caller.address);
     if (place === null) {
@@ -110,11 +114,7 @@ export function createWebSockets(options: {
     });
   }
 
-  function createConnection(
-    socket: WebSocket,
-    duplex: Duplex,
-    request: { caller: Caller; requestId: string; place: Place },
-  ): Connection {
+  function createConnection(socket: WebSocket, duplex: Duplex, request: Upgrade & { place: Place }): Connection {
     const outbox = outboxes.open(duplex, {
       onDrained: () => onDrain(connection),
       onOverflow: (isNodeFull) => (isNodeFull && outbox.isBlocked() ? terminate(connection) : closeStalled(connection)),
@@ -164,10 +164,11 @@ export function createWebSockets(options: {
     /** Accepts an HTTP upgrade. */
     upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer, caller: Caller): void {
       const requestId = readRequestId(request);
+      const headerToken = tokenOfHeader(request.headers.authorization);
       let isAccepted = false;
       server.handleUpgrade(request, duplex, head, (socket) => {
         isAccepted = true;
-        open(socket, duplex, { caller, requestId });
+        open(socket, duplex, { caller, requestId, headerToken });
       });
       // `ws` has written its refusal.
       if (!isAccepted) disconnectSoon(duplex);
