@@ -81,8 +81,8 @@ function unexpected(problem: string, body: unknown, { status, headers, text }: O
   return new Error(`${problem}: ${body}\nstatus ${status}, request id ${headers.get('x-request-id')}\n${text}`);
 }
 
-/** Message of graphql-transport-ws. */
-interface Frame {
+/** Message of a server over a WebSocket. */
+export interface Frame {
   type: string;
   id?: string;
   payload?: Result & ResponseError[];

@@ -5,6 +5,7 @@ import type { Auth, Viewer } from '../../domain/auth.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
 import { UnauthenticatedError } from '../../errors.ts';
 import type { Audiences } from '../../live/audiences.ts';
+import type { Sink } from '../../live/subscriber.ts';
 import type { Logger } from '../../logger.ts';
 import { tokenOfPayload } from '../auth/token.ts';
 import { watchSession } from '../auth/watch-session.ts';
@@ -74,7 +75,8 @@ export function createProtocol(options: {
     },
     async onSubscribe({ extra }, id, payload) {
       if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
-      const sink = { outbox: extra.outbox, idJson: JSON.stringify(id), viewer: extra.viewer };
+      const resultType = extra.isLegacy ? 'data' : 'next';
+      const sink: Sink = { outbox: extra.outbox, idJson: JSON.stringify(id), resultType, viewer: extra.viewer };
       const request = { ...extra.caller, requestId: extra.requestId, arrivedAt: performance.now() };
       const context = createContext(domain, request, extra.viewer);
       const prepared = await operations.prepare(payload, context, sink);
