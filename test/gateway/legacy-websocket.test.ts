@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ResultType } from '../../api/live/frames.ts';
 import { createTestAudiences } from '../support/audiences.ts';
 import { startGateway } from '../support/gateway.ts';
-import { type Frame, openRaw, openSocket, type RawSocket } from '../support/wire.ts';
+import { execute, type Frame, openRaw, openSocket, type RawSocket } from '../support/wire.ts';
 
 let running: Awaited<ReturnType<typeof startGateway>>;
 let url: string;
@@ -255,6 +255,64 @@ describe('a legacy socket', () => {
   });
 });
 
+/** The first messages of clients, as their sources write them. */
+const clients: [string, { protocol: string[]; init: string; start: string; isBinary?: boolean }][] = [
+  [
+    'Apollo Kotlin 4 (SubscriptionWsProtocol.Factory)',
+    {
+      protocol: ['graphql-ws'],
+      init: '{"type":"connection_init","payload":{"Authorization":"Bearer TOKEN"}}',
+      start:
+        '{"type":"start","id":"6c3e","payload":{"operationName":"Viewer","variables":{},"query":"query Viewer { viewer }"}}',
+    },
+  ],
+  [
+    'Apollo Kotlin 4 with WsFrameType.Binary, and its token in a header',
+    {
+      protocol: ['graphql-ws'],
+      init: '{"type":"connection_init"}',
+      start:
+        '{"type":"start","id":"6c3e","payload":{"operationName":"Viewer","variables":{},"query":"query Viewer { viewer }","extensions":{"clientLibrary":{"name":"apollo-kotlin","version":"4.3.1"}}}}',
+      isBinary: true,
+    },
+  ],
+  [
+    'graphql_flutter (SocketClient)',
+    {
+      protocol: ['graphql-ws'],
+      init: '{"type":"connection_init","payload":{"headers":{"Authorization":"Bearer TOKEN"}}}',
+      start:
+        '{"type":"start","id":"6c3e","payload":{"operationName":null,"variables":{},"query":"query Viewer {\\n  viewer\\n}"}}',
+    },
+  ],
+  [
+    'Ferry (WebSocketLink) with a channel that has headers',
+    {
+      protocol: [],
+      init: '{"type":"connection_init"}',
+      start:
+        '{"type":"start","id":"6c3e","payload":{"operationName":"Viewer","variables":{},"query":"query Viewer {\\n  viewer\\n}"}}',
+    },
+  ],
+];
+
+describe('the messages of a client', () => {
+  it.each(clients)('are understood: %s', async (_client, { protocol, init, start, isBinary = false }) => {
+    const { token, viewer } = running.backstage.auth.signIn();
+    const headers = init.includes('TOKEN') ? {} : { authorization: `Bearer ${token}` };
+    const raw = await openRaw(url, { protocol, headers });
+    for (const text of [init.replace('TOKEN', token), start]) raw.send(isBinary ? Buffer.from(text) : text);
+    expect(await take(raw, 4)).toEqual([
+      { type: 'connection_ack' },
+      { type: 'ka' },
+      { type: 'data', id: '6c3e', payload: { data: { viewer: viewer.userId } } },
+      { type: 'complete', id: '6c3e' },
+    ]);
+    raw.send('{"type":"stop","id":"6c3e"}');
+    expect(await takeRest(raw)).toEqual([]);
+  });
+});
+
 describe('a hostile legacy client', () => {
   it.each([
     ['text that is not JSON', 'hello'],
@@ -304,6 +362,23 @@ describe('a hostile legacy client', () => {
     raw.send({ type: 'connection_init' });
     expect(await raw.closed).toMatchObject({ code: 1013 });
     expect(running.backstage.began).toBe(began);
+  });
+
+  it('is only sent as much as it reads', async () => {
+    const raw = await openLegacy();
+    raw.send(start('1', 'subscription { flood }'));
+    await raw.next();
+    raw.socket.pause();
+    let before = -1;
+    await vi.waitFor(async () => {
+      const { pulled } = running.backstage;
+      await execute(url, '{ hello }');
+      const isStill = pulled === before;
+      before = pulled;
+      expect(isStill).toBe(true);
+    });
+    raw.socket.terminate();
+    await openStreams(0);
   });
 
   it('runs at most as many operations as its socket may, also of those that came early', async () => {
