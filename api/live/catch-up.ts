@@ -134,7 +134,8 @@ export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<I
   async function sendGroup(subscriber: Subscriber<Item>, payloads: readonly Buffer[]): Promise<void> {
     if (payloads.length === 0) return;
     metrics.delivered(payloads.length);
-    await subscriber.outbox.send(createFrameEncoder(payloads)(subscriber.idJson), 'backlog');
+    const frames = createFrameEncoder(payloads)(subscriber.idJson, subscriber.resultType);
+    await subscriber.outbox.send(frames, 'backlog');
   }
 }
 

@@ -18,11 +18,14 @@ export function encodePong(data: Buffer): Buffer {
   return Buffer.concat([Buffer.from([pongFrame, data.length]), data]);
 }
 
+/** Type of the messages that carry results: `next` in graphql-transport-ws, `data` in the older graphql-ws. */
+export type ResultType = 'next' | 'data';
+
 /**
- * Returns the frames of `next` messages of graphql-transport-ws, in a buffer of the caller's own.
+ * Returns the frames of messages with results, in a buffer of the caller's own.
  * @param idJson the operation's id, as JSON
  */
-export type EncodeFrames = (idJson: string) => Buffer;
+export type EncodeFrames = (idJson: string, type: ResultType) => Buffer;
 
 /** Frames without operation ids, with room for ids of one length. */
 interface Template {
@@ -32,20 +35,22 @@ interface Template {
 }
 
 const prefix = '{"id":';
-const infix = Buffer.from(',"type":"next","payload":');
+const infixes = { next: Buffer.from(',"type":"next","payload":'), data: Buffer.from(',"type":"data","payload":') };
 const suffix = '}';
 
 /**
- * Returns an encoder for payloads that many subscriptions get. The frames are built once for each length of an
- * operation's id; each call copies them and fills in the id.
+ * Returns an encoder for payloads that many subscriptions get. The frames are built once for each type of
+ * message and length of an operation's id; each call copies them and fills in the id.
  * @param payloads JSON, one for each message
  */
 export function createFrameEncoder(payloads: readonly Buffer[]): EncodeFrames {
   const templates = new Map<number, Template>();
-  return (idJson) => {
+  return (idJson, type) => {
     const idLength = Buffer.byteLength(idJson);
-    const template = templates.get(idLength) ?? createTemplate(payloads, idLength);
-    templates.set(idLength, template);
+    // One map for both types costs nothing where all clients speak the newer protocol.
+    const key = type === 'next' ? idLength : -idLength;
+    const template = templates.get(key) ?? createTemplate(payloads, idLength, infixes[type]);
+    templates.set(key, template);
     const encoding = idLength === idJson.length ? 'latin1' : 'utf8';
     const frames = Buffer.allocUnsafe(template.bytes.length);
     template.bytes.copy(frames);
@@ -74,7 +79,7 @@ export function totalBytes(payloads: readonly Buffer[]): number {
   return payloads.reduce((sum, { length }) => sum + length, 0);
 }
 
-function createTemplate(payloads: readonly Buffer[], idLength: number): Template {
+function createTemplate(payloads: readonly Buffer[], idLength: number, infix: Buffer): Template {
   const envelopeLength = prefix.length + idLength + infix.length + suffix.length;
   const lengths = payloads.map((payload) => envelopeLength + payload.length);
   const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + headerLength(length) + length, 0));

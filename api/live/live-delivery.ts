@@ -96,7 +96,7 @@ export function createLiveDelivery<Item extends Positioned>(options: {
     }
     if (own.payloads.length > 0) {
       const encodeOwn = own.payloads.length === items.length ? encode : createFrameEncoder(own.payloads);
-      subscriber.outbox.add(encodeOwn(subscriber.idJson), source.kind);
+      subscriber.outbox.add(encodeOwn(subscriber.idJson, subscriber.resultType), source.kind);
     }
     subscriber.position = through;
     if (own.error) onError(subscriber, own.error);

@@ -9,7 +9,7 @@ import type { Backlog, LiveSource, Positioned } from './live-source.ts';
  * Executes a selection over items.
  * @param viewer the only reader of the result; null if the result is for the whole audience
  * @param round the round whose rows it may share
- * @returns the payload of each item's `next` message, as JSON; null if a service that it needs is unavailable
+ * @returns the payload of each item's message, as JSON; null if a service that it needs is unavailable
  */
 export type MakePayloads<Item> = (
   items: readonly Item[],

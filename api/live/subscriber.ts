@@ -1,3 +1,4 @@
+import type { ResultType } from './frames.ts';
 import type { Positioned, Reader } from './live-source.ts';
 import type { Outbox } from './outbox/outboxes.ts';
 
@@ -6,6 +7,8 @@ export interface Sink {
   outbox: Outbox;
   /** The operation's id, as JSON. */
   idJson: string;
+  /** Type of its messages, by the protocol of its socket. */
+  resultType: ResultType;
   /** The viewer, as the audience's `MakePayloads` takes it; null if nobody is signed in. */
   viewer: object | null;
 }

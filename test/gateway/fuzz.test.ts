@@ -60,7 +60,10 @@ const messageOf = (operations: readonly string[]) =>
     },
     { weight: 4, arbitrary: fc.record({ type: fc.constant('complete'), id }) },
     { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('ping', 'pong') }) },
-    { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('next', 'error', 'nonsense'), id }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ type: fc.constantFrom('next', 'error', 'connection_terminate', 'nonsense'), id }),
+    },
     { weight: 1, arbitrary: fc.record({ type: fc.constant('raw'), text: fc.string() }) },
     { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('control', 'drop') }) },
   );
@@ -73,6 +76,13 @@ async function readHeld(): Promise<Record<string, number>> {
   return Object.fromEntries(['connections', 'audiences', 'feeds', 'channel_lists', 'outbox_bytes'].map(read));
 }
 
+const protocols = ['graphql-transport-ws', 'graphql-ws'] as const;
+type Protocol = (typeof protocols)[number];
+const legacyTypes: Record<string, string> = { subscribe: 'start', complete: 'stop' };
+
+/** Returns the name of a message in a protocol. */
+const nameIn = (protocol: Protocol, type: string) => (protocol === 'graphql-ws' ? (legacyTypes[type] ?? type) : type);
+
 function toWire(one: Sent, token: string): string {
   if (!('query' in one)) {
     if (one.type === 'connection_init') return JSON.stringify({ ...one, payload: { token } });
@@ -84,16 +94,24 @@ function toWire(one: Sent, token: string): string {
 
 /**
  * Sends messages over a new socket, then completes every operation that may run on it.
+ * @param protocol protocol whose names the messages get
  * @param settled waits for a condition that must hold while the socket is still open
  */
-async function play(url: string, token: string, messages: readonly Sent[], settled: () => Promise<void>) {
-  const raw = await openRaw(url);
-  for (const one of messages) {
+async function play(
+  url: string,
+  token: string,
+  messages: readonly Sent[],
+  protocol: Protocol,
+  settled: () => Promise<void>,
+) {
+  const raw = await openRaw(url, { protocol });
+  for (const given of messages) {
+    const one = { ...given, type: nameIn(protocol, given.type) } as Sent;
     if (one.type === 'control') raw.socket.ping('x'.repeat(125));
     else if (one.type === 'drop') raw.socket.terminate();
     else raw.send(toWire(one, token));
   }
-  if (messages.length % 3 === 0) for (const id of ids) raw.send({ type: 'complete', id });
+  if (messages.length % 3 === 0) for (const id of ids) raw.send({ type: nameIn(protocol, 'complete'), id });
   if (messages.length % 3 === 0) await settled();
   if (messages.length % 3 === 1) await new Promise(setImmediate);
   raw.socket.close();
@@ -101,6 +119,7 @@ async function play(url: string, token: string, messages: readonly Sent[], settl
 }
 
 const hello: Sent = { type: 'connection_init' };
+const protocol = fc.constantFrom(...protocols);
 
 describe('any messages of clients in any order', () => {
   test('leave the server running, without resources for completed operations and closed connections', async () => {
@@ -108,11 +127,20 @@ describe('any messages of clients in any order', () => {
     const settled = () => vi.waitFor(async () => expect(await readHeld()).toMatchObject(nothing));
     const message = messageOf(operations);
     await fc.assert(
-      fc.asyncProperty(fc.array(message, { maxLength: 30 }), fc.boolean(), async (messages, isPolite) => {
-        const greeted = isPolite ? [hello, ...messages] : messages;
-        await Promise.all([greeted, [hello, ...messages]].map((all) => play(app.url, ada.token, all, settled)));
-        expect(await ada.ask('{ me { id } }')).toEqual({ me: { id: ada.id } });
-      }),
+      fc.asyncProperty(
+        fc.array(message, { maxLength: 30 }),
+        fc.boolean(),
+        protocol,
+        async (messages, isPolite, first) => {
+          const greeted = isPolite ? [hello, ...messages] : messages;
+          const second = first === protocols[0] ? protocols[1] : protocols[0];
+          await Promise.all([
+            play(app.url, ada.token, greeted, first, settled),
+            play(app.url, ada.token, [hello, ...messages], second, settled),
+          ]);
+          expect(await ada.ask('{ me { id } }')).toEqual({ me: { id: ada.id } });
+        },
+      ),
       { numRuns: 150 },
     );
     const isOnline = async () => (await bob.ask(online, { id: ada.id })).node;
@@ -129,13 +157,13 @@ describe('any messages of clients in any order', () => {
     const settled = () => vi.waitFor(() => expect(backstage.open).toBe(0));
     const message = messageOf(gatewayOperations);
     await fc.assert(
-      fc.asyncProperty(fc.array(message, { maxLength: 30 }), async (messages) => {
-        await play(url, token, [hello, ...messages], settled);
+      fc.asyncProperty(fc.array(message, { maxLength: 30 }), protocol, async (messages, spoken) => {
+        await play(url, token, [hello, ...messages], spoken, settled);
         await vi.waitFor(() => expect(gateway.connections()).toBe(0));
         await settled();
         expect([backstage.auth.watched(), backstage.connected.get(viewer.userId) ?? 0]).toEqual([0, 0]);
       }),
-      { numRuns: 150 },
+      { numRuns: 250 },
     );
     await gateway.stop();
   });

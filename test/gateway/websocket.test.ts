@@ -98,7 +98,7 @@ describe('a socket', () => {
   });
 
   it('is refused for any other subprotocol', async () => {
-    const raw = await openRaw(url, { protocol: 'graphql-ws' }).catch((error: Error) => error);
+    const raw = await openRaw(url, { protocol: 'mqtt' }).catch((error: Error) => error);
     if (raw instanceof Error) expect(raw.message).toMatch(/subprotocol/i);
     else expect(await raw.closed).toMatchObject({ code: 4406 });
   });

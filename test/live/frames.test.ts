@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { createFrameEncoder, encodePong, encodeText } from '../../api/live/frames.ts';
+import { createFrameEncoder, encodePong, encodeText, type ResultType } from '../../api/live/frames.ts';
 
 let bytes: Buffer;
 let url: string;
@@ -54,22 +54,24 @@ describe('frames', () => {
     const payload = { data: { text: 'é'.repeat(length) } };
     const encode = createFrameEncoder([Buffer.from(JSON.stringify(payload)), Buffer.from('{"data":null}')]);
     for (const id of ['1', '2', 'a longer one', '1']) {
-      const { messages } = await decode(encode(JSON.stringify(id)));
-      expect(messages.map((message) => JSON.parse(message))).toEqual([
-        { id, type: 'next', payload },
-        { id, type: 'next', payload: { data: null } },
-      ]);
+      for (const type of ['next', 'data'] as const) {
+        const { messages } = await decode(encode(JSON.stringify(id), type));
+        expect(messages.map((message) => JSON.parse(message))).toEqual([
+          { id, type, payload },
+          { id, type, payload: { data: null } },
+        ]);
+      }
     }
   });
 
   test('are valid for any ids and texts', async () => {
     const texts = fc.array(fc.string({ unit: 'binary' }), { minLength: 1 });
     await fc.assert(
-      fc.asyncProperty(texts, texts, async (ids, values) => {
+      fc.asyncProperty(texts, texts, fc.constantFrom<ResultType>('next', 'data'), async (ids, values, type) => {
         const encode = createFrameEncoder(values.map((value) => Buffer.from(JSON.stringify({ value }))));
         for (const id of ids) {
-          const { messages } = await decode(encode(JSON.stringify(id)));
-          const expected = values.map((value) => ({ id, type: 'next', payload: { value } }));
+          const { messages } = await decode(encode(JSON.stringify(id), type));
+          const expected = values.map((value) => ({ id, type, payload: { value } }));
           expect(messages.map((message) => JSON.parse(message))).toEqual(expected);
         }
       }),

@@ -71,6 +71,7 @@ test.each(['live', 'as a backlog'])(
       const sink = {
         outbox: createFakeOutbox({ add: take, send: async (frames) => take(frames) }),
         idJson: '"1"',
+        resultType: 'next' as const,
         viewer: null,
       };
       const quoting = { ...selection, key: 'quoting', make };
@@ -136,7 +137,12 @@ async function createSimulation(fateOf: () => Fate, recentBytes: number) {
       return null;
     };
     const stream = createLiveStream<Entry>(feed as LiveSource<Entry>, { position: after, judge }, () => {});
-    const sink = { outbox: createFakeOutbox({ add: take, send: slowly }), idJson: '"1"', viewer: null };
+    const sink = {
+      outbox: createFakeOutbox({ add: take, send: slowly }),
+      idJson: '"1"',
+      resultType: 'next' as const,
+      viewer: null,
+    };
     const served = alone ? stream : audiences.serve(stream as unknown as LiveStream<Positioned>, selection, sink);
     followers.push({ after, received, stop: () => served.return() });
     void (async () => {

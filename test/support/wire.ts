@@ -81,8 +81,8 @@ function unexpected(problem: string, body: unknown, { status, headers, text }: O
   return new Error(`${problem}: ${body}\nstatus ${status}, request id ${headers.get('x-request-id')}\n${text}`);
 }
 
-/** Message of graphql-transport-ws. */
-interface Frame {
+/** Message of a server over a WebSocket. */
+export interface Frame {
   type: string;
   id?: string;
   payload?: Result & ResponseError[];
@@ -103,10 +103,17 @@ export interface RawSocket {
 
 /**
  * Opens a WebSocket.
- * @param options.protocol subprotocol
+ * @param options.protocol subprotocols that are offered; an empty list offers none
+ * @param options.headers further headers of the upgrade
  */
-export async function openRaw(url: string, { protocol = 'graphql-transport-ws' } = {}): Promise<RawSocket> {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol);
+export async function openRaw(
+  url: string,
+  {
+    protocol = 'graphql-transport-ws',
+    headers = {},
+  }: { protocol?: string | string[]; headers?: Record<string, string> } = {},
+): Promise<RawSocket> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol, { headers });
   const frames: Frame[] = [];
   let waiting: (() => void)[] = [];
   let isOpen = true;
@@ -177,6 +184,7 @@ export async function openStream(url: string, query: string, options: RequestOpt
       'content-type': 'application/json',
       accept: 'text/event-stream',
       ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+      ...options.headers,
     },
     body: JSON.stringify({ query, variables: options.variables }),
     signal: controller.signal,

@@ -1,5 +1,6 @@
 import type { Auth, Viewer } from '../../domain/auth.ts';
 import { UnauthenticatedError } from '../../errors.ts';
+import { tokenOfHeader } from './token.ts';
 
 /** Matches a header without a token: signed-out clients send `Bearer ` with nothing after it. */
 const emptyHeader = /^(?:Bearer)?$/i;
@@ -13,7 +14,7 @@ export async function identify(
   auth: Auth,
   authorization: string | undefined,
 ): Promise<{ viewer: Viewer | null; refusal?: UnauthenticatedError }> {
-  const token = bearerToken(authorization);
+  const token = tokenOfHeader(authorization);
   if (token === null) return emptyHeader.test(authorization?.trim() ?? '') ? { viewer: null } : malformedHeader();
   try {
     return { viewer: await auth.authenticate(token) };
@@ -27,10 +28,4 @@ function malformedHeader() {
   const message =
     'The header must be `Authorization: Bearer TOKEN`, with the `token` of `guest`, `register` or `login`.';
   return { viewer: null, refusal: new UnauthenticatedError(message) };
-}
-
-/** Returns the token of `Bearer …`; null if there is none. */
-export function bearerToken(authorization: unknown): string | null {
-  if (typeof authorization !== 'string') return null;
-  return /^Bearer +(\S+)$/i.exec(authorization.trim())?.[1] ?? null;
 }

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { NotReadyError } from '../../errors.ts';
-import { bearerToken } from '../auth/identify.ts';
+import { bearerToken } from '../auth/token.ts';
 import type { Handler } from './handler.ts';
 import { refuse, send } from './refusal.ts';
 

@@ -3,6 +3,8 @@
  * clients react to them.
  */
 export const closeCodes = {
+  /** A legacy client has asked for it. */
+  normal: 1000,
   /**
    * The server, the client's address or its user has too many connections, the client reads too slowly or sends too many
    * messages, a connection without a viewer was idle, or a feed was interrupted: reconnect after a delay.

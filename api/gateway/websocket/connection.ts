@@ -7,7 +7,7 @@ import type { Place } from '../connection-limits.ts';
 import { closeCodes } from './close-codes.ts';
 
 /** State of a running operation. */
-interface Operation {
+export interface Operation {
   /** Settles once the server has finished the operation. */
   ended: Promise<void>;
   /** Results of a subscription, once it has started. */
@@ -22,8 +22,14 @@ export interface Connection {
   /** Queue of everything sent over the socket except pings and the close frame. */
   outbox: Outbox;
   caller: Caller;
+  /** Whether the client speaks the older protocol of subscriptions-transport-ws. */
+  isLegacy: boolean;
+  /** Whether the client waits for keep-alive messages: a legacy one, once it is acknowledged. */
+  needsKeepAlive: boolean;
   /** Id under which the connection is logged. */
   requestId: string;
+  /** Token of the upgrade's `Authorization` header, until `connection_init` is handled; its payload may have another. */
+  headerToken: string | null;
   viewer: Viewer | null;
   /** The connection's place in the counts of connections. */
   place: Place;
@@ -35,7 +41,7 @@ export interface Connection {
   cleanups: (() => void)[];
   /** Operations by id, until the server has finished them. */
   running: Map<string, Operation>;
-  /** Bytes of messages that wait because they reuse the id of an operation that has not finished. */
+  /** Bytes of messages that wait for the end of an operation with the same id, or for the acknowledgement. */
   heldBytes: number;
   /** Number of pings since the peer's last sign of life. */
   silentPings: number;

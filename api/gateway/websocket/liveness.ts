@@ -1,4 +1,5 @@
-import { type Connection, terminate } from './connection.ts';
+import { type Connection, send, terminate } from './connection.ts';
+import { keepAlive } from './legacy-codec.ts';
 
 /** Interval of pings, in milliseconds. A peer that shows no sign of life between two pings is dead. */
 export const pingMs = 12_000;
@@ -8,7 +9,7 @@ export const pingMs = 12_000;
  */
 const bytesPerPing = 393_216;
 
-/** Pings a peer, or ends its connection if it has shown no sign of life for too long. */
+/** Pings a peer, with a keep-alive message where its protocol needs one, or ends its connection if it has shown no sign of life for too long. */
 export function ping(connection: Connection): void {
   const { socket, outbox, readBytes } = connection;
   const sent = outbox.writtenBytes();
@@ -16,6 +17,7 @@ export function ping(connection: Connection): void {
     terminate(connection);
     return;
   }
+  if (connection.needsKeepAlive) void send(connection, keepAlive);
   connection.silentPings++;
   connection.wasBlocked = outbox.isBlocked();
   socket.ping(String(sent));

@@ -1,9 +1,10 @@
+import { ignore } from '../../ignore.ts';
 import { exceedsJsonBounds } from '../json-bounds.ts';
 import { maxOperationIdLength, maxSocketMessageBytes } from '../request-limits.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Connection, close } from './connection.ts';
 
-/** A message of graphql-transport-ws. */
+/** A message of a client. */
 export interface Message {
   /** The parsed JSON, or the text if it is not JSON. */
   content: unknown;
@@ -41,11 +42,16 @@ export function mustWait({ running }: Connection, { id }: Message): boolean {
   return running.get(id)?.isCompleted ?? false;
 }
 
-/** Resolves when the operation that a message waits for has ended. Closes the socket if too many bytes wait. */
-export async function waitForEnd(connection: Connection, { id, bytes }: Message): Promise<void> {
+/** Resolves when the operation that a message waits for has ended. */
+export function waitForEnd(connection: Connection, message: Message): Promise<void> {
+  return holdUntil(connection, message, connection.running.get(message.id)?.ended.catch(ignore));
+}
+
+/** Resolves when a message that must wait can be handled. Closes the socket if too many bytes wait. */
+export async function holdUntil(connection: Connection, { bytes }: Message, ready?: Promise<void>): Promise<void> {
   if (connection.heldBytes > maxSocketMessageBytes) close(connection, closeCodes.tryAgainLater, 'Too many messages');
   connection.heldBytes += bytes;
-  await connection.running.get(id)?.ended.catch(() => {});
+  await ready;
   connection.heldBytes -= bytes;
 }
 

@@ -5,8 +5,9 @@ import type { Auth, Viewer } from '../../domain/auth.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
 import { UnauthenticatedError } from '../../errors.ts';
 import type { Audiences } from '../../live/audiences.ts';
+import type { Sink } from '../../live/subscriber.ts';
 import type { Logger } from '../../logger.ts';
-import { bearerToken } from '../auth/identify.ts';
+import { tokenOfPayload } from '../auth/token.ts';
 import { watchSession } from '../auth/watch-session.ts';
 import { createContext } from '../graphql/context.ts';
 import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
@@ -59,9 +60,10 @@ export function createProtocol(options: {
   return makeServer<Record<string, unknown>, Connection>({
     async onConnect(connecting) {
       const { connectionParams, extra } = connecting;
-      const token = tokenOf(connectionParams);
+      const token = tokenOfPayload(connectionParams) ?? extra.headerToken;
       // graphql-ws keeps the payload, with the token, for as long as the connection lasts.
       Object.assign(connecting, { connectionParams: null });
+      extra.headerToken = null;
       if (token === null) {
         if (!extra.place.identify(null)) refuse(extra);
         return true;
@@ -76,7 +78,8 @@ export function createProtocol(options: {
     },
     async onSubscribe({ extra }, id, payload) {
       if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
-      const sink = { outbox: extra.outbox, idJson: JSON.stringify(id), viewer: extra.viewer };
+      const resultType = extra.isLegacy ? 'data' : 'next';
+      const sink: Sink = { outbox: extra.outbox, idJson: JSON.stringify(id), resultType, viewer: extra.viewer };
       const request = { ...extra.caller, requestId: extra.requestId, arrivedAt: performance.now() };
       const context = createContext(domain, request, extra.viewer);
       const prepared = await operations.prepare(payload, context, sink);
@@ -106,17 +109,6 @@ export function createProtocol(options: {
 /** Closes a connection whose user, or whose address without a viewer, has too many of them. */
 function refuse(connection: Connection): void {
   close(connection, closeCodes.tryAgainLater, 'Too many connections');
-}
-
-/** Returns the token of a `connection_init` payload: `authorization: "Bearer …"`, the key in any case, or `token`. */
-function tokenOf(parameters: Record<string, unknown> | undefined): string | null {
-  for (const [key, value] of Object.entries(parameters ?? {})) {
-    if (value === null || (key.toLowerCase() !== 'authorization' && key !== 'token')) continue;
-    // No other value is the token of a session.
-    if (typeof value !== 'string') return '';
-    return key === 'token' ? value : (bearerToken(value) ?? value);
-  }
-  return null;
 }
 
 function tooManySubscriptions(limit: number): GraphQLError {

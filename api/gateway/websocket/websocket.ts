@@ -10,33 +10,38 @@ import { encodePong } from '../../live/frames.ts';
 import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import type { Caller } from '../auth/caller.ts';
+import { tokenOfHeader } from '../auth/token.ts';
 import type { ConnectionLimits, Place } from '../connection-limits.ts';
-import { hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { LimitTime, WaitInTime } from '../graphql/time-limit.ts';
 import { disconnectSoon } from '../http/disconnect.ts';
 import { refuseSocket } from '../http/refusal.ts';
 import { readRequestId } from '../http/request-id.ts';
-import { maxOperationIdLength, maxSocketChunks, maxSocketFragments, maxSocketMessageBytes } from '../request-limits.ts';
+import { maxSocketChunks, maxSocketFragments, maxSocketMessageBytes } from '../request-limits.ts';
 import { closeIdleAnonymous } from './anonymous.ts';
 import { closeCodes } from './close-codes.ts';
-import { type Connection, close, closeStalled, end, send, terminate } from './connection.ts';
+import { createCodec } from './codec.ts';
+import { type Connection, close, closeStalled, end, terminate } from './connection.ts';
+import { createLegacyCodec } from './legacy-codec.ts';
 import { onDrain, onPong, ping, pingMs } from './liveness.ts';
 import { createMessageRate } from './message-rate.ts';
-import { hasShortId, type Message, mustWait, readMessage, track, waitForEnd } from './operation-ids.ts';
+import { readMessage } from './operation-ids.ts';
 import { createProtocol } from './protocol.ts';
+import { createReceive } from './receive.ts';
 import { createRefusals } from './refused.ts';
+import { chooseSubprotocol, isLegacyClient } from './subprotocol.ts';
 
 /** Milliseconds that a peer has to read the queued bytes and to acknowledge a close. */
 const closeTimeoutMs = 30_000;
 /** Milliseconds over which sockets are closed when the node stops, so that not all clients reconnect at once. */
 const shutdownSpreadMs = 500;
 
-/** Resolves when a message and all its results are handled. */
-type HandleMessage = (data: string) => Promise<void>;
+/** Facts about an upgrade that its connection keeps. */
+type Upgrade = Pick<Connection, 'caller' | 'requestId' | 'headerToken' | 'isLegacy'>;
 
 /**
- * Creates GraphQL over WebSocket: graphql-ws speaks the protocol, over our own sockets and outboxes.
+ * Creates GraphQL over WebSocket: graphql-ws speaks the protocol, over our own sockets and outboxes; a codec translates for
+ * clients of the older one.
  * @param options.limits counts the sockets of the node, addresses and users; those above a limit are closed with 1013
  * @param options.maxSubscriptions maximum number of concurrent operations per socket; further ones fail with RATE_LIMITED
  * @param options.messagesPerSecond messages per second that a socket may send in the long run; above it, it is closed with 1013
@@ -60,6 +65,7 @@ export function createWebSockets(options: {
   const { outboxes, limits, logger } = options;
   const connections = new Set<Connection>();
   const refuse = createRefusals();
+  const receive = createReceive(logger);
   const protocol = createProtocol(options);
   const settings = {
     noServer: true,
@@ -69,8 +75,7 @@ export function createWebSockets(options: {
     closeTimeout: closeTimeoutMs,
     perMessageDeflate: false,
     autoPong: false,
-    handleProtocols: (protocols: Set<string>) =>
-      protocols.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) ? GRAPHQL_TRANSPORT_WS_PROTOCOL : false,
+    handleProtocols: chooseSubprotocol,
   } as const;
   const server = new WebSocketServer(settings);
   server.on('wsClientError', ({ message }, socket, request) =>
@@ -79,7 +84,7 @@ export function createWebSockets(options: {
   let stopping = false;
   let pings: NodeJS.Timeout | undefined;
 
-  function open(socket: WebSocket, duplex: Duplex, request: { caller: Caller; requestId: string }): void {
+  function open(socket: WebSocket, duplex: Duplex, request: Upgrade): void {
     socket.on('error', (error) => logger.debug({ error }, 'a socket failed'));
     const place = stopping ? null : limits.enter(request.caller.address);
     if (place === null) {
@@ -89,14 +94,15 @@ export function createWebSockets(options: {
     const connection = createConnection(socket, duplex, { ...request, place });
     connections.add(connection);
     logConnection(logger, connection);
+    const codec = connection.isLegacy ? createLegacyCodec(connection, receive) : createCodec(connection, receive);
     const closed = protocol.opened(
       {
-        protocol: socket.protocol,
-        send: (message) => send(connection, message),
-        close: (code, reason) => close(connection, code ?? closeCodes.internal, reason ?? ''),
+        protocol: connection.isLegacy ? GRAPHQL_TRANSPORT_WS_PROTOCOL : socket.protocol,
+        send: codec.send,
+        close: (code, reason) => codec.close(code ?? closeCodes.internal, reason ?? ''),
         onMessage: (handle) =>
           socket.on('message', (data: Buffer) => {
-            if (mayReceive(connection)) void receive(connection, handle, readMessage(data));
+            if (mayReceive(connection)) void codec.receive(handle, readMessage(data));
           }),
       },
       connection,
@@ -114,11 +120,7 @@ export function createWebSockets(options: {
     });
   }
 
-  function createConnection(
-    socket: WebSocket,
-    duplex: Duplex,
-    request: { caller: Caller; requestId: string; place: Place },
-  ): Connection {
+  function createConnection(socket: WebSocket, duplex: Duplex, request: Upgrade & { place: Place }): Connection {
     const outbox = outboxes.open(duplex, {
       onDrained: () => onDrain(connection),
       onOverflow: (isNodeFull) => (isNodeFull && outbox.isBlocked() ? terminate(connection) : closeStalled(connection)),
@@ -127,6 +129,7 @@ export function createWebSockets(options: {
       socket,
       outbox,
       ...request,
+      needsKeepAlive: false,
       viewer: null,
       takeMessage: createMessageRate(options.messagesPerSecond),
       operations: 0,
@@ -140,38 +143,17 @@ export function createWebSockets(options: {
     return connection;
   }
 
-  async function receive(connection: Connection, handle: HandleMessage, message: Message): Promise<void> {
-    let isOperation = false;
-    if (!hasShortId(message)) {
-      const reason = `Operation ids: max ${maxOperationIdLength} chars`;
-      return close(connection, closeCodes.badMessage, reason);
-    }
-    try {
-      while (mustWait(connection, message)) await waitForEnd(connection, message);
-      if (connection.socket.readyState !== connection.socket.OPEN) return;
-      // graphql-ws accepts a parsed message too, which saves parsing it twice.
-      const handled = handle(message.content as string);
-      isOperation = track(connection, message, handled);
-      await handled;
-    } catch (error) {
-      if (hasUnavailable([error])) return close(connection, closeCodes.tryAgainLater, 'Try again later');
-      logger.error({ error }, 'a message of a socket could not be handled');
-      close(connection, closeCodes.internal, 'Internal server error');
-    } finally {
-      if (isOperation) connection.running.delete(message.id);
-    }
-  }
-
   return {
     /** Number of open sockets. */
     size: () => connections.size,
     /** Accepts an HTTP upgrade. */
     upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer, caller: Caller): void {
       const requestId = readRequestId(request);
+      const headerToken = tokenOfHeader(request.headers.authorization);
       let isAccepted = false;
       server.handleUpgrade(request, duplex, head, (socket) => {
         isAccepted = true;
-        open(socket, duplex, { caller, requestId });
+        open(socket, duplex, { caller, requestId, headerToken, isLegacy: isLegacyClient(request, socket) });
       });
       // `ws` has written its refusal.
       if (!isAccepted) disconnectSoon(duplex);
