@@ -261,7 +261,7 @@ export const settings = z.object({
     .enum(['on', 'off'])
     .optional()
     .describe(
-      'on: clients may query the schema (__schema, __type), which GraphiQL needs for completion and documentation. Unset: on, but off with NODE_ENV=production.',
+      'on: clients may query the schema (__schema, __type) and read it at /schema.graphql, which GraphiQL and code generators need. Unset: on, but off with NODE_ENV=production.',
     ),
   COST_BUDGET_PER_MINUTE: count(100_000).describe(
     'Points that the queries of one user, or of one address without a token, may cost per minute; all users of one address together may spend 25 times as much.',

@@ -28,6 +28,7 @@ import { createOrigins } from './origins.ts';
 import { refusal } from './refusal.ts';
 import { readRequestId } from './request-id.ts';
 import { logRequest, type RequestFacts } from './request-log.ts';
+import { createSchemaHandler } from './schema-file.ts';
 import { createSecurityHeaders } from './security-headers.ts';
 import { createHttpServer } from './server.ts';
 import { createStatic } from './static.ts';
@@ -88,7 +89,7 @@ export interface GatewayOptions {
   health: ReturnType<typeof createHealth>;
   /** Milliseconds for which `/health` fails before the port closes, so that a load balancer notices. */
   drainMs: number;
-  /** Whether clients may query the schema. */
+  /** Whether clients may query the schema, and read it at `/schema.graphql`. */
   introspection: boolean;
   /** Certificate and private key in PEM, for HTTPS and WSS; null: HTTP. */
   tls: { cert: string; key: string } | null;
@@ -142,6 +143,7 @@ export function createGateway(options: GatewayOptions) {
   });
   const avatars = createAvatarHandler(domain.avatars, callers);
   const files = createFileHandler(domain.uploads);
+  const schemaFile = createSchemaHandler(options.schema, options.introspection);
   const client = createStatic(options.clientDir, options.pictureOrigin);
   const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true;
   const setSecurityHeaders = createSecurityHeaders({ isSecure });
@@ -174,6 +176,7 @@ export function createGateway(options: GatewayOptions) {
   async function route(request: IncomingMessage, response: ServerResponse, routed: Routed): Promise<void> {
     const { path } = routed;
     if (path === '/graphql') return handleGraphQL(request, response, routed);
+    if (path === '/schema.graphql') return schemaFile(request, response);
     if (path.startsWith('/avatars/')) return avatars(request, response);
     if (path.startsWith('/files/')) return files(request, response);
     return (health.routes[path] ?? client)(request, response);
