@@ -50,7 +50,9 @@ async function openAll(config: Config, logger: RootLogger, open: Open, overrides
     return probes.port();
   }
   const pictureOrigin = ports.objects?.readOrigin ?? null;
-  const gateway = await open(await makeGateway(config, { schema, ...domain, health, pictureOrigin, metrics, logger }));
+  const { persistedQueries } = ports.state;
+  const parts = { schema, ...domain, health, pictureOrigin, persistedQueries, metrics, logger };
+  const gateway = await open(await makeGateway(config, parts));
   return gateway.port();
 }
 

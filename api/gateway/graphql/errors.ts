@@ -94,7 +94,6 @@ function withContractCode(error: GraphQLError): GraphQLError {
         null,
       );
     case 'OPERATION_RESOLUTION_FAILURE':
-    case 'PERSISTED_QUERY_MISMATCH':
       return toGraphQL(error.message, { ...error.extensions, code: 'BAD_REQUEST' }, null, error);
     default:
       return error;

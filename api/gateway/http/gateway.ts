@@ -11,6 +11,7 @@ import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import { createCallers } from '../auth/caller.ts';
 import { createConnectionLimits } from '../connection-limits.ts';
+import type { Documents } from '../graphql/documents.ts';
 import { isUnavailable } from '../graphql/errors.ts';
 import { createGraphQL } from '../graphql/graphql.ts';
 import { createStreams } from '../graphql/http-streams.ts';
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   domain: Domain;
   auth: Auth;
   costBudget: CostBudget;
+  /** Documents that clients may name by a hash or an id, or to which they are restricted. */
+  documents: Documents;
   audiences: Audiences;
   outboxes: Outboxes;
   /** Directory of the built web client. */

@@ -9,6 +9,7 @@ import type { Logger } from '../../logger.ts';
 import { bearerToken } from '../auth/identify.ts';
 import { watchSession } from '../auth/watch-session.ts';
 import { createContext } from '../graphql/context.ts';
+import type { Documents } from '../graphql/documents.ts';
 import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import { operationLabel } from '../graphql/operation-label.ts';
@@ -23,6 +24,7 @@ import { type Connection, close } from './connection.ts';
  */
 export function createProtocol(options: {
   graphql: GraphQLServer;
+  documents: Documents;
   domain: Domain;
   auth: Auth;
   audiences: Audiences;

@@ -11,6 +11,7 @@ import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { ConnectionLimits, Place } from '../connection-limits.ts';
+import type { Documents } from '../graphql/documents.ts';
 import { hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { LimitTime, WaitInTime } from '../graphql/time-limit.ts';
@@ -43,6 +44,7 @@ type HandleMessage = (data: string) => Promise<void>;
  */
 export function createWebSockets(options: {
   graphql: GraphQLServer;
+  documents: Documents;
   domain: Domain;
   auth: Auth;
   audiences: Audiences;
