@@ -1,12 +1,16 @@
+import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { preset } from '@graphql-codegen/client-preset';
 import { codegen } from '@graphql-codegen/core';
-import { type DocumentNode, lexicographicSortSchema, parse, printSchema } from 'graphql';
+import { formatDocument, stringifyDocument } from '@urql/core';
+import { type DocumentNode, getOperationAST, lexicographicSortSchema, parse, printSchema } from 'graphql';
 import { rates } from './api/domain/rate-limits.ts';
 import * as requestLimits from './api/gateway/request-limits.ts';
 import { listSettings } from './api/settings.ts';
 import { textKinds } from './api/text/text-kinds.ts';
+import { viewerFields } from './client/src/accounts/session.ts';
+import { refreshDocument } from './client/src/urql/refresh.ts';
 import { schema } from './schema/index.ts';
 import { textArguments } from './schema/text-arguments.ts';
 
@@ -16,6 +20,7 @@ const printed = `${printSchema(lexicographicSortSchema(schema))}\n`;
 
 await update(path('schema/schema.graphql'), printed);
 await writeOperations(parse(printed));
+await update(path('client/public/trusted-documents.json'), await listDocuments());
 await update(path('.env.example'), describeEnvironment());
 await writeTable(path('docs/operations.md'), 'settings', ['variable', 'default'], settingRows());
 await writeTable(path('docs/security.md'), 'limits', ['limit', 'value'], await limitRows());
@@ -49,6 +54,21 @@ async function writeOperations(schemaDocument: DocumentNode): Promise<void> {
   for (const section of sections) {
     if (section.filename.endsWith('/graphql.ts')) await update(section.filename, await codegen(section));
   }
+}
+
+/** Returns the manifest of the client's documents, as urql sends them: with a `__typename` everywhere but in subscriptions. */
+async function listDocuments(): Promise<string> {
+  const generated: Record<string, DocumentNode> = await import(`${clientSource}gql/graphql.ts`);
+  const texts = Object.values(generated).flatMap((document) => {
+    const operation = getOperationAST(document)?.operation;
+    if (operation === undefined) return [];
+    return stringifyDocument(operation === 'subscription' ? document : (formatDocument(document) as DocumentNode));
+  });
+  const entries = [...texts, refreshDocument(viewerFields)].map((text) => [
+    createHash('sha256').update(text).digest('hex'),
+    text,
+  ]);
+  return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
 }
 
 async function readOperations() {

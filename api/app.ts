@@ -61,10 +61,9 @@ async function openAll(
     return probes.port();
   }
   const pictureOrigin = ports.objects?.readOrigin ?? null;
-  const gateway = await open(
-    'gateway',
-    makeGateway(config, { schema, ...domain, health, pictureOrigin, metrics, logger }),
-  );
+  const { persistedQueries } = ports.state;
+  const parts = { schema, ...domain, health, pictureOrigin, persistedQueries, metrics, logger };
+  const gateway = await open('gateway', await makeGateway(config, parts));
   return gateway.port();
 }
 

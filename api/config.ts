@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { z } from 'zod';
 import { misspelledSettings } from './misspelled-settings.ts';
 import { services, settings } from './settings.ts';
 import { StartError } from './start-errors.ts';
@@ -29,6 +30,11 @@ const variables = settings.superRefine((given, { addIssue }) => {
   }
   if (given.TOKEN_TTL_SECONDS > given.REFRESH_TTL_DAYS * 86_400)
     refuse('REFRESH_TTL_DAYS', 'must not be shorter than TOKEN_TTL_SECONDS: a token may not outlive its session');
+  if (given.TRUSTED_DOCUMENTS_ONLY === 'on' && given.GRAPHIQL === 'on')
+    refuse(
+      'GRAPHIQL',
+      'must not be on together with TRUSTED_DOCUMENTS_ONLY: every operation written in it would be refused',
+    );
   if ((given.TLS_CERT_FILE === undefined) !== (given.TLS_KEY_FILE === undefined))
     refuse(given.TLS_CERT_FILE ? 'TLS_KEY_FILE' : 'TLS_CERT_FILE', 'must be set together with the other one');
 });
@@ -54,7 +60,7 @@ export const paths = {
 export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== ''));
   const parsed = variables.safeParse(given);
-  if (parsed.success) return { ...parsed.data, GRAPHIQL: parsed.data.GRAPHIQL ?? developmentTool(given) };
+  if (parsed.success) return { ...parsed.data, GRAPHIQL: parsed.data.GRAPHIQL ?? graphiql(parsed.data) };
   const problems = parsed.error.issues.map(({ path, message }) => `  ${path[0]?.toString()}: ${message}`);
   throw new ConfigError(`These environment variables are invalid:\n${[...new Set(problems)].join('\n')}`);
 }
@@ -66,9 +72,9 @@ export function readWarnings(environment: NodeJS.ProcessEnv = process.env): stri
   );
 }
 
-/** A tool for developers is off in production, unless it is asked for. */
-function developmentTool({ NODE_ENV }: NodeJS.ProcessEnv): 'on' | 'off' {
-  return NODE_ENV === 'production' ? 'off' : 'on';
+/** GraphiQL is off in production unless it is asked for, and where no operation that is written in it would run. */
+function graphiql({ NODE_ENV, TRUSTED_DOCUMENTS_ONLY }: z.infer<typeof settings>): 'on' | 'off' {
+  return NODE_ENV === 'production' || TRUSTED_DOCUMENTS_ONLY === 'on' ? 'off' : 'on';
 }
 
 export type Config = ReturnType<typeof readConfig>;

@@ -84,7 +84,9 @@ export const settings = z.object({
     ),
   GRAPHIQL: oneOf(switches)
     .optional()
-    .describe('on: a browser gets GraphiQL at /graphql. Unset: on, but off with NODE_ENV=production.'),
+    .describe(
+      'on: a browser gets GraphiQL at /graphql. Unset: on, but off with NODE_ENV=production or TRUSTED_DOCUMENTS_ONLY.',
+    ),
   TLS_CERT_FILE: z.string().optional().describe('PEM file with the certificate, for HTTPS and WSS.'),
   TLS_KEY_FILE: z.string().optional().describe('PEM file with the private key of the certificate.'),
   SERVICES: list
@@ -293,8 +295,17 @@ export const settings = z.object({
   INTROSPECTION: oneOf(switches)
     .optional()
     .describe(
-      'on: clients may query the schema (__schema, __type), which GraphiQL needs for completion and documentation. Unset: on, but off with NODE_ENV=production.',
+      'on: clients may query the schema (__schema, __type) and read it at /schema.graphql, which GraphiQL and code generators need. Unset: on, but off with NODE_ENV=production.',
     ),
+  TRUSTED_DOCUMENTS: list
+    .pipe(z.array(z.string().min(1)).min(1))
+    .optional()
+    .describe(
+      'Files with documents that clients may name by their id, separated by commas: persisted-documents.json of graphql-codegen, a manifest of Apollo’s generate-persisted-query-manifest, or the file of Relay’s persistConfig. They are read at the start.',
+    ),
+  TRUSTED_DOCUMENTS_ONLY: onOff('off').describe(
+    'on: only these documents and those of the web client run, and GraphiQL is off.',
+  ),
   COST_BUDGET_PER_MINUTE: count(100_000).describe(
     'Points that the queries of one user, or of one address without a token, may cost per minute; all users of one address together may spend 25 times as much.',
   ),

@@ -20,6 +20,7 @@ export default defineConfig({
   server: {
     proxy: {
       '/graphql': { target: gateway, ws: true },
+      '/schema.graphql': gateway,
       '/avatars': gateway,
       '/files': gateway,
     },

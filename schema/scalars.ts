@@ -1,13 +1,19 @@
 import { GraphQLError } from 'graphql';
 import { builder } from './builder.ts';
 
+/** Format of the specification that the schema names: a date and time of RFC 3339 with an offset. */
+const dateTimePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+
 builder.scalarType('DateTime', {
-  description: 'Date and time in ISO 8601, UTC, with milliseconds: `2026-11-23T12:00:00.000Z`.',
+  specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
+  description: 'Date and time in RFC 3339, UTC, with milliseconds: `2026-11-23T12:00:00.000Z`.',
   serialize: (value) => (typeof value === 'string' ? value : value.toISOString()),
   parseValue: (value) => {
-    const time = typeof value === 'string' ? new Date(value) : new Date(Number.NaN);
+    const time = typeof value === 'string' && dateTimePattern.test(value) ? new Date(value) : new Date(Number.NaN);
     if (Number.isNaN(time.getTime()))
-      throw new GraphQLError('A DateTime must be an ISO 8601 string, such as "2026-11-23T12:00:00.000Z".');
+      throw new GraphQLError(
+        'A DateTime must be a date and time in RFC 3339 with an offset, such as "2026-11-23T12:00:00.000Z".',
+      );
     return time;
   },
 });

@@ -74,6 +74,11 @@ test('GraphiQL is on, but off in production unless it is asked for', () => {
   expect(read({ NODE_ENV: 'production', GRAPHIQL: 'on' })).toBe('on');
 });
 
+test('GraphiQL is off where only trusted documents run', () => {
+  expect(readConfig({ TRUSTED_DOCUMENTS_ONLY: 'on' }).GRAPHIQL).toBe('off');
+  expect(() => readConfig({ TRUSTED_DOCUMENTS_ONLY: 'on', GRAPHIQL: 'on' })).toThrow('GRAPHIQL: must not be on');
+});
+
 test('records to set aside are a partition with an offset or a range of offsets', () => {
   expect(readConfig({}).SET_ASIDE_RECORDS).toEqual([]);
   expect(readConfig({ SET_ASIDE_RECORDS: '0:7, 3:17-20' }).SET_ASIDE_RECORDS).toEqual([

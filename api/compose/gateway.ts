@@ -6,8 +6,10 @@ import { readTrustedProxies } from '../address.ts';
 import { type Config, paths } from '../config.ts';
 import type { Auth } from '../domain/auth.ts';
 import type { CostBudget } from '../domain/cost-budget.ts';
+import { createDocuments } from '../gateway/graphql/documents.ts';
 import { createGateway, type GatewayOptions } from '../gateway/http/gateway.ts';
 import type { createHealth } from '../gateway/http/health.ts';
+import type { PersistedQueries } from '../infra/state/state.ts';
 import { createAudiences } from '../live/audiences.ts';
 import { createBacklogBudget } from '../live/backlog-budget.ts';
 import type { LivePointBounds } from '../live/live-points.ts';
@@ -15,6 +17,7 @@ import { createOutboxes } from '../live/outbox/outboxes.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
 import { reasonOf, StartError } from '../start-errors.ts';
+import { readTrustedDocuments } from './trusted-documents.ts';
 
 /** Window over which the rate of a body is averaged, in milliseconds: mobile networks pause for seconds. */
 const bodyWindowMs = 30_000;
@@ -26,6 +29,7 @@ export interface GatewayParts {
   auth: Auth;
   costBudget: CostBudget;
   health: ReturnType<typeof createHealth>;
+  persistedQueries: PersistedQueries;
   /** The origin that clients load pictures from directly; null where this server serves them. */
   pictureOrigin: string | null;
   metrics: Metrics;
@@ -37,7 +41,13 @@ export interface GatewayParts {
  * @param parts parts of the gateway, and options that replace those of the configuration
  */
 export async function makeGateway(config: Config, parts: GatewayParts & Partial<GatewayOptions>) {
-  const { metrics, ...replaced } = parts;
+  const { metrics, persistedQueries, ...replaced } = parts;
+  const isTrustedOnly = config.TRUSTED_DOCUMENTS_ONLY === 'on';
+  const trusted = await readTrustedDocuments({
+    files: config.TRUSTED_DOCUMENTS ?? [],
+    clientDir: isTrustedOnly ? paths.client : null,
+    ...parts,
+  });
   const backlog = createBacklogBudget({
     maxBytes: config.MAX_NODE_BACKLOG_BYTES,
     onDropped: metrics.onBacklogDropped,
@@ -55,6 +65,7 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
     onOverflow: metrics.onSlowClose,
   });
   const gateway = createGateway({
+    documents: createDocuments({ trusted, isTrustedOnly, persistedQueries }),
     audiences,
     outboxes,
     host: config.HOST,

@@ -49,9 +49,6 @@ export const maxAliases = 30;
 /** Maximum number of lexical tokens in an operation's text. */
 export const maxTokens = 2_000;
 
-/** Maximum total length of the automatically persisted queries, in UTF-16 code units. */
-export const maxStoredLetters = 4_194_304;
-
 /** Maximum size of `operations` and of `map` in a multipart request, in bytes. */
 export const maxMultipartFieldBytes = 131_072;
 

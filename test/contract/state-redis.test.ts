@@ -11,7 +11,7 @@ import { patienceMs } from '../support/patience.ts';
 import { startOwnRedis } from '../support/services/redis.ts';
 import { sharedRedis } from '../support/services/shared.ts';
 import { describeOnlineMembers } from './online-members.ts';
-import { describeState } from './state.ts';
+import { describeState, persistedBytes } from './state.ts';
 
 const times = { leaseMs: 600_000, relaxMs: 300_000 };
 
@@ -20,11 +20,11 @@ beforeAll(async () => {
   sharedUrl = await sharedRedis();
 });
 
-type Options = Partial<Pick<Parameters<typeof createRedisState>[0], 'prefix' | 'timeoutMs' | 'now'>>;
+type Options = Partial<Pick<Parameters<typeof createRedisState>[0], 'prefix' | 'timeoutMs' | 'now' | 'persistedBytes'>>;
 
 async function createUnderTest() {
   let now = Date.now();
-  const state = create(sharedUrl, { now: () => now });
+  const state = create(sharedUrl, { now: () => now, persistedBytes });
   const advance = async (ms: number) => {
     now += ms;
   };
@@ -50,6 +50,37 @@ describe('state over Redis', () => {
     redis.disconnect();
     expect(await state.limits.take('ada', rate)).toBe(0);
     expect(await state.limits.take('ada', rate)).toBeLessThanOrEqual(rate.windowMs);
+  });
+
+  test('shares persisted queries between processes, which remember them while Redis is away', async () => {
+    const redis = await startServer();
+    const prefix = randomUUID();
+    const [one, other] = [stateOver(redis.url, { prefix }), stateOver(redis.url, { prefix })];
+    await one.persistedQueries.add('hash', '{ me { id } }');
+    expect(await other.persistedQueries.find('hash')).toBe('{ me { id } }');
+    await redis.stop();
+    expect(await other.persistedQueries.find('hash')).toBe('{ me { id } }');
+    await expect(other.persistedQueries.find('another')).rejects.toBeInstanceOf(StateUnavailableError);
+  });
+
+  test('bounds the persisted queries in Redis by their size, also after Redis has evicted one of the keys', async () => {
+    const prefix = randomUUID();
+    const options = { prefix, persistedBytes: 10 };
+    const add = (hash: string, text: string) => stateOver(sharedUrl, options).persistedQueries.add(hash, text);
+    const find = (hash: string) => stateOver(sharedUrl, options).persistedQueries.find(hash);
+    await add('first', 'aaaaaa');
+    await add('second', 'bbbbbb');
+    expect([await find('first'), await find('second')]).toEqual([null, 'bbbbbb']);
+    const redis = new Redis(sharedUrl);
+    for (const key of ['texts', 'used', 'bytes']) {
+      expect(await redis.del(`${prefix}:queries:${key}`)).toBe(1);
+      await add('third', 'cccccc');
+      await add('fourth', 'dddddd');
+      expect([await find('third'), await find('fourth')]).toEqual([null, 'dddddd']);
+      expect(await redis.get(`${prefix}:queries:bytes`)).toBe('6');
+      expect(await redis.pttl(`${prefix}:queries:${key}`)).toBeGreaterThan(0);
+    }
+    redis.disconnect();
   });
 
   test('expires leases by the clock of Redis', async () => {

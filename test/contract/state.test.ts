@@ -1,10 +1,10 @@
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { describeOnlineMembers } from './online-members.ts';
-import { describeState } from './state.ts';
+import { describeState, persistedBytes } from './state.ts';
 
 async function createUnderTest() {
   let now = Date.now();
-  const state = createMemoryState({ now: () => now });
+  const state = createMemoryState({ now: () => now, persistedBytes });
   const advance = async (ms: number) => {
     now += ms;
   };

@@ -12,6 +12,9 @@ export interface StateUnderTest {
 
 const times = { leaseMs: 1_000, relaxMs: 300 };
 
+/** Bound on the persisted queries of a state under test, in bytes. */
+export const persistedBytes = 12;
+
 /** Describes the behavior that every state shares. */
 export function describeState(name: string, create: () => Promise<StateUnderTest>): void {
   describe(`state ${name}`, () => {
@@ -245,6 +248,25 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(retryAfterMs).toBeLessThanOrEqual(60_000);
       expect(await take(30)).toBe(0);
       expect(await take(1)).toBeGreaterThan(0);
+    });
+
+    test('keeps persisted queries up to a size, those that were used last', async () => {
+      const { persistedQueries } = under.state;
+      const found = (hashes: string[]) => Promise.all(hashes.map((hash) => persistedQueries.find(hash)));
+      const add = async (hash: string, text: string) => {
+        await under.advance(1);
+        await persistedQueries.add(hash, text);
+      };
+      for (const hash of ['one', 'two', 'three']) await add(hash, 'text');
+      expect(await found(['one'])).toEqual(['text']);
+      await add('three', 'text');
+      await add('four', 'é=');
+      expect(await found(['one', 'three', 'four', 'nine'])).toEqual(['text', 'text', 'é=', null]);
+      await add('large', 'a text that is larger than the bound');
+      expect(await found(['large', 'four'])).toEqual([null, 'é=']);
+      for (const hash of ['five', 'six', 'seven']) await add(hash, 'text');
+      expect(await found(['one', 'two', 'three', 'four'])).toEqual([null, null, null, null]);
+      expect(await found(['five', 'six', 'seven'])).toEqual(['text', 'text', 'text']);
     });
   });
 }

@@ -9,7 +9,8 @@ interface Passage {
   text: string;
 }
 
-const ignored = /^(client\/src\/gql|test\/support\/compose-spec\.json|package-lock\.json|LICENSE|test\/style)/;
+const ignored =
+  /^(client\/src\/gql|schema\/released\.graphql|test\/support\/compose-spec\.json|package-lock\.json|LICENSE|test\/style)/;
 const comment = /(?:^|\s)(?:\/\/|\/?\*+(?!\/)|#(?=\s)|--(?=\s))\s?(?<text>.*)$/;
 const sentence = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g;
 

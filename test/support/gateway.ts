@@ -16,6 +16,7 @@ import {
 import type { GatewayOptions } from '../../api/gateway/http/gateway.ts';
 import { createHealth } from '../../api/gateway/http/health.ts';
 import { DatabaseUnavailableError, StatementRefusedError } from '../../api/infra/database/database.ts';
+import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { FeedRestartedError } from '../../api/live/channel-feed.ts';
 import type { LiveSource, Positioned } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
@@ -71,6 +72,7 @@ export async function startGateway(options: Partial<GatewayParts & GatewayOption
     }),
     costBudget: createCostBudget({ rateLimits: noRateLimits, pointsPerMinute: 1 }),
     pictureOrigin: null,
+    persistedQueries: createMemoryState().persistedQueries,
     metrics: createMetrics(),
     logger: backstage.logger,
     ...options,

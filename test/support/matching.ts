@@ -89,6 +89,10 @@ export async function createMatchingWorld() {
       away: (userIds) => memory.presence.away(userIds),
     },
     limits: { take: (key, rate, points) => memory.limits.take(key, rate, points) },
+    persistedQueries: {
+      find: (hash) => memory.persistedQueries.find(hash),
+      add: (hash, text) => memory.persistedQueries.add(hash, text),
+    },
     ready: () => memory.ready(),
     stop: () => memory.stop(),
   };

@@ -22,6 +22,7 @@ import {
 } from '../request-limits.ts';
 import { createContext } from './context.ts';
 import { createCostPlugin } from './cost.ts';
+import type { Documents } from './documents.ts';
 import { createErrorMapper } from './errors.ts';
 import { executeOperation } from './execute.ts';
 import type { Streams } from './http-streams.ts';
@@ -49,6 +50,7 @@ export function createGraphQL(options: {
   streams: Streams;
   audiences: Audiences;
   costBudget: CostBudget;
+  documents: Documents;
   /** Whether clients may query `__schema` and `__type`. */
   introspection: boolean;
   /** Limits the time of each execution. */
@@ -87,7 +89,7 @@ export function createGraphQL(options: {
       createCostPlugin(options.costBudget, waitInTime),
       responseSizePlugin,
       ...(options.introspection ? [] : [useNoIntrospection]),
-      usePersistedQueries(),
+      usePersistedQueries(options.documents),
       useSubscriptionRules,
       streams.plugin,
       useBoundedJson,

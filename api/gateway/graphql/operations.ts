@@ -7,6 +7,7 @@ import {
   type GraphQLFormattedError,
   type GraphQLSchema,
   getOperationAST,
+  parse,
 } from 'graphql';
 import { getVariableValues } from 'graphql/execution/values.js';
 import type { SubscribePayload } from 'graphql-ws';
@@ -28,6 +29,7 @@ import { maxParsedLetters } from '../request-limits.ts';
 import { createClientTurns } from './client-turns.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { admit } from './cost.ts';
+import type { Documents } from './documents.ts';
 import { hasUnavailable, type MapError, noOperationMessage } from './errors.ts';
 import { executeOperation, openSource } from './execute.ts';
 import type { GraphQLServer } from './graphql.ts';
@@ -46,7 +48,20 @@ interface ParsedDocument {
 /** Execution arguments with the sink of live results. */
 interface Prepared extends ExecutionArgs {
   sink: Sink;
+  /** Error that is the result of the operation, in place of executing it. */
+  refusal?: GraphQLError;
 }
+
+/** An operation to prepare. */
+interface OperationRequest {
+  payload: SubscribePayload;
+  context: Context;
+  /** Destination of live results. */
+  sink: Sink;
+}
+
+/** Document of an operation whose document is not known. */
+const unknownDocument = parse('{ __typename }');
 
 /**
  * Runs the operations of WebSockets. The plugins of HTTP parse and validate them, with the same limits; execution skips the
@@ -56,21 +71,22 @@ interface Prepared extends ExecutionArgs {
  */
 export function createOperations(options: {
   graphql: GraphQLServer;
+  documents: Documents;
   audiences: Audiences;
   costBudget: CostBudget;
   limitTime: LimitTime;
   mapError: MapError;
 }) {
-  const { graphql, audiences, costBudget, limitTime, mapError } = options;
-  const documents = new LRUCache<string, ParsedDocument>({
+  const { graphql, documents, audiences, costBudget, limitTime, mapError } = options;
+  const parsed = new LRUCache<string, ParsedDocument>({
     maxSize: maxParsedLetters,
     sizeCalculation: (_read, text) => text.length,
   });
 
   const inTurnOfClient = createClientTurns();
 
-  function prepare(payload: SubscribePayload, context: Context, sink: Sink): Prepared | readonly GraphQLError[] {
-    const { schema, document, errors } = read(payload.query);
+  function prepare(text: string, { payload, context, sink }: OperationRequest): Prepared | readonly GraphQLError[] {
+    const { schema, document, errors } = read(text);
     if (errors.length > 0) return errors.map((error) => mapError(error));
     const operationName = payload.operationName || null;
     if (!getOperationAST(document, operationName)) return [mapError(new GraphQLError(noOperationMessage))];
@@ -86,12 +102,12 @@ export function createOperations(options: {
 
   /** @throws GraphQLError if the text cannot be parsed; that result is not cached */
   function read(text: string): ParsedDocument {
-    const present = documents.get(text);
+    const present = parsed.get(text);
     if (present) return present;
-    const { schema, parse, validate } = graphql.getEnveloped();
-    const document = parse(text);
+    const { schema, parse: parseText, validate } = graphql.getEnveloped();
+    const document = parseText(text);
     const made = { schema, document, errors: validate(schema, document) };
-    documents.set(text, made);
+    parsed.set(text, made);
     return made;
   }
 
@@ -136,6 +152,16 @@ export function createOperations(options: {
     };
   }
 
+  /**
+   * Clients of persisted queries look for this error in a result: only then do they send the text. Over an `error` message they
+   * give up.
+   */
+  function refuse(error: GraphQLError, { context, sink }: OperationRequest): Prepared | readonly GraphQLError[] {
+    if (error.extensions['code'] !== 'PERSISTED_QUERY_NOT_FOUND') return [error];
+    const { schema } = graphql.getEnveloped();
+    return { sink, schema, document: unknownDocument, contextValue: context, refusal: error };
+  }
+
   async function executeAdmitted(args: ExecutionArgs): Promise<ExecutionResult> {
     await admit(args, costBudget);
     return inTurn(args);
@@ -147,7 +173,8 @@ export function createOperations(options: {
 
   return {
     /**
-     * Parses and validates an operation in its client's turn. Those of one client keep their order.
+     * Finds the document of an operation, and parses and validates it in its client's turn. Those of one client keep their
+     * order, unless the document of one must be looked up.
      * @param sink destination of live results
      * @returns its errors, or the arguments for `execute` and `subscribe`
      */
@@ -157,13 +184,18 @@ export function createOperations(options: {
       sink: Sink,
     ): Promise<Prepared | readonly GraphQLError[]> {
       const client = context.viewer?.userId ?? addressGroup(context.address);
+      const request = { payload, context, sink };
       try {
-        return await inTurnOfClient(client, () => prepare(payload, context, sink));
+        const found = documents.textOf(payload);
+        const text = typeof found === 'string' ? found : await found;
+        return await inTurnOfClient(client, () => prepare(text, request));
       } catch (error) {
-        return [mapError(error)];
+        return refuse(mapError(error), request);
       }
     },
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
+      const { refusal } = args as Prepared;
+      if (refusal) return { errors: [refusal] };
       try {
         return masked(boundResult(await limitTime(args, executeAdmitted)));
       } catch (error) {

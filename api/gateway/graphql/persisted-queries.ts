@@ -1,9 +1,18 @@
-import { useAPQ } from '@graphql-yoga/plugin-apq';
-import { maxStoredLetters } from '../request-limits.ts';
-import { createTextCache } from './text-cache.ts';
+import type { GraphQLParams, Plugin } from 'graphql-yoga';
+import { type DocumentRequest, type Documents, namesDocument } from './documents.ts';
 
 /**
- * Automatic persisted queries (APQ): a client sends the SHA-256 of a query, and its text only if this process does not know
- * it yet. The least recently used queries are forgotten beyond `maxStoredLetters`.
+ * Puts the text of the document that a request over HTTP names into its parameters, and refuses to parse documents that may
+ * not run. WebSockets parse by the same plugins, so that this holds for them too.
  */
-export const usePersistedQueries = () => useAPQ({ store: createTextCache(maxStoredLetters) });
+export function usePersistedQueries(documents: Documents): Plugin {
+  return {
+    async onParams({ params, setParams }) {
+      const request = params as GraphQLParams & DocumentRequest;
+      if (!namesDocument(request)) return;
+      const { documentId: _id, doc_id: _docId, ...others } = request;
+      setParams({ ...others, query: await documents.textOf(request) });
+    },
+    onParse: ({ params: { source } }) => documents.check(typeof source === 'string' ? source : source.body),
+  };
+}

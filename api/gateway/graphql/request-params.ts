@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
+import { type DocumentRequest, namesDocument } from './documents.ts';
 
 /** Message about an operation without text. */
 export const emptyQueryMessage = '`query` must be the text of an operation.';
@@ -9,17 +10,19 @@ export const emptyQueryMessage = '`query` must be the text of an operation.';
  * ignored, `null` and an empty name count as missing. The operation's text may be missing or empty if a persisted query is named.
  * @throws GraphQLError with BAD_REQUEST and status 400 if a parameter has the wrong type, or if there is no operation
  */
-export function readParams(given: unknown): GraphQLParams {
+export function readParams(given: unknown): GraphQLParams & DocumentRequest {
   if (!isObject(given)) throw malformed('The parameters of an operation must be a JSON object.');
-  const { query, operationName, variables, extensions } = given;
+  const { query, operationName, variables, extensions, documentId, doc_id } = given;
   if (!isMissing(query) && typeof query !== 'string') throw malformed(emptyQueryMessage);
   if (!isMissing(operationName) && typeof operationName !== 'string')
     throw malformed('`operationName` must be a string.');
   if (!isMissing(variables) && !isObject(variables)) throw malformed('`variables` must be a JSON object.');
   if (!isMissing(extensions) && !isObject(extensions)) throw malformed('`extensions` must be a JSON object.');
   const persisted = readPersistedQuery(extensions?.['persistedQuery']);
-  if (!query && persisted === null) throw malformed(emptyQueryMessage);
+  const ids = { documentId, doc_id };
+  if (!query && persisted === null && !namesDocument(ids)) throw malformed(emptyQueryMessage);
   return {
+    ...ids,
     ...(query ? { query } : {}),
     ...(operationName ? { operationName } : {}),
     ...(variables ? { variables } : {}),

@@ -39,7 +39,8 @@ function fromForm(form: string): GraphQLParams {
   const fields = new URLSearchParams(form);
   const text = (name: string) => fields.get(name) || undefined;
   const json = (name: string) => (text(name) === undefined ? undefined : parse(text(name) ?? '', `\`${name}\``));
-  const given = { operationName: text('operationName'), query: text('query') };
+  const ids = { documentId: text('documentId'), doc_id: text('doc_id') };
+  const given = { operationName: text('operationName'), query: text('query'), ...ids };
   return { ...given, variables: json('variables'), extensions: json('extensions') } as GraphQLParams;
 }
 

@@ -10,6 +10,7 @@ import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import { createCallers } from '../auth/caller.ts';
 import { createConnectionLimits } from '../connection-limits.ts';
+import type { Documents } from '../graphql/documents.ts';
 import { hasUnavailable } from '../graphql/errors.ts';
 import { createGraphQL } from '../graphql/graphql.ts';
 import { createStreams } from '../graphql/http-streams.ts';
@@ -31,6 +32,7 @@ import { refusal, refuse } from './refusal.ts';
 import { readRequestId } from './request-id.ts';
 import { logRequest, type RequestFacts } from './request-log.ts';
 import { checkMethod, graphqlMethods, type Route, readMethods, sendOptions } from './routes.ts';
+import { createSchemaHandler } from './schema-file.ts';
 import { createSecurityHeaders } from './security-headers.ts';
 import { createHttpServer } from './server.ts';
 import { createStatic } from './static.ts';
@@ -45,6 +47,8 @@ export interface GatewayOptions {
   domain: Domain;
   auth: Auth;
   costBudget: CostBudget;
+  /** Documents that clients may name by a hash or an id, or to which they are restricted. */
+  documents: Documents;
   audiences: Audiences;
   outboxes: Outboxes;
   /** Directory of the built web client. */
@@ -91,7 +95,7 @@ export interface GatewayOptions {
   health: ReturnType<typeof createHealth>;
   /** Milliseconds for which `/health` fails before the port closes, so that a load balancer notices. */
   drainMs: number;
-  /** Whether clients may query the schema. */
+  /** Whether clients may query the schema, and read it at `/schema.graphql`. */
   introspection: boolean;
   /** Certificate and private key in PEM, for HTTPS and WSS; null: HTTP. */
   tls: { cert: string; key: string } | null;
@@ -148,6 +152,7 @@ export function createGateway(options: GatewayOptions) {
   });
   const avatars = createAvatarHandler(domain.avatars, callers, waitInTime);
   const files = createFileHandler(domain.uploads, { waitInTime, stallMs: options.executionTimeoutMs });
+  const schemaFile = createSchemaHandler(options.schema, options.introspection);
   const client = createStatic(options.clientDir, options.pictureOrigin);
   const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true;
   const setSecurityHeaders = createSecurityHeaders({ isSecure });
@@ -195,6 +200,7 @@ export function createGateway(options: GatewayOptions) {
   function findRoute(path: string): Route<Routed> {
     if (path === '/graphql')
       return { methods: graphqlMethods, advice: streamAdvice, handle: handleGraphQL, permits: permitsOrigin };
+    if (path === '/schema.graphql') return { methods: readMethods, handle: schemaFile, permits: permitsOrigin };
     if (path === '*') return { methods: graphqlMethods, handle: client };
     if (path.startsWith('/avatars/')) return { methods: readMethods, handle: avatars, permits: () => '*' };
     if (path.startsWith('/files/')) return { methods: readMethods, handle: files, permits: () => '*' };

@@ -1,6 +1,7 @@
 import { ignore } from '../../ignore.ts';
 import { exceedsJsonBounds } from '../json-bounds.ts';
 import { maxOperationIdLength, maxSocketMessageBytes } from '../request-limits.ts';
+import { withQuery } from './absent-query.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Connection, close } from './connection.ts';
 
@@ -21,7 +22,7 @@ export function readMessage(data: Buffer): Message {
   // An empty message is malformed too. A deep one would overflow the stack when the pong repeats the payload of a ping.
   const text = exceedsJsonBounds(data) ? '' : String(data);
   try {
-    const content = JSON.parse(text);
+    const content = withQuery(JSON.parse(text));
     return { content, type: content.type, id: String(content.id ?? ''), bytes };
   } catch {
     return { content: text, type: null, id: '', bytes };

@@ -10,6 +10,7 @@ import type { Logger } from '../../logger.ts';
 import { tokenOfPayload } from '../auth/token.ts';
 import { watchSession } from '../auth/watch-session.ts';
 import { createContext } from '../graphql/context.ts';
+import type { Documents } from '../graphql/documents.ts';
 import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import { operationLabel } from '../graphql/operation-label.ts';
@@ -25,6 +26,7 @@ import { type Connection, close } from './connection.ts';
  */
 export function createProtocol(options: {
   graphql: GraphQLServer;
+  documents: Documents;
   domain: Domain;
   auth: Auth;
   audiences: Audiences;

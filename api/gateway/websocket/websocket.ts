@@ -12,6 +12,7 @@ import type { Logger } from '../../logger.ts';
 import type { Caller } from '../auth/caller.ts';
 import { tokenOfHeader } from '../auth/token.ts';
 import type { ConnectionLimits, Place } from '../connection-limits.ts';
+import type { Documents } from '../graphql/documents.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { LimitTime, WaitInTime } from '../graphql/time-limit.ts';
 import { disconnectSoon } from '../http/disconnect.ts';
@@ -49,6 +50,7 @@ type Upgrade = Pick<Connection, 'caller' | 'requestId' | 'headerToken' | 'isLega
  */
 export function createWebSockets(options: {
   graphql: GraphQLServer;
+  documents: Documents;
   domain: Domain;
   auth: Auth;
   audiences: Audiences;

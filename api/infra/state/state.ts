@@ -68,6 +68,20 @@ export interface Limits {
   take(key: string, rate: { points: number; windowMs: number }, points?: number): Promise<number>;
 }
 
+/** Maximum total size of the automatically persisted queries, in bytes: in each process, and in Redis. */
+export const maxPersistedBytes = 4_194_304;
+
+/**
+ * Automatically persisted queries (APQ): texts of operations that clients have registered by their SHA-256. A cache of
+ * `maxPersistedBytes`: the least recently used texts leave it.
+ */
+export interface PersistedQueries {
+  /** Returns the text with this hash; null if it is not known, or no longer. */
+  find(hash: string): Promise<string | null>;
+  /** Adds a text. The caller has compared it with its hash. */
+  add(hash: string, text: string): Promise<void>;
+}
+
 /** Thrown when the service that holds the state is away or slow. The operation may have happened; a retry is harmless. */
 export class StateUnavailableError extends Error {
   override readonly name = 'StateUnavailableError';
@@ -81,6 +95,7 @@ export interface State {
   tickets: Tickets;
   presence: Presence;
   limits: Limits;
+  persistedQueries: PersistedQueries;
   /** Rejects when the service cannot be reached. */
   ready(): Promise<void>;
   stop(): Promise<void>;

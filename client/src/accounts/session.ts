@@ -7,7 +7,8 @@ export type Viewer = ViewerPartsFragment;
 /** The session of the signed-in user. */
 export type ViewerSession = SessionStore<Viewer>;
 
-const viewerFields = 'id name avatarUrl isGuest email' satisfies string;
+/** Fields of the viewer that the session keeps. */
+export const viewerFields = 'id name avatarUrl isGuest email' satisfies string;
 
 /**
  * Creates the session of this browser, kept in local storage.

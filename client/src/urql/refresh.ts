@@ -7,9 +7,7 @@ import type { Session } from './session.ts';
  * @param userFields the selection of `Session.user`
  */
 export function createRefresh<User>(url: string, userFields: string) {
-  const query = `mutation Refresh($refreshToken: String!) {
-    refresh(refreshToken: $refreshToken) { token refreshToken expiresAt user { ${userFields} } }
-  }`;
+  const query = refreshDocument(userFields);
   return async (refreshToken: string): Promise<Session<User> | null> => {
     const response = await fetch(url, {
       method: 'POST',
@@ -24,6 +22,11 @@ export function createRefresh<User>(url: string, userFields: string) {
     throw new Error(`The session could not be renewed (${code ?? response.status}). Try again later.`);
   };
 }
+
+/** Returns the text of the operation. @param userFields the selection of `Session.user` */
+export const refreshDocument = (userFields: string) => `mutation Refresh($refreshToken: String!) {
+  refresh(refreshToken: $refreshToken) { token refreshToken expiresAt user { ${userFields} } }
+}`;
 
 const timeoutMs = 15_000;
 
