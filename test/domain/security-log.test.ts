@@ -223,9 +223,9 @@ describe('the logger of the security log', () => {
     expect(JSON.parse(output)).toMatchObject({ log: 'security', event: 'user_blocked', time: expect.any(Number) });
   });
 
-  it('appends to a file, which it creates with its directory', async () => {
+  it('appends to a file, which it creates', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'parley-security-'));
-    const path = join(directory, 'logs/security.log');
+    const path = join(directory, 'security.log');
     for (const event of ['user_blocked', 'user_unblocked']) {
       const { logger: opened, stop } = openSecurityLogger(path, createLogger('error'));
       opened.info({ event }, 'security event');

@@ -52,11 +52,14 @@ describe('an id that was copied', () => {
 describe('a token that was copied', () => {
   const me = (authorization: string) => post('{ me { name } }', {}, { authorization });
 
-  it.each(['Bearer TOKEN', 'bearer TOKEN', 'Bearer   TOKEN', ' Bearer TOKEN '])('works as %j', async (header) => {
-    expect(await me(header.replace('TOKEN', ada.token))).toEqual({ me: { name: 'Ada' } });
-  });
+  it.each(['Bearer TOKEN', 'bearer TOKEN', 'Bearer   TOKEN', ' Bearer TOKEN ', 'TOKEN'])(
+    'works as %j',
+    async (header) => {
+      expect(await me(header.replace('TOKEN', ada.token))).toEqual({ me: { name: 'Ada' } });
+    },
+  );
 
-  it.each(['TOKEN', 'Token TOKEN', 'Bearer Bearer TOKEN', 'Bearer PASTE THE TOKEN HERE', 'Basic YTpi', 'Bearer:TOKEN'])(
+  it.each(['Token TOKEN', 'Bearer Bearer TOKEN', 'Bearer PASTE THE TOKEN HERE', 'Basic YTpi', 'Bearer:TOKEN'])(
     'as %j gets an explanation instead of the response of a client that is signed out',
     async (header) => {
       expect(await me(header.replace('TOKEN', ada.token))).toContain('Authorization: Bearer TOKEN');

@@ -26,7 +26,7 @@ vi.mock(import('pino'), async (importOriginal) => {
     },
   };
   const pino = ((options: object) => original.pino(options, destination)) as unknown as typeof original.pino;
-  return { ...original, pino };
+  return { ...original, pino: Object.assign(pino, { destination: original.pino.destination }) };
 });
 
 const session = 'token refreshToken expiresAt user { id name isGuest email }';

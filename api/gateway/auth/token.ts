@@ -11,7 +11,7 @@ export function bearerToken(authorization: unknown): string | null {
  */
 export function tokenOfHeader(authorization: string | undefined): string | null {
   const value = authorization?.trim() ?? '';
-  const isTokenAlone = /^\S+$/.test(value) && !/^(?:Bearer|Basic)$/i.test(value);
+  const isTokenAlone = /^\S+$/.test(value) && !/^(?:Bearer|Basic)(?:$|\W)/i.test(value);
   return bearerToken(value) ?? (isTokenAlone ? value : null);
 }
 

@@ -100,17 +100,17 @@ function orNotFound(found: unknown): string {
 
 /** The message is the one that Apollo's clients look for; they send the text along with its hash then. */
 function notFound(): GraphQLError {
-  const extensions = { code: 'PERSISTED_QUERY_NOT_FOUND', http: { status: 404 } };
+  const extensions = { code: 'PERSISTED_QUERY_NOT_FOUND' };
   return new GraphQLError('PersistedQueryNotFound', { extensions });
 }
 
 function mismatch(): GraphQLError {
   const message = 'The id of the document belongs to another text: send the SHA-256 of `query`, or leave `query` out.';
-  return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } });
+  return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST' } });
 }
 
 function untrusted(): GraphQLError {
   const message =
     'This server runs only trusted documents: add this one to a manifest in TRUSTED_DOCUMENTS, and send its text or its id.';
-  return new GraphQLError(message, { extensions: { code: 'FORBIDDEN', http: { status: 403 } } });
+  return new GraphQLError(message, { extensions: { code: 'FORBIDDEN' } });
 }
