@@ -27,17 +27,11 @@ export function createGraphqlRequestChat(options: ChatOptions): Chat {
     async function poll(from: number): Promise<void> {
       for (let position = from; !stopped.signal.aborted; await pause(pollMs, stopped.signal)) {
         const { channel } = await client.request<Changes>(changesQuery, { channelId, after: position });
-        const changes = channel?.changes;
-        if (!changes) await renew();
-        else for (const message of changes.messages) sink.next(message);
-        position = changes?.position ?? position;
+        if (!channel?.changes) return sink.end();
+        for (const message of channel.changes.messages) sink.next(message);
+        position = channel.changes.position;
       }
     }
-  }
-
-  /** A query with an expired token has no error: it reads as one without a token. */
-  async function renew(): Promise<void> {
-    await options.session.renew(options.session.get()?.token ?? '');
   }
   // end
 }
