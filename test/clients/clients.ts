@@ -102,4 +102,10 @@ export const clients: readonly ClientRow[] = [
     transport: 'graphql-transport-ws',
     load: loadKotlin(apolloKotlin[4], 'graphql-transport-ws'),
   },
+  {
+    name: 'Apollo Kotlin 4, `network.ws`',
+    version: async () => apolloKotlin[4],
+    transport: 'graphql-transport-ws',
+    load: loadKotlin(apolloKotlin[4], 'network.ws'),
+  },
 ];

@@ -34,3 +34,15 @@ fun createMultipartClient(url: String, token: String): ApolloClient =
         .subscriptionNetworkTransport(HttpNetworkTransport.Builder().serverUrl(url).build())
         .build()
 // end
+
+// snippet: ws
+/** Creates a client on the WebSocket transport that Apollo Kotlin 4 has by default, with the protocol graphql-transport-ws. */
+fun createClientOf4(url: String, token: String): ApolloClient {
+    val payload = mapOf("authorization" to "Bearer $token")
+    return ApolloClient.Builder()
+        .serverUrl(url)
+        .addHttpHeader("Authorization", "Bearer $token")
+        .wsProtocol(com.apollographql.apollo.network.ws.GraphQLWsProtocol.Factory(connectionPayload = { payload }))
+        .build()
+}
+// end

@@ -54,6 +54,7 @@ private suspend fun carryOut(url: String, transport: String, order: List<String>
 private fun createClient(transport: String, url: String, token: String): ApolloClient =
     when (transport) {
         "graphql-transport-ws" -> createClient(url, token)
+        "network.ws" -> createClientOf4(url, token)
         "multipart" -> createMultipartClient(url, token)
         else -> createDefaultClient(url, token)
     }
@@ -69,12 +70,14 @@ private suspend fun follow(client: ApolloClient, id: String, operation: String) 
         when (val exception = response.exception) {
             null -> say(id, "event", toJson(response))
             is SubscriptionOperationException -> say(id, "event", errorsToJson(exception.payload))
-            is ApolloWebSocketClosedException -> say(id, "closed", exception.code.toString())
-            else -> say(id, "closed", "1006")
+            else -> say(id, "closed", closeCodeOf(exception).toString())
         }
     }
     say(id, "closed", "1000")
 }
+
+private fun closeCodeOf(exception: Throwable): Int =
+    generateSequence(exception) { it.cause }.filterIsInstance<ApolloWebSocketClosedException>().firstOrNull()?.code ?: 1006
 
 private fun readOperation(operation: String, file: String?): RawOperation {
     val json = AnyAdapter.fromJson(Buffer().writeUtf8(operation).jsonReader(), CustomScalarAdapters.Empty) as Map<*, *>
