@@ -57,7 +57,7 @@ export function createApolloChat({ http, upload, ...options }: ApolloChatOptions
 
   async function open(channelId: string, onEvent: (message: Message) => void): Promise<Room> {
     const page = { query: pageDocument, variables: { channelId } };
-    const close = await follow({ channelId, load, subscribe, onMessage });
+    const close = await follow({ channelId, session: options.session, load, subscribe, onMessage });
     return {
       showsPending: true,
       messages: () => client.cache.readQuery<Page>(page, true)?.channel.messages.nodes ?? [],

@@ -1,4 +1,5 @@
 import { backoff, pause } from '../../client/src/urql/backoff.ts';
+import type { TokenSource } from '../../client/src/urql/session.ts';
 import type { Message } from './chat.ts';
 
 /** Variables of the subscription `messages`. `after` is a getter: a client that reads it again at each connection resumes. */
@@ -16,6 +17,7 @@ export interface Sink {
 
 interface FollowOptions {
   channelId: string;
+  session: TokenSource;
   /** Shows the newest page, and resolves with its `position`. */
   load(): Promise<number>;
   /** Subscribes, and returns a function that unsubscribes. */
@@ -25,7 +27,7 @@ interface FollowOptions {
 
 // snippet: follow
 /** Follows a channel without a gap until the returned function is called: for any client, over any transport. */
-export async function follow({ channelId, load, subscribe, onMessage }: FollowOptions): Promise<() => void> {
+export async function follow({ channelId, session, load, subscribe, onMessage }: FollowOptions): Promise<() => void> {
   const stopped = new AbortController();
   let position = await load();
   let attempt = 0;
@@ -61,6 +63,7 @@ export async function follow({ channelId, load, subscribe, onMessage }: FollowOp
     await pause(backoff(attempt++), stopped.signal);
     if (stopped.signal.aborted) return;
     unsubscribe();
+    if (code === 'UNAUTHENTICATED') await session.renew((await session.token()) ?? '').catch(() => null);
     if (code === 'RESYNC_REQUIRED') position = await load();
     unsubscribe = start();
   }

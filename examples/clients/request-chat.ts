@@ -35,7 +35,7 @@ export function createRequestChat({ url, session }: ChatOptions, client: Client)
     createRoom: async (name) => (await request<CreateRoom>(createRoomMutation, { name })).createRoom.id,
     async open(channelId, onEvent) {
       const list = createMessageList(() => session.get()?.user ?? { id: '', name: '' });
-      const close = await follow({ channelId, load, subscribe, onMessage });
+      const close = await follow({ channelId, session, load, subscribe, onMessage });
       return {
         showsPending: true,
         messages: list.get,

@@ -1,6 +1,7 @@
 import { type Client, createClient, fetchExchange, mapExchange, subscriptionExchange } from '@urql/core';
 import { type Cache, cacheExchange, type DataFields } from '@urql/exchange-graphcache';
 import { createClientId } from '../../client/src/urql/client-id.ts';
+import type { TokenSource } from '../../client/src/urql/session.ts';
 import type { Chat, ChatOptions, Message, Room } from './chat.ts';
 import {
   type CreateRoom,
@@ -65,7 +66,7 @@ export function createGraphcacheChat(options: ChatOptions): Chat {
     ],
   });
   // end
-  return createCachedChat(client, () => void socket.dispose());
+  return createCachedChat(client, session, () => void socket.dispose());
 }
 
 // snippet: add
@@ -81,7 +82,7 @@ function addMessage(cache: Cache, channelId: string, message: unknown): void {
 }
 // end
 
-function createCachedChat(client: Client, dispose: () => void): Chat {
+function createCachedChat(client: Client, session: TokenSource, dispose: () => void): Chat {
   return {
     guest: async (name) => (await mutate<Guest>(guestMutation, { name })).guest,
     createRoom: async (name) => (await mutate<CreateRoom>(createRoomMutation, { name })).createRoom.id,
@@ -90,7 +91,7 @@ function createCachedChat(client: Client, dispose: () => void): Chat {
   };
 
   async function open(channelId: string, onEvent: (message: Message) => void): Promise<Room> {
-    const close = await follow({ channelId, load, subscribe, onMessage: onEvent });
+    const close = await follow({ channelId, session, load, subscribe, onMessage: onEvent });
     return {
       showsPending: true,
       messages: () => client.readQuery<Page>(pageQuery, { channelId })?.data?.channel.messages.nodes ?? [],

@@ -133,7 +133,7 @@ export function createRelayChat(options: ChatOptions): Chat {
   async function open(channelId: string, onEvent: (message: Message) => void): Promise<Room> {
     const page = createOperationDescriptor(getRequest(pageDocument), { channelId });
     const retained = environment.retain(page);
-    const stop = await follow({ channelId, load, subscribe, onMessage: onEvent });
+    const stop = await follow({ channelId, session: options.session, load, subscribe, onMessage: onEvent });
     return {
       showsPending: true,
       messages: () => messagesOf(environment.lookup(page.fragment).data as relayPageQuery$data),
