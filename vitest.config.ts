@@ -3,7 +3,15 @@ import { defineSuite } from './test/support/suite.ts';
 
 export default defineSuite({
   include: ['test/**/*.test.ts'],
-  exclude: ['test/e2e/**', 'test/faults/**', 'test/attack/**', 'test/isolation/**', 'test/bench/**', ...filesLeftOut()],
+  exclude: [
+    'test/e2e/**',
+    'test/clients/**',
+    'test/faults/**',
+    'test/attack/**',
+    'test/isolation/**',
+    'test/bench/**',
+    ...filesLeftOut(),
+  ],
   globalSetup: ['test/support/services/shared-servers.ts'],
   // One worker per core: most tests wait most of the time.
   maxWorkers: '100%',

@@ -4,7 +4,7 @@ import { storable } from '../api/text/characters.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
 import { builder, costs, shareable, textOf } from './builder.ts';
 import type { Context } from './context.ts';
-import { requireViewer } from './context.ts';
+import { optionalViewer, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { defaultPageSize, readPage, toConnection } from './pages.ts';
 
@@ -113,8 +113,8 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'The signed-in user. Null if the request has no token; UNAUTHENTICATED if its token is invalid.',
     resolve: (_root, _args, context) => {
-      if (context.viewer === null && context.refusal === undefined) return null;
-      return context.loaders.user.load(requireViewer(context).userId);
+      const viewer = optionalViewer(context);
+      return viewer && context.loaders.user.load(viewer.userId);
     },
   }),
   user: t.field({

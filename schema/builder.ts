@@ -3,7 +3,7 @@ import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
 import type { TextKind } from '../api/text/text-kinds.ts';
 import type { Bounds } from './bounds.ts';
-import type { Context } from './context.ts';
+import { type Context, optionalViewer } from './context.ts';
 import { decodeId, encodeId, type NodeType } from './ids.ts';
 
 /** A file part of a multipart request. */
@@ -73,9 +73,13 @@ export const builder = new SchemaBuilder<{
     },
     nodeTypeOptions: { description: 'An object with an id that `node` can fetch.' },
     nodeQueryOptions: {
-      description: 'The object with this id, of any type. Null if it does not exist or the viewer has no access to it.',
+      description:
+        'The object with this id, of any type. Null if it does not exist or the viewer has no access to it. UNAUTHENTICATED if the token is invalid.',
       args: { id: { description: 'An `id` from an earlier response.' } },
-      resolve: (_root, { id }, _context, _info, resolveNode) => (id.typename === 'Unknown' ? null : resolveNode(id)),
+      resolve(_root, { id }, context, _info, resolveNode) {
+        optionalViewer(context);
+        return id.typename === 'Unknown' ? null : resolveNode(id);
+      },
     },
     nodesQueryOptions: false,
     nodesOnConnection: { description: 'The nodes of the page.', extensions: listOf(1) },

@@ -5,7 +5,7 @@ import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { User } from './accounts.ts';
 import { builder, costs, shareable, textOf } from './builder.ts';
-import { type Context, requireViewer } from './context.ts';
+import { type Context, optionalViewer, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
 import { readerOf } from './reader.ts';
@@ -197,9 +197,13 @@ builder.queryFields((t) => ({
   channel: t.field({
     type: Channel,
     nullable: true,
-    description: 'The channel with this id. Null if it does not exist or the viewer has no access to it.',
+    description:
+      'The channel with this id. Null if it does not exist or the viewer has no access to it. UNAUTHENTICATED if the token is invalid.',
     args: { id: t.arg.id({ required: true, description: 'Id of a channel.' }) },
-    resolve: (_root, { id }, context) => visibleChannel(context, findId('Channel', id)),
+    resolve(_root, { id }, context) {
+      optionalViewer(context);
+      return visibleChannel(context, findId('Channel', id));
+    },
   }),
   rooms: t.connection(
     {

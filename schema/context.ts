@@ -41,3 +41,12 @@ export function requireViewer({ viewer, refusal }: Context): Viewer {
     throw refusal ?? new UnauthenticatedError('Sign in first: send a token as `Authorization: Bearer …`.');
   return viewer;
 }
+
+/**
+ * Returns the viewer of an operation that also works without one: null if the request has no token.
+ * @throws UnauthenticatedError if the token is not valid: the client must renew it, and would otherwise read nothing
+ */
+export function optionalViewer({ viewer, refusal }: Context): Viewer | null {
+  if (viewer === null && refusal !== undefined) throw refusal;
+  return viewer;
+}

@@ -41,6 +41,7 @@ const queries = {
   }`,
   sessions: '{ sessions { id device createdAt lastUsedAt current revokedAt } }',
   node: 'query ($id: ID!) { node(id: $id) { __typename id ... on User { name email } ... on DeviceSession { device } } }',
+  channel: 'query ($id: ID!) { channel(id: $id) { id } }',
   register: `mutation ($input: RegisterInput!) { register(input: $input) { ${session} } }`,
   login: `mutation ($input: LoginInput!) { login(input: $input) { ${session} } }`,
   guest: `mutation ($input: GuestInput!) { guest(input: $input) { ${session} } }`,
@@ -422,9 +423,19 @@ describe('without a valid token', () => {
     expect(await errorOf(operation, variables, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
-  it('me is rejected if the token is invalid, so the client refreshes it', async () => {
-    expect(await errorOf('me', {}, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
-  });
+  const optional: [Operation, object][] = [
+    ['me', {}],
+    ['node', { id: encodeId('User', randomUUID()) }],
+    ['channel', { id: encodeId('Channel', randomUUID()) }],
+  ];
+
+  it.each(optional)(
+    '%s is null without a token, and rejected if it is invalid, so the client refreshes it',
+    async (operation, variables) => {
+      expect(await fieldOf(operation, variables)).toBeNull();
+      expect(await errorOf(operation, variables, 'forged')).toMatchObject({ code: 'UNAUTHENTICATED' });
+    },
+  );
 });
 
 describe('secrets', () => {

@@ -54,6 +54,13 @@ const services: readonly Service[] = [
     isInstalled: () => hasProgram('haproxy') || existsSync('/usr/sbin/haproxy'),
   },
   {
+    name: 'a Java compiler',
+    variable: null,
+    shared: null,
+    own: /\bcompileJava\(/,
+    isInstalled: () => hasProgram('javac') && hasProgram('mvn') && hasProgram('curl'),
+  },
+  {
     name: 'OpenSSL',
     variable: null,
     shared: null,
