@@ -25,12 +25,14 @@ const pageDocument = gql(pageQuery);
 export interface ApolloChatOptions extends ChatOptions {
   /** Link for queries and mutations, with the `fetch` of `fetch.ts`. */
   http: ApolloLink;
+  /** Whether subscriptions go over `http` too, as multipart responses. */
+  isOverHttp?: boolean;
   /** Uploads a file and resolves with its id. */
   upload(client: ApolloClient, channelId: string, file: File): Promise<string>;
 }
 
 /** Creates a chat on Apollo Client 3 or 4: the same code runs on both. */
-export function createApolloChat({ http, upload, ...options }: ApolloChatOptions): Chat {
+export function createApolloChat({ http, isOverHttp = false, upload, ...options }: ApolloChatOptions): Chat {
   // snippet: client
   const socket = createSocket(options);
   const isSubscription = ({ query }: { query: { definitions: readonly object[] } }) =>
@@ -38,7 +40,9 @@ export function createApolloChat({ http, upload, ...options }: ApolloChatOptions
   const client = new ApolloClient({
     link: ApolloLink.from([
       createNewestLink(),
-      ApolloLink.split(isSubscription, ApolloLink.from([resumeLink, new GraphQLWsLink(socket)]), http),
+      isOverHttp
+        ? http
+        : ApolloLink.split(isSubscription, ApolloLink.from([resumeLink, new GraphQLWsLink(socket)]), http),
     ]),
     cache: new InMemoryCache({
       typePolicies: { Channel: { fields: { messages: { keyArgs: false, merge: (_, incoming) => incoming } } } },

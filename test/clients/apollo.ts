@@ -7,14 +7,22 @@ import type { CreateChat } from './scenario.ts';
 
 const webSocketImpl = WebSocket;
 
+/** Whether subscriptions go over HTTP instead of a WebSocket. */
+interface Transport {
+  isOverHttp?: boolean;
+}
+
 /** Loads the example over Apollo Client 4, with the link of apollo-upload-client. */
-export async function loadApollo4(): Promise<CreateChat> {
+export async function loadApollo4(transport: Transport = {}): Promise<CreateChat> {
+  vi.resetModules();
   const { gql } = await import('@apollo/client/core');
   const { default: UploadHttpLink } = await import('apollo-upload-client/UploadHttpLink.mjs');
   const { createApolloChat } = await import('../../examples/clients/apollo.ts');
+  if (transport.isOverHttp) return loadWithFetch(transport);
   return (options) =>
     createApolloChat({
       ...options,
+      ...transport,
       webSocketImpl,
       http: new UploadHttpLink({ uri: options.url, fetch: createFetch(options.session) }),
       async upload(client, channelId, file) {
@@ -25,19 +33,27 @@ export async function loadApollo4(): Promise<CreateChat> {
     });
 }
 
-/** Loads the same example over Apollo Client 3, with its plain link: the upload goes by `fetch`. */
-export async function loadApollo3(): Promise<CreateChat> {
+/** Loads the same example over Apollo Client 3. */
+export async function loadApollo3(transport: Transport = {}): Promise<CreateChat> {
   vi.resetModules();
   vi.doMock('@apollo/client/core', () => import('apollo-client-3/core'));
   vi.doMock('@apollo/client/link/subscriptions', () => import('apollo-client-3/link/subscriptions'));
+  try {
+    return await loadWithFetch(transport);
+  } finally {
+    vi.doUnmock('@apollo/client/core');
+    vi.doUnmock('@apollo/client/link/subscriptions');
+  }
+}
+
+/** Loads the example with the plain link: the upload goes by `fetch`. */
+async function loadWithFetch(transport: Transport): Promise<CreateChat> {
   const { createApolloChat } = await import('../../examples/clients/apollo.ts');
   const { HttpLink } = await import('@apollo/client/core');
-  vi.doUnmock('@apollo/client/core');
-  vi.doUnmock('@apollo/client/link/subscriptions');
   return (options) => {
     const send = createFetch(options.session);
     const http = new HttpLink({ uri: options.url, fetch: send });
     const upload = (_: unknown, channelId: string, file: File) => uploadFile(options.url, send, channelId, file);
-    return createApolloChat({ ...options, webSocketImpl, http, upload });
+    return createApolloChat({ ...options, ...transport, webSocketImpl, http, upload });
   };
 }

@@ -4,6 +4,7 @@ import { createGraphqlRequestChat } from '../../examples/clients/graphql-request
 import { createGraphqlSseChat } from '../../examples/clients/graphql-sse.ts';
 import { createGraphqlWsChat } from '../../examples/clients/graphql-ws.ts';
 import { createRelayChat } from '../../examples/clients/relay/relay.ts';
+import { createTransportWsChat } from '../../examples/clients/subscriptions-transport-ws.ts';
 import { createUrqlChat } from '../../examples/clients/urql.ts';
 import { createGraphcacheChat } from '../../examples/clients/urql-graphcache.ts';
 import { loadApollo3, loadApollo4 } from './apollo.ts';
@@ -27,19 +28,48 @@ const webSocketImpl = WebSocket;
 /** A program of the machine: any version. */
 const installed = async () => '';
 
+/** The argument of the agent, how its events arrive, and a note for the name. */
+type KotlinTransport = readonly [argument: string, transport: string, note: string];
+
+const kotlinTransports: Readonly<Record<4 | 5, readonly KotlinTransport[]>> = {
+  5: [
+    ['default', 'graphql-transport-ws', ', by its defaults'],
+    ['graphql-transport-ws', 'graphql-transport-ws', ''],
+    ['multipart', 'multipart', ''],
+  ],
+  4: [
+    ['graphql-ws', 'graphql-ws', ', by its defaults'],
+    ['network.ws', 'graphql-transport-ws', ', `network.ws`'],
+    ['graphql-transport-ws', 'graphql-transport-ws', ''],
+    ['multipart', 'multipart', ''],
+  ],
+};
+
 /** Clients that run the scenario. Each combination of a client and a transport is one row. */
 export const clients: readonly ClientRow[] = [
   {
     name: 'Apollo Client 4',
     version: () => versionOf('@apollo/client'),
     transport: 'graphql-transport-ws',
-    load: loadApollo4,
+    load: () => loadApollo4(),
+  },
+  {
+    name: 'Apollo Client 4',
+    version: () => versionOf('@apollo/client'),
+    transport: 'multipart',
+    load: () => loadApollo4({ isOverHttp: true }),
   },
   {
     name: 'Apollo Client 3',
     version: () => versionOf('apollo-client-3'),
     transport: 'graphql-transport-ws',
-    load: loadApollo3,
+    load: () => loadApollo3(),
+  },
+  {
+    name: 'Apollo Client 3',
+    version: () => versionOf('apollo-client-3'),
+    transport: 'multipart',
+    load: () => loadApollo3({ isOverHttp: true }),
   },
   {
     name: 'urql',
@@ -66,6 +96,12 @@ export const clients: readonly ClientRow[] = [
     load: async () => (options) => createGraphqlWsChat({ ...options, webSocketImpl }),
   },
   {
+    name: 'subscriptions-transport-ws',
+    version: () => versionOf('subscriptions-transport-ws'),
+    transport: 'graphql-ws',
+    load: async () => (options) => createTransportWsChat({ ...options, webSocketImpl }),
+  },
+  {
     name: 'graphql-sse',
     version: () => versionOf('graphql-sse'),
     transport: 'server-sent events',
@@ -90,22 +126,12 @@ export const clients: readonly ClientRow[] = [
     transport: 'graphql-transport-ws',
     load: loadJava,
   },
-  {
-    name: 'Apollo Kotlin 5',
-    version: async () => apolloKotlin[5],
-    transport: 'graphql-transport-ws',
-    load: loadKotlin(apolloKotlin[5], 'graphql-transport-ws'),
-  },
-  {
-    name: 'Apollo Kotlin 4',
-    version: async () => apolloKotlin[4],
-    transport: 'graphql-transport-ws',
-    load: loadKotlin(apolloKotlin[4], 'graphql-transport-ws'),
-  },
-  {
-    name: 'Apollo Kotlin 4, `network.ws`',
-    version: async () => apolloKotlin[4],
-    transport: 'graphql-transport-ws',
-    load: loadKotlin(apolloKotlin[4], 'network.ws'),
-  },
+  ...([5, 4] as const).flatMap((major) => kotlinTransports[major].map((transport) => kotlinRow(major, transport))),
 ];
+
+/** Returns the row of Apollo Kotlin over a transport. */
+function kotlinRow(major: 4 | 5, [argument, transport, note]: KotlinTransport): ClientRow {
+  const version = apolloKotlin[major];
+  const name = `Apollo Kotlin ${major}${note}`;
+  return { name, version: async () => version, transport, load: loadKotlin(version, argument) };
+}

@@ -46,3 +46,15 @@ fun createClientOf4(url: String, token: String): ApolloClient {
         .build()
 }
 // end
+
+// snippet: legacy
+/** Creates a client by the defaults of Apollo Kotlin 4, with the protocol of subscriptions-transport-ws; it sends no header there. */
+fun createLegacyClient(url: String, token: String): ApolloClient {
+    val payload = mapOf("authorization" to "Bearer $token")
+    return ApolloClient.Builder()
+        .serverUrl(url)
+        .addHttpHeader("Authorization", "Bearer $token")
+        .wsProtocol(com.apollographql.apollo.network.ws.SubscriptionWsProtocol.Factory(connectionPayload = { payload }))
+        .build()
+}
+// end

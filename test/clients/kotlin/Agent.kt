@@ -54,6 +54,7 @@ private suspend fun carryOut(url: String, transport: String, order: List<String>
 private fun createClient(transport: String, url: String, token: String): ApolloClient =
     when (transport) {
         "graphql-transport-ws" -> createClient(url, token)
+        "graphql-ws" -> createLegacyClient(url, token)
         "network.ws" -> createClientOf4(url, token)
         "multipart" -> createMultipartClient(url, token)
         else -> createDefaultClient(url, token)
@@ -76,8 +77,12 @@ private suspend fun follow(client: ApolloClient, id: String, operation: String) 
     say(id, "closed", "1000")
 }
 
-private fun closeCodeOf(exception: Throwable): Int =
-    generateSequence(exception) { it.cause }.filterIsInstance<ApolloWebSocketClosedException>().firstOrNull()?.code ?: 1006
+/** The older protocol refuses a token by `connection_error`, which is a text in the message of the exception. */
+private fun closeCodeOf(exception: Throwable): Int {
+    val causes = generateSequence(exception) { it.cause }
+    if (causes.any { "code=UNAUTHENTICATED" in it.message.orEmpty() }) return 4403
+    return causes.filterIsInstance<ApolloWebSocketClosedException>().firstOrNull()?.code ?: 1006
+}
 
 private fun readOperation(operation: String, file: String?): RawOperation {
     val json = AnyAdapter.fromJson(Buffer().writeUtf8(operation).jsonReader(), CustomScalarAdapters.Empty) as Map<*, *>
