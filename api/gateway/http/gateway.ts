@@ -200,7 +200,7 @@ export function createGateway(options: GatewayOptions) {
   function findRoute(path: string): Route<Routed> {
     if (path === '/graphql')
       return { methods: graphqlMethods, advice: streamAdvice, handle: handleGraphQL, permits: permitsOrigin };
-    if (path === '/schema.graphql') return { methods: readMethods, handle: schemaFile, permits: permitsOrigin };
+    if (path === '/schema.graphql') return { methods: readMethods, handle: schemaFile };
     if (path === '*') return { methods: graphqlMethods, handle: client };
     if (path.startsWith('/avatars/')) return { methods: readMethods, handle: avatars, permits: () => '*' };
     if (path.startsWith('/files/')) return { methods: readMethods, handle: files, permits: () => '*' };
