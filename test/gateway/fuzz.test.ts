@@ -141,7 +141,7 @@ describe('any messages of clients in any order', () => {
           expect(await ada.ask('{ me { id } }')).toEqual({ me: { id: ada.id } });
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
     const isOnline = async () => (await bob.ask(online, { id: ada.id })).node;
     await vi.waitFor(async () => {
@@ -163,7 +163,7 @@ describe('any messages of clients in any order', () => {
         await settled();
         expect([backstage.auth.watched(), backstage.connected.get(viewer.userId) ?? 0]).toEqual([0, 0]);
       }),
-      { numRuns: 250 },
+      { numRuns: 150 },
     );
     await gateway.stop();
   });

@@ -47,11 +47,12 @@ beforeAll(async () => {
     [asset, content],
     ['.hidden', 'hidden'],
     ['plain.svg', '<svg/>'],
+    ['plain.ico', 'icon'],
   ] as const) {
     const path = join(clientDir, name);
     await writeFile(path, text);
     await utimes(path, new Date(), new Date(modified + 500));
-    if (name === 'plain.svg') continue;
+    if (name.startsWith('plain.')) continue;
     await writeFile(`${path}.br`, brotliCompressSync(text));
     await writeFile(`${path}.gz`, gzipSync(text));
   }
@@ -308,6 +309,14 @@ describe('the coding of an asset', () => {
   it('is none where the build stored none', async () => {
     const { headers, body } = await get('/plain.svg', 'Accept-Encoding: br');
     expect([headers['content-encoding'], headers['vary'], body]).toEqual([undefined, undefined, '<svg/>']);
+  });
+
+  it.each([
+    ['/plain.svg', 'image/svg+xml'],
+    ['/plain.ico', 'image/x-icon'],
+    [asset, 'text/javascript; charset=utf-8'],
+  ])('is of a file with its type: %s', async (path, type) => {
+    expect((await get(path)).headers['content-type']).toBe(type);
   });
 });
 

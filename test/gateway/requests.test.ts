@@ -382,9 +382,17 @@ describe('a method', () => {
 
   it('HEAD opens no stream', async () => {
     const target = '/graphql?query=subscription{forever}';
-    const { status } = await send(url, { method: 'HEAD', target, headers: ['Accept: text/event-stream'] });
-    expect([status, running.backstage.open]).toEqual([expect.any(Number), 0]);
+    const { headers } = await send(url, { method: 'HEAD', target, headers: ['Accept: text/event-stream'] });
+    expect([headers['connection'], running.backstage.open]).toEqual(['close', 0]);
   });
+
+  it.each(['text/event-stream', 'multipart/mixed'])(
+    '%s ends with its connection if the client asks for that',
+    async (type) => {
+      const { headers } = await send(url, { target: '/graphql?query={hello}', headers: [`Accept: ${type}`] });
+      expect([headers['connection'], headers['content-type']]).toEqual(['close', expect.stringContaining(type)]);
+    },
+  );
 });
 
 const upgrade = (protocol: string, connection = 'Upgrade') => [`Connection: ${connection}`, `Upgrade: ${protocol}`];

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createOutboxes, type Outboxes } from '../../api/live/outbox/outboxes.ts';
 import { createTestAudiences } from '../support/audiences.ts';
 import { startGateway } from '../support/gateway.ts';
-import { execute, openRaw, openSocket, openStream } from '../support/wire.ts';
+import { isStill, openRaw, openSocket, openStream } from '../support/wire.ts';
 
 let running: Awaited<ReturnType<typeof startGateway>>;
 let url: string;
@@ -485,14 +485,7 @@ describe('a reader that stalls', () => {
     socket.subscribe('1', 'subscription { flood }');
     await socket.next();
     socket.socket.pause();
-    let before = -1;
-    await vi.waitFor(async () => {
-      const { pulled } = running.backstage;
-      await execute(url, '{ hello }');
-      const isStill = pulled === before;
-      before = pulled;
-      expect(isStill).toBe(true);
-    });
+    await isStill(url, () => running.backstage.pulled);
     socket.socket.terminate();
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
   });

@@ -209,3 +209,14 @@ async function* readEvents({ body }: Response): AsyncGenerator<{ event: string; 
     }
   }
 }
+
+/** Resolves once a number no longer changes between two requests to the server. */
+export async function isStill(url: string, count: () => number): Promise<void> {
+  let before: number;
+  let now = Number.NaN;
+  do {
+    before = now;
+    now = count();
+    await execute(url, '{ hello }');
+  } while (now !== before);
+}

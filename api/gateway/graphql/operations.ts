@@ -1,20 +1,13 @@
 import {
-  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   type FormattedExecutionResult,
-  GraphQLError,
   type GraphQLFormattedError,
-  type GraphQLSchema,
   getOperationAST,
-  parse,
 } from 'graphql';
 import { getVariableValues } from 'graphql/execution/values.js';
-import type { SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
-import { LRUCache } from 'lru-cache';
 import type { Context } from '../../../schema/context.ts';
-import { addressGroup } from '../../address.ts';
 import type { Viewer } from '../../domain/auth.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences, Selection } from '../../live/audiences.ts';
@@ -24,44 +17,17 @@ import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
 import type { MakePayloads } from '../../live/page-loader.ts';
 import { analyse, selectionKey } from '../../live/selection.ts';
 import { mapStream } from '../../live/stream.ts';
-import type { Sink } from '../../live/subscriber.ts';
-import { maxParsedLetters } from '../request-limits.ts';
-import { createClientTurns } from './client-turns.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { admit } from './cost.ts';
 import type { Documents } from './documents.ts';
-import { hasUnavailable, type MapError, noOperationMessage } from './errors.ts';
+import { hasUnavailable, type MapError } from './errors.ts';
 import { executeOperation, openSource } from './execute.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { inTurn } from './in-turn.ts';
+import { createPrepare, type Prepared } from './prepare.ts';
 import { boundResult } from './response-size.ts';
 import { chargeOf, endOnError, withFreshLoaders, withLoadersOf } from './subscribe.ts';
 import type { LimitTime } from './time-limit.ts';
-
-/** A parsed document with its validation errors. */
-interface ParsedDocument {
-  schema: GraphQLSchema;
-  document: DocumentNode;
-  errors: readonly GraphQLError[];
-}
-
-/** Execution arguments with the sink of live results. */
-interface Prepared extends ExecutionArgs {
-  sink: Sink;
-  /** Error that is the result of the operation, in place of executing it. */
-  refusal?: GraphQLError;
-}
-
-/** An operation to prepare. */
-interface OperationRequest {
-  payload: SubscribePayload;
-  context: Context;
-  /** Destination of live results. */
-  sink: Sink;
-}
-
-/** Document of an operation whose document is not known. */
-const unknownDocument = parse('{ __typename }');
 
 /**
  * Runs the operations of WebSockets. The plugins of HTTP parse and validate them, with the same limits; execution skips the
@@ -78,38 +44,6 @@ export function createOperations(options: {
   mapError: MapError;
 }) {
   const { graphql, documents, audiences, costBudget, limitTime, mapError } = options;
-  const parsed = new LRUCache<string, ParsedDocument>({
-    maxSize: maxParsedLetters,
-    sizeCalculation: (_read, text) => text.length,
-  });
-
-  const inTurnOfClient = createClientTurns();
-
-  function prepare(text: string, { payload, context, sink }: OperationRequest): Prepared | readonly GraphQLError[] {
-    const { schema, document, errors } = read(text);
-    if (errors.length > 0) return errors.map((error) => mapError(error));
-    const operationName = payload.operationName || null;
-    if (!getOperationAST(document, operationName)) return [mapError(new GraphQLError(noOperationMessage))];
-    return {
-      sink,
-      schema,
-      document,
-      operationName,
-      variableValues: payload.variables ?? {},
-      contextValue: context,
-    };
-  }
-
-  /** @throws GraphQLError if the text cannot be parsed; that result is not cached */
-  function read(text: string): ParsedDocument {
-    const present = parsed.get(text);
-    if (present) return present;
-    const { schema, parse: parseText, validate } = graphql.getEnveloped();
-    const document = parseText(text);
-    const made = { schema, document, errors: validate(schema, document) };
-    parsed.set(text, made);
-    return made;
-  }
 
   async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
     const source = await limitTime(args, async (limited) => {
@@ -152,16 +86,6 @@ export function createOperations(options: {
     };
   }
 
-  /**
-   * Clients of persisted queries look for this error in a result: only then do they send the text. Over an `error` message they
-   * give up.
-   */
-  function refuse(error: GraphQLError, { context, sink }: OperationRequest): Prepared | readonly GraphQLError[] {
-    if (error.extensions['code'] !== 'PERSISTED_QUERY_NOT_FOUND') return [error];
-    const { schema } = graphql.getEnveloped();
-    return { sink, schema, document: unknownDocument, contextValue: context, refusal: error };
-  }
-
   async function executeAdmitted(args: ExecutionArgs): Promise<ExecutionResult> {
     await admit(args, costBudget);
     return inTurn(args);
@@ -172,27 +96,7 @@ export function createOperations(options: {
   }
 
   return {
-    /**
-     * Finds the document of an operation, and parses and validates it in its client's turn. Those of one client keep their
-     * order, unless the document of one must be looked up.
-     * @param sink destination of live results
-     * @returns its errors, or the arguments for `execute` and `subscribe`
-     */
-    async prepare(
-      payload: SubscribePayload,
-      context: Context,
-      sink: Sink,
-    ): Promise<Prepared | readonly GraphQLError[]> {
-      const client = context.viewer?.userId ?? addressGroup(context.address);
-      const request = { payload, context, sink };
-      try {
-        const found = documents.textOf(payload);
-        const text = typeof found === 'string' ? found : await found;
-        return await inTurnOfClient(client, () => prepare(text, request));
-      } catch (error) {
-        return refuse(mapError(error), request);
-      }
-    },
+    prepare: createPrepare({ graphql, documents, mapError }),
     async execute(args: ExecutionArgs): Promise<ExecutionResult> {
       const { refusal } = args as Prepared;
       if (refusal) return { errors: [refusal] };

@@ -28,7 +28,9 @@ export async function writeResponse(
     return multipartStream(results as Exclude<Results, ExecutionResult[]>, accepted.stream === type, fetchAPI);
   if (type !== 'text/event-stream') return processRegularResult(results, fetchAPI, type);
   const response = await eventStream(results, fetchAPI, type);
-  // It is no coding that RFC 9110 knows.
+  // `none` is no coding that RFC 9110 knows.
   response.headers.delete('content-encoding');
+  // It would keep the connection of a client that asks for `close` (RFC 9112, section 9.6); Node knows which one it is.
+  response.headers.delete('connection');
   return response;
 }

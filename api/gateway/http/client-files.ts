@@ -19,6 +19,8 @@ const extensions: readonly [Coding, string][] = [
   ['br', '.br'],
   ['gzip', '.gz'],
 ];
+/** Type that browsers give icons (MIME Sniffing, section 6.1); mrmime does not know them. */
+const iconType = 'image/x-icon';
 const textTypes = /^text\/|^application\/(?:json|manifest\+json)$/;
 
 /**
@@ -42,7 +44,7 @@ function readClientFile(path: string): ClientFile {
     const copy = existsSync(path + extension) ? readFileSync(path + extension) : null;
     return copy ? [[coding, { body: copy, etag: `"${tag}-${coding}"` }] as const] : [];
   });
-  const type = lookup(path) ?? 'application/octet-stream';
+  const type = path.endsWith('.ico') ? iconType : (lookup(path) ?? 'application/octet-stream');
   return {
     type: textTypes.test(type) ? `${type}; charset=utf-8` : type,
     modifiedAt: statSync(path).mtimeMs,

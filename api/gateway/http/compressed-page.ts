@@ -3,16 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Page } from '../graphql/graphiql.ts';
-import { navigationHeaders } from './navigation.ts';
 import { chooseCoding } from './negotiation.ts';
 import { refuse } from './refusal.ts';
 import { type Representation, sendRepresentation } from './representation.ts';
 
-/** Creates the sender of a page that is stored compressed by gzip, as which it goes to clients that accept that. */
+/** Creates the sender of a page or document that is stored compressed by gzip, as which it goes to clients that accept that. */
 export function createCompressedPage({ body, headers }: Page) {
   const { 'content-encoding': _coding, ...others } = headers;
   const tag = createHash('sha256').update(body).digest('base64url').slice(0, 22);
-  const vary = `${navigationHeaders}, Accept-Encoding`;
+  const vary = headers['vary'] ? `${headers['vary']}, Accept-Encoding` : 'Accept-Encoding';
   const compressed: Representation = {
     headers: { ...headers, vary },
     etag: `"${tag}-gzip"`,

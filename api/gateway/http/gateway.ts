@@ -18,11 +18,10 @@ import { createTimeLimit } from '../graphql/time-limit.ts';
 import { isMultipart } from '../multipart/multipart.ts';
 import { createWebSockets } from '../websocket/websocket.ts';
 import { disconnectSlow } from './arrival.ts';
-import { createAvatarHandler } from './avatars.ts';
 import { checkRequest, pathOf } from './check-request.ts';
 import { sendContinue } from './continue.ts';
 import { createExchanges } from './exchanges.ts';
-import { createFileHandler } from './files.ts';
+import { createFindRoute, type Routed } from './find-route.ts';
 import { createGraphQLRoute } from './graphql-route.ts';
 import type { createHealth } from './health.ts';
 import { disconnectStalled } from './idle.ts';
@@ -30,12 +29,10 @@ import { createListener } from './listener.ts';
 import { createOrigins } from './origins.ts';
 import { refusal, refuse } from './refusal.ts';
 import { readRequestId } from './request-id.ts';
-import { logRequest, type RequestFacts } from './request-log.ts';
-import { checkMethod, graphqlMethods, type Route, readMethods, sendOptions } from './routes.ts';
-import { createSchemaHandler } from './schema-file.ts';
+import { logRequest } from './request-log.ts';
+import { checkMethod, sendOptions } from './routes.ts';
 import { createSecurityHeaders } from './security-headers.ts';
 import { createHttpServer } from './server.ts';
-import { createStatic } from './static.ts';
 import { handleUpgrades } from './upgrades.ts';
 
 /** Parts and settings of a gateway. */
@@ -113,17 +110,6 @@ const lingerMs = 1_000;
 /** Milliseconds that the body of a request without files may take to arrive. */
 const smallBodyMs = 60_000;
 
-/** PUT is the reservation of a stream in the single connection mode of graphql-sse. */
-const streamAdvice =
-  'a subscription over server-sent events is a POST with Accept: text/event-stream (graphql-sse: distinct connections mode).';
-
-/** A request on its way to a handler. */
-interface Routed {
-  path: string;
-  requestId: string;
-  facts: RequestFacts;
-}
-
 /** Creates the gateway: GraphQL, files, avatars, the web client and the probes on one port. */
 export function createGateway(options: GatewayOptions) {
   const { domain, health, logger } = options;
@@ -150,10 +136,7 @@ export function createGateway(options: GatewayOptions) {
     isAllowedOrigin,
     maxFileBytes: domain.uploads.maxBytes,
   });
-  const avatars = createAvatarHandler(domain.avatars, callers, waitInTime);
-  const files = createFileHandler(domain.uploads, { waitInTime, stallMs: options.executionTimeoutMs });
-  const schemaFile = createSchemaHandler(options.schema, options.introspection);
-  const client = createStatic(options.clientDir, options.pictureOrigin);
+  const findRoute = createFindRoute({ ...options, handleGraphQL, callers, isAllowedOrigin, waitInTime });
   const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true;
   const setSecurityHeaders = createSecurityHeaders({ isSecure });
   const exchanges = createExchanges();
@@ -195,20 +178,6 @@ export function createGateway(options: GatewayOptions) {
     if (request.method === 'OPTIONS') return sendOptions(request, response, found);
     sendContinue(request, response);
     return found.handle(request, response, routed);
-  }
-
-  function findRoute(path: string): Route<Routed> {
-    if (path === '/graphql')
-      return { methods: graphqlMethods, advice: streamAdvice, handle: handleGraphQL, permits: permitsOrigin };
-    if (path === '/schema.graphql') return { methods: readMethods, handle: schemaFile, permits: permitsOrigin };
-    if (path === '*') return { methods: graphqlMethods, handle: client };
-    if (path.startsWith('/avatars/')) return { methods: readMethods, handle: avatars, permits: () => '*' };
-    if (path.startsWith('/files/')) return { methods: readMethods, handle: files, permits: () => '*' };
-    return { methods: readMethods, handle: health.routes[path] ?? client };
-  }
-
-  function permitsOrigin(origin: string, headers: IncomingMessage['headers']): string | null {
-    return isAllowedOrigin(headers) ? origin : null;
   }
 
   function fail(response: ServerResponse, error: unknown, requestId: string): void {
