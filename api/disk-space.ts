@@ -8,16 +8,27 @@ import { reasonOf } from './start-errors.ts';
 const minFreeBytes = 33_554_432;
 /** Bytes of the file that is written to find limits that the free space does not show, such as a quota. */
 const probeBytes = 65_536;
+/** Setting that the messages name. */
+const setting = 'DATA_DIR';
 /** Prefix of the names of these files. */
 const probePrefix = 'probe-';
 
+/** Checks under way, by path. A disk that does not respond would keep one thread of Node for each of them, and there are four. */
+const running = new Map<string, Promise<void>>();
+
 /**
- * Checks that files can be written to a directory: it has free space, and a small file reaches the disk.
- * @param setting names the directory's setting for the operator
+ * Checks that files can be written to a directory: it has free space, and a small file reaches the disk. Calls during a check get
+ * its result.
  * @throws NotReadyError with the remedy
  */
-export async function checkSpace(directory: string, setting = 'DATA_DIR'): Promise<void> {
+export function checkSpace(directory: string): Promise<void> {
   const path = resolve(directory);
+  const check = running.get(path) ?? examine(path).finally(() => running.delete(path));
+  running.set(path, check);
+  return check;
+}
+
+async function examine(path: string): Promise<void> {
   const freeBytes = await readFreeBytes(path);
   if (freeBytes < minFreeBytes) {
     const mebibytes = minFreeBytes / 2 ** 20;

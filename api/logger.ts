@@ -40,7 +40,8 @@ function openDestination(target: { dest: string | number }) {
 
 /**
  * Opens the logger of the security log. It writes every event at any `LOG_LEVEL`, and each line has `log: "security"`.
- * @param target `stdout`, or the path of a file to append to, which is created if it does not exist, in a directory that does
+ * @param target `stdout`, or the path of a file to append to, which is created if it does not exist, in a directory that does; the
+ * umask of the process decides who may read it
  * @returns the logger, and `stop`, which closes the file
  * @throws Error if the file cannot be opened
  */

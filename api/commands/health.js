@@ -15,8 +15,9 @@ const timeoutMs = 2_500;
  */
 const standing = { '': ['127.0.0.1'], '0.0.0.0': ['127.0.0.1'], '::': ['127.0.0.1', '::1'] };
 
-const { HOST = '', PORT, TLS_CERT_FILE } = process.env;
-const host = HOST.replace(/^\[(.*)\]$/, '$1');
+// As in `readConfig`: spaces around a value do not count, and a variable of nothing else is unset.
+const [given, port, certificate] = ['HOST', 'PORT', 'TLS_CERT_FILE'].map((name) => process.env[name]?.trim() ?? '');
+const host = (given ?? '').replace(/^\[(.*)\]$/, '$1');
 const states = await Promise.all((standing[host] ?? [host]).map(isHealthy));
 process.exit(states.includes(true) ? 0 : 1);
 
@@ -26,9 +27,9 @@ process.exit(states.includes(true) ? 0 : 1);
  * @returns {Promise<boolean>}
  */
 function isHealthy(address) {
-  const options = { host: address, port: PORT || 4000, path: '/health', timeout: timeoutMs, rejectUnauthorized: false };
+  const options = { host: address, port: port || 4000, path: '/health', timeout: timeoutMs, rejectUnauthorized: false };
   return new Promise((resolve) => {
-    const request = (TLS_CERT_FILE ? getSecurely : get)(options, ({ statusCode }) => resolve(statusCode === 200));
+    const request = (certificate ? getSecurely : get)(options, ({ statusCode }) => resolve(statusCode === 200));
     request.once('error', () => resolve(false));
     request.once('timeout', () => request.destroy(new Error('no response')));
   });

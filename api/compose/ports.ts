@@ -150,7 +150,7 @@ async function openObjects({ config, logger, stopping }: Opening): Promise<Objec
       secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',
       directReads: config.S3_DIRECT_READS === 'on',
       logger,
-    });
+    }).catch(nameStatus);
   const name = `The bucket ${bucket} at ${endpoint ?? 'Amazon S3'}`;
   const service = { name, settings: 'the variables S3_…, and that the store runs', attempt, isRefused: isRefusedByS3 };
   const objects = await reach(service, { timeoutMs: config.START_TIMEOUT_MS, stopping, logger });
@@ -158,8 +158,17 @@ async function openObjects({ config, logger, stopping }: Opening): Promise<Objec
   return objects;
 }
 
+/** Statuses of a store that is busy, or in which another process creates the bucket at this moment. */
+const passing = [408, 409, 425, 429];
+
+/** Adds the status to the error of a store that has responded: to HEAD it responds without a text. */
+function nameStatus(error: { cause?: { $metadata?: { httpStatusCode?: number } } }): never {
+  const status = error.cause?.$metadata?.httpStatusCode;
+  if (status === undefined) throw error;
+  throw Object.assign(new Error(`it responds with status ${status}, ${reasonOf(error)}`), { status });
+}
+
 /** Returns whether the store has responded, and refuses the request: the key, its permissions or the name are wrong. */
-function isRefusedByS3({ cause }: { cause?: { $metadata?: { httpStatusCode?: number } } }): boolean {
-  const status = cause?.$metadata?.httpStatusCode ?? 0;
-  return status >= 400 && status < 500;
+function isRefusedByS3({ status = 0 }: { status?: number }): boolean {
+  return status >= 400 && status < 500 && !passing.includes(status);
 }

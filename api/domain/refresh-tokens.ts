@@ -3,12 +3,13 @@ import { UnauthenticatedError } from '../errors.ts';
 import type { Query } from '../infra/database/database.ts';
 import { placeOf } from './login-limits.ts';
 import {
+  deleteExchangeable,
   insertToken,
   lockSession,
   selectSessionOfToken,
   selectToken,
   updateLastUsed,
-  updateUnusedUsed,
+  updateNewestUsed,
   updateUsed,
 } from './session-statements.ts';
 
@@ -29,33 +30,38 @@ export interface Rotation {
 export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: number }) {
   return {
     /** Issues the first refresh token of a session. */
-    issue: (query: Query, sessionId: string): Promise<string> => addToken(query, sessionId, null),
+    issue: (query: Query, sessionId: string): Promise<string> =>
+      addToken(query, { sessionId, parent: null, place: null }),
 
-    /** Issues a refresh token in place of all unused ones of a session. */
+    /**
+     * Issues a refresh token in place of the newest one of a session, which has its grace period. The others that could be
+     * exchanged, those of other tabs, are forgotten.
+     */
     async replaceNewest(query: Query, sessionId: string): Promise<string> {
       const at = new Date(now());
       await query(updateLastUsed, { sessionId, at, place: null });
-      const [newest] = await query(updateUnusedUsed, { sessionId, at });
-      return addToken(query, sessionId, newest?.hash ?? null);
+      const [newest] = await query(updateNewestUsed, { sessionId, at });
+      const kept = newest?.hash ?? null;
+      await query(deleteExchangeable, { sessionId, kept, since: new Date(now() - graceMs - 1) });
+      return addToken(query, { sessionId, parent: kept, place: null });
     },
 
     /**
-     * Exchanges a refresh token for its successor. Within the grace period it can be exchanged again, as long as its successor
-     * was not used. From the network of the previous exchange, each of the tokens continues by itself: they belong to tabs of one
-     * browser. From another network, only one of the successors may be used: any other use means that the token was stolen,
-     * and the caller must end the session (RFC 9700, section 4.14.2).
+     * Exchanges a refresh token for its successor. Within the grace period it can be exchanged again, as long as none of its
+     * successors was used. Those that went to one network continue each by itself: they belong to tabs of one browser. Of those that
+     * went to several networks, only the ones of one network may be used: any other use means that the token was stolen, and the
+     * caller must end the session (RFC 9700, section 4.14.2).
      * @param address client's address, whose network the session remembers; null leaves that as it is
      * @throws UnauthenticatedError when the token is unknown, or its session has ended or expired
      */
     async rotate(query: Query, refreshToken: string, address: string | null): Promise<Rotation> {
-      const { isReused, isRepeated, hash, place: placeBefore, ...session } = await inspect(query, refreshToken);
+      const { isReused, hash, ...session } = await inspect(query, refreshToken);
       if (isReused) return { ...session, token: null };
       const at = new Date(now());
       const place = address === null ? null : placeOf(session.userId, address);
       await query(updateUsed, { hash, at });
       await query(updateLastUsed, { sessionId: session.sessionId, at, place });
-      const isOfTab = isRepeated && place !== null && placeBefore !== null && Buffer.compare(place, placeBefore) === 0;
-      return { ...session, token: await addToken(query, session.sessionId, isOfTab ? null : hash) };
+      return { ...session, token: await addToken(query, { sessionId: session.sessionId, parent: hash, place }) };
     },
 
     /**
@@ -80,13 +86,15 @@ export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: 
     const [row] = await query(selectToken, { hash });
     const usedAt = row?.usedAt ?? null;
     const isLate = usedAt !== null && now() - usedAt.getTime() > graceMs;
-    return { ...session, hash, isReused: row?.superseded || isLate, isRepeated: usedAt !== null };
+    return { ...session, hash, isReused: row?.superseded || isLate };
   }
 
-  /** @param parent token that the new one replaces; null: the new one has no siblings of which only one may be used */
-  async function addToken(query: Query, sessionId: string, parent: Uint8Array | null): Promise<string> {
+  async function addToken(
+    query: Query,
+    fields: { sessionId: string; parent: Uint8Array | null; place: Uint8Array | null },
+  ): Promise<string> {
     const token = randomBytes(32).toString('base64url');
-    await query(insertToken, { hash: digest(token), sessionId, parent, at: new Date(now()) });
+    await query(insertToken, { ...fields, hash: digest(token), at: new Date(now()) });
     return token;
   }
 }

@@ -60,7 +60,7 @@ export const selectSessionOfToken = statement({
   row: { sessionId: uuid, userId: uuid },
 });
 
-const session = columns(tables.session, 's', ['userId', 'place']);
+const session = columns(tables.session, 's', ['userId']);
 
 /** Locks the session of a refresh token, unless it has ended or was not used since a time. */
 export const lockSession = statement({
@@ -75,18 +75,21 @@ export const lockSession = statement({
 /** Inserts a refresh token. */
 export const insertToken = statement({
   sql: `
-    INSERT INTO refresh_token (hash, session_id, parent, created_at) VALUES ($hash, $sessionId, $parent, $at)`,
-  parameters: { hash: bytea, sessionId: uuid, parent: nullable(bytea), at: timestamptz },
+    INSERT INTO refresh_token (hash, session_id, parent, place, created_at) VALUES ($hash, $sessionId, $parent, $place, $at)`,
+  parameters: { hash: bytea, sessionId: uuid, parent: nullable(bytea), place: nullable(bytea), at: timestamptz },
 });
 
 const token = columns(tables.refreshToken, 't', ['usedAt']);
 
-/** Reads when a refresh token was used, and whether another token of its session replaces it. */
+/**
+ * Reads when a refresh token was used, and whether another token replaces it: a successor that was used, or a sibling that was used
+ * and went to another network.
+ */
 export const selectToken = statement({
   sql: `
     SELECT ${token.list}, EXISTS (
-      SELECT FROM refresh_token o WHERE (o.parent = t.hash OR (o.parent = t.parent AND o.hash <> t.hash))
-        AND o.used_at IS NOT NULL) AS superseded
+      SELECT FROM refresh_token o WHERE o.used_at IS NOT NULL AND (o.parent = t.hash
+        OR (o.parent = t.parent AND o.hash <> t.hash AND (o.place = t.place) IS NOT TRUE))) AS superseded
     FROM refresh_token t WHERE t.hash = $hash`,
   parameters: { hash: bytea },
   row: { ...token.row, superseded: bool },
@@ -98,13 +101,20 @@ export const updateUsed = statement({
   parameters: { hash: bytea, at: timestamptz },
 });
 
-/** Marks all unused refresh tokens of a session as used, and returns the newest of them. */
-export const updateUnusedUsed = statement({
+/** Marks the newest unused refresh token of a session as used. */
+export const updateNewestUsed = statement({
   sql: `
-    WITH marked AS (
-      UPDATE refresh_token SET used_at = $at WHERE session_id = $sessionId AND used_at IS NULL
-      RETURNING hash, created_at)
-    SELECT hash FROM marked ORDER BY created_at DESC LIMIT 1`,
+    UPDATE refresh_token SET used_at = $at WHERE hash = (
+      SELECT hash FROM refresh_token WHERE session_id = $sessionId AND used_at IS NULL
+      ORDER BY created_at DESC LIMIT 1) RETURNING hash`,
   parameters: { sessionId: uuid, at: timestamptz },
   row: { hash: tables.refreshToken.columns.hash },
+});
+
+/** Deletes all refresh tokens of a session but one that are unused, or were used after a time. */
+export const deleteExchangeable = statement({
+  sql: `
+    DELETE FROM refresh_token
+    WHERE session_id = $sessionId AND hash IS DISTINCT FROM $kept AND (used_at IS NULL OR used_at > $since)`,
+  parameters: { sessionId: uuid, kept: nullable(bytea), since: timestamptz },
 });

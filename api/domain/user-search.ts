@@ -58,8 +58,10 @@ export function createUserSearch(options: {
     const rows = await database.read(viewerId, selectByName(request), {
       viewerId,
       prefix,
+      afterName: after?.name ?? null,
       afterKey: after && comparisonKey(after.name),
       afterId: after?.id ?? null,
+      beforeName: before?.name ?? null,
       beforeKey: before && comparisonKey(before.name),
       beforeId: before?.id ?? null,
       limit: limit + 1,
@@ -85,6 +87,10 @@ const user = columns(tables.user, 'u');
 /** The same expression as in the index by key, which then serves the prefix, the order and the page. */
 const key = 'coalesce(u.name_key, lower(u.name)) COLLATE "C"';
 
+/** The key of a cursor's user, in SQL, while the name is the same: a page goes on where the row is, also before its key is computed. */
+const keyOf = (cursor: 'after' | 'before') =>
+  `(SELECT ${key} FROM users u WHERE u.id = $${cursor}Id AND u.name = $${cursor}Name)`;
+
 /** The highest character, in SQL: a range finds a prefix in the index in every plan, which a pattern does in some only. */
 const highest = 'chr(1114111)';
 
@@ -94,8 +100,8 @@ export const selectByName = declarePages((backward) => {
     sql: `
       SELECT ${user.list} FROM users u
       WHERE ${key} >= $prefix AND ${key} < $prefix || ${highest}
-        AND (${key}, u.id) > (coalesce($afterKey, ''), coalesce($afterId, ${lowestId}))
-        AND (${key}, u.id) < (coalesce($beforeKey, ${highest}), coalesce($beforeId, ${highestId}))
+        AND (${key}, u.id) > (coalesce(${keyOf('after')}, $afterKey, ''), coalesce($afterId, ${lowestId}))
+        AND (${key}, u.id) < (coalesce(${keyOf('before')}, $beforeKey, ${highest}), coalesce($beforeId, ${highestId}))
         AND NOT EXISTS (
           SELECT FROM block b WHERE (b.blocker_id = $viewerId AND b.blocked_id = u.id)
             OR (b.blocker_id = u.id AND b.blocked_id = $viewerId))
@@ -103,8 +109,10 @@ export const selectByName = declarePages((backward) => {
     parameters: {
       viewerId: uuid,
       prefix: text,
+      afterName: nullable(text),
       afterKey: nullable(text),
       afterId: nullable(uuid),
+      beforeName: nullable(text),
       beforeKey: nullable(text),
       beforeId: nullable(uuid),
       limit: int4,

@@ -641,6 +641,20 @@ describe('a search for users', () => {
     expect(backward).toEqual(all);
   });
 
+  it('returns every user once while some keys are not computed yet', async () => {
+    await users('Ana', 'André', 'Andrea', 'Anz');
+    await world.database.query(`UPDATE users SET name = name || '.' WHERE name <> 'Ana'`);
+    const all = (await search('an')).items;
+    const paged = [];
+    for (let after: NameKey | null = null; paged.length < 8; after = paged.at(-1) ?? null) {
+      const { items, hasMore } = await search('an', { limit: 1, after });
+      paged.push(...items);
+      if (!hasMore) break;
+    }
+    expect(paged).toEqual(all);
+    expect(new Set(all.map(({ nameKey }) => nameKey))).toEqual(new Set(['ana', null]));
+  });
+
   it('between two cursors returns the users in between', async () => {
     await users('Ada', 'Adam', 'Adele', 'Adrian');
     const [first, , , last] = (await search('ad')).items;

@@ -142,6 +142,39 @@ describe('a refresh', () => {
       await expect(refreshFrom('192.0.2.2', stolen.refreshToken)).rejects.toThrow('used before');
     });
 
+    it.each([
+      { name: 'late', order: ['mine', 'stolen', 'stolen'] },
+      { name: 'early', order: ['stolen', 'stolen', 'mine'] },
+      { name: 'in between', order: ['stolen', 'mine', 'stolen', 'mine'] },
+    ] as const)(
+      'gives a thief of another network, who repeats it $name, no token that goes unnoticed',
+      async ({ order }) => {
+        const networks = { mine: '192.0.2.1', stolen: '192.0.2.2' };
+        const tokens = { mine: '', stolen: '' };
+        for (const who of order) tokens[who] = (await refreshFrom(networks[who], first.refreshToken)).refreshToken;
+        world.clock.now += 600_000;
+        await refreshFrom(networks.stolen, tokens.stolen);
+        await expect(refreshFrom(networks.mine, tokens.mine)).rejects.toThrow('used before');
+        expect(await world.sessions.list(viewer)).toEqual([]);
+      },
+    );
+
+    it('leaves no other token behind when the password changes, also within the grace period', async () => {
+      const refreshTwice = async (token: string) => [
+        await refreshFrom('192.0.2.1', token),
+        await refreshFrom('192.0.2.1', token),
+      ];
+      const used = await refreshTwice(first.refreshToken);
+      const tabs = [...used];
+      for (const { refreshToken } of used) tabs.push(...(await refreshTwice(refreshToken)));
+      world.clock.now += 1_000;
+      const renewed = await world.sessions.renewAlone(viewer, async () => {});
+      const late = await Promise.allSettled(tabs.map(({ refreshToken }) => refreshFrom('192.0.2.1', refreshToken)));
+      const left = late.flatMap((tab) => (tab.status === 'fulfilled' ? [tab.value.refreshToken] : []));
+      await refreshFrom('192.0.2.1', renewed.refreshToken);
+      for (const token of left) await expect(refreshFrom('192.0.2.1', token)).rejects.toThrow('used before');
+    });
+
     it('is over for all of them when the password changes', async () => {
       const [mine, other] = [
         await refreshFrom('192.0.2.1', first.refreshToken),

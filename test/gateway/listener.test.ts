@@ -59,14 +59,14 @@ test('a server ends connections that have sent no request', async () => {
   expect(listener.connections()).toBe(0);
 });
 
-test.each(['127.0.0.1', '0.0.0.0', '::', '::1', '[::1]', 'localhost', ''])(
+test.each(['127.0.0.1', '0.0.0.0', '::', '::1', '[::1]', ' localhost ', '', ' '])(
   'the health check of the image asks a server with HOST=%s',
   async (host) => {
     const health = { routes: { '/health': (_: unknown, response: { end(): void }) => response.end() }, stop: () => {} };
-    const probes = createProbes({ host: host || '0.0.0.0', port: 0, health: health as never });
+    const probes = createProbes({ host: host.trim() || '0.0.0.0', port: 0, health: health as never });
     await probes.start();
     const port = String(probes.port());
-    expect(await runHealthcheck({ HOST: host, PORT: port })).toBe(0);
+    expect(await runHealthcheck({ HOST: host, PORT: `${port} `, TLS_CERT_FILE: ' ' })).toBe(0);
     await probes.stop();
     expect(await runHealthcheck({ HOST: host, PORT: port })).toBe(1);
   },

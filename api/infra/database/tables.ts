@@ -38,6 +38,7 @@ export const tables = {
     hash: column('hash', bytea),
     sessionId: column('session_id', uuid),
     parent: column('parent', nullable(bytea)),
+    place: column('place', nullable(bytea)),
     createdAt: column('created_at', timestamptz),
     usedAt: column('used_at', nullable(timestamptz)),
   }),

@@ -18,6 +18,19 @@ CREATE TRIGGER "channel_renamed" BEFORE UPDATE OF "name" ON "channel" FOR EACH R
     WHEN (NEW."name" IS DISTINCT FROM OLD."name" AND NEW."name_key" IS NOT DISTINCT FROM OLD."name_key")
     EXECUTE FUNCTION "forget_name_key"();
 
+-- A process that writes keys may give a name another case, whose key is the same. Triggers run in the order of their names.
+CREATE FUNCTION "keep_name_key"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.name_key := OLD.name_key;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER "users_renamed_with_key" BEFORE UPDATE OF "name_key" ON "users" FOR EACH ROW
+    WHEN (NEW."name_key" IS NULL AND NEW."name" IS NOT NULL) EXECUTE FUNCTION "keep_name_key"();
+CREATE TRIGGER "channel_renamed_with_key" BEFORE UPDATE OF "name_key" ON "channel" FOR EACH ROW
+    WHEN (NEW."name_key" IS NULL AND NEW."name" IS NOT NULL) EXECUTE FUNCTION "keep_name_key"();
+
 -- The index by the lower case of names stays for processes of the previous release.
 CREATE INDEX "users_name_key_idx" ON "users" ((coalesce("name_key", lower("name")) COLLATE "C"), "id");
 CREATE INDEX "users_without_name_key_idx" ON "users" ("id") WHERE "name_key" IS NULL;

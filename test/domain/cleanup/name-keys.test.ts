@@ -43,6 +43,14 @@ it('a process of the former release, which knows no keys, makes a key missing by
   expect(await keys()).toEqual([{ name: 'Ben', key: 'ben' }]);
 });
 
+it('a key that is written stays, also if another form of the name has the same', async () => {
+  await database.empty();
+  const id = randomUUID();
+  await database.prisma.user.create({ data: { id, createdAt: new Date(), name: 'Straße', nameKey: 'strasse' } });
+  await database.prisma.user.update({ where: { id }, data: { name: 'STRASSE', nameKey: 'strasse' } });
+  expect(await keys()).toEqual([{ name: 'STRASSE', key: 'strasse' }]);
+});
+
 it('rooms without a key are found by the lower case of their name', async () => {
   await database.empty();
   await addRoom('Tea Room');
