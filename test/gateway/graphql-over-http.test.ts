@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { serverAudits } from 'graphql-http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
+import { send } from '../support/raw-http.ts';
 import type { Result } from '../support/wire.ts';
 
 let running: Awaited<ReturnType<typeof startGateway>>;
@@ -356,6 +357,16 @@ describe('a request without a body', () => {
       if (status === 405) expect(response.headers.get('allow')).toBe('POST');
     }
     expect((await get(search, {}, 'HEAD')).status).toBe(status);
+  });
+
+  it.each(['GET', 'HEAD'])('by %s is read from its URL, also if it has a form', async (method) => {
+    const { port } = new URL(url);
+    const body =
+      '--x\r\nContent-Disposition: form-data; name="operations"\r\n\r\n{"query":"mutation{touch}"}\r\n--x--\r\n';
+    const headers = ['Content-Type: multipart/form-data; boundary=x', `Content-Length: ${body.length}`];
+    const given = { method, target: `/graphql?query=${encoded}`, headers, body };
+    const response = await send(`http://127.0.0.1:${port}`, given);
+    expect(response).toMatchObject({ status: 200, body: method === 'GET' ? JSON.stringify(hello) : '' });
   });
 
   it('may ask for the methods', async () => {
