@@ -21,6 +21,7 @@ import { disconnectSlow } from './arrival.ts';
 import { createAvatarHandler } from './avatars.ts';
 import { checkRequest, pathOf } from './check-request.ts';
 import { sendContinue } from './continue.ts';
+import { permitReading } from './cors.ts';
 import { createExchanges } from './exchanges.ts';
 import { createFileHandler } from './files.ts';
 import { createGraphQLRoute } from './graphql-route.ts';
@@ -31,7 +32,7 @@ import { createOrigins } from './origins.ts';
 import { refusal, refuse } from './refusal.ts';
 import { readRequestId } from './request-id.ts';
 import { logRequest, type RequestFacts } from './request-log.ts';
-import { checkMethod, graphqlMethods, type Route, readMethods, sendOptions } from './routes.ts';
+import { checkMethod, graphqlMethods, permittedOrigin, type Route, readMethods, sendOptions } from './routes.ts';
 import { createSchemaHandler } from './schema-file.ts';
 import { createSecurityHeaders } from './security-headers.ts';
 import { createHttpServer } from './server.ts';
@@ -190,6 +191,7 @@ export function createGateway(options: GatewayOptions) {
 
   async function route(request: IncomingMessage, response: ServerResponse, routed: Routed): Promise<void> {
     const found = findRoute(routed.path);
+    if (found.permits) permitReading(response, permittedOrigin(request, found.permits));
     const problem = checkMethod(request, found);
     if (problem) return refusal(response, problem);
     if (request.method === 'OPTIONS') return sendOptions(request, response, found);
