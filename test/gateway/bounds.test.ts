@@ -181,6 +181,28 @@ describe('the connections', () => {
     await strict.gateway.stop();
   });
 
+  it('over TCP leave room by closing those that wait for a next request', async () => {
+    const strict = await startGateway({ maxTcpConnections: 2 });
+    const { port } = new URL(strict.url);
+    const open = async () => {
+      const socket = connect(Number(port), '127.0.0.1').on('error', () => {});
+      const received = once(socket, 'data').then(
+        () => true,
+        () => false,
+      );
+      socket.write('GET /health HTTP/1.1\r\nHost: a\r\n\r\n');
+      return { socket, isServed: await Promise.race([received, once(socket, 'close').then(() => false)]) };
+    };
+    const [one, other] = [await open(), await open()];
+    expect([one.isServed, other.isServed]).toEqual([true, true]);
+    expect((await open()).isServed).toBe(false);
+    await vi.waitFor(() => expect([one.socket.closed, other.socket.closed]).toEqual([true, true]));
+    const next = await open();
+    expect(next.isServed).toBe(true);
+    next.socket.destroy();
+    await strict.gateway.stop();
+  });
+
   it('over TCP are bounded for each address', async () => {
     const strict = await startGateway({ maxTcpConnectionsPerAddress: 1 });
     const { port } = new URL(strict.url);

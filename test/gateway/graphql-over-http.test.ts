@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { serverAudits } from 'graphql-http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
+import { send } from '../support/raw-http.ts';
 import type { Result } from '../support/wire.ts';
 
 let running: Awaited<ReturnType<typeof startGateway>>;
@@ -104,6 +105,18 @@ describe('the type of a response', () => {
   ])('is refused with 406 if there is none: %s', async (accept) => {
     for (const response of [await post(text({ query }), { accept }), await get('query={hello}', { accept })])
       expect([response.status, response.type, codesOf(response)]).toEqual([406, json, ['BAD_REQUEST']]);
+  });
+
+  it.each([
+    ['a result', 'numbers(upTo: 1)', { payload: { data: { numbers: 1 } } }],
+    ['a refusal', 'nope', { payload: { errors: [{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }] } }],
+    ['the end by an error', 'removed', { payload: null, errors: [{ extensions: { code: 'FORBIDDEN' } }] }],
+  ])("has %s in a part of Apollo's protocol", async (_name, field, part) => {
+    const { body } = await post(text({ query: `subscription { ${field} }` }), {
+      accept: 'multipart/mixed;subscriptionSpec=1.0',
+    });
+    const parts = String(body).split(/\r\n--graphql(?:--)?\r\n/);
+    expect(JSON.parse(parts.at(-2)?.split('\r\n\r\n')[1] ?? '')).toMatchObject(part);
   });
 
   it('of a subscription must be a stream', async () => {
@@ -356,6 +369,16 @@ describe('a request without a body', () => {
       if (status === 405) expect(response.headers.get('allow')).toBe('POST');
     }
     expect((await get(search, {}, 'HEAD')).status).toBe(status);
+  });
+
+  it.each(['GET', 'HEAD'])('by %s is read from its URL, also if it has a form', async (method) => {
+    const { port } = new URL(url);
+    const body =
+      '--x\r\nContent-Disposition: form-data; name="operations"\r\n\r\n{"query":"mutation{touch}"}\r\n--x--\r\n';
+    const headers = ['Content-Type: multipart/form-data; boundary=x', `Content-Length: ${body.length}`];
+    const given = { method, target: `/graphql?query=${encoded}`, headers, body };
+    const response = await send(`http://127.0.0.1:${port}`, given);
+    expect(response).toMatchObject({ status: 200, body: method === 'GET' ? JSON.stringify(hello) : '' });
   });
 
   it('may ask for the methods', async () => {

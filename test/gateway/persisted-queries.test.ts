@@ -64,6 +64,17 @@ describe('an automatically persisted query', () => {
     expect((await subscribe(payload))[0]).toMatchObject({ type: 'error', payload: [error] });
   });
 
+  it('is found by the hash in capital letters', async () => {
+    const query = '{ hello(name: "capitals") }';
+    const sha256Hash = sha256(query).toUpperCase();
+    const data = { hello: 'Hello capitals' };
+    const named = { extensions: { persistedQuery: { version: 1, sha256Hash } } };
+    for (const payload of [{ query, ...named }, named, { documentId: `sha256:${sha256Hash}` }]) {
+      expect((await subscribe(payload))[0]).toMatchObject({ type: 'next', payload: { data } });
+      expect((await post(url, payload)).json()).toEqual({ data });
+    }
+  });
+
   it('without a hash that could be one is not looked up', async () => {
     for (const sha256Hash of ['short', 'A'.repeat(64), 'a'.repeat(100_000)])
       expect((await post(url, { extensions: { persistedQuery: { version: 1, sha256Hash } } })).json()).toMatchObject(

@@ -424,6 +424,27 @@ describe('a page of another origin', () => {
     await open.gateway.stop();
   });
 
+  it('may read why a request is refused, and when to try again', async () => {
+    const open = await startGateway({ allowedOrigins: ['*'], domain });
+    const json = 'Content-Type: application/json';
+    const target = '/graphql';
+    for (const [status, request] of [
+      [200, { method: 'POST', target, headers: [json, 'Content-Length: 24'], body: '{"query":"{__typename}"}' }],
+      [405, { method: 'DELETE', target }],
+      [406, { target: `${target}?query=a`, headers: ['Accept: image/png'] }],
+      [415, { method: 'POST', target, headers: ['Content-Type: text/plain'] }],
+      [404, { target: '/avatars/unknown' }],
+      [404, { target: '/files/unknown' }],
+    ] as const) {
+      const headers = [origin, ...('headers' in request ? request.headers : [])];
+      const response = await send(open.url, { ...request, headers });
+      expect(response.status).toBe(status);
+      expect(response.headers['access-control-allow-origin']).toMatch(/^(?:\*|https:\/\/other\.example)$/);
+      expect(response.headers['access-control-expose-headers']).toContain('Retry-After');
+    }
+    await open.gateway.stop();
+  });
+
   it('may follow the redirect to the store', async () => {
     const redirecting = { ...domain, uploads: { ...domain.uploads, readUrl: async () => 'https://store.example/a' } };
     const store = await startGateway({ domain: redirecting });

@@ -38,6 +38,18 @@ describe('/schema.graphql', () => {
     await gateway.stop();
   });
 
+  it('has conditional requests, ranges and CORS like other content', async () => {
+    const { url, gateway } = await startGateway();
+    const get = (headers: Record<string, string>) => fetch(`${url}/schema.graphql`, { headers });
+    expect(await get({ 'if-match': '"other"' })).toMatchObject({ status: 412 });
+    const part = await get({ range: 'bytes=0-4', origin: url });
+    expect([part.status, (await part.text()).length]).toEqual([206, 5]);
+    expect(part.headers.get('access-control-allow-origin')).toBe(url);
+    expect(part.headers.get('vary')).toContain('Origin');
+    expect((await get({ origin: 'https://other.example' })).headers.get('access-control-allow-origin')).toBeNull();
+    await gateway.stop();
+  });
+
   it('is not served where introspection is off, and says why', async () => {
     const { url, gateway } = await startGateway({ introspection: false });
     const response = await fetch(`${url}/schema.graphql`);

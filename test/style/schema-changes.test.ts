@@ -9,11 +9,14 @@ import { findSchemaProblems } from './schema-changes.ts';
 
 const released = `
   enum Mood { GOOD, BAD @deprecated(reason: "Use GOOD. Removed after 2026-06-01.") }
-  input Filter { text: String }
+  input Filter { text: String, limit: Int = 10 }
+  union Hit = Room
+  type Room { id: ID }
   type Query {
     mood(at: Int = 1): Mood!
     old: String @deprecated(reason: "Use mood. Removed after 2026-06-01.")
     search(by: Filter): [String!]!
+    hit: Hit
   }`;
 
 function problemsOf(change: (text: string) => string, options: object = {}): string[] {
@@ -46,7 +49,17 @@ describe('a change of the schema', () => {
       (text: string) => text.replace('text: String', 'text: String!'),
       'Filter.text changed',
     ],
-    ['changes a default', (text: string) => text.replace('Int = 1', 'Int = 2'), 'has changed defaultValue'],
+    [
+      'changes a default of an input',
+      (text: string) => text.replace('Int = 10', 'Int = 20'),
+      'Filter.limit has changed defaultValue from 10 to 20.',
+    ],
+    [
+      'removes a default of an input',
+      (text: string) => text.replace('Int = 10', 'Int'),
+      'Filter.limit has changed defaultValue from 10 to undefined.',
+    ],
+    ['changes a default', (text: string) => text.replace('at: Int = 1', 'at: Int = 2'), 'has changed defaultValue'],
   ])('that %s is refused', (_name, change, description) => {
     const problems = problemsOf(change);
     expect(problems).toEqual([expect.stringContaining(description)]);
@@ -77,10 +90,15 @@ describe('a change of the schema', () => {
     expect(problemsOf(deprecate('Removed after 2027-01-01.'))).toEqual([]);
   });
 
-  it('that adds a value to an enum is named in the changelog', () => {
+  it('that adds a value to an enum, or a type to a union, is named in the changelog', () => {
     const add = (text: string) => text.replace('GOOD,', 'GOOD, FAIR,');
     expect(problemsOf(add)).toEqual([expect.stringContaining('CHANGELOG.md')]);
     expect(problemsOf(add, { unreleased: '- `Mood.FAIR` is new.' })).toEqual([]);
+    const join = (text: string) =>
+      text.replace('Hit = Room', 'Hit = Room | Other').replace('type Query', 'type Other { id: ID } type Query');
+    expect(problemsOf(join)).toEqual([
+      expect.stringContaining('Other was added to union type Hit. Name it in CHANGELOG.md'),
+    ]);
   });
 });
 
@@ -122,6 +140,13 @@ describe('the released schema', () => {
     expect(readFileSync(join(directory, 'schema/released.graphql'), 'utf8')).toBe(released);
     rmSync(directory, { recursive: true });
     expect(releaseSchema(copy(deprecate('2026-10-28')), '2026-05-01')).toEqual([]);
+  });
+
+  it('keeps what it has deprecated until the day that it named', () => {
+    const current = released.replace('Use mood. Removed after 2026-06-01.', 'Removed after 2026-05-20.');
+    expect(releaseSchema(copy(current), '2026-05-01')).toEqual([
+      expect.stringContaining('Query.old must stay until 2026-06-01'),
+    ]);
   });
 
   it('must be the one of the last tag', () => {

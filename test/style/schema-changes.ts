@@ -30,6 +30,8 @@ const removalPattern = /Removed after (\d{4}-\d\d-\d\d)\.$/;
 const deprecationDays = 180;
 /** Changes that graphql-js counts as dangerous and that old clients notice all the same. */
 const refusedDangers: readonly string[] = [DangerousChangeType.ARG_DEFAULT_VALUE_CHANGE];
+/** Changes by which a field has values that old clients do not know. */
+const newValues: readonly string[] = [DangerousChangeType.VALUE_ADDED_TO_ENUM, DangerousChangeType.TYPE_ADDED_TO_UNION];
 
 /**
  * Finds the changes of the schema since a release that the stability policy in `docs/clients.md` forbids.
@@ -51,6 +53,7 @@ export function findSchemaProblems(given: {
   const breaks = [
     ...findBreakingChanges(released, current),
     ...dangers.filter(({ type }) => refusedDangers.includes(type)),
+    ...findDefaultChanges(released, current),
   ].filter((change) => !isDue(change, released, today));
   return [
     ...refuseBreaks(breaks, accepted),
@@ -59,17 +62,38 @@ export function findSchemaProblems(given: {
   ];
 }
 
+/** Finds changes of the default values of input fields, which graphql-js does not compare. */
+function findDefaultChanges(released: GraphQLSchema, current: GraphQLSchema): Change[] {
+  const now = defaultsOf(current);
+  return [...defaultsOf(released)]
+    .filter(([place, value]) => now.has(place) && now.get(place) !== value)
+    .map(([place, value]) => ({
+      type: 'INPUT_FIELD_DEFAULT_VALUE_CHANGE',
+      description: `${place} has changed defaultValue from ${value} to ${now.get(place)}.`,
+    }));
+}
+
+/** Returns the default values of all input fields by their coordinates; `undefined` is that of a field without one. */
+function defaultsOf(schema: GraphQLSchema): Map<string, string> {
+  const fields = Object.values(schema.getTypeMap())
+    .filter(isInputObjectType)
+    .flatMap((type) => Object.values(type.getFields()).map((field) => [`${type.name}.${field.name}`, field] as const));
+  return new Map(fields.map(([place, { defaultValue }]) => [place, String(JSON.stringify(defaultValue))]));
+}
+
 /**
- * Finds deprecations that a release would publish too short before their removal.
+ * Finds deprecations that a release would publish too short before their removal, or that would end before the day that the last
+ * release has named.
  * @param today date of the release as `YYYY-MM-DD`
  */
 export function findShortDeprecations(released: GraphQLSchema, current: GraphQLSchema, today: string): string[] {
   const least = new Date(Date.parse(today) + deprecationDays * 86_400_000).toISOString().slice(0, 10);
   const known = deprecationsOf(released);
+  const dayOf = (place: string) => (known.has(place) ? removalDate(known.get(place) ?? '') : least);
   return [...deprecationsOf(current)]
-    .filter(([place, reason]) => !known.has(place) && removalDate(reason) < least)
+    .filter(([place, reason]) => removalDate(reason) < dayOf(place))
     .map(
-      ([place]) => `${place} must stay for ${deprecationDays} days: let its reason end with "Removed after ${least}."`,
+      ([place]) => `${place} must stay until ${dayOf(place)}: let its reason end with "Removed after ${dayOf(place)}."`,
     );
 }
 
@@ -91,7 +115,7 @@ function refuseBreaks(breaks: readonly Change[], accepted: readonly AcceptedBrea
 
 function refuseSilentValues(dangers: readonly Change[], unreleased: string): string[] {
   return dangers
-    .filter(({ type }) => type === DangerousChangeType.VALUE_ADDED_TO_ENUM)
+    .filter(({ type }) => newValues.includes(type))
     .filter(({ description }) => !new RegExp(`\\b${description.split(' ')[0]}\\b`).test(unreleased))
     .map(({ description }) => `${description} Name it in CHANGELOG.md under Unreleased: clients may not know it.`);
 }

@@ -3,7 +3,7 @@ import { GraphQLError } from 'graphql';
 import { ignore } from '../../ignore.ts';
 import type { PersistedQueries } from '../../infra/state/state.ts';
 import { maxQueryLength } from '../request-limits.ts';
-import { type TrustedDocuments, withoutPrefix } from './trusted-documents.ts';
+import { hashPattern, readId, type TrustedDocuments } from './trusted-documents.ts';
 
 /** The parts of a request that say which document it runs. */
 export interface DocumentRequest {
@@ -28,8 +28,6 @@ export interface Documents {
   /** @throws GraphQLError with the code FORBIDDEN if only trusted documents run, and the text is none of them */
   check(text: string): void;
 }
-
-const hashPattern = /^[\da-f]{64}$/;
 
 /**
  * Creates the documents of a server.
@@ -82,12 +80,12 @@ export const namesDocument = (request: DocumentRequest): boolean => (hashIn(requ
 function hashIn({ extensions }: DocumentRequest): string | null {
   if (typeof extensions !== 'object' || extensions === null || !('persistedQuery' in extensions)) return null;
   const { version, sha256Hash } = (extensions.persistedQuery ?? {}) as Record<string, unknown>;
-  return version === 1 && typeof sha256Hash === 'string' ? withoutPrefix(sha256Hash) : null;
+  return version === 1 && typeof sha256Hash === 'string' ? readId(sha256Hash) : null;
 }
 
 function idIn({ documentId, doc_id: docId }: DocumentRequest): string | null {
   const id = documentId ?? docId;
-  return typeof id === 'string' ? withoutPrefix(id) : null;
+  return typeof id === 'string' ? readId(id) : null;
 }
 
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -100,8 +98,7 @@ function orNotFound(found: unknown): string {
 
 /** The message is the one that Apollo's clients look for; they send the text along with its hash then. */
 function notFound(): GraphQLError {
-  const extensions = { code: 'PERSISTED_QUERY_NOT_FOUND' };
-  return new GraphQLError('PersistedQueryNotFound', { extensions });
+  return new GraphQLError('PersistedQueryNotFound', { extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } });
 }
 
 function mismatch(): GraphQLError {

@@ -99,8 +99,6 @@ function withContractCode(error: GraphQLError): GraphQLError {
       );
     case 'OPERATION_RESOLUTION_FAILURE':
       return toGraphQL(noOperationMessage, { code: 'BAD_REQUEST' }, null, error);
-    case 'PERSISTED_QUERY_NOT_FOUND':
-      return toGraphQL(error.message, { code: 'PERSISTED_QUERY_NOT_FOUND' }, null, error);
     default:
       return error;
   }

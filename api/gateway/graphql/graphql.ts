@@ -10,7 +10,6 @@ import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Logger } from '../../logger.ts';
 import { identify } from '../auth/identify.ts';
-import { cors } from '../http/cors.ts';
 import {
   maxAliases,
   maxBatch,
@@ -70,7 +69,8 @@ export function createGraphQL(options: {
     logging: false,
     batching: { limit: maxBatch },
     maxRequestBodySize: maxRequestBytes,
-    cors,
+    // `cors.ts` permits the responses of Yoga and the refusals before it.
+    cors: false,
     maskedErrors: false,
     parserAndValidationCache: {
       documentCache: createTextCache(maxParsedLetters),

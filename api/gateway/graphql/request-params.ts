@@ -37,7 +37,7 @@ function readPersistedQuery(given: unknown): { version: 1; sha256Hash: string } 
     throw malformed(
       '`extensions.persistedQuery` must have `version: 1` and, as `sha256Hash`, the SHA-256 of `query` in hexadecimal digits.',
     );
-  return { version: 1, sha256Hash: given['sha256Hash'].toLowerCase() };
+  return { version: 1, sha256Hash: given['sha256Hash'] };
 }
 
 const isMissing = (value: unknown): value is null | undefined => value === null || value === undefined;

@@ -28,7 +28,7 @@ const formats =
 export function createTrustedDocuments(manifests: readonly Manifest[]): TrustedDocuments {
   const byId = new Map<string, string>();
   for (const [given, text] of manifests.flatMap((manifest) => [...manifest])) {
-    const id = withoutPrefix(given);
+    const id = readId(given);
     if ((byId.get(id) ?? text) !== text) throw new ManifestError(`two documents have the id "${id}"`);
     byId.set(id, text);
   }
@@ -37,7 +37,7 @@ export function createTrustedDocuments(manifests: readonly Manifest[]): TrustedD
   const stripped = new Set([...texts].map(stripIgnoredCharacters));
   for (const text of texts) byId.set(sha256(text), text);
   return {
-    find: (id) => byId.get(withoutPrefix(id)),
+    find: (id) => byId.get(readId(id)),
     has: (text) => texts.has(text) || stripped.has(strip(text)),
   };
 }
@@ -89,8 +89,17 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-/** Returns an id without the prefix of hashes, which graphql-codegen writes and clients may leave out. */
-export const withoutPrefix = (id: string) => id.replace(/^sha256:/, '');
+/** SHA-256 in hexadecimal. */
+export const hashPattern = /^[\da-f]{64}$/i;
+
+/**
+ * Returns an id in the form by which it is found: without the prefix of hashes, which graphql-codegen writes and clients may leave
+ * out, and a hash in lower case, since libraries write its digits in either.
+ */
+export function readId(given: string): string {
+  const id = given.replace(/^sha256:/, '');
+  return hashPattern.test(id) ? id.toLowerCase() : id;
+}
 
 /** Returns a text without ignored characters; an empty string if it is not GraphQL. */
 function strip(text: string): string {

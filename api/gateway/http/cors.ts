@@ -1,14 +1,11 @@
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 /** Seconds for which a browser may skip further preflights: the longest that Chromium allows. */
 const maxAgeSeconds = 7_200;
 const token = /^[\w!#$%&'*+.^`|~-]+$/;
 
-/**
- * CORS settings of the API (https://fetch.spec.whatwg.org/#http-cors-protocol). Any origin may send requests: tokens travel
- * in a header, which a browser never adds by itself, so that no credentials are involved.
- */
-export const cors = { origin: '*', credentials: false, exposedHeaders: ['x-request-id'] };
+/** Headers of responses that a page of another origin may read. */
+const exposedHeaders = 'ETag, Retry-After, WWW-Authenticate, X-Request-Id';
 
 /** Headers of content that any page may embed and read: URLs of files are secrets, pictures of users are public. */
 export const publicHeaders = {
@@ -16,6 +13,18 @@ export const publicHeaders = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers': 'Accept-Ranges, Content-Disposition, Content-Range, ETag, X-Request-Id',
 } as const;
+
+/**
+ * Lets a page read a response, refusals included (https://fetch.spec.whatwg.org/#http-cors-protocol). Tokens travel in a header, which
+ * a browser never adds by itself, so that no credentials are involved.
+ * @param permitted value of `Access-Control-Allow-Origin`; null: the page may not
+ */
+export function permitReading(response: ServerResponse, permitted: string | null): void {
+  if (permitted !== '*') response.appendHeader('vary', 'Origin');
+  if (permitted === null) return;
+  response.setHeader('access-control-allow-origin', permitted);
+  response.setHeader('access-control-expose-headers', exposedHeaders);
+}
 
 /**
  * Returns the headers of the response to a CORS preflight, which permit the headers that it asks for.

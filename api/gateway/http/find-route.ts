@@ -49,16 +49,17 @@ export function createFindRoute(options: RouteOptions): (path: string) => Route<
   const files = createFileHandler(domain.uploads, { waitInTime, stallMs: options.executionTimeoutMs });
   const schemaFile = createSchemaHandler(options.schema, options.introspection);
   const client = createStatic(options.clientDir, options.pictureOrigin);
+  const permits: Route<Routed>['permits'] = (origin, headers) => (options.isAllowedOrigin(headers) ? origin : null);
   const graphql: Route<Routed> = {
     methods: graphqlMethods,
     advice: streamAdvice,
     handle: options.handleGraphQL,
-    permits: (origin, headers) => (options.isAllowedOrigin(headers) ? origin : null),
+    permits,
   };
 
   return (path) => {
     if (path === '/graphql') return graphql;
-    if (path === '/schema.graphql') return { methods: readMethods, handle: schemaFile };
+    if (path === '/schema.graphql') return { methods: readMethods, handle: schemaFile, permits };
     if (path === '*') return { methods: graphqlMethods, handle: client };
     if (path.startsWith('/avatars/')) return { methods: readMethods, handle: avatars, permits: () => '*' };
     if (path.startsWith('/files/')) return { methods: readMethods, handle: files, permits: () => '*' };

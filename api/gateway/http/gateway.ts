@@ -20,6 +20,7 @@ import { createWebSockets } from '../websocket/websocket.ts';
 import { disconnectSlow } from './arrival.ts';
 import { checkRequest, pathOf } from './check-request.ts';
 import { sendContinue } from './continue.ts';
+import { permitReading } from './cors.ts';
 import { createExchanges } from './exchanges.ts';
 import { createFindRoute, type Routed } from './find-route.ts';
 import { createGraphQLRoute } from './graphql-route.ts';
@@ -30,7 +31,7 @@ import { createOrigins } from './origins.ts';
 import { refusal, refuse } from './refusal.ts';
 import { readRequestId } from './request-id.ts';
 import { logRequest } from './request-log.ts';
-import { checkMethod, sendOptions } from './routes.ts';
+import { checkMethod, permittedOrigin, sendOptions } from './routes.ts';
 import { createSecurityHeaders } from './security-headers.ts';
 import { createHttpServer } from './server.ts';
 import { handleUpgrades } from './upgrades.ts';
@@ -173,6 +174,7 @@ export function createGateway(options: GatewayOptions) {
 
   async function route(request: IncomingMessage, response: ServerResponse, routed: Routed): Promise<void> {
     const found = findRoute(routed.path);
+    if (found.permits) permitReading(response, permittedOrigin(request, found.permits));
     const problem = checkMethod(request, found);
     if (problem) return refusal(response, problem);
     if (request.method === 'OPTIONS') return sendOptions(request, response, found);

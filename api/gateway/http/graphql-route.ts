@@ -35,7 +35,7 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
     { requestId, facts }: { requestId: string; facts: RequestFacts },
   ): Promise<void> {
     if (wantsPage(request, options)) return sendPage(request, response);
-    if (request.method !== 'POST') response.setHeader('vary', navigationHeaders);
+    if (request.method !== 'POST') response.appendHeader('vary', navigationHeaders);
     // Responses belong to one viewer, and a cached miss of a persisted query would hide the query once it is known.
     response.setHeader('cache-control', 'no-store');
     if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);

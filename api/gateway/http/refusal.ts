@@ -55,7 +55,7 @@ export function refusal(response: ServerResponse, given: Refusal): void {
 export function refuseGraphQL(response: ServerResponse, refused: Refusal & { code: string }): void {
   const { status, message, code, headers } = refused;
   const body = JSON.stringify({ errors: [{ message, extensions: { code } }] });
-  const own = { 'content-type': 'application/json', 'cache-control': 'no-store', vary: 'Origin' };
+  const own = { 'content-type': 'application/json', 'cache-control': 'no-store' };
   send(response, status, body, { ...headers, ...own });
 }
 

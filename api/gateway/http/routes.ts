@@ -9,7 +9,7 @@ export interface Route<Routed> {
   advice?: string;
   handle(request: IncomingMessage, response: ServerResponse, routed: Routed): void | Promise<void>;
   /**
-   * Returns the origin that a CORS preflight permits, or null if it permits none.
+   * Returns the origin whose pages may read responses and send requests by CORS, or null if they may not.
    * @param origin value of the header `Origin`
    */
   permits?(origin: string, headers: IncomingMessage['headers']): string | null;
@@ -37,7 +37,7 @@ export function sendOptions<Routed>(
   { methods, permits }: Pick<Route<Routed>, 'methods' | 'permits'>,
 ): void {
   const { origin, 'access-control-request-method': asked } = request.headers;
-  const permitted = origin === undefined ? null : (permits?.(origin, request.headers) ?? null);
+  const permitted = permittedOrigin(request, permits);
   if (origin !== undefined && permits !== undefined && permitted === null)
     refusal(response, { status: 403, message: foreignOriginMessage, headers: { vary: 'Origin' } });
   else {
@@ -45,6 +45,14 @@ export function sendOptions<Routed>(
     const headers = isPreflight ? preflightHeaders(request, permitted, methods) : {};
     response.writeHead(204, { allow: methods.join(', '), ...headers }).end();
   }
+}
+
+/** Returns the value of `Access-Control-Allow-Origin`; null if the request has no origin, or one that is not permitted. */
+export function permittedOrigin(
+  { headers }: IncomingMessage,
+  permits: Route<never>['permits'] | undefined,
+): string | null {
+  return headers.origin === undefined ? null : (permits?.(headers.origin, headers) ?? null);
 }
 
 /** Instruction for a page whose origin may not use the API. */

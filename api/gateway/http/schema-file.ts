@@ -3,7 +3,7 @@ import { gzip } from 'node:zlib';
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
 import { createCompressedPage } from './compressed-page.ts';
 import type { Handler } from './handler.ts';
-import { refusal } from './refusal.ts';
+import { refuse } from './refusal.ts';
 
 const headers = {
   'content-type': 'application/graphql; charset=utf-8',
@@ -21,7 +21,7 @@ export function createSchemaHandler(schema: GraphQLSchema, isPublished: boolean)
 
   return async (request, response) => {
     if (!isPublished)
-      return refusal(response, { status: 404, message: 'The schema is not published: INTROSPECTION=on publishes it.' });
+      return refuse(response, { status: 404, message: 'The schema is not published: INTROSPECTION=on publishes it.' });
     file ??= promisify(gzip)(`${printSchema(lexicographicSortSchema(schema))}\n`).then((body) =>
       createCompressedPage({ body, headers }),
     );

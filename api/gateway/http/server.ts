@@ -18,6 +18,8 @@ const handshakeMs = 10_000;
  * request on a connection that is just closing.
  */
 const keepAliveMs = 65_000;
+/** Milliseconds between two searches for connections without a request. */
+const makeRoomMs = 1_000;
 /** Milliseconds between two searches for connections beyond `headersMs`. */
 const checkMs = 2_000;
 /** Maximum size of a request's header section, in bytes. */
@@ -27,7 +29,7 @@ const maxHeaderBytes = 16_384;
 export interface ServerOptions {
   /** Certificate and private key in PEM, for HTTPS and WSS; null: HTTP. */
   tls: { cert: string; key: string } | null;
-  /** Maximum number of TCP connections of this process; above it, new ones are closed. */
+  /** Maximum number of TCP connections of this process; above it, new ones are closed, and those that wait for a next request. */
   maxTcpConnections: number;
   /** Maximum number of TCP connections of one address, counted by `createAddressCounts`. */
   maxTcpConnectionsPerAddress: number;
@@ -58,6 +60,7 @@ export function createHttpServer(options: ServerOptions, receive: RequestListene
       ? createServer(settings, receive)
       : createSecureServer({ ...options.tls, ...settings, handshakeTimeout: handshakeMs }, receive);
   if (Number.isFinite(options.maxTcpConnections)) server.maxConnections = options.maxTcpConnections;
+  makeRoomWhenFull(server);
   boundAddresses(server, options);
   // Without listeners, Node decides about `Expect` by itself, and closes the connection of CONNECT without a response.
   server.on('checkContinue', receive);
@@ -70,6 +73,19 @@ export function createHttpServer(options: ServerOptions, receive: RequestListene
   });
   handleClientErrors(server, exchanges, logger);
   return server;
+}
+
+/**
+ * Closes the connections that wait for a next request once there is no room for another one: its client connects again. All of them
+ * are looked through, which a flood may not ask for with every connection.
+ */
+function makeRoomWhenFull(server: Server): void {
+  let madeAt = Number.NEGATIVE_INFINITY;
+  server.on('drop', () => {
+    if (performance.now() - madeAt < makeRoomMs) return;
+    madeAt = performance.now();
+    server.closeIdleConnections();
+  });
 }
 
 /** Closes connections above the number of their address. */

@@ -8,9 +8,9 @@ import { createFileParts } from './files.ts';
 import { guardRequest } from './guarded-request.ts';
 import { exclusivePaths, replaceAt } from './map.ts';
 
-/** Tells whether a request has a multipart form as its body. */
-export function isMultipart({ headers }: IncomingMessage): boolean {
-  return /^multipart\/form-data\b/i.test(headers['content-type'] ?? '');
+/** Tells whether a request has a multipart form as its body. That of a GET has no meaning (RFC 9110, section 9.3.1). */
+export function isMultipart({ method, headers }: IncomingMessage): boolean {
+  return method === 'POST' && /^multipart\/form-data\b/i.test(headers['content-type'] ?? '');
 }
 
 /** Returns the maximum size of a multipart request, in bytes. */
