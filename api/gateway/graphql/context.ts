@@ -7,18 +7,24 @@ import type { UnauthenticatedError } from '../../errors.ts';
 
 /**
  * Creates the context of one operation.
- * @param request the client, which is also the origin of the viewer's actions, and the time at which its request arrived, by
- *   `performance.now()`
+ * @param request the client, which is also the origin of the viewer's actions; the time at which its request arrived, by
+ *   `performance.now()`; and the id of the last event that it has read, if it resumes a stream
  */
 export function createContext(
   domain: Domain,
-  { address, userAgent, requestId, arrivedAt }: Origin & { arrivedAt: number },
+  {
+    address,
+    userAgent,
+    requestId,
+    arrivedAt,
+    lastEventId,
+  }: Origin & { arrivedAt: number; lastEventId?: string | undefined },
   viewer: Viewer | null,
   refusal?: UnauthenticatedError,
 ): Context {
   const origin = { address, userAgent, requestId };
   const context = createViewerContext(domain, viewer && { ...viewer, origin });
-  return { ...context, ...origin, arrivedAt, ...(refusal ? { refusal } : {}) };
+  return { ...context, ...origin, arrivedAt, ...(lastEventId ? { lastEventId } : {}), ...(refusal ? { refusal } : {}) };
 }
 
 /** Creates the context of results for one viewer, without a connection. */

@@ -10,7 +10,7 @@ import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Logger } from '../../logger.ts';
 import { identify } from '../auth/identify.ts';
-import { cors } from '../http/cors.ts';
+import { cors, vary } from '../http/cors.ts';
 import {
   maxAliases,
   maxBatch,
@@ -75,6 +75,7 @@ export function createGraphQL(options: {
       errorCache: createTextCache(maxParsedLetters),
     },
     plugins: [
+      useVary,
       useWellFormedParams,
       useQueryLengthLimit,
       maxTokensPlugin({ n: maxTokens, exposeLimits: true }),
@@ -96,11 +97,11 @@ export function createGraphQL(options: {
     ],
     context: async (given) => {
       if ('context' in given) return given.context;
-      const { req, caller, requestId } = given;
+      const { req, caller, requestId, lastEventId } = given;
       // The request has been read as a whole: the time that its client took to send it does not count.
       const arrivedAt = performance.now();
       const { viewer, refusal } = await waitInTime(arrivedAt, identify(auth, req.headers.authorization));
-      return createContext(domain, { ...caller, requestId, arrivedAt }, viewer, refusal);
+      return createContext(domain, { ...caller, requestId, arrivedAt, lastEventId }, viewer, refusal);
     },
   });
 }
@@ -122,6 +123,11 @@ function isUpload({ document, operationName, contextValue }: ExecutionArgs): boo
   const { multipart = null } = contextValue as Partial<RequestContext>;
   return multipart !== null && getOperationAST(document, operationName)?.operation === 'mutation';
 }
+
+/** Yoga's CORS names `Origin` alone, and only where there is one. */
+const useVary: Plugin = {
+  onResponse: ({ response }) => response.headers.set('vary', vary),
+};
 
 const useSubscriptionRules: Plugin = {
   onValidate: ({ addValidationRule }) => addValidationRule(UnconditionalSubscriptionRule),

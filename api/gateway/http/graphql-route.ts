@@ -41,7 +41,16 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
     if (request.method === 'POST' && isForgeable(request.headers)) return refuseGraphQL(response, forgeable);
     // Yoga knows no HEAD; Node leaves the body out of the response.
     if (request.method === 'HEAD') request.method = 'GET';
-    const context = { req: request, res: response, caller: callers.read(request), requestId, facts, accepted };
+    const context = {
+      req: request,
+      res: response,
+      caller: callers.read(request),
+      requestId,
+      facts,
+      accepted,
+      lastEventId: accepted.stream === 'text/event-stream' ? readLastEventId(request) : undefined,
+      cursor: { position: null, suffix: '' },
+    };
     if (isMultipart(request)) await handleMultipart(context);
     else await graphql.handle(request, response, { ...context, multipart: null });
   };
@@ -76,6 +85,12 @@ const foreignOrigin = {
 };
 
 const forgeable = { status: 400, code: 'BAD_REQUEST', message: preflightMessage };
+
+/** Returns the id of the last event that the client has read (HTML, section 9.2.4); undefined without one. */
+function readLastEventId({ headers }: IncomingMessage): string | undefined {
+  const { 'last-event-id': id } = headers;
+  return String(id ?? '') || undefined;
+}
 
 function wantsPage(request: IncomingMessage): boolean {
   return (request.headers.accept ?? '').includes('text/html') && !(request.url ?? '').includes('query=');

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { vary } from './cors.ts';
 
 /** Reason why a request is not served. */
 export interface Refusal {
@@ -25,7 +26,7 @@ export function refuseGraphQL(response: ServerResponse, refused: Refusal & { cod
     ...headers,
     'content-type': 'application/json',
     'cache-control': 'no-store',
-    vary: 'Origin',
+    vary,
   });
   response.end(body);
 }
