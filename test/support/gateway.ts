@@ -131,6 +131,7 @@ function createFakeAuth(): FakeAuth {
       if (viewer === undefined) throw new UnauthenticatedError('The token is not valid: sign in again.');
       return viewer;
     },
+    viewerOfSession: () => Promise.reject(new Error('not used')),
     expiryOf: async (sessionId) => ends.get(sessionId) ?? 0,
     watch(sessionId, listener) {
       const watcher = { sessionId, listener };

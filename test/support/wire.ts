@@ -160,7 +160,7 @@ export async function openSocket(url: string, payload?: object): Promise<RawSock
 }
 
 /** Event of a stream of server-sent events. */
-export interface StreamEvent {
+interface StreamEvent {
   event: string;
   data: Result | null;
   /** Id to resume from: that of this event, or of the last one that had one; absent if the stream has none. */
