@@ -24,6 +24,8 @@ export interface Context extends Origin {
    * result began.
    */
   arrivedAt?: number;
+  /** Id of the last event that the client has read of server-sent events that it resumes. */
+  lastEventId?: string | undefined;
   /** The execution that the context belongs to, if its time is limited. */
   execution?: Execution;
   /** Set for large operations: their lists are executed in parts. */

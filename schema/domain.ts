@@ -9,6 +9,7 @@ import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
+import type { StreamTickets } from '../api/domain/stream-tickets.ts';
 import type { Uploads } from '../api/domain/uploads.ts';
 
 /** Bounds of this server that a client should know. */
@@ -38,5 +39,6 @@ export interface Domain {
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;
   receipts: Receipts;
+  streamTickets: StreamTickets;
   uploads: Uploads;
 }

@@ -8,6 +8,7 @@ import './moderation.ts';
 import './presence.ts';
 import './receipts.ts';
 import './scalars.ts';
+import './stream-tickets.ts';
 import './uploads.ts';
 import { boundArguments } from './bounds.ts';
 import { builder } from './builder.ts';

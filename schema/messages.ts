@@ -1,6 +1,6 @@
 import { canReadChannel, canReadEntry } from '../api/domain/access.ts';
 import type { HistoryPage } from '../api/domain/history.ts';
-import { ForbiddenError, NotFoundError } from '../api/errors.ts';
+import { BadUserInputError, ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
 import { builder, costs, listOf, shareable, shareableOfEvent, textOf } from './builder.ts';
@@ -9,6 +9,9 @@ import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
 import { readPage, toConnection } from './pages.ts';
 import { readerOf } from './reader.ts';
+
+/** Largest value of the scalar `Int`. */
+const maxInt = 2 ** 31 - 1;
 
 const MessageKind = builder.enumType('MessageKind', {
   description: "Kind of an entry in a channel's history.",
@@ -265,10 +268,21 @@ builder.subscriptionField('messages', (t) =>
       }),
     },
     subscribe: (_root, { channelId, after }, context) =>
-      context.domain.messages.follow(requireViewer(context), readId('Channel', channelId), after ?? null),
+      context.domain.messages.follow(requireViewer(context), readId('Channel', channelId), readAfter(after, context)),
     resolve: (entry) => entry,
   }),
 );
+
+/**
+ * Returns the position to continue from; null for "from now on". Browsers connect again with the arguments of the first time,
+ * so the id of the last event wins.
+ */
+function readAfter(after: number | null | undefined, { lastEventId }: Context): number | null {
+  if (lastEventId === undefined) return after ?? null;
+  const position = /^\d{1,10}$/.test(lastEventId) ? Number(lastEventId) : Number.NaN;
+  if (position <= maxInt) return position;
+  throw new BadUserInputError([{ path: 'Last-Event-ID', message: 'must be the `id` of an event of this stream' }]);
+}
 
 /** Returns the entry with that id; null when there is none or the reader of the result may not read it. */
 async function findMessage(context: Context, id: string): Promise<Entry | null> {

@@ -21,6 +21,7 @@ import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
+import { createStreamTickets } from '../domain/stream-tickets.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import { openSecurityLogger, type RootLogger } from '../logger.ts';
@@ -127,6 +128,7 @@ export async function openDomain(given: {
     onlineMembers,
     presence,
     receipts: createReceipts(common),
+    streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
     uploads,
   };
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);

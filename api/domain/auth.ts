@@ -84,11 +84,18 @@ export function createAuth(options: {
     async authenticate(token: string): Promise<Viewer> {
       const { sub, sid, exp } = await tokens.verify(token);
       const facts = await sessions.get(sid);
-      if (facts === null || facts.revoked || facts.user.id !== sub) {
-        throw new UnauthenticatedError('The session was ended: sign in again.');
-      }
-      const { id, name, createdAt } = facts.user;
-      return { userId: id, sessionId: sid, name, createdAt, expiresAt: exp * 1_000 };
+      if (facts === null || facts.revoked || facts.user.id !== sub) throw ended();
+      return toViewer(sid, facts, exp * 1_000);
+    },
+
+    /**
+     * Returns the user of a session that something else than a token proves.
+     * @throws UnauthenticatedError if the session was revoked, or its newest token has expired
+     */
+    async viewerOfSession(sessionId: string): Promise<Viewer> {
+      const facts = await sessions.get(sessionId);
+      if (facts === null || facts.revoked || facts.expiresAt <= Date.now()) throw ended();
+      return toViewer(sessionId, facts, facts.expiresAt);
     },
 
     /**
@@ -169,3 +176,11 @@ const selectEnded = statement({
   parameters: { sessionIds: arrayOf(uuid) },
   row: { id: uuid },
 });
+
+function toViewer(sessionId: string, { user: { id, name, createdAt } }: SessionFacts, expiresAt: number): Viewer {
+  return { userId: id, sessionId, name, createdAt, expiresAt };
+}
+
+function ended(): UnauthenticatedError {
+  return new UnauthenticatedError('The session was ended: sign in again.');
+}

@@ -103,6 +103,8 @@ export const rates = {
   refreshes: { points: 20, windowMs: minuteMs },
   /** Refreshes from one address, with any token. */
   refreshesOfAddress: { points: 600, windowMs: minuteMs },
+  /** Stream tickets created by one user. */
+  streamTickets: { points: 60, windowMs: minuteMs },
   /** Password changes of one user, each of which tests the present password. */
   passwordChanges: { points: 10, windowMs: minuteMs },
 } as const satisfies Record<string, Rate | FrequentRate>;

@@ -14,6 +14,7 @@ export const securityEvents = [
   'user_updated',
   'authn_login_success',
   'authn_login_fail',
+  'authn_token_created',
   'authn_token_reuse',
   'authn_password_change',
   'authn_password_change_fail',

@@ -192,6 +192,14 @@ describe('the security log', () => {
     expect(await linesOf(() => accounts().refresh(refreshToken, origin))).toMatchObject([{ action: 'refresh' }]);
   });
 
+  it('has the stream tickets that were created, and refusals', async () => {
+    const viewer = await viewerOf(await guest());
+    const create = async () => void secrets.add((await world.domain.streamTickets.create(viewer)).ticket);
+    expect(await linesOf(create)).toMatchObject([{ event: 'authn_token_created', sessionId: viewer.sessionId }]);
+    for (const _ of Array(59)) await create();
+    expect(await linesOf(create)).toMatchObject([{ action: 'createStreamTicket' }]);
+  });
+
   it('has blocks and their ends', async () => {
     const [viewer, other] = [await viewerOf(await guest()), await viewerOf(await guest())];
     const facts = { userId: viewer.userId, targetId: other.userId };

@@ -174,6 +174,7 @@ it('every mutation has a rate, except signing out', async () => {
     changePassword: '(current: "battery horse", next: "staple correct") { token }',
     closeRoom: `(channelId: "${id}") { id }`,
     createRoom: '(input: { name: "Den" }) { id }',
+    createStreamTicket: ' { ticket }',
     deleteMessage: `(messageId: "${message}") { id }`,
     editMessage: `(messageId: "${message}", text: "Bye") { id }`,
     finishUpload: `(id: "${encodeId('Attachment', randomUUID())}") { id }`,

@@ -60,6 +60,9 @@ describe('the audits of graphql-http', () => {
   });
 });
 
+const times = (count: number, make: (n: number) => string) =>
+  Array.from({ length: count }, (_, n) => make(n)).join(' ');
+
 describe('the type of a response', () => {
   it.each([
     [json, json],
@@ -178,6 +181,32 @@ describe('the type of a body', () => {
   });
 });
 
+describe('a response', () => {
+  const vary = 'Accept, Authorization, Origin';
+
+  it.each([
+    ['GET', 200, { accept: json }],
+    ['GET', 200, { accept: events }],
+    ['HEAD', 200, {}],
+    ['GET', 406, { accept: 'image/png' }],
+    ['POST', 415, { 'content-type': 'text/plain' }],
+    ['POST', 200, {}],
+    ['OPTIONS', 204, {}],
+  ])('is kept by no cache, and names the headers that it depends on: %s, %i', async (method, status, headers) => {
+    for (const origin of [{}, { origin: running.url }]) {
+      const response = await fetch(`${running.url}/graphql?query={hello}`, {
+        method,
+        headers: { 'content-type': json, ...headers, ...origin },
+        body: method === 'POST' ? text({ query }) : null,
+      });
+      await response.body?.cancel();
+      expect(response.status).toBe(status);
+      expect(response.headers.get('cache-control')).toMatch(/^no-store(, no-transform)?$/);
+      expect(response.headers.get('vary')).toBe(vary);
+    }
+  });
+});
+
 describe('a well-formed request that fails', () => {
   it.each([
     [{ query: ' ' }, 400, 'GRAPHQL_PARSE_FAILED'],
@@ -191,6 +220,14 @@ describe('a well-formed request that fails', () => {
     [{ query, operationName: 'Nope' }, 400, 'BAD_REQUEST'],
     [{ query: '{ nope }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
     [{ query: `{ hello } #${'x'.repeat(70_000)}` }, 413, 'TOO_LARGE'],
+    [{ query: 'query ($n: Int!) { count(value: $n) }' }, 400, 'BAD_USER_INPUT'],
+    [{ query: 'query ($n: Int!) { count(value: $n) }', variables: { n: null } }, 400, 'BAD_USER_INPUT'],
+    [{ query: 'query ($n: Int!) { count(value: $n) }', variables: { n: 'one' } }, 400, 'BAD_USER_INPUT'],
+    [{ query: 'query ($in: Named!) { named(input: $in) }', variables: { in: { name: 1 } } }, 400, 'BAD_USER_INPUT'],
+    [{ query: 'subscription ($n: Int!) { numbers(upTo: $n) }', variables: { n: 1.5 } }, 400, 'BAD_USER_INPUT'],
+    [{ query: `{ ${'chain { '.repeat(12)} leaf ${'}'.repeat(13)}` }, 400, 'GRAPHQL_PARSE_FAILED'],
+    [{ query: `{ ${times(31, (n) => `a${n}: hello`)} }` }, 400, 'GRAPHQL_PARSE_FAILED'],
+    [{ query: `{ ${times(2_001, () => 'hello')} }` }, 400, 'GRAPHQL_PARSE_FAILED'],
     [{ query: 'subscription { mine }' }, 401, 'UNAUTHENTICATED'],
     [{ query: 'subscription { resync }' }, 409, 'RESYNC_REQUIRED'],
     [{ extensions: { persistedQuery: { version: 1, sha256Hash: 'unknown' } } }, 400, 'PERSISTED_QUERY_NOT_FOUND'],

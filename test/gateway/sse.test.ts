@@ -46,6 +46,18 @@ it('ends if an event cannot be resolved for the moment, so its client resumes be
   await vi.waitFor(() => expect(running.backstage.open).toBe(0));
 });
 
+it('keeps the id of the event before one that cannot be resolved for the moment', async () => {
+  const stream = await openStream(url, 'subscription { typing }');
+  running.backstage.signal();
+  const read = await stream.next();
+  running.backstage.isAway = true;
+  running.backstage.signal();
+  const failed = await stream.next();
+  running.backstage.isAway = false;
+  expect(failed).toMatchObject({ data: { errors: [{ extensions: { code: 'UNAVAILABLE' } }] }, id: read?.id });
+  expect(await stream.next()).toMatchObject({ event: 'complete', id: read?.id });
+});
+
 it('reports immediately why a subscription is refused', async () => {
   const resync = await openStream(url, 'subscription { resync }');
   expect(await resync.next()).toMatchObject({ data: { errors: [{ extensions: { code: 'RESYNC_REQUIRED' } }] } });

@@ -35,6 +35,8 @@ export interface Backstage {
   began: number;
   /** Number of values that were pulled from streams. */
   pulled: number;
+  /** Whether signals cannot be resolved for the moment. */
+  isAway: boolean;
   /** Publishes the next signal to subscribers of `typing`. */
   signal(): void;
   /** Number of connections of each user. */
@@ -53,6 +55,7 @@ export async function startGateway(options: Partial<GatewayParts & GatewayOption
   const signals = createSignals();
   const backstage: Backstage = {
     signal: signals.next,
+    isAway: false,
     open: 0,
     began: 0,
     pulled: 0,
@@ -130,6 +133,7 @@ function createFakeAuth(): FakeAuth {
       if (viewer === undefined) throw new UnauthenticatedError('The token is not valid: sign in again.');
       return viewer;
     },
+    viewerOfSession: () => Promise.reject(new Error('not used')),
     expiryOf: async (sessionId) => ends.get(sessionId) ?? 0,
     watch(sessionId, listener) {
       const watcher = { sessionId, listener };
@@ -253,7 +257,10 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
             requireViewer(context) && numbers(1, aborted),
         },
         typing: {
-          resolve: ({ position }: Positioned) => position,
+          resolve({ position }: Positioned) {
+            if (backstage.isAway) throw new DatabaseUnavailableError('away');
+            return position;
+          },
           subscribe() {
             backstage.open++;
             backstage.began++;

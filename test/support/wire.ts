@@ -166,46 +166,63 @@ export async function openSocket(url: string, payload?: object): Promise<RawSock
   return raw;
 }
 
+/** Event of a stream of server-sent events. */
+interface StreamEvent {
+  event: string;
+  data: Result | null;
+  /** Id to resume from: that of this event, or of the last one that had one; absent if the stream has none. */
+  id?: string;
+}
+
 /** Stream of server-sent events. */
 export interface EventStream {
   status: number;
+  headers: Headers;
   /** Resolves with the next event other than a ping; null if the stream has ended. */
-  next(): Promise<{ event: string; data: Result | null } | null>;
+  next(): Promise<StreamEvent | null>;
   /** Disconnects. */
   abort(): void;
 }
 
 /** Follows a subscription over server-sent events. */
 export async function openStream(url: string, query: string, options: RequestOptions = {}): Promise<EventStream> {
-  const controller = new AbortController();
-  const response = await fetch(`${url}/graphql`, {
+  return openEvents(`${url}/graphql`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      accept: 'text/event-stream',
       ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
       ...options.headers,
     },
     body: JSON.stringify({ query, variables: options.variables }),
-    signal: controller.signal,
   });
+}
+
+/** Sends a request that accepts server-sent events, and reads them. */
+export async function openEvents(url: string | URL, init: RequestInit = {}): Promise<EventStream> {
+  const controller = new AbortController();
+  const headers = { accept: 'text/event-stream', ...(init.headers as Record<string, string> | undefined) };
+  const response = await fetch(url, { ...init, headers, signal: controller.signal });
   const events = readEvents(response);
   return {
     status: response.status,
+    headers: response.headers,
     next: async () => (await events.next()).value ?? null,
     abort: () => controller.abort(),
   };
 }
 
-async function* readEvents({ body }: Response): AsyncGenerator<{ event: string; data: Result | null }, void> {
+async function* readEvents({ body }: Response): AsyncGenerator<StreamEvent, void> {
   if (body === null) return;
   let buffered = '';
+  let lastId: string | undefined;
   for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
     const blocks = `${buffered}${chunk}`.split('\n\n');
     buffered = blocks.pop() ?? '';
     for (const block of blocks) {
-      const [, event, data = ''] = /^event: ?(\w+)\ndata: ?(.*)$/s.exec(block) ?? [];
-      if (event !== undefined) yield { event, data: data === '' ? null : (JSON.parse(data) as Result) };
+      const { id, event, data } = readBlock(block);
+      lastId = id ?? lastId;
+      const read = data ? (JSON.parse(data) as Result) : null;
+      if (event !== undefined) yield { event, data: read, ...(lastId === undefined ? {} : { id: lastId }) };
     }
   }
 }
@@ -219,4 +236,9 @@ export async function isStill(url: string, count: () => number): Promise<void> {
     now = count();
     await execute(url, '{ hello }');
   } while (now !== before);
+}
+
+/** Returns the fields of a block; a comment is a field without a name. */
+function readBlock(block: string): Partial<Record<string, string>> {
+  return Object.fromEntries(block.split('\n').map((line) => [line.split(':', 1)[0], line.replace(/^\w*: ?/, '')]));
 }

@@ -7,12 +7,18 @@ import type { UnauthenticatedError } from '../../errors.ts';
 
 /**
  * Creates the context of one operation.
- * @param request the client, which is also the origin of the viewer's actions, and the time at which its request arrived, by
- *   `performance.now()`
+ * @param request the client, which is also the origin of the viewer's actions; the time at which its request arrived, by
+ *   `performance.now()`; and the id of the last event that it has read, if it resumes a stream
  */
 export function createContext(
   domain: Domain,
-  { address, userAgent, requestId, arrivedAt }: Origin & { arrivedAt: number },
+  {
+    address,
+    userAgent,
+    requestId,
+    arrivedAt,
+    lastEventId,
+  }: Origin & { arrivedAt: number; lastEventId?: string | undefined },
   viewer: Viewer | null,
   refusal?: UnauthenticatedError,
 ): Context {
@@ -26,6 +32,7 @@ export function createContext(
     domain,
     loaders: createLoaders(domain, own),
     arrivedAt,
+    lastEventId,
   };
   return refusal ? { ...context, refusal } : context;
 }

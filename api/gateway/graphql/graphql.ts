@@ -10,6 +10,7 @@ import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Logger } from '../../logger.ts';
 import { identify } from '../auth/identify.ts';
+import { identifyByTicket, type StreamClient, streamTicketOf } from '../auth/identify-by-ticket.ts';
 import {
   maxAliases,
   maxBatch,
@@ -60,6 +61,18 @@ export function createGraphQL(options: {
 }) {
   const { schema, domain, auth, streams, waitInTime, logger } = options;
 
+  async function identifyClient({
+    req,
+    caller,
+    requestId,
+    accepted,
+    lastEventId,
+  }: RequestContext): Promise<StreamClient> {
+    const ticket = accepted.stream === 'text/event-stream' ? streamTicketOf(req) : null;
+    if (ticket === null) return { ...(await identify(auth, req.headers.authorization)), lastEventId, suffix: '' };
+    return identifyByTicket(domain.streamTickets, { ticket, lastEventId, origin: { ...caller, requestId } });
+  }
+
   return createYoga<ServerContext, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -98,11 +111,13 @@ export function createGraphQL(options: {
     ],
     context: async (given) => {
       if ('context' in given) return given.context;
-      const { req, caller, requestId } = given;
+      const { caller, requestId, cursor } = given;
       // The request has been read as a whole: the time that its client took to send it does not count.
       const arrivedAt = performance.now();
-      const { viewer, refusal } = await waitInTime(arrivedAt, identify(auth, req.headers.authorization));
-      return createContext(domain, { ...caller, requestId, arrivedAt }, viewer, refusal);
+      const client = await waitInTime(arrivedAt, identifyClient(given));
+      const { viewer, refusal, lastEventId } = client;
+      cursor.suffix = client.suffix;
+      return createContext(domain, { ...caller, requestId, arrivedAt, lastEventId }, viewer, refusal);
     },
   });
 }

@@ -33,7 +33,6 @@ export function withStatus<Result extends ExecutionResult>(result: Result, media
   const { errors = [], data } = result;
   const [first, ...others] = errors;
   if (first === undefined) return result;
-  if (mediaType === 'multipart/mixed') return { ...result, errors: errors.map((error) => withHints(error, null)) };
   const hints = (first.extensions['http'] ?? {}) as HttpHints;
   const status = data === undefined ? statusOf(first, hints, mediaType) : 200;
   const headers = { ...hints.headers, ...headersOf(first, status) };
@@ -44,7 +43,7 @@ export function withStatus<Result extends ExecutionResult>(result: Result, media
 }
 
 function statusOf({ extensions }: GraphQLError, { status, spec }: HttpHints, mediaType: string): number {
-  if (mediaType === 'text/event-stream') return 200;
+  if (mediaType === 'text/event-stream' || mediaType === 'multipart/mixed') return 200;
   // The HTTP request was refused, before its operation was looked at.
   if (status !== undefined && spec !== true) return status;
   const own = statuses[String(extensions['code'])] ?? 400;

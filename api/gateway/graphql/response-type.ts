@@ -1,7 +1,10 @@
 import type { ExecutionResult } from 'graphql';
-import { type FetchAPI, getSSEProcessor, isAsyncIterable, processRegularResult } from 'graphql-yoga';
+import { type FetchAPI, isAsyncIterable, processRegularResult } from 'graphql-yoga';
 import type { Accepted } from './accept.ts';
-import { multipartStream } from './multipart-stream.ts';
+import { eventStreamFormat, type StreamCursor } from './event-stream.ts';
+import { multipartFormat } from './multipart-stream.ts';
+import { withHints } from './response-status.ts';
+import { resultStream } from './result-stream.ts';
 
 /** Results of a request: of one operation, of a batch, or of a subscription. */
 export type Results = ExecutionResult | ExecutionResult[] | AsyncIterable<ExecutionResult>;
@@ -14,7 +17,14 @@ export function typeOfResponse(results: Results, { result, stream, hasJson }: Ac
   return isMiss && hasJson && result?.endsWith('json') ? 'application/json' : (result ?? 'application/json');
 }
 
-const eventStream = getSSEProcessor();
+/** How a response is written. */
+interface ResponseParts {
+  type: string;
+  accepted: Accepted;
+  /** Progress of the request's stream. */
+  cursor: StreamCursor;
+  fetchAPI: FetchAPI;
+}
 
 /**
  * Creates the response to a request.
@@ -22,15 +32,17 @@ const eventStream = getSSEProcessor();
  */
 export async function writeResponse(
   results: Results,
-  { type, accepted, fetchAPI }: { type: string; accepted: Accepted; fetchAPI: FetchAPI },
+  { type, accepted, cursor, fetchAPI }: ResponseParts,
 ): Promise<Response> {
-  if (type === 'multipart/mixed')
-    return multipartStream(results as Exclude<Results, ExecutionResult[]>, accepted.stream === type, fetchAPI);
-  if (type !== 'text/event-stream') return processRegularResult(results, fetchAPI, type);
-  const response = await eventStream(results, fetchAPI, type);
-  // `none` is no coding that RFC 9110 knows.
-  response.headers.delete('content-encoding');
-  // It would keep the connection of a client that asks for `close` (RFC 9112, section 9.6); Node knows which one it is.
-  response.headers.delete('connection');
-  return response;
+  if (type !== 'multipart/mixed' && type !== 'text/event-stream') return processRegularResult(results, fetchAPI, type);
+  const format = type === 'text/event-stream' ? eventStreamFormat(cursor) : multipartFormat(accepted.stream === type);
+  const { result, headers } = withoutHints(results as Exclude<Results, ExecutionResult[]>);
+  return resultStream(result, { format, headers }, fetchAPI);
+}
+
+/** Takes the headers that `withStatus` has left on the first error of a single result. */
+function withoutHints(results: Exclude<Results, ExecutionResult[]>) {
+  if (isAsyncIterable(results) || results.errors === undefined) return { result: results, headers: {} };
+  const { headers = {} } = (results.errors[0]?.extensions['http'] ?? {}) as { headers?: Record<string, string> };
+  return { result: { ...results, errors: results.errors.map((error) => withHints(error, null)) }, headers };
 }

@@ -4,6 +4,7 @@ import type { Context } from '../../../schema/context.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { RequestFacts } from '../http/request-log.ts';
 import type { Accepted } from './accept.ts';
+import type { StreamCursor } from './event-stream.ts';
 
 /** Context that Yoga gets with each operation: the HTTP request, or a context that exists already. */
 export type ServerContext = RequestContext | { context: Context };
@@ -16,6 +17,10 @@ export interface RequestContext {
   requestId: string;
   /** Types of response that the client accepts. */
   accepted: Accepted;
+  /** The header `Last-Event-ID` of a request that accepts server-sent events; undefined without one. */
+  lastEventId: string | undefined;
+  /** Progress of the stream of its results. */
+  cursor: StreamCursor;
   /** Whether the request is a batch. */
   isBatch?: boolean;
   /** Facts for the request's line in the log. */

@@ -14,6 +14,7 @@ import { leftOut, mapStream, type Stream } from '../../live/stream.ts';
 import { cachedPriceOf, toGraphQL } from './cost.ts';
 import { hasUnavailable } from './errors.ts';
 import { executeOperation, openSource } from './execute.ts';
+import type { RequestContext } from './server-context.ts';
 import type { LimitTime } from './time-limit.ts';
 
 /**
@@ -67,6 +68,9 @@ function subscribeLive(
   { audiences, limitTime }: { audiences: Audiences; limitTime: LimitTime },
 ): Stream<ExecutionResult> {
   const { source } = stream;
+  // Absent if the operation did not come over HTTP.
+  const { cursor } = args.contextValue as Partial<RequestContext>;
+  if (cursor) cursor.position = stream.reader.position;
   const { run, release } = endOnError(stream, () => audiences.serveAlone(source, chargeOf(args)));
   const execute = async (event: Positioned, round: ExecutionRound) => {
     const result = await limitTime(withLoadersOf(round, args), (own) => executeOperation(own, event));
@@ -78,7 +82,10 @@ function subscribeLive(
       const version = source.version();
       const result = await run(event.position, (round) => execute(event, round));
       if (!isCurrent(source, event, version)) return leftOut;
-      if (source.version() === version || executions === maxExecutions) return result;
+      if (source.version() !== version && executions < maxExecutions) continue;
+      // An event whose execution failed for the moment is not delivered: its reader resumes before it.
+      if (cursor && !hasUnavailable(result.errors)) cursor.position = event.position;
+      return result;
     }
   };
   return mapStream(stream, { map, onEnd: release });

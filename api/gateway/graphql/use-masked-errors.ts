@@ -15,13 +15,13 @@ type MaskError = (error: unknown) => GraphQLError;
 export function useMaskedErrors(mapError: MapError): Plugin<object, ServerContext> {
   return {
     onResultProcess({ result, setResult, setResultProcessor, serverContext }) {
-      const { requestId, accepted } = serverContext as RequestContext;
+      const { requestId, accepted, cursor } = serverContext as RequestContext;
       const maskError: MaskError = (error) => mapError(error, requestId);
       const masked = mask(result as Results, maskError);
       const type = typeOfResponse(masked, accepted);
       setResult(isAsyncIterable(masked) || Array.isArray(masked) ? masked : withStatus(masked, type));
       setResultProcessor(
-        (processed, fetchAPI) => writeResponse(processed as Results, { type, accepted, fetchAPI }),
+        (processed, fetchAPI) => writeResponse(processed as Results, { type, accepted, cursor, fetchAPI }),
         type,
       );
     },

@@ -35,7 +35,8 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
     { requestId, facts }: { requestId: string; facts: RequestFacts },
   ): Promise<void> {
     if (wantsPage(request, options)) return sendPage(request, response);
-    if (request.method !== 'POST') response.appendHeader('vary', navigationHeaders);
+    response.appendHeader('vary', request.method === 'POST' ? 'Accept' : navigationHeaders);
+    response.appendHeader('vary', 'Authorization');
     // Responses belong to one viewer, and a cached miss of a persisted query would hide the query once it is known.
     response.setHeader('cache-control', 'no-store');
     if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);
@@ -44,7 +45,16 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
     if (request.method === 'POST' && isForgeable(request.headers)) return refuseGraphQL(response, forgeable);
     // Yoga knows no HEAD; Node leaves the body out of the response.
     if (request.method === 'HEAD') request.method = 'GET';
-    const context = { req: request, res: response, caller: callers.read(request), requestId, facts, accepted };
+    const context = {
+      req: request,
+      res: response,
+      caller: callers.read(request),
+      requestId,
+      facts,
+      accepted,
+      lastEventId: accepted.stream === 'text/event-stream' ? readLastEventId(request) : undefined,
+      cursor: { position: null, suffix: '' },
+    };
     if (isMultipart(request)) await handleMultipart(context);
     else await graphql.handle(request, response, { ...context, multipart: null });
   };
@@ -73,6 +83,12 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
 const foreignOrigin = { status: 403, code: 'FORBIDDEN', message: foreignOriginMessage };
 
 const forgeable = { status: 400, code: 'BAD_REQUEST', message: preflightMessage };
+
+/** Returns the id of the last event that the client has read (HTML, section 9.2.4); undefined without one. */
+function readLastEventId({ headers }: IncomingMessage): string | undefined {
+  const { 'last-event-id': id } = headers;
+  return String(id ?? '') || undefined;
+}
 
 /** A query in the URL is for GraphiQL's editor, which is where a browser shows it. Without GraphiQL it is executed. */
 function wantsPage({ method, headers, url = '' }: IncomingMessage, { graphiql }: GraphQLRouteOptions): boolean {
