@@ -17,7 +17,6 @@ export function multipartStream(
   isSubscription: boolean,
   { ReadableStream, Response, TextEncoder }: FetchAPI,
 ): Response {
-  const format = isSubscription ? subscriptionPart(isAsyncIterable(result)) : JSON.stringify;
   const results = (isAsyncIterable(result) ? result : once(result))[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let timer: NodeJS.Timeout | undefined;
@@ -29,7 +28,8 @@ export function multipartStream(
     },
     async pull(controller) {
       const { done, value } = await results.next();
-      if (!done) return controller.enqueue(encoder.encode(partOf(format(value))));
+      if (!done)
+        return controller.enqueue(encoder.encode(partOf(JSON.stringify(isSubscription ? { payload: value } : value))));
       clearInterval(timer);
       controller.enqueue(encoder.encode('--\r\n'));
       controller.close();
@@ -41,15 +41,6 @@ export function multipartStream(
   });
   const type = isSubscription ? subscriptionType : plainType;
   return new Response(body, { headers: { 'content-type': type, 'cache-control': 'no-cache' } });
-}
-
-/**
- * Returns the writer of parts in Apollo's protocol: results as `payload`, and beside it errors that end a stream, which alone have no
- * `data`. Those of an operation that did not begin are its result.
- */
-function subscriptionPart(hasBegun: boolean): (value: ExecutionResult) => string {
-  return (value) =>
-    JSON.stringify(hasBegun && value.data === undefined ? { payload: null, ...value } : { payload: value });
 }
 
 /** The boundary follows each part at once, so that its reader need not wait for the next one. */
