@@ -110,18 +110,6 @@ describe('the type of a response', () => {
       expect([response.status, response.type, codesOf(response)]).toEqual([406, json, ['BAD_REQUEST']]);
   });
 
-  it.each([
-    ['a result', 'numbers(upTo: 1)', { payload: { data: { numbers: 1 } } }],
-    ['a refusal', 'nope', { payload: { errors: [{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }] } }],
-    ['the end by an error', 'removed', { payload: null, errors: [{ extensions: { code: 'FORBIDDEN' } }] }],
-  ])("has %s in a part of Apollo's protocol", async (_name, field, part) => {
-    const { body } = await post(text({ query: `subscription { ${field} }` }), {
-      accept: 'multipart/mixed;subscriptionSpec=1.0',
-    });
-    const parts = String(body).split(/\r\n--graphql(?:--)?\r\n/);
-    expect(JSON.parse(parts.at(-2)?.split('\r\n\r\n')[1] ?? '')).toMatchObject(part);
-  });
-
   it('of a subscription must be a stream', async () => {
     for (const accept of [json, graphql, 'multipart/mixed, application/json'])
       expect(await post(text({ query: subscription }), { accept })).toMatchObject({ status: 406 });
