@@ -21,6 +21,7 @@ import { disconnectSlow } from './arrival.ts';
 import { createAvatarHandler } from './avatars.ts';
 import { checkRequest, pathOf } from './check-request.ts';
 import { createFileHandler } from './files.ts';
+import { createGraphiQLPages } from './graphiql-pages.ts';
 import { createGraphQLRoute } from './graphql-route.ts';
 import type { createHealth } from './health.ts';
 import { disconnectStalled } from './idle.ts';
@@ -133,8 +134,10 @@ export function createGateway(options: GatewayOptions) {
   });
   const graphql = createGraphQL({ ...options, streams, limitTime, waitInTime });
   const sockets = createWebSockets({ ...options, limits, graphql, limitTime, waitInTime });
+  const graphiql = createGraphiQLPages(options.graphiql);
   const handleGraphQL = createGraphQLRoute({
     ...options,
+    pages: graphiql,
     graphql,
     callers,
     isAllowedOrigin,
@@ -174,6 +177,7 @@ export function createGateway(options: GatewayOptions) {
   async function route(request: IncomingMessage, response: ServerResponse, routed: Routed): Promise<void> {
     const { path } = routed;
     if (path === '/graphql') return handleGraphQL(request, response, routed);
+    if (graphiql.isAsset(path)) return graphiql.sendAsset(request, response, path);
     if (path.startsWith('/avatars/')) return avatars(request, response);
     if (path.startsWith('/files/')) return files(request, response);
     return (health.routes[path] ?? client)(request, response);

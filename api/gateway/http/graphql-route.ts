@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Callers } from '../auth/caller.ts';
-import { createGraphiQL } from '../graphql/graphiql.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { RequestContext } from '../graphql/server-context.ts';
 import { headersWithoutBody, isMultipart, readMultipart } from '../multipart/multipart.ts';
+import type { createGraphiQLPages } from './graphiql-pages.ts';
 import { isNavigation, navigationHeaders } from './navigation.ts';
 import type { IsAllowedOrigin } from './origins.ts';
 import { isForgeable, preflightMessage } from './preflight.ts';
-import { refusal, refuseGraphQL } from './refusal.ts';
+import { refuseGraphQL } from './refusal.ts';
 import type { RequestFacts } from './request-log.ts';
 
 /** Options of `createGraphQLRoute`. */
@@ -17,6 +17,7 @@ export interface GraphQLRouteOptions {
   isAllowedOrigin: IsAllowedOrigin;
   /** Whether a browser that opens `/graphql` gets GraphiQL. */
   graphiql: boolean;
+  pages: ReturnType<typeof createGraphiQLPages>;
   /** Maximum size of one uploaded file, in bytes. */
   maxFileBytes: number;
 }
@@ -24,14 +25,13 @@ export interface GraphQLRouteOptions {
 /** Creates the handler of `/graphql`: GraphiQL, operations, streams and multipart requests. */
 export function createGraphQLRoute(options: GraphQLRouteOptions) {
   const { graphql, callers, isAllowedOrigin, maxFileBytes } = options;
-  let page: ReturnType<typeof createGraphiQL> | undefined;
 
   return async function handle(
     request: IncomingMessage,
     response: ServerResponse,
     { requestId, facts }: { requestId: string; facts: RequestFacts },
   ): Promise<void> {
-    if (wantsPage(request, options)) return sendPage(response);
+    if (wantsPage(request, options)) return options.pages.sendPage(request, response);
     if (request.method === 'GET') response.setHeader('vary', navigationHeaders);
     if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);
     if (request.method === 'POST' && isForgeable(request.headers)) return refuseGraphQL(response, forgeable);
@@ -39,15 +39,6 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
     if (isMultipart(request)) await handleMultipart(context);
     else await graphql.handle(request, response, { ...context, multipart: null });
   };
-
-  async function sendPage(response: ServerResponse): Promise<void> {
-    if (!options.graphiql) {
-      return refusal(response, { status: 404, message: 'GraphiQL is off: GRAPHIQL=on turns it on.' });
-    }
-    page ??= createGraphiQL();
-    const { headers, body } = await page;
-    response.writeHead(200, headers).end(body);
-  }
 
   /** `multipart.ts` alone reads the request's body: Yoga gets a request without one. */
   async function handleMultipart(context: Omit<RequestContext, 'multipart'>): Promise<void> {
