@@ -78,16 +78,18 @@ function followTabs(next) {
 }
 function fillTabs(previous) {
   state.tabs.forEach((tab, index) => {
+    const isNew = tab.headers === null;
     tab.headers = fillHeaders(tab.headers, previous);
     tab.variables = fillVariables(tab.variables, previous);
-    if (index === state.activeTabIndex) fillEditors(previous);
+    if (index === state.activeTabIndex) fillEditors(previous, isNew);
   });
 }
-function fillEditors(previous) {
+function fillEditors(previous, isNew) {
   for (const model of globalThis.__MONACO?.editor.getModels() ?? []) {
     const fill = { 'headers.json': fillHeaders, 'variables.json': fillVariables }[/[a-z]+\\.json$/.exec(model.uri.path)?.[0]];
-    const [text, filled] = [model.getValue(), fill?.(model.getValue(), previous)];
-    if (fill && filled !== text) model.setValue(filled);
+    const text = model.getValue();
+    const filled = fill?.(text === '' && isNew ? null : text, previous);
+    if (typeof filled === 'string' && filled !== text) model.setValue(filled);
   }
 }
 /** Null is a tab that GraphiQL opened by itself, or one of ours that nobody has changed. */

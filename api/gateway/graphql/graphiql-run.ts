@@ -9,11 +9,24 @@ const shownEvents = 50;
  */
 export const runScript = `
 async function runOperation(params, headers, execute) {
+  dropPlaceholder(headers);
+  nameOperation(params);
   const file = findFile(params);
   const result = await (file === undefined ? execute() : upload(params, headers, file));
   if (result?.[Symbol.asyncIterator]) return showEvents(result[Symbol.asyncIterator]());
   carryFrom(result?.data);
   return result;
+}
+/** Before signing in there is no token: the server would refuse the placeholder, also for public operations. */
+function dropPlaceholder(headers) {
+  for (const [name, value] of Object.entries(headers ?? {}))
+    if (String(value).endsWith(carried.token.placeholder)) delete headers[name];
+}
+/** Right after a tab came to the front, GraphiQL names an operation of the tab before. */
+function nameOperation(params) {
+  const operations = params.query.replace(/#.*/g, '').matchAll(/\\b(?:query|mutation|subscription)\\s+(\\w+)/g);
+  const names = Array.from(operations, ([, name]) => name);
+  if (!names.includes(params.operationName)) params.operationName = names[0];
 }
 /** Returns the name of a variable for a file that has none yet. */
 function findFile({ query, variables }) {

@@ -33,10 +33,10 @@ export interface GraphiQL {
  * WebSocket.
  */
 const execution =
-  /return (\w+)\(\{document:(\w+),operationName:(\w+)\.operationName\?\?void 0,variables:\3\.variables,extensions:\{headers:(\w+)\?\.headers\}\}\)/;
+  /const (\w+)=(\w+\(\w+\((\w+)\.query\),\3\.operationName\?\?void 0\));return (\w+)\((\{document:\1,operationName:\3\.operationName\?\?void 0,variables:\3\.variables,extensions:\{headers:(\w+)\?\.headers)\}\}\)/;
 
 const instrumented =
-  'return runOperation($3,$4?.headers,()=>$1({document:$2,operationName:$3.operationName??void 0,variables:$3.variables,extensions:{headers:$4?.headers,connectionParams:$4?.headers}}))';
+  'return runOperation($3,$6?.headers,()=>{const $1=$2;return $4($5,connectionParams:$6?.headers}})})';
 
 /** Creates GraphiQL: a small page, and large files that browsers keep. It loads nothing from other hosts. */
 export async function createGraphiQL(): Promise<GraphiQL> {
