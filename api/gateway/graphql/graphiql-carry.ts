@@ -37,7 +37,10 @@ export const carryScript = `
 const carried = ${JSON.stringify(carried)};
 const carriedKey = 'parley:carried';
 const headersTemplate = '{\\n  "Authorization": "Bearer ' + carried.token.placeholder + '"\\n}';
+const earlierKey = 'parley:earlier';
 let values = readValues();
+/** The last values that were replaced: after a reload, GraphiQL may restore tabs of half a second before. */
+let earlier = JSON.parse(sessionStorage.getItem(earlierKey) ?? '[]');
 let state = { tabs: [], activeTabIndex: 0 };
 
 function readValues() {
@@ -58,12 +61,16 @@ function carryFrom(data) {
     return value === undefined ? [] : [[name, value]];
   });
   if (found.length === 0) return;
+  earlier = [...found.map(([name]) => values[name]).filter((value) => typeof value === 'string'), ...earlier].slice(0, 50);
+  sessionStorage.setItem(earlierKey, JSON.stringify(earlier));
   replaceValues({ ...values, ...Object.fromEntries(found) });
   sessionStorage.setItem(carriedKey, JSON.stringify(values));
 }
 function forget() {
   sessionStorage.removeItem(carriedKey);
   replaceValues(readValues());
+  earlier = [];
+  sessionStorage.removeItem(earlierKey);
   for (const tab of state.tabs) tab.response = null;
 }
 function replaceValues(next) {
@@ -103,7 +110,7 @@ function fillVariables(text, previous = values) {
   return fillText(text, (name, value) => (name in carried && isCarried(name, value, previous) ? values[name] : value));
 }
 function isCarried(name, value, previous) {
-  return value === carried[name].placeholder || value === previous[name];
+  return value === carried[name].placeholder || value === previous[name] || earlier.includes(value);
 }
 function fillText(text, replace) {
   let parsed;
