@@ -54,7 +54,10 @@ describe('over HTTP', () => {
     async (rest) => {
       const response = await fetch(`${url}/graphql${rest}`, { headers: { accept: browser } });
       expect(await titleOf(response)).toContain('GraphiQL');
-      expect([response.status, response.headers.get('vary')]).toEqual([200, 'Accept, Sec-Fetch-Dest, Accept-Encoding']);
+      expect([response.status, response.headers.get('vary')]).toEqual([
+        200,
+        'Origin, Accept, Sec-Fetch-Dest, Accept-Encoding',
+      ]);
     },
   );
 

@@ -8,7 +8,7 @@
  * `renderLinked` stands in for GraphiQL's own function. After a reload GraphiQL restores the tabs of the window, and activates the
  * one whose editors are stored as the present ones: the linked tab must be that one, or a new one with its query.
  */
-export const linkScript = `<script>
+export const linkScript = `
 const linked = new URLSearchParams(location.hash.slice(1) || location.search);
 function showLink(query) {
   history.replaceState(null, '', location.pathname + (query ? '#' + new URLSearchParams({ query }) : ''));
@@ -37,8 +37,9 @@ function openLink({ defaultTabs }) {
   if (query === null) return {};
   showLink(query);
   const present = findTab(query, variables);
-  storeEditors(present ? { query, variables: present.variables, headers: present.headers } : { query, variables });
-  return present ? {} : { query, variables: variables ?? '', defaultTabs: [{ query, variables, headers: null }, ...defaultTabs] };
+  const headers = present ? present.headers : fillHeaders(null);
+  storeEditors({ query, variables: present ? present.variables : variables, headers });
+  return present ? {} : { query, variables: variables ?? '', defaultTabs: [{ query, variables, headers }, ...defaultTabs] };
 }
 function renderLinked(root, options) {
   const opened = openLink(options);
@@ -47,7 +48,10 @@ function renderLinked(root, options) {
     ...options,
     ...opened,
     onEditQuery() {},
-    onTabChange: ({ tabs, activeTabIndex }) => showLink(tabs[activeTabIndex].query),
+    onTabChange(state) {
+      followTabs(state);
+      showLink(state.tabs[state.activeTabIndex].query);
+    },
   });
 }
-</script>`;
+`;

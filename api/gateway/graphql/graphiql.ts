@@ -1,197 +1,151 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { navigationHeaders } from '../http/navigation.ts';
+import { carryScript } from './graphiql-carry.ts';
 import { linkScript } from './graphiql-links.ts';
+import { runScript } from './graphiql-run.ts';
+import { pageStyle } from './graphiql-style.ts';
+import { tabs } from './graphiql-tabs.ts';
 
-/** An HTML page, ready to send. */
-export interface Page {
-  body: Buffer;
-  headers: Readonly<Record<string, string>>;
+/** Path under which the files of GraphiQL's page are served. Their names contain the hash of their content. */
+export const assetsPath = '/graphql/assets/';
+
+/** A file of GraphiQL's page. */
+interface Asset {
+  type: string;
+  /** The content, compressed with gzip. */
+  gzipped: Buffer;
+}
+
+/** GraphiQL's page and the files that it loads. */
+export interface GraphiQL {
+  /** The page: some kilobytes of HTML. */
+  page: Buffer;
+  /** Content policy of the page. */
+  policy: string;
+  /** Files by their paths. */
+  assets: ReadonlyMap<string, Asset>;
 }
 
 /**
- * Matches the place where GraphiQL passes the headers of its editor to the executor. They must also go into the
- * `connection_init` payload: browsers send no headers with a WebSocket.
+ * Matches the place where GraphiQL's page executes an operation. `runOperation` must take part in it: it carries values over,
+ * and the headers of the editor must also go into the `connection_init` payload, because browsers send no headers with a
+ * WebSocket.
  */
-const headersArgument = /extensions:\{headers:(\w+)\?\.headers\}/;
+const execution =
+  /const (\w+)=(\w+\(\w+\((\w+)\.query\),\3\.operationName\?\?void 0\));return (\w+)\((\{document:\1,operationName:\3\.operationName\?\?void 0,variables:\3\.variables,extensions:\{headers:(\w+)\?\.headers)\}\}\)/;
 
-/** The call that renders the page, at its end. */
-const renderCall = /YogaGraphiQL\.renderYogaGraphiQL\((?=\s*window\.document\.querySelector\('#root'\))/;
+const instrumented =
+  'return runOperation($3,$6?.headers,()=>{const $1=$2;return $4($5,connectionParams:$6?.headers}})})';
 
-/** Tabs keep an outdated offset after a new layout, move away under the pointer and miss the first click. */
-const steadyTabs = '<style>.graphiql-tab { transform: none !important; }</style></head>';
+/** Creates GraphiQL: a small page, and large files that browsers keep. It loads nothing from other hosts. */
+export async function createGraphiQL(): Promise<GraphiQL> {
+  // Imported at the first use, because the package holds 9 MB of text.
+  const source = await import('@graphql-yoga/render-graphiql/graphiql');
+  if (!execution.test(source.js)) throw new Error('GraphiQL has changed: operations do not pass `runOperation`');
+  const files = {
+    script: describe('graphiql.js', source.js.replace(execution, instrumented)),
+    style: describe('graphiql.css', source.css),
+    editorWorkerService: describe('editor-worker.js', source.editorWorkerService),
+    json: describe('json-worker.js', source.jsonWorker),
+    graphql: describe('graphql-worker.js', source.graphqlWorker),
+  };
+  const scripts = [sessionStorageScript, carryScript, linkScript, runScript, startScript(files)];
+  return {
+    page: Buffer.from(renderPage(files.style, scripts)),
+    policy: contentPolicy(scripts),
+    assets: new Map(await Promise.all(Object.values(files).map(compress))),
+  };
+}
+
+interface File {
+  path: string;
+  text: string;
+  /** Hash for subresource integrity. */
+  integrity: string;
+}
+
+function describe(name: string, text: string): File {
+  const hash = createHash('sha256').update(text).digest();
+  const [base, extension] = name.split('.');
+  return {
+    path: `${assetsPath}${base}-${hash.toString('hex').slice(0, 16)}.${extension}`,
+    text,
+    integrity: `sha256-${hash.toString('base64')}`,
+  };
+}
+
+async function compress({ path, text }: File): Promise<[string, Asset]> {
+  const type = path.endsWith('.css') ? 'text/css; charset=utf-8' : 'text/javascript; charset=utf-8';
+  return [path, { type, gzipped: await promisify(gzip)(text) }];
+}
+
+function renderPage(style: File, scripts: readonly string[]): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>Parley · GraphiQL</title>
+    <link rel="icon" href="/favicon.svg" type="image/svg+xml">
+    <link rel="stylesheet" href="${style.path}" integrity="${style.integrity}">
+    <style>${pageStyle}</style>
+  </head>
+  <body id="body" class="no-focus-outline">
+    <noscript>GraphiQL requires JavaScript.</noscript>
+    <div id="root"></div>
+    ${scripts.map((text) => `<script>${text}</script>`).join('\n')}
+  </body>
+</html>
+`;
+}
+
+/**
+ * Allows the page's own scripts by their hashes, and the scripts that these load (`strict-dynamic`): no other inline script runs,
+ * and no file of this host that a user uploaded (Content Security Policy Level 3).
+ */
+function contentPolicy(scripts: readonly string[]): string {
+  const hashes = scripts.map((text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`).join(' ');
+  return `default-src 'none'; script-src ${hashes} 'strict-dynamic'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src data:; worker-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+}
 
 /**
  * Gives GraphiQL, which keeps headers with their tokens, the storage of the tab in place of the one that lasts, and removes
  * the state that earlier versions have left there.
  */
-const sessionStorageScript = `<script>
+const sessionStorageScript = `
 for (const key of Object.keys(localStorage)) if (key.startsWith('graphiql')) localStorage.removeItem(key);
 Object.defineProperty(window, 'localStorage', { value: sessionStorage });
-</script>`;
+`;
 
-/** Renders GraphiQL as one compressed page that loads nothing from other hosts. */
-export async function createGraphiQL(): Promise<Page> {
-  // Imported at the first use, because the package holds 30 MB of text.
-  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-  const html = renderGraphiQL({
-    title: 'Parley · GraphiQL',
-    endpoint: '/graphql',
-    subscriptionsProtocol: 'WS',
-    shouldPersistHeaders: true,
-    defaultEditorToolsVisibility: 'headers',
-    inputValueDeprecation: true,
-    defaultTabs: tabs.map(({ query, variables, isPublic }) => ({
-      query: query.trim(),
-      variables: variables === undefined ? null : JSON.stringify(variables, null, 2),
-      headers: isPublic
-        ? null
-        : JSON.stringify({ Authorization: 'Bearer PASTE THE TOKEN OF THE FIRST TAB HERE' }, null, 2),
-    })),
-  });
-  if (!headersArgument.test(html)) throw new Error('GraphiQL has changed: its headers do not reach the WebSocket');
-  if (!renderCall.test(html)) throw new Error('GraphiQL has changed: links to a query do not reach it');
-  const page = html
-    .replace(renderCall, 'renderLinked(')
-    .replace(headersArgument, 'extensions:{headers:$1?.headers,connectionParams:$1?.headers}')
-    .replace('</head>', steadyTabs)
-    .replace('<head>', `<head>${sessionStorageScript}${linkScript}`);
-  return {
-    body: await promisify(gzip)(page),
-    headers: {
-      'content-type': 'text/html; charset=utf-8',
-      'content-encoding': 'gzip',
-      'cache-control': 'no-cache',
-      vary: navigationHeaders,
-      'content-security-policy': `default-src 'none'; script-src ${scriptHashes(page)} blob:; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; worker-src blob:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-    },
-  };
+/** Loads GraphiQL's script, which is not part of the page, so that browsers keep it. */
+function startScript({ script, editorWorkerService, json, graphql }: Record<string, File>): string {
+  const workers = { editorWorkerService: editorWorkerService?.path, json: json?.path, graphql: graphql?.path };
+  const loaded = { src: script?.path, integrity: script?.integrity };
+  return `
+const workers = ${inScript(workers)};
+self.MonacoEnvironment = { globalAPI: false, getWorkerUrl: (_id, label) => workers[label] };
+const root = document.querySelector('#root');
+document.head.append(Object.assign(document.createElement('script'), ${inScript(loaded)}, {
+  onload: () => renderLinked(root, ${inScript(options)}),
+  onerror: () => { root.textContent = 'GraphiQL could not be loaded. Check your connection and reload the page.'; },
+}));
+`;
 }
 
-/** Returns the hashes of the page's own scripts: no other inline script runs (Content Security Policy Level 3). */
-function scriptHashes(page: string): string {
-  const scripts = [...page.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map(([, text = '']) => text);
-  return scripts.map((text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`).join(' ');
-}
+const options = {
+  title: 'Parley',
+  endpoint: '/graphql',
+  subscriptionsProtocol: 'WS',
+  shouldPersistHeaders: true,
+  defaultEditorToolsVisibility: 'variables',
+  inputValueDeprecation: true,
+  logo: '<a href="/" aria-label="Start page"><img src="/favicon.svg" alt="" width="28" height="28"></a>',
+  defaultTabs: tabs,
+};
 
-const tabs: readonly { query: string; variables?: object; isPublic?: boolean }[] = [
-  {
-    isPublic: true,
-    query: `
-# 1. Sign in as a guest. Copy the token from the response into the Headers of the other tabs.
-mutation Guest {
-  guest(input: { name: "Ada" }) {
-    token
-    refreshToken
-    expiresAt
-    user { id name }
-  }
-}`,
-  },
-  {
-    query: `
-# 2. Look for a stranger: sign in as a second guest in another window and run this in both.
-mutation Match {
-  match(input: { tags: ["books"] }) {
-    id
-    status
-    expiresAt
-    partner { name }
-    channel { id }
-  }
-}`,
-  },
-  {
-    query: `
-# 3. Follow your match: its present state at once, then every change.
-subscription FollowMatch {
-  match {
-    id
-    status
-    endReason
-    partner { name }
-    channel { id }
-  }
-}`,
-  },
-  {
-    query: `
-# 4. Open a room, and find it in the list of rooms.
-mutation CreateRoom {
-  createRoom(input: { name: "Tea" }) {
-    id
-    name
-    viewerMembership { role }
-  }
+/** Returns a value as JSON that cannot end the script that it is part of. */
+function inScript(value: object): string {
+  return JSON.stringify(value).replaceAll('<', '\\u003c');
 }
-
-query Rooms {
-  rooms(first: 10) {
-    nodes { id name memberCount }
-    pageInfo { hasNextPage endCursor }
-  }
-}`,
-  },
-  {
-    variables: { channelId: 'PASTE A CHANNEL ID', text: 'Hello', clientId: 'made-up-by-your-device-1' },
-    query: `
-# 5. Send a message. With the same clientId it is sent once, however often you press play.
-mutation Send($channelId: ID!, $text: String!, $clientId: String) {
-  send(input: { channelId: $channelId, text: $text, clientId: $clientId }) {
-    message { id seq position text sentAt }
-  }
-}`,
-  },
-  {
-    variables: { id: 'PASTE A CHANNEL ID' },
-    query: `
-# 6. Read the newest page of the history, and the position to follow from.
-query History($id: ID!) {
-  channel(id: $id) {
-    name
-    messages(last: 20) {
-      position
-      nodes { id seq kind text author { name } }
-      pageInfo { hasPreviousPage startCursor }
-    }
-  }
-}`,
-  },
-  {
-    variables: { channelId: 'PASTE A CHANNEL ID', after: 0 },
-    query: `
-# 7. Follow a channel: everything after a position, then live. Nothing is lost or repeated.
-subscription FollowMessages($channelId: ID!, $after: Int) {
-  messages(channelId: $channelId, after: $after) {
-    id
-    seq
-    position
-    text
-    editedAt
-    author { name }
-  }
-}`,
-  },
-  {
-    variables: { messageId: 'PASTE A MESSAGE ID', text: 'Hello again' },
-    query: `
-# 8. Edit or delete your message.
-mutation Edit($messageId: ID!, $text: String!) {
-  editMessage(messageId: $messageId, text: $text) { id text editedAt position }
-}
-
-mutation Delete($messageId: ID!) {
-  deleteMessage(messageId: $messageId) { id deletedAt position }
-}`,
-  },
-  {
-    variables: { refreshToken: 'PASTE THE REFRESH TOKEN' },
-    isPublic: true,
-    query: `
-# 9. Exchange the refresh token for a new pair. Each refresh token works once.
-mutation Refresh($refreshToken: String!) {
-  refresh(refreshToken: $refreshToken) { token refreshToken expiresAt }
-}`,
-  },
-];

@@ -4,6 +4,7 @@ import type { Callers } from '../auth/caller.ts';
 import type { WaitInTime } from '../graphql/time-limit.ts';
 import { createAvatarHandler } from './avatars.ts';
 import { createFileHandler } from './files.ts';
+import type { GraphiQLPages } from './graphiql-pages.ts';
 import type { Handler } from './handler.ts';
 import type { IsAllowedOrigin } from './origins.ts';
 import type { RequestFacts } from './request-log.ts';
@@ -21,6 +22,7 @@ export interface Routed {
 /** Parts and settings of the routes. */
 interface RouteOptions {
   handleGraphQL: Route<Routed>['handle'];
+  graphiqlPages: GraphiQLPages;
   domain: Domain;
   /** Routes of the probes, by path. */
   health: { routes: Readonly<Record<string, Handler>> };
@@ -59,6 +61,8 @@ export function createFindRoute(options: RouteOptions): (path: string) => Route<
 
   return (path) => {
     if (path === '/graphql') return graphql;
+    const graphiqlFile = options.graphiqlPages.handlerOf(path);
+    if (graphiqlFile) return { methods: readMethods, handle: graphiqlFile };
     if (path === '/schema.graphql') return { methods: readMethods, handle: schemaFile, permits };
     if (path === '*') return { methods: graphqlMethods, handle: client };
     if (path.startsWith('/avatars/')) return { methods: readMethods, handle: avatars, permits: () => '*' };

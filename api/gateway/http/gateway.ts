@@ -23,6 +23,7 @@ import { sendContinue } from './continue.ts';
 import { permitReading } from './cors.ts';
 import { createExchanges } from './exchanges.ts';
 import { createFindRoute, type Routed } from './find-route.ts';
+import { createGraphiQLPages } from './graphiql-pages.ts';
 import { createGraphQLRoute } from './graphql-route.ts';
 import type { createHealth } from './health.ts';
 import { disconnectStalled } from './idle.ts';
@@ -130,14 +131,16 @@ export function createGateway(options: GatewayOptions) {
   });
   const graphql = createGraphQL({ ...options, streams, limitTime, waitInTime });
   const sockets = createWebSockets({ ...options, limits, graphql, limitTime, waitInTime });
+  const graphiqlPages = createGraphiQLPages(options.graphiql);
   const handleGraphQL = createGraphQLRoute({
     ...options,
+    pages: graphiqlPages,
     graphql,
     callers,
     isAllowedOrigin,
     maxFileBytes: domain.uploads.maxBytes,
   });
-  const findRoute = createFindRoute({ ...options, handleGraphQL, callers, isAllowedOrigin, waitInTime });
+  const findRoute = createFindRoute({ ...options, handleGraphQL, graphiqlPages, callers, isAllowedOrigin, waitInTime });
   const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true;
   const setSecurityHeaders = createSecurityHeaders({ isSecure });
   const exchanges = createExchanges();

@@ -1,15 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Callers } from '../auth/caller.ts';
 import { checkMediaTypes } from '../graphql/check-media-types.ts';
-import { createGraphiQL } from '../graphql/graphiql.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { RequestContext } from '../graphql/server-context.ts';
 import { headersWithoutBody, isMultipart, readMultipart } from '../multipart/multipart.ts';
-import { createCompressedPage } from './compressed-page.ts';
+import type { GraphiQLPages } from './graphiql-pages.ts';
 import { isNavigation, navigationHeaders } from './navigation.ts';
 import type { IsAllowedOrigin } from './origins.ts';
 import { isForgeable, preflightMessage } from './preflight.ts';
-import { refusal, refuseGraphQL } from './refusal.ts';
+import { refuseGraphQL } from './refusal.ts';
 import type { RequestFacts } from './request-log.ts';
 import { foreignOriginMessage } from './routes.ts';
 
@@ -20,6 +19,7 @@ export interface GraphQLRouteOptions {
   isAllowedOrigin: IsAllowedOrigin;
   /** Whether a browser that opens `/graphql` gets GraphiQL. */
   graphiql: boolean;
+  pages: GraphiQLPages;
   /** Maximum size of one uploaded file, in bytes. */
   maxFileBytes: number;
 }
@@ -27,14 +27,13 @@ export interface GraphQLRouteOptions {
 /** Creates the handler of `/graphql`: GraphiQL, operations, streams and multipart requests. */
 export function createGraphQLRoute(options: GraphQLRouteOptions) {
   const { graphql, callers, isAllowedOrigin, maxFileBytes } = options;
-  let page: Promise<ReturnType<typeof createCompressedPage>> | undefined;
 
   return async function handle(
     request: IncomingMessage,
     response: ServerResponse,
     { requestId, facts }: { requestId: string; facts: RequestFacts },
   ): Promise<void> {
-    if (wantsPage(request, options)) return sendPage(request, response);
+    if (wantsPage(request, options)) return options.pages.sendPage(request, response);
     response.appendHeader('vary', request.method === 'POST' ? 'Accept' : navigationHeaders);
     response.appendHeader('vary', 'Authorization');
     // Responses belong to one viewer, and a cached miss of a persisted query would hide the query once it is known.
@@ -58,14 +57,6 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
     if (isMultipart(request)) await handleMultipart(context);
     else await graphql.handle(request, response, { ...context, multipart: null });
   };
-
-  async function sendPage(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!options.graphiql) {
-      return refusal(response, { status: 404, message: 'GraphiQL is off: GRAPHIQL=on turns it on.' });
-    }
-    page ??= createGraphiQL().then(createCompressedPage);
-    await (await page)(request, response);
-  }
 
   /** `multipart.ts` alone reads the request's body: Yoga gets a request without one. */
   async function handleMultipart(context: Omit<RequestContext, 'multipart'>): Promise<void> {

@@ -8,6 +8,7 @@ import type { Failure } from '../urql/errors.ts';
 import { maxNameLength } from './accounts.ts';
 import { useAccounts } from './contexts.ts';
 import { suggestName } from './guest-names.ts';
+import { useExplorer } from './use-explorer.ts';
 import { Wordmark } from './wordmark.tsx';
 
 /**
@@ -17,6 +18,7 @@ import { Wordmark } from './wordmark.tsx';
  */
 export function Welcome({ channelId }: { channelId: string | undefined }) {
   const { accounts } = useAccounts();
+  const hasExplorer = useExplorer();
   const [name, setName] = useState(suggestName);
   const [busyWith, setBusyWith] = useState<Route['screen'] | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -67,6 +69,9 @@ export function Welcome({ channelId }: { channelId: string | undefined }) {
         </div>
         <p className="front-foot">
           {texts.welcome.haveAccount} <a href={href({ screen: 'sign-in', channelId })}>{texts.account.signIn}</a>
+        </p>
+        <p className="front-foot front-explorer" data-known={hasExplorer}>
+          {texts.welcome.forDevelopers} <a href="/graphql">{texts.welcome.explorer}</a>
         </p>
       </form>
     </div>

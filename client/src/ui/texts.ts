@@ -67,6 +67,8 @@ export const texts = {
     open: 'Open the conversation',
     rooms: 'Browse rooms',
     haveAccount: 'Already have an account?',
+    forDevelopers: 'Building an app?',
+    explorer: 'Explore the API',
     nameNeeded: 'Enter a name.',
   },
   tags: {
