@@ -72,11 +72,12 @@ describe('state over Redis', () => {
     await add('second', 'bbbbbb');
     expect([await find('first'), await find('second')]).toEqual([null, 'bbbbbb']);
     const redis = new Redis(sharedUrl);
+    // Of two that were used in the same millisecond the first by name is the older.
     for (const key of ['texts', 'used', 'bytes']) {
       expect(await redis.del(`${prefix}:queries:${key}`)).toBe(1);
-      await add('third', 'cccccc');
-      await add('fourth', 'dddddd');
-      expect([await find('third'), await find('fourth')]).toEqual([null, 'dddddd']);
+      await add('a third', 'cccccc');
+      await add('b fourth', 'dddddd');
+      expect([await find('a third'), await find('b fourth')]).toEqual([null, 'dddddd']);
       expect(await redis.get(`${prefix}:queries:bytes`)).toBe('6');
       expect(await redis.pttl(`${prefix}:queries:${key}`)).toBeGreaterThan(0);
     }

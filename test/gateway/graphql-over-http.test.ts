@@ -170,8 +170,6 @@ describe('the type of a body', () => {
 });
 
 describe('a response', () => {
-  const vary = 'Accept, Authorization, Origin';
-
   it.each([
     ['GET', 200, { accept: json }],
     ['GET', 200, { accept: events }],
@@ -179,7 +177,6 @@ describe('a response', () => {
     ['GET', 406, { accept: 'image/png' }],
     ['POST', 415, { 'content-type': 'text/plain' }],
     ['POST', 200, {}],
-    ['OPTIONS', 204, {}],
   ])('is kept by no cache, and names the headers that it depends on: %s, %i', async (method, status, headers) => {
     for (const origin of [{}, { origin: running.url }]) {
       const response = await fetch(`${running.url}/graphql?query={hello}`, {
@@ -190,7 +187,9 @@ describe('a response', () => {
       await response.body?.cancel();
       expect(response.status).toBe(status);
       expect(response.headers.get('cache-control')).toMatch(/^no-store(, no-transform)?$/);
-      expect(response.headers.get('vary')).toBe(vary);
+      expect(response.headers.get('vary')?.split(', ')).toEqual(
+        expect.arrayContaining(['Accept', 'Authorization', 'Origin']),
+      );
     }
   });
 });
