@@ -36,7 +36,7 @@ const metadataMs = 2_000;
 /** Maximum time that a fetch waits for records: a resumed partition waits as long for its first fetch. */
 const maxWaitMs = 100;
 /** Time that a fetch waits for a slow handler before the other partitions continue without it. */
-const slowHandlerMs = 250;
+const slowHandlerMs = 100;
 /** Number of session timeouts without progress after which a consumer is given up. */
 const stallFactor = 4;
 /** Time between two checks that the topic is still the same. */
