@@ -50,7 +50,13 @@ function parse(text: string): { local: string; domain: string } | null {
   const given = lower.slice(at + 1);
   if (!localForm.test(local) || !domainForm.test(given) || /^\p{M}/u.test(local)) return null;
   const domain = domainToASCII(given);
-  if (!asciiDomainForm.test(domain)) return null;
+  if (!asciiDomainForm.test(domain) || !isPunycode(domain)) return null;
   const localBytes = Buffer.byteLength(local);
   return localBytes <= maxLocalBytes && localBytes + 1 + domain.length <= maxBytes ? { local, domain } : null;
+}
+
+/** Tells whether each label of an ASCII domain that begins with `xn--` is valid Punycode: Node 24 does not check them. */
+function isPunycode(domain: string): boolean {
+  const unicode = domainToUnicode(domain);
+  return !/(?:^|\.)xn--/.test(unicode) && domainToASCII(unicode) === domain;
 }
