@@ -25,6 +25,7 @@ interface Opened {
   name: string;
   part: Promise<Part>;
   started: Promise<unknown>;
+  drainMs: number;
 }
 
 /** Share of the time that is left which one part may use, so that the parts below it have time too. */
@@ -48,12 +49,13 @@ export function createLifecycle(options: { logger: Logger; stopMs: number; stopp
   return { open, stop };
 
   async function open<P extends Part>(name: string, making: P | Promise<P>): Promise<P> {
-    const entry: Opened = { name, part: Promise.resolve(making), started: Promise.resolve() };
+    const entry: Opened = { name, part: Promise.resolve(making), started: Promise.resolve(), drainMs: 0 };
     entry.part.catch(ignore);
     opened.push(entry);
     const part = await Promise.race([making, interrupted]);
     // Raced before the start too: a promise that was settled before wins.
     if (stopping.aborted) throw new StartInterruptedError();
+    entry.drainMs = part.drainMs ?? 0;
     entry.started = Promise.resolve(part.start?.());
     await Promise.race([entry.started, interrupted]);
     return part;
@@ -67,8 +69,7 @@ export function createLifecycle(options: { logger: Logger; stopMs: number; stopp
   async function stop(): Promise<boolean> {
     let isInOrder = true;
     let deadline = performance.now() + stopMs;
-    for (const { name, part, started } of opened.splice(0).reverse()) {
-      const { drainMs = 0 } = (await Promise.race([part.catch(ignore), null])) ?? {};
+    for (const { name, part, started, drainMs } of opened.splice(0).reverse()) {
       const ms = drainMs + Math.max(0, deadline - performance.now()) * shareOfPart;
       deadline += drainMs;
       const failure = await failureOf(endPart(part, started), ms);

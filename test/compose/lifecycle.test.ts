@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createLifecycle } from '../../api/compose/lifecycle.ts';
 import { reach } from '../../api/compose/reach.ts';
@@ -51,7 +52,17 @@ test('a part that does not stop is given up, and the parts below it stop', async
   expect(logger.lines.map(({ facts }) => (facts as { part: string }).part)).toEqual(['three', 'two']);
 });
 
-test('a stop in order is none if it was never asked for, and true if every part has ended', async () => {
+test('each part has its time to drain besides the time for the stop', async () => {
+  const { events, open, stop, part } = setUp(0);
+  const drained = () => delay(20);
+  await open('one', { ...part('one', { stop: drained }), drainMs: patienceMs });
+  await open('two', { ...part('two', { stop: drained }), drainMs: patienceMs });
+
+  expect(await stop()).toBe(true);
+  expect(events.slice(2)).toEqual(['stop two', 'stop one']);
+});
+
+test('a stop is in order if every part has ended, also if there is none', async () => {
   const { open, stop, part } = setUp();
   await open('one', part('one'));
   expect(await stop()).toBe(true);
