@@ -10,23 +10,23 @@ import { type CleanupJob, hourMs, portion } from './job.ts';
  */
 export function createNameKeys({ query }: Pick<Database, 'query'>): CleanupJob {
   return {
-    name: 'name-keys',
+    name: 'name keys',
     intervalMs: hourMs,
     async step() {
-      const changed = [await fill(ofUsers), await fill(ofChannels)];
-      return { next: Math.max(...changed) < portion ? null : '', removed: {} };
+      const goOn = [await fill(ofUsers), await fill(ofChannels)];
+      return { next: goOn.includes(true) ? '' : null, removed: {} };
     },
   };
 
-  /** Returns the number of rows whose key was missing and is known now. */
-  async function fill({ select, update }: typeof ofUsers): Promise<number> {
+  /** Returns whether to go on: not if all rows of a portion are held, which would be read again and again. */
+  async function fill({ select, update }: typeof ofUsers): Promise<boolean> {
     const rows = await query(select, {});
     const changed = await query(update, {
       ids: rows.map(({ id }) => id),
       names: rows.map(({ name }) => name),
       keys: rows.map(({ name }) => comparisonKey(name)),
     });
-    return changed.length;
+    return rows.length === portion && changed.length > 0;
   }
 }
 
