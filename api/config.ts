@@ -45,6 +45,12 @@ const packageRoot = basename(root) === 'dist' ? dirname(root) : root;
 /** Thrown for invalid settings; the message lists all problems. */
 export class ConfigError extends StartError {
   override readonly name = 'ConfigError';
+
+  /** @param problems texts that begin with the name of their variable */
+  constructor(problems: readonly string[]) {
+    const lines = [...new Set(problems)].map((problem) => `  ${problem}`);
+    super(`These environment variables are invalid:\n${lines.join('\n')}`);
+  }
 }
 
 /** Directories of the package that hold no code. */
@@ -61,8 +67,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== ''));
   const parsed = variables.safeParse(given);
   if (parsed.success) return { ...parsed.data, GRAPHIQL: parsed.data.GRAPHIQL ?? graphiql(parsed.data) };
-  const problems = parsed.error.issues.map(({ path, message }) => `  ${path[0]?.toString()}: ${message}`);
-  throw new ConfigError(`These environment variables are invalid:\n${[...new Set(problems)].join('\n')}`);
+  throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path[0]?.toString()}: ${message}`));
 }
 
 /** Returns a warning for each environment variable that looks like a misspelled setting. */

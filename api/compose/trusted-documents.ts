@@ -57,4 +57,4 @@ function namingSetting<Result>(file: string, work: () => Result): Result {
 }
 
 const refusal = (file: string, message: string) =>
-  new ConfigError(`These environment variables are invalid:\n  TRUSTED_DOCUMENTS: ${[file, message].join(' ').trim()}`);
+  new ConfigError([`TRUSTED_DOCUMENTS: ${[file, message].join(' ').trim()}`]);
