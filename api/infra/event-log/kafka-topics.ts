@@ -39,7 +39,6 @@ export function createTopics(options: TopicsOptions) {
   let link: Promise<Link> | undefined;
   let reading: Promise<Map<number, Bounds>> | undefined;
   let identifying: Promise<Omit<LogState, 'bounds'>> | undefined;
-  let refused: NotReadyError | undefined;
   /** Error of the last attempt to prepare the topic; undefined once one has succeeded. */
   let failure: unknown;
   let noteResult = () => {};
@@ -55,14 +54,12 @@ export function createTopics(options: TopicsOptions) {
     while (!stopping.signal.aborted) {
       try {
         const count = await query((admin) => createMissingTopics(admin, options));
-        refused = undefined;
         failure = undefined;
         noteResult();
         return count;
       } catch (error) {
         failure = error;
-        refused = error instanceof NotReadyError ? error : undefined;
-        if (refused) noteResult();
+        if (error instanceof NotReadyError) noteResult();
         if (reported !== String(error)) logger.warn({ error, topic }, 'the topic is not ready; trying again');
         reported = String(error);
         await delay(retryMs, undefined, { signal: stopping.signal }).catch(() => {});
@@ -115,7 +112,7 @@ export function createTopics(options: TopicsOptions) {
       await within(timeoutMs, examined).catch((late: unknown) => {
         throw failure ?? late;
       });
-      if (refused) throw refused;
+      if (failure instanceof NotReadyError) throw failure;
       await within(timeoutMs, prepared);
       const partitions = await query((admin) => describePartitions(admin, topic));
       await query((admin) => checkCleanup(admin, topic));
