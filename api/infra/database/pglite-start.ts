@@ -6,7 +6,7 @@ import { reasonOf, StartError, StartInterruptedError } from '../../start-errors.
 import { StatementRefusedError } from './database.ts';
 
 /** Returns an error with the reason why the database of a directory could not be created or opened, and the remedy. */
-export async function explainStart(error: unknown, dataDir: string): Promise<unknown> {
+export async function explainDatabaseError(error: unknown, dataDir: string): Promise<unknown> {
   if (error instanceof StartError || error instanceof StartInterruptedError) return error;
   const explained = explainDiskError(error, dataDir);
   if (explained !== error) return explained;

@@ -7,7 +7,7 @@ import type { SqlDatabase } from './database.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { createDatabaseDirectory } from './pglite-directory.ts';
 import { runMaintenance } from './pglite-maintenance.ts';
-import { explainStart } from './pglite-start.ts';
+import { explainDatabaseError } from './pglite-start.ts';
 import { createPgliteThread } from './pglite-thread.ts';
 import { createPooledDatabase, migrateOver, prepare } from './postgres-pool.ts';
 
@@ -50,7 +50,7 @@ export async function createPgliteDatabase(options: PgliteOptions): Promise<SqlD
     return await openDatabase(directory, options, unlock);
   } catch (error) {
     await unlock();
-    throw await explainStart(error, dataDir);
+    throw await explainDatabaseError(error, dataDir);
   }
 }
 
