@@ -233,8 +233,9 @@ describe('a start', () => {
   test('fails with the address if the server cannot be reached in time, and says before that it waits', async () => {
     const logger = createTestLogger();
     const url = 'postgresql://parley:secret@127.0.0.1:9/parley';
-    const started = createPostgres(url, { logger, startTimeoutMs: 1 });
+    const started = createPostgres(url, { logger, startTimeoutMs: 1_000 });
     await expect(started).rejects.toThrow(/parley at 127\.0\.0\.1:9 cannot be used: .*ECONNREFUSED/);
+    expect(logger.lines).toMatchObject([{ level: 'warn', message: expect.stringContaining('trying for 1 s') }]);
     await expect(started).rejects.not.toThrow(/secret/);
   });
 });
