@@ -1,13 +1,13 @@
 /**
- * Thrown when the process cannot start for a reason that its operator can remove. The message names the problem and the remedy
- * in one line: it is printed without a stack trace.
+ * Thrown when the process does not start for a reason that its operator knows or can remove. The message names the problem and
+ * the remedy in one line: it is printed without a stack trace.
  */
 export class StartError extends Error {
   override readonly name: string = 'StartError';
 }
 
 /** Thrown by a start that was asked to stop. Everything that had opened is closed again. */
-export class StartInterruptedError extends Error {
+export class StartInterruptedError extends StartError {
   override readonly name = 'StartInterruptedError';
 
   constructor() {

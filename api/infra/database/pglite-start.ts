@@ -2,12 +2,12 @@ import { resolve } from 'node:path';
 import { explainDiskError } from '../../disk-errors.ts';
 import { checkSpace } from '../../disk-space.ts';
 import { NotReadyError } from '../../errors.ts';
-import { reasonOf, StartError, StartInterruptedError } from '../../start-errors.ts';
+import { reasonOf, StartError } from '../../start-errors.ts';
 import { StatementRefusedError } from './database.ts';
 
 /** Returns an error with the reason why the database of a directory could not be created or opened, and the remedy. */
 export async function explainDatabaseError(error: unknown, dataDir: string): Promise<unknown> {
-  if (error instanceof StartError || error instanceof StartInterruptedError) return error;
+  if (error instanceof StartError) return error;
   const explained = explainDiskError(error, dataDir);
   if (explained !== error) return explained;
   // A migration that fails is a fault of the release, whose stack trace helps.
