@@ -5,7 +5,7 @@ const charactersPerMistake = 5;
 const known = Object.keys(settings.shape);
 
 /**
- * Finds environment variables that are no settings and look like one: written without underscores or in lower case, or with a
+ * Finds environment variables that are not settings and look like one: written without underscores or in lower case, or with a
  * few wrong characters. A setting that is set itself was not meant.
  * @returns names of variables, each with the setting that was probably meant
  */

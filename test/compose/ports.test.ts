@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -42,9 +43,11 @@ async function openStore(status: number, problem: string): Promise<{ port: numbe
   return { port: (server.address() as AddressInfo).port, requests };
 }
 
-function openWith(port: number): Promise<Ports> {
+async function openWith(port: number): Promise<Ports> {
+  const directory = await mkdtemp(join(tmpdir(), 'parley-ports-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
   const config = readConfig({
-    DATA_DIR: join(tmpdir(), `parley-ports-${port}`),
+    DATA_DIR: directory,
     S3_BUCKET: 'parley',
     S3_ENDPOINT: `http://127.0.0.1:${port}`,
     S3_ACCESS_KEY_ID: 'key',
