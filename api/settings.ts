@@ -298,7 +298,6 @@ export const settings = z.object({
       'on: clients may query the schema (__schema, __type) and read it at /schema.graphql, which GraphiQL and code generators need. Unset: on, but off with NODE_ENV=production.',
     ),
   TRUSTED_DOCUMENTS: list
-    .pipe(z.array(z.string().min(1)).min(1))
     .optional()
     .describe(
       'Files with documents that clients may name by their id, separated by commas: persisted-documents.json of graphql-codegen, a manifest of Apollo’s generate-persisted-query-manifest, or the file of Relay’s persistConfig. They are read at the start.',
