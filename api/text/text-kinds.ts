@@ -79,7 +79,7 @@ export const textKinds = {
       'half of a surrogate pair, code points that Unicode has not assigned; common ones and the own name or address',
     length: 'at least `limits.passwordLength` code points and at most 256 bytes of UTF-8, in NFKC',
     comparison: 'by argon2id, in NFKC; a password from before this rule also as it was set',
-    read: (text) => ({ value: normalisePassword(text), problem: unstableProblem(text) }),
+    read: (text) => ({ value: normalisePassword(text), problem: problemOf(text, text, unstableProblem) }),
   },
   device: {
     form: spaces,
