@@ -113,5 +113,5 @@ builder.mutationType({
     'Everything that can be done. Every field is nullable: a mutation that fails is null with an error and leaves the others alone.',
 });
 builder.subscriptionType({
-  description: 'Everything that can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.',
+  description: 'Everything that can be followed live, over WebSocket, server-sent events or multipart responses.',
 });

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { UnauthenticatedError } from '../errors.ts';
 import type { Query } from '../infra/database/database.ts';
+import { readText } from '../text/text-kinds.ts';
 import { placeOf } from './login-limits.ts';
 import {
   deleteExchangeable,
@@ -99,7 +100,7 @@ export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: 
   }
 }
 
-/** Spaces and line breaks around a token come with copying. */
 function digest(token: string): Buffer {
-  return createHash('sha256').update(token.trim()).digest();
+  const { value } = readText('refreshToken', token, 'refreshToken');
+  return createHash('sha256').update(value).digest();
 }

@@ -87,7 +87,10 @@ const user = columns(tables.user, 'u');
 /** The same expression as in the index by key, which then serves the prefix, the order and the page. */
 const key = 'coalesce(u.name_key, lower(u.name)) COLLATE "C"';
 
-/** The key of a cursor's user, in SQL, while the name is the same: a page goes on where the row is, also before its key is computed. */
+/**
+ * The key of a cursor's user, in SQL, while the name is the same: a page goes on where the row is, also before its key is
+ * computed.
+ */
 const keyOf = (cursor: 'after' | 'before') =>
   `(SELECT ${key} FROM users u WHERE u.id = $${cursor}Id AND u.name = $${cursor}Name)`;
 

@@ -1,7 +1,7 @@
 /** Reason why a text cannot be stored as it is, or null: PostgreSQL takes no NUL and no lone surrogates. */
 export function textProblem(text: string): string | null {
-  if (text.includes('\0')) return 'must not contain a NUL character';
-  return text.isWellFormed() ? null : 'must be well-formed Unicode, without half of a surrogate pair';
+  if (!text.isWellFormed()) return 'must be well-formed Unicode, without half of a surrogate pair';
+  return text.includes('\0') ? 'must not contain a NUL character' : null;
 }
 
 /** Returns a text without NUL characters, with U+FFFD for each half of a surrogate pair. */

@@ -18,17 +18,13 @@ const graphemes = new Intl.Segmenter();
  */
 export function cleanFilename(given: string): string {
   const [last = ''] = given.slice(-maxReadLength).toWellFormed().normalize('NFC').split(/[/\\]/).slice(-1);
-  const cleaned = trim(collapseSpaces(withoutHidden(spaced(last))).replace(notInWindows, '_'));
+  // Line ends become spaces first: removed as control characters, they would join the words around them.
+  const cleaned = trim(collapseSpaces(withoutHidden(collapseSpaces(last))).replace(notInWindows, '_'));
   const name = windowsDevice.test(cleaned) ? `_${cleaned}` : cleaned;
   const extension = extensionForm.exec(name)?.[0] ?? '';
   const stem = trim(shorten(name.slice(0, name.length - extension.length), maxBytes - Buffer.byteLength(extension)));
   const shortened = stem === '' && !name.startsWith(extension) ? `file${extension}` : stem + extension;
   return isBlank(shortened) ? 'file' : shortened;
-}
-
-/** Line ends become spaces and do not join the words around them. */
-function spaced(name: string): string {
-  return name.replace(/[\t-\r\u0085\p{Z}]/gu, ' ');
 }
 
 function trim(name: string): string {

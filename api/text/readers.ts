@@ -24,7 +24,7 @@ export function lengthProblem(text: string, maxLength: number): string | null {
  * NUL is one of the characters that cannot be shown.
  */
 export function problemOf(text: string, read: string, rule: (text: string) => string | null): string | null {
-  return text.isWellFormed() ? rule(read) : textProblem(text.replaceAll('\0', ''));
+  return text.isWellFormed() ? rule(read) : textProblem(text);
 }
 
 const lineEnds = /\r\n?|[\v\f\u0085\u2028\u2029]/g;
@@ -40,7 +40,6 @@ export function withoutControls(text: string): string {
  * differently (UAX 15, section 12.1), and the password would be lost.
  */
 export function unstableProblem(password: string): string | null {
-  if (!password.isWellFormed()) return textProblem(password.replaceAll('\0', ''));
   return /(?!\p{Extended_Pictographic})\p{Cn}/u.test(password)
     ? 'must not contain characters that Unicode has not assigned'
     : null;

@@ -79,7 +79,7 @@ export const textKinds = {
       'half of a surrogate pair, code points that Unicode has not assigned; common ones and the own name or address',
     length: 'at least `limits.passwordLength` code points and at most 256 bytes of UTF-8, in NFKC',
     comparison: 'by argon2id, in NFKC; a password from before this rule also as it was set',
-    read: (text) => ({ value: normalisePassword(text), problem: unstableProblem(text) }),
+    read: (text) => ({ value: normalisePassword(text), problem: problemOf(text, text, unstableProblem) }),
   },
   device: {
     form: spaces,
@@ -109,8 +109,20 @@ export const textKinds = {
     comparison: 'equality',
     read: (text) => ({ value: text, problem: clientIdProblem(text, 128) }),
   },
-  refreshToken: opaque('UNAUTHENTICATED for any other than a token of this server'),
-  cursor: opaque('any other than a cursor of the same connection'),
+  refreshToken: {
+    form: 'as sent, without spaces and line breaks around it, which come with copying',
+    refused: 'UNAUTHENTICATED for any other than a token of this server',
+    length: '',
+    comparison: 'equality',
+    read: (text) => ({ value: text.trim(), problem: null }),
+  },
+  cursor: {
+    form: 'as sent',
+    refused: 'any other than a cursor of the same connection',
+    length: '',
+    comparison: 'equality',
+    read: (text) => ({ value: text, problem: null }),
+  },
 } satisfies Record<string, TextRule>;
 
 export type TextKind = keyof typeof textKinds;
@@ -139,14 +151,4 @@ function createNameRule(maxLength: number): TextRule {
 
 function describeCharacters(maxLength: number): string {
   return `1 to ${maxLength} characters as readers count them (grapheme clusters), at most ${(maxLength * bytesPerCharacter).toLocaleString('en')} bytes of UTF-8`;
-}
-
-function opaque(refused: string): TextRule {
-  return {
-    form: 'as sent',
-    refused,
-    length: '',
-    comparison: 'equality',
-    read: (text) => ({ value: text, problem: null }),
-  };
 }

@@ -9,7 +9,10 @@ export const pingMs = 12_000;
  */
 const bytesPerPing = 393_216;
 
-/** Pings a peer, with a keep-alive message where its protocol needs one, or ends its connection if it has shown no sign of life for too long. */
+/**
+ * Pings a peer, with a keep-alive message where its protocol needs one, or ends its connection if it has shown no sign of life
+ * for too long.
+ */
 export function ping(connection: Connection): void {
   const { socket, outbox, readBytes } = connection;
   const sent = outbox.writtenBytes();

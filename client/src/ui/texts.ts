@@ -39,7 +39,7 @@ function size(bytes: number): string {
   if (bytes < 1_000) return count(bytes, 'byte', 'bytes');
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
   // 999,500 bytes would be 1,000 kB.
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(bytes * 1.0005) / 3));
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(bytes / 0.9995) / 3));
   const unit = units[power] ?? 'byte';
   const format = { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: power < 2 ? 0 : 1 } as const;
   return new Intl.NumberFormat('en', format).format(bytes / 1_000 ** power);
