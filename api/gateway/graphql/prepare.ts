@@ -75,9 +75,10 @@ export function createPrepare(options: { graphql: GraphQLServer; documents: Docu
 
   function prepare(text: string, { payload, context, sink }: OperationRequest): Prepared | readonly GraphQLError[] {
     const { schema, document, errors } = read(text);
-    if (errors.length > 0) return errors.map((error) => mapError(error));
     const operationName = payload.operationName || null;
+    // Before the validation's errors, as over HTTP.
     if (!getOperationAST(document, operationName)) return [mapError(new GraphQLError(noOperationMessage))];
+    if (errors.length > 0) return errors.map((error) => mapError(error));
     return {
       sink,
       schema,
