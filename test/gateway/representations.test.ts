@@ -292,7 +292,7 @@ describe('the coding of an asset', () => {
   ])('accepted as %j is %s', async (accepted, coding) => {
     const { status, headers } = await get(asset, ...accepted.map((value) => `Accept-Encoding: ${value}`));
     expect([status, headers['content-encoding'], headers['vary']]).toEqual([200, coding, 'Accept-Encoding']);
-    expect(headers['etag']?.endsWith(coding === undefined ? 'zzz' : `-${coding}"`)).toBe(coding !== undefined);
+    expect(headers['etag']).toMatch(coding === undefined ? /^"[\w-]{22}"$/ : new RegExp(`^"[\\w-]{22}-${coding}"$`));
   });
 
   it.each(['identity;q=0', '*;q=0', 'identity;q=0, *;q=0, foo'])('is 406 if none is accepted: %s', async (accepted) => {
