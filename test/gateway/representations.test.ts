@@ -386,10 +386,14 @@ describe('a page of another origin', () => {
   const preflight = (target: string, ...headers: string[]) =>
     send(url, { method: 'OPTIONS', target, headers: [origin, 'Access-Control-Request-Method: GET', ...headers] });
 
-  it.each([file, avatar])('may read %s, with its headers', async (target) => {
-    for (const from of [origin, 'Origin: null']) {
-      const { headers } = await get(target, from);
-      expect(headers['access-control-allow-origin']).toBe('*');
+  it.each([file, avatar])('may embed and read %s, with its headers, from a cache of all pages', async (target) => {
+    for (const from of [[origin], ['Origin: null'], []]) {
+      const { headers } = await get(target, ...from);
+      expect(headers).toMatchObject({
+        'access-control-allow-origin': '*',
+        'cross-origin-resource-policy': 'cross-origin',
+      });
+      expect(headers['vary']).toBeUndefined();
       expect(headers['access-control-expose-headers']).toContain('Content-Range');
     }
     const { status, headers } = await preflight(
