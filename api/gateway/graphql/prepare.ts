@@ -7,7 +7,6 @@ import {
   parse,
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
-import { LRUCache } from 'lru-cache';
 import type { Context } from '../../../schema/context.ts';
 import { addressGroup } from '../../address.ts';
 import type { Sink } from '../../live/subscriber.ts';
@@ -16,6 +15,7 @@ import { createClientTurns } from './client-turns.ts';
 import type { Documents } from './documents.ts';
 import { type MapError, noOperationMessage } from './errors.ts';
 import type { GraphQLServer } from './graphql.ts';
+import { createTextCache } from './text-cache.ts';
 
 /** A parsed document with its validation errors. */
 interface ParsedDocument {
@@ -51,10 +51,7 @@ const unknownDocument = parse('{ __typename }');
  */
 export function createPrepare(options: { graphql: GraphQLServer; documents: Documents; mapError: MapError }) {
   const { graphql, documents, mapError } = options;
-  const parsed = new LRUCache<string, ParsedDocument>({
-    maxSize: maxParsedLetters,
-    sizeCalculation: (_read, text) => text.length,
-  });
+  const parsed = createTextCache<ParsedDocument>(maxParsedLetters);
   const inTurnOfClient = createClientTurns();
 
   return async function prepareOperation(
