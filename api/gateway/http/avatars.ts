@@ -5,7 +5,7 @@ import type { WaitInTime } from '../graphql/time-limit.ts';
 import { pathOf } from './check-request.ts';
 import type { Handler } from './handler.ts';
 import { refuse } from './refusal.ts';
-import { sendRepresentation } from './representation.ts';
+import { inMemory, sendRepresentation } from './representation.ts';
 
 /**
  * Serves the pictures of users: `/avatars/ID`.
@@ -29,7 +29,6 @@ export function createAvatarHandler(
       'x-content-type-options': 'nosniff',
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     };
-    const open = ({ start, end }: { start: number; end: number }) => body.subarray(start, end + 1);
-    await sendRepresentation(request, response, { headers, etag, size: body.length, open });
+    await sendRepresentation(request, response, { headers, etag, ...inMemory(body) });
   };
 }
