@@ -61,6 +61,26 @@ async function statusOf({ routes }: ReturnType<typeof createHealth>): Promise<nu
   return response.statusCode;
 }
 
+test.each([
+  ['GET', '/health?x', 200],
+  ['HEAD', '/health', 200],
+  ['OPTIONS', '/health', 204],
+  ['POST', '/health', 405],
+  ['GET', '/graphql', 404],
+  ['GET', '/%zz', 400],
+])('the probes of a process without a gateway follow the rules of HTTP: %s %s is %i', async (method, path, status) => {
+  const metrics = async () => ({ type: 'text/plain', text: '' });
+  const health = createHealth({ ready: {}, reported: {}, metrics, metricsToken });
+  const probes = createProbes({ host: '127.0.0.1', port: 0, health });
+  await probes.start();
+  const response = await fetch(`http://127.0.0.1:${probes.port()}${path}`, { method });
+  expect(response.status).toBe(status);
+  if (status === 405)
+    expect(await response.text()).toBe('Use GET, HEAD, OPTIONS here; this process has probes alone.\n');
+  if (status === 204 || status === 405) expect(response.headers.get('allow')).toBe('GET, HEAD, OPTIONS');
+  await probes.stop();
+});
+
 test('metrics, and the services behind the readiness, need the token', async () => {
   const metrics = async () => ({ type: 'text/plain', text: 'a 1' });
   for (const token of [metricsToken, null]) {

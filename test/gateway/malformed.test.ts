@@ -176,14 +176,17 @@ describe('a malformed message over a WebSocket', () => {
     [{ query: ' ' }, 'GRAPHQL_PARSE_FAILED'],
     [{ query: '#' }, 'GRAPHQL_PARSE_FAILED'],
     [{ query: '{}' }, 'GRAPHQL_PARSE_FAILED'],
-    [{ query: 'fragment F on Query { hello }' }, 'GRAPHQL_VALIDATION_FAILED'],
+    [{ query: 'fragment F on Query { hello }' }, 'BAD_REQUEST'],
+    [{ query: 'type A { a: Int }' }, 'BAD_REQUEST'],
     [{ query: '{ nope }' }, 'GRAPHQL_VALIDATION_FAILED'],
+    [{ query: 'query A { nope }', operationName: 'Nope' }, 'BAD_REQUEST'],
     [{ query, operationName: 'Nope' }, 'BAD_REQUEST'],
     [{ query: 'query A { hello } query B { hello }' }, 'BAD_REQUEST'],
   ])('fails its operation with the code of HTTP, and no status: %j', async (payload, code) => {
     const socket = await openSocket(url);
     socket.send({ id: '1', type: 'subscribe', payload });
     expect((await socket.next()).payload?.map(({ extensions }) => extensions)).toEqual([{ code }]);
+    expect((await post(url, payload)).json()).toMatchObject({ errors: [{ extensions: { code } }] });
     socket.socket.terminate();
   });
 

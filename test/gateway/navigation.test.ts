@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { isNavigation } from '../../api/gateway/http/navigation.ts';
 import { startGateway } from '../support/gateway.ts';
+import type { Result } from '../support/wire.ts';
 
 const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8';
 
@@ -75,13 +76,19 @@ describe('over HTTP', () => {
     }
   });
 
-  it('without GraphiQL a browser gets the data of a query, and a hint without one', async () => {
+  it('without GraphiQL a browser gets the data of an operation, and a hint without one', async () => {
     const headers = { accept: browser };
     expect(await (await fetch(`${off}/graphql${query}`, { headers })).json()).toEqual({
       data: { __typename: 'Query' },
     });
-    const response = await fetch(`${off}/graphql`, { headers });
-    expect([response.status, await response.text()]).toEqual([404, expect.stringContaining('GRAPHIQL=on')]);
+    for (const search of ['documentId=a', 'variables={}&doc_id=a']) {
+      const { errors } = (await (await fetch(`${off}/graphql?${search}`, { headers })).json()) as Result;
+      expect(errors).toMatchObject([{ extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } }]);
+    }
+    for (const search of ['', '?', '?subquery=a']) {
+      const response = await fetch(`${off}/graphql${search}`, { headers });
+      expect([response.status, await response.text()]).toEqual([404, expect.stringContaining('GRAPHIQL=on')]);
+    }
   });
 
   it.each(['/graphql/', '/GRAPHQL', '/GraphQL/'])('%s is the API as well', async (path) => {

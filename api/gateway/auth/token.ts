@@ -1,3 +1,5 @@
+import { isObject } from '../is-object.ts';
+
 /** Returns the token of `Bearer …`, the scheme in any case (RFC 6750, section 2.1); null if there is none. */
 export function bearerToken(authorization: unknown): string | null {
   if (typeof authorization !== 'string') return null;
@@ -29,7 +31,7 @@ export function tokenOfPayload(payload: unknown): string | null {
 
 /** Returns the values of an object that are not null; none if the value is not an object. */
 function withLowerCaseKeys(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
+  if (!isObject(value)) return {};
   const present = Object.entries(value).filter(([, one]) => one !== null);
   return Object.fromEntries(present.map(([key, one]) => [key.toLowerCase(), one]));
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Refusal } from '../http/refusal.ts';
 import { type Accepted, chooseTypes, isUtf8, readMediaType } from './accept.ts';
 
 /** Media types of a body that `/graphql` reads. */
@@ -12,12 +13,7 @@ const bodyTypes = [
 const accept = 'application/json, multipart/form-data';
 
 /** Reason why a request is not read. */
-export interface MediaRefusal {
-  status: number;
-  code: 'BAD_REQUEST';
-  message: string;
-  headers?: Record<string, string>;
-}
+type MediaRefusal = Refusal & { code: 'BAD_REQUEST' };
 
 /**
  * Checks the media types of a request for `/graphql`, and writes its `Content-Type` in the form that the parsers know: in lower

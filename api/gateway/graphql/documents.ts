@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { GraphQLError } from 'graphql';
 import { ignore } from '../../ignore.ts';
 import type { PersistedQueries } from '../../infra/state/state.ts';
 import { maxQueryLength } from '../request-limits.ts';
-import { hashPattern, readId, type TrustedDocuments } from './trusted-documents.ts';
+import { hashPattern, readId, sha256, type TrustedDocuments } from './trusted-documents.ts';
 
 /** The parts of a request that say which document it runs. */
 export interface DocumentRequest {
@@ -41,12 +40,12 @@ export function createDocuments(options: {
   const { trusted, isTrustedOnly, persistedQueries } = options;
 
   function remember(id: string, query: string, isHash: boolean): string {
-    const known = trusted.find(id) ?? query;
-    if (known !== query) throw mismatch();
+    const known = trusted.find(id);
+    if (known !== undefined && known !== query) throw mismatch();
     // Parsing refuses these.
     if (isTrustedOnly || query.length > maxQueryLength) return query;
-    if (hashOf(query) === id) persistedQueries.add(id, query).catch(ignore);
-    else if (isHash && trusted.find(id) === undefined) throw mismatch();
+    if (sha256(query) === id) persistedQueries.add(id, query).catch(ignore);
+    else if (isHash && known === undefined) throw mismatch();
     return query;
   }
 
@@ -87,8 +86,6 @@ function idIn({ documentId, doc_id: docId }: DocumentRequest): string | null {
   const id = documentId ?? docId;
   return typeof id === 'string' ? readId(id) : null;
 }
-
-const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** A cache that is away is an empty one: the client sends the text. */
 function orNotFound(found: unknown): string {

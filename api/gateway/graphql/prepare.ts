@@ -7,7 +7,6 @@ import {
   parse,
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
-import { LRUCache } from 'lru-cache';
 import type { Context } from '../../../schema/context.ts';
 import { addressGroup } from '../../address.ts';
 import type { Sink } from '../../live/subscriber.ts';
@@ -16,6 +15,7 @@ import { createClientTurns } from './client-turns.ts';
 import type { Documents } from './documents.ts';
 import { type MapError, noOperationMessage } from './errors.ts';
 import type { GraphQLServer } from './graphql.ts';
+import { createTextCache } from './text-cache.ts';
 
 /** A parsed document with its validation errors. */
 interface ParsedDocument {
@@ -51,10 +51,7 @@ const unknownDocument = parse('{ __typename }');
  */
 export function createPrepare(options: { graphql: GraphQLServer; documents: Documents; mapError: MapError }) {
   const { graphql, documents, mapError } = options;
-  const parsed = new LRUCache<string, ParsedDocument>({
-    maxSize: maxParsedLetters,
-    sizeCalculation: (_read, text) => text.length,
-  });
+  const parsed = createTextCache<ParsedDocument>(maxParsedLetters);
   const inTurnOfClient = createClientTurns();
 
   return async function prepareOperation(
@@ -75,9 +72,10 @@ export function createPrepare(options: { graphql: GraphQLServer; documents: Docu
 
   function prepare(text: string, { payload, context, sink }: OperationRequest): Prepared | readonly GraphQLError[] {
     const { schema, document, errors } = read(text);
-    if (errors.length > 0) return errors.map((error) => mapError(error));
     const operationName = payload.operationName || null;
+    // Before the validation's errors, as over HTTP.
     if (!getOperationAST(document, operationName)) return [mapError(new GraphQLError(noOperationMessage))];
+    if (errors.length > 0) return errors.map((error) => mapError(error));
     return {
       sink,
       schema,

@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
+import { isObject } from '../is-object.ts';
 import { type DocumentRequest, namesDocument } from './documents.ts';
 
 /** Message about an operation without text. */
@@ -41,10 +42,6 @@ function readPersistedQuery(given: unknown): { version: 1; sha256Hash: string } 
 }
 
 const isMissing = (value: unknown): value is null | undefined => value === null || value === undefined;
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** Returns the error of a request that is not a well-formed GraphQL-over-HTTP request. */
 export function malformed(message: string): GraphQLError {

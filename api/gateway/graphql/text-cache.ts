@@ -1,11 +1,10 @@
 import { LRUCache } from 'lru-cache';
 
-/** Creates an LRU cache bounded by the total length of its keys and texts, in UTF-16 code units. */
-export function createTextCache<Value extends object | string>(maxSize: number) {
-  const sizeCalculation = (value: Value, key: string) => key.length + (typeof value === 'string' ? value.length : 0);
-  const cache = new LRUCache<string, Value>({ maxSize, sizeCalculation });
+/** Creates an LRU cache of values made from texts, bounded by the total length of the texts, in UTF-16 code units. */
+export function createTextCache<Value extends object>(maxSize: number) {
+  const cache = new LRUCache<string, Value>({ maxSize, sizeCalculation: (_value, text) => text.length });
   return {
-    get: (key: string) => cache.get(key),
-    set: (key: string, value: Value) => void cache.set(key, value),
+    get: (text: string) => cache.get(text),
+    set: (text: string, value: Value) => void cache.set(text, value),
   };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parse, stripIgnoredCharacters } from 'graphql';
+import { isObject } from '../is-object.ts';
 import { maxQueryLength } from '../request-limits.ts';
 
 /** Texts of documents by the ids that a manifest gives them. */
@@ -84,10 +85,8 @@ function parseJson(json: string): unknown {
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+/** Returns the SHA-256 of a text in hexadecimal. */
+export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** SHA-256 in hexadecimal. */
 export const hashPattern = /^[\da-f]{64}$/i;

@@ -3,10 +3,9 @@ import type { AvatarCache } from '../../domain/avatar-cache.ts';
 import type { Callers } from '../auth/caller.ts';
 import type { WaitInTime } from '../graphql/time-limit.ts';
 import { pathOf } from './check-request.ts';
-import { publicHeaders } from './cors.ts';
 import type { Handler } from './handler.ts';
 import { refuse } from './refusal.ts';
-import { sendRepresentation } from './representation.ts';
+import { inMemory, sendRepresentation } from './representation.ts';
 
 /**
  * Serves the pictures of users: `/avatars/ID`.
@@ -29,9 +28,7 @@ export function createAvatarHandler(
       'cache-control': 'public, max-age=3600',
       'x-content-type-options': 'nosniff',
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-      ...publicHeaders,
     };
-    const open = ({ start, end }: { start: number; end: number }) => body.subarray(start, end + 1);
-    await sendRepresentation(request, response, { headers, etag, size: body.length, open });
+    await sendRepresentation(request, response, { headers, etag, ...inMemory(body) });
   };
 }

@@ -4,7 +4,7 @@ import { gunzip } from 'node:zlib';
 import type { Handler } from './handler.ts';
 import { chooseCoding } from './negotiation.ts';
 import { refuse } from './refusal.ts';
-import { type Representation, sendRepresentation } from './representation.ts';
+import { inMemory, type Representation, sendRepresentation } from './representation.ts';
 
 /** Content that is stored compressed by gzip. */
 interface CompressedContent {
@@ -22,8 +22,7 @@ export function createCompressedPage({ body, headers, vary }: CompressedContent)
   const compressed: Representation = {
     headers,
     etag: `"${tag}-gzip"`,
-    size: body.length,
-    open: ({ start, end }) => body.subarray(start, end + 1),
+    ...inMemory(body),
   };
   const plain: Representation = {
     headers: others,

@@ -5,22 +5,18 @@ const maxAgeSeconds = 7_200;
 const token = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /** Headers of responses that a page of another origin may read. */
-const exposedHeaders = 'ETag, Retry-After, WWW-Authenticate, X-Request-Id';
-
-/** Headers of content that any page may embed and read: URLs of files are secrets, pictures of users are public. */
-export const publicHeaders = {
-  'cross-origin-resource-policy': 'cross-origin',
-  'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'Accept-Ranges, Content-Disposition, Content-Range, ETag, X-Request-Id',
-} as const;
+const exposedHeaders =
+  'Accept-Ranges, Content-Disposition, Content-Range, ETag, Retry-After, WWW-Authenticate, X-Request-Id';
 
 /**
  * Lets a page read a response, refusals included (https://fetch.spec.whatwg.org/#http-cors-protocol). Tokens travel in a header, which
- * a browser never adds by itself, so that no credentials are involved.
+ * a browser never adds by itself, so that no credentials are involved. Content that every page may read, every page may also embed:
+ * URLs of files are secrets, pictures of users are public.
  * @param permitted value of `Access-Control-Allow-Origin`; null: the page may not
  */
 export function permitReading(response: ServerResponse, permitted: string | null): void {
-  if (permitted !== '*') response.appendHeader('vary', 'Origin');
+  if (permitted === '*') response.setHeader('cross-origin-resource-policy', 'cross-origin');
+  else response.appendHeader('vary', 'Origin');
   if (permitted === null) return;
   response.setHeader('access-control-allow-origin', permitted);
   response.setHeader('access-control-expose-headers', exposedHeaders);

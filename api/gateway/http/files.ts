@@ -9,7 +9,6 @@ import type { Uploads } from '../../domain/uploads.ts';
 import { ignore } from '../../ignore.ts';
 import type { WaitInTime } from '../graphql/time-limit.ts';
 import { pathOf } from './check-request.ts';
-import { publicHeaders } from './cors.ts';
 import type { Handler } from './handler.ts';
 import { refuse } from './refusal.ts';
 import { sendRepresentation } from './representation.ts';
@@ -58,10 +57,8 @@ export function createFileHandler(
 const expired = { status: 403, message: 'This URL is invalid or has expired. Query the file again for a new one.' };
 const gone = { status: 404, message: 'This file no longer exists.' };
 
-/** A page of another origin follows a redirect only if it is permitted as well. */
 function redirect(response: ServerResponse, location: string): void {
-  const headers = { location, 'cache-control': 'private, no-store', ...publicHeaders };
-  response.writeHead(307, { ...headers, 'content-length': 0 }).end();
+  response.writeHead(307, { location, 'cache-control': 'private, no-store', 'content-length': 0 }).end();
 }
 
 /** Opens a stream, and destroys it if it opens too late for its request. */
@@ -95,7 +92,6 @@ function headersOf({ filename, mimetype }: ServedFile, expires: number) {
     'content-security-policy':
       "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'; sandbox",
     'referrer-policy': 'no-referrer',
-    ...publicHeaders,
   };
 }
 

@@ -51,7 +51,7 @@ export function createFindRoute(options: RouteOptions): (path: string) => Route<
   const files = createFileHandler(domain.uploads, { waitInTime, stallMs: options.executionTimeoutMs });
   const schemaFile = createSchemaHandler(options.schema, options.introspection);
   const client = createStatic(options.clientDir, options.pictureOrigin);
-  const permits: Route<Routed>['permits'] = (origin, headers) => (options.isAllowedOrigin(headers) ? origin : null);
+  const permits = options.isAllowedOrigin;
   const graphql: Route<Routed> = {
     methods: graphqlMethods,
     advice: streamAdvice,
@@ -65,8 +65,8 @@ export function createFindRoute(options: RouteOptions): (path: string) => Route<
     if (graphiqlFile) return { methods: readMethods, handle: graphiqlFile };
     if (path === '/schema.graphql') return { methods: readMethods, handle: schemaFile, permits };
     if (path === '*') return { methods: graphqlMethods, handle: client };
-    if (path.startsWith('/avatars/')) return { methods: readMethods, handle: avatars, permits: () => '*' };
-    if (path.startsWith('/files/')) return { methods: readMethods, handle: files, permits: () => '*' };
+    if (path.startsWith('/avatars/')) return { methods: readMethods, handle: avatars, permits: '*' };
+    if (path.startsWith('/files/')) return { methods: readMethods, handle: files, permits: '*' };
     return { methods: readMethods, handle: health.routes[path] ?? client };
   };
 }

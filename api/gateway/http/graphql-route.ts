@@ -81,7 +81,10 @@ function readLastEventId({ headers }: IncomingMessage): string | undefined {
   return String(id ?? '') || undefined;
 }
 
+/** Parameters by which a URL has an operation. */
+const operationPattern = /[?&](?:query|documentId|doc_id|extensions)=/;
+
 /** A query in the URL is for GraphiQL's editor, which is where a browser shows it. Without GraphiQL it is executed. */
 function wantsPage({ method, headers, url = '' }: IncomingMessage, { graphiql }: GraphQLRouteOptions): boolean {
-  return method !== 'POST' && isNavigation(headers) && (graphiql || !url.includes('query='));
+  return method !== 'POST' && isNavigation(headers) && (graphiql || !operationPattern.test(url));
 }

@@ -5,6 +5,8 @@ import { createListener } from './listener.ts';
 import { refusal, refuse } from './refusal.ts';
 import { checkMethod, readMethods, sendOptions } from './routes.ts';
 
+const probe = { methods: readMethods, advice: 'this process has probes alone.' };
+
 /** Serves the probes of a process without a gateway. */
 export function createProbes(options: { host: string; port: number; health: ReturnType<typeof createHealth> }) {
   const { host, port, health } = options;
@@ -13,9 +15,9 @@ export function createProbes(options: { host: string; port: number; health: Retu
     if (invalid) return refusal(response, invalid);
     const route = health.routes[pathOf(request)];
     if (route === undefined) return refuse(response, { status: 404, message: 'Not found.' });
-    const problem = checkMethod(request, { methods: readMethods });
-    if (problem) return refuse(response, problem);
-    if (request.method === 'OPTIONS') return sendOptions(request, response, { methods: readMethods });
+    const problem = checkMethod(request, probe);
+    if (problem) return refusal(response, problem);
+    if (request.method === 'OPTIONS') return sendOptions(request, response, probe);
     Promise.resolve(route(request, response)).catch(() => response.destroy());
   });
   const listener = createListener(server, { host, port });

@@ -18,6 +18,11 @@ export interface Representation extends Validators {
   stallMs?: number;
 }
 
+/** Returns the size of content that is in memory, and its opening. */
+export function inMemory(body: Buffer): Pick<Representation, 'size' | 'open'> {
+  return { size: body.length, open: ({ start, end }) => body.subarray(start, end + 1) };
+}
+
 /**
  * Responds to a GET or HEAD: conditional requests, then ranges, then the content (RFC 9110, sections 13.2.2, 14 and 15).
  * @returns false if the content no longer exists; nothing is sent then

@@ -8,11 +8,8 @@ export interface Route<Routed> {
   /** Advice for other methods. */
   advice?: string;
   handle(request: IncomingMessage, response: ServerResponse, routed: Routed): void | Promise<void>;
-  /**
-   * Returns the origin whose pages may read responses and send requests by CORS, or null if they may not.
-   * @param origin value of the header `Origin`
-   */
-  permits?(origin: string, headers: IncomingMessage['headers']): string | null;
+  /** Origins whose pages may read responses and send requests by CORS: every one, or those for which it returns true. */
+  permits?: '*' | ((headers: IncomingMessage['headers']) => boolean);
 }
 
 /** Methods of a resource that is only read. */
@@ -47,12 +44,13 @@ export function sendOptions<Routed>(
   }
 }
 
-/** Returns the value of `Access-Control-Allow-Origin`; null if the request has no origin, or one that is not permitted. */
-export function permittedOrigin(
-  { headers }: IncomingMessage,
-  permits: Route<never>['permits'] | undefined,
-): string | null {
-  return headers.origin === undefined ? null : (permits?.(headers.origin, headers) ?? null);
+/**
+ * Returns the value of `Access-Control-Allow-Origin`; null if the request has no origin, or one that is not permitted. Where every
+ * origin is, the value does not depend on the request, so that a cache needs one response for all pages.
+ */
+export function permittedOrigin({ headers }: IncomingMessage, permits: Route<never>['permits']): string | null {
+  if (permits === '*') return permits;
+  return headers.origin !== undefined && permits?.(headers) === true ? headers.origin : null;
 }
 
 /** Instruction for a page whose origin may not use the API. */

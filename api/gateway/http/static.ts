@@ -6,7 +6,7 @@ import type { Handler } from './handler.ts';
 import { isNavigation, navigationHeaders } from './navigation.ts';
 import { chooseCoding } from './negotiation.ts';
 import { refuse } from './refusal.ts';
-import { sendRepresentation } from './representation.ts';
+import { inMemory, sendRepresentation } from './representation.ts';
 
 /** Paths that are no pages: a client that asks for them means the API, or an asset of another release. */
 const reserved = /^\/(?:graphql|health|ready|metrics|files|avatars|assets)(?:\/|$)/i;
@@ -78,8 +78,7 @@ async function sendFile(
   const vary = codings.size > 1 ? { vary: 'Accept-Encoding' } : {};
   const encoding = coding === 'identity' ? {} : { 'content-encoding': coding };
   const headers = { 'content-type': type, ...vary, ...given, ...encoding };
-  const open = ({ start, end }: { start: number; end: number }) => body.subarray(start, end + 1);
-  await sendRepresentation(request, response, { headers, etag, modifiedAt, size: body.length, open });
+  await sendRepresentation(request, response, { headers, etag, modifiedAt, ...inMemory(body) });
 }
 
 function notFound(response: ServerResponse): void {
