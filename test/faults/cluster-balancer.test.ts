@@ -7,7 +7,7 @@ import { type Cluster, createCluster } from '../support/cluster.ts';
 import { freePort } from '../support/free-port.ts';
 import { startNameserver } from '../support/nameserver.ts';
 import { patientSettings } from '../support/patience.ts';
-import { fetchProbe } from '../support/probes.ts';
+import { fetchMetric, fetchProbe } from '../support/probes.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { type RedisService, startOwnRedis } from '../support/services/redis.ts';
 import { createSharedDatabase, sharedKafka } from '../support/services/shared.ts';
@@ -51,10 +51,7 @@ async function openRoom() {
 }
 
 /** Number of WebSockets of a gateway. */
-async function countConnections({ process }: { process: ServerProcess }): Promise<number> {
-  const metrics = await (await fetchProbe(process.url, 'metrics')).text();
-  return Number(/^parley_connections (\d+)$/m.exec(metrics)?.[1]);
-}
+const countConnections = ({ process }: { process: ServerProcess }) => fetchMetric(process.url, 'connections');
 
 test('requests and sockets move to the other gateway while one stops, and no request fails', async () => {
   const { ada, id, texts, close } = await openRoom();

@@ -7,7 +7,7 @@ import { readId } from '../../schema/ids.ts';
 import { startApp } from '../support/app.ts';
 import { guest, type Person } from '../support/client.ts';
 import { expectNothingLost } from '../support/missing-column.ts';
-import { fetchProbe } from '../support/probes.ts';
+import { fetchMetric } from '../support/probes.ts';
 import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
 
 const partitions = 2;
@@ -80,10 +80,7 @@ async function put(value: Buffer | null, headers: IHeaders): Promise<number> {
   return stored?.partition ?? -1;
 }
 
-async function countDeadLetters(): Promise<number> {
-  const metrics = await (await fetchProbe(app.url, 'metrics')).text();
-  return Number(/^parley_events_set_aside_total (\d+)$/m.exec(metrics)?.[1]);
-}
+const countDeadLetters = () => fetchMetric(app.url, 'events_set_aside_total');
 
 const event = { type: 'ChannelClosed', eventId: randomUUID(), gatewayId: 'nobody', at: '2026-01-01T00:00:00.000Z' };
 const poison: Record<string, { value: Buffer | null; headers: IHeaders; reason: RegExp }> = {
