@@ -63,16 +63,24 @@ export async function follow({ channelId, session, load, subscribe, onMessage }:
     await pause(backoff(attempt++), stopped.signal);
     if (stopped.signal.aborted) return;
     unsubscribe();
-    if (code === 'UNAUTHENTICATED') await session.renew((await session.token()) ?? '').catch(() => null);
+    try {
+      await recover(code);
+    } catch (error) {
+      return restart(codeOf(error) ?? code);
+    }
+    if (!stopped.signal.aborted) unsubscribe = start();
+  }
+
+  async function recover(code: string | undefined): Promise<void> {
+    if (code === 'UNAUTHENTICATED') await session.renew((await session.token()) ?? '');
     if (code === 'RESYNC_REQUIRED') position = await load();
-    unsubscribe = start();
   }
 }
 
-/** Returns the code of an error, as graphql-ws, graphql-sse, urql and Apollo Client 3 and 4 wrap it. */
+/** Returns the code of an error, as graphql-ws, graphql-request, urql and Apollo Client 3 and 4 wrap it. */
 function codeOf(error: unknown): string | undefined {
-  const { errors, graphQLErrors } = Object(error) as Record<string, unknown>;
-  const [first] = [error, errors, graphQLErrors].find(Array.isArray) ?? [];
+  const { errors, graphQLErrors, response } = Object(error) as Record<string, unknown>;
+  const [first] = [error, errors, graphQLErrors, Object(response).errors].find(Array.isArray) ?? [];
   return first?.extensions?.code;
 }
 // end

@@ -25,11 +25,13 @@ export function createGraphqlRequestChat(options: ChatOptions): Chat {
     return () => stopped.abort();
 
     async function poll(from: number): Promise<void> {
-      for (let position = from; !stopped.signal.aborted; await pause(pollMs, stopped.signal)) {
+      for (let position = from; !stopped.signal.aborted; ) {
         const { channel } = await client.request<Changes>(changesQuery, { channelId, after: position });
-        if (!channel?.changes) return sink.end();
+        // Null for a viewer who is not a member.
+        if (!channel?.changes) return sink.end([{ extensions: { code: 'FORBIDDEN' } }]);
         for (const message of channel.changes.messages) sink.next(message);
         position = channel.changes.position;
+        if (!channel.changes.hasMore) await pause(pollMs, stopped.signal);
       }
     }
   }

@@ -27,7 +27,7 @@ interface Artifact {
 /**
  * Starts the agent on Apollo Kotlin. The first call of a version downloads jars with Maven and compiles the agent; later runs
  * reuse both.
- * @param transport `default`, `graphql-transport-ws`, `network.ws` (the older classes) or `multipart`
+ * @param transport `default`, `graphql-transport-ws`, `network.ws` (the same by the older classes), `graphql-ws` or `multipart`
  */
 export async function startKotlin(version: string, transport: string, url: string): Promise<ForeignClient> {
   const jars = await jarsOf({ group: 'com.apollographql.apollo', artifact: 'apollo-runtime-jvm', version });

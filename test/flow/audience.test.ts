@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { followMessages, guest, type Person, socket } from '../support/client.ts';
 import { countStatements } from '../support/counting.ts';
-import { fetchProbe } from '../support/probes.ts';
+import { fetchMetric, fetchProbe } from '../support/probes.ts';
 import { openSocket } from '../support/wire.ts';
 
 let url: string;
@@ -32,10 +32,7 @@ async function followedRoom(members: number) {
 }
 
 /** Value of a server's metric. */
-async function readMetric(name: string, address = url): Promise<number> {
-  const text = await (await fetchProbe(address, 'metrics')).text();
-  return Number(new RegExp(`^parley_${name} (\\d+)$`, 'm').exec(text)?.[1]);
-}
+const readMetric = (name: string, address = url) => fetchMetric(address, name);
 
 /** Names of the metrics in a text, without those of Node.js. */
 const namesIn = (text: string, pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name]) => name));
