@@ -22,6 +22,7 @@ import { createReceipts } from '../domain/receipts.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
 import { createStreamTickets } from '../domain/stream-tickets.ts';
+import { createStreamTokens } from '../domain/stream-tokens.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import { openSecurityLogger, type RootLogger } from '../logger.ts';
@@ -143,7 +144,7 @@ export async function openDomain(given: {
     onlineMembers.size,
   );
   const costBudget = createCostBudget({ rateLimits, pointsPerMinute: config.COST_BUDGET_PER_MINUTE });
-  return { domain, auth, costBudget, logReady: log.ready };
+  return { domain, auth, costBudget, streamTokens: createStreamTokens({ secrets, nodeId }), logReady: log.ready };
 }
 
 async function openSecurityLog(given: { config: Config; logger: RootLogger; open: Open; ports: Ports }) {

@@ -6,6 +6,7 @@ import { readTrustedProxies } from '../address.ts';
 import { type Config, paths } from '../config.ts';
 import type { Auth } from '../domain/auth.ts';
 import type { CostBudget } from '../domain/cost-budget.ts';
+import type { StreamTokens } from '../domain/stream-tokens.ts';
 import { createDocuments } from '../gateway/graphql/documents.ts';
 import { createGateway, type GatewayOptions } from '../gateway/http/gateway.ts';
 import type { createHealth } from '../gateway/http/health.ts';
@@ -28,6 +29,8 @@ export interface GatewayParts {
   domain: Domain;
   auth: Auth;
   costBudget: CostBudget;
+  /** Tokens of event streams, which name this node. */
+  streamTokens: StreamTokens;
   health: ReturnType<typeof createHealth>;
   persistedQueries: PersistedQueries;
   /** The origin that clients load pictures from directly; null where this server serves them. */
@@ -100,6 +103,11 @@ export async function makeGateway(config: Config, parts: GatewayParts & Partial<
   metrics.gauge('executions_waiting', 'Executions of live subscriptions that wait for their turn.', audiences.waiting);
   metrics.gauge('outbox_bytes', 'Bytes that clients have not read yet.', outboxes.queuedBytes);
   metrics.gauge('connections', 'Open WebSockets.', gateway.connections);
+  metrics.gauge(
+    'event_streams',
+    'Event streams that carry many operations (graphql-sse, single connection mode), reserved ones included.',
+    gateway.eventStreams,
+  );
   return gateway;
 }
 

@@ -18,8 +18,11 @@ export function encodePong(data: Buffer): Buffer {
   return Buffer.concat([Buffer.from([pongFrame, data.length]), data]);
 }
 
-/** Type of the messages that carry results: `next` in graphql-transport-ws, `data` in the older graphql-ws. */
-export type ResultType = 'next' | 'data';
+/**
+ * Type of the messages that carry results: `next` in graphql-transport-ws, `data` in the older graphql-ws; `event` stands for
+ * server-sent events, which have no frames.
+ */
+export type ResultType = 'next' | 'data' | 'event';
 
 /**
  * Returns the frames of messages with results, in a buffer of the caller's own.
@@ -34,9 +37,21 @@ interface Template {
   idOffsets: number[];
 }
 
-const prefix = '{"id":';
-const infixes = { next: Buffer.from(',"type":"next","payload":'), data: Buffer.from(',"type":"data","payload":') };
-const suffix = '}';
+/** Text of a message around its id and its payload. */
+interface Envelope {
+  prefix: string;
+  infix: Buffer;
+  suffix: string;
+  /** Distinguishes the templates of the types: 0 to 2. */
+  order: number;
+}
+
+const framed = { prefix: '{"id":', suffix: '}' };
+const envelopes: Readonly<Record<ResultType, Envelope>> = {
+  next: { ...framed, infix: Buffer.from(',"type":"next","payload":'), order: 0 },
+  data: { ...framed, infix: Buffer.from(',"type":"data","payload":'), order: 1 },
+  event: { prefix: 'event: next\ndata: {"id":', infix: Buffer.from(',"payload":'), suffix: '}\n\n', order: 2 },
+};
 
 /**
  * Returns an encoder for payloads that many subscriptions get. The frames are built once for each type of
@@ -47,9 +62,9 @@ export function createFrameEncoder(payloads: readonly Buffer[]): EncodeFrames {
   const templates = new Map<number, Template>();
   return (idJson, type) => {
     const idLength = Buffer.byteLength(idJson);
-    // One map for both types costs nothing where all clients speak the newer protocol.
-    const key = type === 'next' ? idLength : -idLength;
-    const template = templates.get(key) ?? createTemplate(payloads, idLength, infixes[type]);
+    // One map for all types costs nothing where all clients speak one protocol.
+    const key = idLength * 3 + envelopes[type].order;
+    const template = templates.get(key) ?? createTemplate(payloads, idLength, type);
     templates.set(key, template);
     const encoding = idLength === idJson.length ? 'latin1' : 'utf8';
     const frames = Buffer.allocUnsafe(template.bytes.length);
@@ -79,14 +94,16 @@ export function totalBytes(payloads: readonly Buffer[]): number {
   return payloads.reduce((sum, { length }) => sum + length, 0);
 }
 
-function createTemplate(payloads: readonly Buffer[], idLength: number, infix: Buffer): Template {
+function createTemplate(payloads: readonly Buffer[], idLength: number, type: ResultType): Template {
+  const { prefix, infix, suffix } = envelopes[type];
+  const isFramed = type !== 'event';
   const envelopeLength = prefix.length + idLength + infix.length + suffix.length;
   const lengths = payloads.map((payload) => envelopeLength + payload.length);
-  const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + headerLength(length) + length, 0));
+  const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + (isFramed ? headerLength(length) : 0) + length, 0));
   const idOffsets: number[] = [];
   let offset = 0;
   for (const [n, payload] of payloads.entries()) {
-    offset = writeHeader(bytes, offset, lengths[n] ?? 0);
+    if (isFramed) offset = writeHeader(bytes, offset, lengths[n] ?? 0);
     offset += bytes.write(prefix, offset, 'latin1');
     idOffsets.push(offset);
     offset += idLength;

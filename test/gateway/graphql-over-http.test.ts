@@ -407,6 +407,6 @@ describe('a request without a body', () => {
 
   it('may ask for the methods', async () => {
     const { status, headers } = await get('', {}, 'OPTIONS');
-    expect([status, headers.get('allow')]).toEqual([204, 'GET, HEAD, POST, OPTIONS']);
+    expect([status, headers.get('allow')]).toEqual([204, 'GET, HEAD, POST, PUT, DELETE, OPTIONS']);
   });
 });

@@ -38,7 +38,7 @@ describe('a request', () => {
     ['for another scheme', `GET ftp://x/health HTTP/1.1\r\nHost: x\r\n${end}`, 400],
     ['by TRACE', `TRACE / HTTP/1.1\r\nHost: x\r\n${end}`, 405],
     ['by CONNECT', `CONNECT x:443 HTTP/1.1\r\nHost: x\r\n${end}`, 405],
-    ['by DELETE', `DELETE /graphql HTTP/1.1\r\nHost: x\r\n${end}`, 405],
+    ['by PATCH', `PATCH /graphql HTTP/1.1\r\nHost: x\r\n${end}`, 405],
     ['with an unknown Expect', `GET /health HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n${end}`, 417],
     ['with many headers', `GET /health HTTP/1.1\r\nHost: x\r\n${'A: b\r\n'.repeat(200)}${end}`, 431],
     ['of a malformed escape', `GET /files/%E0%A4%A HTTP/1.1\r\nHost: x\r\n${end}`, 400],

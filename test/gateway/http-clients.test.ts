@@ -97,17 +97,6 @@ describe('graphql-sse', () => {
     for (const query of ['', ' ', '{}', 'fragment F on Query { hello }'])
       expect(['BAD_REQUEST', 'GRAPHQL_PARSE_FAILED']).toContain((await followers['graphql-sse']?.(query))?.[0]);
   });
-
-  it('is refused its single connection mode, clearly', async () => {
-    const client = createClient({ url, singleConnection: true, retryAttempts: 0 });
-    const failure = new Promise((resolve) => {
-      client.subscribe({ query: 'subscription { forever }' }, { next: resolve, error: resolve, complete: () => {} });
-    });
-    expect(await failure).toMatchObject({ message: 'Server responded with 405: Method Not Allowed' });
-    const response = await fetch(url, { method: 'PUT' });
-    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST, OPTIONS']);
-    expect(await response.text()).toContain('distinct connections');
-  });
 });
 
 describe('Apollo Client with persisted queries', () => {

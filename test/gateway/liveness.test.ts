@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { WebSocket } from 'ws';
 import type { Connection } from '../../api/gateway/websocket/connection.ts';
 import { onDrain, onPong, ping } from '../../api/gateway/websocket/liveness.ts';
 
@@ -15,7 +16,7 @@ function connect() {
     silentPings: 0,
     readBytes: 0,
     wasBlocked: false,
-  } as unknown as Connection;
+  } as unknown as Connection<WebSocket>;
   return {
     outbox,
     terminate,

@@ -434,7 +434,7 @@ describe('a page of another origin', () => {
     const target = '/graphql';
     for (const [status, request] of [
       [200, { method: 'POST', target, headers: [json, 'Content-Length: 24'], body: '{"query":"{__typename}"}' }],
-      [405, { method: 'DELETE', target }],
+      [405, { method: 'PATCH', target }],
       [406, { target: `${target}?query=a`, headers: ['Accept: image/png'] }],
       [415, { method: 'POST', target, headers: ['Content-Type: text/plain'] }],
       [404, { target: '/avatars/unknown' }],

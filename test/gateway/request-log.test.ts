@@ -93,7 +93,7 @@ it('logs the beginning and the end of a WebSocket at info, its operations at deb
   const { requestId } = closed as { requestId: string };
   expect(await logged('websocket opened')).toEqual([{ level: 'info', requestId }]);
   const operation = { level: 'debug', requestId, operation: 'query Greeting', userId };
-  expect(await logged('websocket operation')).toEqual([operation]);
+  expect(await logged('connection operation')).toEqual([operation]);
   expect(JSON.stringify(running.backstage.logger.lines)).not.toContain('swordfish');
 });
 

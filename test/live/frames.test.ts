@@ -64,6 +64,18 @@ describe('frames', () => {
     }
   });
 
+  test('are server-sent events for clients that read those', () => {
+    const encode = createFrameEncoder([Buffer.from('{"data":{"text":"é"}}'), Buffer.from('{"data":null}')]);
+    for (const id of ['1', 'é', '"\n"', '1']) {
+      expect(String(encode(JSON.stringify(id), 'event'))).toBe(
+        [{ data: { text: 'é' } }, { data: null }]
+          .map((payload) => `event: next\ndata: ${JSON.stringify({ id, payload })}\n\n`)
+          .join(''),
+      );
+      expect(encode(JSON.stringify(id), 'next')[0]).toBe(0x81);
+    }
+  });
+
   test('are valid for any ids and texts', async () => {
     const texts = fc.array(fc.string({ unit: 'binary' }), { minLength: 1 });
     await fc.assert(

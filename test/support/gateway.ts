@@ -6,6 +6,7 @@ import { readConfig } from '../../api/config.ts';
 import type { Auth, Viewer } from '../../api/domain/auth.ts';
 import { createCostBudget } from '../../api/domain/cost-budget.ts';
 import { noRateLimits } from '../../api/domain/rate-limits.ts';
+import { createStreamTokens } from '../../api/domain/stream-tokens.ts';
 import {
   ConflictError,
   ForbiddenError,
@@ -74,6 +75,7 @@ export async function startGateway(options: Partial<GatewayParts & GatewayOption
       metricsToken: null,
     }),
     costBudget: createCostBudget({ rateLimits: noRateLimits, pointsPerMinute: 1 }),
+    streamTokens: createStreamTokens({ secrets: ['a secret of all gateways under test'], nodeId: randomUUID() }),
     pictureOrigin: null,
     persistedQueries: createMemoryState().persistedQueries,
     metrics: createMetrics(),

@@ -1,5 +1,8 @@
 import type { Auth, Viewer } from '../../domain/auth.ts';
 
+/** Message of the error that ends the streams of a session that has ended. */
+export const sessionEndedMessage = 'The token is no longer valid: refresh it, or sign in again.';
+
 /** Longest delay of a Node.js timer, in milliseconds. */
 const maxDelayMs = 2 ** 31 - 1;
 /** Sessions are looked up at full seconds, so that those which are due within one share a statement. */

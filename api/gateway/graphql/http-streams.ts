@@ -7,7 +7,7 @@ import type { Auth, Viewer } from '../../domain/auth.ts';
 import { UnauthenticatedError } from '../../errors.ts';
 import { ignore } from '../../ignore.ts';
 import { mapStream, type Stream } from '../../live/stream.ts';
-import { watchSession } from '../auth/watch-session.ts';
+import { sessionEndedMessage, watchSession } from '../auth/watch-session.ts';
 import type { ConnectionLimits, Place } from '../connection-limits.ts';
 import { hasUnavailable } from './errors.ts';
 
@@ -82,8 +82,7 @@ export function createStreams(options: { domain: Domain; auth: Auth; limits: Con
   /** Keeps the viewer online and watches the session. Returns a function that ends both. */
   function attend(stream: Stream<unknown>, viewer: Viewer | null): () => void {
     if (viewer === null) return ignore;
-    const refuse = () =>
-      stream.fail(new UnauthenticatedError('The token is no longer valid: refresh it, or sign in again.'));
+    const refuse = () => stream.fail(new UnauthenticatedError(sessionEndedMessage));
     const cleanups = [domain.presence.connected(viewer.userId), watchSession(auth, viewer, refuse)];
     return () => {
       for (const cleanup of cleanups) cleanup();

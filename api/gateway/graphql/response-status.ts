@@ -46,9 +46,12 @@ function statusOf({ extensions }: GraphQLError, { status, spec }: HttpHints, med
   if (mediaType === 'text/event-stream' || mediaType === 'multipart/mixed') return 200;
   // The HTTP request was refused, before its operation was looked at.
   if (status !== undefined && spec !== true) return status;
-  const own = statuses[String(extensions['code'])] ?? 400;
+  const own = statusOfCode(String(extensions['code']));
   return mediaType === 'application/json' && own < 500 ? 200 : own;
 }
+
+/** Returns the HTTP status of an error without data. @param code code of the error */
+export const statusOfCode = (code: string): number => statuses[code] ?? 400;
 
 /** Returns the headers that RFC 9110 asks for with a status. */
 function headersOf({ extensions }: GraphQLError, status: number): Record<string, string> {

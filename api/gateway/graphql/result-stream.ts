@@ -2,13 +2,13 @@ import type { ExecutionResult } from 'graphql';
 import { type FetchAPI, isAsyncIterable } from 'graphql-yoga';
 
 /** Milliseconds between two keep-alives: proxies close connections that are idle for 30 to 60 seconds. */
-const keepAliveMs = 12_000;
+export const keepAliveMs = 12_000;
 
 /**
  * Headers of a response that is sent part by part: nobody keeps or changes it, and nginx passes each part on at once
  * (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering).
  */
-const streamHeaders = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
+export const streamHeaders = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
 
 /** Format of a stream of results. */
 export interface StreamFormat {

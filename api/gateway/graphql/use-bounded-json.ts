@@ -5,7 +5,8 @@ import { malformed } from './request-params.ts';
 
 type Params = GraphQLParams | GraphQLParams[];
 
-const jsonTypes = new Set(['application/json', 'application/graphql+json']);
+/** Media types of JSON bodies. */
+export const jsonTypes: ReadonlySet<string> = new Set(['application/json', 'application/graphql+json']);
 /** Removes a byte order mark, which RFC 8259, section 8.1, lets a parser ignore. */
 const decoder = new TextDecoder();
 const formType = 'application/x-www-form-urlencoded';
@@ -21,7 +22,9 @@ export const useBoundedJson: Plugin = {
       if (request.method === 'GET') return fromForm(new URL(request.url, 'http://localhost').search);
       const type = request.headers.get('content-type') ?? '';
       if (type === formType) return fromForm(await readBody(request));
-      return jsonTypes.has(type) ? (parse(await readBody(request), 'The body') as Params) : requestParser(request);
+      return jsonTypes.has(type)
+        ? (parseBounded(await readBody(request), 'The body') as Params)
+        : requestParser(request);
     });
   },
 };
@@ -31,6 +34,11 @@ async function readBody(request: Request): Promise<string> {
     const hasClientLeft = error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
     throw hasClientLeft ? malformed('The body of the request ended early.') : error;
   });
+  return decodeBody(bytes);
+}
+
+/** Returns the text of a body. @throws GraphQLError with BAD_REQUEST and status 400 if it is not encoded in UTF-8 */
+export function decodeBody(bytes: ArrayBuffer | Uint8Array): string {
   if (!isUtf8(bytes)) throw malformed('The body must be encoded in UTF-8.');
   return decoder.decode(bytes);
 }
@@ -38,13 +46,18 @@ async function readBody(request: Request): Promise<string> {
 function fromForm(form: string): GraphQLParams {
   const fields = new URLSearchParams(form);
   const text = (name: string) => fields.get(name) || undefined;
-  const json = (name: string) => (text(name) === undefined ? undefined : parse(text(name) ?? '', `\`${name}\``));
+  const json = (name: string) => (text(name) === undefined ? undefined : parseBounded(text(name) ?? '', `\`${name}\``));
   const ids = { documentId: text('documentId'), doc_id: text('doc_id') };
   const given = { operationName: text('operationName'), query: text('query'), ...ids };
   return { ...given, variables: json('variables'), extensions: json('extensions') } as GraphQLParams;
 }
 
-function parse(json: string, place: string): unknown {
+/**
+ * Parses JSON whose depth and number of values are within the bounds.
+ * @param place beginning of the error message
+ * @throws GraphQLError with BAD_REQUEST and status 400
+ */
+export function parseBounded(json: string, place: string): unknown {
   if (exceedsJsonBounds(json)) throw malformed(jsonBoundsMessage);
   try {
     return JSON.parse(json);

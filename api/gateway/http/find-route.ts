@@ -40,10 +40,6 @@ interface RouteOptions {
   executionTimeoutMs: number;
 }
 
-/** PUT is the reservation of a stream in the single connection mode of graphql-sse. */
-const streamAdvice =
-  'a subscription over server-sent events is a POST with Accept: text/event-stream (graphql-sse: distinct connections mode).';
-
 /** Creates the function that finds the route of a path. Paths are compared as they are written. */
 export function createFindRoute(options: RouteOptions): (path: string) => Route<Routed> {
   const { domain, health, waitInTime } = options;
@@ -54,7 +50,6 @@ export function createFindRoute(options: RouteOptions): (path: string) => Route<
   const permits = options.isAllowedOrigin;
   const graphql: Route<Routed> = {
     methods: graphqlMethods,
-    advice: streamAdvice,
     handle: options.handleGraphQL,
     permits,
   };

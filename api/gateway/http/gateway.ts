@@ -5,17 +5,21 @@ import type { Domain } from '../../../schema/domain.ts';
 import type { TrustedProxies } from '../../address.ts';
 import type { Auth } from '../../domain/auth.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
+import type { StreamTokens } from '../../domain/stream-tokens.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import { createCallers } from '../auth/caller.ts';
 import { createConnectionLimits } from '../connection-limits.ts';
+import { createEventStreamRoute } from '../event-stream/event-stream-route.ts';
+import { createEventStreams } from '../event-stream/event-streams.ts';
 import type { Documents } from '../graphql/documents.ts';
 import { hasUnavailable } from '../graphql/errors.ts';
 import { createGraphQL } from '../graphql/graphql.ts';
 import { createStreams } from '../graphql/http-streams.ts';
 import { createTimeLimit } from '../graphql/time-limit.ts';
 import { isMultipart } from '../multipart/multipart.ts';
+import { createProtocol } from '../websocket/protocol.ts';
 import { createWebSockets } from '../websocket/websocket.ts';
 import { disconnectSlow } from './arrival.ts';
 import { checkRequest, pathOf } from './check-request.ts';
@@ -49,6 +53,8 @@ export interface GatewayOptions {
   /** Documents that clients may name by a hash or an id, or to which they are restricted. */
   documents: Documents;
   audiences: Audiences;
+  /** Tokens of event streams, which name this node. */
+  streamTokens: StreamTokens;
   outboxes: Outboxes;
   /** Directory of the built web client. */
   clientDir: string;
@@ -130,12 +136,15 @@ export function createGateway(options: GatewayOptions) {
     otherMs: options.executionTimeoutMs,
   });
   const graphql = createGraphQL({ ...options, streams, limitTime, waitInTime });
-  const sockets = createWebSockets({ ...options, limits, graphql, limitTime, waitInTime });
+  const protocol = createProtocol({ ...options, graphql, limitTime, waitInTime });
+  const sockets = createWebSockets({ ...options, protocol, limits });
+  const eventStreams = createEventStreams({ ...options, protocol, tokens: options.streamTokens, limits });
   const graphiqlPages = createGraphiQLPages(options.graphiql);
   const handleGraphQL = createGraphQLRoute({
     ...options,
     pages: graphiqlPages,
     graphql,
+    eventStreams: createEventStreamRoute({ ...options, streams: eventStreams, callers, waitInTime }),
     callers,
     isAllowedOrigin,
     maxFileBytes: domain.uploads.maxBytes,
@@ -197,11 +206,14 @@ export function createGateway(options: GatewayOptions) {
   return {
     /** Number of open WebSockets. */
     connections: sockets.size,
+    /** Number of event streams that carry many operations, reserved ones included. */
+    eventStreams: eventStreams.size,
     /** The port that it listens on, once started. */
     port: listener.port,
     /** Resolves once it listens. @throws StartError when it cannot listen at its address */
     async start(): Promise<void> {
       sockets.start();
+      eventStreams.start();
       await listener.start();
     },
     drainMs: options.drainMs,
@@ -216,7 +228,7 @@ export function createGateway(options: GatewayOptions) {
       if (server.listening) await delay(options.drainMs);
       const closed = listener.close();
       streams.stop();
-      await sockets.stop();
+      await Promise.all([sockets.stop(), eventStreams.stop()]);
       server.closeIdleConnections();
       const late = setTimeout(listener.disconnectAll, finishMs);
       await closed;

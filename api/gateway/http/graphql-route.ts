@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Callers } from '../auth/caller.ts';
+import type { EventStreamRoute } from '../event-stream/event-stream-route.ts';
 import { checkMediaTypes } from '../graphql/check-media-types.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { RequestContext } from '../graphql/server-context.ts';
@@ -20,25 +21,29 @@ export interface GraphQLRouteOptions {
   /** Whether a browser that opens `/graphql` gets GraphiQL. */
   graphiql: boolean;
   pages: GraphiQLPages;
+  /** Requests about streams that carry many operations. */
+  eventStreams: EventStreamRoute;
   /** Maximum size of one uploaded file, in bytes. */
   maxFileBytes: number;
 }
 
 /** Creates the handler of `/graphql`: GraphiQL, operations, streams and multipart requests. */
 export function createGraphQLRoute(options: GraphQLRouteOptions) {
-  const { graphql, callers, isAllowedOrigin, maxFileBytes } = options;
+  const { graphql, eventStreams, callers, isAllowedOrigin, maxFileBytes } = options;
 
   return async function handle(
     request: IncomingMessage,
     response: ServerResponse,
-    { requestId, facts }: { requestId: string; facts: RequestFacts },
+    routed: { requestId: string; facts: RequestFacts },
   ): Promise<void> {
+    const { requestId, facts } = routed;
     if (wantsPage(request, options)) return options.pages.sendPage(request, response);
     response.appendHeader('vary', request.method === 'POST' ? 'Accept' : navigationHeaders);
     response.appendHeader('vary', 'Authorization');
     // Responses belong to one viewer, and a cached miss of a persisted query would hide the query once it is known.
     response.setHeader('cache-control', 'no-store');
     if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);
+    if (eventStreams.serves(request)) return eventStreams.handle(request, response, routed);
     const accepted = checkMediaTypes(request);
     if ('status' in accepted) return refuseGraphQL(response, accepted);
     if (request.method === 'POST' && isForgeable(request.headers)) return refuseGraphQL(response, forgeable);

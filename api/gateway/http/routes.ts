@@ -15,7 +15,7 @@ export interface Route<Routed> {
 /** Methods of a resource that is only read. */
 export const readMethods = ['GET', 'HEAD', 'OPTIONS'];
 /** Methods of `/graphql`; of the whole server as well. */
-export const graphqlMethods = ['GET', 'HEAD', 'POST', 'OPTIONS'];
+export const graphqlMethods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'];
 
 /** Returns the refusal of a method that a resource does not support (RFC 9110, section 15.5.6), or null if it supports it. */
 export function checkMethod(

@@ -1,6 +1,5 @@
-import type { WebSocket } from 'ws';
 import type { Viewer } from '../../domain/auth.ts';
-import { encodeText } from '../../live/frames.ts';
+import { encodeText, type ResultType } from '../../live/frames.ts';
 import type { Outbox } from '../../live/outbox/outboxes.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { Place } from '../connection-limits.ts';
@@ -16,14 +15,25 @@ export interface Operation {
   isCompleted: boolean;
 }
 
-/** State of an open WebSocket. */
-export interface Connection {
-  socket: WebSocket;
+/** The part of a WebSocket that its protocol uses; an event stream has one in its place. */
+export interface Transport {
+  readonly readyState: number;
+  /** Value of `readyState` until the transport is closed. */
+  readonly OPEN: number;
+  /** Closes it after everything that was written. */
+  close(code: number, reason: string): void;
+  /** Closes it at once. */
+  terminate(): void;
+}
+
+/** State of an open WebSocket, or of an event stream that carries the same protocol. */
+export interface Connection<Socket extends Transport = Transport> {
+  socket: Socket;
   /** Queue of everything sent over the socket except pings and the close frame. */
   outbox: Outbox;
   caller: Caller;
-  /** Whether the client speaks the older protocol of subscriptions-transport-ws. */
-  isLegacy: boolean;
+  /** Type of the messages with results, by the protocol of its client. */
+  resultType: ResultType;
   /** Whether the client waits for keep-alive messages: a legacy one, once it is acknowledged. */
   needsKeepAlive: boolean;
   /** Id under which the connection is logged. */
@@ -37,6 +47,8 @@ export interface Connection {
   takeMessage(): boolean;
   /** Number of operations that have begun. */
   operations: number;
+  /** Called with the id of each operation that is valid, before it is executed; null: nobody waits for that. */
+  onPrepared: ((id: string) => void) | null;
   /** Run once when the connection ends, even if the peer has not acknowledged the close. */
   cleanups: (() => void)[];
   /** Operations by id, until the server has finished them. */
@@ -49,6 +61,29 @@ export interface Connection {
   readBytes: number;
   /** Whether written bytes were still buffered at the last ping. */
   wasBlocked: boolean;
+}
+
+/** Parts of a connection that it does not make itself. */
+type Given<Socket extends Transport> = Pick<
+  Connection<Socket>,
+  'socket' | 'outbox' | 'caller' | 'requestId' | 'headerToken' | 'resultType' | 'place' | 'takeMessage'
+>;
+
+/** Returns the state of a connection that has just opened. */
+export function newConnection<Socket extends Transport>(given: Given<Socket>): Connection<Socket> {
+  return {
+    ...given,
+    needsKeepAlive: false,
+    viewer: null,
+    operations: 0,
+    onPrepared: null,
+    cleanups: [],
+    running: new Map(),
+    heldBytes: 0,
+    silentPings: 0,
+    readBytes: 0,
+    wasBlocked: false,
+  };
 }
 
 /** A close frame holds 123 bytes of reason (RFC 6455, 5.5), and a character takes up to three. */

@@ -1,3 +1,4 @@
+import type { WebSocket } from 'ws';
 import { type Connection, send, terminate } from './connection.ts';
 import { keepAlive } from './legacy-codec.ts';
 
@@ -13,7 +14,7 @@ const bytesPerPing = 393_216;
  * Pings a peer, with a keep-alive message where its protocol needs one, or ends its connection if it has shown no sign of life
  * for too long.
  */
-export function ping(connection: Connection): void {
+export function ping(connection: Connection<WebSocket>): void {
   const { socket, outbox, readBytes } = connection;
   const sent = outbox.writtenBytes();
   if (connection.silentPings > Math.floor((sent - readBytes) / bytesPerPing)) {

@@ -20,9 +20,12 @@ import type { LimitTime, WaitInTime } from '../graphql/time-limit.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Connection, close } from './connection.ts';
 
+/** The server of graphql-transport-ws, for connections of every kind. */
+export type Protocol = Server<Connection>;
+
 /**
  * Speaks the protocol graphql-transport-ws over our connections, by the library graphql-ws.
- * @param options.maxSubscriptions maximum number of concurrent operations per socket; further ones fail with RATE_LIMITED
+ * @param options.maxSubscriptions maximum number of concurrent operations per connection; further ones fail with RATE_LIMITED
  */
 export function createProtocol(options: {
   graphql: GraphQLServer;
@@ -35,7 +38,7 @@ export function createProtocol(options: {
   waitInTime: WaitInTime;
   maxSubscriptions: number;
   logger: Logger;
-}): Server<Connection> {
+}): Protocol {
   const { domain, auth, waitInTime, maxSubscriptions, logger } = options;
   const map = createErrorMapper({ logger });
   // The plugins of HTTP leave their statuses in errors.
@@ -56,7 +59,7 @@ export function createProtocol(options: {
 
   function logOperation({ requestId, viewer }: Connection, { document, operationName }: ExecutionArgs): void {
     const operation = operationLabel(document, operationName);
-    logger.debug({ requestId, operation, userId: viewer?.userId }, 'websocket operation');
+    logger.debug({ requestId, operation, userId: viewer?.userId }, 'connection operation');
   }
 
   return makeServer<Record<string, unknown>, Connection>({
@@ -80,13 +83,14 @@ export function createProtocol(options: {
     },
     async onSubscribe({ extra }, id, payload) {
       if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
-      const resultType = extra.isLegacy ? 'data' : 'next';
-      const sink: Sink = { outbox: extra.outbox, idJson: JSON.stringify(id), resultType, viewer: extra.viewer };
+      const { outbox, resultType, viewer } = extra;
+      const sink: Sink = { outbox, idJson: JSON.stringify(id), resultType, viewer };
       const request = { ...extra.caller, requestId: extra.requestId, arrivedAt: performance.now() };
       const context = createContext(domain, request, extra.viewer);
       const prepared = await operations.prepare(payload, context, sink);
       if (!('document' in prepared)) return prepared;
       logOperation(extra, prepared);
+      extra.onPrepared?.(id);
       // graphql-ws keeps the payload for as long as the operation runs.
       Object.assign(payload, { query: '', variables: null, extensions: null });
       return prepared;

@@ -2,19 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Domain } from '../../../schema/domain.ts';
-import type { Auth } from '../../domain/auth.ts';
-import type { CostBudget } from '../../domain/cost-budget.ts';
-import type { Audiences } from '../../live/audiences.ts';
 import { encodePong } from '../../live/frames.ts';
 import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import type { Caller } from '../auth/caller.ts';
 import { tokenOfHeader } from '../auth/token.ts';
 import type { ConnectionLimits, Place } from '../connection-limits.ts';
-import type { Documents } from '../graphql/documents.ts';
-import type { GraphQLServer } from '../graphql/graphql.ts';
-import type { LimitTime, WaitInTime } from '../graphql/time-limit.ts';
 import { disconnectSoon } from '../http/disconnect.ts';
 import { refuseSocket } from '../http/refusal.ts';
 import { readRequestId } from '../http/request-id.ts';
@@ -22,53 +15,43 @@ import { maxSocketChunks, maxSocketFragments, maxSocketMessageBytes } from '../r
 import { closeIdleAnonymous } from './anonymous.ts';
 import { closeCodes } from './close-codes.ts';
 import { createCodec } from './codec.ts';
-import { type Connection, close, closeStalled, end, terminate } from './connection.ts';
+import { type Connection, close, closeStalled, end, newConnection, terminate } from './connection.ts';
 import { createLegacyCodec } from './legacy-codec.ts';
 import { onDrain, onPong, ping, pingMs } from './liveness.ts';
 import { createMessageRate } from './message-rate.ts';
 import { readMessage } from './operation-ids.ts';
-import { createProtocol } from './protocol.ts';
+import type { Protocol } from './protocol.ts';
 import { createReceive } from './receive.ts';
 import { createRefusals } from './refused.ts';
 import { chooseSubprotocol, isLegacyClient } from './subprotocol.ts';
 
 /** Milliseconds that a peer has to read the queued bytes and to acknowledge a close. */
 const closeTimeoutMs = 30_000;
-/** Milliseconds over which sockets are closed when the node stops, so that not all clients reconnect at once. */
-const shutdownSpreadMs = 500;
+/** Milliseconds over which connections are closed when the node stops, so that not all clients reconnect at once. */
+export const shutdownSpreadMs = 500;
 
 /** Facts about an upgrade that its connection keeps. */
-type Upgrade = Pick<Connection, 'caller' | 'requestId' | 'headerToken' | 'isLegacy'>;
+type Upgrade = Pick<Connection, 'caller' | 'requestId' | 'headerToken'> & { isLegacy: boolean };
 
 /**
  * Creates GraphQL over WebSocket: graphql-ws speaks the protocol, over our own sockets and outboxes; a codec translates for
  * clients of the older one.
  * @param options.limits counts the sockets of the node, addresses and users; those above a limit are closed with 1013
- * @param options.maxSubscriptions maximum number of concurrent operations per socket; further ones fail with RATE_LIMITED
  * @param options.messagesPerSecond messages per second that a socket may send in the long run; above it, it is closed with 1013
  * @param options.anonymousIdleMs milliseconds after which a socket without a viewer and without operations is closed
  */
 export function createWebSockets(options: {
-  graphql: GraphQLServer;
-  documents: Documents;
-  domain: Domain;
-  auth: Auth;
-  audiences: Audiences;
-  costBudget: CostBudget;
-  limitTime: LimitTime;
-  waitInTime: WaitInTime;
+  protocol: Protocol;
   outboxes: Outboxes;
   limits: ConnectionLimits;
-  maxSubscriptions: number;
   messagesPerSecond: number;
   anonymousIdleMs: number;
   logger: Logger;
 }) {
-  const { outboxes, limits, logger } = options;
-  const connections = new Set<Connection>();
+  const { protocol, outboxes, limits, logger } = options;
+  const connections = new Set<Connection<WebSocket>>();
   const refuse = createRefusals();
   const receive = createReceive(logger);
-  const protocol = createProtocol(options);
   const settings = {
     noServer: true,
     maxPayload: maxSocketMessageBytes,
@@ -96,10 +79,10 @@ export function createWebSockets(options: {
     const connection = createConnection(socket, duplex, { ...request, place });
     connections.add(connection);
     logConnection(logger, connection);
-    const codec = connection.isLegacy ? createLegacyCodec(connection, receive) : createCodec(connection, receive);
+    const codec = request.isLegacy ? createLegacyCodec(connection, receive) : createCodec(connection, receive);
     const closed = protocol.opened(
       {
-        protocol: connection.isLegacy ? GRAPHQL_TRANSPORT_WS_PROTOCOL : socket.protocol,
+        protocol: request.isLegacy ? GRAPHQL_TRANSPORT_WS_PROTOCOL : socket.protocol,
         send: codec.send,
         close: (code, reason) => codec.close(code ?? closeCodes.internal, reason ?? ''),
         onMessage: (handle) =>
@@ -122,26 +105,22 @@ export function createWebSockets(options: {
     });
   }
 
-  function createConnection(socket: WebSocket, duplex: Duplex, request: Upgrade & { place: Place }): Connection {
+  function createConnection(
+    socket: WebSocket,
+    duplex: Duplex,
+    { isLegacy, ...request }: Upgrade & { place: Place },
+  ): Connection<WebSocket> {
     const outbox = outboxes.open(duplex, {
       onDrained: () => onDrain(connection),
       onOverflow: (isNodeFull) => (isNodeFull && outbox.isBlocked() ? terminate(connection) : closeStalled(connection)),
     });
-    const connection: Connection = {
+    const connection = newConnection({
       socket,
       outbox,
       ...request,
-      needsKeepAlive: false,
-      viewer: null,
+      resultType: isLegacy ? 'data' : 'next',
       takeMessage: createMessageRate(options.messagesPerSecond),
-      operations: 0,
-      cleanups: [],
-      running: new Map(),
-      heldBytes: 0,
-      silentPings: 0,
-      readBytes: 0,
-      wasBlocked: false,
-    };
+    });
     return connection;
   }
 
@@ -178,7 +157,7 @@ export function createWebSockets(options: {
 }
 
 /** Whether a connection is open; closes it if its peer sends too many messages. */
-function mayReceive(connection: Connection): boolean {
+function mayReceive(connection: Connection<WebSocket>): boolean {
   const { socket, takeMessage } = connection;
   if (socket.readyState !== socket.OPEN) return false;
   if (takeMessage()) return true;
@@ -187,7 +166,7 @@ function mayReceive(connection: Connection): boolean {
 }
 
 /** Logs one line at `info` when a connection is open and one when it has closed. */
-function logConnection(logger: Logger, connection: Connection): void {
+function logConnection(logger: Logger, connection: Connection<WebSocket>): void {
   const { requestId, socket } = connection;
   const openedAt = performance.now();
   logger.info({ requestId }, 'websocket opened');
@@ -198,7 +177,7 @@ function logConnection(logger: Logger, connection: Connection): void {
   });
 }
 
-function closeSoon(connection: Connection, delayMs: number): Promise<void> {
+function closeSoon(connection: Connection<WebSocket>, delayMs: number): Promise<void> {
   const { socket } = connection;
   return new Promise((resolve) => {
     socket.once('close', () => resolve());

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { createFlusher } from './flusher.ts';
 import { createLimits, type LimitOptions } from './limits.ts';
 import { type Chunk, enqueueCopy, freeSlab } from './queue.ts';
@@ -17,12 +17,12 @@ export interface Outbox {
    * Queues live frames. The frames of one window leave in one write; if nothing was written for the length of a window,
    * they leave at the end of this turn of the event loop. Above the limit of the socket signals are dropped; an entry
    * makes the outbox overflow. Does nothing after `end` or `discard`.
-   * @param frames whole WebSocket frames
+   * @param frames whole WebSocket frames, or server-sent events
    */
   add(frames: Buffer, kind: 'entry' | 'signal'): void;
   /**
    * Queues frames that leave at the end of this turn of the event loop, after everything queued before.
-   * @param frames whole WebSocket frames
+   * @param frames whole WebSocket frames, or server-sent events
    * @returns a promise that resolves when the frames were flushed to the kernel, or discarded; undefined for a response
    *   if few bytes wait, so that the last message of an operation leaves in one write with the message before it
    */
@@ -56,7 +56,7 @@ export function createOutboxes({ windowMs, ...limitOptions }: OutboxOptions) {
 
   return {
     /** Opens the outbox of a socket. Nobody else may write data frames to it. */
-    open(duplex: Duplex, listener: OutboxListener): Outbox {
+    open(duplex: Writable, listener: OutboxListener): Outbox {
       const record = createOutboxRecord(duplex, listener, () => flusher.onWritten(record));
       limits.add(record);
       return {

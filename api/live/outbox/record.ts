@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { type Chunk, createQueue, type Queue } from './queue.ts';
 
 /** Receives the events of one outbox. */
@@ -18,7 +18,7 @@ export interface OutboxListener {
  * little memory.
  */
 export interface OutboxRecord extends OutboxListener {
-  duplex: Duplex;
+  duplex: Writable;
   queue: Queue;
   /** Bytes that are queued or in flight, by kind; entries and signals together are `live`. */
   liveBytes: number;
@@ -53,7 +53,7 @@ export interface OutboxRecord extends OutboxListener {
  * @param onWritten called when a write has been flushed, or has failed
  */
 export function createOutboxRecord(
-  duplex: Duplex,
+  duplex: Writable,
   { onDrained, onOverflow }: OutboxListener,
   onWritten: () => void,
 ): OutboxRecord {
