@@ -209,12 +209,12 @@ export const settings = z.object({
     'Maximum number of TCP connections from one address. It does not apply to proxies that TRUST_PROXY names.',
   ),
   MAX_SOCKET_MESSAGES_PER_SECOND: count(200).describe(
-    'Messages, pings included, that a WebSocket may send per second in the long run; above it, it is closed with 1013.',
+    'Messages, pings included, that a WebSocket may send per second in the long run; above it, it is closed with 1013. Requests about an event stream, likewise; they get 429.',
   ),
   ANONYMOUS_IDLE_MS: count(60_000).describe(
-    'Maximum time that a WebSocket without a token stays open without operations.',
+    'Maximum time that a WebSocket, or an event stream for many operations, without a token stays open without operations.',
   ),
-  MAX_SUBSCRIPTIONS: count(100).describe('Maximum number of concurrent operations on one WebSocket.'),
+  MAX_SUBSCRIPTIONS: count(100).describe('Maximum number of concurrent operations on one WebSocket or event stream.'),
   MAX_LIVE_POINTS_PER_USER_AND_CHANNEL: count(1_000).describe(
     'Points that the live subscriptions of one user to the messages of one channel may cost for each message. One selection costs at least 20 points, however many subscriptions share it.',
   ),

@@ -6,11 +6,15 @@ import { createFetch } from './fetch.ts';
 import { createRequest } from './request.ts';
 import { createRequestChat } from './request-chat.ts';
 
-/** Creates a chat on graphql-sse, in its mode of one request for each subscription. */
-export function createGraphqlSseChat(options: ChatOptions): Chat {
+/**
+ * Creates a chat on graphql-sse.
+ * @param mode.singleConnection whether all subscriptions share one stream; each has its own otherwise
+ */
+export function createGraphqlSseChat(options: ChatOptions, { singleConnection = false } = {}): Chat {
   // snippet: graphql-sse
   const client = createClient({
     url: options.url,
+    singleConnection,
     fetchFn: createFetch(options.session),
     retryAttempts: Number.POSITIVE_INFINITY,
     retry: (attempt) => new Promise((resolve) => setTimeout(resolve, backoff(attempt))),

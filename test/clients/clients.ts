@@ -108,6 +108,12 @@ export const clients: readonly ClientRow[] = [
     load: async () => createGraphqlSseChat,
   },
   {
+    name: 'graphql-sse',
+    version: () => versionOf('graphql-sse'),
+    transport: 'server-sent events, single connection',
+    load: async () => (options) => createGraphqlSseChat(options, { singleConnection: true }),
+  },
+  {
     name: 'EventSource',
     version: () => versionOf('eventsource'),
     transport: 'server-sent events',
