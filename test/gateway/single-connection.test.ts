@@ -453,6 +453,36 @@ it('ends, with its operations, when the server stops', async () => {
   expect([stopping.backstage.open, stopping.gateway.eventStreams()]).toEqual([0, 0]);
 });
 
+it.each(['restarted', 'shaky'])('ends when a subscription cannot go on for the moment: %s', async (field) => {
+  const token = await reserve();
+  const stream = await open(token);
+  await operate(token, 'subscription { forever }', { id: 'other' });
+  await operate(token, `subscription { ${field} }`);
+  const text = await stream.until();
+  expect(text).toContain('"id":"other","payload"');
+  expect(text).not.toContain('"id":"other"}');
+  await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+});
+
+it('sends comments while nothing happens', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const quiet = await startGateway();
+  const base = `${quiet.url}/graphql`;
+  try {
+    const { text: token } = await send('PUT', { base });
+    const response = await fetch(`${base}?token=${token}`, { headers: { accept: 'text/event-stream' } });
+    const reader = response.body?.getReader();
+    const read = async () => Buffer.from((await reader?.read())?.value ?? []).toString();
+    expect(await read()).toBe(':\n\n');
+    vi.advanceTimersByTime(12_000);
+    expect(await read()).toBe(':\n\n');
+    await reader?.cancel();
+  } finally {
+    vi.useRealTimers();
+    await quiet.gateway.stop();
+  }
+});
+
 it('takes no more from a source than its buffers hold while nobody reads', async () => {
   const token = await reserve();
   const before = running.backstage.pulled;
