@@ -1,5 +1,6 @@
 import { createClient, type RequestParams } from 'graphql-sse';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { UnauthenticatedError } from '../../api/errors.ts';
 import { createOutboxes } from '../../api/live/outbox/outboxes.ts';
 import { startGateway } from '../support/gateway.ts';
 import { isStill, type Result } from '../support/wire.ts';
@@ -346,6 +347,17 @@ describe('a request', () => {
     const anonymous = await reserve();
     expect((await operate(anonymous, '{ viewer }', { token })).status).toBe(403);
     (await open(anonymous)).abort();
+    auth.revoke(viewer);
+  });
+
+  it('with the token that has reserved its stream is served, even once that has expired', async () => {
+    const { auth } = running.backstage;
+    const { token, viewer } = auth.signIn();
+    const stream = await reserve(token);
+    const authenticate = vi.spyOn(auth, 'authenticate').mockRejectedValue(new UnauthenticatedError('expired'));
+    expect((await operate(stream, '{ viewer }', { token })).status).toBe(202);
+    authenticate.mockRestore();
+    expect(await (await open(stream)).until('event: complete')).toContain(viewer.userId);
     auth.revoke(viewer);
   });
 

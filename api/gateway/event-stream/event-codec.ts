@@ -11,10 +11,11 @@ export type Refused = readonly object[] | null;
 
 /** Codec of an event stream. */
 export interface EventCodec extends Codec {
-  /** Resolves once the server has prepared or refused an operation, which must begin right after this call. */
-  prepared(id: string): Promise<Refused>;
-  /** Settles the promise of `prepared` for an operation that has ended. */
-  ended(id: string): void;
+  /**
+   * Starts an operation, and resolves once the server has prepared or refused it.
+   * @param start hands the operation to the server; resolves when it has ended
+   */
+  begin(id: string, start: () => Promise<void>): Promise<Refused>;
   /** Sends events. */
   write(events: string): Promise<void> | undefined;
 }
@@ -31,10 +32,17 @@ export function createEventCodec(connection: Connection, receive: Receive): Even
     send: translate,
     close: (code, reason) => close(connection, code, reason),
     receive: (handle, message) => receive(connection, handle, message),
-    prepared: (id) => new Promise((resolve) => waiting.set(id, resolve)),
-    ended: (id) => void settle(id, null),
+    begin,
     write,
   };
+
+  function begin(id: string, start: () => Promise<void>): Promise<Refused> {
+    return new Promise((resolve) => {
+      waiting.set(id, resolve);
+      // The server says nothing of an operation that its client ends before.
+      void start().then(() => waiting.get(id) === resolve && settle(id, null));
+    });
+  }
 
   function translate(text: string): Promise<void> | undefined {
     const [head, beginning] = resultHead.exec(text) ?? [];

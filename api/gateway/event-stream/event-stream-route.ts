@@ -123,9 +123,7 @@ async function run(stream: EventStream, message: Message): Promise<Refused> {
   while (mustWait(connection, message)) await waitForEnd(connection, message);
   if (!isOpen(stream)) throw refusals.notFound();
   if (connection.running.has(id)) throw refusals.usedId();
-  const prepared = codec.prepared(id);
-  void codec.receive(handle, message).then(() => codec.ended(id));
-  return prepared;
+  return codec.begin(id, () => codec.receive(handle, message));
 }
 
 async function complete(stream: EventStream, request: IncomingMessage, response: ServerResponse): Promise<void> {
