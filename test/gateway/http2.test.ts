@@ -186,7 +186,7 @@ describe('over HTTP/2', () => {
       const closing = once(session, 'close');
       await expect(connectHttp2(url)).rejects.toThrow();
       await closing;
-      const other = await connectHttp2(url);
+      const other = await vi.waitFor(() => connectHttp2(url));
       expect(await sendHttp2(other, post('{ hello }'))).toMatchObject({ status: 200 });
       other.destroy();
     });
