@@ -87,7 +87,10 @@ export const settings = z.object({
     .describe(
       'on: a browser gets GraphiQL at /graphql. Unset: on, but off with NODE_ENV=production or TRUSTED_DOCUMENTS_ONLY.',
     ),
-  TLS_CERT_FILE: z.string().optional().describe('PEM file with the certificate, for HTTPS and WSS.'),
+  TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .describe('PEM file with the certificate, for HTTPS (HTTP/2 and HTTP/1.1) and WSS.'),
   TLS_KEY_FILE: z.string().optional().describe('PEM file with the private key of the certificate.'),
   SERVICES: list
     .pipe(z.array(oneOf(services)))

@@ -188,7 +188,7 @@ describe('a response', () => {
       expect(response.status).toBe(status);
       expect(response.headers.get('cache-control')).toMatch(/^no-store(, no-transform)?$/);
       expect(response.headers.get('vary')?.split(', ')).toEqual(
-        expect.arrayContaining(['Accept', 'Authorization', 'Origin']),
+        expect.arrayContaining(['Accept', 'Accept-Encoding', 'Authorization', 'Origin']),
       );
     }
   });

@@ -29,9 +29,12 @@ export const useBoundedJson: Plugin = {
   },
 };
 
+/** Codes of the errors of a body that breaks off, over HTTP/1.1 and HTTP/2. */
+const brokenOff = new Set(['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE']);
+
 async function readBody(request: Request): Promise<string> {
   const bytes = await request.arrayBuffer().catch((error: unknown) => {
-    const hasClientLeft = error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
+    const hasClientLeft = error instanceof Error && 'code' in error && brokenOff.has(String(error.code));
     throw hasClientLeft ? malformed('The body of the request ended early.') : error;
   });
   return decodeBody(bytes);

@@ -153,7 +153,7 @@ export function createGateway(options: GatewayOptions) {
   const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true;
   const setSecurityHeaders = createSecurityHeaders({ isSecure });
   const exchanges = createExchanges();
-  const server = createHttpServer({ ...options, isProxy: callers.isProxy, exchanges }, receive);
+  const { server, closeIdle, http2 } = createHttpServer({ ...options, isProxy: callers.isProxy, exchanges }, receive);
   handleUpgrades(server, { callers, exchanges, isAllowedOrigin, open: sockets.upgrade, logger });
   const listener = createListener(server, { host: options.host, port: options.port, backlog });
   let stopping = false;
@@ -167,7 +167,7 @@ export function createGateway(options: GatewayOptions) {
     if (stopping) response.setHeader('connection', 'close');
     response.once('close', () => {
       forget();
-      if (!server.listening) server.closeIdleConnections();
+      if (!server.listening) closeIdle();
     });
     discardRestOfRequest(request, response);
     disconnectStalled(request, response, options.idleMs);
@@ -223,13 +223,15 @@ export function createGateway(options: GatewayOptions) {
      */
     async stop(): Promise<void> {
       stopping = true;
+      http2?.finishEach();
       health.stop();
       // Nobody connects to a gateway that could not start.
       if (server.listening) await delay(options.drainMs);
       const closed = listener.close();
+      http2?.finish();
       streams.stop();
       await Promise.all([sockets.stop(), eventStreams.stop()]);
-      server.closeIdleConnections();
+      closeIdle();
       const late = setTimeout(listener.disconnectAll, finishMs);
       await closed;
       clearTimeout(late);

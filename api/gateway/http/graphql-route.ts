@@ -5,6 +5,7 @@ import { checkMediaTypes } from '../graphql/check-media-types.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { RequestContext } from '../graphql/server-context.ts';
 import { headersWithoutBody, isMultipart, readMultipart } from '../multipart/multipart.ts';
+import { acceptsAnyCoding } from './compress.ts';
 import type { GraphiQLPages } from './graphiql-pages.ts';
 import { isNavigation, navigationHeaders } from './navigation.ts';
 import type { IsAllowedOrigin } from './origins.ts';
@@ -12,6 +13,7 @@ import { isForgeable, preflightMessage } from './preflight.ts';
 import { refuseGraphQL } from './refusal.ts';
 import type { RequestFacts } from './request-log.ts';
 import { foreignOriginMessage } from './routes.ts';
+import { sendResult } from './send-result.ts';
 
 /** Options of `createGraphQLRoute`. */
 export interface GraphQLRouteOptions {
@@ -39,13 +41,14 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
     const { requestId, facts } = routed;
     if (wantsPage(request, options)) return options.pages.sendPage(request, response);
     response.appendHeader('vary', request.method === 'POST' ? 'Accept' : navigationHeaders);
-    response.appendHeader('vary', 'Authorization');
+    response.appendHeader('vary', 'Authorization, Accept-Encoding');
     // Responses belong to one viewer, and a cached miss of a persisted query would hide the query once it is known.
     response.setHeader('cache-control', 'no-store');
     if (!isAllowedOrigin(request.headers)) return refuseGraphQL(response, foreignOrigin);
     if (eventStreams.serves(request)) return eventStreams.handle(request, response, routed);
     const accepted = checkMediaTypes(request);
     if ('status' in accepted) return refuseGraphQL(response, accepted);
+    if (!acceptsAnyCoding(request.headers)) return refuseGraphQL(response, noCoding);
     if (request.method === 'POST' && isForgeable(request.headers)) return refuseGraphQL(response, forgeable);
     // Yoga knows no HEAD; Node leaves the body out of the response.
     if (request.method === 'HEAD') request.method = 'GET';
@@ -59,8 +62,9 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
       lastEventId: accepted.stream === 'text/event-stream' ? readLastEventId(request) : undefined,
       cursor: { position: null, suffix: '' },
     };
-    if (isMultipart(request)) await handleMultipart(context);
-    else await graphql.handle(request, response, { ...context, multipart: null });
+    if (isMultipart(request)) return handleMultipart(context);
+    const own = { ...context, multipart: null };
+    await sendResult(await graphql.handleNodeRequestAndResponse(request, response, own), own);
   };
 
   /** `multipart.ts` alone reads the request's body: Yoga gets a request without one. */
@@ -71,12 +75,14 @@ export function createGraphQLRoute(options: GraphQLRouteOptions) {
     multipart.catch(() => {});
     const headers = { ...headersWithoutBody(req), 'content-type': 'application/json' };
     const init = { method: 'POST', headers, body: '{}' };
-    const response = await graphql.fetch('http://localhost/graphql', init, { ...context, multipart });
-    res.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text());
+    const own = { ...context, multipart };
+    await sendResult(await graphql.fetch('http://localhost/graphql', init, own), own);
   }
 }
 
 const foreignOrigin = { status: 403, code: 'FORBIDDEN', message: foreignOriginMessage };
+
+const noCoding = { status: 406, code: 'BAD_REQUEST', message: 'Accept the coding br, gzip or identity.' };
 
 const forgeable = { status: 400, code: 'BAD_REQUEST', message: preflightMessage };
 

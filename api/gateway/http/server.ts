@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type ServerOptions as HttpOptions, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { unknownAddress } from '../../address.ts';
@@ -6,6 +6,7 @@ import type { Logger } from '../../logger.ts';
 import { createAddressCounts } from '../connection-limits.ts';
 import { handleClientErrors } from './client-errors.ts';
 import type { Exchanges } from './exchanges.ts';
+import { type Http2, serveHttp2 } from './http2.ts';
 import { refuseSocket } from './refusal.ts';
 import { graphqlMethods } from './routes.ts';
 
@@ -37,14 +38,25 @@ export interface ServerOptions {
   isProxy(address: string): boolean;
   /** Record of the requests of each connection. */
   exchanges: Exchanges;
+  /** Counts refused connections by the name of their bound, for metrics. */
+  onRefused(limit: string): void;
   logger: Logger;
+}
+
+/** The server, and its connections that are kept open. */
+export interface HttpServer {
+  server: Server;
+  /** Closes the connections that wait for a next request. */
+  closeIdle(): void;
+  /** Connections by HTTP/2; null without TLS. */
+  http2: Http2 | null;
 }
 
 /**
  * Creates the HTTP server with its bounds on connections and headers. The time of a body is bounded for each request
- * (`arrival.ts`).
+ * (`arrival.ts`). With TLS it speaks HTTP/2 as well.
  */
-export function createHttpServer(options: ServerOptions, receive: RequestListener): Server {
+export function createHttpServer(options: ServerOptions, receive: RequestListener): HttpServer {
   const { exchanges, logger } = options;
   const settings = {
     requestTimeout: 0,
@@ -55,12 +67,13 @@ export function createHttpServer(options: ServerOptions, receive: RequestListene
     // `check-request.ts` refuses it, with a text.
     requireHostHeader: false,
   };
-  const server: Server =
-    options.tls === null
-      ? createServer(settings, receive)
-      : createSecureServer({ ...options.tls, ...settings, handshakeTimeout: handshakeMs }, receive);
+  const { server, http2 } = open(options, settings, receive);
+  const closeIdle = () => {
+    server.closeIdleConnections();
+    http2?.closeIdle();
+  };
   if (Number.isFinite(options.maxTcpConnections)) server.maxConnections = options.maxTcpConnections;
-  makeRoomWhenFull(server);
+  makeRoomWhenFull(server, closeIdle);
   boundAddresses(server, options);
   // Without listeners, Node decides about `Expect` by itself, and closes the connection of CONNECT without a response.
   server.on('checkContinue', receive);
@@ -72,19 +85,32 @@ export function createHttpServer(options: ServerOptions, receive: RequestListene
     exchanges.afterAll(socket, () => refuseSocket(socket, problem, { logger }));
   });
   handleClientErrors(server, exchanges, logger);
-  return server;
+  return { server, closeIdle, http2 };
+}
+
+/** Both protocols are offered in the handshake of TLS (ALPN); clients that name none of the two speak HTTP/1.1. */
+function open(
+  options: ServerOptions,
+  settings: HttpOptions,
+  receive: RequestListener,
+): { server: Server; http2: Http2 | null } {
+  if (options.tls === null) return { server: createServer(settings, receive), http2: null };
+  const secure = { ...options.tls, handshakeTimeout: handshakeMs, ALPNProtocols: ['h2', 'http/1.1'] };
+  const server = createSecureServer({ ...settings, ...secure }, receive);
+  const http2 = serveHttp2(server, { ...options, keepAliveMs, maxHeaderBytes }, receive);
+  return { server, http2 };
 }
 
 /**
  * Closes the connections that wait for a next request once there is no room for another one: its client connects again. All of them
  * are looked through, which a flood may not ask for with every connection.
  */
-function makeRoomWhenFull(server: Server): void {
+function makeRoomWhenFull(server: Server, closeIdle: () => void): void {
   let madeAt = Number.NEGATIVE_INFINITY;
   server.on('drop', () => {
     if (performance.now() - madeAt < makeRoomMs) return;
     madeAt = performance.now();
-    server.closeIdleConnections();
+    closeIdle();
   });
 }
 
