@@ -1,9 +1,10 @@
 import { type Config, paths } from '../config.ts';
 import type { Database } from '../infra/database/database.ts';
-import { createPgliteDatabase } from '../infra/database/pglite.ts';
+import { createMemoryDatabase, createPgliteDatabase, type MemoryDatabase } from '../infra/database/pglite.ts';
 import type { EventLog } from '../infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../infra/event-log/memory.ts';
 import { createFileObjects } from '../infra/objects/files.ts';
+import { type Contents, createMemoryObjects } from '../infra/objects/memory.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import { createMemoryPubSub } from '../infra/pubsub/memory.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
@@ -88,6 +89,39 @@ export async function openLogPorts(opening: Opening): Promise<Pick<Ports, 'datab
   return {
     database: await open('database', openDatabase(opening)),
     log: await open('event log', createEventLog(opening)),
+  };
+}
+
+/** Everything that ports in memory keep of a moment. */
+export interface MemoryImage {
+  /** Files of the database; undefined: an empty database. */
+  database: Uint8Array | undefined;
+  objects: Contents;
+}
+
+/** Ports within this process that keep everything in memory. */
+export interface MemoryPorts extends Ports {
+  database: MemoryDatabase;
+  /** Returns the image of the database and the files as they are now. Nothing may be using them. */
+  dump(): Promise<MemoryImage>;
+}
+
+/** Opens each port in memory, also where the configuration names a service: nothing is read from a disk, or written to one. */
+export async function openMemoryPorts(
+  { config, logger, open }: Pick<Opening, 'config' | 'logger' | 'open'>,
+  image: MemoryImage,
+): Promise<MemoryPorts> {
+  const readWaitMs = config.DATABASE_STATEMENT_TIMEOUT_MS;
+  const contents = new Map(image.objects);
+  const options = { image: image.database, readWaitMs, migrations: paths.migrations };
+  const database = await open('database', createMemoryDatabase(options));
+  return {
+    database,
+    pubsub: await open('pubsub', createMemoryPubSub({ logger })),
+    state: await open('state', createMemoryState()),
+    log: await open('event log', createMemoryEventLog({ logger })),
+    objects: await open('object store', createMemoryObjects(contents)),
+    dump: async () => ({ database: await database.dump(), objects: new Map(contents) }),
   };
 }
 

@@ -7,12 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paths } from '../../api/config.ts';
 import type { SqlDatabase, TextQuery } from '../../api/infra/database/database.ts';
 import { MigrationChangedError, type MigrationSession, migrate } from '../../api/infra/database/migrate.ts';
-import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
+import { createMemoryDatabase, createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { runMaintenance } from '../../api/infra/database/pglite-maintenance.ts';
 import { createPgliteThread } from '../../api/infra/database/pglite-thread.ts';
 import { describeDatabase } from './database.ts';
 
-describeDatabase('in this process', () => createPgliteDatabase({ migrations: paths.migrations }));
+describeDatabase('in this process', () => createMemoryDatabase({ migrations: paths.migrations }));
 
 describe('PostgreSQL in a thread', () => {
   let directory: string;
@@ -45,7 +45,7 @@ describe('PostgreSQL in a thread', () => {
   });
 
   test('starts again with all committed rows after it has crashed', async () => {
-    const thread = createPgliteThread(join(directory, 'other'));
+    const thread = createPgliteThread({ dataDir: join(directory, 'other') });
     const connect = async () => {
       const client = new pg.Client({ stream: thread.connect, user: 'postgres', database: 'postgres' });
       client.on('error', () => {});

@@ -10,6 +10,7 @@ import type { Outboxes } from '../../live/outbox/outboxes.ts';
 import type { Logger } from '../../logger.ts';
 import { createCallers } from '../auth/caller.ts';
 import { createConnectionLimits } from '../connection-limits.ts';
+import type { BeforeOperation } from '../graphql/cost.ts';
 import type { Documents } from '../graphql/documents.ts';
 import { hasUnavailable } from '../graphql/errors.ts';
 import { createGraphQL } from '../graphql/graphql.ts';
@@ -46,6 +47,8 @@ export interface GatewayOptions {
   domain: Domain;
   auth: Auth;
   costBudget: CostBudget;
+  /** Runs before each operation. */
+  beforeOperation?: BeforeOperation | undefined;
   /** Documents that clients may name by a hash or an id, or to which they are restricted. */
   documents: Documents;
   audiences: Audiences;
@@ -197,6 +200,8 @@ export function createGateway(options: GatewayOptions) {
   return {
     /** Number of open WebSockets. */
     connections: sockets.size,
+    /** Lists the open WebSockets and streams over HTTP. */
+    openConnections: () => [...sockets.list(), ...streams.list()],
     /** The port that it listens on, once started. */
     port: listener.port,
     /** Resolves once it listens. @throws StartError when it cannot listen at its address */

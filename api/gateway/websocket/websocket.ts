@@ -4,7 +4,6 @@ import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth } from '../../domain/auth.ts';
-import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import { encodePong } from '../../live/frames.ts';
 import type { Outboxes } from '../../live/outbox/outboxes.ts';
@@ -12,12 +11,14 @@ import type { Logger } from '../../logger.ts';
 import type { Caller } from '../auth/caller.ts';
 import { tokenOfHeader } from '../auth/token.ts';
 import type { ConnectionLimits, Place } from '../connection-limits.ts';
+import type { Admission } from '../graphql/cost.ts';
 import type { Documents } from '../graphql/documents.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
 import type { LimitTime, WaitInTime } from '../graphql/time-limit.ts';
 import { disconnectSoon } from '../http/disconnect.ts';
 import { refuseSocket } from '../http/refusal.ts';
 import { readRequestId } from '../http/request-id.ts';
+import type { OpenConnection } from '../open-connection.ts';
 import { maxSocketChunks, maxSocketFragments, maxSocketMessageBytes } from '../request-limits.ts';
 import { closeIdleAnonymous } from './anonymous.ts';
 import { closeCodes } from './close-codes.ts';
@@ -48,22 +49,23 @@ type Upgrade = Pick<Connection, 'caller' | 'requestId' | 'headerToken' | 'isLega
  * @param options.messagesPerSecond messages per second that a socket may send in the long run; above it, it is closed with 1013
  * @param options.anonymousIdleMs milliseconds after which a socket without a viewer and without operations is closed
  */
-export function createWebSockets(options: {
-  graphql: GraphQLServer;
-  documents: Documents;
-  domain: Domain;
-  auth: Auth;
-  audiences: Audiences;
-  costBudget: CostBudget;
-  limitTime: LimitTime;
-  waitInTime: WaitInTime;
-  outboxes: Outboxes;
-  limits: ConnectionLimits;
-  maxSubscriptions: number;
-  messagesPerSecond: number;
-  anonymousIdleMs: number;
-  logger: Logger;
-}) {
+export function createWebSockets(
+  options: Admission & {
+    graphql: GraphQLServer;
+    documents: Documents;
+    domain: Domain;
+    auth: Auth;
+    audiences: Audiences;
+    limitTime: LimitTime;
+    waitInTime: WaitInTime;
+    outboxes: Outboxes;
+    limits: ConnectionLimits;
+    maxSubscriptions: number;
+    messagesPerSecond: number;
+    anonymousIdleMs: number;
+    logger: Logger;
+  },
+) {
   const { outboxes, limits, logger } = options;
   const connections = new Set<Connection>();
   const refuse = createRefusals();
@@ -148,6 +150,8 @@ export function createWebSockets(options: {
   return {
     /** Number of open sockets. */
     size: () => connections.size,
+    /** Lists the open sockets. */
+    list: () => [...connections].map(toOpenConnection),
     /** Accepts an HTTP upgrade. */
     upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer, caller: Caller): void {
       const requestId = readRequestId(request);
@@ -175,6 +179,12 @@ export function createWebSockets(options: {
       server.close();
     },
   };
+}
+
+function toOpenConnection(connection: Connection): OpenConnection {
+  const end = (code: number | null) =>
+    code === null ? terminate(connection) : close(connection, code, 'Closed on purpose');
+  return { transport: 'websocket', userId: connection.viewer?.userId ?? null, close: end };
 }
 
 /** Whether a connection is open; closes it if its peer sends too many messages. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { ignore } from '../../ignore.ts';
@@ -6,16 +7,25 @@ import { ignore } from '../../ignore.ts';
 export interface PgliteThread {
   /** Opens a connection, which `pg` uses as a TCP socket. All connections share one session: open one at a time. */
   connect(): Duplex;
+  /** Returns the files of the database as a tar archive. Nothing may be running a statement. */
+  dump(): Promise<Uint8Array>;
   /** Closes the database after the statements that were sent before. */
   stop(): Promise<void>;
+}
+
+/** Files of a database. */
+export interface DatabaseFiles {
+  /** Directory of the files; in memory without it. */
+  dataDir?: string;
+  /** Files that a database in memory starts with, as a tar archive; without it, they are created. */
+  image?: Uint8Array;
 }
 
 /**
  * Creates a thread that starts with the first connection. After a crash the next connection starts it again, as a
  * PostgreSQL server restarts its processes.
- * @param directory directory of the files; in memory without it
  */
-export function createPgliteThread(directory: string | undefined): PgliteThread {
+export function createPgliteThread(files: DatabaseFiles): PgliteThread {
   const connections = new Set<Duplex>();
   let running: Worker | null = null;
 
@@ -28,6 +38,14 @@ export function createPgliteThread(directory: string | undefined): PgliteThread 
       connections.add(connection);
       return connection.once('close', () => connections.delete(connection));
     },
+    async dump() {
+      running ??= start();
+      const { port1, port2 } = new MessageChannel();
+      running.postMessage({ dump: port2 }, [port2]);
+      const [files] = await once(port1, 'message');
+      port1.close();
+      return files;
+    },
     async stop() {
       const worker = running;
       if (worker === null) return;
@@ -39,7 +57,7 @@ export function createPgliteThread(directory: string | undefined): PgliteThread 
 
   function start(): Worker {
     const worker = new Worker(new URL('./pglite-worker.js', import.meta.url), {
-      workerData: directory === undefined ? {} : { dataDir: directory },
+      workerData: files,
     });
     let reason = new Error('The database thread ended.');
     worker.on('error', (cause) => {

@@ -6,7 +6,7 @@ import { open } from './pglite-open.js';
 
 /*
  * A thread that runs PostgreSQL. Each port posted to it is a connection to the one session, and carries messages of
- * PostgreSQL's protocol; null ends the thread. In JavaScript, because Node starts it without a loader for TypeScript.
+ * PostgreSQL's protocol; the port of `dump` gets the files of the database; null ends the thread. In JavaScript, because Node starts it without a loader for TypeScript.
  */
 
 // The optimizing compiler needs much memory, and the allocator keeps it for each thread that compiles: one function at a
@@ -14,10 +14,10 @@ import { open } from './pglite-open.js';
 setFlagsFromString('--wasm-num-compilation-tasks=1');
 setFlagsFromString('--wasm-tiering-budget=13000000');
 
-/** @type {{ dataDir?: string }} */
-const { dataDir } = workerData;
+/** @type {import('./pglite-thread.ts').DatabaseFiles} */
+const { dataDir, image } = workerData;
 
-const database = await open(dataDir === undefined ? {} : { dataDir });
+const database = await open(dataDir === undefined ? inMemory(image) : { dataDir });
 if (dataDir !== undefined) {
   /** @type {any} */ (database.Module).NODEFS.stream_ops.fsync = sync;
   // PostgreSQL may have replayed its log during the start, before it could flush anything.
@@ -25,10 +25,22 @@ if (dataDir !== undefined) {
 }
 
 parentPort?.on('message', async (port) => {
+  if (port !== null && 'dump' in port) return dump(port.dump);
   if (port !== null) return port.on('message', (request) => respond(port, request));
   await database.close();
   parentPort?.close();
 });
+
+/** @param {Uint8Array | undefined} image */
+function inMemory(image) {
+  return image === undefined ? {} : { loadDataDir: new Blob([new Uint8Array(image)], { type: 'application/x-tar' }) };
+}
+
+/** @param {import('node:worker_threads').MessagePort} port */
+async function dump(port) {
+  const files = new Uint8Array(await (await database.dumpDataDir('none')).arrayBuffer());
+  port.postMessage(files, [files.buffer]);
+}
 
 /**
  * @param {import('node:worker_threads').MessagePort} port

@@ -8,7 +8,7 @@ import { lockDirectory } from './directory-lock.ts';
 import { createDatabaseDirectory } from './pglite-directory.ts';
 import { runMaintenance } from './pglite-maintenance.ts';
 import { explainDatabaseError } from './pglite-start.ts';
-import { createPgliteThread } from './pglite-thread.ts';
+import { createPgliteThread, type PgliteThread } from './pglite-thread.ts';
 import { createPooledDatabase, migrateOver, prepare } from './postgres-pool.ts';
 
 /** One permanent connection, as PGlite's only user. */
@@ -23,35 +23,68 @@ const maintenanceMs = 60_000;
 /** Discards the state that an earlier connection left in the one session. */
 const resetSession = ['ROLLBACK', 'DISCARD ALL'];
 
-interface PgliteOptions {
-  dataDir?: string;
+interface DatabaseOptions {
   readWaitMs?: number;
   migrations: string;
-  stopping?: AbortSignal;
 }
 
 /**
- * Opens PostgreSQL in a thread of this process, over files in a directory that it locks, or in memory. There is one
- * session, so transactions and statements run one after another.
- * @param options.dataDir directory of the files, created when missing; in memory without it
+ * Opens PostgreSQL in a thread of this process, over files in a directory that it locks. There is one session, so transactions
+ * and statements run one after another.
+ * @param options.dataDir directory of the files, created when missing
  * @param options.readWaitMs milliseconds that a reader's statement waits for its turn; 10,000 by default
  * @param options.migrations folder of migrations, all of which are applied when this resolves
  * @param options.stopping interrupts the creation of a database
  * @throws DataInUseError when another process uses the directory; StartError when the directory cannot be used, or the
  *   database in it cannot be opened; StartInterruptedError
  */
-export async function createPgliteDatabase(options: PgliteOptions): Promise<SqlDatabase> {
+export async function createPgliteDatabase(
+  options: DatabaseOptions & { dataDir: string; stopping?: AbortSignal },
+): Promise<SqlDatabase> {
   const { dataDir } = options;
-  if (dataDir === undefined) return openDatabase(undefined, options, async () => {});
   const unlock = await lockDataDirectory(dataDir);
   const directory = `${dataDir}/database`;
   try {
     await createDatabaseDirectory(directory, options.stopping);
-    return await openDatabase(directory, options, unlock);
+    const database = await openDatabase(createPgliteThread({ dataDir: directory }), options, unlock);
+    return {
+      ...database,
+      // The database may still respond while its disk is full.
+      async ready() {
+        await database.ready();
+        await checkSpace(directory);
+      },
+    };
   } catch (error) {
     await unlock();
     throw await explainDatabaseError(error, dataDir);
   }
+}
+
+/** A database in memory. */
+export interface MemoryDatabase extends SqlDatabase {
+  /** Returns the image of the database as it is now. Nothing may be using it. */
+  dump(): Promise<Uint8Array>;
+}
+
+/**
+ * Opens PostgreSQL as `createPgliteDatabase` does, in memory.
+ * @param options.image files to start with, as `dump` returns them; without them an empty database is created, which takes longer
+ */
+export async function createMemoryDatabase(
+  options: DatabaseOptions & { image?: Uint8Array | undefined },
+): Promise<MemoryDatabase> {
+  const { image } = options;
+  const thread = createPgliteThread(image === undefined ? {} : { image });
+  const database = await openDatabase(thread, options, async () => {});
+  return {
+    ...database,
+    async dump() {
+      // The files then need no replay of the log.
+      await database.query('CHECKPOINT');
+      return thread.dump();
+    },
+  };
 }
 
 async function lockDataDirectory(dataDir: string): Promise<() => Promise<void>> {
@@ -64,11 +97,10 @@ async function lockDataDirectory(dataDir: string): Promise<() => Promise<void>> 
 }
 
 async function openDatabase(
-  directory: string | undefined,
-  { migrations, readWaitMs = defaultReadWaitMs }: PgliteOptions,
+  thread: PgliteThread,
+  { migrations, readWaitMs = defaultReadWaitMs }: DatabaseOptions,
   unlock: () => Promise<void>,
 ): Promise<SqlDatabase> {
-  const thread = createPgliteThread(directory);
   const pool = new pg.Pool({ stream: thread.connect, ...settings, onConnect: openSession });
   pool.on('error', ignore);
   // Other statements wait for at most one of a reader, and for those that came before them.
@@ -86,15 +118,7 @@ async function openDatabase(
     await database.stop();
     throw error;
   }
-  if (directory === undefined) return database;
-  return {
-    ...database,
-    // The database may still respond while its disk is full.
-    async ready() {
-      await database.ready();
-      await checkSpace(directory);
-    },
-  };
+  return database;
 }
 
 async function openSession(client: pg.ClientBase): Promise<void> {
