@@ -33,7 +33,7 @@ export const help = `Parley, a chat server with a GraphQL API.
     --json                  print the addresses and the seed as one line of JSON
   parley --help, --version
 
-Settings: docs/operations.md. Tests: docs/testing-your-app.md.
+Settings: docs/operations.md. Tests: docs/clients/testing.md.
 `;
 
 const options = {
