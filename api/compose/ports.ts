@@ -92,36 +92,25 @@ export async function openLogPorts(opening: Opening): Promise<Pick<Ports, 'datab
   };
 }
 
-/** Everything that ports in memory keep of a moment. */
-export interface MemoryImage {
-  /** Files of the database; undefined: an empty database. */
-  database: Uint8Array | undefined;
-  objects: Contents;
-}
-
-/** Ports within this process that keep everything in memory. */
-export interface MemoryPorts extends Ports {
-  database: MemoryDatabase;
-  /** Returns the image of the database and the files as they are now. Nothing may be using them. */
-  dump(): Promise<MemoryImage>;
-}
-
-/** Opens each port in memory, also where the configuration names a service: nothing is read from a disk, or written to one. */
-export async function openMemoryPorts(
-  { config, logger, open }: Pick<Opening, 'config' | 'logger' | 'open'>,
-  image: MemoryImage,
-): Promise<MemoryPorts> {
+/** Opens an empty database in memory, also where the configuration names another one. @param image files that it starts with */
+export function openMemoryDatabase(
+  { config, open }: Pick<Opening, 'config' | 'open'>,
+  image: Uint8Array | undefined,
+): Promise<MemoryDatabase> {
   const readWaitMs = config.DATABASE_STATEMENT_TIMEOUT_MS;
-  const contents = new Map(image.objects);
-  const options = { image: image.database, readWaitMs, migrations: paths.migrations };
-  const database = await open('database', createMemoryDatabase(options));
+  return open('database', createMemoryDatabase({ image, readWaitMs, migrations: paths.migrations }));
+}
+
+/**
+ * Opens the other ports in memory, also where the configuration names services.
+ * @param files the stored files, which the object store changes
+ */
+export async function openMemoryPorts({ logger, open }: Pick<Opening, 'logger' | 'open'>, files: Contents) {
   return {
-    database,
     pubsub: await open('pubsub', createMemoryPubSub({ logger })),
     state: await open('state', createMemoryState()),
     log: await open('event log', createMemoryEventLog({ logger })),
-    objects: await open('object store', createMemoryObjects(contents)),
-    dump: async () => ({ database: await database.dump(), objects: new Map(contents) }),
+    objects: await open('object store', createMemoryObjects(files)),
   };
 }
 

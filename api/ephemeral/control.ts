@@ -23,6 +23,8 @@ export function createControl(options: { port: number; actions: Readonly<Record<
   const { actions, logger } = options;
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => {
+      // A stop interrupts a restart.
+      if (response.destroyed) return;
       logger.error({ error }, 'a control request failed');
       send(response, 500, { error: reasonOf(error) });
     });

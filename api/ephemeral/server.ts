@@ -1,13 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { createApp } from '../app.ts';
-import { createLifecycle } from '../compose/lifecycle.ts';
-import { type MemoryImage, openMemoryPorts } from '../compose/ports.ts';
-import { type Config, paths } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { RootLogger } from '../logger.ts';
-import { codeOf, StartInterruptedError } from '../start-errors.ts';
+import { StartInterruptedError } from '../start-errors.ts';
+import { openData } from './data.ts';
 import { createFaults } from './faults.ts';
 import { openNetwork } from './network.ts';
 import type { SeedReport } from './report.ts';
@@ -33,16 +29,15 @@ type App = Awaited<ReturnType<typeof createApp>>;
 
 /**
  * Opens a server for the tests of its clients: the whole app over ports in memory, behind a network and with faults that tests order.
- * A restart makes a new app over the same ports; a reset makes new ports from the image of the first moment.
+ * A restart makes a new app over the same ports; a reset restores their data first.
  * @throws StartError if the port is taken or the seed refused; StartInterruptedError
  */
 export async function openEphemeralServer({ config, logger, port, seed, stopping }: Options) {
   const faults = createFaults();
   const tokens = createTokens();
   const overrides = { wrapAuth: tokens.wrap, beforeOperation: faults.beforeOperation, hashCost };
-  let image: MemoryImage = { database: await readDatabaseImage(), objects: new Map() };
   let issued: IssuedTokens = [];
-  let data = await openData();
+  const data = await openData(config, logger, stopping);
   let app: App | null = null;
   const network = await openNetwork({ port, target: () => app?.port ?? 0 }).catch(closeData);
   const report = await start().catch(async (error: unknown) => {
@@ -78,8 +73,7 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
       // Slow connections still have data of before.
       network.cut();
       tokens.restore(issued);
-      await data.stop();
-      data = await openData();
+      await data.restore();
       await startApp();
     },
     async stop(): Promise<boolean> {
@@ -89,21 +83,6 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
     },
   };
 
-  /** Returns a signal for one life of a part, whose listeners go with it. */
-  function ofLife(): AbortSignal {
-    return AbortSignal.any([stopping]);
-  }
-
-  async function openData() {
-    const { open, stop } = createLifecycle({ logger, stopMs: config.STOP_TIMEOUT_MS, stopping: ofLife() });
-    try {
-      return { ports: await openMemoryPorts({ config, logger, open }, image), stop };
-    } catch (error) {
-      await stop();
-      throw error;
-    }
-  }
-
   async function closeData(error: unknown): Promise<never> {
     await app?.stop();
     await data.stop();
@@ -112,16 +91,17 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
 
   async function start(): Promise<SeedReport | null> {
     await startApp();
-    if (seed === null) return null;
-    const seeded = await seedServer(`http://127.0.0.1:${app?.port}`, seed);
-    image = await data.ports.dump();
+    const seeded = seed && (await seedServer(`http://127.0.0.1:${app?.port}`, seed));
+    await data.keep();
     issued = tokens.dump();
     return seeded;
   }
 
   async function startApp(): Promise<void> {
     if (stopping.aborted) throw new StartInterruptedError();
-    app = await createApp(config, logger, { ...overrides, ports: data.ports }, ofLife());
+    // A signal of its own, whose listeners go with it.
+    const stoppingOfApp = AbortSignal.any([stopping]);
+    app = await createApp(config, logger, { ...overrides, ports: data.ports() }, stoppingOfApp);
     await network.accept();
   }
 
@@ -134,14 +114,3 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
 }
 
 export type EphemeralServer = Awaited<ReturnType<typeof openEphemeralServer>>;
-
-/** Returns the image of an empty database that the build has made; undefined without a build, when the database creates itself. */
-async function readDatabaseImage(): Promise<Uint8Array | undefined> {
-  if (paths.databaseImage === null) return undefined;
-  try {
-    return await promisify(gunzip)(await readFile(paths.databaseImage));
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { ignore } from '../../ignore.ts';
@@ -7,8 +6,6 @@ import { ignore } from '../../ignore.ts';
 export interface PgliteThread {
   /** Opens a connection, which `pg` uses as a TCP socket. All connections share one session: open one at a time. */
   connect(): Duplex;
-  /** Returns the files of the database as a tar archive. Nothing may be running a statement. */
-  dump(): Promise<Uint8Array>;
   /** Closes the database after the statements that were sent before. */
   stop(): Promise<void>;
 }
@@ -37,14 +34,6 @@ export function createPgliteThread(files: DatabaseFiles): PgliteThread {
       const connection = streamOver(port1);
       connections.add(connection);
       return connection.once('close', () => connections.delete(connection));
-    },
-    async dump() {
-      running ??= start();
-      const { port1, port2 } = new MessageChannel();
-      running.postMessage({ dump: port2 }, [port2]);
-      const [files] = await once(port1, 'message');
-      port1.close();
-      return files;
     },
     async stop() {
       const worker = running;

@@ -6,7 +6,7 @@ import { open } from './pglite-open.js';
 
 /*
  * A thread that runs PostgreSQL. Each port posted to it is a connection to the one session, and carries messages of
- * PostgreSQL's protocol; the port of `dump` gets the files of the database; null ends the thread. In JavaScript, because Node starts it without a loader for TypeScript.
+ * PostgreSQL's protocol; null ends the thread. In JavaScript, because Node starts it without a loader for TypeScript.
  */
 
 // The optimizing compiler needs much memory, and the allocator keeps it for each thread that compiles: one function at a
@@ -25,7 +25,6 @@ if (dataDir !== undefined) {
 }
 
 parentPort?.on('message', async (port) => {
-  if (port !== null && 'dump' in port) return dump(port.dump);
   if (port !== null) return port.on('message', (request) => respond(port, request));
   await database.close();
   parentPort?.close();
@@ -34,12 +33,6 @@ parentPort?.on('message', async (port) => {
 /** @param {Uint8Array | undefined} image */
 function inMemory(image) {
   return image === undefined ? {} : { loadDataDir: new Blob([new Uint8Array(image)], { type: 'application/x-tar' }) };
-}
-
-/** @param {import('node:worker_threads').MessagePort} port */
-async function dump(port) {
-  const files = new Uint8Array(await (await database.dumpDataDir('none')).arrayBuffer());
-  port.postMessage(files, [files.buffer]);
 }
 
 /**

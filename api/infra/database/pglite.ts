@@ -5,6 +5,7 @@ import { ignore } from '../../ignore.ts';
 import { makePrivateDirectory } from '../../private-directory.ts';
 import type { SqlDatabase } from './database.ts';
 import { lockDirectory } from './directory-lock.ts';
+import { createKeptRows } from './kept-rows.ts';
 import { createDatabaseDirectory } from './pglite-directory.ts';
 import { runMaintenance } from './pglite-maintenance.ts';
 import { explainDatabaseError } from './pglite-start.ts';
@@ -61,15 +62,13 @@ export async function createPgliteDatabase(
   }
 }
 
-/** A database in memory. */
-export interface MemoryDatabase extends SqlDatabase {
-  /** Returns the image of the database as it is now. Nothing may be using it. */
-  dump(): Promise<Uint8Array>;
-}
+/** A database in memory, whose rows can be restored. */
+export type MemoryDatabase = SqlDatabase & ReturnType<typeof createKeptRows>;
 
 /**
  * Opens PostgreSQL as `createPgliteDatabase` does, in memory.
- * @param options.image files to start with, as `dump` returns them; without them an empty database is created, which takes longer
+ * @param options.image files of an empty database, as `pglite-image.js` writes them, uncompressed; without them they are created,
+ *   which takes longer
  */
 export async function createMemoryDatabase(
   options: DatabaseOptions & { image?: Uint8Array | undefined },
@@ -77,14 +76,7 @@ export async function createMemoryDatabase(
   const { image } = options;
   const thread = createPgliteThread(image === undefined ? {} : { image });
   const database = await openDatabase(thread, options, async () => {});
-  return {
-    ...database,
-    async dump() {
-      // The files then need no replay of the log.
-      await database.query('CHECKPOINT');
-      return thread.dump();
-    },
-  };
+  return { ...database, ...createKeptRows(database) };
 }
 
 async function lockDataDirectory(dataDir: string): Promise<() => Promise<void>> {
