@@ -73,6 +73,7 @@ export async function startEphemeral(options: EphemeralOptions = {}): Promise<Ep
     control: createControl(control),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
+      child.ref();
       child.kill('SIGTERM');
       await once(child, 'exit');
     },

@@ -66,7 +66,7 @@ it('survives a deployment of the server', async () => {
 });
 // end
 
-// snippet: expire
+// snippet: revoke
 it('asks for a new sign-in once the session has ended', async () => {
   await server.control.revoke({ user: 'ada' });
   await vi.waitFor(() => expect(view.status).toBe('signed out'));
