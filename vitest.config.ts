@@ -2,7 +2,7 @@ import { filesLeftOut } from './test/support/services/left-out.ts';
 import { defineSuite } from './test/support/suite.ts';
 
 export default defineSuite({
-  include: ['test/**/*.test.ts'],
+  include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
   exclude: [
     'test/e2e/**',
     'test/clients/**',

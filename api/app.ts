@@ -1,26 +1,31 @@
+import type { Domain } from '../schema/domain.ts';
 import { schema } from '../schema/index.ts';
 import { type Bridge, openBridge } from './compose/bridge.ts';
-import { openDomain } from './compose/domain.ts';
-import { makeGateway } from './compose/gateway.ts';
+import { type DomainChoices, openDomain } from './compose/domain.ts';
+import { type GatewayChoices, makeGateway } from './compose/gateway.ts';
 import { createLifecycle, type Open } from './compose/lifecycle.ts';
 import { openPorts, type Ports } from './compose/ports.ts';
 import type { Config } from './config.ts';
 import { createHealth, type ReadyCheck } from './gateway/http/health.ts';
 import { createProbes } from './gateway/http/probes.ts';
+import type { OpenConnection } from './gateway/open-connection.ts';
 import type { Database } from './infra/database/database.ts';
 import type { RootLogger } from './logger.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 
-/** Parts that replace those made from the configuration. Ports given here are started and stopped by their owner. */
-export interface Overrides {
+/**
+ * Parts that replace those made from the configuration, and choices that no setting makes. Ports given here are started and stopped
+ * by their owner.
+ */
+export interface Overrides extends DomainChoices, GatewayChoices {
   ports?: Partial<Ports>;
 }
 
 /**
  * Opens a whole process: the ports, the bridge, the domain and the gateway that the configuration names.
  * @param stopping asks for a stop while the process starts
- * @returns the port that it listens on, and `stop`, which closes everything in reverse order and returns whether that went
- *   in order
+ * @returns the port that it listens on; `openConnections`, which lists its WebSockets and streams; the domain, null without a
+ *   gateway; and `stop`, which closes everything in reverse order and returns whether that went in order
  * @throws the error of the part that did not open, or StartInterruptedError; the parts before it are closed again
  */
 export async function createApp(
@@ -31,8 +36,8 @@ export async function createApp(
 ) {
   const { open, stop } = createLifecycle({ logger, stopMs: config.STOP_TIMEOUT_MS, stopping });
   try {
-    const port = await openAll({ config, logger, open, stopping }, overrides);
-    return { port, stop };
+    const opened = await openAll({ config, logger, open, stopping }, overrides);
+    return { ...opened, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -42,14 +47,14 @@ export async function createApp(
 async function openAll(
   given: { config: Config; logger: RootLogger; open: Open; stopping: AbortSignal },
   overrides: Overrides,
-): Promise<number> {
+): Promise<{ port: number; openConnections(): OpenConnection[]; domain: Domain | null }> {
   const { config, logger, open } = given;
   const metrics = createMetrics();
   const ports = await openPorts(given, overrides.ports);
   measureDatabase(metrics, ports.database);
   const bridge = config.SERVICES.includes('bridge') ? await openBridge({ config, logger, open, metrics, ports }) : null;
   const domain = config.SERVICES.includes('gateway')
-    ? await openDomain({ config, logger, open, metrics, ports })
+    ? await openDomain({ ...overrides, config, logger, open, metrics, ports })
     : null;
   const health = createHealth({
     ...readiness(ports, bridge, domain?.logReady),
@@ -58,13 +63,14 @@ async function openAll(
   });
   if (domain === null) {
     const probes = await open('probes', createProbes({ host: config.HOST, port: config.PORT, health }));
-    return probes.port();
+    return { port: probes.port(), openConnections: () => [], domain: null };
   }
   const pictureOrigin = ports.objects?.readOrigin ?? null;
   const { persistedQueries } = ports.state;
-  const parts = { schema, ...domain, health, pictureOrigin, persistedQueries, metrics, logger };
+  const { beforeOperation } = overrides;
+  const parts = { schema, ...domain, health, pictureOrigin, persistedQueries, metrics, logger, beforeOperation };
   const gateway = await open('gateway', await makeGateway(config, parts));
-  return gateway.port();
+  return { port: gateway.port(), openConnections: gateway.openConnections, domain: domain.domain };
 }
 
 function measureDatabase({ gauge, count }: Metrics, { load }: Database): void {

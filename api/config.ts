@@ -53,10 +53,13 @@ export class ConfigError extends StartError {
   }
 }
 
-/** Directories of the package that hold no code. */
+/** Directories and files of the package that hold no code. */
 export const paths = {
   migrations: `${packageRoot}/prisma/migrations`,
   client: `${packageRoot}/dist/client`,
+  /** Image of an empty database, made by the build; null when the sources run. */
+  databaseImage: packageRoot === root ? null : `${root}/database.tar.gz`,
+  packageFile: `${packageRoot}/package.json`,
 };
 
 /**

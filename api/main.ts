@@ -6,7 +6,8 @@ async function main(): Promise<void> {
   const stopping = listenForStop();
   const endAtOnce = () => process.exit(0);
   stopping.addEventListener('abort', endAtOnce);
-  const { run } = await import('./run.ts');
+  const { chooseRun } = await import('./choose-run.ts');
+  const run = await chooseRun(process.argv.slice(2));
   stopping.removeEventListener('abort', endAtOnce);
   process.exit(await run(stopping));
 }

@@ -41,7 +41,8 @@ async function serve(config: Config, logger: ReturnType<typeof createLogger>, st
   }
 }
 
-function endOnUnexpectedErrors(logger: Logger): void {
+/** Ends the process with exit code 1, and logs the reason, after an error that nothing has caught. */
+export function endOnUnexpectedErrors(logger: Logger): void {
   process.on('uncaughtException', (error) => {
     logger.error({ error }, 'the process cannot go on');
     process.exit(1);

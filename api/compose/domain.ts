@@ -4,7 +4,7 @@ import type { Domain } from '../../schema/domain.ts';
 import type { Config } from '../config.ts';
 import { createAccess } from '../domain/access.ts';
 import { createAccounts } from '../domain/accounts.ts';
-import { createAuth } from '../domain/auth.ts';
+import { type Auth, createAuth } from '../domain/auth.ts';
 import { createAvatarCache } from '../domain/avatar-cache.ts';
 import { createAvatars } from '../domain/avatars.ts';
 import { createBlocks } from '../domain/blocks.ts';
@@ -16,6 +16,7 @@ import { createMatching } from '../domain/matching.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
+import type { HashCost } from '../domain/passwords.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
@@ -39,15 +40,25 @@ import { openUploads } from './uploads.ts';
 
 const dayMs = 86_400_000;
 
+/** Choices of the domain that no setting makes. */
+export interface DomainChoices {
+  /** Returns the authentication to use in place of the given one. */
+  wrapAuth?: ((auth: Auth) => Auth) | undefined;
+  /** Cost of new hashes of passwords. */
+  hashCost?: HashCost | undefined;
+}
+
 /** Makes the domain of a gateway, one noun after another, and starts the parts that run. */
-export async function openDomain(given: {
-  config: Config;
-  logger: RootLogger;
-  open: Open;
-  metrics: Metrics;
-  ports: Ports;
-}) {
-  const { config, logger, open, ports } = given;
+export async function openDomain(
+  given: DomainChoices & {
+    config: Config;
+    logger: RootLogger;
+    open: Open;
+    metrics: Metrics;
+    ports: Ports;
+  },
+) {
+  const { config, logger, open, ports, hashCost, wrapAuth = (auth) => auth } = given;
   const { database, pubsub, state } = ports;
   const { onRefused } = given.metrics;
   const rateLimits =
@@ -61,7 +72,8 @@ export async function openDomain(given: {
   const secrets = await readSigningSecrets(config);
   const publicUrl = config.PUBLIC_URL ?? '';
 
-  const auth = await open('sessions', createAuth({ ...common, secrets, ttlSeconds: config.TOKEN_TTL_SECONDS }));
+  const sessions = createAuth({ ...common, secrets, ttlSeconds: config.TOKEN_TTL_SECONDS });
+  const auth = wrapAuth(await open('sessions', sessions));
   const { heads, feeds } = await openLive(given);
   const channelList = await open('channel lists', createChannelList({ ...common, heads }));
   const blocks = await open('blocks', createBlocks(common));
@@ -82,7 +94,15 @@ export async function openDomain(given: {
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
   const minPasswordLength = config.PASSWORD_MIN_LENGTH;
-  const accounts = createAccounts({ ...common, auth, userCache, ownPicture, sessionBounds, minPasswordLength });
+  const accounts = createAccounts({
+    ...common,
+    auth,
+    userCache,
+    ownPicture,
+    sessionBounds,
+    minPasswordLength,
+    hashCost,
+  });
   const avatars = createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) });
   const avatarCache = createAvatarCache({ load: avatars.picture });
   userCache.onChange(avatarCache.forget);

@@ -23,8 +23,11 @@ import { readTrustedDocuments } from './trusted-documents.ts';
 /** Window over which the rate of a body is averaged, in milliseconds: mobile networks pause for seconds. */
 const bodyWindowMs = 30_000;
 
+/** Choices of the gateway that no setting makes. */
+export type GatewayChoices = Pick<GatewayOptions, 'beforeOperation'>;
+
 /** Everything that a gateway is made of besides its settings. */
-export interface GatewayParts {
+export interface GatewayParts extends GatewayChoices {
   schema: GraphQLSchema;
   domain: Domain;
   auth: Auth;

@@ -1,9 +1,10 @@
 import { type Config, paths } from '../config.ts';
 import type { Database } from '../infra/database/database.ts';
-import { createPgliteDatabase } from '../infra/database/pglite.ts';
+import { createMemoryDatabase, createPgliteDatabase, type MemoryDatabase } from '../infra/database/pglite.ts';
 import type { EventLog } from '../infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../infra/event-log/memory.ts';
 import { createFileObjects } from '../infra/objects/files.ts';
+import { type Contents, createMemoryObjects } from '../infra/objects/memory.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import { createMemoryPubSub } from '../infra/pubsub/memory.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
@@ -88,6 +89,28 @@ export async function openLogPorts(opening: Opening): Promise<Pick<Ports, 'datab
   return {
     database: await open('database', openDatabase(opening)),
     log: await open('event log', createEventLog(opening)),
+  };
+}
+
+/** Opens an empty database in memory, also where the configuration names another one. @param image files that it starts with */
+export function openMemoryDatabase(
+  { config, open }: Pick<Opening, 'config' | 'open'>,
+  image: Uint8Array | undefined,
+): Promise<MemoryDatabase> {
+  const readWaitMs = config.DATABASE_STATEMENT_TIMEOUT_MS;
+  return open('database', createMemoryDatabase({ image, readWaitMs, migrations: paths.migrations }));
+}
+
+/**
+ * Opens the other ports in memory, also where the configuration names services.
+ * @param files the stored files, which the object store changes
+ */
+export async function openMemoryPorts({ logger, open }: Pick<Opening, 'logger' | 'open'>, files: Contents) {
+  return {
+    pubsub: await open('pubsub', createMemoryPubSub({ logger })),
+    state: await open('state', createMemoryState()),
+    log: await open('event log', createMemoryEventLog({ logger })),
+    objects: await open('object store', createMemoryObjects(files)),
   };
 }
 

@@ -7,7 +7,7 @@ import { withKey } from '../text/comparison-key.ts';
 import { readText } from '../text/text-kinds.ts';
 import type { Auth, Viewer } from './auth.ts';
 import { createPasswordRules } from './password-rules.ts';
-import { createPasswords } from './passwords.ts';
+import { createPasswords, type HashCost } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import type { SecurityLog } from './security-log.ts';
 import { createSessions, type SessionBounds, type SignedIn } from './sessions.ts';
@@ -28,11 +28,13 @@ export function createAccounts(options: {
   sessionBounds: SessionBounds;
   /** Minimum length of a new password, in Unicode code points. */
   minPasswordLength: number;
+  /** Cost of new hashes of passwords, by default the recommended one. */
+  hashCost?: HashCost | undefined;
   securityLog: SecurityLog;
 }) {
   const { database, auth, userCache, ownPicture, rateLimits, securityLog } = options;
   const { prisma } = database;
-  const passwords = createPasswords();
+  const passwords = createPasswords(options.hashCost);
   const passwordRules = createPasswordRules({ minLength: options.minPasswordLength });
   const sessions = createSessions({ database, auth, bounds: options.sessionBounds, securityLog });
   const users = createUserReads(database);

@@ -3,8 +3,18 @@ import { UnavailableError } from '../errors.ts';
 import { createFairQueue } from '../fair-queue.ts';
 import { hashedPasswords, normalisePassword } from '../text/passwords.ts';
 
-/** Parameters that OWASP recommends for argon2id, the library's default algorithm: 19 MiB, two passes, one lane. */
-const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+/** Parameters of argon2id, the library's default algorithm. */
+export interface HashCost {
+  /** KiB of memory. */
+  memoryCost: number;
+  /** Number of passes. */
+  timeCost: number;
+  /** Number of lanes. */
+  parallelism: number;
+}
+
+/** Parameters that OWASP recommends: 19 MiB, two passes, one lane. */
+const recommended: HashCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 /** Number of hashes at a time: hashing is CPU-bound, and a flood of sign-ins must not take the whole machine. */
 const maxConcurrent = 2;
 /** Maximum number of hashes that wait for their turn. */
@@ -15,8 +25,9 @@ const maxWaitingOfCaller = 50;
 /**
  * Creates the hashing of passwords by argon2id, with a bounded number of hashes at a time. Callers take turns: one
  * that sends many passwords waits for itself.
+ * @param cost parameters of new hashes
  */
-export function createPasswords() {
+export function createPasswords(cost: HashCost = recommended) {
   const queue = createFairQueue({
     concurrency: maxConcurrent,
     maxWaiting,

@@ -1,18 +1,22 @@
-import { cp, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { paths } from '../../api/config.ts';
 import type { SqlDatabase, TextQuery } from '../../api/infra/database/database.ts';
 import { MigrationChangedError, type MigrationSession, migrate } from '../../api/infra/database/migrate.ts';
-import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
+import { createMemoryDatabase, createPgliteDatabase } from '../../api/infra/database/pglite.ts';
 import { runMaintenance } from '../../api/infra/database/pglite-maintenance.ts';
 import { createPgliteThread } from '../../api/infra/database/pglite-thread.ts';
 import { describeDatabase } from './database.ts';
 
-describeDatabase('in this process', () => createPgliteDatabase({ migrations: paths.migrations }));
+describeDatabase('in this process', () => createMemoryDatabase({ migrations: paths.migrations }));
 
 describe('PostgreSQL in a thread', () => {
   let directory: string;
@@ -45,7 +49,7 @@ describe('PostgreSQL in a thread', () => {
   });
 
   test('starts again with all committed rows after it has crashed', async () => {
-    const thread = createPgliteThread(join(directory, 'other'));
+    const thread = createPgliteThread({ dataDir: join(directory, 'other') });
     const connect = async () => {
       const client = new pg.Client({ stream: thread.connect, user: 'postgres', database: 'postgres' });
       client.on('error', () => {});
@@ -157,5 +161,39 @@ describe('migrations', () => {
     await writeFile(join(directory, '0001_initial/migration.sql'), 'SELECT 1;');
 
     await expect(migrate(transaction, directory)).rejects.toBeInstanceOf(MigrationChangedError);
+  });
+});
+
+describe('A database in memory', () => {
+  test('starts with the files of an image', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'parley-database-image-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const path = join(directory, 'database.tar.gz');
+    await promisify(execFile)(process.execPath, ['api/infra/database/pglite-image.js', path]);
+    const image = gunzipSync(await readFile(path));
+    const database = await createMemoryDatabase({ migrations: paths.migrations, image });
+    onTestFinished(database.stop);
+    expect(await database.prisma.user.count()).toBe(0);
+  });
+
+  test('restores the rows that it kept, again and again', async () => {
+    const database = await createMemoryDatabase({ migrations: paths.migrations });
+    onTestFinished(database.stop);
+    const { prisma } = database;
+    const createdAt = new Date();
+    const user = await prisma.user.create({ data: { id: randomUUID(), name: 'Ada', createdAt } });
+    const session = { id: randomUUID(), userId: user.id, device: '', createdAt, lastUsedAt: createdAt };
+    await prisma.session.create({ data: session });
+    const rows = () => Promise.all([prisma.user.findMany(), prisma.session.findMany()]);
+    const kept = await rows();
+    await database.keep();
+    for (let n = 0; n < 2; n++) {
+      await prisma.user.update({ where: { id: user.id }, data: { name: 'Eve' } });
+      await prisma.session.deleteMany();
+      await prisma.user.create({ data: { id: randomUUID(), name: 'Bob', createdAt } });
+      expect(await rows()).not.toEqual(kept);
+      await database.restore();
+      expect(await rows()).toEqual(kept);
+    }
   });
 });

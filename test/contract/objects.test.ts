@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { createFileObjects } from '../../api/infra/objects/files.ts';
+import { createMemoryObjects } from '../../api/infra/objects/memory.ts';
 import { describeObjects } from './objects.ts';
 
 async function createWorkbench() {
@@ -18,6 +19,17 @@ async function createWorkbench() {
 }
 
 describeObjects('as files', createWorkbench);
+
+describeObjects(
+  'in memory',
+  async () => ({
+    objects: createMemoryObjects(),
+    leaveIncomplete: async () => {},
+    countIncomplete: async () => 0,
+    dispose: async () => {},
+  }),
+  { outlivesProcess: false },
+);
 
 test('clients read files through this server only', async () => {
   const { objects, dispose } = await createWorkbench();

@@ -1,6 +1,6 @@
 import { paths } from '../../api/config.ts';
 import type { SqlDatabase } from '../../api/infra/database/database.ts';
-import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
+import { createMemoryDatabase } from '../../api/infra/database/pglite.ts';
 import { createPostgresDatabase } from '../../api/infra/database/postgres.ts';
 import { patienceMs } from './patience.ts';
 import { hasService } from './services/left-out.ts';
@@ -31,7 +31,7 @@ export type TestDatabase = Awaited<ReturnType<typeof openDatabase>>;
 
 function open(kind: DatabaseKind): Promise<SqlDatabase> {
   const { migrations } = paths;
-  return kind === 'PGlite' ? createPgliteDatabase({ migrations }) : openPostgres(migrations);
+  return kind === 'PGlite' ? createMemoryDatabase({ migrations }) : openPostgres(migrations);
 }
 
 async function openPostgres(migrations: string): Promise<SqlDatabase> {

@@ -14,7 +14,7 @@ import { UnavailableError } from '../../api/errors.ts';
 import type { ChannelEvent } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
 import { readOutcomes } from '../../api/infra/database/outcomes.ts';
-import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
+import { createMemoryDatabase } from '../../api/infra/database/pglite.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
@@ -53,7 +53,7 @@ const logger = createLogger('silent');
  * each event when it is submitted, and users.
  */
 export async function createMatchingWorld() {
-  const database = await createPgliteDatabase({ migrations: paths.migrations });
+  const database = await createMemoryDatabase({ migrations: paths.migrations });
   const pubsub = createMemoryPubSub({ logger });
   const faults: SubmitFault[] = [];
   const clock = { now: Date.now() };

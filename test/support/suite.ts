@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { patienceMs, testTimeoutMs } from './patience.ts';
 
@@ -5,7 +6,13 @@ import { patienceMs, testTimeoutMs } from './patience.ts';
 export function defineSuite(options: NonNullable<ViteUserConfig['test']>): ViteUserConfig {
   return defineConfig({
     // Packages that tests load outside of Vite import this file; a second copy of graphql would not recognize their types.
-    resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
+    resolve: {
+      alias: [
+        { find: /^graphql$/, replacement: 'graphql/index.js' },
+        // The package's own name, whose export is the built file.
+        { find: 'parley/testing', replacement: resolve('api/testing.ts') },
+      ],
+    },
     test: {
       root: '.',
       setupFiles: ['test/support/setup.ts'],

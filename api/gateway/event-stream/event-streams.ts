@@ -10,7 +10,15 @@ import { keepAliveMs } from '../graphql/result-stream.ts';
 import { sha256 } from '../graphql/trusted-documents.ts';
 import { closeIdleAnonymous } from '../websocket/anonymous.ts';
 import { closeCodes } from '../websocket/close-codes.ts';
-import { type Connection, close, closeStalled, end, newConnection, terminate } from '../websocket/connection.ts';
+import {
+  type Connection,
+  close,
+  closeStalled,
+  end,
+  newConnection,
+  terminate,
+  toOpenConnection,
+} from '../websocket/connection.ts';
 import { createMessageRate } from '../websocket/message-rate.ts';
 import type { Protocol } from '../websocket/protocol.ts';
 import { createReceive, type HandleMessage } from '../websocket/receive.ts';
@@ -68,6 +76,8 @@ export function createEventStreams(options: {
   return {
     /** Number of streams, reserved ones included. */
     size: () => streams.size,
+    /** Lists the open streams. */
+    list: () => [...streams.values()].map(({ connection }) => toOpenConnection(connection, 'stream')),
     reserve,
     find,
     start(): void {

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { type ExecutionArgs, GraphQLError, getOperationAST, type OperationDefinitionNode } from 'graphql';
+import { type ExecutionArgs, GraphQLError, getOperationAST, Kind, type OperationDefinitionNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
-import { RateLimitedError, withoutTrace } from '../../errors.ts';
+import { ParleyError, RateLimitedError, withoutTrace } from '../../errors.ts';
 import { maxCost, maxEventCost } from '../request-limits.ts';
 import { type Priced, priceOf } from './price.ts';
 import type { RequestContext } from './server-context.ts';
@@ -21,25 +21,57 @@ const freePoints = 25;
 /** Minimum price of opening a subscription, which costs its audience and a place among the operations of a socket. */
 const openingPoints = 20;
 
-/** Admits operations over HTTP. @param waitInTime limits the time that their budget may take */
-export function createCostPlugin(budget: CostBudget, waitInTime: WaitInTime): Plugin<Context> {
+/** An operation that is about to begin. */
+export interface BegunOperation {
+  /** Its name; null if it has none. */
+  name: string | null;
+  /** Names of the fields at its root, without those in fragments. */
+  fields: readonly string[];
+}
+
+/** Runs before each operation, which begins when the result resolves. A ParleyError refuses the operation. */
+export type BeforeOperation = (operation: BegunOperation) => Promise<void>;
+
+/** Parts that admit operations. */
+export interface Admission {
+  costBudget: CostBudget;
+  beforeOperation?: BeforeOperation | undefined;
+}
+
+/** Admits operations over HTTP. @param waitInTime limits the time that their admission may take */
+export function createCostPlugin(admission: Admission, waitInTime: WaitInTime): Plugin<Context> {
   const admitInTime = ({ args }: { args: ExecutionArgs }) =>
-    waitInTime((args.contextValue as Context).arrivedAt, admit(args, budget));
+    waitInTime((args.contextValue as Context).arrivedAt, admit(args, admission));
   return { onExecute: admitInTime, onSubscribe: admitInTime };
 }
 
 /**
  * Resolves when an operation may begin: before it queries the database, its price is taken from its client's budget.
  * @throws GraphQLError with BAD_REQUEST if it costs too much, by itself or with the rest of its batch,
- *   or with RATE_LIMITED if the budget is used up
+ *   with RATE_LIMITED if the budget is used up, or with the code of the error by which `beforeOperation` refuses it
  */
-export async function admit(args: ExecutionArgs, budget: CostBudget): Promise<void> {
+export async function admit(args: ExecutionArgs, { costBudget, beforeOperation }: Admission): Promise<void> {
   const points = rejectCostly(args);
+  await beforeOperation?.(describe(args)).catch(refuse);
   try {
-    await budget.spend(args.contextValue as Context, pointsToPay(args, points));
+    await costBudget.spend(args.contextValue as Context, pointsToPay(args, points));
   } catch (error) {
     throw error instanceof RateLimitedError ? toGraphQL(error) : error;
   }
+}
+
+function describe({ document, operationName }: Priced): BegunOperation {
+  const operation = getOperationAST(document, operationName);
+  const selections = operation?.selectionSet.selections ?? [];
+  const fields = selections.flatMap((selection) => (selection.kind === Kind.FIELD ? [selection.name.value] : []));
+  return { name: operation?.name?.value ?? null, fields };
+}
+
+/** The original error tells the transport whether the failure is temporary. */
+function refuse(error: unknown): never {
+  if (!(error instanceof ParleyError)) throw error;
+  const { message, code, extensions } = error;
+  throw new GraphQLError(message, { originalError: error, extensions: { ...extensions, code } });
 }
 
 function pointsToPay(args: ExecutionArgs, points: number): number {

@@ -6,7 +6,6 @@ import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth } from '../../domain/auth.ts';
-import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Logger } from '../../logger.ts';
 import { identify } from '../auth/identify.ts';
@@ -21,7 +20,7 @@ import {
   maxTokens,
 } from '../request-limits.ts';
 import { createContext } from './context.ts';
-import { createCostPlugin } from './cost.ts';
+import { type Admission, createCostPlugin } from './cost.ts';
 import type { Documents } from './documents.ts';
 import { createErrorMapper } from './errors.ts';
 import { executeOperation } from './execute.ts';
@@ -43,22 +42,23 @@ import { useStreamableOnly } from './use-streamable-only.ts';
 import { useWellFormedParams } from './use-well-formed-params.ts';
 
 /** Creates GraphQL over HTTP and server-sent events. WebSockets share its parsing, validation and execution. */
-export function createGraphQL(options: {
-  schema: GraphQLSchema;
-  domain: Domain;
-  auth: Auth;
-  streams: Streams;
-  audiences: Audiences;
-  costBudget: CostBudget;
-  documents: Documents;
-  /** Whether clients may query `__schema` and `__type`. */
-  introspection: boolean;
-  /** Limits the time of each execution. */
-  limitTime: LimitTime;
-  /** Limits the time of the steps before an execution. */
-  waitInTime: WaitInTime;
-  logger: Logger;
-}) {
+export function createGraphQL(
+  options: Admission & {
+    schema: GraphQLSchema;
+    domain: Domain;
+    auth: Auth;
+    streams: Streams;
+    audiences: Audiences;
+    documents: Documents;
+    /** Whether clients may query `__schema` and `__type`. */
+    introspection: boolean;
+    /** Limits the time of each execution. */
+    limitTime: LimitTime;
+    /** Limits the time of the steps before an execution. */
+    waitInTime: WaitInTime;
+    logger: Logger;
+  },
+) {
   const { schema, domain, auth, streams, waitInTime, logger } = options;
 
   async function identifyClient({
@@ -99,7 +99,7 @@ export function createGraphQL(options: {
       useRequestFacts,
       useStreamableOnly,
       createSharedExecution(options),
-      createCostPlugin(options.costBudget, waitInTime),
+      createCostPlugin(options, waitInTime),
       responseSizePlugin,
       ...(options.introspection ? [] : [useNoIntrospection]),
       usePersistedQueries(options.documents),

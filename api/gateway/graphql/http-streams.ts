@@ -9,6 +9,7 @@ import { ignore } from '../../ignore.ts';
 import { mapStream, type Stream } from '../../live/stream.ts';
 import { sessionEndedMessage, watchSession } from '../auth/watch-session.ts';
 import type { ConnectionLimits, Place } from '../connection-limits.ts';
+import type { OpenConnection } from '../open-connection.ts';
 import { hasUnavailable } from './errors.ts';
 
 /** The context of an operation; `res` is set if the operation came over HTTP. */
@@ -17,6 +18,8 @@ type StreamContext = Context & { res?: ServerResponse };
 /** The subscriptions that this node serves over HTTP. */
 export interface Streams {
   plugin: Plugin<StreamContext>;
+  /** Lists those that are open. */
+  list(): OpenConnection[];
   /** Closes them all, so that their clients reconnect to another node. */
   stop(): void;
 }
@@ -28,7 +31,7 @@ export interface Streams {
  */
 export function createStreams(options: { domain: Domain; auth: Auth; limits: ConnectionLimits }): Streams {
   const { domain, auth, limits } = options;
-  const closers = new Set<() => void>();
+  const open = new Set<OpenConnection>();
   let isStopped = false;
 
   return {
@@ -44,9 +47,10 @@ export function createStreams(options: { domain: Domain; auth: Auth; limits: Con
         },
       }),
     },
+    list: () => [...open],
     stop() {
       isStopped = true;
-      for (const close of [...closers]) close();
+      for (const { close } of [...open]) close(null);
     },
   };
 
@@ -63,7 +67,7 @@ export function createStreams(options: { domain: Domain; auth: Auth; limits: Con
     { response, viewer, place }: { response: ServerResponse; viewer: Viewer | null; place: Place },
   ): Stream<ExecutionResult> {
     const stream = endWhenUnavailable(results, () => {
-      closers.delete(close);
+      open.delete(connection);
       place.release();
       leave();
     });
@@ -71,8 +75,9 @@ export function createStreams(options: { domain: Domain; auth: Auth; limits: Con
       response.destroy();
       stream.return().catch(ignore);
     };
+    const connection = { transport: 'stream', userId: viewer?.userId ?? null, close } as const;
     const leave = attend(stream, viewer);
-    closers.add(close);
+    open.add(connection);
     // Nobody reads the stream if the response is gone, or carries something else. A subscription may open during a stop.
     if (isStopped || response.destroyed || response.closed) close();
     else response.once('close', close);

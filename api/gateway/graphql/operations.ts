@@ -9,7 +9,6 @@ import { getVariableValues } from 'graphql/execution/values.js';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Viewer } from '../../domain/auth.ts';
-import type { CostBudget } from '../../domain/cost-budget.ts';
 import type { Audiences, Selection } from '../../live/audiences.ts';
 import { canonicalSelection } from '../../live/canonical-selection.ts';
 import type { Positioned } from '../../live/live-source.ts';
@@ -18,7 +17,7 @@ import type { MakePayloads } from '../../live/page-loader.ts';
 import { analyse, selectionKey } from '../../live/selection.ts';
 import { mapStream } from '../../live/stream.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
-import { admit } from './cost.ts';
+import { type Admission, admit } from './cost.ts';
 import type { Documents } from './documents.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
 import { executeOperation, openSource } from './execute.ts';
@@ -35,19 +34,20 @@ import type { LimitTime } from './time-limit.ts';
  * @param options.limitTime limits the time to execute, to subscribe, and to execute the events of a subscription
  * @param options.mapError maps an error to the one that the client sees
  */
-export function createOperations(options: {
-  graphql: GraphQLServer;
-  documents: Documents;
-  audiences: Audiences;
-  costBudget: CostBudget;
-  limitTime: LimitTime;
-  mapError: MapError;
-}) {
-  const { graphql, documents, audiences, costBudget, limitTime, mapError } = options;
+export function createOperations(
+  options: Admission & {
+    graphql: GraphQLServer;
+    documents: Documents;
+    audiences: Audiences;
+    limitTime: LimitTime;
+    mapError: MapError;
+  },
+) {
+  const { graphql, documents, audiences, limitTime, mapError } = options;
 
   async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
     const source = await limitTime(args, async (limited) => {
-      await admit(limited, costBudget);
+      await admit(limited, options);
       return openSource(limited);
     });
     if (!isAsyncIterable(source)) return masked(source);
@@ -87,7 +87,7 @@ export function createOperations(options: {
   }
 
   async function executeAdmitted(args: ExecutionArgs): Promise<ExecutionResult> {
-    await admit(args, costBudget);
+    await admit(args, options);
     return inTurn(args);
   }
 

@@ -13,6 +13,7 @@ import { createCallers } from '../auth/caller.ts';
 import { createConnectionLimits } from '../connection-limits.ts';
 import { createEventStreamRoute } from '../event-stream/event-stream-route.ts';
 import { createEventStreams } from '../event-stream/event-streams.ts';
+import type { BeforeOperation } from '../graphql/cost.ts';
 import type { Documents } from '../graphql/documents.ts';
 import { hasUnavailable } from '../graphql/errors.ts';
 import { createGraphQL } from '../graphql/graphql.ts';
@@ -50,6 +51,8 @@ export interface GatewayOptions {
   domain: Domain;
   auth: Auth;
   costBudget: CostBudget;
+  /** Runs before each operation. */
+  beforeOperation?: BeforeOperation | undefined;
   /** Documents that clients may name by a hash or an id, or to which they are restricted. */
   documents: Documents;
   audiences: Audiences;
@@ -208,6 +211,8 @@ export function createGateway(options: GatewayOptions) {
     connections: sockets.size,
     /** Number of event streams that carry many operations, reserved ones included. */
     eventStreams: eventStreams.size,
+    /** Lists the open WebSockets and streams over HTTP. */
+    openConnections: () => [...sockets.list(), ...eventStreams.list(), ...streams.list()],
     /** The port that it listens on, once started. */
     port: listener.port,
     /** Resolves once it listens. @throws StartError when it cannot listen at its address */

@@ -3,6 +3,7 @@ import { encodeText, type ResultType } from '../../live/frames.ts';
 import type { Outbox } from '../../live/outbox/outboxes.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { Place } from '../connection-limits.ts';
+import type { OpenConnection } from '../open-connection.ts';
 import { closeCodes } from './close-codes.ts';
 
 /** State of a running operation. */
@@ -111,6 +112,13 @@ export function closeStalled(connection: Connection): void {
 export function terminate(connection: Connection): void {
   end(connection);
   connection.socket.terminate();
+}
+
+/** Returns what others may know of a connection, and may do with it. */
+export function toOpenConnection(connection: Connection, transport: OpenConnection['transport']): OpenConnection {
+  const end = (code: number | null) =>
+    code === null ? terminate(connection) : close(connection, code, 'Closed on purpose');
+  return { transport, userId: connection.viewer?.userId ?? null, close: end };
 }
 
 /** Ends every operation of a connection and runs its cleanups. */

@@ -2,7 +2,6 @@ import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import { makeServer, type Server } from 'graphql-ws';
 import type { Domain } from '../../../schema/domain.ts';
 import type { Auth, Viewer } from '../../domain/auth.ts';
-import type { CostBudget } from '../../domain/cost-budget.ts';
 import { UnauthenticatedError } from '../../errors.ts';
 import type { Audiences } from '../../live/audiences.ts';
 import type { Sink } from '../../live/subscriber.ts';
@@ -10,6 +9,7 @@ import type { Logger } from '../../logger.ts';
 import { tokenOfPayload } from '../auth/token.ts';
 import { watchSession } from '../auth/watch-session.ts';
 import { createContext } from '../graphql/context.ts';
+import type { Admission } from '../graphql/cost.ts';
 import type { Documents } from '../graphql/documents.ts';
 import { createErrorMapper, hasUnavailable } from '../graphql/errors.ts';
 import type { GraphQLServer } from '../graphql/graphql.ts';
@@ -27,18 +27,19 @@ export type Protocol = Server<Connection>;
  * Speaks the protocol graphql-transport-ws over our connections, by the library graphql-ws.
  * @param options.maxSubscriptions maximum number of concurrent operations per connection; further ones fail with RATE_LIMITED
  */
-export function createProtocol(options: {
-  graphql: GraphQLServer;
-  documents: Documents;
-  domain: Domain;
-  auth: Auth;
-  audiences: Audiences;
-  costBudget: CostBudget;
-  limitTime: LimitTime;
-  waitInTime: WaitInTime;
-  maxSubscriptions: number;
-  logger: Logger;
-}): Protocol {
+export function createProtocol(
+  options: Admission & {
+    graphql: GraphQLServer;
+    documents: Documents;
+    domain: Domain;
+    auth: Auth;
+    audiences: Audiences;
+    limitTime: LimitTime;
+    waitInTime: WaitInTime;
+    maxSubscriptions: number;
+    logger: Logger;
+  },
+): Protocol {
   const { domain, auth, waitInTime, maxSubscriptions, logger } = options;
   const map = createErrorMapper({ logger });
   // The plugins of HTTP leave their statuses in errors.

@@ -15,7 +15,7 @@ import { maxSocketChunks, maxSocketFragments, maxSocketMessageBytes } from '../r
 import { closeIdleAnonymous } from './anonymous.ts';
 import { closeCodes } from './close-codes.ts';
 import { createCodec } from './codec.ts';
-import { type Connection, close, closeStalled, end, newConnection, terminate } from './connection.ts';
+import { type Connection, close, closeStalled, end, newConnection, terminate, toOpenConnection } from './connection.ts';
 import { createLegacyCodec } from './legacy-codec.ts';
 import { onDrain, onPong, ping, pingMs } from './liveness.ts';
 import { createMessageRate } from './message-rate.ts';
@@ -127,6 +127,8 @@ export function createWebSockets(options: {
   return {
     /** Number of open sockets. */
     size: () => connections.size,
+    /** Lists the open sockets. */
+    list: () => [...connections].map((connection) => toOpenConnection(connection, 'websocket')),
     /** Accepts an HTTP upgrade. */
     upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer, caller: Caller): void {
       const requestId = readRequestId(request);

@@ -28,7 +28,8 @@ syncBuiltinESMExports();
 
 /**
  * Starts PostgreSQL.
- * @param {{ dataDir?: string }} options directory of its files; in memory without it
+ * @param {{ dataDir?: string, loadDataDir?: Blob }} options directory of its files; in memory without it, over the files of a tar
+ *   archive if there is one
  * @throws {Error} with the reason that PostgreSQL gives: PGlite says only that it failed
  */
 export async function open(options) {

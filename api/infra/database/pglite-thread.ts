@@ -10,12 +10,19 @@ export interface PgliteThread {
   stop(): Promise<void>;
 }
 
+/** Files of a database. */
+export interface DatabaseFiles {
+  /** Directory of the files; in memory without it. */
+  dataDir?: string;
+  /** Files that a database in memory starts with, as a tar archive; without it, they are created. */
+  image?: Uint8Array;
+}
+
 /**
  * Creates a thread that starts with the first connection. After a crash the next connection starts it again, as a
  * PostgreSQL server restarts its processes.
- * @param directory directory of the files; in memory without it
  */
-export function createPgliteThread(directory: string | undefined): PgliteThread {
+export function createPgliteThread(files: DatabaseFiles): PgliteThread {
   const connections = new Set<Duplex>();
   let running: Worker | null = null;
 
@@ -39,7 +46,7 @@ export function createPgliteThread(directory: string | undefined): PgliteThread 
 
   function start(): Worker {
     const worker = new Worker(new URL('./pglite-worker.js', import.meta.url), {
-      workerData: directory === undefined ? {} : { dataDir: directory },
+      workerData: files,
     });
     let reason = new Error('The database thread ended.');
     worker.on('error', (cause) => {

@@ -14,10 +14,10 @@ import { open } from './pglite-open.js';
 setFlagsFromString('--wasm-num-compilation-tasks=1');
 setFlagsFromString('--wasm-tiering-budget=13000000');
 
-/** @type {{ dataDir?: string }} */
-const { dataDir } = workerData;
+/** @type {import('./pglite-thread.ts').DatabaseFiles} */
+const { dataDir, image } = workerData;
 
-const database = await open(dataDir === undefined ? {} : { dataDir });
+const database = await open(dataDir === undefined ? inMemory(image) : { dataDir });
 if (dataDir !== undefined) {
   /** @type {any} */ (database.Module).NODEFS.stream_ops.fsync = sync;
   // PostgreSQL may have replayed its log during the start, before it could flush anything.
@@ -29,6 +29,11 @@ parentPort?.on('message', async (port) => {
   await database.close();
   parentPort?.close();
 });
+
+/** @param {Uint8Array | undefined} image */
+function inMemory(image) {
+  return image === undefined ? {} : { loadDataDir: new Blob([new Uint8Array(image)], { type: 'application/x-tar' }) };
+}
 
 /**
  * @param {import('node:worker_threads').MessagePort} port

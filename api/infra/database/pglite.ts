@@ -5,10 +5,11 @@ import { ignore } from '../../ignore.ts';
 import { makePrivateDirectory } from '../../private-directory.ts';
 import type { SqlDatabase } from './database.ts';
 import { lockDirectory } from './directory-lock.ts';
+import { createKeptRows } from './kept-rows.ts';
 import { createDatabaseDirectory } from './pglite-directory.ts';
 import { runMaintenance } from './pglite-maintenance.ts';
 import { explainDatabaseError } from './pglite-start.ts';
-import { createPgliteThread } from './pglite-thread.ts';
+import { createPgliteThread, type PgliteThread } from './pglite-thread.ts';
 import { createPooledDatabase, migrateOver, prepare } from './postgres-pool.ts';
 
 /** One permanent connection, as PGlite's only user. */
@@ -23,35 +24,59 @@ const maintenanceMs = 60_000;
 /** Discards the state that an earlier connection left in the one session. */
 const resetSession = ['ROLLBACK', 'DISCARD ALL'];
 
-interface PgliteOptions {
-  dataDir?: string;
+interface DatabaseOptions {
   readWaitMs?: number;
   migrations: string;
-  stopping?: AbortSignal;
 }
 
 /**
- * Opens PostgreSQL in a thread of this process, over files in a directory that it locks, or in memory. There is one
- * session, so transactions and statements run one after another.
- * @param options.dataDir directory of the files, created when missing; in memory without it
+ * Opens PostgreSQL in a thread of this process, over files in a directory that it locks. There is one session, so transactions
+ * and statements run one after another.
+ * @param options.dataDir directory of the files, created when missing
  * @param options.readWaitMs milliseconds that a reader's statement waits for its turn; 10,000 by default
  * @param options.migrations folder of migrations, all of which are applied when this resolves
  * @param options.stopping interrupts the creation of a database
  * @throws DataInUseError when another process uses the directory; StartError when the directory cannot be used, or the
  *   database in it cannot be opened; StartInterruptedError
  */
-export async function createPgliteDatabase(options: PgliteOptions): Promise<SqlDatabase> {
+export async function createPgliteDatabase(
+  options: DatabaseOptions & { dataDir: string; stopping?: AbortSignal },
+): Promise<SqlDatabase> {
   const { dataDir } = options;
-  if (dataDir === undefined) return openDatabase(undefined, options, async () => {});
   const unlock = await lockDataDirectory(dataDir);
   const directory = `${dataDir}/database`;
   try {
     await createDatabaseDirectory(directory, options.stopping);
-    return await openDatabase(directory, options, unlock);
+    const database = await openDatabase(createPgliteThread({ dataDir: directory }), options, unlock);
+    return {
+      ...database,
+      // The database may still respond while its disk is full.
+      async ready() {
+        await database.ready();
+        await checkSpace(directory);
+      },
+    };
   } catch (error) {
     await unlock();
     throw await explainDatabaseError(error, dataDir);
   }
+}
+
+/** A database in memory, whose rows can be restored. */
+export type MemoryDatabase = SqlDatabase & ReturnType<typeof createKeptRows>;
+
+/**
+ * Opens PostgreSQL as `createPgliteDatabase` does, in memory.
+ * @param options.image files of an empty database, as `pglite-image.js` writes them, uncompressed; without them they are created,
+ *   which takes longer
+ */
+export async function createMemoryDatabase(
+  options: DatabaseOptions & { image?: Uint8Array | undefined },
+): Promise<MemoryDatabase> {
+  const { image } = options;
+  const thread = createPgliteThread(image === undefined ? {} : { image });
+  const database = await openDatabase(thread, options, async () => {});
+  return { ...database, ...createKeptRows(database) };
 }
 
 async function lockDataDirectory(dataDir: string): Promise<() => Promise<void>> {
@@ -64,11 +89,10 @@ async function lockDataDirectory(dataDir: string): Promise<() => Promise<void>> 
 }
 
 async function openDatabase(
-  directory: string | undefined,
-  { migrations, readWaitMs = defaultReadWaitMs }: PgliteOptions,
+  thread: PgliteThread,
+  { migrations, readWaitMs = defaultReadWaitMs }: DatabaseOptions,
   unlock: () => Promise<void>,
 ): Promise<SqlDatabase> {
-  const thread = createPgliteThread(directory);
   const pool = new pg.Pool({ stream: thread.connect, ...settings, onConnect: openSession });
   pool.on('error', ignore);
   // Other statements wait for at most one of a reader, and for those that came before them.
@@ -86,15 +110,7 @@ async function openDatabase(
     await database.stop();
     throw error;
   }
-  if (directory === undefined) return database;
-  return {
-    ...database,
-    // The database may still respond while its disk is full.
-    async ready() {
-      await database.ready();
-      await checkSpace(directory);
-    },
-  };
+  return database;
 }
 
 async function openSession(client: pg.ClientBase): Promise<void> {

@@ -1,0 +1,53 @@
+import { Transform } from 'node:stream';
+import { ignore } from '../ignore.ts';
+
+/** Bytes that wait at most; above them the sender is not read. */
+const maxWaitingBytes = 1_048_576;
+
+/**
+ * Creates a stream that passes chunks on after a delay, in their order.
+ * @param delayMs returns the present delay, in milliseconds
+ */
+export function createLatency(delayMs: () => number): Transform {
+  const waiting: { chunk: Buffer; due: number }[] = [];
+  let waitingBytes = 0;
+  let readOn = ignore;
+  let end: (() => void) | null = null;
+  let timer: NodeJS.Timeout | undefined;
+
+  const stream = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      waiting.push({ chunk, due: performance.now() + delayMs() });
+      waitingBytes += chunk.length;
+      if (waitingBytes < maxWaitingBytes) done();
+      else readOn = done;
+      if (waiting.length === 1) release();
+    },
+    flush(done) {
+      end = done;
+      if (waiting.length === 0) done();
+    },
+    destroy(error, done) {
+      clearTimeout(timer);
+      done(error);
+    },
+  });
+  return stream;
+
+  function release(): void {
+    for (let [next] = waiting; next; [next] = waiting) {
+      const ms = next.due - performance.now();
+      if (ms > 0) {
+        timer = setTimeout(release, Math.ceil(ms));
+        return;
+      }
+      waiting.shift();
+      waitingBytes -= next.chunk.length;
+      stream.push(next.chunk);
+    }
+    const next = readOn;
+    readOn = ignore;
+    next();
+    end?.();
+  }
+}
