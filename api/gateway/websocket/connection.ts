@@ -114,7 +114,7 @@ export function terminate(connection: Connection): void {
   connection.socket.terminate();
 }
 
-/** Returns what others may know of a connection, and may do with it. */
+/** Returns the part of a connection that other parts of the server see and may close. */
 export function toOpenConnection(connection: Connection, transport: OpenConnection['transport']): OpenConnection {
   const end = (code: number | null) =>
     code === null ? terminate(connection) : close(connection, code, 'Closed on purpose');
