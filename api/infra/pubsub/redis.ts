@@ -33,14 +33,15 @@ export function createRedisPubSub(options: {
       await linkOf(topic).publish(`${prefix}:${topic}`, message);
     },
     async subscribe(topic, listener) {
+      const link = linkOf(topic);
       let ended = false;
-      const unsubscribe = await linkOf(topic).subscribe(`${prefix}:${topic}`, (message) => {
-        if (!ended && !stopped)
-          guard(() => listener(JSON.parse(message.toString())), 'a pubsub listener threw an error', { topic });
+      const id = await link.subscribe(`${prefix}:${topic}`, (message) => {
+        if (!ended && !stopped) deliver(message, listener as (message: unknown) => void);
       });
-      return () => {
+      return async () => {
+        if (ended) return;
         ended = true;
-        return unsubscribe();
+        await link.unsubscribe(id);
       };
     },
     connected,
@@ -65,14 +66,22 @@ export function createRedisPubSub(options: {
   function onLive(): void {
     if (!wasLost || stopped || !connected()) return;
     wasLost = false;
-    for (const listener of [...reconnectListeners]) guard(listener, 'a pubsub reconnect listener threw an error');
+    for (const listener of [...reconnectListeners]) callReconnected(listener);
   }
 
-  function guard(work: () => void, message: string, facts: object = {}): void {
+  function deliver(message: Buffer, listener: (message: unknown) => void): void {
     try {
-      work();
+      listener(JSON.parse(message.toString()));
     } catch (error) {
-      logger.error({ error, ...facts }, message);
+      logger.error({ error }, 'a pubsub listener threw an error');
+    }
+  }
+
+  function callReconnected(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      logger.error({ error }, 'a pubsub reconnect listener threw an error');
     }
   }
 
