@@ -176,10 +176,10 @@ describe('pubsub over Redis during outages', () => {
     opening({ stop: async () => admin.disconnect() });
     const receiversOf = (topic: string) => admin.publish(`node:${topic}`, '{}');
 
-    const ends = [await pubsub.subscribe('channel:own', () => {}), await pubsub.subscribe('channel:own', () => {})];
-    expect([await receiversOf('channel:own'), await receiversOf('channel:foreign')]).toEqual([1, 0]);
+    const ends = [await pubsub.subscribe('user:own', () => {}), await pubsub.subscribe('user:own', () => {})];
+    expect([await receiversOf('user:own'), await receiversOf('user:foreign')]).toEqual([1, 0]);
     for (const end of ends) await end();
-    await vi.waitFor(async () => expect(await receiversOf('channel:own')).toBe(0));
+    await vi.waitFor(async () => expect(await receiversOf('user:own')).toBe(0));
   });
 
   test('allows a listener to end every subscription of its topic, including its own', async () => {

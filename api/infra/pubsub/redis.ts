@@ -30,12 +30,12 @@ export function createRedisPubSub(options: {
 
   return {
     async publish(topic: Topic, message) {
-      await linkOf(topic).publish(`${prefix}:${topic}`, message);
+      await linkOf(topic).publish(redisChannelOf(topic), message);
     },
     async subscribe(topic, listener) {
       const link = linkOf(topic);
       let ended = false;
-      const id = await link.subscribe(`${prefix}:${topic}`, (message) => {
+      const id = await link.subscribe(redisChannelOf(topic), (message) => {
         if (!ended && !stopped) deliver(message, listener as (message: unknown) => void);
       });
       return async () => {
@@ -83,6 +83,11 @@ export function createRedisPubSub(options: {
     } catch (error) {
       logger.error({ error }, 'a pubsub reconnect listener threw an error');
     }
+  }
+
+  /** Signals of channels have a form of their own since they carry heads: releases before must not hear them. */
+  function redisChannelOf(topic: string): string {
+    return topic.startsWith('channel:') ? `${prefix}:head+${topic}` : `${prefix}:${topic}`;
   }
 
   function linkOf(topic: string): RedisLink {
