@@ -45,7 +45,7 @@ export function createTokens() {
     async expire(userId: string): Promise<number> {
       const tokens = [...issued].filter(([token, of]) => of.userId === userId && !expired.has(token));
       for (const [token] of tokens) expired.set(token, true);
-      await auth?.publishRevocation([...new Set(tokens.map(([, { sessionId }]) => sessionId))]);
+      await auth?.publishRevocation(userId, [...new Set(tokens.map(([, { sessionId }]) => sessionId))]);
       return tokens.length;
     },
     /** Returns a user in each session that has not ended. */
