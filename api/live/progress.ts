@@ -35,8 +35,8 @@ const defaults = { settleMs: 3_000, stepMs: 250, maxSteps: 64, now: () => perfor
  * Creates the record of the offsets up to which everything was delivered to the live streams of this process. The offsets may
  * lag, so that a stream that resumes from them repeats something; they never lead, so that it misses nothing.
  *
- * A signal names an offset below which its bridge has published everything. Whatever it published arrives within
- * `settleMs` of the signal, and is held from its arrival until it is delivered. So the offsets follow those heard of before the
+ * A signal names an offset below which its bridge has published everything. The signals of all of that arrive within
+ * `settleMs` of it, and are held from their arrival until they are delivered. So the offsets follow those heard of before the
  * oldest hold, less `settleMs`.
  */
 export function createProgress(options: ProgressOptions = {}) {

@@ -26,7 +26,7 @@ describe('the progress of live streams', () => {
     expect(at(135).offsets()).toEqual([9, 2]);
   });
 
-  test('does not pass what was heard of and is not delivered', () => {
+  test('does not pass a change that is not delivered', () => {
     const { at } = createTimed();
     const early = at(0).hold();
     at(10).heard(0, 5);
@@ -56,7 +56,7 @@ describe('the progress of live streams', () => {
     expect(at(60).revision()).toBe(before + 2);
   });
 
-  test('moves back to what a restored database has applied, and forgets what it heard of', () => {
+  test('moves back with a restored database, and forgets the offsets heard before', () => {
     const { at, progress } = createTimed();
     progress.start([7, 7]);
     at(0).heard(1, 9);
@@ -86,7 +86,7 @@ describe('the progress of live streams', () => {
     copies: fc.integer({ min: 1, max: 2 }),
   });
 
-  test('never leads, and does not lag for ever, whatever the order of signals and deliveries', () => {
+  test('never leads, nor lags for ever, in any order of signals and deliveries', () => {
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), fc.integer({ min: 1, max: 8 }), (changes, maxSteps) => {
         const { at } = createTimed({ maxSteps });
@@ -109,7 +109,7 @@ describe('the progress of live streams', () => {
     run(progress: ReturnType<typeof createProgress>): void;
   }
 
-  /** Publishes changes in the order of their partitions; a signal that failed holds back what later ones tell. */
+  /** Publishes changes in the order of their partitions; a signal that failed holds back the offsets of later ones. */
   function scheduleOf(changes: readonly (typeof change extends fc.Arbitrary<infer C> ? C : never)[]) {
     const undelivered = new Set<{ partition: number; offset: number }>();
     const steps: Step[] = [];
@@ -120,7 +120,7 @@ describe('the progress of live streams', () => {
       published += pause;
       const one = { partition, offset };
       undelivered.add(one);
-      // A failed signal is repeated later; until then no signal of the partition tells of more than what came before it.
+      // A failed signal is repeated later; until then signals of the partition name offsets below it.
       const sent = isFailed ? published + 60 : published;
       if (isFailed) failed.push({ ...one, until: sent });
       const waiting = failed.filter((other) => other.partition === partition && other.until > sent);
