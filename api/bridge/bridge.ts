@@ -92,7 +92,7 @@ export function createBridge(options: {
   async function handle({ partition, records, from = records[0]?.offset ?? 0n }: Batch): Promise<bigint> {
     const chosen = setAside.filter((one) => one.partition === partition);
     const isChosen = (offset: bigint) => chosen.some(({ first, last }) => first <= offset && offset <= last);
-    const decoded = decodeRecords(records, isChosen);
+    const decoded = decodeRecords(partition, records, isChosen);
     unapplied.read(partition, decoded);
     const next = await batches.apply({ partition, from, records: decoded });
     unapplied.applied(partition, next);

@@ -1,11 +1,11 @@
-import type { EventOf } from '../events.ts';
+import type { EventOf, Logged } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
-import { type Statement, statement } from '../infra/database/statement.ts';
+import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
 import { int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
 import { withKey } from '../text/comparison-key.ts';
-import { addHead, type Changeset, type ChannelHead } from './changeset.ts';
+import { addHead, type Changeset } from './changeset.ts';
 
 /** Inserts the channel of an event, without its members. */
 export async function insertChannel(query: Query, event: EventOf<'ChannelOpened'>): Promise<void> {
@@ -16,10 +16,12 @@ export async function insertChannel(query: Query, event: EventOf<'ChannelOpened'
 /** Changes the name and the visibility of a channel; null leaves them. */
 export async function updateChannel(
   query: Query,
-  { channelId, name, visibility }: EventOf<'ChannelUpdated'>,
+  event: Logged<EventOf<'ChannelUpdated'>>,
   changeset: Changeset,
 ): Promise<void> {
-  await runUpdate(query, update, { channelId, ...named(name), visibility }, changeset);
+  const { channelId, name, visibility } = event;
+  const [head] = await query(update, { channelId, ...named(name), visibility });
+  if (head) addHead(changeset, head, event, true);
 }
 
 function named(name: string | null): { name: string | null; nameKey: string | null } {
@@ -27,34 +29,20 @@ function named(name: string | null): { name: string | null; nameKey: string | nu
 }
 
 /** Closes a channel; one that is closed keeps its time. */
-export async function closeChannel(
-  query: Query,
-  { channelId, at }: { channelId: string; at: string },
-  changeset: Changeset,
-): Promise<void> {
-  await runUpdate(query, updateClosed, { channelId, at }, changeset);
+export async function closeChannel(query: Query, event: Logged, changeset: Changeset): Promise<void> {
+  const { channelId, at } = event;
+  const [head] = await query(updateClosed, { channelId, at });
+  if (head) addHead(changeset, head, event, true);
 }
 
 /** Closes a channel that has no members left, and raises the version of any other. */
-export async function closeIfEmpty(
-  query: Query,
-  { channelId, at }: { channelId: string; at: string },
-  changeset: Changeset,
-): Promise<void> {
-  await runUpdate(query, updateClosedIfEmpty, { channelId, at }, changeset);
+export async function closeIfEmpty(query: Query, event: Logged, changeset: Changeset): Promise<void> {
+  const { channelId, at } = event;
+  const [head] = await query(updateClosedIfEmpty, { channelId, at });
+  if (head) addHead(changeset, head, event, head.closedAt !== null);
 }
 
-async function runUpdate<Parameters>(
-  query: Query,
-  changed: Statement<ChannelHead, Parameters>,
-  parameters: Parameters,
-  changeset: Changeset,
-): Promise<void> {
-  const [head] = await query(changed, parameters);
-  if (head) addHead(changeset, head);
-}
-
-const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'version']);
+const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'version', 'closedAt']);
 
 const insert = statement({
   sql: `

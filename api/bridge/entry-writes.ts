@@ -1,11 +1,11 @@
 import { v5 as uuidV5 } from 'uuid';
-import type { ChannelEvent, Entry, EntryKind } from '../events.ts';
+import type { Entry, EntryKind, Logged, LogPlace } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
 import { enums, tables } from '../infra/database/tables.ts';
 import { int4, text, timestamptz, uuid } from '../infra/database/types.ts';
-import { addEntry, addHead, type Changeset } from './changeset.ts';
+import { addEntry, addHead, addMembership, type Changeset } from './changeset.ts';
 
 /**
  * Inserts the entry of a user who joined or left, at the next place of the channel.
@@ -13,48 +13,47 @@ import { addEntry, addHead, type Changeset } from './changeset.ts';
  */
 export async function insertMembershipEntry(
   query: Query,
-  event: ChannelEvent,
+  event: Logged,
   { kind, userId, memberChange }: { kind: EntryKind; userId: string; memberChange: number },
   changeset: Changeset,
 ): Promise<Entry> {
   const { channelId, at, eventId } = event;
   const id = uuidV5(userId, eventId);
   const [row] = await query(insertEntry, { channelId, id, userId, kind, at, memberChange });
-  return addWritten(row, [userId], changeset);
+  addMembership(changeset, channelId, userId);
+  return addWritten(row, event, changeset);
 }
 
 /** Sets the text of an entry, marks it as edited and gives it the next position. */
 export async function editEntry(
   query: Query,
-  { channelId, messageId, at }: ChannelEvent & { messageId: string },
+  event: Logged & { messageId: string },
   newText: string,
   changeset: Changeset,
 ): Promise<Entry> {
+  const { channelId, messageId, at } = event;
   const [row] = await query(updateEdited, { channelId, id: messageId, at, text: newText });
-  return addWritten(row, [], changeset);
+  return addWritten(row, event, changeset);
 }
 
 /** Removes the text and the files of an entry, marks it as deleted and gives it the next position. */
 export async function deleteEntry(
   query: Query,
-  { channelId, messageId, at }: ChannelEvent & { messageId: string },
+  event: Logged & { messageId: string },
   changeset: Changeset,
 ): Promise<Entry> {
+  const { channelId, messageId, at } = event;
   const [row] = await query(updateDeleted, { channelId, id: messageId, at });
-  return addWritten(row, [], changeset);
+  return addWritten(row, event, changeset);
 }
 
-function addWritten(
-  row: (EntryRow & { version: number }) | undefined,
-  userIds: readonly string[],
-  changeset: Changeset,
-): Entry {
+function addWritten(row: (EntryRow & { version: number }) | undefined, place: LogPlace, changeset: Changeset): Entry {
   if (row === undefined) throw new Error('The channel of an entry does not exist.');
   const { version, ...stored } = row;
   const entry = toEntry(stored);
   const { channelId, position, seq } = entry;
   addEntry(changeset, entry);
-  addHead(changeset, { id: channelId, position, seq, version }, userIds);
+  addHead(changeset, { id: channelId, position, seq, version }, place);
   return entry;
 }
 

@@ -1,4 +1,4 @@
-import { channelTopic, matchTopic, outcomesTopic, type Signals, type Topic } from '../events.ts';
+import { channelTopic, matchTopic, outcomesTopic, type Signals, type Topic, userTopic } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 import type { Changeset } from './changeset.ts';
@@ -26,10 +26,21 @@ export function createPublisher(options: { pubsub: PubSub; metrics: { publishFai
 
   return {
     /** Sends all messages of a changeset in the order in which it was applied, without waiting for them. */
-    publish({ entries, outcomes, heads, matchUserIds }: Changeset): void {
-      for (const [channelId, list] of entries) send(channelTopic(channelId), list);
+    publish({ entries, outcomes, heads, memberships, matchUserIds }: Changeset): void {
+      for (const [channelId, head] of heads) {
+        send(channelTopic(channelId), { head, entries: entries.get(channelId) ?? [] });
+      }
       for (const [gatewayId, list] of byGateway(outcomes)) send(outcomesTopic(gatewayId), list);
-      if (heads.size > 0) send('heads', [...heads.values()]);
+      for (const [channelId, userIds] of memberships) {
+        for (const userId of userIds) send(userTopic(userId), { type: 'membership', channelId });
+      }
+      if (heads.size > 0) {
+        const all = [...heads.values()];
+        send(
+          'heads',
+          all.map((head) => ({ ...head, userIds: [...(memberships.get(head.channelId) ?? [])] })),
+        );
+      }
       for (const userId of matchUserIds) send(matchTopic(userId), null);
     },
     /** Resolves when no message is pending. */

@@ -1,5 +1,5 @@
 import { batched } from '../batched.ts';
-import { type Head, seenTopic } from '../events.ts';
+import { type ChangedHead, seenTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
@@ -91,7 +91,7 @@ export function createChannelList(options: {
     },
   };
 
-  function onHeads(published: readonly Head[]): void {
+  function onHeads(published: readonly ChangedHead[]): void {
     const moved = new Set<string>();
     for (const { channelId, version, userIds } of published) {
       for (const userId of memberIds.get(channelId) ?? []) {

@@ -1,5 +1,5 @@
 import { batched } from '../batched.ts';
-import type { Head } from '../events.ts';
+import type { ChangedHead } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Presence } from '../infra/state/state.ts';
@@ -112,7 +112,7 @@ export function createOnlineMembers(options: {
     return !isRead || (isOutdated && performance.now() - refreshedAt >= refreshMs);
   }
 
-  function noteHeads(published: readonly Head[]): void {
+  function noteHeads(published: readonly ChangedHead[]): void {
     for (const { channelId, userIds } of published) {
       const room = userIds.length > 0 ? rooms.get(channelId) : undefined;
       if (room) room.isOutdated = true;

@@ -1,4 +1,4 @@
-import type { Entry } from '../events.ts';
+import { channelTopic, type Entry } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { createFeedMemory, type FeedMemory } from './feed-memory.ts';
 import { createGapFiller, type GapFillerOptions } from './gap-filler.ts';
@@ -64,7 +64,7 @@ export function createChannelFeed(options: FeedOptions) {
     kind: 'entry' as const,
     /** Starts the feed. It is live and complete from the channel's head on when this resolves. */
     async start(): Promise<void> {
-      const subscribed = await pubsub.subscribe(`channel:${channelId}`, order.accept);
+      const subscribed = await pubsub.subscribe(channelTopic(channelId), ({ entries }) => order.accept(entries));
       unsubscribe = subscribed;
       // Stopped meanwhile, when there was nothing to unsubscribe yet.
       if (failure) await subscribed();

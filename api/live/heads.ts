@@ -1,4 +1,4 @@
-import type { Head } from '../events.ts';
+import type { ChangedHead } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
 import { createSignalWatch } from './signal-watch.ts';
@@ -6,7 +6,7 @@ import { createSignalWatch } from './signal-watch.ts';
 /** A part of this gateway that follows channels by their heads. */
 export interface HeadListener {
   /** Called with the heads that a bridge published. */
-  heads(heads: readonly Head[]): void;
+  heads(heads: readonly ChangedHead[]): void;
   /** Reads the heads that the listener follows, because signals may have been missed. */
   check?(): Promise<void>;
 }
@@ -42,7 +42,7 @@ export function createHeads(options: { pubsub: PubSub; checkMs?: number; awayChe
     stop,
   };
 
-  function onSignal(heads: readonly Head[]): void {
+  function onSignal(heads: readonly ChangedHead[]): void {
     for (const listener of listeners) listener.heads(heads);
   }
 

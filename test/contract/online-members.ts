@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createOnlineMembers } from '../../api/domain/online-members.ts';
-import type { Head } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
 import type { HeadListener } from '../../api/live/heads.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
+import { headOf } from '../support/signals.ts';
 import type { StateUnderTest } from './state.ts';
 
 const leaseMs = 1_000;
@@ -67,7 +67,7 @@ export function describeOnlineMembers(name: string, create: () => Promise<StateU
 
     function change(channelId: string, userIds: string[]): void {
       stored.set(channelId, userIds);
-      const head: Head = { channelId, position: 1, seq: 1, version: 1, userIds: ['somebody'] };
+      const head = { ...headOf(channelId, 1), userIds: ['somebody'] };
       for (const { heads } of listeners) heads([head]);
     }
 

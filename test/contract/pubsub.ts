@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Head } from '../../api/events.ts';
+import type { ChangedHead } from '../../api/events.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
+import { headOf } from '../support/signals.ts';
 
 /** Describes the behavior that every pubsub shares. */
 export function describePubSub(
@@ -26,7 +27,7 @@ export function describePubSub(
     });
 
     test('delivers a separate copy of a message to each subscriber of its topic, and to no other', async () => {
-      const seen: (readonly Head[])[] = [];
+      const seen: (readonly ChangedHead[])[] = [];
       const others: unknown[] = [];
       await pubsub.subscribe('heads', (heads) => seen.push(heads));
       await pubsub.subscribe('heads', (heads) => seen.push(heads));
@@ -74,6 +75,6 @@ export function describePubSub(
   });
 }
 
-function head(position: number): Head {
-  return { channelId: 'c', position, seq: position, version: 1, userIds: [] };
+function head(position: number): ChangedHead {
+  return { ...headOf('c', position), userIds: [] };
 }

@@ -2,12 +2,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
 import { type ChannelList, createChannelList } from '../../api/domain/channel-list.ts';
 import type { ListEvent } from '../../api/domain/list-rounds.ts';
-import { type Head, seenTopic } from '../../api/events.ts';
+import { seenTopic } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
 import { createHeads, type Heads } from '../../api/live/heads.ts';
 import type { Stream } from '../../api/live/stream.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
+import { headOf } from '../support/signals.ts';
 
 const viewer = { userId: 'ada' } as Viewer;
 const checkMs = 15_000;
@@ -46,8 +47,7 @@ afterEach(async () => {
 
 /** Publishes the head of a channel, as a bridge does. */
 function publish(channelId: string, version: number, userIds: readonly string[] = []): Promise<void> {
-  const head: Head = { channelId, position: version, seq: version, version, userIds };
-  return pubsub.publish('heads', [head]);
+  return pubsub.publish('heads', [{ ...headOf(channelId, version), userIds }]);
 }
 
 /** Returns the next changed channel, whose round has then ended. */

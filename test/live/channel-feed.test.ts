@@ -6,6 +6,7 @@ import { createFeedMemory } from '../../api/live/feed-memory.ts';
 import type { Backlog } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { signalOf } from '../support/signals.ts';
 
 const entry = (position: number, facts: Partial<Entry> = {}) =>
   ({ id: `m${position}`, position, text: '', attachments: [], ...facts }) as Entry;
@@ -32,12 +33,12 @@ async function startFeed(head: number, { recentBytes = 1_000_000, memory = creat
   const change = async (...ids: string[]) => {
     const changed = ids.map((id, n) => entry(database.head + 1 + n, { id, revision: 1 }));
     database.head += ids.length;
-    await pubsub.publish('channel:c', changed);
+    await pubsub.publish('channel:c', signalOf('c', changed));
     await vi.waitFor(() => expect(feed.last()).toBe(database.head));
   };
   const publish = async (from: number, to: number, last = to) => {
     database.head = Math.max(database.head, to);
-    await pubsub.publish('channel:c', entries(from, to));
+    await pubsub.publish('channel:c', signalOf('c', entries(from, to)));
     await vi.waitFor(() => expect(feed.last()).toBe(last));
   };
   return { feed, database, source, publish, change };

@@ -325,7 +325,7 @@ async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entr
   await reference.empty();
   const states = new Map<number, Entry>();
   const pubsub = createLossyPubSub(() => 'deliver');
-  await pubsub.subscribe(`channel:${room}`, (entries) => {
+  await pubsub.subscribe(`channel:${room}`, ({ entries }) => {
     for (const entry of entries) states.set(entry.position, entry);
   });
   const log: EventLog = {

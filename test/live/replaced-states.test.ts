@@ -10,6 +10,7 @@ import { readFrames } from '../support/frames.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
 import { createFakeOutbox } from '../support/outbox.ts';
+import { signalOf } from '../support/signals.ts';
 
 /** Long enough that a page is sent in several groups. */
 const longText = 'x'.repeat(30_000);
@@ -102,7 +103,7 @@ async function createSimulation(fateOf: () => Fate, recentBytes: number) {
 
   async function add(state: Entry): Promise<void> {
     states.push(state);
-    await pubsub.publish('channel:c', [state]);
+    await pubsub.publish('channel:c', signalOf('c', [state]));
   }
 
   const send = (text: string) => {

@@ -11,7 +11,7 @@ import { noSecurityLog } from '../../api/domain/security-log.ts';
 import type { SharedTimer } from '../../api/domain/shared-timer.ts';
 import { rejectionError, type Submit } from '../../api/domain/submit-event.ts';
 import { UnavailableError } from '../../api/errors.ts';
-import type { ChannelEvent } from '../../api/events.ts';
+import type { Logged } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
 import { readOutcomes } from '../../api/infra/database/outcomes.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
@@ -58,12 +58,14 @@ export async function createMatchingWorld() {
   const faults: SubmitFault[] = [];
   const clock = { now: Date.now() };
   let memory = createMemoryState({ now: () => clock.now });
+  let offset = 0;
   const publisher = createPublisher({ pubsub, metrics: { publishFailed: () => {} }, logger });
 
   const submit: Submit = async (draft) => {
     const fault = faults.shift();
     if (fault === 'lost') throw new UnavailableError('lost');
-    const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
+    const place = { partition: 0, offset: offset++ };
+    const event: Logged = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString(), ...place };
     let applied = createChangeset();
     await database.transaction(async (query) => {
       applied = await applyEvents(query, [event], await readOutcomes(query, [event.eventId]));
