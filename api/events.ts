@@ -152,11 +152,6 @@ export interface Head extends LogPlace {
   through: number;
 }
 
-/** A head with the ids of the users whose membership changed. */
-export interface ChangedHead extends Head {
-  userIds: readonly string[];
-}
-
 /** A change of one channel. */
 export interface ChannelSignal {
   head: Head;
@@ -194,18 +189,8 @@ export interface Signals {
    * `from` is the offset of the first event that the bridge applies.
    */
   takeovers: { partition: number; from: number };
-  /** A user's match or place in the queue changed. Carries nothing: subscribers look it up. */
-  [match: `match:${string}`]: null;
-  /** Id of the channel in which a user's seen mark moved. */
-  [seen: `seen:${string}`]: string;
-  /** For every gateway: heads of the channels that changed, with the users whose membership changed. */
-  heads: readonly ChangedHead[];
-  /** For every gateway: ids of sessions that were revoked. */
-  sessions: readonly string[];
   /** For every gateway: id of a user whose profile changed. */
   users: string;
-  /** For every gateway: id of a user whose blocks changed. */
-  blocks: string;
   /** For every gateway: ids of users who came online or went offline. */
   presence: readonly string[];
 }
@@ -217,11 +202,6 @@ export const channelTopic = (channelId: string) => `channel:${channelId}` as con
 export const userTopic = (userId: string) => `user:${userId}` as const;
 /** Returns the topic of a gateway's outcomes. */
 export const outcomesTopic = (gatewayId: string) => `outcomes:${gatewayId}` as const;
-/** Returns the topic of changes to a user's match or place in the queue. */
-export const matchTopic = (userId: string) => `match:${userId}` as const;
-
-/** Returns the topic of a user's seen marks. */
-export const seenTopic = (userId: string) => `seen:${userId}` as const;
 
 /** Thrown for a record that this process is too old to read. Its partition waits for a newer bridge. */
 export class NewerWireError extends Error {

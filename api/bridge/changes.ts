@@ -53,7 +53,7 @@ async function open(event: Logged<EventOf<'ChannelOpened'>>, { query, changeset,
     const joined = { kind: 'JOINED', userId: user.id, memberChange: 0 } as const;
     const entry = kind === 'ROOM' ? await insertMembershipEntry(query, event, joined, changeset) : null;
     await activateMember(query, event, { userId: user.id, role, joinedSeq: entry?.seq ?? 0 });
-    if (kind === 'MATCH') changeset.matchUserIds.add(user.id);
+    if (kind === 'MATCH') changeset.matchUsers.set(user.id, event.partition);
   }
   addOpened(event, changeset);
   return done;
@@ -146,7 +146,7 @@ async function remove(
 /** Ends a match for both users when one leaves: nobody can write there, and both can be matched again. */
 async function endMatch(event: Logged<EventOf<'MemberLeft'>>, query: Query, changeset: Changeset): Promise<void> {
   await closeChannel(query, event, changeset);
-  for (const userId of await endMatchClaims(query, event)) changeset.matchUserIds.add(userId);
+  for (const userId of await endMatchClaims(query, event)) changeset.matchUsers.set(userId, event.partition);
 }
 
 /** After a member left a room, passes ownership on if the owner left, and closes the room if nobody is left. */

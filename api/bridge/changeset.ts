@@ -9,8 +9,8 @@ export interface Changeset {
   heads: Map<string, Head>;
   /** Ids of users whose membership changed, by channel. */
   memberships: Map<string, Set<string>>;
-  /** Users whose match began or ended. */
-  matchUserIds: Set<string>;
+  /** Users whose match began or ended, with the partition of the event. */
+  matchUsers: Map<string, number>;
 }
 
 /** Head of a channel as a statement returns it. */
@@ -23,7 +23,7 @@ export interface ChannelHead {
 
 /** Returns an empty changeset. */
 export function createChangeset(): Changeset {
-  return { outcomes: [], entries: new Map(), heads: new Map(), memberships: new Map(), matchUserIds: new Set() };
+  return { outcomes: [], entries: new Map(), heads: new Map(), memberships: new Map(), matchUsers: new Map() };
 }
 
 /** Adds the new state of an entry, whose position is above those added before. */

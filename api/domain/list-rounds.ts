@@ -1,6 +1,6 @@
 import { createFairQueue } from '../fair-queue.ts';
 import { ignore } from '../ignore.ts';
-import { createListRound, type ListRoundEvent } from '../list-round.ts';
+import { createListRound, type ListRound, type ListRoundEvent } from '../list-round.ts';
 import type { Pacer } from '../pacer.ts';
 
 /** A change of a channel, for one follower. */
@@ -22,6 +22,8 @@ export interface Follower {
 const defaultPartSize = 250;
 /** Number of rounds that run at the same time: one may wait for the database while another one executes. */
 const concurrency = 2;
+/** Key of the parts with present states in the queue. */
+const presentKey = 'present';
 
 /**
  * Creates the rounds of a node in which followers learn of changed channels. The changes of one channel are collected, and a
@@ -34,6 +36,9 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
   const waiting = new Map<string, Set<Follower>>();
   /** Channels whose round runs, or ended less than `windowMs` ago; then with the timer of that time. */
   const busy = new Map<string, NodeJS.Timeout | null>();
+  /** Channels whose present state followers have yet to get. */
+  const present = new Map<Follower, string[]>();
+  let isPresenting = false;
   let isStopped = false;
   // A channel has one part in the queue, so that the channels that are followed here bound it.
   const parts = createFairQueue({
@@ -53,8 +58,20 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
       else waiting.set(channelId, new Set([follower]));
       begin(channelId);
     },
+    /**
+     * Tells a follower of the present state of channels, in their order. Followers who come at the same time share rounds, in each
+     * of which one has one channel.
+     */
+    addPresent(follower: Follower, channelIds: readonly string[]): void {
+      if (channelIds.length === 0) return;
+      present.set(follower, channelIds.toReversed());
+      if (isPresenting) return;
+      isPresenting = true;
+      queueMicrotask(() => void runPresent());
+    },
     /** Removes a follower, whose subscription has ended. */
     remove(follower: Follower): void {
+      present.delete(follower);
       for (const channelId of follower.waiting) {
         const followers = waiting.get(channelId);
         followers?.delete(follower);
@@ -63,7 +80,9 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
       follower.waiting.clear();
     },
     /** Returns the number of updates whose round has not begun. */
-    size: () => [...waiting.values()].reduce((sum, { size }) => sum + size, 0),
+    size: () =>
+      [...waiting.values()].reduce((sum, { size }) => sum + size, 0) +
+      [...present.values()].reduce((sum, { length }) => sum + length, 0),
     /** Begins no further round. */
     stop(): void {
       isStopped = true;
@@ -84,7 +103,8 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
     for (const follower of followers) follower.waiting.delete(channelId);
     const event = { channelId, round: createListRound(pacer) };
     for (let from = 0; from < followers.length; from += partSize) {
-      await parts.run(channelId, () => runPart(event, followers.slice(from, from + partSize)));
+      const part = followers.slice(from, from + partSize).map((follower) => ({ follower, event }));
+      await parts.run(channelId, () => runPart(event.round, part));
     }
     if (isStopped) return;
     busy.set(
@@ -93,23 +113,55 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
     );
   }
 
+  /** Runs parts in which each follower gets one channel, until nobody waits for a present state. */
+  async function runPresent(): Promise<void> {
+    while (present.size > 0 && !isStopped) {
+      const round = createListRound(pacer);
+      await parts.run(presentKey, () => runPart(round, takePresent(round)));
+      endRound(round);
+    }
+    isPresenting = false;
+  }
+
+  /** Takes the next channel of those followers who have waited longest. */
+  function takePresent(round: ListRound): Release[] {
+    const part: Release[] = [];
+    for (const [follower, channelIds] of [...present].slice(0, partSize)) {
+      const channelId = channelIds.pop();
+      present.delete(follower);
+      if (channelIds.length > 0) present.set(follower, channelIds);
+      if (channelId !== undefined) part.push({ follower, event: { channelId, round } });
+    }
+    return part;
+  }
+
   function end({ channelId, round }: ListEvent): void {
-    Object.assign(round, { isOver: true, shared: null });
+    endRound(round);
     busy.delete(channelId);
     if (waiting.has(channelId)) begin(channelId);
   }
 }
 
-/** Releases an event to followers, and resolves once their executions have ended. */
-async function runPart(event: ListEvent, followers: readonly Follower[]): Promise<void> {
+/** A change that a follower is told of in a part of a round. */
+interface Release {
+  follower: Follower;
+  event: ListEvent;
+}
+
+/** Releases events to followers, and resolves once their executions have ended. */
+async function runPart(round: ListRound, part: readonly Release[]): Promise<void> {
   // The part may have waited for long: it loads newer rows than the one before.
-  event.round.shared = null;
-  const release = async (follower: Follower) => {
-    await event.round.turn();
+  round.shared = null;
+  const release = async ({ follower, event }: Release) => {
+    await round.turn();
     follower.release(event);
   };
-  await Promise.all(followers.map(release));
-  await event.round.settled();
+  await Promise.all(part.map(release));
+  await round.settled();
+}
+
+function endRound(round: ListRound): void {
+  Object.assign(round, { isOver: true, shared: null });
 }
 
 function createFollower(): Follower {

@@ -1,21 +1,20 @@
+import type { Head } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { entryColumns, toEntry } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
-import { columns, jsonRowsOf } from '../infra/database/table.ts';
+import { columns, jsonRowsOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
-import type { FeedsSource } from './feeds.ts';
+import type { FeedSource } from './channel-feed.ts';
+import type { HeadSource } from './channel-signals.ts';
 
 /** Returns the queries that feeds send to the database. */
-export function createFeedSource({ query }: Pick<Database, 'query'>): FeedsSource {
-  async function heads(channelIds: readonly string[]) {
-    const rows = await query(selectHeads, { channelIds });
-    return new Map(rows.map(({ id, position }) => [id, position]));
-  }
-
+export function createFeedSource({ query }: Pick<Database, 'query'>): FeedSource & HeadSource {
   return {
-    heads,
-    head: async (channelId) => (await heads([channelId])).get(channelId) ?? 0,
+    async heads(channelIds) {
+      const rows = await query(selectHeads, { channelIds });
+      return new Map(rows.map((row) => [row.id, toHead(row)]));
+    },
     async entriesAfter(channelId, position, most) {
       const [row] = await query(selectEntriesAfter, { channelId, position, most });
       const entries = (row?.entries ?? []).map(toEntry);
@@ -26,7 +25,11 @@ export function createFeedSource({ query }: Pick<Database, 'query'>): FeedsSourc
   };
 }
 
-const head = columns(tables.channel, 'c', ['id', 'position']);
+function toHead({ id: channelId, position, seq, version }: Row<typeof head.row>): Head {
+  return { channelId, position, seq, version, partition: -1, offset: -1, changed: true, through: -1 };
+}
+
+const head = columns(tables.channel, 'c', ['id', 'position', 'seq', 'version']);
 
 const selectHeads = statement({
   sql: `SELECT ${head.list} FROM channel c WHERE c.id = ANY($channelIds)`,

@@ -1,14 +1,6 @@
 import { limitFunction } from 'p-limit';
-import type { Head } from '../events.ts';
 import { type ChannelFeed, createChannelFeed, type FeedOptions, type FeedSource } from './channel-feed.ts';
 import { createFeedMemory } from './feed-memory.ts';
-import type { Heads } from './heads.ts';
-
-/** The queries of all feeds of a node. */
-export interface FeedsSource extends FeedSource {
-  /** Returns the heads of many channels in one query, without the channels that do not exist. */
-  heads(channelIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
-}
 
 /** A feed and the number of its readers. */
 interface OpenFeed {
@@ -36,16 +28,12 @@ const defaultLingerMs = 10_000;
  * The feeds of a node: one for each channel that has a reader here.
  * @param options.lingerMs milliseconds for which a feed without readers stays open for clients that reconnect
  */
-export function createFeeds(
-  options: Omit<FeedOptions, 'channelId'> & { source: FeedsSource; heads: Heads; lingerMs?: number },
-) {
-  const { heads, lingerMs = defaultLingerMs, memory = createFeedMemory(), logger } = options;
-  const source = {
-    ...options.source,
+export function createFeeds(options: Omit<FeedOptions, 'channelId'> & { lingerMs?: number }) {
+  const { lingerMs = defaultLingerMs, memory = createFeedMemory() } = options;
+  const source: FeedSource = {
     entriesAfter: limitFunction(options.source.entriesAfter, { concurrency: maxReads }),
   };
   const openFeeds = new Map<string, OpenFeed>();
-  let unlisten: (() => void) | undefined;
 
   return {
     /**
@@ -76,21 +64,12 @@ export function createFeeds(
     size: () => openFeeds.size,
     /** The largest lag of all feeds: the number of positions that one knows to exist but has not delivered yet. */
     lag: () => Math.max(0, ...[...openFeeds.values()].map(({ feed }) => feed.lag())),
-    start(): void {
-      unlisten = heads.listen({
-        heads: (published: readonly Head[]) => {
-          for (const { channelId, position } of published) openFeeds.get(channelId)?.feed.raise(position);
-        },
-        check,
-      });
-    },
     /** Ends every feed, with `FeedRestartedError` for its readers. */
-    async stop(): Promise<void> {
-      unlisten?.();
+    stop(): void {
       const all = [...openFeeds.values()];
       openFeeds.clear();
       for (const { lingerTimer } of all) clearTimeout(lingerTimer);
-      await Promise.all(all.map(({ feed }) => feed.stop()));
+      for (const { feed } of all) feed.stop();
     },
   };
 
@@ -107,23 +86,12 @@ export function createFeeds(
   function close(open: OpenFeed): void {
     clearTimeout(open.lingerTimer);
     if (openFeeds.get(open.feed.channelId) === open) openFeeds.delete(open.feed.channelId);
-    open.feed.stop().catch((error: unknown) => logger.warn({ error }, 'a feed did not end cleanly'));
+    open.feed.stop();
   }
 
   function release(open: OpenFeed): void {
     open.readers--;
     if (open.readers === 0) open.lingerTimer = setTimeout(() => close(open), lingerMs);
-  }
-
-  async function check(): Promise<void> {
-    const sent = new Map([...openFeeds.values()].map(({ feed }) => [feed, feed.last()] as const));
-    if (sent.size === 0) return;
-    try {
-      const found = await source.heads([...sent.keys()].map(({ channelId }) => channelId));
-      for (const [feed, last] of sent) if (last >= 0) feed.verify(found.get(feed.channelId) ?? 0, last);
-    } catch (error) {
-      logger.warn({ error }, 'heads could not be looked up; the next round tries again');
-    }
   }
 }
 

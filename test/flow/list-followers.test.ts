@@ -36,11 +36,12 @@ async function open(size: number) {
   const [first] = people as [Person];
   await first.ask(block, { id: bob.id });
   const followed = people.map(({ token }) => follow(socket(url, token), list));
-  // A follower is live once it gets something.
-  await vi.waitFor(async () => {
-    await ada.ask(send, { id, text: 'Ready?' });
+  // A follower is live once it gets the present state.
+  await vi.waitFor(() => {
     for (const { received } of followed) expect(received.length).toBeGreaterThan(0);
   });
+  await ada.ask(send, { id, text: 'Ready?' });
+  await untilShown(followed, 'Ready?');
   return { id, first, followed };
 }
 

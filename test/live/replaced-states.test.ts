@@ -10,7 +10,7 @@ import { readFrames } from '../support/frames.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
 import { createFakeOutbox } from '../support/outbox.ts';
-import { signalOf } from '../support/signals.ts';
+import { createTestChannelSignals, headOf, signalOf } from '../support/signals.ts';
 
 /** Long enough that a page is sent in several groups. */
 const longText = 'x'.repeat(30_000);
@@ -96,7 +96,10 @@ async function createSimulation(fateOf: () => Fate, recentBytes: number) {
   const pubsub = createLossyPubSub(fateOf);
   const logger = createTestLogger();
   const source = createDatabase(states);
-  const options = { channelId: 'c', pubsub, source, graceMs: 1, recentBytes, logger, onGapFilled: () => {} };
+  const channels = createTestChannelSignals(pubsub, {
+    heads: async () => new Map([['c', headOf('c', states.length)]]),
+  });
+  const options = { channelId: 'c', channels, source, graceMs: 1, recentBytes, logger, onGapFilled: () => {} };
   const feed = createChannelFeed(options);
   const audiences = createTestAudiences();
   await feed.start();
@@ -201,7 +204,6 @@ async function createSimulation(fateOf: () => Fate, recentBytes: number) {
 /** A database of these states, each at its position, which takes some turns for a read. */
 function createDatabase(states: readonly Entry[]): FeedSource {
   return {
-    head: async () => states.length,
     async entriesAfter(_channelId, position, limit) {
       await turn();
       const head = states.length;

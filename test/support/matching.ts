@@ -19,7 +19,9 @@ import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import type { State } from '../../api/infra/state/state.ts';
+import type { UserSignals } from '../../api/live/user-signals.ts';
 import { createLogger } from '../../api/logger.ts';
+import { createTestUserSignals } from './signals.ts';
 
 /** Fault of the next event: it is lost, or applied without a response. */
 type SubmitFault = 'lost' | 'unheard';
@@ -38,6 +40,7 @@ interface GatewayOptions {
   database?: Database;
   state?: State;
   pubsub?: PubSub;
+  userSignals?: UserSignals;
   submit?: Submit;
   times?: Partial<typeof calmTimes>;
   rateLimits?: RateLimits;
@@ -113,6 +116,7 @@ export async function createMatchingWorld() {
     /** Creates the matching of a gateway. Periodic look-ups only run if `times` says so. */
     gateway: (options: GatewayOptions = {}) =>
       createMatching({
+        userSignals: createTestUserSignals(options.pubsub ?? pubsub),
         database,
         state,
         pubsub,
@@ -151,7 +155,7 @@ export async function createMatchingWorld() {
         [viewers.map(({ userId }) => userId)],
       ),
     async stop(): Promise<void> {
-      await publisher.drain();
+      await publisher.stop();
       await pubsub.stop();
       await database.stop();
     },
