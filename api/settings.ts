@@ -246,6 +246,11 @@ export const settings = z.object({
   MAX_REPLAY: count(10_000).describe(
     'Maximum number of changes that a resuming subscriber gets replayed; further back it gets RESYNC_REQUIRED.',
   ),
+  CURSOR_DAYS: duration(3_650)
+    .default(30)
+    .describe(
+      'Days for which a cursor of `updates` can be used; an older one gets RESYNC_REQUIRED. For that time the server keeps notes of memberships and blocks that ended and of profiles that changed.',
+    ),
   SEND_TIMEOUT_MS: count(10_000).describe(
     'Maximum time from the arrival of a mutation to its response, everything beneath included; then it fails with UNAVAILABLE. All mutations of one document share it. Uploads in multipart requests do not count.',
   ),

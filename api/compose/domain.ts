@@ -76,7 +76,7 @@ export async function openDomain(given: {
 
   const files = { ...common, objects: required(ports.objects) };
   const uploads = await openUploads({ ...files, config, open, access, userCache, secrets });
-  await openCleanup({ ...files, submit, guard: log, config, open, metrics: given.metrics });
+  await openCleanup({ ...files, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
