@@ -51,13 +51,13 @@ export function createAudience<Item extends Positioned>(options: AudienceOptions
     /**
      * Adds a subscriber, which gets every item after its reader's position. It is live at once if there is none.
      * @param onEnd called once, with the error if the subscription fails
-     * @returns a function that ends the subscription
+     * @returns `leave`, which ends the subscription, and `isBehind`, which tells whether it has less than the live ones
      */
-    join(reader: Reader<Item>, sink: Sink, onEnd: (error?: Error) => void): () => void {
+    join(reader: Reader<Item>, sink: Sink, onEnd: (error?: Error) => void) {
       const subscriber: Subscriber<Item> = { ...sink, reader, position: reader.position, isBehind: false, onEnd };
       size++;
       begin(subscriber);
-      return () => leave(subscriber);
+      return { leave: () => leave(subscriber), isBehind: () => subscriber.isBehind };
     },
   };
 

@@ -27,6 +27,8 @@ export interface Selection extends Charge {
 export interface Attachment {
   /** Ends it. */
   leave(): void;
+  /** Whether it has less than the live subscribers. */
+  isBehind(): boolean;
   /** Returns the position up to which all live subscribers with this selection have everything; infinite without one. */
   position(): number;
 }
@@ -105,12 +107,13 @@ export function createAudiences(options: AudiencesOptions) {
     // A subscription whose source has ended meanwhile ends within `join`.
     let leave = ignore;
     const served = createEmptyStream(() => leave());
-    leave = audience.join(stream.reader, sink, (error) => {
+    const joined = audience.join(stream.reader, sink, (error) => {
       takeBack();
       void stream.return();
       if (error) served.fail(error);
       else void served.return();
     });
+    leave = joined.leave;
     return served;
   }
 
@@ -128,11 +131,11 @@ export function createAudiences(options: AudiencesOptions) {
     // Readers and sources of one item type belong together; audiences take any of them.
     const { audience, share } = memberOf(source as unknown as LiveSource<Positioned>, selection, true);
     const takeBack = share.join(selection.client, true);
-    const leave = audience.join(reader as unknown as Reader<Positioned>, sink, (error) => {
+    const { leave, isBehind } = audience.join(reader as unknown as Reader<Positioned>, sink, (error) => {
       takeBack();
       onEnd(error);
     });
-    return { leave, position: audience.position };
+    return { leave, isBehind, position: audience.position };
   }
 
   /**

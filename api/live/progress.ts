@@ -48,12 +48,15 @@ export function createProgress(options: ProgressOptions = {}) {
   /** In the order in which they began. */
   const holds = new Set<Hold>();
   let advancedAt = Number.NEGATIVE_INFINITY;
+  let settledAt = Number.NEGATIVE_INFINITY;
 
   return {
     /** Returns the offsets. They are replaced, never changed. */
     offsets: (): Offsets => offsets,
     /** Returns a number that changes with the offsets. */
     revision: () => revision,
+    /** Returns the time up to which everything that was heard of is delivered, by `now`, as of the last `advance`. */
+    settledAt: () => settledAt,
     /** Returns the number of holds. */
     held: () => holds.size,
     /**
@@ -79,7 +82,8 @@ export function createProgress(options: ProgressOptions = {}) {
       if (time - advancedAt < stepMs) return;
       advancedAt = time;
       const [oldest] = holds;
-      takeUntil(Math.min(time, oldest?.since ?? time) - settleMs);
+      settledAt = Math.min(time, oldest?.since ?? time) - settleMs;
+      takeUntil(settledAt);
     },
     /**
      * Takes the offsets that the database had applied before anything was followed.
@@ -94,7 +98,6 @@ export function createProgress(options: ProgressOptions = {}) {
      * @param applied the offset after the last one of each partition
      */
     limit(applied: Offsets): void {
-      if (offsets.every((next, partition) => next <= (applied[partition] ?? 0))) return;
       samples.length = 0;
       replace(offsets.map((next, partition) => Math.min(next, applied[partition] ?? 0)));
     },
