@@ -1,7 +1,7 @@
 import { channelTopic, outcomesTopic, type Signals, type Topic, userTopic } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
-import { createSignalPublisher, type Hold } from '../signal-publisher.ts';
+import { createSignalPublisher } from '../signal-publisher.ts';
 import type { Changeset } from './changeset.ts';
 import { createSignalProgress } from './signal-progress.ts';
 
@@ -22,8 +22,6 @@ export interface Move {
 export function createPublisher(options: { pubsub: PubSub; metrics: { publishFailed(): void }; logger: Logger }) {
   const signals = createSignalPublisher({ ...options, onFailed: options.metrics.publishFailed });
   const progress = createSignalProgress({ onGivenUp: (partition) => takeOver(partition, progress.next(partition)) });
-  /** Partitions whose takeover is not published yet, with the hold that waits for it. */
-  const announcing = new Map<number, Hold>();
 
   return {
     /**
@@ -48,14 +46,7 @@ export function createPublisher(options: { pubsub: PubSub; metrics: { publishFai
   };
 
   function takeOver(partition: number, from: number): void {
-    const isAnnounced = announcing.has(partition);
-    announcing.set(partition, progress.begin(partition, from));
-    if (isAnnounced) return;
-    const release = () => {
-      announcing.get(partition)?.release();
-      announcing.delete(partition);
-    };
-    signals.publish('takeovers', { partition, from }, { release });
+    signals.publish('takeovers', { partition, from }, progress.begin(partition, from));
   }
 
   function sendChannels({ heads, entries }: Changeset): void {

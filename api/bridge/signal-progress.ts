@@ -27,7 +27,7 @@ export function createSignalProgress(options: { onGivenUp(partition: number): vo
   const partitions = new Map<number, Progress>();
 
   return {
-    /** Starts a partition anew, at the offset of the next event. Until the hold is released, `through` is not known. */
+    /** Starts a partition at the offset of the next event. Until the hold is released, its `through` is -1. */
     begin(partition: number, next: number): Hold {
       const last = createPortion(partition, next);
       partitions.set(partition, { through: -1, next, first: last, last });

@@ -1,12 +1,12 @@
-import type { Head } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { entryColumns, toEntry } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
-import { columns, jsonRowsOf, type Row } from '../infra/database/table.ts';
+import { jsonRowsOf } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
 import type { FeedSource } from './channel-feed.ts';
 import type { HeadSource } from './channel-signals.ts';
+import { headColumns, toHead } from './head-rows.ts';
 
 /** Returns the queries that feeds send to the database. */
 export function createFeedSource({ query }: Pick<Database, 'query'>): FeedSource & HeadSource {
@@ -25,16 +25,10 @@ export function createFeedSource({ query }: Pick<Database, 'query'>): FeedSource
   };
 }
 
-function toHead({ id: channelId, position, seq, version }: Row<typeof head.row>): Head {
-  return { channelId, position, seq, version, partition: -1, offset: -1, changed: true, through: -1 };
-}
-
-const head = columns(tables.channel, 'c', ['id', 'position', 'seq', 'version']);
-
 const selectHeads = statement({
-  sql: `SELECT ${head.list} FROM channel c WHERE c.id = ANY($channelIds)`,
+  sql: `SELECT ${headColumns.list} FROM channel c WHERE c.id = ANY($channelIds)`,
   parameters: { channelIds: arrayOf(uuid) },
-  row: head.row,
+  row: headColumns.row,
 });
 
 const selectEntriesAfter = statement({

@@ -169,6 +169,19 @@ describe('pubsub over Redis during outages', () => {
     await vi.waitFor(() => expect(seen.toSorted()).toEqual(['far a', 'other b']));
   });
 
+  test('receives nothing of topics that nobody here follows, and one message for all listeners of a topic', async () => {
+    const redis = await startServer();
+    const pubsub = opening(create([redis.url], { prefix: 'node' }));
+    const admin = new Redis(redis.url);
+    opening({ stop: async () => admin.disconnect() });
+    const receiversOf = (topic: string) => admin.publish(`node:${topic}`, '{}');
+
+    const ends = [await pubsub.subscribe('user:own', () => {}), await pubsub.subscribe('user:own', () => {})];
+    expect([await receiversOf('user:own'), await receiversOf('user:foreign')]).toEqual([1, 0]);
+    for (const end of ends) await end();
+    await vi.waitFor(async () => expect(await receiversOf('user:own')).toBe(0));
+  });
+
   test('allows a listener to end every subscription of its topic, including its own', async () => {
     const pubsub = pubsubOver((await startServer()).url);
     const seen: number[] = [];
