@@ -22,6 +22,7 @@ import { createReceipts } from '../domain/receipts.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
 import { createStreamTickets } from '../domain/stream-tickets.ts';
+import { createUpdates } from '../domain/updates/updates.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
@@ -105,6 +106,7 @@ export async function openDomain(given: {
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
+      cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
     },
     matching: createMatching({
@@ -129,6 +131,13 @@ export async function openDomain(given: {
     presence,
     receipts: createReceipts(common),
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
+    updates: createUpdates({
+      database,
+      logName: ports.log.name,
+      guard: log,
+      maxReplay: config.MAX_REPLAY,
+      cursorDays: config.CURSOR_DAYS,
+    }),
     uploads,
   };
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
