@@ -294,6 +294,9 @@ export const settings = z.object({
   MATCH_RETENTION_HOURS: duration(87_600)
     .default(720)
     .describe('Hours for which a match is kept after its end. Then it is removed with its messages and files.'),
+  CAUGHT_UP_MS: count(20_000).describe(
+    'Time without an update after which the subscription `updates` says that it has caught up, as a sign of life.',
+  ),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
   GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
   NODE_ENV: word.optional().describe('production: INTROSPECTION and GRAPHIQL are off unless they are set.'),

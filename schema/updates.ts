@@ -1,7 +1,7 @@
-import type { UpdateEvent as BacklogEvent } from '../api/domain/updates/sweep.ts';
+import type { ShownEvent } from '../api/domain/updates/live-update.ts';
 import { encodeUpdateCursor, type UpdateCursor } from '../api/domain/updates/update-cursor.ts';
 import { User } from './accounts.ts';
-import { builder, costs, listOf, shareable, textOf } from './builder.ts';
+import { builder, costs, listOf, ownEvent, shareable, shareableAsEvent, textOf } from './builder.ts';
 import { Channel, Membership } from './channels.ts';
 import { requireViewer } from './context.ts';
 import { encodeId } from './ids.ts';
@@ -9,8 +9,6 @@ import { Match } from './matching.ts';
 import { Message } from './messages.ts';
 import { readPage } from './pages.ts';
 
-/** Everything that `updates` delivers. `at` is the time up to which everything was delivered. */
-type ShownEvent = BacklogEvent | { type: 'caughtUp'; at: Date };
 type EventOf<Type extends ShownEvent['type']> = Extract<ShownEvent, { type: Type }>;
 
 /** An update as the schema shows it. A cursor that is not text yet is encoded if it is selected. */
@@ -25,7 +23,7 @@ MessageChanged.implement({
   fields: (t) => ({
     message: t.field({
       type: Message,
-      extensions: shareable,
+      extensions: shareableAsEvent,
       description: 'The message in its newest state.',
       resolve: ({ entry }) => entry,
     }),
@@ -34,6 +32,7 @@ MessageChanged.implement({
 
 const ChannelChanged = builder.objectRef<EventOf<'channel'>>('ChannelChanged');
 ChannelChanged.implement({
+  extensions: ownEvent,
   description:
     "The channel's own properties changed (name, visibility, closing), or the viewer became a member. Changes that follow from messages, such as the last message and the number of members, do not raise it.",
   fields: (t) => ({
@@ -48,6 +47,7 @@ ChannelChanged.implement({
 
 const MembershipChanged = builder.objectRef<EventOf<'membership'>>('MembershipChanged');
 MembershipChanged.implement({
+  extensions: ownEvent,
   description: "The viewer's own membership changed: joined, left, role, seen mark.",
   fields: (t) => ({
     channelId: t.id({
@@ -67,6 +67,7 @@ MembershipChanged.implement({
 
 const MatchChanged = builder.objectRef<EventOf<'match'>>('MatchChanged');
 MatchChanged.implement({
+  extensions: ownEvent,
   description: "The viewer's match or place in the queue changed.",
   fields: (t) => ({
     match: t.field({
@@ -81,6 +82,7 @@ MatchChanged.implement({
 
 const UserChanged = builder.objectRef<EventOf<'user'>>('UserChanged');
 UserChanged.implement({
+  extensions: ownEvent,
   description:
     "The viewer's own profile or blocks changed, or the profile of somebody whom the viewer shares a channel with.",
   fields: (t) => ({
@@ -95,6 +97,7 @@ UserChanged.implement({
 
 const CaughtUp = builder.objectRef<EventOf<'caughtUp'>>('CaughtUp');
 CaughtUp.implement({
+  extensions: ownEvent,
   description:
     'Everything up to here has been delivered: the client has the complete state. Repeated when nothing else is sent, at least every 25 s, as a sign of life; never within a page.',
   fields: (t) => ({
@@ -104,6 +107,7 @@ CaughtUp.implement({
 
 const ResyncRequired = builder.objectRef<EventOf<'resync'>>('ResyncRequired');
 ResyncRequired.implement({
+  extensions: ownEvent,
   description: 'Drop the cached messages of this channel, load its newest page, and continue.',
   fields: (t) => ({
     channel: t.field({
@@ -143,7 +147,7 @@ Update.implement({
     }),
     event: t.field({
       type: UpdateEvent,
-      extensions: shareable,
+      extensions: shareableAsEvent,
       description: 'The change.',
       resolve: ({ event }) => event,
     }),

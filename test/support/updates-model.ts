@@ -1,4 +1,4 @@
-import type { BacklogUpdate } from '../../api/domain/updates/sweep.ts';
+import type { LiveUpdate } from '../../api/domain/updates/live-update.ts';
 import type { TestDatabase } from './database.ts';
 
 interface MessageState {
@@ -45,7 +45,7 @@ export function createClientModel(database: TestDatabase, userId: string) {
     async load(): Promise<void> {
       state = await fresh.everything();
     },
-    async apply({ event }: BacklogUpdate): Promise<void> {
+    async apply({ event }: Pick<LiveUpdate, 'event'>): Promise<void> {
       switch (event.type) {
         case 'message': {
           const { id, channelId, authorId, position, text } = event.entry;
@@ -66,6 +66,7 @@ export function createClientModel(database: TestDatabase, userId: string) {
         case 'resync':
           return loadChannel(event.channelId);
         case 'match':
+        case 'caughtUp':
           return;
         default:
           throw new Error(`unknown event ${JSON.stringify(event satisfies never)}`);

@@ -2,6 +2,7 @@ import { v5 as uuidV5 } from 'uuid';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { type ChannelEvent, encodeEvent } from '../../api/events.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
+import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { noBridgeMetrics } from './bridge-metrics.ts';
 import type { TestDatabase } from './database.ts';
 import { base, factsOf, idOf } from './events.ts';
@@ -13,13 +14,14 @@ export const worldChannels = ['first room', 'second room', 'third room'].map(idO
 
 /**
  * Creates rooms with their owner, over a bridge that applies events one at a time.
+ * @param pubsub takes the signals of the bridge; by default nobody hears them
  */
-export async function createUpdatesWorld(database: TestDatabase) {
+export async function createUpdatesWorld(database: TestDatabase, pubsub: PubSub = createLossyPubSub(() => 'deliver')) {
   const logger = createTestLogger();
   const bridge = createBridge({
     log: createMemoryEventLog({ logger }),
     database,
-    pubsub: createLossyPubSub(() => 'deliver'),
+    pubsub,
     metrics: noBridgeMetrics,
     logger,
     connections: 5,
