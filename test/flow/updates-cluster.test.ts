@@ -36,6 +36,7 @@ test('300 channels are resumed by one operation, and one with 50,000 changes is 
   for (let n = 0; n < 300; n++) rooms.push((await ada.ask(create, { name: `Room ${n}` })).createRoom.id);
   const { cursor } = (await ada.ask('{ updates { cursor } }')).updates;
   const [busy = '', ...others] = rooms;
+  await ada.ask(send, { id: busy, text: 'first of many' });
   await addEntries(busy, 50_000);
   for (const id of [busy, ...others.slice(0, 40)]) await ada.ask(send, { id, text: `in ${id}` });
   const client = socket(urlOf(1), ada.token);

@@ -120,9 +120,13 @@ const selection = {
   client: 'ada',
   points: 1,
   hasCursor: true,
-  make: () => async (items: readonly unknown[]) =>
-    items.map((entry) => {
-      const update = { event: { type: 'message', entry: entry as Entry }, cursor: cursorPlaceholder } as const;
+  make: () => async (items: readonly unknown[]) => {
+    const entries = items as readonly Entry[];
+    // Some executions take longer than signals need to settle.
+    if (entries.some(({ position }) => position % 4 === 0)) await new Promise((resolve) => setTimeout(resolve, 40));
+    return entries.map((entry) => {
+      const update = { event: { type: 'message', entry }, cursor: cursorPlaceholder } as const;
       return Buffer.from(JSON.stringify(update satisfies LiveUpdate));
-    }),
+    });
+  },
 };

@@ -34,11 +34,14 @@ export function createMemberships({ read }: Pick<Database, 'read'>): MembershipS
       const rows = await read(reader, selectShared, { channelIds, userIds });
       return rows.map(({ channelId }) => channelId);
     },
-    async blocked(userId) {
-      const rows = await read(reader, selectBlocked, { userId });
-      return rows.map(({ blockedId }) => blockedId);
-    },
+    blocked: batched(readBlocked),
   };
+
+  async function readBlocked(userIds: readonly string[]): Promise<string[][]> {
+    const rows = await read(reader, selectBlocked, { userIds });
+    const found = new Map(rows.map(({ blockerId, blockedIds }) => [blockerId, [...blockedIds]]));
+    return userIds.map((userId) => found.get(userId) ?? []);
+  }
 
   async function readAll(userIds: readonly string[]): Promise<Memberships[]> {
     const found = new Map<string, Map<string, number>>();
@@ -55,7 +58,7 @@ export function createMemberships({ read }: Pick<Database, 'read'>): MembershipS
 
 const membership = columns(tables.member, 'm', ['userId', 'channelId']);
 const channel = columns(tables.channel, 'c', ['position']);
-const block = columns(tables.block, 'b', ['blockedId']);
+const block = columns(tables.block, 'b', ['blockerId']);
 
 const selectMemberships = statement({
   sql: `
@@ -76,7 +79,9 @@ const selectShared = statement({
 });
 
 const selectBlocked = statement({
-  sql: `SELECT ${block.list} FROM block b WHERE b.blocker_id = $userId`,
-  parameters: { userId: uuid },
-  row: block.row,
+  sql: `
+    SELECT ${block.list}, array_agg(b.blocked_id) AS "blockedIds" FROM block b
+    WHERE b.blocker_id = ANY($userIds) GROUP BY b.blocker_id`,
+  parameters: { userIds: arrayOf(uuid) },
+  row: { ...block.row, blockedIds: arrayOf(tables.block.columns.blockedId) },
 });

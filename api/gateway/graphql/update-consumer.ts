@@ -5,7 +5,12 @@ import { UnavailableError } from '../../errors.ts';
 import type { ListRound } from '../../list-round.ts';
 import type { Audiences, Selection } from '../../live/audiences.ts';
 import { groupByBytes } from '../../live/frames.ts';
-import { createCursorFrameEncoder, createFrameEncoder, cursorPlaceholder } from '../../live/result-frames.ts';
+import {
+  createCursorFrameEncoder,
+  createFrameEncoder,
+  cursorPlaceholder,
+  type EncodeFrames,
+} from '../../live/result-frames.ts';
 import type { Sink } from '../../live/subscriber.ts';
 import { hasUnavailable, isGone } from './errors.ts';
 import { executeOperation } from './execute.ts';
@@ -39,8 +44,8 @@ export function createUpdateConsumers(options: {
   toPayload(result: ExecutionResult): Buffer;
 }) {
   const { audiences, limitTime, toPayload } = options;
-  /** Payloads of the signs of life of one moment, by selection: all streams say it at the same time. */
-  let signsOfLife = { at: Number.NaN, payloads: new Map<string, Promise<Buffer[]>>() };
+  /** Encoders of the signs of life of one moment, by selection: many streams give one at the same time. */
+  let signsOfLife = { at: Number.NaN, encoders: new Map<string, Promise<EncodeFrames | null>>() };
 
   return function createConsumer({ args, sink, key, selectionOf }: ServedUpdates): UpdateConsumer {
     return {
@@ -52,23 +57,28 @@ export function createUpdateConsumers(options: {
       },
       async tell(events, round) {
         const [event] = events;
-        const payloads =
-          event?.type === 'caughtUp'
-            ? await signOfLife(event, { args, key })
-            : await execute(args, withCursor(events), round);
-        if (payloads.length > 0) sink.outbox.add(createCursorFrameEncoder(payloads)(sink), 'entry');
+        const encode =
+          event?.type === 'caughtUp' ? await signOfLife(event, { args, key }) : await encoderOf(args, events, round);
+        if (encode) sink.outbox.add(encode(sink), 'entry');
       },
     };
   };
 
   function signOfLife(event: ShownEvent & { type: 'caughtUp' }, given: { args: ExecutionArgs; key: string }) {
     const at = event.at.getTime();
-    if (signsOfLife.at !== at) signsOfLife = { at, payloads: new Map() };
-    const present = signsOfLife.payloads.get(given.key);
+    if (signsOfLife.at !== at) signsOfLife = { at, encoders: new Map() };
+    const present = signsOfLife.encoders.get(given.key);
     if (present) return present;
-    const made = execute(given.args, withCursor([event]));
-    signsOfLife.payloads.set(given.key, made);
+    const made = encoderOf(given.args, [event]);
+    signsOfLife.encoders.set(given.key, made);
     return made;
+  }
+
+  /** Executes events, and returns the encoder of their frames; null if the viewer can see none of them. */
+  async function encoderOf(args: ExecutionArgs, events: readonly ShownEvent[], round: ListRound | null = null) {
+    const updates = events.map((event) => ({ event, cursor: cursorPlaceholder }));
+    const payloads = await execute(args, updates, round);
+    return payloads.length > 0 ? createCursorFrameEncoder(payloads) : null;
   }
 
   /**
@@ -87,10 +97,6 @@ export function createUpdateConsumers(options: {
       throw new UnavailableError('The server could not load the events of this subscription: subscribe again.');
     return results.filter((result) => !isGone(result)).map(toPayload);
   }
-}
-
-function withCursor(events: readonly ShownEvent[]) {
-  return events.map((event) => ({ event, cursor: cursorPlaceholder }));
 }
 
 /** Sends payloads, at the pace of the peer. */
