@@ -67,6 +67,35 @@ test('a change costs as many statements for fifty followers as for five', async 
   expect(counts[1]).toBe(counts[0]);
 });
 
+test('followers who come at the same time share the statements of their present states', async () => {
+  const rooms = await Promise.all(
+    ['Hall', 'Attic', 'Porch'].map(async (name) => (await ada.ask(createRoom, { name })).createRoom.id),
+  );
+  const people = await Promise.all(Array.from({ length: 50 }, (_, n) => guest(url, `Comer ${n}`)));
+  await Promise.all(people.flatMap((one) => rooms.map((id) => one.ask(joinRoom, { id }))));
+  const clients = people.map(({ token }) => socket(url, token));
+  // Signs every socket in, which is not counted.
+  const shown = clients.map((client) => follow(client, 'subscription { match { id } }'));
+  await vi.waitFor(() => expect(shown.every(({ received }) => received.length === 1)).toBe(true));
+
+  const followed: Followed[] = [];
+  const taken = await statements.taken(async () => {
+    const comers = clients.map((client) => follow(client, list));
+    await vi.waitFor(
+      () => {
+        const ids = comers.map(({ received }) => new Set(received.map(({ id }) => id)).size);
+        expect(ids).toEqual(clients.map(() => rooms.length));
+      },
+      { interval: 20 },
+    );
+    for (const { stop } of followed.splice(0)) stop();
+    followed.push(...comers);
+  });
+  // Alone each of them would need some for each room.
+  expect(taken).toBeLessThan(clients.length);
+  await Promise.all(clients.map((client) => client.dispose()));
+});
+
 test('followers of one round each see their own state', async () => {
   const { id, first, followed } = await open(3);
   const [own, ...others] = followed as [Followed, ...Followed[]];
