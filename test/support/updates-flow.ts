@@ -47,8 +47,8 @@ export async function presentCursor(person: Person): Promise<string> {
 
 /**
  * Lets two people talk while one of them is away, who gets every kind of update afterwards, and each once.
- * @param here gateway of the one who is away
- * @param there gateway of the other
+ * @param here gateway of the first person, who is away
+ * @param there gateway of the second person
  */
 export async function expectEveryUpdate(here: string, there: string): Promise<void> {
   const [ada, bob] = [await guest(here, 'Ada'), await guest(there, 'Bob')];
