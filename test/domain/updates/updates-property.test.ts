@@ -7,9 +7,9 @@ import { createUpdates } from '../../../api/domain/updates/updates.ts';
 import type { ChannelEvent } from '../../../api/events.ts';
 import { completeRound } from '../../support/cleanup.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
-import { eventMaker, idOf } from '../../support/events.ts';
+import { base, eventMaker, idOf } from '../../support/events.ts';
 import { createClientModel } from '../../support/updates-model.ts';
-import { createUpdatesWorld, joinedBy, partitionOf, worldChannels } from '../../support/updates-world.ts';
+import { createUpdatesWorld, joinedBy, partitionOf, sentBy, worldChannels } from '../../support/updates-world.ts';
 
 const ada = idOf('ada');
 const channel = fc.constantFrom(...worldChannels);
@@ -17,7 +17,7 @@ const channel = fc.constantFrom(...worldChannels);
 /** A change, or a look of the client at its updates. */
 type Step =
   | { type: 'event'; make: () => ChannelEvent; channelId: string }
-  | { type: 'block' | 'unblock' | 'old edit' | 'remove' | 'mark'; channelId: string }
+  | { type: 'block' | 'unblock' | 'old edit' | 'remove' | 'mark' | 'absence'; channelId: string }
   | { type: 'rename'; name: string }
   | { type: 'track' }
   | { type: 'page'; first: number }
@@ -36,6 +36,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ type: fc.constantFrom('remove' as const, 'track' as const), channelId: channel }),
   },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('absence' as const), channelId: channel }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('rename' as const), name: fc.constantFrom('Bo', 'Bobby') }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('page' as const), first: fc.integer({ min: 1, max: 5 }) }) },
   { weight: 1, arbitrary: fc.constant({ type: 'resume' as const }) },
@@ -74,6 +75,7 @@ async function createRun(database: TestDatabase, maxReplay: number) {
   await database.query(`INSERT INTO users (id, name, created_at) VALUES ($1, 'ada', now())`, [ada]);
   for (const channelId of worldChannels.slice(1))
     for (const who of ['bob', 'ada'] as const) await world.apply(joinedBy(who, channelId));
+  let absences = 0;
   let cursor = encodeUpdateCursor((await updates.page(ada, null, 1)).cursor);
   await client.load();
 
@@ -83,6 +85,8 @@ async function createRun(database: TestDatabase, maxReplay: number) {
     switch (one.type) {
       case 'event':
         return world.apply(await world.in(one.make(), one.channelId));
+      case 'absence':
+        return beAbsent(one.channelId);
       case 'block':
       case 'unblock':
       case 'mark':
@@ -103,6 +107,13 @@ async function createRun(database: TestDatabase, maxReplay: number) {
       default:
         throw new Error(`unknown step ${JSON.stringify(one satisfies never)}`);
     }
+  }
+
+  /** Lets Ada leave a channel, where somebody sends a message, and join it again. */
+  async function beAbsent(channelId: string): Promise<void> {
+    const left: ChannelEvent = { ...base('ada'), type: 'MemberLeft', userId: ada, revision: 0, gone: false };
+    for (const event of [left, sentBy('owner', `unseen ${absences++}`, channelId), joinedBy('ada', channelId)])
+      await world.apply(event.type === 'MessageSent' ? event : await world.in(event, channelId));
   }
 
   async function change(type: keyof typeof statements, channelId: string, name: string): Promise<void> {

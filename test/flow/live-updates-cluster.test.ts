@@ -6,7 +6,7 @@ import { patientSettings } from '../support/patience.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
 import { followUpdates } from '../support/updates.ts';
-import { describeUpdates } from './updates.ts';
+import { describeUpdates } from './live-updates.ts';
 
 let databaseUrl: string;
 let cluster: Cluster;
