@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Viewer } from '../../api/domain/auth.ts';
 import { createBlocks } from '../../api/domain/blocks.ts';
 import type { LiveUpdate, UpdateConsumer } from '../../api/domain/updates/live-update.ts';
@@ -34,12 +35,27 @@ export async function openUpdatesGateway(database: TestDatabase, pubsub: PubSub,
   const times = { caughtUpMs: 50, idleMs: 30, settleMs: 20, sweepMs: 2, roundsMs: 2 };
   const live = createLiveUpdates({ database, channels, userSignals, feeds, blocks, backlog, ...times, logger });
   const audiences = createTestAudiences();
+  const selection = { key: 'all', client: 'ada', points: 1, hasCursor: true, make: () => execute };
+  let isDelayed = false;
+  let goOn = ignore;
+  let delayed = Promise.resolve();
   await Promise.all([channels.start(), userSignals.start()]);
   await live.start();
 
   return {
     live,
     blocks,
+    /** Numbers of followed channels and users, and of open feeds. */
+    followed: () => ({ channels: channels.size(), users: userSignals.size(), feeds: feeds.size() }),
+    /** Lets executions of messages wait, or go on. */
+    delayExecutions(isOn: boolean): void {
+      isDelayed = isOn;
+      goOn();
+      if (!isOn) return;
+      delayed = new Promise((resolve) => {
+        goOn = resolve;
+      });
+    },
     /**
      * Follows everything that concerns a user.
      * @param take called with one update after another; the next one waits until it resolves
@@ -55,6 +71,18 @@ export async function openUpdatesGateway(database: TestDatabase, pubsub: PubSub,
       await Promise.all([channels.stop(), userSignals.stop()]);
     },
   };
+
+  /** The payload of each message is its update, with a place for the cursor. */
+  async function execute(items: readonly unknown[]): Promise<Buffer[]> {
+    const entries = items as readonly Entry[];
+    // Some executions take longer than signals need to settle.
+    if (isDelayed) await delayed;
+    else if (entries.some(({ position }) => position % 4 === 0)) await delay(40);
+    return entries.map((entry) => {
+      const update = { event: { type: 'message', entry }, cursor: cursorPlaceholder } as const;
+      return Buffer.from(JSON.stringify(update satisfies LiveUpdate));
+    });
+  }
 
   function push(subscription: UpdateSubscription, take: Take): Following {
     let taking = Promise.resolve();
@@ -113,20 +141,3 @@ function pull(subscription: UpdateSubscription, take: Take): Following {
     },
   };
 }
-
-/** The payload of each message is its update, with a place for the cursor. */
-const selection = {
-  key: 'all',
-  client: 'ada',
-  points: 1,
-  hasCursor: true,
-  make: () => async (items: readonly unknown[]) => {
-    const entries = items as readonly Entry[];
-    // Some executions take longer than signals need to settle.
-    if (entries.some(({ position }) => position % 4 === 0)) await new Promise((resolve) => setTimeout(resolve, 40));
-    return entries.map((entry) => {
-      const update = { event: { type: 'message', entry }, cursor: cursorPlaceholder } as const;
-      return Buffer.from(JSON.stringify(update satisfies LiveUpdate));
-    });
-  },
-};

@@ -92,10 +92,11 @@ export function createAwakeChannel(options: AwakeChannelOptions) {
       }
       const { feed } = acquired;
       if (feed.failed()) return 'failed';
+      const isQuiet = now() - signalledAt >= idleMs;
+      if (held.length === 0 && !isQuiet) return 'busy';
       const { delivered, isAnyBehind } = deliveryOf(attachments.values());
       release(Math.min(delivered, feed.last()));
-      const isIdle = held.length === 0 && now() - signalledAt >= idleMs;
-      return isIdle && !isAnyBehind && delivered >= feed.last() ? 'idle' : 'busy';
+      return isQuiet && held.length === 0 && !isAnyBehind && delivered >= feed.last() ? 'idle' : 'busy';
     },
     /** Ends the parts of all streams, and gives the feed back. */
     close(): void {

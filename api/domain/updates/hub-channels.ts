@@ -36,8 +36,8 @@ interface HubChannel {
   /** While it sleeps: every live stream has everything up to here. -1 before it is followed. */
   position: number;
   awake: AwakeChannel | null;
-  /** Resolves once signals arrive. */
-  following: Promise<void>;
+  /** Resolves once signals arrive; null from then on. */
+  following: Promise<void> | null;
 }
 
 /** See `createHubChannels`. */
@@ -113,10 +113,12 @@ export function createHubChannels(options: HubChannelsOptions) {
       users: new Set(),
       position: -1,
       awake: null,
-      following: signals.follow(channelId, listener).then(({ position }) => {
-        channel.position = Math.max(channel.position, position);
-      }),
+      following: null,
     };
+    channel.following = signals.follow(channelId, listener).then(({ position }) => {
+      channel.position = Math.max(channel.position, position);
+      channel.following = null;
+    });
     channels.set(channelId, channel);
     return channel;
   }
