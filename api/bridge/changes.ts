@@ -156,7 +156,7 @@ async function settleRoom(
   changeset: Changeset,
   wasOwner: boolean,
 ): Promise<void> {
-  const newOwnerId = wasOwner ? await promoteNextOwner(query, event.channelId) : null;
+  const newOwnerId = wasOwner ? await promoteNextOwner(query, event) : null;
   await closeIfEmpty(query, event, changeset);
   if (newOwnerId) addMembership(changeset, event.channelId, newOwnerId);
 }

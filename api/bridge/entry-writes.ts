@@ -6,6 +6,7 @@ import { statement } from '../infra/database/statement.ts';
 import { enums, tables } from '../infra/database/tables.ts';
 import { int4, text, timestamptz, uuid } from '../infra/database/types.ts';
 import { addEntry, addHead, addMembership, type Changeset } from './changeset.ts';
+import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 /**
  * Inserts the entry of a user who joined or left, at the next place of the channel.
@@ -19,7 +20,7 @@ export async function insertMembershipEntry(
 ): Promise<Entry> {
   const { channelId, at, eventId } = event;
   const id = uuidV5(userId, eventId);
-  const [row] = await query(insertEntry, { channelId, id, userId, kind, at, memberChange });
+  const [row] = await query(insertEntry, { channelId, id, userId, kind, at, memberChange, ...placeOf(event) });
   addMembership(changeset, channelId, userId);
   return addWritten(row, event, changeset);
 }
@@ -32,7 +33,7 @@ export async function editEntry(
   changeset: Changeset,
 ): Promise<Entry> {
   const { channelId, messageId, at } = event;
-  const [row] = await query(updateEdited, { channelId, id: messageId, at, text: newText });
+  const [row] = await query(updateEdited, { channelId, id: messageId, at, text: newText, ...placeOf(event) });
   return addWritten(row, event, changeset);
 }
 
@@ -43,7 +44,7 @@ export async function deleteEntry(
   changeset: Changeset,
 ): Promise<Entry> {
   const { channelId, messageId, at } = event;
-  const [row] = await query(updateDeleted, { channelId, id: messageId, at });
+  const [row] = await query(updateDeleted, { channelId, id: messageId, at, ...placeOf(event) });
   return addWritten(row, event, changeset);
 }
 
@@ -63,35 +64,46 @@ const insertEntry = statement({
   sql: `
     WITH raised AS (
       UPDATE channel SET seq = seq + 1, position = position + 1, version = version + 1,
-        member_count = member_count + $memberChange, last_activity_at = greatest(last_activity_at, $at)
+        member_count = member_count + $memberChange, last_activity_at = greatest(last_activity_at, $at),
+        ${assignPlace('channel')}
       WHERE id = $channelId RETURNING *
     ), e AS (
-      INSERT INTO entry (id, channel_id, author_id, kind, seq, position, text, sent_at)
-      SELECT $id, id, $userId, $kind, seq, position, '', $at FROM raised RETURNING *
+      INSERT INTO entry (id, channel_id, author_id, kind, seq, position, text, sent_at, log_offset)
+      SELECT $id, id, $userId, $kind, seq, position, '', $at, $offset FROM raised RETURNING *
     )
     SELECT ${entryColumns.list}, raised.version FROM e, raised`,
-  parameters: { channelId: uuid, id: uuid, userId: uuid, kind: enums.entryKind, at: timestamptz, memberChange: int4 },
+  parameters: {
+    channelId: uuid,
+    id: uuid,
+    userId: uuid,
+    kind: enums.entryKind,
+    at: timestamptz,
+    memberChange: int4,
+    ...placeParameters,
+  },
   row: written,
 });
 
 const updateEdited = statement({
   sql: sqlForUpdate('text = $text, edited_at = $at'),
-  parameters: { channelId: uuid, id: uuid, at: timestamptz, text },
+  parameters: { channelId: uuid, id: uuid, at: timestamptz, text, ...placeParameters },
   row: written,
 });
 
 const updateDeleted = statement({
   sql: sqlForUpdate(`text = '', attachments = '[]', deleted_at = $at`),
-  parameters: { channelId: uuid, id: uuid, at: timestamptz },
+  parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },
   row: written,
 });
 
 function sqlForUpdate(assignments: string): string {
   return `
     WITH raised AS (
-      UPDATE channel SET position = position + 1, version = version + 1 WHERE id = $channelId RETURNING *
+      UPDATE channel SET position = position + 1, version = version + 1, ${assignPlace('channel')}
+      WHERE id = $channelId RETURNING *
     ), e AS (
-      UPDATE entry SET ${assignments}, position = raised.position, revision = revision + 1
+      UPDATE entry SET ${assignments}, position = raised.position, revision = revision + 1,
+        log_offset = $offset
       FROM raised WHERE entry.id = $id RETURNING entry.*
     )
     SELECT ${entryColumns.list}, raised.version FROM e, raised`;

@@ -24,6 +24,8 @@ import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
 import { createStreamTickets } from '../domain/stream-tickets.ts';
 import { createStreamTokens } from '../domain/stream-tokens.ts';
+import { createLiveUpdates } from '../domain/updates/live-updates.ts';
+import { createUpdates } from '../domain/updates/updates.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
@@ -89,7 +91,7 @@ export async function openDomain(
 
   const files = { ...common, objects: required(ports.objects) };
   const uploads = await openUploads({ ...files, config, open, access, userCache, secrets });
-  await openCleanup({ ...files, submit, guard: log, config, open, metrics: given.metrics });
+  await openCleanup({ ...files, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
@@ -107,6 +109,17 @@ export async function openDomain(
   const avatarCache = createAvatarCache({ load: avatars.picture });
   userCache.onChange(avatarCache.forget);
   const moderation = createModeration({ ...common, blocks });
+  const updates = createUpdates({
+    database,
+    logName: ports.log.name,
+    guard: log,
+    maxReplay: config.MAX_REPLAY,
+    cursorDays: config.CURSOR_DAYS,
+  });
+  const liveUpdates = await open(
+    'streams of updates',
+    createLiveUpdates({ ...common, feeds, blocks, backlog: updates, caughtUpMs: config.CAUGHT_UP_MS }),
+  );
   const domain: Domain = {
     accounts,
     avatars: { url: avatars.url, picture: avatarCache.picture },
@@ -126,6 +139,7 @@ export async function openDomain(
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
+      cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
     },
     matching: createMatching({
@@ -150,8 +164,17 @@ export async function openDomain(
     presence,
     receipts: createReceipts(common),
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
+    updates,
+    liveUpdates,
     uploads,
   };
+  given.metrics.gauge('update_streams', 'Subscriptions `updates` that are live.', liveUpdates.size);
+  given.metrics.gauge('update_channels', 'Channels that subscriptions `updates` follow.', liveUpdates.channels);
+  given.metrics.gauge(
+    'update_channels_awake',
+    'Channels that subscriptions `updates` follow and whose messages they receive at the moment.',
+    liveUpdates.awake,
+  );
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
   given.metrics.gauge(
     'channel_list_updates_waiting',

@@ -6,16 +6,21 @@ import type { Pacer } from '../pacer.ts';
 /** A change of a channel, for one follower. */
 export interface ListEvent extends ListRoundEvent {
   channelId: string;
+  round: ListRound;
+}
+
+/** A subscription that learns of changes in rounds. */
+export interface RoundFollower {
+  /** Channels that have changed and whose round has not begun. */
+  waiting: Set<string>;
+  /** Hands over a change; one of the same channel that was not read yet is replaced. */
+  release(event: ListEvent): void;
 }
 
 /** One subscription to a list of channels. */
-export interface Follower {
-  /** Channels that have changed and whose round has not begun. */
-  waiting: Set<string>;
+export interface Follower extends RoundFollower {
   /** Yields the changes as their rounds release them, until the signal is aborted. */
   events(signal: AbortSignal): AsyncGenerator<ListEvent, void>;
-  /** Hands over a change; one of the same channel that was not read yet is replaced. */
-  release(event: ListEvent): void;
 }
 
 /** Maximum number of followers whose updates are executed at the same time in a round: the rows of a few statements. */
@@ -33,11 +38,11 @@ const presentKey = 'present';
  */
 export function createListRounds(options: { windowMs: number; pacer: Pacer; partSize?: number }) {
   const { windowMs, pacer, partSize = defaultPartSize } = options;
-  const waiting = new Map<string, Set<Follower>>();
+  const waiting = new Map<string, Set<RoundFollower>>();
   /** Channels whose round runs, or ended less than `windowMs` ago; then with the timer of that time. */
   const busy = new Map<string, NodeJS.Timeout | null>();
   /** Channels whose present state followers have yet to get. */
-  const present = new Map<Follower, string[]>();
+  const present = new Map<RoundFollower, string[]>();
   let isPresenting = false;
   let isStopped = false;
   // A channel has one part in the queue, so that the channels that are followed here bound it.
@@ -51,7 +56,7 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
   return {
     createFollower,
     /** Tells a follower of a changed channel in the next round of that channel. */
-    add(follower: Follower, channelId: string): void {
+    add(follower: RoundFollower, channelId: string): void {
       follower.waiting.add(channelId);
       const followers = waiting.get(channelId);
       if (followers) followers.add(follower);
@@ -62,7 +67,7 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
      * Tells a follower of the present state of channels, in their order. Followers who come at the same time share rounds, in each
      * of which one has one channel.
      */
-    addPresent(follower: Follower, channelIds: readonly string[]): void {
+    addPresent(follower: RoundFollower, channelIds: readonly string[]): void {
       if (channelIds.length === 0) return;
       present.set(follower, channelIds.toReversed());
       if (isPresenting) return;
@@ -70,7 +75,7 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
       queueMicrotask(() => void runPresent());
     },
     /** Removes a follower, whose subscription has ended. */
-    remove(follower: Follower): void {
+    remove(follower: RoundFollower): void {
       present.delete(follower);
       for (const channelId of follower.waiting) {
         const followers = waiting.get(channelId);
@@ -142,9 +147,12 @@ export function createListRounds(options: { windowMs: number; pacer: Pacer; part
   }
 }
 
+/** The rounds of a node, made by `createListRounds`. */
+export type ListRounds = ReturnType<typeof createListRounds>;
+
 /** A change that a follower is told of in a part of a round. */
 interface Release {
-  follower: Follower;
+  follower: RoundFollower;
   event: ListEvent;
 }
 

@@ -1,3 +1,4 @@
+import { type Alarm, createAlarm } from '../alarm.ts';
 import { UnavailableError } from '../errors.ts';
 import { DatabaseUnavailableError, StatementRefusedError } from '../infra/database/database.ts';
 import type { Ticket } from '../infra/state/state.ts';
@@ -124,33 +125,4 @@ export function createMatchFollow(options: {
 function isTemporary(error: unknown): boolean {
   if (error instanceof StatementRefusedError) return false;
   return error instanceof UnavailableError || error instanceof DatabaseUnavailableError;
-}
-
-/** Wakes one waiter. */
-interface Alarm {
-  /** Ends the present wait, or the next one at once. */
-  ring(): void;
-  /** Resolves when the alarm rings or the signal aborts. */
-  wait(signal: AbortSignal): Promise<void>;
-}
-
-function createAlarm(): Alarm {
-  let hasRung = false;
-  let wake = () => {};
-  return {
-    ring() {
-      hasRung = true;
-      wake();
-    },
-    async wait(signal) {
-      if (!hasRung && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          signal.addEventListener('abort', wake, { once: true });
-        });
-        signal.removeEventListener('abort', wake);
-      }
-      hasRung = false;
-    },
-  };
 }

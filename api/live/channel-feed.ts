@@ -65,6 +65,17 @@ export function createChannelFeed(options: FeedOptions) {
       start = position;
       order.start(position);
     },
+    /**
+     * Starts the feed at a position that the channel has reached, without a query. It is live at once.
+     * @param position of a channel that is followed already
+     */
+    startAt(position: number): void {
+      start = position;
+      order.start(position);
+      channels.follow(channelId, listener).then(({ position: newest }) => raise(newest), fail);
+    },
+    /** Takes a signal of the channel, which may come once more from the channel itself. */
+    accept: onSignal,
     /** Returns the position up to which the feed is complete; -1 before it has started. */
     last,
     /** Returns the number of positions that are known to exist but have not been delivered yet. */

@@ -5,7 +5,8 @@ import { createFeedMemory } from './feed-memory.ts';
 /** A feed and the number of its readers. */
 interface OpenFeed {
   feed: ChannelFeed;
-  started: Promise<void>;
+  /** Null once it has started. */
+  starting: Promise<void> | null;
   readers: number;
   /** Closes the feed some time after its last reader. */
   lingerTimer: NodeJS.Timeout | undefined;
@@ -40,26 +41,14 @@ export function createFeeds(options: Omit<FeedOptions, 'channelId'> & { lingerMs
      * Opens the feed of a channel, or shares the one that is open. It is live when this resolves.
      * @throws the error that kept the feed from starting
      */
-    async acquire(channelId: string): Promise<AcquiredFeed> {
-      const open = getOrOpen(channelId);
-      clearTimeout(open.lingerTimer);
-      open.readers++;
-      try {
-        await open.started;
-      } catch (error) {
-        open.readers--;
-        close(open);
-        throw error;
-      }
-      let isReleased = false;
-      return {
-        feed: open.feed,
-        release: () => {
-          if (!isReleased) release(open);
-          isReleased = true;
-        },
-      };
-    },
+    acquire: async (channelId: string): Promise<AcquiredFeed> => take(presentFeed(channelId) ?? open(channelId)),
+    /**
+     * Opens the feed of a channel that is followed already at a position that the channel has reached, or shares the one that is
+     * open.
+     * @returns the feed at once, unless it is open and starts at the moment
+     */
+    openFrom: (channelId: string, position: number): AcquiredFeed | Promise<AcquiredFeed> =>
+      take(presentFeed(channelId) ?? open(channelId, position)),
     /** Number of open feeds, for metrics and tests. */
     size: () => openFeeds.size,
     /** The largest lag of all feeds: the number of positions that one knows to exist but has not delivered yet. */
@@ -73,14 +62,49 @@ export function createFeeds(options: Omit<FeedOptions, 'channelId'> & { lingerMs
     },
   };
 
-  function getOrOpen(channelId: string): OpenFeed {
-    const existing = openFeeds.get(channelId);
-    if (existing && !existing.feed.failed()) return existing;
-    if (existing) close(existing);
+  function presentFeed(channelId: string): OpenFeed | null {
+    const present = openFeeds.get(channelId);
+    if (present && !present.feed.failed()) return present;
+    if (present) close(present);
+    return null;
+  }
+
+  function open(channelId: string, position: number | null = null): OpenFeed {
     const feed = createChannelFeed({ ...options, source, memory, channelId });
-    const open: OpenFeed = { feed, started: feed.start(), readers: 0, lingerTimer: undefined };
-    openFeeds.set(channelId, open);
-    return open;
+    const opened: OpenFeed = { feed, starting: null, readers: 0, lingerTimer: undefined };
+    openFeeds.set(channelId, opened);
+    if (position !== null) feed.startAt(position);
+    else {
+      opened.starting = feed.start().then(() => {
+        opened.starting = null;
+      });
+    }
+    return opened;
+  }
+
+  function take(opened: OpenFeed): AcquiredFeed | Promise<AcquiredFeed> {
+    clearTimeout(opened.lingerTimer);
+    opened.readers++;
+    if (opened.starting === null) return acquired(opened);
+    return opened.starting.then(
+      () => acquired(opened),
+      (error: unknown) => {
+        opened.readers--;
+        close(opened);
+        throw error;
+      },
+    );
+  }
+
+  function acquired(opened: OpenFeed): AcquiredFeed {
+    let isReleased = false;
+    return {
+      feed: opened.feed,
+      release() {
+        if (!isReleased) release(opened);
+        isReleased = true;
+      },
+    };
   }
 
   function close(open: OpenFeed): void {

@@ -194,7 +194,13 @@ async function createSimulation(fateOf: () => Fate) {
     if (stream === null) return;
     const head = await headOfRoom();
     const received: Entry[] = [];
-    const sink = { outbox: createReadingOutbox(received), idJson: '"1"', resultType: 'next' as const, viewer: null };
+    const sink = {
+      outbox: createReadingOutbox(received),
+      idJson: '"1"',
+      resultType: 'next' as const,
+      cursor: null,
+      viewer: null,
+    };
     const served = alone ? stream : audiences.serve(stream as LiveStream<Positioned>, selection, sink);
     followers.push({ after: after ?? head, isShared: !alone, blocked, received, stop: () => served.return?.() });
     void (async () => {

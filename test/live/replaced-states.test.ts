@@ -73,6 +73,7 @@ test.each(['live', 'as a backlog'])(
         outbox: createFakeOutbox({ add: take, send: async (frames) => take(frames) }),
         idJson: '"1"',
         resultType: 'next' as const,
+        cursor: null,
         viewer: null,
       };
       const quoting = { ...selection, key: 'quoting', make };
@@ -145,6 +146,7 @@ async function createSimulation(fateOf: () => Fate, recentBytes: number) {
       outbox: createFakeOutbox({ add: take, send: slowly }),
       idJson: '"1"',
       resultType: 'next' as const,
+      cursor: null,
       viewer: null,
     };
     const served = alone ? stream : audiences.serve(stream as unknown as LiveStream<Positioned>, selection, sink);

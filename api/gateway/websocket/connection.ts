@@ -1,6 +1,7 @@
 import type { Viewer } from '../../domain/auth.ts';
-import { encodeText, type ResultType } from '../../live/frames.ts';
+import { encodeText } from '../../live/frames.ts';
 import type { Outbox } from '../../live/outbox/outboxes.ts';
+import type { ResultType } from '../../live/result-frames.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { Place } from '../connection-limits.ts';
 import type { OpenConnection } from '../open-connection.ts';
