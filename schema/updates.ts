@@ -131,8 +131,7 @@ const UpdateEvent = builder.unionType('UpdateEvent', {
   resolveType: ({ type }) => types[type],
 });
 
-/** An update of everything that concerns the viewer. */
-export const Update = builder.objectRef<ShownUpdate>('Update');
+const Update = builder.objectRef<ShownUpdate>('Update');
 Update.implement({
   description: 'Something that changed for the viewer, and the cursor after it.',
   fields: (t) => ({

@@ -133,6 +133,7 @@ export async function openDomain(given: {
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
     updates: createUpdates({
       database,
+      tickets: state.tickets,
       logName: ports.log.name,
       guard: log,
       maxReplay: config.MAX_REPLAY,

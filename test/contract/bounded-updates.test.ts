@@ -41,6 +41,8 @@ const reads: [name: string, statement: Statement<unknown, never>, parameters: ob
   ['the size of a gap', countGaps, { ...gap, highs: [busyChanges / 2 + 2 * maxReplay] }, 3 * maxReplay],
 ];
 
+const noTickets = { find: async (userIds: readonly string[]) => userIds.map(() => null) };
+
 describe.each(databaseKinds)('over %s', (kind) => {
   let database: TestDatabase;
 
@@ -78,7 +80,7 @@ describe.each(databaseKinds)('over %s', (kind) => {
 
   test('a channel with 50,000 changes is loaded again by itself, and the others are replayed', async () => {
     const guard = { isCaughtUp: async () => true, caughtUpMs: 0 };
-    const updates = createUpdates({ database, logName: 'log', guard, maxReplay, cursorDays: 30 });
+    const updates = createUpdates({ database, tickets: noTickets, logName: 'log', guard, maxReplay, cursorDays: 30 });
     const log = identityOf({ name: 'log', partitions: 1, ids: ['id'] });
     const cursor = encodeUpdateCursor({ log, from: { next: [known], time: Date.now() }, sweep: null });
     const events: string[] = [];

@@ -5,6 +5,7 @@ import { createUpdates } from '../../../api/domain/updates/updates.ts';
 import { ResyncRequiredError, UnavailableError } from '../../../api/errors.ts';
 import type { ChannelEvent } from '../../../api/events.ts';
 import type { Database } from '../../../api/infra/database/database.ts';
+import { createMemoryState } from '../../../api/infra/state/memory.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
 import { base, factsOf, idOf } from '../../support/events.ts';
 import { createUpdatesWorld, joinedBy, sentBy, worldChannels } from '../../support/updates-world.ts';
@@ -15,10 +16,12 @@ const [first = '', second = '', third = ''] = worldChannels;
 let database: TestDatabase;
 let world: Awaited<ReturnType<typeof createUpdatesWorld>>;
 let isCaughtUp = true;
+let state: ReturnType<typeof createMemoryState>;
 
 function open(options: { maxReplay?: number; database?: Pick<Database, 'read'> } = {}) {
+  const { tickets } = state;
   const guard = { isCaughtUp: async () => isCaughtUp, caughtUpMs: 0 };
-  return createUpdates({ database, logName: 'embedded', guard, maxReplay: 1_000, cursorDays: 30, ...options });
+  return createUpdates({ database, tickets, logName: 'embedded', guard, maxReplay: 1_000, cursorDays: 30, ...options });
 }
 
 /** Returns the present cursor of Ada, as if it had been given minutes ago. */
@@ -62,6 +65,7 @@ describe.each(databaseKinds)('updates over %s', (kind) => {
   beforeEach(async () => {
     await database.empty();
     isCaughtUp = true;
+    state = createMemoryState();
     world = await createUpdatesWorld(database);
     for (const channelId of worldChannels) await world.apply(joinedBy('ada', channelId));
     await world.apply(joinedBy('bob', first));
@@ -177,6 +181,15 @@ describe.each(databaseKinds)('updates over %s', (kind) => {
       ['profile_change', 'changed_at'],
     ])
       await database.query(`UPDATE ${table} SET ${column} = ${column} - interval '10 minutes'`);
+    expect(await take(after)).toEqual([]);
+  });
+
+  test('a place in the queue comes, unless the queue is away', async () => {
+    const after = await cursorOfBefore();
+    const ticket = { id: idOf('ticket'), userId: ada, tags: [], strict: false, avoid: [] };
+    await state.tickets.enter(ticket, { leaseMs: 60_000, relaxMs: 60_000 });
+    expect(await take(after)).toEqual(['match']);
+    state.tickets.find = () => Promise.reject(new Error('away'));
     expect(await take(after)).toEqual([]);
   });
 
