@@ -37,8 +37,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ type: fc.constantFrom('remove' as const, 'track' as const), channelId: channel }),
   },
   {
-    weight: 3,
-    arbitrary: fc.record({ type: fc.constantFrom('absence' as const, 'old edit' as const), channelId: channel }),
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constantFrom('absence' as const, 'old edit' as const, 'mark' as const),
+      channelId: channel,
+    }),
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('rename' as const), name: fc.constantFrom('Bo', 'Bobby') }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('page' as const), first: fc.integer({ min: 1, max: 5 }) }) },
