@@ -111,6 +111,7 @@ export async function openDomain(
   const moderation = createModeration({ ...common, blocks });
   const updates = createUpdates({
     database,
+    tickets: state.tickets,
     logName: ports.log.name,
     guard: log,
     maxReplay: config.MAX_REPLAY,

@@ -9,6 +9,7 @@ import { createUpdates } from '../../api/domain/updates/updates.ts';
 import type { Entry } from '../../api/events.ts';
 import { ignore } from '../../api/ignore.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
+import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { createFeedSource } from '../../api/live/feed-source.ts';
 import { createFeeds } from '../../api/live/feeds.ts';
 import { cursorPlaceholder } from '../../api/live/result-frames.ts';
@@ -31,7 +32,14 @@ export async function openUpdatesGateway(database: TestDatabase, pubsub: PubSub,
   const feeds = createFeeds({ channels, source, logger, onGapFilled: ignore, graceMs: 1, lingerMs: 20 });
   const blocks = createBlocks({ database, pubsub, userSignals, logger });
   const guard = { isCaughtUp: async () => true, caughtUpMs: 0 };
-  const backlog = createUpdates({ database, logName: 'embedded', guard, maxReplay, cursorDays: 30 });
+  const backlog = createUpdates({
+    database,
+    tickets: createMemoryState().tickets,
+    logName: 'embedded',
+    guard,
+    maxReplay,
+    cursorDays: 30,
+  });
   const times = { caughtUpMs: 50, idleMs: 30, settleMs: 20, sweepMs: 2, roundsMs: 2 };
   const live = createLiveUpdates({ database, channels, userSignals, feeds, blocks, backlog, ...times, logger });
   const audiences = createTestAudiences();
