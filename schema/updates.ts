@@ -135,7 +135,6 @@ const UpdateEvent = builder.unionType('UpdateEvent', {
   resolveType: ({ type }) => types[type],
 });
 
-/** An update of everything that concerns the viewer. */
 export const Update = builder.objectRef<ShownUpdate>('Update');
 Update.implement({
   description: 'Something that changed for the viewer, and the cursor after it.',

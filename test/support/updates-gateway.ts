@@ -31,7 +31,14 @@ export async function openUpdatesGateway(database: TestDatabase, pubsub: PubSub,
   const feeds = createFeeds({ channels, source, logger, onGapFilled: ignore, graceMs: 1, lingerMs: 20 });
   const blocks = createBlocks({ database, pubsub, userSignals, logger });
   const guard = { isCaughtUp: async () => true, caughtUpMs: 0 };
-  const backlog = createUpdates({ database, logName: 'embedded', guard, maxReplay, cursorDays: 30 });
+  const backlog = createUpdates({
+    database,
+    tickets: { find: async (userIds) => userIds.map(() => null) },
+    logName: 'embedded',
+    guard,
+    maxReplay,
+    cursorDays: 30,
+  });
   const times = { caughtUpMs: 50, idleMs: 30, settleMs: 20, sweepMs: 2, roundsMs: 2 };
   const live = createLiveUpdates({ database, channels, userSignals, feeds, blocks, backlog, ...times, logger });
   const audiences = createTestAudiences();

@@ -97,7 +97,7 @@ export async function createUpdatesWorld(database: TestDatabase, pubsub: PubSub 
 export const partitionOf = (channelId: string | undefined) => (channelId === worldChannels.at(-1) ? 1 : 0);
 
 /** Creates the event that opens a room. */
-export function openedBy(owner: 'owner' | 'ada', channelId: string): ChannelEvent {
+function openedBy(owner: 'owner' | 'ada', channelId: string): ChannelEvent {
   const members = [{ user: factsOf(owner), role: 'OWNER' as const }];
   const opened = { type: 'ChannelOpened', kind: 'ROOM', visibility: 'PUBLIC', name: 'Room', members } as const;
   return { ...base(owner), ...opened, channelId, members };

@@ -1,16 +1,16 @@
 import { type ChangedChannel, maxProfiles } from './statements.ts';
 import type { Mark } from './update-cursor.ts';
 
-/** Changed entries of a channel that the client does not know: those above a position, with offsets in a range. */
+/** Changed entries of a channel that the client does not know, by ranges of positions and offsets. */
 export interface Gap {
   channelId: string;
   /** Position up to which the client knows the entries. */
   low: number;
+  /** Position of the last entry. */
+  high: number;
   /** First offset of the range, and the offset after it. */
   lower: number;
   upper: number;
-  /** Maximum number of entries: positions between `low` and the newest change. */
-  most: number;
 }
 
 /** Updates about one channel. */
@@ -67,20 +67,20 @@ function isGapTooLong({ isTooFar, low, trimmedPosition, profiles }: ChangedChann
 function gapOf({ id, low, position, partition }: ChangedChannel, lower: number, to: Mark): Gap | null {
   const upper = partition === null ? undefined : to.next[partition];
   if (low === null || low >= position || upper === undefined || lower >= upper) return null;
-  return { channelId: id, low, lower, upper, most: position - low };
+  return { channelId: id, low, high: position, lower, upper };
 }
 
 /**
  * Lets as many messages be replayed as a budget allows, the smallest gaps first. The other channels are loaded again.
- * @param count returns the number of entries in each gap, counted up to a bound: one above it means "or more"
+ * @param count returns the number of entries in each gap
  */
 export async function shareBudget(
   plans: readonly ChannelPlan[],
   budget: number,
-  count: (gaps: readonly Gap[], most: number) => Promise<readonly number[]>,
+  count: (gaps: readonly Gap[]) => Promise<readonly number[]>,
 ): Promise<ChannelPlan[]> {
-  const gaps = plans.flatMap(({ gap }) => gap ?? []).sort((a, b) => a.most - b.most);
-  if (sum(gaps.map(({ most }) => most)) <= budget) return [...plans];
+  const gaps = plans.flatMap(({ gap }) => gap ?? []).sort((a, b) => lengthOf(a) - lengthOf(b));
+  if (sum(gaps.map(lengthOf)) <= budget) return [...plans];
   const counts = await countSmallest(gaps, budget, count);
   const replayed = new Set<Gap>();
   let left = budget;
@@ -95,19 +95,24 @@ export async function shareBudget(
   });
 }
 
+/** Returns the number of positions in a gap: the maximum number of its entries. */
+export function lengthOf({ low, high }: Gap): number {
+  return high - low;
+}
+
 /** Number of gaps that one statement counts. */
 const countedAtOnce = 20;
 
-/** Counts gaps, the shortest first, until they exceed the budget. A count reads at most the budget's number of rows. */
+/** Counts gaps, the shortest first, until they exceed the budget. */
 async function countSmallest(
   gaps: readonly Gap[],
   budget: number,
-  count: (gaps: readonly Gap[], most: number) => Promise<readonly number[]>,
+  count: (gaps: readonly Gap[]) => Promise<readonly number[]>,
 ): Promise<Map<Gap, number>> {
   const counts = new Map<Gap, number>();
   for (let from = 0; from < gaps.length && sum([...counts.values()]) <= budget; from += countedAtOnce) {
     const part = gaps.slice(from, from + countedAtOnce);
-    const found = await count(part, budget + 1);
+    const found = await count(part);
     part.forEach((gap, n) => void counts.set(gap, found[n] ?? 0));
   }
   return counts;

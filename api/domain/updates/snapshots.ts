@@ -3,7 +3,7 @@ import { UnavailableError } from '../../errors.ts';
 import type { Entry } from '../../events.ts';
 import type { Database } from '../../infra/database/database.ts';
 import { toEntry } from '../../infra/database/entries.ts';
-import type { Gap } from './plan.ts';
+import { type Gap, lengthOf } from './plan.ts';
 import { type ChangedChannel, countGaps, type SnapshotRow, selectGaps, selectSnapshots } from './statements.ts';
 import { identityOf, type Mark, type UpdateCursor } from './update-cursor.ts';
 
@@ -54,12 +54,12 @@ export function createSnapshots(options: { database: Pick<Database, 'read'>; log
   return {
     /** Reads the changes for a viewer since a cursor; none without a cursor. @throws UnavailableError while no log is known */
     snapshot: batched(readSnapshots) as (request: Request) => Promise<Snapshot>,
-    /** Returns the number of entries in each gap, counted up to a bound. */
-    async count(gaps: readonly Gap[], most: number): Promise<number[]> {
-      return (await read(reader, countGaps, { ...toColumns(gaps), most })).map(({ count }) => count);
+    /** Returns the number of entries in each gap. */
+    async count(gaps: readonly Gap[]): Promise<number[]> {
+      return (await read(reader, countGaps, toColumns(gaps))).map(({ count }) => count);
     },
     /**
-     * Returns the first entries of a gap in order of position, without those of authors whom the viewer has blocked; none if
+     * Returns the entries of a gap in order of position, without those of authors whom the viewer has blocked; none if
      * the viewer is no longer a member.
      */
     entries: batched(readEntries) as (request: EntriesRequest) => Promise<readonly ReplayedEntry[]>,
@@ -90,11 +90,11 @@ export function createSnapshots(options: { database: Pick<Database, 'read'>; log
   function readEntries(requests: readonly EntriesRequest[]): Promise<ReplayedEntry[][]> {
     return inParts(
       requests,
-      ({ most }) => most,
+      ({ gap }) => lengthOf(gap),
       entriesAtOnce,
       async (part) => {
-        const columns = { userIds: part.map(({ userId }) => userId), mosts: part.map(({ most }) => most) };
-        const rows = await read(reader, selectGaps, { ...toColumns(part.map(({ gap }) => gap)), ...columns });
+        const userIds = part.map(({ userId }) => userId);
+        const rows = await read(reader, selectGaps, { ...toColumns(part.map(({ gap }) => gap)), userIds });
         const found = new Map(rows.map(({ n, entries }) => [n - 1, entries ?? []]));
         return part.map((_, n) =>
           (found.get(n) ?? []).map(({ logOffset, ...row }) => ({ entry: toEntry(row), offset: logOffset })),
@@ -114,8 +114,6 @@ interface Request {
 interface EntriesRequest {
   userId: string;
   gap: Gap;
-  /** Maximum number of entries. */
-  most: number;
 }
 
 /** Returns the place below which channels are not read again. */
@@ -144,6 +142,7 @@ function toColumns(gaps: readonly Gap[]) {
   return {
     channelIds: gaps.map(({ channelId }) => channelId),
     lows: gaps.map(({ low }) => low),
+    highs: gaps.map(({ high }) => high),
     lowers: gaps.map(({ lower }) => String(lower)),
     uppers: gaps.map(({ upper }) => String(upper)),
   };

@@ -70,7 +70,7 @@ const knownPosition = `
     FROM probe p LEFT JOIN LATERAL (
       SELECT e.position, e.log_offset FROM entry e WHERE e.channel_id = c.id AND e.position <= c.position - p.distance
       ORDER BY e.position DESC LIMIT 1) e ON true
-    WHERE p.low > c.tracked_position AND p.found >= x.lower AND p.distance <= $most
+    WHERE p.low > c.tracked_position AND p.found >= x.lower AND p.distance / 2 < $most
   )
   SELECT greatest(p.low, c.tracked_position) AS low, p.low > c.tracked_position AND p.found >= x.lower AS "isTooFar"
   FROM probe p ORDER BY p.distance DESC, p.low LIMIT 1`;
@@ -156,31 +156,31 @@ export const selectSnapshots = statement({
 const gaps = {
   channelIds: arrayOf(uuid),
   lows: arrayOf(int4),
+  highs: arrayOf(int4),
   lowers: arrayOf(int8),
   uppers: arrayOf(int8),
 };
-const gapTable = 'unnest($channelIds, $lows, $lowers, $uppers';
-const isInGap = 'e.channel_id = w.id AND e.position > w.low AND e.log_offset >= w.lower AND e.log_offset < w.upper';
+const gapTable = 'unnest($channelIds, $lows, $highs, $lowers, $uppers';
+/** Positions bound the rows that any plan reads, which a limit would not. */
+const isInGap = `e.channel_id = w.id AND e.position > w.low AND e.position <= w.high
+  AND e.log_offset >= w.lower AND e.log_offset < w.upper`;
 
-/** Counts the entries of each gap, up to a bound. */
+/** Counts the entries of each gap. */
 export const countGaps = statement({
   sql: `
-    SELECT (SELECT count(*)::int FROM (SELECT FROM entry e WHERE ${isInGap} ORDER BY e.position LIMIT $most) found) AS count
-    FROM ${gapTable}) WITH ORDINALITY AS w(id, low, lower, upper, n) ORDER BY w.n`,
-  parameters: { ...gaps, most: int4 },
+    SELECT (SELECT count(*)::int FROM entry e WHERE ${isInGap}) AS count
+    FROM ${gapTable}) WITH ORDINALITY AS w(id, low, high, lower, upper, n) ORDER BY w.n`,
+  parameters: gaps,
   row: { count: int4 },
 });
 
-/** Reads the first entries of each gap in order of position, for viewers who are members, without those of blocked authors. */
+/** Reads the entries of each gap in order of position, for viewers who are members, without those of blocked authors. */
 export const selectGaps = statement({
   sql: `
     SELECT w.n::int AS n, (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list}, e.log_offset AS "logOffset" FROM entry e
-      WHERE ${isInGap} AND ${unblockedBy('w.user_id')} ORDER BY e.position LIMIT w.most) found) AS entries
-    FROM ${gapTable}, $userIds, $mosts) WITH ORDINALITY AS w(id, low, lower, upper, user_id, most, n)
+      WHERE ${isInGap} AND ${unblockedBy('w.user_id')} ORDER BY e.position) found) AS entries
+    FROM ${gapTable}, $userIds) WITH ORDINALITY AS w(id, low, high, lower, upper, user_id, n)
     WHERE EXISTS (SELECT FROM member m WHERE m.channel_id = w.id AND m.user_id = w.user_id AND m.state = 'ACTIVE')`,
-  parameters: { ...gaps, userIds: arrayOf(uuid), mosts: arrayOf(int4) },
-  row: {
-    n: int4,
-    entries: nullable(jsonRowsOf({ ...entryColumns.row, logOffset: int4 })),
-  },
+  parameters: { ...gaps, userIds: arrayOf(uuid) },
+  row: { n: int4, entries: nullable(jsonRowsOf({ ...entryColumns.row, logOffset: int4 })) },
 });

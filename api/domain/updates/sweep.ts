@@ -1,5 +1,5 @@
 import type { Entry } from '../../events.ts';
-import { type ChannelPlan, type Gap, isMatchChange, planChannel, shareBudget } from './plan.ts';
+import { type ChannelPlan, type Gap, isMatchChange, lengthOf, planChannel, shareBudget } from './plan.ts';
 import type { ReplayedEntry, Snapshot, Snapshots } from './snapshots.ts';
 import { type Mark, type SweepPlace, type SweepStep, sweepSteps, type UpdateCursor } from './update-cursor.ts';
 
@@ -19,7 +19,7 @@ export interface BacklogUpdate {
 }
 
 const lowestId = '00000000-0000-0000-0000-000000000000';
-/** Maximum number of entries that are read ahead for one viewer. */
+/** Number of positions of one channel that are read at once, and of all channels of a viewer that are read ahead. */
 const pageSize = 100;
 
 /**
@@ -63,18 +63,17 @@ export async function* sweep(
 
   async function* messagesOf(gap: Gap, first: readonly ReplayedEntry[]): AsyncGenerator<BacklogUpdate> {
     let entries = first;
-    while (entries.length > 0) {
+    for (let low = gap.low; low < gap.high; low += pageSize) {
+      if (low > gap.low) entries = await readSome({ ...gap, low });
       for (const { entry, offset } of entries) {
         budget = Math.max(0, budget - 1);
         yield at({ type: 'message', entry }, 'messages', gap.channelId, offset + 1);
       }
-      const low = entries.at(-1)?.entry.position ?? gap.low;
-      entries = entries.length < pageSize ? [] : await readSome({ ...gap, low });
     }
   }
 
   function readSome(gap: Gap): Promise<readonly ReplayedEntry[]> {
-    return reads.entries({ userId, gap, most: Math.min(gap.most, pageSize) });
+    return reads.entries({ userId, gap: { ...gap, high: Math.min(gap.high, gap.low + pageSize) } });
   }
 
   function at(event: UpdateEvent, step: SweepStep, id: string, offset = 0): BacklogUpdate {
@@ -112,7 +111,7 @@ function* inGroups(plans: readonly ChannelPlan[]): Generator<ChannelPlan[]> {
   let size = 0;
   for (const plan of plans) {
     group.push(plan);
-    size += Math.min(plan.gap?.most ?? 0, pageSize);
+    size += plan.gap ? Math.min(lengthOf(plan.gap), pageSize) : 0;
     if (size < pageSize) continue;
     yield group;
     [group, size] = [[], 0];

@@ -1,5 +1,7 @@
+import { batched } from '../../batched.ts';
 import { ResyncRequiredError, UnavailableError } from '../../errors.ts';
 import type { Database } from '../../infra/database/database.ts';
+import type { Tickets } from '../../infra/state/state.ts';
 import type { LogGuard } from '../log-guard.ts';
 import { createSnapshots, type Snapshot } from './snapshots.ts';
 import { type BacklogUpdate, sweep, targetOf } from './sweep.ts';
@@ -30,19 +32,22 @@ const pageSize = 100;
  * - BadUserInputError if it cannot be read,
  * - ResyncRequiredError if it is of another log, beyond everything that the database has applied, or too old,
  * - UnavailableError while the database has not caught up with the log, so that the cursor may become valid.
+ * @param options.tickets places in the matching queue, of which the database knows nothing; while they are away they yield no update
  * @param options.guard tells whether the database has caught up
  * @param options.maxReplay maximum number of messages that a client gets replayed
  * @param options.cursorDays days for which a cursor can be used
  */
 export function createUpdates(options: {
   database: Pick<Database, 'read'>;
+  tickets: Pick<Tickets, 'find'>;
   logName: string;
   guard: Pick<LogGuard, 'isCaughtUp' | 'caughtUpMs'>;
   maxReplay: number;
   cursorDays: number;
 }) {
-  const { guard, maxReplay, cursorDays } = options;
+  const { guard, tickets, maxReplay, cursorDays } = options;
   const reads = createSnapshots(options);
+  const findPlace = batched((userIds: readonly string[]) => tickets.find(userIds));
 
   return {
     /**
@@ -88,12 +93,19 @@ export function createUpdates(options: {
     const snapshot = await reads.snapshot({ userId, cursor });
     if (cursor === null) return { cursor: { log: snapshot.log, from: snapshot.mark, sweep: null }, snapshot };
     const reason = refusalOf(cursor, snapshot, cursorDays);
-    if (reason === null) return { cursor, snapshot };
+    if (reason === null) return { cursor, snapshot: await withPlace(userId, cursor, snapshot) };
     if (!(await guard.isCaughtUp(null, since)))
       throw new UnavailableError('The server is catching up after an interruption: try again in a moment.');
     throw new ResyncRequiredError(
       `The cursor ${reason}. Drop everything that you have cached, load it again, and continue with the cursor of \`updates\` without \`after\`.`,
     );
+  }
+
+  /** A place may have been taken on another device. A sweep that goes on has told of it. */
+  async function withPlace(userId: string, cursor: UpdateCursor, snapshot: Snapshot): Promise<Snapshot> {
+    if (cursor.sweep !== null || snapshot.isMatchChanged) return snapshot;
+    const place = await findPlace(userId).catch(() => null);
+    return { ...snapshot, isMatchChanged: place !== null };
   }
 }
 

@@ -36,11 +36,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ type: fc.constantFrom('remove' as const, 'track' as const), channelId: channel }),
   },
-  { weight: 2, arbitrary: fc.record({ type: fc.constant('absence' as const), channelId: channel }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constantFrom('absence' as const, 'old edit' as const, 'mark' as const),
+      channelId: channel,
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('rename' as const), name: fc.constantFrom('Bo', 'Bobby') }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('page' as const), first: fc.integer({ min: 1, max: 5 }) }) },
   { weight: 1, arbitrary: fc.constant({ type: 'resume' as const }) },
 );
+
+const noTickets = { find: async (userIds: readonly string[]) => userIds.map(() => null) };
 
 describe.each(databaseKinds)('updates over %s', (kind) => {
   let database: TestDatabase;
@@ -70,7 +78,14 @@ describe.each(databaseKinds)('updates over %s', (kind) => {
 async function createRun(database: TestDatabase, maxReplay: number) {
   const world = await createUpdatesWorld(database);
   const guard = { isCaughtUp: async () => true, caughtUpMs: 0 };
-  const updates = createUpdates({ database, logName: 'embedded', guard, maxReplay, cursorDays: 30 });
+  const updates = createUpdates({
+    database,
+    tickets: noTickets,
+    logName: 'embedded',
+    guard,
+    maxReplay,
+    cursorDays: 30,
+  });
   const client = createClientModel(database, ada);
   await database.query(`INSERT INTO users (id, name, created_at) VALUES ($1, 'ada', now())`, [ada]);
   for (const channelId of worldChannels.slice(1))
