@@ -24,8 +24,6 @@ import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
 import { createStreamTickets } from '../domain/stream-tickets.ts';
 import { createStreamTokens } from '../domain/stream-tokens.ts';
-import { createLiveUpdates } from '../domain/updates/live-updates.ts';
-import { createUpdates } from '../domain/updates/updates.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
@@ -40,6 +38,7 @@ import { openLive } from './live.ts';
 import type { Ports } from './ports.ts';
 import { readSigningSecrets } from './signing-secrets.ts';
 import { openSubmit } from './submit.ts';
+import { openUpdates } from './updates.ts';
 import { openUploads } from './uploads.ts';
 
 const dayMs = 86_400_000;
@@ -109,18 +108,7 @@ export async function openDomain(
   const avatarCache = createAvatarCache({ load: avatars.picture });
   userCache.onChange(avatarCache.forget);
   const moderation = createModeration({ ...common, blocks });
-  const updates = createUpdates({
-    database,
-    tickets: state.tickets,
-    logName: ports.log.name,
-    guard: log,
-    maxReplay: config.MAX_REPLAY,
-    cursorDays: config.CURSOR_DAYS,
-  });
-  const liveUpdates = await open(
-    'streams of updates',
-    createLiveUpdates({ ...common, feeds, blocks, backlog: updates, caughtUpMs: config.CAUGHT_UP_MS }),
-  );
+  const { updates, liveUpdates } = await openUpdates({ ...given, ...common, guard: log, feeds, blocks });
   const domain: Domain = {
     accounts,
     avatars: { url: avatars.url, picture: avatarCache.picture },
@@ -169,13 +157,6 @@ export async function openDomain(
     liveUpdates,
     uploads,
   };
-  given.metrics.gauge('update_streams', 'Subscriptions `updates` that are live.', liveUpdates.size);
-  given.metrics.gauge('update_channels', 'Channels that subscriptions `updates` follow.', liveUpdates.channels);
-  given.metrics.gauge(
-    'update_channels_awake',
-    'Channels that subscriptions `updates` follow and whose messages they receive at the moment.',
-    liveUpdates.awake,
-  );
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
   given.metrics.gauge(
     'channel_list_updates_waiting',
