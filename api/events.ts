@@ -122,49 +122,86 @@ export interface Rejection {
 /** Outcome of an event: applied, with the entry that it created or changed if any, or rejected. */
 export type Outcome = { applied: true; entry: Entry | null } | { applied: false; rejection: Rejection };
 
+/** Place of an event in the log. */
+export interface LogPlace {
+  partition: number;
+  /** A safe integer. */
+  offset: number;
+}
+
+/** An event that was read from the log. */
+export type Logged<Event extends ChannelEvent = ChannelEvent> = Event & LogPlace;
+
 /** State of a channel after a change, as far as its followers need it. */
-export interface Head {
+export interface Head extends LogPlace {
   channelId: string;
   position: number;
   seq: number;
   /** Incremented by every change, including those that take no position. */
   version: number;
-  /** Ids of users whose membership changed. */
-  userIds: readonly string[];
+  /** Partition of the log that has the channel's events; -1 if it is not known. */
+  partition: number;
+  /** Offset of the newest event that changed the channel; -1 if it is not known. */
+  offset: number;
+  /** Whether the channel's own properties changed: it was opened, renamed, closed, or its visibility changed. */
+  changed: boolean;
+  /**
+   * Offset up to which all signals of this partition were handed to pubsub by the bridge that published this head; -1 if it
+   * is not known. A signal whose publishing failed holds it back until it is repeated.
+   */
+  through: number;
 }
+
+/** A change of one channel. */
+export interface ChannelSignal {
+  head: Head;
+  /** New states of entries, in order of position; empty if none changed, or if only the head is known. */
+  entries: readonly Entry[];
+  /** Id of a member whose profile changed; then nothing else did. */
+  profileOf?: string;
+}
+
+/** A change that concerns one user alone. Subscribers look the new state up. */
+export type UserSignal =
+  /** The user's membership of a channel began, changed or ended. */
+  | { type: 'membership'; channelId: string }
+  /** The user's match or place in the queue changed. */
+  | { type: 'match' }
+  /** The user's seen mark in a channel moved. */
+  | { type: 'seen'; channelId: string }
+  /** The user's profile or preferences changed. */
+  | { type: 'profile' }
+  /** The user blocked or unblocked somebody. */
+  | { type: 'blocks' }
+  /** Sessions of the user were revoked. */
+  | { type: 'sessions'; sessionIds: readonly string[] };
 
 /** Topics of pubsub, each with the type of its messages. */
 export interface Signals {
-  /** New states of one channel's entries, in order of position. */
-  [entries: `channel:${string}`]: readonly Entry[];
+  /** Changes of one channel: one signal for each transaction that changed it. */
+  [channel: `channel:${string}`]: ChannelSignal;
+  /** Changes that concern one user alone. */
+  [user: `user:${string}`]: UserSignal;
   /** Outcomes of events that one gateway appended. */
   [outcomes: `outcomes:${string}`]: readonly { eventId: string; outcome: Outcome }[];
-  /** A user's match or place in the queue changed. Carries nothing: subscribers look it up. */
-  [match: `match:${string}`]: null;
-  /** Id of the channel in which a user's seen mark moved. */
-  [seen: `seen:${string}`]: string;
-  /** For every gateway: heads of the channels that changed. */
-  heads: readonly Head[];
-  /** For every gateway: ids of sessions that were revoked. */
-  sessions: readonly string[];
+  /**
+   * For every gateway: a bridge has taken over a partition. Signals of changes that another bridge applied may be missing.
+   * `from` is the offset of the first event that the bridge applies.
+   */
+  takeovers: { partition: number; from: number };
   /** For every gateway: id of a user whose profile changed. */
   users: string;
-  /** For every gateway: id of a user whose blocks changed. */
-  blocks: string;
   /** For every gateway: ids of users who came online or went offline. */
   presence: readonly string[];
 }
 export type Topic = keyof Signals & string;
 
-/** Returns the topic of a channel's entries. */
+/** Returns the topic of a channel's changes. */
 export const channelTopic = (channelId: string) => `channel:${channelId}` as const;
+/** Returns the topic of the changes that concern one user alone. */
+export const userTopic = (userId: string) => `user:${userId}` as const;
 /** Returns the topic of a gateway's outcomes. */
 export const outcomesTopic = (gatewayId: string) => `outcomes:${gatewayId}` as const;
-/** Returns the topic of changes to a user's match or place in the queue. */
-export const matchTopic = (userId: string) => `match:${userId}` as const;
-
-/** Returns the topic of a user's seen marks. */
-export const seenTopic = (userId: string) => `seen:${userId}` as const;
 
 /** Thrown for a record that this process is too old to read. Its partition waits for a newer bridge. */
 export class NewerWireError extends Error {

@@ -21,14 +21,15 @@ export interface ListRound {
 
 /** An event of a subscription that is executed for many subscribers in one round. */
 export interface ListRoundEvent {
-  round: ListRound;
+  /** Null if it is executed by itself. */
+  round: ListRound | null;
 }
 
 /** Returns the round that an event of a subscription belongs to; undefined if it is executed by itself, or the round is over. */
 export function listRoundOf(event: unknown): ListRound | undefined {
   if (typeof event !== 'object' || event === null || !('round' in event)) return undefined;
   const { round } = event as ListRoundEvent;
-  return round.isOver ? undefined : round;
+  return round === null || round.isOver ? undefined : round;
 }
 
 /** Creates a round. @param pacer gives turns to all rounds of the process */

@@ -12,7 +12,7 @@ export function createMetrics() {
   );
   const publishFailed = counter(
     'publish_failures_total',
-    'Signals that could not be published; gateways look up the changes instead.',
+    'Signals that could not be published at once; they are repeated until they are.',
   );
   const attemptsFailed = new Counter({
     name: 'parley_apply_failures_total',

@@ -246,6 +246,11 @@ export const settings = z.object({
   MAX_REPLAY: count(10_000).describe(
     'Maximum number of changes that a resuming subscriber gets replayed; further back it gets RESYNC_REQUIRED.',
   ),
+  CURSOR_DAYS: duration(3_650)
+    .default(30)
+    .describe(
+      'Days for which a cursor of `updates` can be used; an older one gets RESYNC_REQUIRED. For that time the server keeps notes of memberships and blocks that ended and of profiles that changed.',
+    ),
   SEND_TIMEOUT_MS: count(10_000).describe(
     'Maximum time from the arrival of a mutation to its response, everything beneath included; then it fails with UNAVAILABLE. All mutations of one document share it. Uploads in multipart requests do not count.',
   ),
@@ -289,6 +294,9 @@ export const settings = z.object({
   MATCH_RETENTION_HOURS: duration(87_600)
     .default(720)
     .describe('Hours for which a match is kept after its end. Then it is removed with its messages and files.'),
+  CAUGHT_UP_MS: count(20_000).describe(
+    'Time without an update after which the subscription `updates` says that it has caught up, as a sign of life.',
+  ),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
   GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
   NODE_ENV: word.optional().describe('production: INTROSPECTION and GRAPHIQL are off unless they are set.'),

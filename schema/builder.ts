@@ -28,6 +28,12 @@ export const shareable = { isShareable: true };
  */
 export const shareableOfEvent = { isShareable: 'ofEvent' };
 
+/** Field extension for the fields that lead from the event of a subscription to the value that it is about. */
+export const shareableAsEvent = { isShareable: 'asEvent' };
+
+/** Type extension for events that are executed for each viewer. */
+export const ownEvent = { isOwn: true };
+
 /** Field extension that every String among the arguments declares: its kind, by which the domain reads it, and its bound. */
 export const textOf = (kind: TextKind, bounds: Bounds = {}) => ({ ...bounds, text: kind });
 

@@ -340,7 +340,7 @@ builder.subscriptionField('channels', (t) =>
   t.field({
     type: Channel,
     description:
-      "The viewer's channel list, live: a channel's present state whenever the viewer joined or left it, or its last message, unread count or state changed, at most once a second per channel. `viewerMembership` is null for a channel that the viewer left.",
+      "The viewer's channel list, live: first the present state of each of the viewer's channels, then a channel's present state whenever the viewer joined or left it, or its last message, unread count or state changed, at most once a second per channel. `viewerMembership` is null for a channel that the viewer left.",
     subscribe: (_root, _args, context) => context.domain.channelList.follow(requireViewer(context)),
     resolve: ({ channelId }, _args, { loaders }) => loaders.presentChannel(channelId),
   }),

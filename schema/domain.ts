@@ -10,6 +10,8 @@ import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
 import type { StreamTickets } from '../api/domain/stream-tickets.ts';
+import type { LiveUpdates } from '../api/domain/updates/live-updates.ts';
+import type { Updates } from '../api/domain/updates/updates.ts';
 import type { Uploads } from '../api/domain/uploads.ts';
 
 /** Bounds of this server that a client should know. */
@@ -22,6 +24,8 @@ export interface LimitValues {
   attachments: number;
   /** Maximum number of changes that a subscription replays. */
   replay: number;
+  /** Days for which a cursor of `updates` can be used. */
+  cursorDays: number;
   /** Minimum number of Unicode code points of a new password. */
   passwordLength: number;
 }
@@ -40,5 +44,7 @@ export interface Domain {
   presence: PresenceDomain;
   receipts: Receipts;
   streamTickets: StreamTickets;
+  updates: Updates;
+  liveUpdates: Pick<LiveUpdates, 'follow'>;
   uploads: Uploads;
 }

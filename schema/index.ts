@@ -9,6 +9,8 @@ import './presence.ts';
 import './receipts.ts';
 import './scalars.ts';
 import './stream-tickets.ts';
+import './updates.ts';
+import './updates-subscription.ts';
 import './uploads.ts';
 import { boundArguments } from './bounds.ts';
 import { builder } from './builder.ts';

@@ -17,6 +17,9 @@ Limits.implement({
       description:
         'Maximum number of changes that a subscription replays; a client further behind gets RESYNC_REQUIRED.',
     }),
+    cursorDays: t.exposeInt('cursorDays', {
+      description: 'Days for which a cursor of `updates` can be used; an older one gets RESYNC_REQUIRED.',
+    }),
     passwordLength: t.exposeInt('passwordLength', {
       description: 'Minimum length of a new password, in Unicode code points after normalisation by NFKC.',
     }),

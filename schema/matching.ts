@@ -24,7 +24,8 @@ const MatchEndReason = builder.enumType('MatchEndReason', {
   } satisfies Record<(typeof matchEndReasons)[number], object>,
 });
 
-const Match = builder.objectRef<MatchView>('Match');
+/** A user's match or place in the queue. */
+export const Match = builder.objectRef<MatchView>('Match');
 
 builder.node(Match, {
   description:

@@ -12,6 +12,7 @@ import { noBridgeMetrics } from './support/bridge-metrics.ts';
 import { gate } from './support/contested-row.ts';
 import { createTestLogger } from './support/logger.ts';
 import { createLossyPubSub } from './support/lossy-pubsub.ts';
+import { createTestChannelSignals } from './support/signals.ts';
 
 /*
  * Stops that come while a part waits for something else. Nothing may begin, and nothing may be left, after its end.
@@ -93,8 +94,9 @@ test('a feed that stops while it subscribes leaves no subscription', async () =>
     await passed;
     return unsubscribe;
   };
-  const source = { head: async () => 0, entriesAfter: async () => ({ entries: [], through: 0, more: false }) };
-  const options = { channelId: 'c', pubsub: { ...pubsub, subscribe }, source, logger, onGapFilled: () => {} };
+  const source = { entriesAfter: async () => ({ entries: [], through: 0, more: false }) };
+  const channels = createTestChannelSignals({ ...pubsub, subscribe }, { heads: async () => new Map() });
+  const options = { channelId: 'c', channels, source, logger, onGapFilled: () => {} };
   const feed = createChannelFeed(options);
   const started = feed.start();
   await feed.stop();

@@ -3,6 +3,7 @@ import { acceptPartitions, knownPartitions } from '../infra/database/event-logs.
 import type { Bounds, EventLog } from '../infra/event-log/event-log.ts';
 import { type Position, startOf, WrongLogError } from './log-identity.ts';
 import { createPositions, patientTimes } from './positions.ts';
+import { forgetOffsets } from './untracked.ts';
 
 /** A partition as the log holds it and as the database has applied it. */
 export interface PartitionStatus {
@@ -74,6 +75,7 @@ export function createLogAcceptance(log: Pick<EventLog, 'name' | 'describe'>, da
     return database.transaction(async (query) => {
       await positions.add(query, partition);
       const before = await positions.lockOne(query, partition, patientTimes);
+      if (before.logId === null || before.logId !== id) await forgetOffsets(query, partition);
       await positions.accept(query, partition, { next, logId: id, replayTo: range.end });
       return effectOf(before, next, { id, range });
     });
@@ -113,6 +115,7 @@ export function createLogAcceptance(log: Pick<EventLog, 'name' | 'describe'>, da
         throw new AcceptError(
           `Partitions with records that were not applied, or without a leader: ${behind.map(([partition]) => partition).join(', ')}. Wait for the bridges, or accept an offset for each.`,
         );
+      await forgetOffsets(query, null);
       await acceptPartitions(query, log.name, partitions);
     });
     return partitions;

@@ -8,6 +8,7 @@ import { type Changeset, createChangeset } from './changeset.ts';
 import { type createDeadLetters, isPoison } from './dead-letters.ts';
 import { type Position, WrongLogError } from './log-identity.ts';
 import type { createPositions } from './positions.ts';
+import type { Move } from './publish.ts';
 import type { createTransactions } from './transactions.ts';
 
 /** Thrown when one record fails for a reason that is not known to be its own. It must not be passed over. */
@@ -23,7 +24,7 @@ export function createBatchApplier(options: {
   transactions: ReturnType<typeof createTransactions>;
   deadLetters: ReturnType<typeof createDeadLetters>;
   positions: ReturnType<typeof createPositions>;
-  publish(changeset: Changeset): void;
+  publish(changeset: Changeset, moves: readonly Move[]): void;
   metrics: { applied(events: number): void };
 }) {
   const { transactions, deadLetters, positions, publish, metrics } = options;
@@ -74,7 +75,7 @@ export function createBatchApplier(options: {
     transaction: typeof transactions.shared,
   ): Promise<Map<number, Position>> {
     const partitions = batches.map(({ partition }) => partition);
-    const { positioned, changeset, moved } = await transaction(async (query, times) => {
+    const { positioned, before, changeset, moved } = await transaction(async (query, times) => {
       // Independent statements are sent together: the partitions stay locked for every round trip.
       const [positioned, known] = await Promise.all([
         lock(query, partitions, times),
@@ -83,16 +84,17 @@ export function createBatchApplier(options: {
           batches.flatMap(eventsOf).map(({ eventId }) => eventId),
         ),
       ]);
+      const before = new Map(positioned);
       const news = batches.map((batch) => takeNewEvents(positioned, batch));
       const events = news.flat();
       const moved = partitions.filter((_, index) => news[index]?.length);
-      if (events.length === 0) return { positioned, changeset: createChangeset(), moved };
+      if (events.length === 0) return { positioned, before, changeset: createChangeset(), moved };
       const [changeset] = await Promise.all([applyEvents(query, events, known), positions.move(query, positioned)]);
-      return { positioned, changeset, moved };
+      return { positioned, before, changeset, moved };
     });
     for (const partition of moved) deadLetters.endRow(partition);
     metrics.applied(changeset.outcomes.length);
-    publish(changeset);
+    publish(changeset, movesBetween(before, positioned));
     return positioned;
   }
 
@@ -103,6 +105,14 @@ export function createBatchApplier(options: {
       return (mayShare ? await applyTogether(batch) : null) ?? applyAlone(batch);
     },
   };
+}
+
+function movesBetween(before: ReadonlyMap<number, Position>, after: ReadonlyMap<number, Position>): Move[] {
+  return [...before].map(([partition, { next: from }]) => ({
+    partition,
+    from,
+    next: after.get(partition)?.next ?? from,
+  }));
 }
 
 /** Returns whether the connection failed: no other transaction would do better. */

@@ -1,4 +1,4 @@
-import type { ChannelEvent, EventOf, Outcome } from '../events.ts';
+import type { EventOf, Logged, Outcome } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { storeOutcomes } from '../infra/database/outcomes.ts';
 import { applyChange, type Change } from './changes.ts';
@@ -7,10 +7,10 @@ import { applySends } from './sends.ts';
 
 /** Events that are applied together, or one event. */
 type Step =
-  | { kind: 'sends'; events: EventOf<'MessageSent'>[] }
-  | { kind: 'change'; event: Change }
-  | { kind: 'known'; event: ChannelEvent; outcome: Outcome }
-  | { kind: 'repeated'; event: ChannelEvent };
+  | { kind: 'sends'; events: Logged<EventOf<'MessageSent'>>[] }
+  | { kind: 'change'; event: Logged<Change> }
+  | { kind: 'known'; event: Logged; outcome: Outcome }
+  | { kind: 'repeated'; event: Logged };
 
 /**
  * Applies events in order. Nothing else writes channels, members and entries. An event whose outcome is stored gets that
@@ -21,7 +21,7 @@ type Step =
  */
 export async function applyEvents(
   query: Query,
-  events: readonly ChannelEvent[],
+  events: readonly Logged[],
   known: ReadonlyMap<string, Outcome>,
 ): Promise<Changeset> {
   const changeset = createChangeset();
@@ -34,7 +34,7 @@ export async function applyEvents(
  * Splits events into steps. A batch of sends ends before a send that repeats or replies to another of the batch, or has one
  * of its files, because a statement does not see its own writes.
  */
-function toSteps(events: readonly ChannelEvent[], known: ReadonlyMap<string, Outcome>): Step[] {
+function toSteps(events: readonly Logged[], known: ReadonlyMap<string, Outcome>): Step[] {
   const steps: Step[] = [];
   const seen = new Set<string>();
   for (const event of events) {

@@ -1,4 +1,4 @@
-import { type ChannelEvent, decodeEvent, NewerWireError } from '../events.ts';
+import { decodeEvent, type Logged, NewerWireError } from '../events.ts';
 import type { StoredRecord } from '../infra/event-log/event-log.ts';
 import { differentRecord, digestOf, missingRecord, type Position } from './log-identity.ts';
 
@@ -11,7 +11,7 @@ export class UndecodableRecordError extends Error {
 export interface DecodedRecord {
   record: StoredRecord;
   /** Null if the record must not be applied: `error` says why. */
-  event: ChannelEvent | null;
+  event: Logged | null;
   error: unknown;
   /** Whether an operator has chosen to set the record aside. */
   isChosen: boolean;
@@ -31,21 +31,23 @@ export interface PartitionBatch {
  * @param isChosen returns whether an operator has chosen to set aside the record at an offset: it is not decoded
  */
 export function decodeRecords(
+  partition: number,
   records: readonly StoredRecord[],
   isChosen: (offset: bigint) => boolean,
 ): DecodedRecord[] {
   const decoded: DecodedRecord[] = [];
   for (const record of records) {
-    const one = isChosen(record.offset) ? chosen(record) : decode(record);
+    const one = isChosen(record.offset) ? chosen(record) : decode(partition, record);
     if (one.error instanceof NewerWireError && decoded.length > 0) return decoded;
     decoded.push(one);
   }
   return decoded;
 }
 
-function decode(record: StoredRecord): DecodedRecord {
+function decode(partition: number, record: StoredRecord): DecodedRecord {
   try {
-    return { record, event: decodeEvent(record), error: null, isChosen: false };
+    const place = { partition, offset: Number(record.offset) };
+    return { record, event: { ...decodeEvent(record), ...place }, error: null, isChosen: false };
   } catch (error) {
     return { record, event: null, error, isChosen: false };
   }
@@ -56,7 +58,7 @@ function chosen(record: StoredRecord): DecodedRecord {
 }
 
 /** Returns the events of the records that could be decoded. */
-export function eventsOf({ records }: PartitionBatch): ChannelEvent[] {
+export function eventsOf({ records }: PartitionBatch): Logged[] {
   return records.flatMap(({ event }) => event ?? []);
 }
 
@@ -67,7 +69,7 @@ export function eventsOf({ records }: PartitionBatch): ChannelEvent[] {
  * @throws WrongLogError when the log lacks the next record, or has another one where the last one was applied
  * @throws UndecodableRecordError when one of the records has no event; NewerWireError when it is too new
  */
-export function takeNewEvents(positions: Map<number, Position>, batch: PartitionBatch): ChannelEvent[] {
+export function takeNewEvents(positions: Map<number, Position>, batch: PartitionBatch): Logged[] {
   const { partition, from } = batch;
   const position = positions.get(partition);
   if (position === undefined || from > position.next) return [];

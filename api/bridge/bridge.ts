@@ -36,7 +36,7 @@ const defaultWaitMs = 3_000;
 /**
  * Applies the log to the database and publishes the changes. Every event takes effect exactly once, even when another
  * bridge consumes the same partition, because its transaction also moves the log's position. Changes are published after
- * the commit, at most once.
+ * the commit; gateways verify their channels where a bridge was killed between the two.
  *
  * A record that can never be applied becomes a dead letter. Any other failure makes its partition wait, and only that one.
  * @param options.connections number of connections to the database, of which waiting partitions may hold a fifth; default 10
@@ -73,11 +73,13 @@ export function createBridge(options: {
    * Returns the offset at which to start reading a partition, and notes in the database that this bridge reads it.
    * @throws WrongLogError when the log is not the one that the database has applied
    */
-  function assigned(partition: number, state: LogState): Promise<bigint> {
-    return transactions.alone(partition, (query, times) => take(query, partition, state, times));
+  async function assigned(partition: number, state: LogState): Promise<bigint> {
+    const { start, next } = await transactions.alone(partition, (query, times) => take(query, partition, state, times));
+    publisher.begin(partition, next);
+    return start;
   }
 
-  async function take(query: Query, partition: number, state: LogState, times: LockTimes): Promise<bigint> {
+  async function take(query: Query, partition: number, state: LogState, times: LockTimes) {
     checkPartitions(partition, state, await knownPartitions(query, log.name, state.partitions), log.name);
     await positions.add(query, partition);
     const position = await positions.lockOne(query, partition, times);
@@ -85,14 +87,14 @@ export function createBridge(options: {
     const replayTo = state.bounds?.end ?? position.next;
     await positions.hold(query, partition, { bridgeId: id, logId: state.id, replayTo });
     unapplied.applied(partition, position.next);
-    return start;
+    return { start, next: position.next };
   }
 
   /** @throws WrongLogError when the log does not continue where the database has applied it; the partition waits */
   async function handle({ partition, records, from = records[0]?.offset ?? 0n }: Batch): Promise<bigint> {
     const chosen = setAside.filter((one) => one.partition === partition);
     const isChosen = (offset: bigint) => chosen.some(({ first, last }) => first <= offset && offset <= last);
-    const decoded = decodeRecords(records, isChosen);
+    const decoded = decodeRecords(partition, records, isChosen);
     unapplied.read(partition, decoded);
     const next = await batches.apply({ partition, from, records: decoded });
     unapplied.applied(partition, next);
@@ -108,6 +110,8 @@ export function createBridge(options: {
     ...handler,
     /** Returns the partitions of this bridge that wait, because their records cannot be applied now. */
     waiting: waits.waiting,
+    /** Returns the number of failed signals that wait for their repetition. */
+    signalsWaiting: publisher.waiting,
     /** Returns the age in seconds of the oldest event that this bridge has read and not applied yet; 0 if there is none. */
     oldestUnappliedSeconds: () => unapplied.oldestSeconds(waits.tried()),
     ready: waits.ready,
@@ -123,7 +127,7 @@ export function createBridge(options: {
       isStopped = true;
       await consumption?.stop();
       await announcement.stop();
-      await publisher.drain();
+      await publisher.stop();
     },
   };
 }

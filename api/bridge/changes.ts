@@ -1,8 +1,8 @@
 import { mayClose, mayDelete, mayEdit, mayInvite, mayJoin, mayLeave, mayRead, mayUpdate } from '../domain/policies.ts';
-import type { ChannelEvent, EventOf, Outcome, Rejection } from '../events.ts';
+import type { ChannelEvent, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
-import { addHead, type Changeset } from './changeset.ts';
+import { addHead, addMembership, type Changeset } from './changeset.ts';
 import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './channel-writes.ts';
 import { deleteEntry, editEntry, insertMembershipEntry } from './entry-writes.ts';
 import { type EventContext, readEventContext } from './event-context.ts';
@@ -17,12 +17,12 @@ interface Context extends EventContext {
 }
 
 /** Applies one event that is not a send. */
-export async function applyChange(query: Query, event: Change, changeset: Changeset): Promise<void> {
+export async function applyChange(query: Query, event: Logged<Change>, changeset: Changeset): Promise<void> {
   const context = { ...(await readEventContext(query, event)), query, changeset };
   changeset.outcomes.push({ event, outcome: await change(event, context) });
 }
 
-function change(event: Change, context: Context): Promise<Outcome> | Outcome {
+function change(event: Logged<Change>, context: Context): Promise<Outcome> | Outcome {
   switch (event.type) {
     case 'ChannelOpened':
       return open(event, context);
@@ -43,9 +43,9 @@ function change(event: Change, context: Context): Promise<Outcome> | Outcome {
   }
 }
 
-async function open(event: EventOf<'ChannelOpened'>, { query, changeset, channel }: Context): Promise<Outcome> {
+async function open(event: Logged<EventOf<'ChannelOpened'>>, { query, changeset, channel }: Context): Promise<Outcome> {
   if (channel) return done;
-  const { channelId, kind, members } = event;
+  const { kind, members } = event;
   const users = members.map(({ user }) => user);
   await insertUsers(query, users);
   await insertChannel(query, event);
@@ -53,15 +53,21 @@ async function open(event: EventOf<'ChannelOpened'>, { query, changeset, channel
     const joined = { kind: 'JOINED', userId: user.id, memberChange: 0 } as const;
     const entry = kind === 'ROOM' ? await insertMembershipEntry(query, event, joined, changeset) : null;
     await activateMember(query, event, { userId: user.id, role, joinedSeq: entry?.seq ?? 0 });
-    if (kind === 'MATCH') changeset.matchUserIds.add(user.id);
+    if (kind === 'MATCH') changeset.matchUsers.set(user.id, event.partition);
   }
-  const userIds = users.map(({ id }) => id);
-  if (kind !== 'ROOM') addHead(changeset, { id: channelId, position: 0, seq: 0, version: 0 }, userIds);
+  addOpened(event, changeset);
   return done;
 }
 
+function addOpened(event: Logged<EventOf<'ChannelOpened'>>, changeset: Changeset): void {
+  const { channelId, members } = event;
+  for (const { user } of members) addMembership(changeset, channelId, user.id);
+  const head = changeset.heads.get(channelId) ?? { position: 0, seq: 0, version: 0 };
+  addHead(changeset, { ...head, id: channelId }, event, true);
+}
+
 async function update(
-  event: EventOf<'ChannelUpdated'>,
+  event: Logged<EventOf<'ChannelUpdated'>>,
   { query, changeset, channel, actor }: Context,
 ): Promise<Outcome> {
   const rejection = mayUpdate(channel, actor);
@@ -70,7 +76,10 @@ async function update(
   return done;
 }
 
-async function close(event: EventOf<'ChannelClosed'>, { query, changeset, channel, actor }: Context): Promise<Outcome> {
+async function close(
+  event: Logged<EventOf<'ChannelClosed'>>,
+  { query, changeset, channel, actor }: Context,
+): Promise<Outcome> {
   const rejection = mayClose(channel, actor);
   if (rejection) return rejected(rejection);
   await closeChannel(query, event, changeset);
@@ -78,7 +87,7 @@ async function close(event: EventOf<'ChannelClosed'>, { query, changeset, channe
 }
 
 async function join(
-  event: EventOf<'MemberJoined'>,
+  event: Logged<EventOf<'MemberJoined'>>,
   { query, changeset, channel, actor, subject }: Context,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
@@ -96,7 +105,10 @@ async function join(
   return { applied: true, entry };
 }
 
-async function leave(event: EventOf<'MemberLeft'>, { query, changeset, channel, subject }: Context): Promise<Outcome> {
+async function leave(
+  event: Logged<EventOf<'MemberLeft'>>,
+  { query, changeset, channel, subject }: Context,
+): Promise<Outcome> {
   const rejection = mayLeave(channel);
   if (rejection) return rejected(rejection);
   if (subject?.state !== 'ACTIVE') return done;
@@ -110,7 +122,7 @@ async function leave(event: EventOf<'MemberLeft'>, { query, changeset, channel, 
 }
 
 async function edit(
-  event: EventOf<'MessageEdited'>,
+  event: Logged<EventOf<'MessageEdited'>>,
   { query, changeset, channel, actor, entry }: Context,
 ): Promise<Outcome> {
   const isRepeated = entry?.text === event.text && entry.deletedAt === null;
@@ -122,7 +134,7 @@ async function edit(
 }
 
 async function remove(
-  event: EventOf<'MessageDeleted'>,
+  event: Logged<EventOf<'MessageDeleted'>>,
   { query, changeset, channel, actor, entry }: Context,
 ): Promise<Outcome> {
   const rejection = mayDelete(channel, actor, entry, event.actorId);
@@ -132,22 +144,21 @@ async function remove(
 }
 
 /** Ends a match for both users when one leaves: nobody can write there, and both can be matched again. */
-async function endMatch(event: EventOf<'MemberLeft'>, query: Query, changeset: Changeset): Promise<void> {
+async function endMatch(event: Logged<EventOf<'MemberLeft'>>, query: Query, changeset: Changeset): Promise<void> {
   await closeChannel(query, event, changeset);
-  for (const userId of await endMatchClaims(query, event)) changeset.matchUserIds.add(userId);
+  for (const userId of await endMatchClaims(query, event)) changeset.matchUsers.set(userId, event.partition);
 }
 
 /** After a member left a room, passes ownership on if the owner left, and closes the room if nobody is left. */
 async function settleRoom(
-  event: EventOf<'MemberLeft'>,
+  event: Logged<EventOf<'MemberLeft'>>,
   query: Query,
   changeset: Changeset,
   wasOwner: boolean,
 ): Promise<void> {
-  const newOwnerId = wasOwner ? await promoteNextOwner(query, event.channelId) : null;
+  const newOwnerId = wasOwner ? await promoteNextOwner(query, event) : null;
   await closeIfEmpty(query, event, changeset);
-  const head = changeset.heads.get(event.channelId);
-  if (head && newOwnerId) head.userIds = [...head.userIds, newOwnerId];
+  if (newOwnerId) addMembership(changeset, event.channelId, newOwnerId);
 }
 
 const done: Outcome = { applied: true, entry: null };

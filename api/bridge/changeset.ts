@@ -1,13 +1,16 @@
-import type { ChannelEvent, Entry, Head, Outcome } from '../events.ts';
+import type { ChannelEvent, Entry, Head, LogPlace, Outcome } from '../events.ts';
 
 /** Changes of one transaction of the bridge: collected while it runs, published after its commit. */
 export interface Changeset {
   outcomes: { event: ChannelEvent; outcome: Outcome }[];
   /** New states of entries by channel, in order of position. */
   entries: Map<string, Entry[]>;
+  /** Heads of the channels that changed, by channel. */
   heads: Map<string, Head>;
-  /** Users whose match began or ended. */
-  matchUserIds: Set<string>;
+  /** Ids of users whose membership changed, by channel. */
+  memberships: Map<string, Set<string>>;
+  /** Users whose match began or ended, with the partition of the event. */
+  matchUsers: Map<string, number>;
 }
 
 /** Head of a channel as a statement returns it. */
@@ -20,7 +23,7 @@ export interface ChannelHead {
 
 /** Returns an empty changeset. */
 export function createChangeset(): Changeset {
-  return { outcomes: [], entries: new Map(), heads: new Map(), matchUserIds: new Set() };
+  return { outcomes: [], entries: new Map(), heads: new Map(), memberships: new Map(), matchUsers: new Map() };
 }
 
 /** Adds the new state of an entry, whose position is above those added before. */
@@ -32,9 +35,22 @@ export function addEntry({ entries }: Changeset, entry: Entry): void {
 
 /**
  * Adds the new head of a channel.
- * @param userIds users whose membership changed
+ * @param place of the event that changed it
+ * @param changed whether it changed the channel's own properties
  */
-export function addHead({ heads }: Changeset, { id, ...head }: ChannelHead, userIds: readonly string[] = []): void {
-  const before = heads.get(id)?.userIds ?? [];
-  heads.set(id, { channelId: id, ...head, userIds: [...new Set([...before, ...userIds])] });
+export function addHead(
+  { heads }: Changeset,
+  { id, position, seq, version }: ChannelHead,
+  { partition, offset }: LogPlace,
+  changed = false,
+): void {
+  const hasChanged = changed || heads.get(id)?.changed === true;
+  heads.set(id, { channelId: id, position, seq, version, partition, offset, changed: hasChanged, through: -1 });
+}
+
+/** Adds a user whose membership of a channel began, changed or ended. */
+export function addMembership({ memberships }: Changeset, channelId: string, userId: string): void {
+  const userIds = memberships.get(channelId);
+  if (userIds) userIds.add(userId);
+  else memberships.set(channelId, new Set([userId]));
 }

@@ -1,25 +1,29 @@
-import type { EventOf } from '../events.ts';
+import type { EventOf, Logged } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
-import { type Statement, statement } from '../infra/database/statement.ts';
+import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
 import { int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
 import { withKey } from '../text/comparison-key.ts';
-import { addHead, type Changeset, type ChannelHead } from './changeset.ts';
+import { addHead, type Changeset } from './changeset.ts';
+import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 /** Inserts the channel of an event, without its members. */
-export async function insertChannel(query: Query, event: EventOf<'ChannelOpened'>): Promise<void> {
+export async function insertChannel(query: Query, event: Logged<EventOf<'ChannelOpened'>>): Promise<void> {
   const { channelId, kind, visibility, name, members, at } = event;
-  await query(insert, { channelId, kind, visibility, ...named(name), at, memberCount: members.length });
+  const inserted = { channelId, kind, visibility, ...named(name), at, memberCount: members.length };
+  await query(insert, { ...inserted, ...placeOf(event) });
 }
 
 /** Changes the name and the visibility of a channel; null leaves them. */
 export async function updateChannel(
   query: Query,
-  { channelId, name, visibility }: EventOf<'ChannelUpdated'>,
+  event: Logged<EventOf<'ChannelUpdated'>>,
   changeset: Changeset,
 ): Promise<void> {
-  await runUpdate(query, update, { channelId, ...named(name), visibility }, changeset);
+  const { channelId, name, visibility } = event;
+  const [head] = await query(update, { channelId, ...named(name), visibility, ...placeOf(event) });
+  if (head) addHead(changeset, head, event, true);
 }
 
 function named(name: string | null): { name: string | null; nameKey: string | null } {
@@ -27,39 +31,26 @@ function named(name: string | null): { name: string | null; nameKey: string | nu
 }
 
 /** Closes a channel; one that is closed keeps its time. */
-export async function closeChannel(
-  query: Query,
-  { channelId, at }: { channelId: string; at: string },
-  changeset: Changeset,
-): Promise<void> {
-  await runUpdate(query, updateClosed, { channelId, at }, changeset);
+export async function closeChannel(query: Query, event: Logged, changeset: Changeset): Promise<void> {
+  const { channelId, at } = event;
+  const [head] = await query(updateClosed, { channelId, at, ...placeOf(event) });
+  if (head) addHead(changeset, head, event, true);
 }
 
 /** Closes a channel that has no members left, and raises the version of any other. */
-export async function closeIfEmpty(
-  query: Query,
-  { channelId, at }: { channelId: string; at: string },
-  changeset: Changeset,
-): Promise<void> {
-  await runUpdate(query, updateClosedIfEmpty, { channelId, at }, changeset);
+export async function closeIfEmpty(query: Query, event: Logged, changeset: Changeset): Promise<void> {
+  const { channelId, at } = event;
+  const [head] = await query(updateClosedIfEmpty, { channelId, at, ...placeOf(event) });
+  if (head) addHead(changeset, head, event, head.closedAt !== null);
 }
 
-async function runUpdate<Parameters>(
-  query: Query,
-  changed: Statement<ChannelHead, Parameters>,
-  parameters: Parameters,
-  changeset: Changeset,
-): Promise<void> {
-  const [head] = await query(changed, parameters);
-  if (head) addHead(changeset, head);
-}
-
-const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'version']);
+const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'version', 'closedAt']);
 
 const insert = statement({
   sql: `
-    INSERT INTO channel (id, kind, visibility, name, name_key, created_at, last_activity_at, member_count)
-    VALUES ($channelId, $kind, $visibility, $name, $nameKey, $at, $at, $memberCount)`,
+    INSERT INTO channel (id, kind, visibility, name, name_key, created_at, last_activity_at, member_count,
+      log_partition, log_offset, changed_offset, log_version, tracked_from, tracked_position)
+    VALUES ($channelId, $kind, $visibility, $name, $nameKey, $at, $at, $memberCount, $partition, $offset, $offset, 0, 0, 0)`,
   parameters: {
     channelId: uuid,
     kind: enums.channelKind,
@@ -68,34 +59,47 @@ const insert = statement({
     nameKey: nullable(text),
     at: timestamptz,
     memberCount: int4,
+    ...placeParameters,
   },
 });
 
 const update = statement({
-  sql: sqlForUpdate(`
-    name = coalesce($name, name), name_key = coalesce($nameKey, name_key), visibility = coalesce($visibility, visibility)`),
+  sql: sqlForUpdate(
+    `
+    name = coalesce($name, name), name_key = coalesce($nameKey, name_key), visibility = coalesce($visibility, visibility)`,
+    'true',
+  ),
   parameters: {
     channelId: uuid,
     name: nullable(text),
     nameKey: nullable(text),
     visibility: nullable(enums.visibility),
+    ...placeParameters,
   },
   row: head.row,
 });
 
 const updateClosed = statement({
-  sql: sqlForUpdate('closed_at = coalesce(closed_at, $at)'),
-  parameters: { channelId: uuid, at: timestamptz },
+  sql: sqlForUpdate('closed_at = coalesce(closed_at, $at)', 'closed_at IS NULL'),
+  parameters: { channelId: uuid, at: timestamptz, ...placeParameters },
   row: head.row,
 });
 
 const updateClosedIfEmpty = statement({
-  sql: sqlForUpdate('closed_at = CASE WHEN member_count = 0 THEN coalesce(closed_at, $at) ELSE closed_at END'),
-  parameters: { channelId: uuid, at: timestamptz },
+  sql: sqlForUpdate(
+    'closed_at = CASE WHEN member_count = 0 THEN coalesce(closed_at, $at) ELSE closed_at END',
+    'member_count = 0 AND closed_at IS NULL',
+  ),
+  parameters: { channelId: uuid, at: timestamptz, ...placeParameters },
   row: head.row,
 });
 
-/** A change of a channel's own columns takes no position. */
-function sqlForUpdate(assignments: string): string {
-  return `UPDATE channel SET ${assignments}, version = version + 1 WHERE id = $channelId RETURNING ${head.list}`;
+/**
+ * A change of a channel's own columns takes no position.
+ * @param isChanged condition on the channel before: its properties change
+ */
+function sqlForUpdate(assignments: string, isChanged: string): string {
+  return `
+    UPDATE channel SET ${assignments}, version = version + 1, ${assignPlace('channel', { isChanged })}
+    WHERE id = $channelId RETURNING ${head.list}`;
 }

@@ -7,6 +7,7 @@ import { type DecodedRecord, type PartitionBatch, UndecodableRecordError } from 
 import { type Changeset, createChangeset } from './changeset.ts';
 import { digestOf } from './log-identity.ts';
 import type { createPositions } from './positions.ts';
+import type { Move } from './publish.ts';
 import type { createTransactions } from './transactions.ts';
 
 /** Thrown when too many records in a row cannot be applied: the database or this release is more likely at fault than they are. */
@@ -27,7 +28,7 @@ export function createDeadLetters(options: {
   log: Pick<EventLog, 'deadLetter'>;
   transactions: ReturnType<typeof createTransactions>;
   positions: ReturnType<typeof createPositions>;
-  publish(changeset: Changeset): void;
+  publish(changeset: Changeset, moves: readonly Move[]): void;
   metrics: { deadLettered(): void };
   logger: Logger;
 }) {
@@ -36,14 +37,15 @@ export function createDeadLetters(options: {
   const inRow = new Map<number, number>();
 
   /** Passes the record over, unless the position has moved meanwhile. */
-  function pass({ partition, from }: PartitionBatch, record: StoredRecord, { outcomes }: Changeset): Promise<bigint> {
+  function pass({ partition, from }: PartitionBatch, record: StoredRecord, { outcomes }: Changeset): Promise<Move> {
     return transactions.alone(partition, async (query, times) => {
       const position = await positions.lockOne(query, partition, times);
-      if (position.next < from || position.next > record.offset) return position.next;
+      const move = { partition, from: position.next, next: position.next };
+      if (position.next < from || position.next > record.offset) return move;
       await storeOutcomes(query, outcomes);
       const next = record.offset + 1n;
       await positions.move(query, new Map([[partition, { ...position, next, last: digestOf(record) }]]));
-      return next;
+      return { ...move, next };
     });
   }
 
@@ -65,10 +67,10 @@ export function createDeadLetters(options: {
       logger.error(facts, 'a record cannot be applied: it is a dead letter');
       const changeset = createChangeset();
       if (event) changeset.outcomes.push({ event, outcome: { applied: false, rejection: notApplied } });
-      const next = await pass(batch, record, changeset);
+      const move = await pass(batch, record, changeset);
       if (!isChosen) inRow.set(partition, before + 1);
-      publish(changeset);
-      return next;
+      publish(changeset, [move]);
+      return move.next;
     },
     /** Ends a row: records of the partition were applied. */
     endRow: (partition: number) => void inRow.delete(partition),

@@ -1,9 +1,9 @@
-import type { ChannelEvent, EventOf, MemberRole, UserFacts } from '../events.ts';
+import type { EventOf, Logged, MemberRole, UserFacts } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
-import { int4, json, timestamptz, uuid } from '../infra/database/types.ts';
+import { int4, int8, json, timestamptz, uuid } from '../infra/database/types.ts';
 import { withKey } from '../text/comparison-key.ts';
 
 /** Inserts users that do not exist: a database restored from a backup may lack some. */
@@ -15,23 +15,24 @@ export async function insertUsers(query: Query, users: readonly UserFacts[]): Pr
 /** Inserts an active membership, or makes an ended one active. */
 export async function activateMember(
   query: Query,
-  { channelId, at }: ChannelEvent,
+  { channelId, at, offset }: Logged,
   { userId, role, joinedSeq }: { userId: string; role: MemberRole; joinedSeq: number },
 ): Promise<void> {
-  await query(upsertMember, { channelId, userId, role, at, joinedSeq });
+  await query(upsertMember, { channelId, userId, role, at, joinedSeq, offset: String(offset) });
 }
 
 /** Ends the membership of a user who left. */
-export async function endMembership(query: Query, { channelId, userId }: EventOf<'MemberLeft'>): Promise<void> {
-  await query(updateLeft, { channelId, userId });
+export async function endMembership(query: Query, event: Logged<EventOf<'MemberLeft'>>): Promise<void> {
+  const { channelId, userId, offset } = event;
+  await query(updateLeft, { channelId, userId, offset: String(offset) });
 }
 
 /**
  * Makes the next member the owner: the one with the highest role, then the longest membership.
  * @returns the id of the new owner; null when no member is left
  */
-export async function promoteNextOwner(query: Query, channelId: string): Promise<string | null> {
-  const [promoted] = await query(updateNextOwner, { channelId });
+export async function promoteNextOwner(query: Query, { channelId, offset }: Logged): Promise<string | null> {
+  const [promoted] = await query(updateNextOwner, { channelId, offset: String(offset) });
   return promoted?.userId ?? null;
 }
 
@@ -58,30 +59,38 @@ const insertMissingUsers = statement({
 
 const upsertMember = statement({
   sql: `
-    INSERT INTO member (channel_id, user_id, role, state, joined_at, joined_seq)
-    VALUES ($channelId, $userId, $role, 'ACTIVE', $at, $joinedSeq)
+    INSERT INTO member (channel_id, user_id, role, state, joined_at, joined_seq, log_offset)
+    VALUES ($channelId, $userId, $role, 'ACTIVE', $at, $joinedSeq, $offset)
     ON CONFLICT (channel_id, user_id) DO UPDATE SET role = excluded.role, state = 'ACTIVE',
-      joined_at = excluded.joined_at, joined_seq = excluded.joined_seq, revision = member.revision + 1`,
-  parameters: { channelId: uuid, userId: uuid, role: enums.memberRole, at: timestamptz, joinedSeq: int4 },
+      joined_at = excluded.joined_at, joined_seq = excluded.joined_seq, revision = member.revision + 1,
+      log_offset = excluded.log_offset`,
+  parameters: {
+    channelId: uuid,
+    userId: uuid,
+    role: enums.memberRole,
+    at: timestamptz,
+    joinedSeq: int4,
+    offset: int8,
+  },
 });
 
 const updateLeft = statement({
   sql: `
-    UPDATE member SET state = 'LEFT', role = 'MEMBER', revision = revision + 1
+    UPDATE member SET state = 'LEFT', role = 'MEMBER', revision = revision + 1, log_offset = $offset
     WHERE channel_id = $channelId AND user_id = $userId`,
-  parameters: { channelId: uuid, userId: uuid },
+  parameters: { channelId: uuid, userId: uuid, offset: int8 },
 });
 
 const memberUser = columns(tables.member, 'member', ['userId']);
 
 const updateNextOwner = statement({
   sql: `
-    UPDATE member SET role = 'OWNER', revision = revision + 1
+    UPDATE member SET role = 'OWNER', revision = revision + 1, log_offset = $offset
     WHERE channel_id = $channelId AND user_id = (
       SELECT user_id FROM member WHERE channel_id = $channelId AND state = 'ACTIVE'
       ORDER BY role, joined_at, user_id LIMIT 1)
     RETURNING ${memberUser.list}`,
-  parameters: { channelId: uuid },
+  parameters: { channelId: uuid, offset: int8 },
   row: memberUser.row,
 });
 

@@ -1,9 +1,12 @@
-import type { EventOf } from '../events.ts';
+import type { EventOf, Logged } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { arrayOf, int4, json, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { arrayOf, int4, int8, json, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { assignPlace } from './tracking.ts';
+
+type MessageSent = Logged<EventOf<'MessageSent'>>;
 
 /** Place of an accepted send; its event has the rest of the entry. */
 export type Place = Row<typeof place>;
@@ -14,7 +17,7 @@ export type Place = Row<typeof place>;
  * @param events sends that all have files or all have none
  * @returns the places of the sends that were accepted, by their index in the batch
  */
-export async function placeSends(query: Query, events: readonly EventOf<'MessageSent'>[]): Promise<Map<number, Place>> {
+export async function placeSends(query: Query, events: readonly MessageSent[]): Promise<Map<number, Place>> {
   const hasFiles = events.some(({ attachments }) => attachments.length > 0);
   const sends = toArrays(events);
   const rows = hasFiles
@@ -23,7 +26,7 @@ export async function placeSends(query: Query, events: readonly EventOf<'Message
   return new Map(rows.map((row) => [row.n - 1, row]));
 }
 
-function toArrays(events: readonly EventOf<'MessageSent'>[]) {
+function toArrays(events: readonly MessageSent[]) {
   return {
     ids: events.map(({ messageId }) => messageId),
     channelIds: events.map(({ channelId }) => channelId),
@@ -32,8 +35,13 @@ function toArrays(events: readonly EventOf<'MessageSent'>[]) {
     texts: events.map((event) => event.text),
     replyToIds: events.map(({ replyToId }) => replyToId),
     times: events.map(({ at }) => at),
+    partitions: events.map(({ partition }) => partition),
+    offsets: events.map(({ offset }) => String(offset)),
   };
 }
+
+/** All sends to a channel are on one partition. */
+const ofBatch = { partition: 'a.partition', first: 'a.first', last: 'a.last' };
 
 /**
  * Places are counted from the channel as it was before the statement: while the log's position is locked, no other
@@ -47,8 +55,8 @@ function toArrays(events: readonly EventOf<'MessageSent'>[]) {
 const sqlFor = (hasFiles: boolean) => `
 WITH input AS (
   SELECT * FROM unnest(
-    $ids, $channelIds, $authorIds, $clientIds, $texts, $replyToIds, $times${hasFiles ? ', $attachments' : ''}
-  ) WITH ORDINALITY AS i(id, channel_id, author_id, client_id, text, reply_to_id, sent_at${hasFiles ? ', attachments' : ''}, n)
+    $ids, $channelIds, $authorIds, $clientIds, $texts, $replyToIds, $times, $partitions, $offsets${hasFiles ? ', $attachments' : ''}
+  ) WITH ORDINALITY AS i(id, channel_id, author_id, client_id, text, reply_to_id, sent_at, log_partition, log_offset${hasFiles ? ', attachments' : ''}, n)
 ), allowed AS (
   SELECT i.*, c.seq, c.position, c.version, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
   FROM input i
@@ -62,12 +70,15 @@ WITH input AS (
     ${hasFiles ? unattached : ''}
 ), raised AS (
   UPDATE channel c SET seq = c.seq + a.count, position = c.position + a.count, version = c.version + 1,
-    last_activity_at = greatest(c.last_activity_at, a.at)
-  FROM (SELECT channel_id, count(*)::int AS count, max(sent_at) AS at FROM allowed GROUP BY channel_id) a
+    last_activity_at = greatest(c.last_activity_at, a.at), ${assignPlace('c', ofBatch)}
+  FROM (
+    SELECT channel_id, count(*)::int AS count, max(sent_at) AS at, min(log_partition) AS partition,
+      min(log_offset) AS first, max(log_offset) AS last
+    FROM allowed GROUP BY channel_id) a
   WHERE c.id = a.channel_id
 ), added AS (
-  INSERT INTO entry (id, channel_id, author_id, kind, client_id, seq, position, text, reply_to_id, sent_at, attachments)
-  SELECT id, channel_id, author_id, 'TEXT', client_id, seq + place, position + place, text, reply_to_id, sent_at,
+  INSERT INTO entry (id, channel_id, author_id, kind, client_id, seq, position, text, reply_to_id, sent_at, log_offset, attachments)
+  SELECT id, channel_id, author_id, 'TEXT', client_id, seq + place, position + place, text, reply_to_id, sent_at, log_offset,
     ${hasFiles ? 'attachments' : "'[]'"}
   FROM allowed
 )${hasFiles ? attached : ''}
@@ -101,6 +112,8 @@ const parameters = {
   texts: arrayOf(text),
   replyToIds: arrayOf(nullable(uuid)),
   times: arrayOf(timestamptz),
+  partitions: arrayOf(int4),
+  offsets: arrayOf(int8),
 };
 
 const place = {

@@ -1,12 +1,12 @@
 import { maySend } from '../domain/policies.ts';
-import type { Entry, EventOf, Outcome, Rejection } from '../events.ts';
+import type { Entry, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { addEntry, addHead, type Changeset } from './changeset.ts';
 import { readEventContext } from './event-context.ts';
 import { type Place, placeSends } from './place-sends.ts';
 
-type MessageSent = EventOf<'MessageSent'>;
+type MessageSent = Logged<EventOf<'MessageSent'>>;
 
 /**
  * Applies a batch of sends, of which none repeats or replies to another of the batch.
@@ -47,7 +47,7 @@ function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outc
     revision: 0,
   };
   addEntry(changeset, entry);
-  addHead(changeset, { id: channelId, position, seq, version });
+  addHead(changeset, { id: channelId, position, seq, version }, event);
   return { applied: true, entry };
 }
 

@@ -37,5 +37,10 @@ export async function openBridge(given: {
     'Age of the oldest event that this bridge has read and not applied yet.',
     bridge.oldestUnappliedSeconds,
   );
+  metrics.gauge(
+    'bridge_signals_waiting',
+    'Signals of this bridge that failed and wait to be repeated.',
+    bridge.signalsWaiting,
+  );
   return open('bridge', bridge);
 }

@@ -6,11 +6,14 @@ import { createMatchRepair } from '../domain/cleanup/match-repair.ts';
 import { createMatchCleanup } from '../domain/cleanup/matches.ts';
 import { createMessageDataCleanup } from '../domain/cleanup/message-data.ts';
 import { createNameKeys } from '../domain/cleanup/name-keys.ts';
+import { createOffsetTracking } from '../domain/cleanup/offsets.ts';
+import { createPastChangesCleanup } from '../domain/cleanup/past-changes.ts';
 import { createSessionCleanup } from '../domain/cleanup/session-cleanup.ts';
 import { createUploadCleanup } from '../domain/cleanup/upload-cleanup.ts';
 import type { LogGuard } from '../domain/log-guard.ts';
 import type { Submit } from '../domain/submit-event.ts';
 import type { Database } from '../infra/database/database.ts';
+import type { EventLog } from '../infra/event-log/event-log.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Logger } from '../logger.ts';
@@ -27,6 +30,7 @@ export async function openCleanup(given: {
   pubsub: PubSub;
   submit: Submit;
   guard: LogGuard;
+  log: EventLog;
   logger: Logger;
 }): Promise<void> {
   const { config, open, metrics, database, objects, submit, guard, logger } = given;
@@ -39,6 +43,8 @@ export async function openCleanup(given: {
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     createMatchRepair(given),
     createNameKeys(database),
+    createOffsetTracking(given),
+    ...createPastChangesCleanup({ database, cursorMs: config.CURSOR_DAYS * dayMs }),
   ];
   const cleanup = await open('cleanup', createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
   const help = 'Seconds since the last complete round of the cleanup job that has waited for the longest time.';

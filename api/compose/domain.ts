@@ -22,11 +22,15 @@ import { createReceipts } from '../domain/receipts.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
 import { createStreamTickets } from '../domain/stream-tickets.ts';
+import { createLiveUpdates } from '../domain/updates/live-updates.ts';
+import { createUpdates } from '../domain/updates/updates.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
+import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { openSecurityLogger, type RootLogger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
 import { makePrivateDirectory } from '../private-directory.ts';
+import { createSignalPublisher } from '../signal-publisher.ts';
 import { reasonOf, StartError } from '../start-errors.ts';
 import { openCleanup } from './cleanup.ts';
 import type { Open } from './lifecycle.ts';
@@ -47,36 +51,34 @@ export async function openDomain(given: {
   ports: Ports;
 }) {
   const { config, logger, open, ports } = given;
-  const { database, pubsub, state } = ports;
+  const { database, state } = ports;
   const { onRefused } = given.metrics;
   const rateLimits =
     config.RATE_LIMITS === 'on' ? createRateLimits({ limits: state.limits, onRefused, logger }) : noRateLimits;
   const securityLog = await openSecurityLog(given);
   const nodeId = randomUUID();
   const { log, submit } = await openSubmit({ ...given, nodeId });
-  const common = { database, pubsub, state, logger, rateLimits, securityLog };
+  const { channels, userSignals, feeds } = await openLive(given);
+  const pubsub = await openRepeatedSignals(given);
+  const common = { database, pubsub, state, logger, rateLimits, securityLog, channels, userSignals };
   const history = createHistory({ database, maxReplay: config.MAX_REPLAY });
   const access = createAccess(database, log);
   const secrets = await readSigningSecrets(config);
   const publicUrl = config.PUBLIC_URL ?? '';
 
   const auth = await open('sessions', createAuth({ ...common, secrets, ttlSeconds: config.TOKEN_TTL_SECONDS }));
-  const { heads, feeds } = await openLive(given);
-  const channelList = await open('channel lists', createChannelList({ ...common, heads }));
-  const blocks = await open('blocks', createBlocks(common));
+  const channelList = await open('channel lists', createChannelList(common));
+  const blocks = createBlocks(common);
   const userCache = await open('user cache', createUserCache(common));
   const presence = await open(
     'presence',
     createPresence({ database, pubsub, presence: state.presence, nodeId, leaseMs: config.PRESENCE_LEASE_MS, logger }),
   );
-  const onlineMembers = await open(
-    'online members',
-    createOnlineMembers({ ...common, presence: state.presence, heads }),
-  );
+  const onlineMembers = await open('online members', createOnlineMembers({ ...common, presence: state.presence }));
 
   const files = { ...common, objects: required(ports.objects) };
   const uploads = await openUploads({ ...files, config, open, access, userCache, secrets });
-  await openCleanup({ ...files, submit, guard: log, config, open, metrics: given.metrics });
+  await openCleanup({ ...files, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
@@ -86,6 +88,17 @@ export async function openDomain(given: {
   const avatarCache = createAvatarCache({ load: avatars.picture });
   userCache.onChange(avatarCache.forget);
   const moderation = createModeration({ ...common, blocks });
+  const updates = createUpdates({
+    database,
+    logName: ports.log.name,
+    guard: log,
+    maxReplay: config.MAX_REPLAY,
+    cursorDays: config.CURSOR_DAYS,
+  });
+  const liveUpdates = await open(
+    'streams of updates',
+    createLiveUpdates({ ...common, feeds, blocks, backlog: updates, caughtUpMs: config.CAUGHT_UP_MS }),
+  );
   const domain: Domain = {
     accounts,
     avatars: { url: avatars.url, picture: avatarCache.picture },
@@ -105,6 +118,7 @@ export async function openDomain(given: {
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
+      cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
     },
     matching: createMatching({
@@ -129,8 +143,17 @@ export async function openDomain(given: {
     presence,
     receipts: createReceipts(common),
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
+    updates,
+    liveUpdates,
     uploads,
   };
+  given.metrics.gauge('update_streams', 'Subscriptions `updates` that are live.', liveUpdates.size);
+  given.metrics.gauge('update_channels', 'Channels that subscriptions `updates` follow.', liveUpdates.channels);
+  given.metrics.gauge(
+    'update_channels_awake',
+    'Channels that subscriptions `updates` follow and whose messages they receive at the moment.',
+    liveUpdates.awake,
+  );
   given.metrics.gauge('channel_lists', 'Users whose channel list somebody here follows.', channelList.size);
   given.metrics.gauge(
     'channel_list_updates_waiting',
@@ -144,6 +167,19 @@ export async function openDomain(given: {
   );
   const costBudget = createCostBudget({ rateLimits, pointsPerMinute: config.COST_BUDGET_PER_MINUTE });
   return { domain, auth, costBudget, logReady: log.ready };
+}
+
+/** Returns the pubsub, which repeats failed signals: no mutation waits for one. */
+async function openRepeatedSignals(given: { open: Open; metrics: Metrics; ports: Ports; logger: RootLogger }) {
+  const { open, metrics, logger } = given;
+  const { pubsub } = given.ports;
+  const signals = await open(
+    'signal publisher',
+    createSignalPublisher({ pubsub, onFailed: metrics.bridge.publishFailed, logger }),
+  );
+  metrics.gauge('signals_waiting', 'Signals of this gateway that failed and wait to be repeated.', signals.waiting);
+  const publish: PubSub['publish'] = async (topic, message) => signals.publish(topic, message);
+  return { ...pubsub, publish };
 }
 
 async function openSecurityLog(given: { config: Config; logger: RootLogger; open: Open; ports: Ports }) {

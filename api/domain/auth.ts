@@ -1,13 +1,14 @@
 import type { Session, User } from '../../prisma/generated/client.ts';
+import { batched } from '../batched.ts';
 import { UnauthenticatedError } from '../errors.ts';
-import type { UserFacts } from '../events.ts';
+import { type UserFacts, userTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import { createInvalidatedCache } from '../live/invalidated-cache.ts';
 import { publishSignal } from '../live/publish-signal.ts';
-import { createSignalledCache } from '../live/signalled-cache.ts';
-
+import type { UserListener, UserSignals } from '../live/user-signals.ts';
 import type { Logger } from '../logger.ts';
 import { createAccessTokens } from './access-tokens.ts';
 import type { Origin } from './origin.ts';
@@ -36,42 +37,50 @@ interface SessionFacts {
   expiresAt: number;
 }
 
+/** A session that somebody watches on this node. */
+interface Watched {
+  userId: string;
+  listeners: Set<() => void>;
+}
+
 /** Maximum number of cached sessions. */
 const maxSessions = 50_000;
-/** Milliseconds for which a session is cached if no signal says that it changed. */
+/** Milliseconds for which a session is cached: a revocation on another gateway, whose user is not connected here, shows by then. */
 const cacheMs = 5_000;
-/** Milliseconds between two checks for watched sessions that were revoked without a signal. */
-const checkMs = 15_000;
 /** Maximum number of sessions that one statement checks. */
 const checkedAtOnce = 1_000;
 
 /**
  * Authenticates tokens against their sessions. The database has the truth about sessions; a revocation is published as a
- * signal, and watched sessions are checked periodically in case it is lost.
+ * signal of the user, whom a gateway follows while it watches one of their sessions.
  * @param options.secrets secrets of the token signatures, each at least 32 characters: the first signs, all verify
  * @param options.ttlSeconds lifetime of a token
  */
 export function createAuth(options: {
   database: Pick<Database, 'prisma' | 'query'>;
-  pubsub: PubSub;
+  pubsub: Pick<PubSub, 'publish' | 'onReconnected'>;
+  userSignals: Pick<UserSignals, 'follow' | 'unfollow'>;
   secrets: SigningSecrets;
   ttlSeconds: number;
   logger: Logger;
 }) {
-  const { database, pubsub, ttlSeconds, logger } = options;
+  const { database, pubsub, userSignals, ttlSeconds, logger } = options;
   const tokens = createAccessTokens(options);
-  const watchers = new Map<string, Set<() => void>>();
-  const sessions = createSignalledCache({
-    pubsub,
-    topic: 'sessions',
-    keysOf: (sessionIds) => sessionIds,
-    onSignal: notifyWatchers,
-    read: readSessions,
-    maxSize: maxSessions,
-    ttlMs: cacheMs,
-    checks: { subject: 'sessions', check: checkWatched, checkMs },
-    logger,
+  const watchers = new Map<string, Watched>();
+  /** Watched sessions by user. */
+  const watched = new Map<string, Set<string>>();
+  const sessions = createInvalidatedCache({ read: readSessions, maxSize: maxSessions, ttlMs: cacheMs });
+  let removeListener: (() => void) | undefined;
+  const lookUp = batched(async (userIds: readonly string[]) => {
+    await verify(userIds);
+    return userIds.map(() => null);
   });
+  const listener: UserListener = {
+    onSignal(_userId, signal) {
+      if (signal.type === 'sessions') signal.sessionIds.forEach(end);
+    },
+    verify,
+  };
 
   return {
     /** Returns a token for a user's session, valid from now on. */
@@ -108,35 +117,66 @@ export function createAuth(options: {
     },
 
     /** Calls the listener once, when the session is revoked on any node. Returns a function that removes it. */
-    watch(sessionId: string, listener: () => void): () => void {
-      const listeners = watchers.get(sessionId) ?? new Set();
-      watchers.set(sessionId, listeners.add(listener));
+    watch({ userId, sessionId }: Pick<Viewer, 'userId' | 'sessionId'>, onRevoked: () => void): () => void {
+      const session = watchers.get(sessionId) ?? addWatched(userId, sessionId);
+      session.listeners.add(onRevoked);
       return () => {
-        listeners.delete(listener);
-        if (listeners.size === 0 && watchers.get(sessionId) === listeners) watchers.delete(sessionId);
+        session.listeners.delete(onRevoked);
+        if (session.listeners.size === 0 && watchers.get(sessionId) === session) removeWatched(session, sessionId);
       };
     },
 
-    /** Tells every node that these sessions were revoked. Never rejects. */
-    async publishRevocation(sessionIds: readonly string[]): Promise<void> {
+    /** Tells every node that these sessions of a user were revoked. Never rejects. */
+    async publishRevocation(userId: string, sessionIds: readonly string[]): Promise<void> {
       if (sessionIds.length === 0) return;
       for (const sessionId of sessionIds) sessions.invalidate(sessionId);
-      await publishSignal({ pubsub, logger }, 'sessions', sessionIds);
+      await publishSignal({ pubsub, logger }, userTopic(userId), { type: 'sessions', sessionIds });
     },
 
     /** Removes a session from this node's cache, after it or its user changed. */
     forget: sessions.invalidate,
 
-    /** Resolves once revocations are received. */
-    start: sessions.start,
-    stop: sessions.stop,
+    /** Reads sessions again after a reconnect: revocations may have been missed. */
+    start(): void {
+      removeListener = pubsub.onReconnected(sessions.clear);
+    },
+    stop: (): void => removeListener?.(),
   };
+
+  function addWatched(userId: string, sessionId: string): Watched {
+    const session: Watched = { userId, listeners: new Set() };
+    watchers.set(sessionId, session);
+    const ofUser = watched.get(userId);
+    if (ofUser) ofUser.add(sessionId);
+    else watched.set(userId, new Set([sessionId]));
+    if (!ofUser) void followUser(userId);
+    return session;
+  }
+
+  function removeWatched({ userId }: Watched, sessionId: string): void {
+    watchers.delete(sessionId);
+    const ofUser = watched.get(userId);
+    ofUser?.delete(sessionId);
+    if (ofUser?.size !== 0) return;
+    watched.delete(userId);
+    userSignals.unfollow(userId, listener);
+  }
+
+  /** Looks the sessions up once signals arrive: one may have been revoked before. */
+  async function followUser(userId: string): Promise<void> {
+    try {
+      await userSignals.follow(userId, listener);
+      await lookUp(userId);
+    } catch (error) {
+      logger.warn({ error }, 'sessions could not be looked up; the next verification tries again');
+    }
+  }
 
   async function readSessions(sessionIds: readonly string[]): Promise<(SessionFacts | null)[]> {
     const where = { id: { in: [...sessionIds] } };
     const rows = await database.prisma.session.findMany({ where, include: { user: true } });
     const found = new Map(rows.map((row) => [row.id, toFacts(row)]));
-    for (const [sessionId, { revoked }] of found) if (revoked) notifyWatchers(sessionId);
+    for (const [sessionId, { revoked }] of found) if (revoked) notify(sessionId);
     return sessionIds.map((sessionId) => found.get(sessionId) ?? null);
   }
 
@@ -148,20 +188,23 @@ export function createAuth(options: {
     };
   }
 
-  function notifyWatchers(sessionId: string): void {
-    const listeners = watchers.get(sessionId);
-    watchers.delete(sessionId);
-    for (const listener of listeners ?? []) listener();
+  function end(sessionId: string): void {
+    sessions.invalidate(sessionId);
+    notify(sessionId);
   }
 
-  async function checkWatched(): Promise<void> {
-    const watched = [...watchers.keys()];
-    for (let from = 0; from < watched.length; from += checkedAtOnce) {
-      const sessionIds = watched.slice(from, from + checkedAtOnce);
-      for (const { id } of await database.query(selectEnded, { sessionIds })) {
-        sessions.invalidate(id);
-        notifyWatchers(id);
-      }
+  function notify(sessionId: string): void {
+    const session = watchers.get(sessionId);
+    if (session === undefined) return;
+    removeWatched(session, sessionId);
+    for (const onRevoked of session.listeners) onRevoked();
+  }
+
+  async function verify(userIds: readonly string[]): Promise<void> {
+    const all = userIds.flatMap((userId) => [...(watched.get(userId) ?? [])]);
+    for (let from = 0; from < all.length; from += checkedAtOnce) {
+      const sessionIds = all.slice(from, from + checkedAtOnce);
+      for (const { id } of await database.query(selectEnded, { sessionIds })) end(id);
     }
   }
 }

@@ -1,4 +1,5 @@
 import { batched } from '../batched.ts';
+import { userTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
@@ -6,8 +7,7 @@ import { tables } from '../infra/database/tables.ts';
 import { arrayOf, uuid } from '../infra/database/types.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { publishSignal } from '../live/publish-signal.ts';
-import { createSignalWatch } from '../live/signal-watch.ts';
-
+import type { UserListener, UserSignals } from '../live/user-signals.ts';
 import type { Logger } from '../logger.ts';
 
 /** The users that one user has blocked, kept up to date until it is released. */
@@ -25,24 +25,28 @@ interface SharedList {
 }
 
 const nobody: ReadonlySet<string> = new Set();
-/** Milliseconds between two checks for changes that no signal announced. */
-const checkMs = 15_000;
 
 /**
  * Keeps the block lists of the users who follow something on this node in memory: live delivery consults one for every
- * entry and cannot wait for the database. Changes are published as signals.
+ * entry and cannot wait for the database. Changes are published as signals of the user.
  */
-export function createBlocks(options: { database: Pick<Database, 'query'>; pubsub: PubSub; logger: Logger }) {
-  const { database, pubsub, logger } = options;
+export function createBlocks(options: {
+  database: Pick<Database, 'query'>;
+  pubsub: Pick<PubSub, 'publish'>;
+  userSignals: Pick<UserSignals, 'follow' | 'unfollow'>;
+  logger: Logger;
+}) {
+  const { database, pubsub, userSignals, logger } = options;
   const lists = new Map<string, SharedList>();
   const read = batched(readBlocked);
-  const watch = createSignalWatch({
-    pubsub,
-    topic: 'blocks',
-    onSignal: (userId) => void reloadSafely(userId),
-    checks: { subject: 'blocks', check: () => Promise.all([...lists.keys()].map(reload)), checkMs },
-    logger,
-  });
+  const listener: UserListener = {
+    onSignal(userId, { type }) {
+      if (type === 'blocks') void reloadSafely(userId);
+    },
+    async verify(userIds) {
+      await Promise.all(userIds.map(reload));
+    },
+  };
 
   return {
     /** Loads a user's block list, shared with every other holder. Each list must be released. */
@@ -67,23 +71,28 @@ export function createBlocks(options: { database: Pick<Database, 'query'>; pubsu
     /** Tells every node that a user's blocks changed; this node has reloaded them when it resolves. Never rejects. */
     async publishChange(userId: string): Promise<void> {
       await reloadSafely(userId);
-      await publishSignal({ pubsub, logger }, 'blocks', userId);
+      await publishSignal({ pubsub, logger }, userTopic(userId), { type: 'blocks' });
     },
-    /** Resolves once changes are received. */
-    start: watch.start,
-    stop: watch.stop,
   };
 
   function open(userId: string): SharedList {
     const list: SharedList = { blocked: nobody, loaded: Promise.resolve(), references: 0 };
     lists.set(userId, list);
-    list.loaded = reload(userId);
+    list.loaded = load(userId);
     return list;
   }
 
   function release(userId: string, list: SharedList): void {
     list.references--;
-    if (list.references === 0 && lists.get(userId) === list) lists.delete(userId);
+    if (list.references > 0 || lists.get(userId) !== list) return;
+    lists.delete(userId);
+    userSignals.unfollow(userId, listener);
+  }
+
+  /** Follows the user first, so that no change is missed. */
+  async function load(userId: string): Promise<void> {
+    await userSignals.follow(userId, listener);
+    await reload(userId);
   }
 
   /** Reloads are batched one after another, so that an older state never replaces a newer one. */

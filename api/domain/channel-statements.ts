@@ -1,5 +1,5 @@
 import { statement } from '../infra/database/statement.ts';
-import { columns } from '../infra/database/table.ts';
+import { columns, fieldsWithout } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, nullable, text, uuid } from '../infra/database/types.ts';
 import { declarePages, timePage, timePageParameters } from './pages.ts';
@@ -59,7 +59,15 @@ export const selectMembers = declarePages((backward) => {
   });
 });
 
-const channel = columns(tables.channel, 'c');
+const channelFields = fieldsWithout(tables.channel, [
+  'logPartition',
+  'logOffset',
+  'changedOffset',
+  'logVersion',
+  'trackedFrom',
+  'trackedPosition',
+]);
+const channel = columns(tables.channel, 'c', channelFields);
 
 /** Reads channels by their ids, in no order. */
 export const selectChannels = statement({

@@ -1,9 +1,9 @@
+import { type Alarm, createAlarm } from '../alarm.ts';
 import { UnavailableError } from '../errors.ts';
-import { matchTopic } from '../events.ts';
 import { DatabaseUnavailableError, StatementRefusedError } from '../infra/database/database.ts';
-import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Ticket } from '../infra/state/state.ts';
 import { generateStream } from '../live/stream.ts';
+import type { UserListener, UserSignals } from '../live/user-signals.ts';
 import type { Logger } from '../logger.ts';
 import type { MatchClaim, MatchClaims } from './match-claims.ts';
 import type { MatchLifecycle } from './match-lifecycle.ts';
@@ -18,12 +18,12 @@ interface FollowState {
 }
 
 /**
- * Creates the streams by which users follow their match. A stream renews the place in the queue. Signals tell it when to
- * look; it also looks when the timer calls, so that a lost signal only costs time. The streams of a node look at the same time, so
- * that `claims` and `lifecycle` read for all of them at once.
+ * Creates the streams by which users follow their match. Signals tell a stream when to look, as does the verification of the
+ * user. When the timer calls, a stream renews the place in the queue, or notices that the partner has been away for too long. The
+ * streams of a node do so at the same time: `claims` and `lifecycle` read for all of them at once.
  */
 export function createMatchFollow(options: {
-  pubsub: PubSub;
+  userSignals: Pick<UserSignals, 'follow' | 'unfollow'>;
   claims: MatchClaims;
   lifecycle: MatchLifecycle;
   queue: MatchQueue;
@@ -31,26 +31,52 @@ export function createMatchFollow(options: {
   timer: SharedTimer;
   logger: Logger;
 }) {
-  const { pubsub, claims, lifecycle, queue, timer, logger } = options;
+  const { userSignals, claims, lifecycle, queue, timer, logger } = options;
+  /** Alarms of the streams of each user. */
+  const alarms = new Map<string, Set<Alarm>>();
+  const listener: UserListener = {
+    onSignal(userId, { type }) {
+      if (type === 'match') ring(userId);
+    },
+    async verify(userIds) {
+      for (const userId of userIds) ring(userId);
+    },
+  };
 
   return {
     /** Opens a stream of the user's present state and then each change; it is live when this resolves. */
     async open(userId: string): Promise<AsyncIterableIterator<MatchView | null>> {
       const alarm = createAlarm();
-      const unsubscribe = await pubsub.subscribe(matchTopic(userId), alarm.ring);
-      const leaveTimer = timer.add(alarm.ring);
+      await userSignals.follow(userId, listener);
+      const ofUser = alarms.get(userId) ?? new Set();
+      alarms.set(userId, ofUser.add(alarm));
+      const state: FollowState = { delivered: null, ticket: null };
+      const leaveTimer = timer.add(() => void renewOrWatch(state.delivered, alarm));
       return generateStream(
-        (signal) => changes(userId, alarm, signal),
+        (signal) => changes(userId, state, alarm, signal),
         () => {
           leaveTimer();
-          void unsubscribe();
+          ofUser.delete(alarm);
+          if (ofUser.size === 0 && alarms.get(userId) === ofUser) alarms.delete(userId);
+          userSignals.unfollow(userId, listener);
         },
       );
     },
   };
 
-  async function* changes(userId: string, alarm: Alarm, signal: AbortSignal) {
-    const state: FollowState = { delivered: await queue.current(userId), ticket: null };
+  function ring(userId: string): void {
+    for (const alarm of alarms.get(userId) ?? []) alarm.ring();
+  }
+
+  /** Keeps a place in the queue; ends a match whose partner is absent. Other streams wait for signals. */
+  async function renewOrWatch(view: MatchView | null, alarm: Alarm): Promise<void> {
+    if (view?.status === 'WAITING') alarm.ring();
+    if (view?.status !== 'MATCHED' || view.partnerId === null) return;
+    if (await lifecycle.isAbsent(view.partnerId)) alarm.ring();
+  }
+
+  async function* changes(userId: string, state: FollowState, alarm: Alarm, signal: AbortSignal) {
+    state.delivered = await queue.current(userId);
     if (state.delivered?.status === 'WAITING') alarm.ring();
     yield state.delivered;
     for (;;) {
@@ -99,33 +125,4 @@ export function createMatchFollow(options: {
 function isTemporary(error: unknown): boolean {
   if (error instanceof StatementRefusedError) return false;
   return error instanceof UnavailableError || error instanceof DatabaseUnavailableError;
-}
-
-/** Wakes one waiter. */
-interface Alarm {
-  /** Ends the present wait, or the next one at once. */
-  ring(): void;
-  /** Resolves when the alarm rings or the signal aborts. */
-  wait(signal: AbortSignal): Promise<void>;
-}
-
-function createAlarm(): Alarm {
-  let hasRung = false;
-  let wake = () => {};
-  return {
-    ring() {
-      hasRung = true;
-      wake();
-    },
-    async wait(signal) {
-      if (!hasRung && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          signal.addEventListener('abort', wake, { once: true });
-        });
-        signal.removeEventListener('abort', wake);
-      }
-      hasRung = false;
-    },
-  };
 }

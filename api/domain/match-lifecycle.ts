@@ -27,9 +27,12 @@ export function createMatchLifecycle(options: {
     async ongoing(claim: MatchClaim | null): Promise<MatchView | null> {
       if (claim === null || claim.endReason !== null) return null;
       if (!claim.opened) await claims.openChannel(claim);
-      else if (await isPartnerAbsent(claim)) return end(claim, { leaverId: claim.partnerId, gone: true });
+      else if (await isAbsent(claim.partnerId)) return end(claim, { leaverId: claim.partnerId, gone: true });
       return claimView(claim);
     },
+
+    /** Returns whether a partner has stayed away for so long that the match ends. */
+    isAbsent,
 
     /** Ends an ongoing match on behalf of its user. */
     async leave(claim: MatchClaim): Promise<MatchView | null> {
@@ -44,7 +47,7 @@ export function createMatchLifecycle(options: {
     return ended && claimView(ended);
   }
 
-  async function isPartnerAbsent({ partnerId }: MatchClaim): Promise<boolean> {
+  async function isAbsent(partnerId: string): Promise<boolean> {
     try {
       return (await awayMs(partnerId)) > absenceMs;
     } catch (error) {

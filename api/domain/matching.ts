@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { matchTopic } from '../events.ts';
+import { userTopic } from '../events.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { State } from '../infra/state/state.ts';
 import { publishSignal } from '../live/publish-signal.ts';
+import type { UserSignals } from '../live/user-signals.ts';
 import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
 import { createMatchClaims, type MatchClaimOptions } from './match-claims.ts';
@@ -36,15 +37,16 @@ export function createMatching(
   options: MatchClaimOptions & {
     state: State;
     pubsub: PubSub;
+    userSignals: Pick<UserSignals, 'follow' | 'unfollow'>;
     moderation: Pick<Moderation, 'eitherWay'>;
     times: MatchTimes;
     rateLimits: RateLimits;
-    /** Calls followers to look at their match; by default three times within a lease. */
+    /** Calls followers to renew their places in the queue; by default three times within a lease. */
     timer?: SharedTimer;
     logger: Logger;
   },
 ) {
-  const { state, pubsub, moderation, times, logger } = options;
+  const { state, pubsub, userSignals, moderation, times, logger } = options;
   const { timer = createSharedTimer(times.leaseMs / looksPerLease) } = options;
   const { tickets, presence } = state;
   const matches = options.rateLimits.shared('match', rates.matches);
@@ -52,7 +54,7 @@ export function createMatching(
   const claims = createMatchClaims(options);
   const lifecycle = createMatchLifecycle({ claims, presence, absenceMs: times.absenceMs, logger });
   const queue = createMatchQueue({ tickets, claims, lifecycle, times, notify, logger });
-  const follow = createMatchFollow({ pubsub, claims, lifecycle, queue, timer, logger });
+  const follow = createMatchFollow({ userSignals, claims, lifecycle, queue, timer, logger });
 
   return {
     /** Joins the queue, or returns the viewer's match or place; a place is renewed and takes the new preferences. */
@@ -103,7 +105,7 @@ export function createMatching(
   };
 
   function notify(userId: string): Promise<void> {
-    return publishSignal({ pubsub, logger }, matchTopic(userId), null);
+    return publishSignal({ pubsub, logger }, userTopic(userId), { type: 'match' });
   }
 }
 

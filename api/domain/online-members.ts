@@ -1,9 +1,9 @@
 import { batched } from '../batched.ts';
-import type { Head } from '../events.ts';
+import { ignore } from '../ignore.ts';
 import type { Database } from '../infra/database/database.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import type { Presence } from '../infra/state/state.ts';
-import type { Heads } from '../live/heads.ts';
+import type { ChannelListener, ChannelSignals } from '../live/channel-signals.ts';
 import { createSignalWatch } from '../live/signal-watch.ts';
 import type { Logger } from '../logger.ts';
 import { selectMemberIds } from './channel-statements.ts';
@@ -52,8 +52,8 @@ const defaultCheckMs = 15_000;
 const reader = 'online-members';
 
 /**
- * Keeps the number of online members of the channels that somebody asks for. Members are read once, and again when a head
- * says that a membership has changed; presence when a signal names a member. A channel that nobody asks for between two
+ * Keeps the number of online members of the channels that somebody asks for. Members are read once, and again when a
+ * signal of the channel says that a membership has changed; presence when a signal names a member. A channel that nobody asks for between two
  * checks is forgotten.
  * @param options.maxKept maximum number of members of all channels
  */
@@ -61,18 +61,25 @@ export function createOnlineMembers(options: {
   database: Pick<Database, 'read'>;
   presence: Pick<Presence, 'online'>;
   pubsub: PubSub;
-  heads: Pick<Heads, 'listen'>;
+  channels: Pick<ChannelSignals, 'follow' | 'unfollow'>;
   maxKept?: number;
   checkMs?: number;
   logger: Logger;
 }) {
-  const { database, presence, pubsub, heads, maxKept = defaultMaxKept, checkMs = defaultCheckMs, logger } = options;
+  const { database, presence, pubsub, channels, maxKept = defaultMaxKept, checkMs = defaultCheckMs, logger } = options;
   const rooms = new Map<string, Room>();
   const index = createPresenceIndex(maxListed);
   const load = batched(readRooms);
   const reading = createPresenceReading({ presence, index, logger });
   let size = 0;
-  let removeListener: (() => void) | undefined;
+  const listener: ChannelListener = {
+    onSignal({ head, entries, profileOf }) {
+      const room = rooms.get(head.channelId);
+      // A head alone may stand for any change.
+      const mayConcernMembers = entries.length === 0 || entries.some(({ kind }) => kind !== 'TEXT');
+      if (room && mayConcernMembers && profileOf === undefined) room.isOutdated = true;
+    },
+  };
   const watch = createSignalWatch({
     pubsub,
     topic: 'presence',
@@ -97,12 +104,8 @@ export function createOnlineMembers(options: {
     },
     /** Returns the number of members that are kept, for metrics. */
     size: () => size,
-    async start(): Promise<void> {
-      removeListener = heads.listen({ heads: noteHeads });
-      await watch.start();
-    },
+    start: watch.start,
     async stop(): Promise<void> {
-      removeListener?.();
       reading.stop();
       await watch.stop();
     },
@@ -110,13 +113,6 @@ export function createOnlineMembers(options: {
 
   function mustRead({ isRead, isOutdated, refreshedAt }: Room): boolean {
     return !isRead || (isOutdated && performance.now() - refreshedAt >= refreshMs);
-  }
-
-  function noteHeads(published: readonly Head[]): void {
-    for (const { channelId, userIds } of published) {
-      const room = userIds.length > 0 ? rooms.get(channelId) : undefined;
-      if (room) room.isOutdated = true;
-    }
   }
 
   /** Reads the members of channels, and the presence of those members who are not known yet. */
@@ -130,6 +126,7 @@ export function createOnlineMembers(options: {
 
   async function readPart(channelIds: readonly string[]): Promise<LoadedMembers[]> {
     const part = channelIds.map(openRoom);
+    await Promise.all(part.map(followRoom));
     const rows = await database.read(reader, selectMemberIds, { channelIds, limit: maxMembers }).catch((error) => {
       for (const room of part) room.isOutdated = true;
       throw error;
@@ -150,7 +147,12 @@ export function createOnlineMembers(options: {
     return { channelId, memberIds, count, firstIds: () => first };
   }
 
-  /** Returns the room of a channel, which heads outdate from now on. The room that was asked for most recently is the last one. */
+  /** Follows the channel, so that no change after the members are read is missed. The regular check makes up for a failure. */
+  async function followRoom({ channelId }: Room): Promise<void> {
+    await channels.follow(channelId, listener).catch(ignore);
+  }
+
+  /** Returns the room of a channel, which its signals outdate from now on. The room that was asked for most recently is the last one. */
   function openRoom(channelId: string): Room {
     const room = rooms.get(channelId) ?? createRoom(channelId);
     if (room.isOutdated) room.refreshedAt = performance.now();
@@ -160,10 +162,11 @@ export function createOnlineMembers(options: {
     return room;
   }
 
-  /** Keeps a room that was forgotten while it was read; heads may have passed it by. */
+  /** Keeps a room that was forgotten while it was read; signals may have passed it by. */
   function keepAgain(room: Room): void {
     room.isOutdated = true;
     rooms.set(room.channelId, room);
+    void followRoom(room);
   }
 
   /** Returns the members whose presence is not known. */
@@ -182,6 +185,7 @@ export function createOnlineMembers(options: {
 
   function forget(room: Room): void {
     rooms.delete(room.channelId);
+    channels.unfollow(room.channelId, listener);
     replaceMembers(room, []);
   }
 

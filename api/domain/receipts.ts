@@ -1,5 +1,5 @@
 import { BadUserInputError } from '../errors.ts';
-import { seenTopic } from '../events.ts';
+import { userTopic } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { unblockedBy } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
@@ -61,7 +61,7 @@ export function createReceipts(options: {
       if (seq < 0) throw new BadUserInputError([{ path: 'seq', message: 'must be 0 or above' }]);
       await seenMarks.take(viewer.userId);
       const marked = await query(raiseSeenMark, { channelId, userId: viewer.userId, seq });
-      if (marked.length > 0) return publishSignal(options, seenTopic(viewer.userId), channelId);
+      if (marked.length > 0) return publishSignal(options, userTopic(viewer.userId), { type: 'seen', channelId });
       const channel = await prisma.channel.findUnique({ where: { id: channelId } });
       throwRefusal(mayRead(channel, null));
     },

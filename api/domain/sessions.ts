@@ -181,7 +181,7 @@ export function createSessions({
     origin: Origin | undefined,
   ): Promise<void> {
     if (sessionIds.length > 0) securityLog.write('session_revoked', { userId, sessionIds, reason }, origin);
-    await auth.publishRevocation(sessionIds);
+    await auth.publishRevocation(userId, sessionIds);
   }
 
   /** Announces that a session was ended because its refresh token was used wrongly. @throws UnauthenticatedError always */
@@ -190,7 +190,7 @@ export function createSessions({
     origin: Origin | undefined,
   ): Promise<never> {
     securityLog.write('authn_token_reuse', { userId, sessionId }, origin);
-    await auth.publishRevocation([sessionId]);
+    await auth.publishRevocation(userId, [sessionId]);
     throw new UnauthenticatedError('The refresh token was used before, so its session was ended. Sign in again.');
   }
 

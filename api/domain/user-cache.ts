@@ -4,6 +4,7 @@ import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { publishSignal } from '../live/publish-signal.ts';
 import { createSignalledCache } from '../live/signalled-cache.ts';
 import type { Logger } from '../logger.ts';
+import { createProfileSignals } from './profile-signals.ts';
 
 /** Maximum number of cached users. */
 const maxUsers = 20_000;
@@ -11,8 +12,13 @@ const maxUsers = 20_000;
 const cacheMs = 60_000;
 
 /** Caches the users who are authors of delivered messages: each message names one, and the same users write repeatedly. */
-export function createUserCache(options: { database: Pick<Database, 'prisma'>; pubsub: PubSub; logger: Logger }) {
+export function createUserCache(options: {
+  database: Pick<Database, 'prisma' | 'read'>;
+  pubsub: PubSub;
+  logger: Logger;
+}) {
   const { database, pubsub, logger } = options;
+  const profileSignals = createProfileSignals(options);
   const listeners: ((userId: string) => void)[] = [];
   const users = createSignalledCache({
     pubsub,
@@ -48,6 +54,7 @@ export function createUserCache(options: { database: Pick<Database, 'prisma'>; p
       users.invalidate(userId);
       notify(userId);
       await publishSignal({ pubsub, logger }, 'users', userId);
+      void profileSignals.publish(userId);
     },
     /** Resolves once changes are received. */
     start: users.start,

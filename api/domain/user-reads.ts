@@ -3,7 +3,7 @@ import { NotFoundError } from '../errors.ts';
 import type { UserFacts } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
-import { columns } from '../infra/database/table.ts';
+import { columns, fieldsWithout } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, uuid } from '../infra/database/types.ts';
 import { toUserFacts } from './user-facts.ts';
@@ -29,7 +29,7 @@ export function createUserReads({ prisma, read }: Pick<Database, 'prisma' | 'rea
   };
 }
 
-const user = columns(tables.user, 'u');
+const user = columns(tables.user, 'u', fieldsWithout(tables.user, ['changedAt']));
 /** Reads users by their ids, in no order. */
 const selectUsers = statement({
   sql: `SELECT ${user.list} FROM users u WHERE u.id = ANY($ids)`,

@@ -2,7 +2,7 @@ import type { User } from '../../prisma/generated/client.ts';
 import { BadUserInputError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
-import { columns } from '../infra/database/table.ts';
+import { columns, fieldsWithout } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { int4, nullable, text, uuid } from '../infra/database/types.ts';
 import { comparisonKey } from '../text/comparison-key.ts';
@@ -83,7 +83,7 @@ function requireFirstPage({ backward, after, before }: PageRequest<NameKey>): vo
   throw new BadUserInputError([{ path, message }]);
 }
 
-const user = columns(tables.user, 'u');
+const user = columns(tables.user, 'u', fieldsWithout(tables.user, ['changedAt']));
 /** The same expression as in the index by key, which then serves the prefix, the order and the page. */
 const key = 'coalesce(u.name_key, lower(u.name)) COLLATE "C"';
 

@@ -5,9 +5,10 @@ import { type BacklogBudget, createBacklogBudget } from './backlog-budget.ts';
 import { createExecutionQueue, type ExecutionQueue } from './execution-queue.ts';
 import { createExecutionRounds, type RunInRound } from './execution-rounds.ts';
 import { type Charge, createLivePoints, type LivePointBounds, type Share } from './live-points.ts';
-import type { LiveSource, Positioned } from './live-source.ts';
+import type { LiveSource, Positioned, Reader } from './live-source.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { AudienceMetrics, MakePayloads, PayloadCache, RetryBounds } from './page-loader.ts';
+import { createCursorFrameEncoder, createFrameEncoder } from './result-frames.ts';
 import { createSerializer } from './serializer.ts';
 import { createEmptyStream, type Stream } from './stream.ts';
 import type { Sink } from './subscriber.ts';
@@ -16,8 +17,20 @@ import type { Sink } from './subscriber.ts';
 export interface Selection extends Charge {
   /** Equal for subscriptions whose payloads are equal. */
   key: string;
+  /** Whether the payloads have a place for the cursor of each subscription. */
+  hasCursor?: boolean;
   /** Returns the function that executes the selection. Called once for each audience. */
   make(): MakePayloads<unknown>;
+}
+
+/** The part of a subscription that follows one of its sources. */
+export interface Attachment {
+  /** Ends it. */
+  leave(): void;
+  /** Whether it has less than the live subscribers. */
+  isBehind(): boolean;
+  /** Returns the position up to which all live subscribers with this selection have everything; infinite without one. */
+  position(): number;
 }
 
 /** See `createAudiences`. */
@@ -75,6 +88,7 @@ export function createAudiences(options: AudiencesOptions) {
     waiting: queue.size,
     serve,
     serveAlone,
+    attach,
     /** See `LivePoints.charge`. */
     charge: points.charge,
   };
@@ -93,13 +107,35 @@ export function createAudiences(options: AudiencesOptions) {
     // A subscription whose source has ended meanwhile ends within `join`.
     let leave = ignore;
     const served = createEmptyStream(() => leave());
-    leave = audience.join(stream.reader, sink, (error) => {
+    const joined = audience.join(stream.reader, sink, (error) => {
       takeBack();
       void stream.return();
       if (error) served.fail(error);
       else void served.return();
     });
+    leave = joined.leave;
     return served;
+  }
+
+  /**
+   * Attaches a subscription of several sources to one of them. Its points must have been charged to its client; they count
+   * for the source once more.
+   * @param onEnd called once when the subscription to the source ends, with its error if there is one; perhaps before this returns
+   * @throws RateLimitedError if no audience has this selection, and its points are above the bound of the source
+   */
+  function attach<Item extends Positioned>(
+    { source, reader }: { source: LiveSource<Item>; reader: Reader<Item> },
+    selection: Selection,
+    { sink, onEnd }: { sink: Sink; onEnd(error?: Error): void },
+  ): Attachment {
+    // Readers and sources of one item type belong together; audiences take any of them.
+    const { audience, share } = memberOf(source as unknown as LiveSource<Positioned>, selection, true);
+    const takeBack = share.join(selection.client, true);
+    const { leave, isBehind } = audience.join(reader as unknown as Reader<Positioned>, sink, (error) => {
+      takeBack();
+      onEnd(error);
+    });
+    return { leave, isBehind, position: audience.position };
   }
 
   /**
@@ -121,10 +157,11 @@ export function createAudiences(options: AudiencesOptions) {
     };
   }
 
-  function memberOf(source: LiveSource<Positioned>, selection: Selection): Member {
+  /** @param isPaid see `LivePoints.open` */
+  function memberOf(source: LiveSource<Positioned>, selection: Selection, isPaid = false): Member {
     const present = bySource.get(source)?.audiences.get(selection.key);
     if (present) return present;
-    const share = points.open(source, selection);
+    const share = points.open(source, selection, isPaid);
     const followed = follow(source);
     const onEmpty = () => {
       followed.audiences.delete(selection.key);
@@ -132,7 +169,9 @@ export function createAudiences(options: AudiencesOptions) {
     };
     const { run } = followed;
     const make = selection.make();
-    const audience = createAudience({ ...options, source, make, run, cache, backlog, serialize, onEmpty });
+    const createEncoder = selection.hasCursor ? createCursorFrameEncoder : createFrameEncoder;
+    const parts = { make, run, cache, backlog, createEncoder, serialize, onEmpty };
+    const audience = createAudience({ ...options, source, ...parts });
     const member = { audience, share };
     followed.audiences.set(selection.key, member);
     return member;

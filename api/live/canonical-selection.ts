@@ -33,7 +33,7 @@ interface Subscription {
  * Returns a text that two subscriptions have in common only if their payloads for an event are equal, byte for byte. It lists
  * response names with fields and the values of their arguments, in the order in which they are executed (GraphQL, September
  * 2025, section 6.3.2, Field Collection): fragments, variables and the names of both do not matter.
- * @returns null if the selection has a part that is not known here: an abstract type, another directive, or an invalid value
+ * @returns null if the selection has a part that is not known here: another directive, or an invalid value
  */
 export function canonicalSelection({ schema, document, operationName, variables }: Subscription): string | null {
   const fragments = new Map(document.definitions.filter(isFragment).map((one) => [one.name.value, one]));
@@ -100,11 +100,10 @@ export function canonicalSelection({ schema, document, operationName, variables 
     const type = getNamedType(field.type);
     const head = `${name}:${field.name}${JSON.stringify(values)}`;
     if (isLeafType(type)) return head;
-    if (!isObjectType(type)) throw new NotKnownError();
-    return `${head}{${describe(
-      nodes.flatMap(({ selectionSet }) => selectionSet ?? []),
-      type,
-    )}}`;
+    const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+    if (isObjectType(type)) return `${head}{${describe(sets, type)}}`;
+    if (!isAbstractType(type)) throw new NotKnownError();
+    return `${head}${schema.getPossibleTypes(type).map((one) => `|${one.name}{${describe(sets, one)}}`)}`;
   }
 }
 

@@ -1,8 +1,9 @@
 import type { BacklogBudget, Portion } from './backlog-budget.ts';
-import { createFrameEncoder, groupByBytes, totalBytes } from './frames.ts';
+import { groupByBytes, totalBytes } from './frames.ts';
 import { type LiveSource, maxExecutions, type Positioned } from './live-source.ts';
 import type { AudienceMetrics, PageLoader } from './page-loader.ts';
 import { filterForReader, payloadsOf } from './reader-filter.ts';
+import type { CreateFrameEncoder } from './result-frames.ts';
 import type { Serialize } from './serializer.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -37,6 +38,7 @@ interface CatchUpOptions<Item extends Positioned> {
   source: LiveSource<Item>;
   loader: PageLoader<Item>;
   backlog: BacklogBudget;
+  createEncoder: CreateFrameEncoder;
   serialize: Serialize;
   metrics: AudienceMetrics;
   onCaughtUp(subscriber: Subscriber<Item>): void;
@@ -47,12 +49,13 @@ interface CatchUpOptions<Item extends Positioned> {
  * Returns a function that sends a subscriber its backlog, at the pace of its peer: every item after its position, in
  * order, each at least in its newest state. It stops when the subscription ends.
  * @param options.backlog bounds the memory of pages
+ * @param options.createEncoder creates the encoder of the audience's frames
  * @param options.serialize keeps a socket from loading several pages at once
  * @param options.onCaughtUp called when the subscriber has everything that the source has
  * @param options.onError called with the error that ends the subscriber: of its reader or of the source
  */
 export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<Item>) {
-  const { source, loader, backlog, serialize, metrics, onCaughtUp, onError } = options;
+  const { source, loader, backlog, createEncoder, serialize, metrics, onCaughtUp, onError } = options;
 
   return async function catchUp(subscriber: Subscriber<Item>): Promise<void> {
     let pageSize = firstPageSize;
@@ -134,7 +137,7 @@ export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<I
   async function sendGroup(subscriber: Subscriber<Item>, payloads: readonly Buffer[]): Promise<void> {
     if (payloads.length === 0) return;
     metrics.delivered(payloads.length);
-    const frames = createFrameEncoder(payloads)(subscriber.idJson, subscriber.resultType);
+    const frames = createEncoder(payloads)(subscriber);
     await subscriber.outbox.send(frames, 'backlog');
   }
 }

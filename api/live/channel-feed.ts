@@ -1,5 +1,5 @@
-import type { Entry } from '../events.ts';
-import type { PubSub } from '../infra/pubsub/pubsub.ts';
+import type { ChannelSignal, Entry } from '../events.ts';
+import type { ChannelListener, ChannelSignals } from './channel-signals.ts';
 import { createFeedMemory, type FeedMemory } from './feed-memory.ts';
 import { createGapFiller, type GapFillerOptions } from './gap-filler.ts';
 import type { Backlog } from './live-source.ts';
@@ -11,10 +11,8 @@ export class FeedRestartedError extends Error {
   override readonly name = 'FeedRestartedError';
 }
 
-/** The queries of a feed. The result of each is one snapshot of the database. */
+/** The query of a feed. Its result is one snapshot of the database. */
 export interface FeedSource {
-  /** Returns the channel's head; 0 if there is no such channel. */
-  head(channelId: string): Promise<number>;
   /**
    * Returns the newest state of the entries that changed after a position, in order of position, at most `limit` of
    * them. `through` is the channel's head, or the position of the last entry if there are more.
@@ -24,7 +22,7 @@ export interface FeedSource {
 
 /** Options of `createChannelFeed`. */
 export interface FeedOptions extends Pick<GapFillerOptions, 'channelId' | 'graceMs' | 'logger' | 'onGapFilled'> {
-  pubsub: PubSub;
+  channels: Pick<ChannelSignals, 'follow' | 'unfollow'>;
   source: FeedSource;
   /** Maximum memory of the recent entries of one feed, in bytes; `defaultRecentBytes` if left out. */
   recentBytes?: number;
@@ -35,11 +33,10 @@ export interface FeedOptions extends Pick<GapFillerOptions, 'channelId' | 'grace
 const defaultRecentBytes = 1_048_576;
 
 /**
- * The ordered stream of one channel on this node. It subscribes to pubsub first, then reads the channel's head, and
- * from there on has every entry that changed, in order of position, each position at most once and none missing.
+ * The ordered stream of one channel on this node. It follows the channel, and from the state that it finds on has every entry that changed, in order of position, each position at most once and none missing.
  */
 export function createChannelFeed(options: FeedOptions) {
-  const { channelId, pubsub, source, recentBytes = defaultRecentBytes } = options;
+  const { channelId, channels, source, recentBytes = defaultRecentBytes } = options;
   const { recentEntries, reads, ahead } = options.memory ?? createFeedMemory();
   const listeners = new Set<() => void>();
   const replacements = createReplacements();
@@ -57,28 +54,34 @@ export function createChannelFeed(options: FeedOptions) {
   });
   const { last, lag, raise } = order;
   let failure: Error | undefined;
-  let unsubscribe = async () => {};
+  const listener: ChannelListener = { onSignal, onRestored: ({ position }) => verify(position, last()), last };
 
   return {
     channelId,
     kind: 'entry' as const,
     /** Starts the feed. It is live and complete from the channel's head on when this resolves. */
     async start(): Promise<void> {
-      const subscribed = await pubsub.subscribe(`channel:${channelId}`, order.accept);
-      unsubscribe = subscribed;
-      // Stopped meanwhile, when there was nothing to unsubscribe yet.
-      if (failure) await subscribed();
-      const head = await source.head(channelId);
-      start = head;
-      order.start(head);
+      const { position } = await channels.follow(channelId, listener);
+      start = position;
+      order.start(position);
     },
+    /**
+     * Starts the feed at a position that the channel has reached, without a query. It is live at once.
+     * @param position of a channel that is followed already
+     */
+    startAt(position: number): void {
+      start = position;
+      order.start(position);
+      channels.follow(channelId, listener).then(({ position: newest }) => raise(newest), fail);
+    },
+    /** Takes a signal of the channel, which may come once more from the channel itself. */
+    accept: onSignal,
     /** Returns the position up to which the feed is complete; -1 before it has started. */
     last,
     /** Returns the number of positions that are known to exist but have not been delivered yet. */
     lag,
-    /** Takes a head that was published. Entries up to it are read from the database if they do not arrive. */
+    /** Takes a position that is known to exist. Entries up to it are read from the database if they do not arrive. */
     raise,
-    verify,
     since,
     read,
     version: replacements.version,
@@ -90,12 +93,17 @@ export function createChannelFeed(options: FeedOptions) {
     /** Returns true once the feed has ended. */
     failed: () => failure !== undefined,
     /** Ends the feed, with `FeedRestartedError` for everyone that still follows it. */
-    async stop(): Promise<void> {
+    stop(): void {
       if (recent) recentEntries.remove(recent);
       fail(failure ?? new FeedRestartedError('the feed was stopped'));
-      await unsubscribe();
+      channels.unfollow(channelId, listener);
     },
   };
+
+  function onSignal({ head, entries }: ChannelSignal): void {
+    order.accept(entries);
+    raise(head.position);
+  }
 
   function take(entry: Entry): void {
     if (entry.revision > 0) replacements.add(entry);

@@ -46,6 +46,8 @@ export function createCheckLoop(
     },
     /** Checks now, as after a reconnect. Resolves when a check that started after this call has ended; never rejects. */
     check: checkMissed,
+    /** Checks soon, as after a reconnect. */
+    checkSoon: onReconnected,
     /** Starts no further check. Resolves when the running one has ended. */
     async stop(): Promise<void> {
       isStopped = true;
@@ -73,6 +75,7 @@ export function createCheckLoop(
   }
 
   function onReconnected(): void {
+    if (isStopped) return;
     clearTimeout(reconnectTimer);
     if (reconnectJitterMs === 0) void checkMissed();
     else reconnectTimer = setTimeout(checkMissed, Math.random() * reconnectJitterMs);

@@ -1,21 +1,20 @@
 import type { Database } from '../infra/database/database.ts';
 import { entryColumns, toEntry } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
-import { columns, jsonRowsOf } from '../infra/database/table.ts';
+import { jsonRowsOf } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
-import type { FeedsSource } from './feeds.ts';
+import type { FeedSource } from './channel-feed.ts';
+import type { HeadSource } from './channel-signals.ts';
+import { headColumns, toHead } from './head-rows.ts';
 
 /** Returns the queries that feeds send to the database. */
-export function createFeedSource({ query }: Pick<Database, 'query'>): FeedsSource {
-  async function heads(channelIds: readonly string[]) {
-    const rows = await query(selectHeads, { channelIds });
-    return new Map(rows.map(({ id, position }) => [id, position]));
-  }
-
+export function createFeedSource({ query }: Pick<Database, 'query'>): FeedSource & HeadSource {
   return {
-    heads,
-    head: async (channelId) => (await heads([channelId])).get(channelId) ?? 0,
+    async heads(channelIds) {
+      const rows = await query(selectHeads, { channelIds });
+      return new Map(rows.map((row) => [row.id, toHead(row)]));
+    },
     async entriesAfter(channelId, position, most) {
       const [row] = await query(selectEntriesAfter, { channelId, position, most });
       const entries = (row?.entries ?? []).map(toEntry);
@@ -26,12 +25,10 @@ export function createFeedSource({ query }: Pick<Database, 'query'>): FeedsSourc
   };
 }
 
-const head = columns(tables.channel, 'c', ['id', 'position']);
-
 const selectHeads = statement({
-  sql: `SELECT ${head.list} FROM channel c WHERE c.id = ANY($channelIds)`,
+  sql: `SELECT ${headColumns.list} FROM channel c WHERE c.id = ANY($channelIds)`,
   parameters: { channelIds: arrayOf(uuid) },
-  row: head.row,
+  row: headColumns.row,
 });
 
 const selectEntriesAfter = statement({

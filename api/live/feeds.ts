@@ -1,19 +1,12 @@
 import { limitFunction } from 'p-limit';
-import type { Head } from '../events.ts';
 import { type ChannelFeed, createChannelFeed, type FeedOptions, type FeedSource } from './channel-feed.ts';
 import { createFeedMemory } from './feed-memory.ts';
-import type { Heads } from './heads.ts';
-
-/** The queries of all feeds of a node. */
-export interface FeedsSource extends FeedSource {
-  /** Returns the heads of many channels in one query, without the channels that do not exist. */
-  heads(channelIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
-}
 
 /** A feed and the number of its readers. */
 interface OpenFeed {
   feed: ChannelFeed;
-  started: Promise<void>;
+  /** Null once it has started. */
+  starting: Promise<void> | null;
   readers: number;
   /** Closes the feed some time after its last reader. */
   lingerTimer: NodeJS.Timeout | undefined;
@@ -36,94 +29,93 @@ const defaultLingerMs = 10_000;
  * The feeds of a node: one for each channel that has a reader here.
  * @param options.lingerMs milliseconds for which a feed without readers stays open for clients that reconnect
  */
-export function createFeeds(
-  options: Omit<FeedOptions, 'channelId'> & { source: FeedsSource; heads: Heads; lingerMs?: number },
-) {
-  const { heads, lingerMs = defaultLingerMs, memory = createFeedMemory(), logger } = options;
-  const source = {
-    ...options.source,
+export function createFeeds(options: Omit<FeedOptions, 'channelId'> & { lingerMs?: number }) {
+  const { lingerMs = defaultLingerMs, memory = createFeedMemory() } = options;
+  const source: FeedSource = {
     entriesAfter: limitFunction(options.source.entriesAfter, { concurrency: maxReads }),
   };
   const openFeeds = new Map<string, OpenFeed>();
-  let unlisten: (() => void) | undefined;
 
   return {
     /**
      * Opens the feed of a channel, or shares the one that is open. It is live when this resolves.
      * @throws the error that kept the feed from starting
      */
-    async acquire(channelId: string): Promise<AcquiredFeed> {
-      const open = getOrOpen(channelId);
-      clearTimeout(open.lingerTimer);
-      open.readers++;
-      try {
-        await open.started;
-      } catch (error) {
-        open.readers--;
-        close(open);
-        throw error;
-      }
-      let isReleased = false;
-      return {
-        feed: open.feed,
-        release: () => {
-          if (!isReleased) release(open);
-          isReleased = true;
-        },
-      };
-    },
+    acquire: async (channelId: string): Promise<AcquiredFeed> => take(presentFeed(channelId) ?? open(channelId)),
+    /**
+     * Opens the feed of a channel that is followed already at a position that the channel has reached, or shares the one that is
+     * open.
+     * @returns the feed at once, unless it is open and starts at the moment
+     */
+    openFrom: (channelId: string, position: number): AcquiredFeed | Promise<AcquiredFeed> =>
+      take(presentFeed(channelId) ?? open(channelId, position)),
     /** Number of open feeds, for metrics and tests. */
     size: () => openFeeds.size,
     /** The largest lag of all feeds: the number of positions that one knows to exist but has not delivered yet. */
     lag: () => Math.max(0, ...[...openFeeds.values()].map(({ feed }) => feed.lag())),
-    start(): void {
-      unlisten = heads.listen({
-        heads: (published: readonly Head[]) => {
-          for (const { channelId, position } of published) openFeeds.get(channelId)?.feed.raise(position);
-        },
-        check,
-      });
-    },
     /** Ends every feed, with `FeedRestartedError` for its readers. */
-    async stop(): Promise<void> {
-      unlisten?.();
+    stop(): void {
       const all = [...openFeeds.values()];
       openFeeds.clear();
       for (const { lingerTimer } of all) clearTimeout(lingerTimer);
-      await Promise.all(all.map(({ feed }) => feed.stop()));
+      for (const { feed } of all) feed.stop();
     },
   };
 
-  function getOrOpen(channelId: string): OpenFeed {
-    const existing = openFeeds.get(channelId);
-    if (existing && !existing.feed.failed()) return existing;
-    if (existing) close(existing);
+  function presentFeed(channelId: string): OpenFeed | null {
+    const present = openFeeds.get(channelId);
+    if (present && !present.feed.failed()) return present;
+    if (present) close(present);
+    return null;
+  }
+
+  function open(channelId: string, position: number | null = null): OpenFeed {
     const feed = createChannelFeed({ ...options, source, memory, channelId });
-    const open: OpenFeed = { feed, started: feed.start(), readers: 0, lingerTimer: undefined };
-    openFeeds.set(channelId, open);
-    return open;
+    const opened: OpenFeed = { feed, starting: null, readers: 0, lingerTimer: undefined };
+    openFeeds.set(channelId, opened);
+    if (position !== null) feed.startAt(position);
+    else {
+      opened.starting = feed.start().then(() => {
+        opened.starting = null;
+      });
+    }
+    return opened;
+  }
+
+  function take(opened: OpenFeed): AcquiredFeed | Promise<AcquiredFeed> {
+    clearTimeout(opened.lingerTimer);
+    opened.readers++;
+    if (opened.starting === null) return acquired(opened);
+    return opened.starting.then(
+      () => acquired(opened),
+      (error: unknown) => {
+        opened.readers--;
+        close(opened);
+        throw error;
+      },
+    );
+  }
+
+  function acquired(opened: OpenFeed): AcquiredFeed {
+    let isReleased = false;
+    return {
+      feed: opened.feed,
+      release() {
+        if (!isReleased) release(opened);
+        isReleased = true;
+      },
+    };
   }
 
   function close(open: OpenFeed): void {
     clearTimeout(open.lingerTimer);
     if (openFeeds.get(open.feed.channelId) === open) openFeeds.delete(open.feed.channelId);
-    open.feed.stop().catch((error: unknown) => logger.warn({ error }, 'a feed did not end cleanly'));
+    open.feed.stop();
   }
 
   function release(open: OpenFeed): void {
     open.readers--;
     if (open.readers === 0) open.lingerTimer = setTimeout(() => close(open), lingerMs);
-  }
-
-  async function check(): Promise<void> {
-    const sent = new Map([...openFeeds.values()].map(({ feed }) => [feed, feed.last()] as const));
-    if (sent.size === 0) return;
-    try {
-      const found = await source.heads([...sent.keys()].map(({ channelId }) => channelId));
-      for (const [feed, last] of sent) if (last >= 0) feed.verify(found.get(feed.channelId) ?? 0, last);
-    } catch (error) {
-      logger.warn({ error }, 'heads could not be looked up; the next round tries again');
-    }
   }
 }
 

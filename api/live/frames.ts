@@ -18,47 +18,6 @@ export function encodePong(data: Buffer): Buffer {
   return Buffer.concat([Buffer.from([pongFrame, data.length]), data]);
 }
 
-/** Type of the messages that carry results: `next` in graphql-transport-ws, `data` in the older graphql-ws. */
-export type ResultType = 'next' | 'data';
-
-/**
- * Returns the frames of messages with results, in a buffer of the caller's own.
- * @param idJson the operation's id, as JSON
- */
-export type EncodeFrames = (idJson: string, type: ResultType) => Buffer;
-
-/** Frames without operation ids, with room for ids of one length. */
-interface Template {
-  bytes: Buffer;
-  /** Offset of each id, in bytes. */
-  idOffsets: number[];
-}
-
-const prefix = '{"id":';
-const infixes = { next: Buffer.from(',"type":"next","payload":'), data: Buffer.from(',"type":"data","payload":') };
-const suffix = '}';
-
-/**
- * Returns an encoder for payloads that many subscriptions get. The frames are built once for each type of
- * message and length of an operation's id; each call copies them and fills in the id.
- * @param payloads JSON, one for each message
- */
-export function createFrameEncoder(payloads: readonly Buffer[]): EncodeFrames {
-  const templates = new Map<number, Template>();
-  return (idJson, type) => {
-    const idLength = Buffer.byteLength(idJson);
-    // One map for both types costs nothing where all clients speak the newer protocol.
-    const key = type === 'next' ? idLength : -idLength;
-    const template = templates.get(key) ?? createTemplate(payloads, idLength, infixes[type]);
-    templates.set(key, template);
-    const encoding = idLength === idJson.length ? 'latin1' : 'utf8';
-    const frames = Buffer.allocUnsafe(template.bytes.length);
-    template.bytes.copy(frames);
-    for (const offset of template.idOffsets) frames.write(idJson, offset, encoding);
-    return frames;
-  };
-}
-
 /** Splits payloads into groups of at most `maxBytes` bytes, in order. A larger payload is a group by itself. */
 export function groupByBytes(payloads: readonly Buffer[], maxBytes: number): Buffer[][] {
   const groups: Buffer[][] = [];
@@ -79,30 +38,13 @@ export function totalBytes(payloads: readonly Buffer[]): number {
   return payloads.reduce((sum, { length }) => sum + length, 0);
 }
 
-function createTemplate(payloads: readonly Buffer[], idLength: number, infix: Buffer): Template {
-  const envelopeLength = prefix.length + idLength + infix.length + suffix.length;
-  const lengths = payloads.map((payload) => envelopeLength + payload.length);
-  const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + headerLength(length) + length, 0));
-  const idOffsets: number[] = [];
-  let offset = 0;
-  for (const [n, payload] of payloads.entries()) {
-    offset = writeHeader(bytes, offset, lengths[n] ?? 0);
-    offset += bytes.write(prefix, offset, 'latin1');
-    idOffsets.push(offset);
-    offset += idLength;
-    offset += infix.copy(bytes, offset);
-    offset += payload.copy(bytes, offset);
-    offset += bytes.write(suffix, offset, 'latin1');
-  }
-  return { bytes, idOffsets };
-}
-
-function headerLength(length: number): number {
+/** Returns the length of the header of a text frame, in bytes. @param length length of the content */
+export function headerLength(length: number): number {
   return length < 126 ? 2 : length < 65_536 ? 4 : 10;
 }
 
 /** Writes the header of a text frame at an offset, and returns the offset of its content. */
-function writeHeader(frame: Buffer, offset: number, length: number): number {
+export function writeHeader(frame: Buffer, offset: number, length: number): number {
   frame[offset] = textFrame;
   if (length < 126) return frame.writeUInt8(length, offset + 1);
   if (length < 65_536) return frame.writeUInt16BE(length, frame.writeUInt8(126, offset + 1));

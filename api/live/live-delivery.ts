@@ -1,7 +1,7 @@
-import { createFrameEncoder, type EncodeFrames } from './frames.ts';
 import { type LiveSource, maxExecutions, type Positioned } from './live-source.ts';
 import type { AudienceMetrics, PageLoader } from './page-loader.ts';
-import { filterForReader, payloadsOf } from './reader-filter.ts';
+import { filterForReader, getsAll, payloadsOf } from './reader-filter.ts';
+import type { CreateFrameEncoder, EncodeFrames } from './result-frames.ts';
 import type { Subscriber } from './subscriber.ts';
 
 /** Maximum number of items that are executed together. */
@@ -19,17 +19,19 @@ interface Batch<Item> {
 /**
  * Delivers new items to the subscribers that are up to date. Each item is executed and framed once for all of them, and
  * each of them gets it at most once, in order of position.
+ * @param options.createEncoder creates the encoder of the audience's frames
  * @param options.onBehind called with a subscriber that needs a payload of its own; it is no longer live
  * @param options.onError called with each error that ends a subscriber; the receiver must remove it
  */
 export function createLiveDelivery<Item extends Positioned>(options: {
   source: LiveSource<Item>;
   loader: PageLoader<Item>;
+  createEncoder: CreateFrameEncoder;
   metrics: AudienceMetrics;
   onBehind(subscriber: Subscriber<Item>): void;
   onError(subscriber: Subscriber<Item>, error: unknown): void;
 }) {
-  const { source, loader, metrics, onBehind, onError } = options;
+  const { source, loader, createEncoder, metrics, onBehind, onError } = options;
   const subscribers = new Set<Subscriber<Item>>();
   /** Every subscriber has each item up to here. */
   let position = 0;
@@ -47,6 +49,8 @@ export function createLiveDelivery<Item extends Positioned>(options: {
     },
     remove: (subscriber: Subscriber<Item>) => void subscribers.delete(subscriber),
     advance,
+    /** Returns the position up to which every live subscriber has everything; infinite without one. */
+    position: () => (subscribers.size === 0 ? Number.POSITIVE_INFINITY : position),
   };
 
   /** Delivers everything that the source has. Must be called when the source has more, and when it ends. */
@@ -76,7 +80,7 @@ export function createLiveDelivery<Item extends Positioned>(options: {
   }
 
   function deliver(items: readonly Item[], payloads: readonly Buffer[], through: number): void {
-    const batch = { items, payloads, encode: createFrameEncoder(payloads), through };
+    const batch = { items, payloads, encode: createEncoder(payloads), through };
     let delivered = 0;
     for (const subscriber of subscribers) {
       if (subscriber.position < through) delivered += deliverTo(subscriber, batch);
@@ -86,7 +90,15 @@ export function createLiveDelivery<Item extends Positioned>(options: {
   }
 
   /** Returns the number of items that were queued for the subscriber. */
-  function deliverTo(subscriber: Subscriber<Item>, { items, payloads, encode, through }: Batch<Item>): number {
+  function deliverTo(subscriber: Subscriber<Item>, batch: Batch<Item>): number {
+    const { items, encode, through } = batch;
+    if (!getsAll(subscriber, items)) return deliverPart(subscriber, batch);
+    if (items.length > 0) subscriber.outbox.add(encode(subscriber), source.kind);
+    subscriber.position = through;
+    return items.length;
+  }
+
+  function deliverPart(subscriber: Subscriber<Item>, { items, payloads, through }: Batch<Item>): number {
     const own = filterForReader(subscriber, items, payloads);
     if (own.alone.length > 0) {
       // Others must not wait for the execution: this one gets it as a backlog, and then is live again.
@@ -94,10 +106,7 @@ export function createLiveDelivery<Item extends Positioned>(options: {
       onBehind(subscriber);
       return 0;
     }
-    if (own.payloads.length > 0) {
-      const encodeOwn = own.payloads.length === items.length ? encode : createFrameEncoder(own.payloads);
-      subscriber.outbox.add(encodeOwn(subscriber.idJson, subscriber.resultType), source.kind);
-    }
+    if (own.payloads.length > 0) subscriber.outbox.add(createEncoder(own.payloads)(subscriber), source.kind);
     subscriber.position = through;
     if (own.error) onError(subscriber, own.error);
     return own.payloads.length;

@@ -28,11 +28,12 @@ export interface Charge {
 export interface Share {
   /**
    * Counts one more subscription.
+   * @param isPaid whether its points are charged to the client already, by `LivePoints.charge`
    * @returns a function that takes it back
    * @throws RateLimitedError if the client has twice the points that it could open shares with: otherwise it could take over
    *   those that others open, again and again
    */
-  join(client: string): () => void;
+  join(client: string, isPaid?: boolean): () => void;
 }
 
 interface Sums {
@@ -62,12 +63,13 @@ export function createLivePoints(bounds: LivePointBounds, onRefused: (limit: str
     total: () => node.total,
     /**
      * Opens a share for an execution of its own, which lasts until its last subscription is taken back.
+     * @param isPaid whether the points are charged to the client already, by `charge`: then the bound of the source alone holds
      * @throws RateLimitedError if the client, the source or the node has no points left
      */
-    open(source: LiveSource<Positioned>, { client, points: price }: Charge): Share {
+    open(source: LiveSource<Positioned>, { client, points: price }: Charge, isPaid = false): Share {
       const points = Math.max(price, minPoints);
       const ofSource = bySource.get(source) ?? createSums();
-      requireAll([...ownChecks(ofSource, client), ...commonChecks(ofSource)], points);
+      requireAll(isPaid ? sourceChecks(ofSource) : [...ownChecks(ofSource, client), ...commonChecks(ofSource)], points);
       bySource.set(source, ofSource);
       return createShare(points, [node, ofSource], {
         onJoin: (joining) => requireAll(ownChecks(ofSource, joining, factorOfJoined), points),
@@ -100,10 +102,11 @@ export function createLivePoints(bounds: LivePointBounds, onRefused: (limit: str
   }
 
   function commonChecks(ofSource: Sums): Check[] {
-    return [
-      ['live-points-of-channel', ofSource.total, bounds.perSource, everybodys],
-      ['live-points', node.total, bounds.node, everybodys],
-    ];
+    return [...sourceChecks(ofSource), ['live-points', node.total, bounds.node, everybodys]];
+  }
+
+  function sourceChecks(ofSource: Sums): Check[] {
+    return [['live-points-of-channel', ofSource.total, bounds.perSource, everybodys]];
   }
 
   function requireAll(checks: readonly Check[], points: number): void {
@@ -135,21 +138,38 @@ function createShare(
 ): Share {
   /** Number of subscriptions of each client. */
   const clients = new Map<string, number>();
+  /** Number of subscriptions that count for no client. */
+  let paid = 0;
 
-  return {
-    join(client) {
-      const count = clients.get(client) ?? 0;
-      if (count === 0) onJoin(client);
-      if (clients.size === 0) for (const sum of sums) sum.total += points;
-      clients.set(client, count + 1);
-      if (count === 0) for (const { ofClients } of sums) add(ofClients, client, points);
-      return () => leave(client);
-    },
-  };
+  return { join: (client, isPaid = false) => (isPaid ? joinPaid() : join(client)) };
 
-  function leave(client: string): void {
-    if (!add(clients, client, -1)) for (const { ofClients } of sums) add(ofClients, client, -points);
-    if (clients.size > 0) return;
+  function join(client: string): () => void {
+    const count = clients.get(client) ?? 0;
+    if (count === 0) onJoin(client);
+    begin();
+    clients.set(client, count + 1);
+    if (count === 0) for (const { ofClients } of sums) add(ofClients, client, points);
+    return () => {
+      if (!add(clients, client, -1)) for (const { ofClients } of sums) add(ofClients, client, -points);
+      end();
+    };
+  }
+
+  function joinPaid(): () => void {
+    begin();
+    paid++;
+    return () => {
+      paid--;
+      end();
+    };
+  }
+
+  function begin(): void {
+    if (clients.size === 0 && paid === 0) for (const sum of sums) sum.total += points;
+  }
+
+  function end(): void {
+    if (clients.size > 0 || paid > 0) return;
     for (const sum of sums) sum.total -= points;
     onEmpty();
   }

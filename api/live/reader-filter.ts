@@ -13,6 +13,18 @@ interface Filtered<Item> {
 }
 
 /**
+ * Returns whether a reader gets all of some items as others do. Nearly every reader does: this is asked for each delivery.
+ * @param subscriber the reader, and the position up to which it has everything
+ */
+export function getsAll<Item extends Positioned>(
+  { reader, position }: { reader: Reader<Item>; position: number },
+  items: readonly Item[],
+): boolean {
+  for (const item of items) if (item.position <= position || reader.judge(item) !== null) return false;
+  return true;
+}
+
+/**
  * Returns the part of some items that a reader gets. If it gets all of them, `payloads` is returned as it is.
  * @param subscriber the reader, and the position up to which it has everything
  * @param payloads one for each item
@@ -22,10 +34,8 @@ export function filterForReader<Item extends Positioned>(
   items: readonly Item[],
   payloads: readonly Buffer[],
 ): Filtered<Item> {
-  const judge = (item: Item) => (item.position <= position ? 'skip' : reader.judge(item));
-  // Nearly every reader gets all items: this case, for each delivery, keeps no list of verdicts.
-  if (items.every((item) => judge(item) === null)) return { items, payloads, alone: [] };
-  const verdicts = items.map(judge);
+  if (getsAll({ reader, position }, items)) return { items, payloads, alone: [] };
+  const verdicts = items.map((item) => (item.position <= position ? 'skip' : reader.judge(item)));
   const end = verdicts.findIndex((verdict) => verdict instanceof Error);
   const error = verdicts[end];
   const isIncluded = (n: number) => verdicts[n] !== 'skip' && (end < 0 || n < end);

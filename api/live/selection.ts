@@ -30,7 +30,8 @@ let documentCount = 0;
 /**
  * Analyses whether the results of a subscription can be shared. A field depends on the viewer unless its
  * `extensions.isShareable` in the schema is true, or is `ofEvent` and the field belongs to the event itself: readers
- * filter events by their own fields and by the objects that these refer to, but not deeper.
+ * filter events by their own fields and by the objects that these refer to, but not deeper. Where it is `asEvent`, the value is
+ * that event. Selections on a type whose `extensions.isOwn` is true count for nothing: its events are never shared.
  * @param document must be valid against the schema; the analysis is cached as long as the document is in memory
  */
 export function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: string | null): Sharing {
@@ -57,6 +58,7 @@ function isShareable(schema: GraphQLSchema, document: DocumentNode, operation: O
   const seen = new Set<string>();
 
   function areShareable({ selections }: SelectionSetNode, typeName: string, level: Level): boolean {
+    if (schema.getType(typeName)?.extensions['isOwn'] === true) return true;
     return selections.every((selection) => {
       if (selection.kind === Kind.INLINE_FRAGMENT)
         return areShareable(selection.selectionSet, selection.typeCondition?.name.value ?? typeName, level);
@@ -79,9 +81,10 @@ function isShareable(schema: GraphQLSchema, document: DocumentNode, operation: O
     const field = isCompositeType(parent) && 'getFields' in parent ? parent.getFields()[name] : undefined;
     const declared = field?.extensions['isShareable'];
     // The events of the root field are the same for every subscription to the same source.
-    if (level !== 'root' && declared !== true && !(declared === 'ofEvent' && level === 'event')) return false;
+    const isEvent = level === 'root' || (declared === 'asEvent' && level === 'event');
+    if (!isEvent && declared !== true && !(declared === 'ofEvent' && level === 'event')) return false;
     if (field === undefined || below === undefined) return true;
-    return areShareable(below, getNamedType(field.type).name, level === 'root' ? 'event' : 'below');
+    return areShareable(below, getNamedType(field.type).name, isEvent ? 'event' : 'below');
   }
 
   const root = schema.getSubscriptionType()?.name ?? '';

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createOnlineMembers } from '../../api/domain/online-members.ts';
-import type { Head } from '../../api/events.ts';
+import type { Entry } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
-import type { HeadListener } from '../../api/live/heads.ts';
+import type { ChannelListener } from '../../api/live/channel-signals.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
+import { headOf, signalOf } from '../support/signals.ts';
 import type { StateUnderTest } from './state.ts';
 
 const leaseMs = 1_000;
@@ -17,16 +18,19 @@ export function describeOnlineMembers(name: string, create: () => Promise<StateU
     const readMembers = vi.fn((_reader: string, _statement: unknown, { channelIds }: { channelIds: string[] }) =>
       Promise.resolve(channelIds.map((channelId) => ({ channelId, userIds: [...(stored.get(channelId) ?? [])] }))),
     );
-    const listeners = new Set<HeadListener>();
+    const listeners = new Map<ChannelListener, Set<string>>();
     let isLost = false;
     let under: StateUnderTest;
     let pubsub: ReturnType<typeof createLossyPubSub>;
     let nodes: ReturnType<typeof createNode>[];
 
     function createNode({ maxKept = 1_000, checkMs = 15_000 } = {}) {
-      const listen = (one: HeadListener) => {
-        listeners.add(one);
-        return () => listeners.delete(one);
+      const channels = {
+        async follow(channelId: string, one: ChannelListener) {
+          listeners.set(one, (listeners.get(one) ?? new Set()).add(channelId));
+          return headOf(channelId, 1);
+        },
+        unfollow: (channelId: string, one: ChannelListener) => void listeners.get(one)?.delete(channelId),
       };
       const database = { read: readMembers as unknown as Database['read'] };
       const { presence } = under.state;
@@ -34,7 +38,7 @@ export function describeOnlineMembers(name: string, create: () => Promise<StateU
         database,
         presence,
         pubsub,
-        heads: { listen },
+        channels,
         maxKept,
         checkMs,
         logger: createTestLogger(),
@@ -67,8 +71,9 @@ export function describeOnlineMembers(name: string, create: () => Promise<StateU
 
     function change(channelId: string, userIds: string[]): void {
       stored.set(channelId, userIds);
-      const head: Head = { channelId, position: 1, seq: 1, version: 1, userIds: ['somebody'] };
-      for (const { heads } of listeners) heads([head]);
+      const joined = { position: 1, kind: 'JOINED' } as Entry;
+      for (const [{ onSignal }, followed] of listeners)
+        if (followed.has(channelId)) onSignal(signalOf(channelId, [joined]));
     }
 
     const counts = (channelId = 'room') => Promise.all(nodes.map(async (node) => (await node.of(channelId)).count));

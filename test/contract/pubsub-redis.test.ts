@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { matchTopic } from '../../api/events.ts';
+import { userTopic } from '../../api/events.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createRedisPubSub } from '../../api/infra/pubsub/redis.ts';
 import { createTestLogger } from '../support/logger.ts';
@@ -39,7 +39,7 @@ describe('pubsub over Redis during outages', () => {
   test('reports when every topic is subscribed again after Redis was killed, and then delivers every message', async () => {
     const redis = await startServer();
     const pubsub = pubsubOver(redis.url);
-    const topics = Array.from({ length: 2_500 }, (_, n) => matchTopic(`user ${n}`));
+    const topics = Array.from({ length: 2_500 }, (_, n) => userTopic(`user ${n}`));
     const seen = new Set<string>();
     await Promise.all(topics.map((topic) => pubsub.subscribe(topic, () => seen.add(topic))));
     const back = countReconnections(pubsub);
@@ -47,13 +47,13 @@ describe('pubsub over Redis during outages', () => {
     await redis.kill('SIGKILL');
     await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
     await expect(pubsub.ready()).rejects.toThrow();
-    await expect(pubsub.publish('sessions', ['lost'])).rejects.toThrow();
+    await expect(pubsub.publish('presence', ['lost'])).rejects.toThrow();
     await redis.restart();
     await vi.waitFor(() => expect(back.count).toBe(1));
 
     expect(pubsub.connected()).toBe(true);
     await pubsub.ready();
-    await Promise.all(topics.map((topic) => pubsub.publish(topic, null)));
+    await Promise.all(topics.map((topic) => pubsub.publish(topic, { type: 'match' })));
     await vi.waitFor(() => expect(seen.size).toBe(topics.length));
     expect(back.count).toBe(1);
   });
@@ -62,20 +62,20 @@ describe('pubsub over Redis during outages', () => {
     const redis = await startServer();
     const pubsub = opening(create([redis.url], { timeoutMs: 3_000 }));
     const seen: unknown[] = [];
-    await pubsub.subscribe('sessions', (sessions) => seen.push(sessions));
+    await pubsub.subscribe('presence', (sessions) => seen.push(sessions));
     const back = countReconnections(pubsub);
 
     await redis.kill('SIGSTOP');
-    const late = pubsub.subscribe(matchTopic('late'), () => seen.push('late'));
-    await expect(pubsub.publish('sessions', ['first'])).rejects.toThrow();
+    const late = pubsub.subscribe(userTopic('late'), () => seen.push('late'));
+    await expect(pubsub.publish('presence', ['first'])).rejects.toThrow();
     await late;
     await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
-    await expect(pubsub.publish('sessions', ['second'])).rejects.toThrow();
+    await expect(pubsub.publish('presence', ['second'])).rejects.toThrow();
     await redis.kill('SIGCONT');
     await vi.waitFor(() => expect(back.count).toBe(1));
 
-    await pubsub.publish('sessions', ['third']);
-    await pubsub.publish(matchTopic('late'), null);
+    await pubsub.publish('presence', ['third']);
+    await pubsub.publish(userTopic('late'), { type: 'match' });
     await vi.waitFor(() => expect(seen.slice(-2)).toEqual([['third'], 'late']));
     expect(seen).not.toContainEqual(['second']);
   });
@@ -83,7 +83,7 @@ describe('pubsub over Redis during outages', () => {
   test('detects a dead connection on which nothing is sent', async () => {
     const redis = await startServer();
     const pubsub = opening(create([redis.url], { timeoutMs: 3_000 }));
-    await pubsub.subscribe('sessions', () => {});
+    await pubsub.subscribe('presence', () => {});
     const back = countReconnections(pubsub);
 
     await redis.kill('SIGSTOP');
@@ -97,7 +97,7 @@ describe('pubsub over Redis during outages', () => {
     const redis = await startServer();
     const pubsub = pubsubOver(redis.url);
     const seen: unknown[] = [];
-    await pubsub.subscribe('sessions', (sessions) => seen.push(sessions));
+    await pubsub.subscribe('presence', (sessions) => seen.push(sessions));
     const back = countReconnections(pubsub);
     const admin = new Redis(redis.url);
     opening({ stop: async () => admin.disconnect() });
@@ -111,7 +111,7 @@ describe('pubsub over Redis during outages', () => {
     await admin.call('ACL', 'SETUSER', 'default', 'allchannels');
     await vi.waitFor(() => expect(back.count).toBe(1));
 
-    await pubsub.publish('sessions', ['a']);
+    await pubsub.publish('presence', ['a']);
     await vi.waitFor(() => expect(seen).toEqual([['a']]));
   });
 
@@ -122,28 +122,28 @@ describe('pubsub over Redis during outages', () => {
     const back = countReconnections(pubsub);
     const seen: unknown[] = [];
 
-    await pubsub.subscribe('sessions', (sessions) => seen.push(sessions));
-    const unsubscribe = await pubsub.subscribe('sessions', () => seen.push('ended'));
+    await pubsub.subscribe('presence', (sessions) => seen.push(sessions));
+    const unsubscribe = await pubsub.subscribe('presence', () => seen.push('ended'));
     await unsubscribe();
     expect(pubsub.connected()).toBe(false);
     await redis.restart();
     await vi.waitFor(() => expect(back.count).toBe(1));
 
-    await pubsub.publish('sessions', ['a']);
+    await pubsub.publish('presence', ['a']);
     await vi.waitFor(() => expect(seen).toEqual([['a']]));
   });
 
   test('has every topic on one of several servers, and is not connected while one is unavailable', async () => {
     const [one, other] = [await startServer(), await startServer()];
     const pubsub = pubsubOver(one.url, other.url);
-    const topics = Array.from({ length: 40 }, (_, n) => matchTopic(`user ${n}`));
+    const topics = Array.from({ length: 40 }, (_, n) => userTopic(`user ${n}`));
     const seen: string[] = [];
     for (const topic of topics) await pubsub.subscribe(topic, () => seen.push(topic));
     const back = countReconnections(pubsub);
 
     await other.kill('SIGKILL');
     await vi.waitFor(() => expect(pubsub.connected()).toBe(false));
-    const published = await Promise.allSettled(topics.map((topic) => pubsub.publish(topic, null)));
+    const published = await Promise.allSettled(topics.map((topic) => pubsub.publish(topic, { type: 'match' })));
     const reached = topics.filter((_, n) => published[n]?.status === 'fulfilled');
 
     expect(reached.length).toBeGreaterThan(0);
@@ -152,7 +152,7 @@ describe('pubsub over Redis during outages', () => {
     await other.restart();
     await vi.waitFor(() => expect(back.count).toBe(1));
     seen.length = 0;
-    for (const topic of topics) await pubsub.publish(topic, null);
+    for (const topic of topics) await pubsub.publish(topic, { type: 'match' });
     await vi.waitFor(() => expect(seen.toSorted()).toEqual(topics.toSorted()));
   });
 
@@ -160,13 +160,26 @@ describe('pubsub over Redis during outages', () => {
     const redis = await startServer();
     const [near, far, other] = ['same', 'same', 'other'].map((prefix) => opening(create([redis.url], { prefix })));
     const seen: string[] = [];
-    await far?.subscribe('sessions', ([session]) => seen.push(`far ${session}`));
-    await other?.subscribe('sessions', ([session]) => seen.push(`other ${session}`));
+    await far?.subscribe('presence', ([session]) => seen.push(`far ${session}`));
+    await other?.subscribe('presence', ([session]) => seen.push(`other ${session}`));
 
-    await near?.publish('sessions', ['a']);
-    await other?.publish('sessions', ['b']);
+    await near?.publish('presence', ['a']);
+    await other?.publish('presence', ['b']);
 
     await vi.waitFor(() => expect(seen.toSorted()).toEqual(['far a', 'other b']));
+  });
+
+  test('receives nothing of topics that nobody here follows, and one message for all listeners of a topic', async () => {
+    const redis = await startServer();
+    const pubsub = opening(create([redis.url], { prefix: 'node' }));
+    const admin = new Redis(redis.url);
+    opening({ stop: async () => admin.disconnect() });
+    const receiversOf = (topic: string) => admin.publish(`node:${topic}`, '{}');
+
+    const ends = [await pubsub.subscribe('user:own', () => {}), await pubsub.subscribe('user:own', () => {})];
+    expect([await receiversOf('user:own'), await receiversOf('user:foreign')]).toEqual([1, 0]);
+    for (const end of ends) await end();
+    await vi.waitFor(async () => expect(await receiversOf('user:own')).toBe(0));
   });
 
   test('allows a listener to end every subscription of its topic, including its own', async () => {
@@ -178,13 +191,13 @@ describe('pubsub over Redis during outages', () => {
         seen.push(n);
         for (const end of endings) void end();
       };
-      endings.push(await pubsub.subscribe('sessions', listener));
+      endings.push(await pubsub.subscribe('presence', listener));
     }
-    await pubsub.publish('sessions', ['a']);
+    await pubsub.publish('presence', ['a']);
     await vi.waitFor(() => expect(seen).toEqual([1]));
 
-    await pubsub.subscribe('sessions', () => seen.push(4));
-    await pubsub.publish('sessions', ['b']);
+    await pubsub.subscribe('presence', () => seen.push(4));
+    await pubsub.publish('presence', ['b']);
 
     await vi.waitFor(() => expect(seen).toEqual([1, 4]));
   });

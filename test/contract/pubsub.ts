@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Head } from '../../api/events.ts';
+import { type ChannelSignal, channelTopic } from '../../api/events.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
+import { headOf } from '../support/signals.ts';
+
+const topic = channelTopic('c');
 
 /** Describes the behavior that every pubsub shares. */
 export function describePubSub(
@@ -18,22 +21,22 @@ export function describePubSub(
 
     test('delivers to a live subscriber every message, in order', async () => {
       const seen: number[] = [];
-      await pubsub.subscribe('heads', (heads) => seen.push(...heads.map(({ position }) => position)));
+      await pubsub.subscribe(topic, ({ head }) => seen.push(head.position));
 
-      for (let n = 0; n < 50; n++) await pubsub.publish('heads', [head(n)]);
+      for (let n = 0; n < 50; n++) await pubsub.publish(topic, signal(n));
 
       await vi.waitFor(() => expect(seen).toEqual(Array.from({ length: 50 }, (_, n) => n)));
     });
 
     test('delivers a separate copy of a message to each subscriber of its topic, and to no other', async () => {
-      const seen: (readonly Head[])[] = [];
+      const seen: ChannelSignal[] = [];
       const others: unknown[] = [];
-      await pubsub.subscribe('heads', (heads) => seen.push(heads));
-      await pubsub.subscribe('heads', (heads) => seen.push(heads));
-      await pubsub.subscribe('sessions', (sessions) => others.push(sessions));
-      const message = [head(1)];
+      await pubsub.subscribe(topic, (signal) => seen.push(signal));
+      await pubsub.subscribe(topic, (signal) => seen.push(signal));
+      await pubsub.subscribe('presence', (sessions) => others.push(sessions));
+      const message = signal(1);
 
-      await pubsub.publish('heads', message);
+      await pubsub.publish(topic, message);
 
       await vi.waitFor(() => expect(seen).toEqual([message, message]));
       expect(seen[0]).not.toBe(message);
@@ -43,13 +46,13 @@ export function describePubSub(
 
     test('delivers to other listeners if one throws', async () => {
       const seen: unknown[] = [];
-      await pubsub.subscribe('sessions', () => {
+      await pubsub.subscribe('presence', () => {
         throw new Error('a bad listener');
       });
-      await pubsub.subscribe('sessions', (sessions) => seen.push(sessions));
+      await pubsub.subscribe('presence', (sessions) => seen.push(sessions));
 
-      await pubsub.publish('sessions', ['a']);
-      await pubsub.publish('sessions', ['b']);
+      await pubsub.publish('presence', ['a']);
+      await pubsub.publish('presence', ['b']);
 
       await vi.waitFor(() => expect(seen).toEqual([['a'], ['b']]));
     });
@@ -57,11 +60,11 @@ export function describePubSub(
     test('does not call a listener after it has unsubscribed', async () => {
       const seen: unknown[] = [];
       const kept: unknown[] = [];
-      const unsubscribe = await pubsub.subscribe('sessions', (sessions) => seen.push(sessions));
-      await pubsub.subscribe('sessions', (sessions) => kept.push(sessions));
+      const unsubscribe = await pubsub.subscribe('presence', (sessions) => seen.push(sessions));
+      await pubsub.subscribe('presence', (sessions) => kept.push(sessions));
       await unsubscribe();
 
-      await pubsub.publish('sessions', ['a']);
+      await pubsub.publish('presence', ['a']);
 
       await vi.waitFor(() => expect(kept).toHaveLength(1));
       expect(seen).toEqual([]);
@@ -74,6 +77,6 @@ export function describePubSub(
   });
 }
 
-function head(position: number): Head {
-  return { channelId: 'c', position, seq: position, version: 1, userIds: [] };
+function signal(position: number): ChannelSignal {
+  return { head: headOf('c', position), entries: [] };
 }

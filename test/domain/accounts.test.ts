@@ -479,8 +479,8 @@ describe('a new password', () => {
     const others = [await login({ email }), await login({ email })];
     const node = await world.node();
     const [onEnd, onOwnEnd] = [vi.fn(), vi.fn()];
-    for (const other of others) node.watch((await node.authenticate(other.token)).sessionId, onEnd);
-    node.watch(viewer.sessionId, onOwnEnd);
+    for (const other of others) node.watch(await node.authenticate(other.token), onEnd);
+    node.watch(viewer, onOwnEnd);
 
     const renewed = await accounts.changePassword(viewer, password, 'battery staple');
 

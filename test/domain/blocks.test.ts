@@ -1,15 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type BlockList, type Blocks, createBlocks } from '../../api/domain/blocks.ts';
+import { userTopic } from '../../api/events.ts';
 import type { Query } from '../../api/infra/database/database.ts';
+import type { UserSignals } from '../../api/live/user-signals.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
+import { createTestUserSignals } from '../support/signals.ts';
 
-const checkMs = 15_000;
+const everyMs = 10_000;
 
 /** The blocked user of each blocker, as in the database. */
 const stored = new Map<string, string>();
 let fate: Fate;
 let pubsub: ReturnType<typeof createLossyPubSub>;
+let userSignals: UserSignals;
 let blocks: Blocks;
 let list: BlockList;
 
@@ -27,13 +31,14 @@ beforeEach(async () => {
   fate = 'deliver';
   pubsub = createLossyPubSub(() => fate);
   const query = read as unknown as Query;
-  blocks = createBlocks({ database: { query }, pubsub, logger: createTestLogger() });
-  await blocks.start();
+  userSignals = createTestUserSignals(pubsub, { everyMs });
+  blocks = createBlocks({ database: { query }, pubsub, userSignals, logger: createTestLogger() });
+  await userSignals.start();
   list = await blocks.acquire('ada');
 });
 afterEach(async () => {
   list.release();
-  await blocks.stop();
+  await userSignals.stop();
   vi.useRealTimers();
 });
 
@@ -46,7 +51,7 @@ describe('a block list', () => {
   test('follows the changes that another node publishes', async () => {
     expect(list.has('bob')).toBe(false);
     block('bob');
-    await pubsub.publish('blocks', 'ada');
+    await pubsub.publish(userTopic('ada'), { type: 'blocks' });
     await vi.waitFor(() => expect(list.has('bob')).toBe(true));
   });
 
@@ -59,13 +64,14 @@ describe('a block list', () => {
 
   test('is checked periodically, in case a signal is lost', async () => {
     block('bob');
-    await vi.advanceTimersByTimeAsync(checkMs);
+    await vi.advanceTimersByTimeAsync(1.25 * everyMs);
     await vi.waitFor(() => expect(list.has('bob')).toBe(true));
   });
 
   test('is checked as soon as pubsub is back', async () => {
     block('bob');
     pubsub.reconnect();
+    await vi.advanceTimersByTimeAsync(250);
     await vi.waitFor(() => expect(list.has('bob')).toBe(true));
   });
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { createMatchFollow } from '../../api/domain/match-follow.ts';
 import { DatabaseUnavailableError, StatementRefusedError } from '../../api/infra/database/database.ts';
-import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import { createTestLogger } from '../support/logger.ts';
+
+const place = { id: 'place', status: 'WAITING' };
 
 test.each([
   [new DatabaseUnavailableError('away'), []],
@@ -19,15 +20,17 @@ test.each([
     call = listener;
     return () => {};
   };
-  const parts = { claims: { latest }, lifecycle: {}, queue: { current: async () => null }, timer: { add } };
-  const options = { ...parts, pubsub: createMemoryPubSub({ logger }), logger };
+  const userSignals = { follow: async () => {}, unfollow: () => {} };
+  const parts = { claims: { latest }, lifecycle: {}, queue: { current: async () => place }, timer: { add } };
+  const options = { ...parts, userSignals, logger };
   const stream = await createMatchFollow(options as never).open('ada');
-  expect(await stream.next()).toEqual({ done: false, value: null });
+  expect(await stream.next()).toEqual({ done: false, value: place });
   const next = stream.next();
+  await new Promise(setImmediate);
   call();
   await new Promise(setImmediate);
-  expect(looks).toBe(1);
-  expect(logger.lines.map(({ level }) => level)).toEqual(levels);
+  expect(looks).toBe(2);
+  expect(logger.lines.map(({ level }) => level)).toEqual(levels.flatMap((level) => [level, level]));
   await stream.return?.();
   expect((await next).done).toBe(true);
 });

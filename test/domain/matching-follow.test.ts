@@ -3,10 +3,11 @@ import type { Viewer } from '../../api/domain/auth.ts';
 import type { MatchView } from '../../api/domain/match-view.ts';
 import type { Matching } from '../../api/domain/matching.ts';
 import { UnavailableError } from '../../api/errors.ts';
-import { matchTopic } from '../../api/events.ts';
+import { userTopic } from '../../api/events.ts';
 import { DatabaseUnavailableError, type Query } from '../../api/infra/database/database.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMatchingWorld, type MatchingWorld } from '../support/matching.ts';
+import { createTestUserSignals } from '../support/signals.ts';
 
 const anyone = { tags: [], strict: false };
 const leaseMs = 60_000;
@@ -73,7 +74,7 @@ it('renews the place at once and at every look-up, which delivers no change', as
 });
 
 describe('the shared timer', () => {
-  it('looks all matches of a node up in one statement and one request to the state', async () => {
+  it('asks for the absence of all partners of a node in one request to the state, and reads no match', async () => {
     const people = await world.users(20);
     for (const person of people) await matching.match(person, anyone);
     const counted = countedGateway();
@@ -81,7 +82,13 @@ describe('the shared timer', () => {
     for (const { seen } of watched) await tells(seen, ['MATCHED']);
 
     const counts = counted.callFollowers();
-    await vi.waitFor(() => expect(counts).toEqual({ statements: 1, away: [people.length], find: [] }));
+    await vi.waitFor(() => expect(counts).toEqual({ statements: 0, away: [people.length], find: [] }));
+
+    const idle = await watch(counted.gateway, ada);
+    await tells(idle.seen, [null]);
+    const further = counted.callFollowers();
+    await vi.waitFor(() => expect(further).toEqual({ statements: 0, away: [people.length], find: [] }));
+    await idle.stream.return?.();
 
     for (const { stream } of watched) await stream.return?.();
     expect(counted.listeners.size).toBe(0);
@@ -191,9 +198,11 @@ it('delivers the end of a match before the place that was taken since', async ()
   expect(seen.map((view) => view?.id === id)).toEqual([false, false, true]);
 });
 
-it('finds a change without a signal at the next look-up', async () => {
+it('finds a change without a signal by the verification of the user', async () => {
   const deaf = { ...world.pubsub, subscribe: async () => async () => {} };
-  const { seen } = await watch(world.gateway({ pubsub: deaf, times: { leaseMs: 30 } }), ada);
+  const userSignals = createTestUserSignals(deaf, { everyMs: 30, awayMs: 10 });
+  await userSignals.start();
+  const { seen } = await watch(world.gateway({ userSignals }), ada);
   await tells(seen, [null]);
   await matching.match(ada, anyone);
   await tells(seen, [null, 'WAITING']);
@@ -201,6 +210,7 @@ it('finds a change without a signal at the next look-up', async () => {
   await tells(seen, [null, 'WAITING', 'MATCHED']);
   await matching.unmatch(ben);
   await tells(seen, [null, 'WAITING', 'MATCHED', 'ENDED']);
+  await userSignals.stop();
 });
 
 it('delivers a match only once its channel exists, and opens a channel that a crash left unopened', async () => {
@@ -216,13 +226,14 @@ it('delivers a match only once its channel exists, and opens a channel that a cr
   expect(await world.database.prisma.channel.count({ where: { id: seen[1]?.channelId ?? '' } })).toBe(1);
 });
 
-it('ends a match whose partner stays away', async () => {
+it('ends a match whose partner stays away, without a signal', async () => {
+  const timer = createCalledTimer();
   await matching.match(ada, anyone);
   await matching.match(ben, anyone);
-  const { seen } = await watch(matching, ada);
+  const { seen } = await watch(world.gateway({ timer }), ada);
   await tells(seen, ['MATCHED']);
   world.clock.now += 60_001;
-  await signal(ada);
+  timer.call();
   await tells(seen, ['MATCHED', 'ENDED']);
   expect(seen[1]).toMatchObject({ endReason: 'PARTNER_GONE' });
 });
@@ -289,7 +300,21 @@ async function tells(seen: readonly (MatchView | null)[], statuses: readonly (Ma
 
 /** Makes a viewer's followers look their match up. */
 async function signal({ userId }: Viewer): Promise<void> {
-  await world.pubsub.publish(matchTopic(userId), null);
+  await world.pubsub.publish(userTopic(userId), { type: 'match' });
+}
+
+/** Creates a timer that the test calls. */
+function createCalledTimer() {
+  const listeners = new Set<() => void>();
+  return {
+    call(): void {
+      for (const listener of listeners) listener();
+    },
+    add(listener: () => void) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
 }
 
 /** Resolves once ada's place lasts for a full lease from now. */

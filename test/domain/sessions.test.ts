@@ -86,7 +86,7 @@ describe('a refresh', () => {
     const second = await refresh(first.refreshToken);
     await refresh(second.refreshToken);
     const onEnd = vi.fn();
-    world.auth.watch(viewer.sessionId, onEnd);
+    world.auth.watch(viewer, onEnd);
     await expect(world.sessions.prove(stranger, first.refreshToken)).rejects.toThrow(UnauthenticatedError);
     expect(onEnd).toHaveBeenCalledOnce();
     expect(await isRefused(world.auth, second.token)).toBe(true);
@@ -191,7 +191,7 @@ describe('a refresh', () => {
   it('with a stolen token ends only its session, and closes its connections', async () => {
     const other = await world.sessions.begin(user, 'laptop');
     const onEnd = vi.fn();
-    world.auth.watch(viewer.sessionId, onEnd);
+    world.auth.watch(viewer, onEnd);
     const second = await refresh(first.refreshToken);
     await refresh(second.refreshToken);
     await expectReuse(first.refreshToken);
@@ -203,7 +203,7 @@ describe('a refresh', () => {
 
   it('signals no end of the session while tokens are used correctly', async () => {
     const onEnd = vi.fn();
-    world.auth.watch(viewer.sessionId, onEnd);
+    world.auth.watch(viewer, onEnd);
     await refresh((await refresh(first.refreshToken)).refreshToken);
     expect(onEnd).not.toHaveBeenCalled();
   });
@@ -275,8 +275,7 @@ describe('a session', () => {
     const stranger = await world.sessions.begin(await world.user(), 'phone');
     const ended: string[] = [];
     for (const { token } of [first, ...others]) {
-      const { sessionId } = await world.auth.authenticate(token);
-      world.auth.watch(sessionId, () => ended.push(token));
+      world.auth.watch(await world.auth.authenticate(token), () => ended.push(token));
     }
 
     const renewed = await world.sessions.renewAlone(viewer, async () => {});
@@ -329,7 +328,7 @@ describe('the number of sessions of a user', () => {
       '1 minute',
     ]);
     const onEnd = vi.fn();
-    world.auth.watch((await viewerOf(other)).sessionId, onEnd);
+    world.auth.watch(await viewerOf(other), onEnd);
 
     const newest = await world.sessions.begin(user, 'newest');
 
@@ -410,8 +409,8 @@ describe('ending a session', () => {
     const other = await world.sessions.begin(user, 'laptop');
     const { sessionId } = await viewerOf(other);
     const [onEnd, onOwnEnd] = [vi.fn(), vi.fn()];
-    world.auth.watch(sessionId, onEnd);
-    world.auth.watch(viewer.sessionId, onOwnEnd);
+    world.auth.watch({ userId: user.id, sessionId }, onEnd);
+    world.auth.watch(viewer, onOwnEnd);
 
     expect(await world.sessions.end(viewer, sessionId)).toMatchObject({ id: sessionId, device: 'laptop' });
 

@@ -1,5 +1,6 @@
+import type { Client } from 'graphql-ws';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { follow, guest, type Person, socket } from '../support/client.ts';
+import { follow, followMessages, guest, type Person, socket } from '../support/client.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
 import { patientSettings } from '../support/patience.ts';
 import type { ServerProcess } from '../support/process.ts';
@@ -80,3 +81,55 @@ test('a match survives the loss of the data in Redis; while Redis is unavailable
   await vi.waitFor(() => expect(ada.latest()).toMatchObject({ status: 'MATCHED', partner: { name: 'Cleo' } }));
   for (const one of [ada, ben, cleo]) await one.close();
 });
+
+test('while Redis is away messages and lists come late, and after it is back nothing is missing', async () => {
+  const [ada, ben] = [await guest(here.url, 'Ada'), await guest(there.url, 'Ben')];
+  const { id: direct } = (await ada.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: ben.id }))
+    .openDirect;
+  const client = socket(there.url, ben.token);
+  const messages = followMessages(client, direct, 0);
+  const list = follow(client, 'subscription { channels { id lastMessage { text } } }');
+  await vi.waitFor(() => expect(list.received.at(-1)?.id).toBe(direct));
+
+  await redis.kill('SIGKILL');
+  await say(ada, direct, 'Away?');
+  await vi.waitFor(() => expect(messages.received.at(-1)?.text).toBe('Away?'));
+  await vi.waitFor(() => expect(list.received.at(-1)?.lastMessage?.text).toBe('Away?'));
+  const room = (await ada.ask('mutation { createRoom(input: { name: "Hall", visibility: PRIVATE }) { id } }'))
+    .createRoom;
+  await ada.ask('mutation ($c: ID!, $u: ID!) { invite(channelId: $c, userId: $u) { id } }', { c: room.id, u: ben.id });
+  await vi.waitFor(() => expect(list.received.map(({ id }) => id)).toContain(room.id));
+  await redis.restart();
+  await say(ada, direct, 'Back!');
+  await vi.waitFor(() => expect(messages.received.map(({ text }) => text)).toEqual(['Away?', 'Back!']));
+  await vi.waitFor(() => expect(list.received.at(-1)?.lastMessage?.text).toBe('Back!'));
+
+  messages.stop();
+  list.stop();
+  await client.dispose();
+});
+
+test('a revocation while Redis is away closes sockets on other gateways', async () => {
+  const ada = await guest(here.url, 'Ada');
+  const client = socket(there.url, ada.token);
+  const codes = closeCodes(client);
+  const followed = follow(client, 'subscription { match { id } }');
+  await vi.waitFor(() => expect(followed.received).toEqual([null]));
+  await redis.kill('SIGKILL');
+  await ada.ask('mutation { logout }');
+  await vi.waitFor(() => expect(codes).toContain(4403));
+  followed.stop();
+  await redis.restart();
+});
+
+async function say(person: Person, channelId: string, text: string): Promise<void> {
+  const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
+  await vi.waitFor(() => person.ask(send, { input: { channelId, text, clientId: text } }));
+}
+
+/** Collects the codes with which a client's sockets are closed. */
+function closeCodes(client: Client): number[] {
+  const codes: number[] = [];
+  client.on('closed', (event) => codes.push((event as { code: number }).code));
+  return codes;
+}

@@ -36,11 +36,12 @@ async function open(size: number) {
   const [first] = people as [Person];
   await first.ask(block, { id: bob.id });
   const followed = people.map(({ token }) => follow(socket(url, token), list));
-  // A follower is live once it gets something.
-  await vi.waitFor(async () => {
-    await ada.ask(send, { id, text: 'Ready?' });
+  // A follower is live once it gets the present state.
+  await vi.waitFor(() => {
     for (const { received } of followed) expect(received.length).toBeGreaterThan(0);
   });
+  await ada.ask(send, { id, text: 'Ready?' });
+  await untilShown(followed, 'Ready?');
   return { id, first, followed };
 }
 
@@ -64,6 +65,35 @@ test('a change costs as many statements for fifty followers as for five', async 
   }
   expect(counts[0]).toBeGreaterThan(0);
   expect(counts[1]).toBe(counts[0]);
+});
+
+test('followers who come at the same time share the statements of their present states', async () => {
+  const rooms = await Promise.all(
+    ['Hall', 'Attic', 'Porch'].map(async (name) => (await ada.ask(createRoom, { name })).createRoom.id),
+  );
+  const people = await Promise.all(Array.from({ length: 50 }, (_, n) => guest(url, `Comer ${n}`)));
+  await Promise.all(people.flatMap((one) => rooms.map((id) => one.ask(joinRoom, { id }))));
+  const clients = people.map(({ token }) => socket(url, token));
+  // Signs every socket in, which is not counted.
+  const shown = clients.map((client) => follow(client, 'subscription { match { id } }'));
+  await vi.waitFor(() => expect(shown.every(({ received }) => received.length === 1)).toBe(true));
+
+  const followed: Followed[] = [];
+  const taken = await statements.taken(async () => {
+    const comers = clients.map((client) => follow(client, list));
+    await vi.waitFor(
+      () => {
+        const ids = comers.map(({ received }) => new Set(received.map(({ id }) => id)).size);
+        expect(ids).toEqual(clients.map(() => rooms.length));
+      },
+      { interval: 20 },
+    );
+    for (const { stop } of followed.splice(0)) stop();
+    followed.push(...comers);
+  });
+  // Alone each of them would need some for each room.
+  expect(taken).toBeLessThan(clients.length);
+  await Promise.all(clients.map((client) => client.dispose()));
 });
 
 test('followers of one round each see their own state', async () => {

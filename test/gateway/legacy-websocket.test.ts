@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { ResultType } from '../../api/live/frames.ts';
+import type { ResultType } from '../../api/live/result-frames.ts';
 import { createTestAudiences } from '../support/audiences.ts';
 import { startGateway } from '../support/gateway.ts';
 import { type Frame, isStill, openRaw, openSocket, type RawSocket } from '../support/wire.ts';

@@ -66,7 +66,10 @@ function createSubscriber() {
     for (const [, position] of String(frames).matchAll(/"payload":(\d+)/g)) received.push(Number(position));
   };
   const outbox = createFakeOutbox({ add: take, send: async (frames) => take(frames) });
-  return { received, sink: { outbox, idJson: '"1"', resultType: 'next' as const, viewer: { name: 'viewer' } } };
+  return {
+    received,
+    sink: { outbox, idJson: '"1"', resultType: 'next' as const, cursor: null, viewer: { name: 'viewer' } },
+  };
 }
 
 /** An outbox whose peer takes the frames that were sent when the test calls `read`. */

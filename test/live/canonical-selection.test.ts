@@ -57,7 +57,14 @@ it.each<Case>([
   expect(other).not.toBe(plain);
 });
 
-it('is not known for abstract types, other directives and invalid values', () => {
-  for (const selection of ['about { id }', 'id @live', 'author { name(size: "x") }'])
-    expect(canonical(selection)).toBeNull();
+it('tells selections on abstract types apart by those on each of their types', () => {
+  const selection = 'about { id ... on User { name } ...M } ';
+  const one = canonical(selection.replace('...M', '... on Message { text }'));
+  expect(one).toBe(canonical('about { ... on Message { id text } ... on User { id name(size: 1) } }'));
+  expect(one).not.toBe(canonical(selection.replace('...M', '... on Message { seen: text }')));
+  expect(one).not.toBe(canonical('about { ... on Message { id text } }'));
+});
+
+it('is not known for other directives and invalid values', () => {
+  for (const selection of ['id @live', 'author { name(size: "x") }']) expect(canonical(selection)).toBeNull();
 });

@@ -6,6 +6,7 @@ import { createFeedMemory } from '../../api/live/feed-memory.ts';
 import type { Backlog } from '../../api/live/live-source.ts';
 import { createLiveStream } from '../../api/live/live-stream.ts';
 import { createTestLogger } from '../support/logger.ts';
+import { createTestChannelSignals, headOf, signalOf } from '../support/signals.ts';
 
 const entry = (position: number, facts: Partial<Entry> = {}) =>
   ({ id: `m${position}`, position, text: '', attachments: [], ...facts }) as Entry;
@@ -17,7 +18,6 @@ async function startFeed(head: number, { recentBytes = 1_000_000, memory = creat
   const pubsub = createMemoryPubSub({ logger: createTestLogger() });
   const database = { head };
   const source = {
-    head: async () => database.head,
     entriesAfter: vi.fn<FeedSource['entriesAfter']>(async (_channelId, position, limit) => {
       const found = entries(position + 1, database.head).slice(0, limit);
       const more = found.length === limit;
@@ -25,22 +25,33 @@ async function startFeed(head: number, { recentBytes = 1_000_000, memory = creat
     }),
   };
   const logger = createTestLogger();
-  const options = { channelId: 'c', pubsub, source, graceMs: 1e6, recentBytes, memory, logger, onGapFilled: () => {} };
+  const heads = async () => new Map([['c', headOf('c', database.head)]]);
+  const channels = createTestChannelSignals(pubsub, { heads });
+  const options = {
+    channelId: 'c',
+    channels,
+    source,
+    graceMs: 1e6,
+    recentBytes,
+    memory,
+    logger,
+    onGapFilled: () => {},
+  };
   const feed = createChannelFeed(options);
   await feed.start();
   /** Changes entries, each at the next position. */
   const change = async (...ids: string[]) => {
     const changed = ids.map((id, n) => entry(database.head + 1 + n, { id, revision: 1 }));
     database.head += ids.length;
-    await pubsub.publish('channel:c', changed);
+    await pubsub.publish('channel:c', signalOf('c', changed));
     await vi.waitFor(() => expect(feed.last()).toBe(database.head));
   };
   const publish = async (from: number, to: number, last = to) => {
     database.head = Math.max(database.head, to);
-    await pubsub.publish('channel:c', entries(from, to));
+    await pubsub.publish('channel:c', signalOf('c', entries(from, to)));
     await vi.waitFor(() => expect(feed.last()).toBe(last));
   };
-  return { feed, database, source, publish, change };
+  return { feed, database, source, publish, change, check: channels.check };
 }
 
 describe('a feed', () => {
@@ -74,11 +85,12 @@ describe('a feed', () => {
   });
 
   test('ends every iterator over it, also one that was not waiting when the feed ended', async () => {
-    const { feed, publish } = await startFeed(0);
+    const { feed, database, publish, check } = await startFeed(0);
     await publish(1, 1);
     const stream = createLiveStream(feed, { position: 0, judge: () => null }, () => {});
     expect(await stream.next()).toMatchObject({ value: { position: 1 } });
-    feed.verify(0, 1);
+    database.head = 0;
+    await check();
     await expect(stream.next()).rejects.toBeInstanceOf(FeedRestartedError);
     await feed.stop();
   });

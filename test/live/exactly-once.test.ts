@@ -10,9 +10,10 @@ import { type ChannelEvent, type Entry, encodeEvent } from '../../api/events.ts'
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import type { Bounds, EventLog, LogState, StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import type { Selection } from '../../api/live/audiences.ts';
+import type { FeedSource } from '../../api/live/channel-feed.ts';
+import type { HeadSource } from '../../api/live/channel-signals.ts';
 import { createFeedSource } from '../../api/live/feed-source.ts';
-import { createFeeds, type FeedsSource } from '../../api/live/feeds.ts';
-import { createHeads } from '../../api/live/heads.ts';
+import { createFeeds } from '../../api/live/feeds.ts';
 import type { Positioned } from '../../api/live/live-source.ts';
 import type { LiveStream } from '../../api/live/live-stream.ts';
 import type { Outbox } from '../../api/live/outbox/outboxes.ts';
@@ -24,6 +25,7 @@ import { readFrames } from '../support/frames.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
 import { createFakeOutbox } from '../support/outbox.ts';
+import { createTestChannelSignals } from '../support/signals.ts';
 
 let tested: TestDatabase;
 let reference: TestDatabase;
@@ -123,11 +125,10 @@ async function createSimulation(fateOf: () => Fate) {
   let losesAll = false;
   const pubsub = createLossyPubSub(() => (losesAll ? 'lose' : fateOf()));
   const logger = createTestLogger();
-  const heads = createHeads({ pubsub, checkMs: 1e6, awayCheckMs: 1e6, logger });
   const source = withSmallPages(createFeedSource(tested));
+  const channels = createTestChannelSignals(pubsub, source);
   const feeds = createFeeds({
-    pubsub,
-    heads,
+    channels,
     source,
     graceMs: 1,
     lingerMs: 5,
@@ -135,8 +136,7 @@ async function createSimulation(fateOf: () => Fate) {
     logger,
     onGapFilled: () => {},
   });
-  await heads.start();
-  feeds.start();
+  await channels.start();
   const messages = createMessages({
     submit: async () => null,
     history: createHistory({ database: tested, maxReplay }),
@@ -177,6 +177,7 @@ async function createSimulation(fateOf: () => Fate) {
   const positions = [0n, 0n];
 
   const append = (event: ChannelEvent) => void events.push(event);
+  const headOfRoom = async () => (await source.heads([room])).get(room)?.position ?? 0;
 
   async function handle(n: number, size: number): Promise<void> {
     const from = positions[n] ?? 0n;
@@ -191,9 +192,15 @@ async function createSimulation(fateOf: () => Fate) {
     blocking = blocked;
     const stream = await messages.follow(viewer, room, after).catch(() => null);
     if (stream === null) return;
-    const head = await source.head(room);
+    const head = await headOfRoom();
     const received: Entry[] = [];
-    const sink = { outbox: createReadingOutbox(received), idJson: '"1"', resultType: 'next' as const, viewer: null };
+    const sink = {
+      outbox: createReadingOutbox(received),
+      idJson: '"1"',
+      resultType: 'next' as const,
+      cursor: null,
+      viewer: null,
+    };
     const served = alone ? stream : audiences.serve(stream as LiveStream<Positioned>, selection, sink);
     followers.push({ after: after ?? head, isShared: !alone, blocked, received, stop: () => served.return?.() });
     void (async () => {
@@ -244,7 +251,7 @@ async function createSimulation(fateOf: () => Fate) {
       case 'unfollow':
         return unfollow(step.which);
       case 'check':
-        await heads.check();
+        await channels.check();
         return;
       default:
         throw new Error(`unknown step ${JSON.stringify(step satisfies never)}`);
@@ -267,8 +274,8 @@ async function createSimulation(fateOf: () => Fate) {
       positions[0] = (await bridges[0]?.assigned(0, stateOf({ begin: 0n, end: BigInt(events.length) }))) ?? 0n;
       while ((positions[0] ?? 0n) < BigInt(events.length)) await handle(0, 4);
       pubsub.flush();
-      await heads.check();
-      const head = await source.head(room);
+      await channels.check();
+      const head = await headOfRoom();
       await vi.waitFor(() => {
         for (const { received } of followers) expect(received.at(-1)?.position).toBe(head);
       });
@@ -276,14 +283,14 @@ async function createSimulation(fateOf: () => Fate) {
     async stop(): Promise<void> {
       for (const { stop } of followers) await stop();
       await feeds.stop();
-      await heads.stop();
+      await channels.stop();
     },
   };
 }
 
 /** Limits pages to a few entries, so that short histories take several pages. */
-function withSmallPages(source: FeedsSource): FeedsSource {
-  const entriesAfter: FeedsSource['entriesAfter'] = (channelId, position, limit) =>
+function withSmallPages(source: FeedSource & HeadSource): FeedSource & HeadSource {
+  const entriesAfter: FeedSource['entriesAfter'] = (channelId, position, limit) =>
     source.entriesAfter(channelId, position, Math.min(limit, 5));
   return { ...source, entriesAfter };
 }
@@ -319,7 +326,7 @@ async function replay(events: readonly ChannelEvent[]): Promise<Map<number, Entr
   await reference.empty();
   const states = new Map<number, Entry>();
   const pubsub = createLossyPubSub(() => 'deliver');
-  await pubsub.subscribe(`channel:${room}`, (entries) => {
+  await pubsub.subscribe(`channel:${room}`, ({ entries }) => {
     for (const entry of entries) states.set(entry.position, entry);
   });
   const log: EventLog = {

@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Entry } from '../../api/events.ts';
-import { createFeeds, type FeedsSource } from '../../api/live/feeds.ts';
-import { createHeads } from '../../api/live/heads.ts';
+import type { FeedSource } from '../../api/live/channel-feed.ts';
+import type { HeadSource } from '../../api/live/channel-signals.ts';
+import { createFeeds } from '../../api/live/feeds.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
+import { createTestChannelSignals, headOf } from '../support/signals.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -14,11 +16,10 @@ const names = Array.from({ length: 20 }, (_, n) => `channel ${n}`);
 const entry = (position: number) => ({ id: `m${position}`, position, text: '', attachments: [] }) as unknown as Entry;
 
 /** Starts the feeds of many channels, all at the same head, with a pubsub that loses every message. */
-async function startFeeds({ checkMs = 1e6, awayCheckMs = 1e6 } = {}) {
+async function startFeeds() {
   const database = { head: 1, reading: 0, maxReading: 0 };
-  const source: FeedsSource = {
-    head: async () => database.head,
-    heads: vi.fn(async (ids: readonly string[]) => new Map(ids.map((id) => [id, database.head]))),
+  const source: FeedSource & HeadSource = {
+    heads: vi.fn(async (ids: readonly string[]) => new Map(ids.map((id) => [id, headOf(id, database.head)]))),
     async entriesAfter() {
       database.maxReading = Math.max(database.maxReading, ++database.reading);
       await new Promise(setImmediate);
@@ -28,17 +29,17 @@ async function startFeeds({ checkMs = 1e6, awayCheckMs = 1e6 } = {}) {
   };
   const pubsub = createLossyPubSub(() => 'lose');
   const logger = createTestLogger();
-  const heads = createHeads({ pubsub, checkMs, awayCheckMs, logger });
+  const channels = createTestChannelSignals(pubsub, source);
   const onGapFilled = vi.fn();
-  const options = { pubsub, heads, source, graceMs: 1, lingerMs: 5, recentBytes: 1e6, logger, onGapFilled };
+  const options = { channels, source, graceMs: 1, lingerMs: 5, recentBytes: 1e6, logger, onGapFilled };
   const feeds = createFeeds(options);
-  feeds.start();
-  await heads.start();
+  await channels.start();
   const acquired = await Promise.all(names.map((name) => feeds.acquire(name)));
+  vi.mocked(source.heads).mockClear();
   const stop = async () => {
     for (const { release } of acquired) release();
-    await feeds.stop();
-    await heads.stop();
+    feeds.stop();
+    await channels.stop();
   };
   return { database, source, pubsub, feeds, acquired, onGapFilled, stop };
 }
@@ -59,22 +60,6 @@ describe('the feeds of a node', () => {
     vi.useRealTimers();
     await vi.waitFor(() => expect(acquired.map(({ feed }) => feed.last())).toEqual(names.map(() => 5)));
     expect(onGapFilled).toHaveBeenCalledTimes(names.length);
-    await stop();
-  });
-
-  test.each([
-    [0, 875],
-    [1, 1_125],
-  ])('look up missed heads periodically, an eighth earlier or later at random (%d)', async (random, expected) => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    vi.spyOn(Math, 'random').mockReturnValue(random);
-    const { source, stop } = await startFeeds({ checkMs: 1, awayCheckMs: 1_000 });
-    for (let round = 1; round <= 3; round++) {
-      await vi.advanceTimersByTimeAsync(expected - 1);
-      expect(source.heads).toHaveBeenCalledTimes(round - 1);
-      await vi.advanceTimersByTimeAsync(1);
-      expect(source.heads).toHaveBeenCalledTimes(round);
-    }
     await stop();
   });
 

@@ -4,7 +4,13 @@ import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { createFrameEncoder, encodePong, encodeText, type ResultType } from '../../api/live/frames.ts';
+import { encodePong, encodeText } from '../../api/live/frames.ts';
+import {
+  createCursorFrameEncoder,
+  createFrameEncoder,
+  cursorPlaceholder,
+  type ResultType,
+} from '../../api/live/result-frames.ts';
 
 let bytes: Buffer;
 let url: string;
@@ -55,7 +61,7 @@ describe('frames', () => {
     const encode = createFrameEncoder([Buffer.from(JSON.stringify(payload)), Buffer.from('{"data":null}')]);
     for (const id of ['1', '2', 'a longer one', '1']) {
       for (const type of ['next', 'data'] as const) {
-        const { messages } = await decode(encode(JSON.stringify(id), type));
+        const { messages } = await decode(encode({ idJson: JSON.stringify(id), resultType: type, cursor: null }));
         expect(messages.map((message) => JSON.parse(message))).toEqual([
           { id, type, payload },
           { id, type, payload: { data: null } },
@@ -70,11 +76,37 @@ describe('frames', () => {
       fc.asyncProperty(texts, texts, fc.constantFrom<ResultType>('next', 'data'), async (ids, values, type) => {
         const encode = createFrameEncoder(values.map((value) => Buffer.from(JSON.stringify({ value }))));
         for (const id of ids) {
-          const { messages } = await decode(encode(JSON.stringify(id), type));
+          const { messages } = await decode(encode({ idJson: JSON.stringify(id), resultType: type, cursor: null }));
           const expected = values.map((value) => ({ id, type, payload: { value } }));
           expect(messages.map((message) => JSON.parse(message))).toEqual(expected);
         }
       }),
     );
+  });
+
+  test('carry the cursor of each subscription wherever it was selected, and none where it was not', async () => {
+    const value = fc.oneof(fc.constant(cursorPlaceholder), fc.string({ unit: 'binary' }));
+    const text = fc.string({ unit: fc.constantFrom(...'abcXYZ019-_'), maxLength: 300 });
+    const target = fc.record({ id: fc.string(), cursor: text, type: fc.constantFrom<ResultType>('next', 'data') });
+    const payloads = fc.array(fc.array(value), { minLength: 1 });
+    await fc.assert(
+      fc.asyncProperty(payloads, fc.array(target, { minLength: 1 }), async (values, targets) => {
+        const encode = createCursorFrameEncoder(values.map((one) => Buffer.from(JSON.stringify(one))));
+        for (const { id, type, cursor } of targets) {
+          const frames = encode({ idJson: JSON.stringify(id), resultType: type, cursor: { text: () => cursor } });
+          const { messages } = await decode(frames);
+          const fill = (one: string) => (one === cursorPlaceholder ? cursor : one);
+          expect(messages.map((message) => JSON.parse(message))).toEqual(
+            values.map((payload) => ({ id, type, payload: payload.map(fill) })),
+          );
+        }
+      }),
+    );
+  });
+
+  test('are not searched for cursors where no subscription has one', async () => {
+    const payload = Buffer.from(JSON.stringify(cursorPlaceholder));
+    const frames = createFrameEncoder([payload])({ idJson: '"1"', resultType: 'next', cursor: null });
+    expect((await decode(frames)).messages.map((message) => JSON.parse(message).payload)).toEqual([cursorPlaceholder]);
   });
 });

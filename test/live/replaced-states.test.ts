@@ -10,6 +10,7 @@ import { readFrames } from '../support/frames.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub, type Fate } from '../support/lossy-pubsub.ts';
 import { createFakeOutbox } from '../support/outbox.ts';
+import { createTestChannelSignals, headOf, signalOf } from '../support/signals.ts';
 
 /** Long enough that a page is sent in several groups. */
 const longText = 'x'.repeat(30_000);
@@ -72,6 +73,7 @@ test.each(['live', 'as a backlog'])(
         outbox: createFakeOutbox({ add: take, send: async (frames) => take(frames) }),
         idJson: '"1"',
         resultType: 'next' as const,
+        cursor: null,
         viewer: null,
       };
       const quoting = { ...selection, key: 'quoting', make };
@@ -94,14 +96,17 @@ async function createSimulation(fateOf: () => Fate, recentBytes: number) {
   const pubsub = createLossyPubSub(fateOf);
   const logger = createTestLogger();
   const source = createDatabase(states);
-  const options = { channelId: 'c', pubsub, source, graceMs: 1, recentBytes, logger, onGapFilled: () => {} };
+  const channels = createTestChannelSignals(pubsub, {
+    heads: async () => new Map([['c', headOf('c', states.length)]]),
+  });
+  const options = { channelId: 'c', channels, source, graceMs: 1, recentBytes, logger, onGapFilled: () => {} };
   const feed = createChannelFeed(options);
   const audiences = createTestAudiences();
   await feed.start();
 
   async function add(state: Entry): Promise<void> {
     states.push(state);
-    await pubsub.publish('channel:c', [state]);
+    await pubsub.publish('channel:c', signalOf('c', [state]));
   }
 
   const send = (text: string) => {
@@ -141,6 +146,7 @@ async function createSimulation(fateOf: () => Fate, recentBytes: number) {
       outbox: createFakeOutbox({ add: take, send: slowly }),
       idJson: '"1"',
       resultType: 'next' as const,
+      cursor: null,
       viewer: null,
     };
     const served = alone ? stream : audiences.serve(stream as unknown as LiveStream<Positioned>, selection, sink);
@@ -198,7 +204,6 @@ async function createSimulation(fateOf: () => Fate, recentBytes: number) {
 /** A database of these states, each at its position, which takes some turns for a read. */
 function createDatabase(states: readonly Entry[]): FeedSource {
   return {
-    head: async () => states.length,
     async entriesAfter(_channelId, position, limit) {
       await turn();
       const head = states.length;

@@ -51,7 +51,7 @@ describe('a signal watch', () => {
     await network.publish('users', 'before');
     await watch.start();
     await network.publish('users', 'ada');
-    await network.publish('blocks', 'other topic');
+    await network.publish('presence', ['other topic']);
     await watch.stop();
     await network.publish('users', 'after');
     expect(onSignal.mock.calls).toEqual([['ada']]);

@@ -14,7 +14,7 @@ const read = vi.fn(async (keys: readonly string[]) => keys.map((key) => rows.get
 const onSignal = vi.fn();
 let fate: Fate;
 let pubsub: ReturnType<typeof createLossyPubSub>;
-let cache: ReturnType<typeof createSignalledCache<'sessions', Named>>;
+let cache: ReturnType<typeof createSignalledCache<'presence', Named>>;
 
 beforeEach(async () => {
   vi.clearAllMocks();
@@ -23,9 +23,9 @@ beforeEach(async () => {
   rows.set('bob', { name: 'Bob' });
   fate = 'deliver';
   pubsub = createLossyPubSub(() => fate);
-  cache = createSignalledCache<'sessions', Named>({
+  cache = createSignalledCache<'presence', Named>({
     pubsub,
-    topic: 'sessions',
+    topic: 'presence',
     keysOf: (keys) => keys,
     onSignal,
     read,
@@ -103,7 +103,7 @@ describe('a signalled cache', () => {
     await Promise.all(['ada', 'bob'].map(cache.get));
     const found: unknown[] = [];
     onSignal.mockImplementation((key: string) => found.push(cache.get(key)));
-    await pubsub.publish('sessions', ['ada', 'bob']);
+    await pubsub.publish('presence', ['ada', 'bob']);
     expect(onSignal.mock.calls).toEqual([['ada'], ['bob']]);
     onSignal.mockReset();
     expect(found).toEqual([expect.any(Promise), expect.any(Promise)]);
@@ -112,14 +112,14 @@ describe('a signalled cache', () => {
 
   test('keeps the values that a signal does not name', async () => {
     await Promise.all(['ada', 'bob'].map(cache.get));
-    await pubsub.publish('sessions', ['ada']);
+    await pubsub.publish('presence', ['ada']);
     expect(cache.get('bob')).toEqual({ name: 'Bob' });
     expect(await cache.get('ada')).toEqual({ name: 'Ada' });
     expect(read).toHaveBeenCalledTimes(2);
   });
 
   test.each([
-    ['a signal comes', () => pubsub.publish('sessions', ['ada'])],
+    ['a signal comes', () => pubsub.publish('presence', ['ada'])],
     ['it is invalidated', () => cache.invalidate('ada')],
     ['pubsub reconnects', () => pubsub.reconnect()],
   ])('returns but does not cache a value if %s while it is read', async (_, invalidate) => {
@@ -161,7 +161,7 @@ describe('a signalled cache', () => {
     await cache.get('ada');
     rows.set('ada', { name: 'Ada II' });
     fate = 'lose';
-    await pubsub.publish('sessions', ['ada']);
+    await pubsub.publish('presence', ['ada']);
     expect(cache.get('ada')).toEqual({ name: 'Ada' });
     pubsub.reconnect();
     expect(await cache.get('ada')).toEqual({ name: 'Ada II' });
@@ -175,7 +175,7 @@ describe('a signalled cache', () => {
 
   test('no longer listens once it is stopped', async () => {
     await cache.stop();
-    await pubsub.publish('sessions', ['ada']);
+    await pubsub.publish('presence', ['ada']);
     expect(onSignal).not.toHaveBeenCalled();
   });
 });

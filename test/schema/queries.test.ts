@@ -23,6 +23,8 @@ let url: string;
 let ada: Person;
 /** Ids of a room with all people and of a room with few. */
 let rooms: { many: string; few: string };
+/** Cursor of Ada before everything else. */
+let start: string;
 
 beforeAll(async () => {
   const app = await startApp();
@@ -31,6 +33,7 @@ beforeAll(async () => {
   const [first, ...others] = people as [Person, ...Person[]];
   ada = first;
   await ada.ask(register);
+  start = (await ada.ask('{ updates { cursor } }')).updates.cursor;
   rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), []) };
   // Rooms and direct channels alternate, so a page of any size has both.
   for (const [n, one] of others.entries()) {
@@ -122,6 +125,14 @@ const lists: [name: string, query: string][] = [
     'changes',
     `query ($size: Int) { channel(id: "$many") { changes(after: 0, first: $size) { messages { at: id ${message} } } } }`,
   ],
+  [
+    'updates',
+    `query ($size: Int) { updates(after: "$start", first: $size) { cursor hasMore updates { at: cursor event {
+      ... on MessageChanged { message { id seq position text author { id name } channel { id name } } }
+      ... on ChannelChanged { channel { id name } }
+      ... on MembershipChanged { channelId membership { id role seenSeq } }
+    } } } }`,
+  ],
   ['online members', `query ($room: ID!) { channel(id: $room) { online { at: id ${user} } } }`],
   ['users', `query ($size: Int) { users(search: "person", first: $size) { nodes { at: id ${user} } } }`],
 ];
@@ -136,7 +147,7 @@ test.each(lists)('%s take as many statements for fifty as for five', async (_nam
 });
 
 async function measure(query: string, size: number, room: string) {
-  const text = query.replace('$many', rooms.many);
+  const text = query.replace('$many', rooms.many).replace('$start', start);
   let data: Data;
   const taken = await statements.taken(async () => {
     data = await ada.ask(text, { size, room });
@@ -190,7 +201,7 @@ test('the queries above cover every list of the schema and every field of its it
   const held = new Set(many.map(({ type }) => itemOf(type)));
   const expected = fields.filter((field) => held.has(field.parent) || many.includes(field));
 
-  expect(held).toEqual(new Set(['User', 'Channel', 'Message', 'DeviceSession', 'Attachment']));
+  expect(held).toEqual(new Set(['User', 'Channel', 'Message', 'DeviceSession', 'Attachment', 'Update']));
   expect(expected.map(({ parent, name }) => `${parent}.${name}`).filter((field) => !asked.has(field))).toEqual([]);
 });
 

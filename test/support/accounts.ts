@@ -13,6 +13,7 @@ import { type DatabaseKind, openDatabase } from './database.ts';
 import { openTestDomain } from './domain.ts';
 import { createTestLogger } from './logger.ts';
 import { createLossyPubSub, type Fate } from './lossy-pubsub.ts';
+import { createTestUserSignals } from './signals.ts';
 
 /** Secret that signs the tokens of tests. */
 export const secret = 'the secret that signs the tokens of tests';
@@ -20,6 +21,9 @@ export const ttlSeconds = 900;
 export const password = 'correct horse';
 /** Bounds of the sessions that use the clock of the test. */
 export const sessionBounds = { ttlMs: 30 * 86_400_000, perUser: 105 };
+
+/** Milliseconds between two verifications of the watched sessions of a node. */
+export const verifyMs = 10_000;
 
 /** Creates the surroundings of accounts: a database, a network that can lose signals, and rate limits that can be reset. */
 export async function createAccountsWorld(kind?: DatabaseKind) {
@@ -30,11 +34,15 @@ export async function createAccountsWorld(kind?: DatabaseKind) {
   const clock = { now: Date.now() };
   const state = { memory: createMemoryState(), isAway: false };
   const nodes: Auth[] = [];
+  const stops: (() => Promise<void>)[] = [];
 
   /** Creates the authentication of a node, which listens to signals of the others. */
   async function node(options: { pubsub?: PubSub; database?: Parameters<typeof createAuth>[0]['database'] } = {}) {
-    const auth = createAuth({ database, pubsub, secrets: [secret], ttlSeconds, logger, ...options });
-    await auth.start();
+    const userSignals = createTestUserSignals(options.pubsub ?? pubsub, { everyMs: verifyMs, logger });
+    await userSignals.start();
+    const auth = createAuth({ database, pubsub, userSignals, secrets: [secret], ttlSeconds, logger, ...options });
+    auth.start();
+    stops.push(userSignals.stop);
     nodes.push(auth);
     return auth;
   }
@@ -94,6 +102,7 @@ export async function createAccountsWorld(kind?: DatabaseKind) {
     },
     async stop(): Promise<void> {
       for (const part of [...nodes, limited, unlimited]) await part.stop();
+      for (const stop of stops) await stop();
       await database.stop();
     },
   };

@@ -135,7 +135,7 @@ function createFakeAuth(): FakeAuth {
     },
     viewerOfSession: () => Promise.reject(new Error('not used')),
     expiryOf: async (sessionId) => ends.get(sessionId) ?? 0,
-    watch(sessionId, listener) {
+    watch({ sessionId }, listener) {
       const watcher = { sessionId, listener };
       watchers.add(watcher);
       return () => void watchers.delete(watcher);

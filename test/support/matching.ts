@@ -11,7 +11,7 @@ import { noSecurityLog } from '../../api/domain/security-log.ts';
 import type { SharedTimer } from '../../api/domain/shared-timer.ts';
 import { rejectionError, type Submit } from '../../api/domain/submit-event.ts';
 import { UnavailableError } from '../../api/errors.ts';
-import type { ChannelEvent } from '../../api/events.ts';
+import type { Logged } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
 import { readOutcomes } from '../../api/infra/database/outcomes.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
@@ -19,7 +19,9 @@ import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import type { State } from '../../api/infra/state/state.ts';
+import type { UserSignals } from '../../api/live/user-signals.ts';
 import { createLogger } from '../../api/logger.ts';
+import { createTestUserSignals } from './signals.ts';
 
 /** Fault of the next event: it is lost, or applied without a response. */
 type SubmitFault = 'lost' | 'unheard';
@@ -38,6 +40,7 @@ interface GatewayOptions {
   database?: Database;
   state?: State;
   pubsub?: PubSub;
+  userSignals?: UserSignals;
   submit?: Submit;
   times?: Partial<typeof calmTimes>;
   rateLimits?: RateLimits;
@@ -58,12 +61,14 @@ export async function createMatchingWorld() {
   const faults: SubmitFault[] = [];
   const clock = { now: Date.now() };
   let memory = createMemoryState({ now: () => clock.now });
+  let offset = 0;
   const publisher = createPublisher({ pubsub, metrics: { publishFailed: () => {} }, logger });
 
   const submit: Submit = async (draft) => {
     const fault = faults.shift();
     if (fault === 'lost') throw new UnavailableError('lost');
-    const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
+    const place = { partition: 0, offset: offset++ };
+    const event: Logged = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString(), ...place };
     let applied = createChangeset();
     await database.transaction(async (query) => {
       applied = await applyEvents(query, [event], await readOutcomes(query, [event.eventId]));
@@ -111,6 +116,7 @@ export async function createMatchingWorld() {
     /** Creates the matching of a gateway. Periodic look-ups only run if `times` says so. */
     gateway: (options: GatewayOptions = {}) =>
       createMatching({
+        userSignals: createTestUserSignals(options.pubsub ?? pubsub),
         database,
         state,
         pubsub,
@@ -149,7 +155,7 @@ export async function createMatchingWorld() {
         [viewers.map(({ userId }) => userId)],
       ),
     async stop(): Promise<void> {
-      await publisher.drain();
+      await publisher.stop();
       await pubsub.stop();
       await database.stop();
     },

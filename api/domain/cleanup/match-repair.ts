@@ -1,4 +1,4 @@
-import { matchTopic } from '../../events.ts';
+import { userTopic } from '../../events.ts';
 import type { Database } from '../../infra/database/database.ts';
 import { statement } from '../../infra/database/statement.ts';
 import { columns } from '../../infra/database/table.ts';
@@ -32,7 +32,7 @@ export function createMatchRepair(options: {
 
   async function step(): Promise<StepResult> {
     const claims = await database.query(endOrphanedClaims, {});
-    for (const { userId } of claims) await pubsub.publish(matchTopic(userId), null);
+    for (const { userId } of claims) await pubsub.publish(userTopic(userId), { type: 'match' });
     const channels = await database.query(selectOrphanedChannels, { max: maxClosed });
     for (const channel of channels) await endMatch(submit, channel);
     if (claims.length + channels.length > 0)

@@ -13,10 +13,11 @@ const retryMs = 10_000;
  * @param onEnd called once when the session ends
  * @returns a function that stops watching
  */
-export function watchSession(auth: Auth, { sessionId, expiresAt }: Viewer, onEnd: () => void): () => void {
+export function watchSession(auth: Auth, viewer: Viewer, onEnd: () => void): () => void {
+  const { sessionId, expiresAt } = viewer;
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
-  const unwatch = auth.watch(sessionId, end);
+  const unwatch = auth.watch(viewer, end);
 
   function stop(): void {
     isOver = true;

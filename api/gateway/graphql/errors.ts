@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { GraphQLError } from 'graphql';
-import { ParleyError, UnavailableError } from '../../errors.ts';
+import { type ExecutionResult, GraphQLError } from 'graphql';
+import { ForbiddenError, NotFoundError, ParleyError, UnavailableError } from '../../errors.ts';
 import { DatabaseUnavailableError, StatementRefusedError } from '../../infra/database/database.ts';
 import { FeedRestartedError } from '../../live/channel-feed.ts';
 import type { Logger } from '../../logger.ts';
@@ -72,6 +72,15 @@ function isUnavailable(error: unknown): boolean {
  */
 export function hasUnavailable(errors: readonly unknown[] | undefined): boolean {
   return errors?.some((error) => isUnavailable(rootOf(error))) ?? false;
+}
+
+/** Whether a result has nothing but an error, because its viewer can no longer see its subject. */
+export function isGone({ data, errors = [] }: ExecutionResult): boolean {
+  return (data ?? null) === null && errors.some((error) => isRefusal(rootOf(error)));
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof NotFoundError || error instanceof ForbiddenError;
 }
 
 /** Returns the error that was thrown first, below the wrappers that GraphQL adds. */

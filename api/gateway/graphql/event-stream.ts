@@ -7,8 +7,10 @@ const retrySpreadMs = 4_000;
 
 /** Progress of a stream of server-sent events. */
 export interface StreamCursor {
-  /** Position up to which the reader has everything, once it has read the last result; null if the stream has no positions. */
-  position: number | null;
+  /**
+   * Position or cursor up to which the reader has everything, once it has read the last result; null if the stream has none.
+   */
+  position: number | string | null;
   /** Text that follows the position in the ids of events; empty without one. */
   suffix: string;
 }

@@ -10,13 +10,16 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import type { Viewer } from '../../domain/auth.ts';
 import type { CostBudget } from '../../domain/cost-budget.ts';
+import type { ShownEvent } from '../../domain/updates/live-update.ts';
+import { isUpdateSubscription, type UpdateSubscription } from '../../domain/updates/update-subscription.ts';
+import type { Entry } from '../../events.ts';
 import type { Audiences, Selection } from '../../live/audiences.ts';
 import { canonicalSelection } from '../../live/canonical-selection.ts';
-import type { Positioned } from '../../live/live-source.ts';
-import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
+import { isLiveStream } from '../../live/live-stream.ts';
 import type { MakePayloads } from '../../live/page-loader.ts';
+import { cursorPlaceholder } from '../../live/result-frames.ts';
 import { analyse, selectionKey } from '../../live/selection.ts';
-import { mapStream } from '../../live/stream.ts';
+import { mapStream, type Stream } from '../../live/stream.ts';
 import { createMemberContext, createViewerContext } from './context.ts';
 import { admit } from './cost.ts';
 import type { Documents } from './documents.ts';
@@ -28,6 +31,7 @@ import { createPrepare, type Prepared } from './prepare.ts';
 import { boundResult } from './response-size.ts';
 import { chargeOf, endOnError, withFreshLoaders, withLoadersOf } from './subscribe.ts';
 import type { LimitTime } from './time-limit.ts';
+import { createUpdateConsumers } from './update-consumer.ts';
 
 /**
  * Runs the operations of WebSockets. The plugins of HTTP parse and validate them, with the same limits; execution skips the
@@ -44,6 +48,7 @@ export function createOperations(options: {
   mapError: MapError;
 }) {
   const { graphql, documents, audiences, costBudget, limitTime, mapError } = options;
+  const createConsumer = createUpdateConsumers({ audiences, limitTime, toPayload });
 
   async function subscribe(args: Prepared): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
     const source = await limitTime(args, async (limited) => {
@@ -51,7 +56,11 @@ export function createOperations(options: {
       return openSource(limited);
     });
     if (!isAsyncIterable(source)) return masked(source);
-    if (isLiveStream(source)) return endOnError(source, () => audiences.serve(source, select(source, args), args.sink));
+    if (isLiveStream(source)) {
+      const select = selectionFor(args, (item) => item);
+      return endOnError(source, () => audiences.serve(source, select.of(source.source.channelId), args.sink));
+    }
+    if (isUpdateSubscription(source)) return endOnError(source, () => serveUpdates(source, { ...args }));
     const onEnd = endOnError(source, () => audiences.charge(chargeOf(args)));
     const kept = { ...args };
     const execute = (event: unknown) =>
@@ -59,31 +68,51 @@ export function createOperations(options: {
     return mapStream(source, { map: async (event) => masked(await execute(event)), onEnd });
   }
 
-  /** Returns the selection that an audience executes for all its subscribers; it keeps nothing of a single subscriber. */
-  function select({ source }: LiveStream<Positioned>, args: Prepared): Selection {
+  function serveUpdates(source: UpdateSubscription, args: Prepared): Stream<never> {
+    const { of, key } = selectionFor(args, (entry) => toUpdate(entry as Entry));
+    const takeBack = audiences.charge(chargeOf(args));
+    const sink = { ...args.sink, cursor: source.cursor };
+    const selectionOf = (channelId: string) => ({ ...of(channelId), hasCursor: true });
+    return source.serve(createConsumer({ args, sink, key, selectionOf }), takeBack);
+  }
+
+  /**
+   * Returns the selections that audiences execute for all their subscribers; they keep nothing of a single subscriber.
+   * @param toEvent returns the event of an item
+   */
+  function selectionFor(args: Prepared, toEvent: (item: unknown) => unknown) {
     const { schema, document, operationName = null } = args;
     const { domain, viewer } = args.contextValue as Context;
     const sharing = analyse(schema, document, operationName);
     const variableValues = coerce(args);
-    const contextValue = sharing.isShareable ? createMemberContext(domain, source.channelId) : args.contextValue;
-    const event = { schema, document, operationName, variableValues, contextValue };
     const canonical = canonicalSelection({ schema, document, operationName, variables: variableValues });
     const key = selectionKey(sharing, canonical, variableValues, viewer?.sessionId ?? '');
-    return { ...chargeOf(args), key, make: () => makeWith(event) };
+    const charge = chargeOf(args);
+    const own = args.contextValue;
+    const make = (channelId: string) => {
+      const contextValue = sharing.isShareable ? createMemberContext(domain, channelId) : own;
+      return makeWith({ schema, document, operationName, variableValues, contextValue }, toEvent);
+    };
+    return { key, of: (channelId: string): Selection => ({ ...charge, key, make: () => make(channelId) }) };
   }
 
-  function makeWith(args: ExecutionArgs): MakePayloads<unknown> {
+  function makeWith(args: ExecutionArgs, toEvent: (item: unknown) => unknown): MakePayloads<unknown> {
     const { domain } = args.contextValue as Context;
     return async (items, viewer, round) => {
       const own = viewer ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) } : args;
-      const execute = (given: ExecutionArgs) => Promise.all(items.map((item) => executeOperation(given, item)));
+      const execute = (given: ExecutionArgs) =>
+        Promise.all(items.map((item) => executeOperation(given, toEvent(item))));
       const results = await limitTime(withLoadersOf(round, own), execute);
       if (!Array.isArray(results) || results.some(({ errors }) => hasUnavailable(errors))) {
         round.hasFailed = true;
         return null;
       }
-      return results.map((result) => Buffer.from(JSON.stringify(withoutLocations(masked(result)))));
+      return results.map(toPayload);
     };
+  }
+
+  function toPayload(result: ExecutionResult): Buffer {
+    return Buffer.from(JSON.stringify(withoutLocations(masked(result))));
   }
 
   async function executeAdmitted(args: ExecutionArgs): Promise<ExecutionResult> {
@@ -121,6 +150,11 @@ export function createOperations(options: {
 /** graphql-ws keeps the arguments for as long as a subscription lasts: this frees the memory they refer to. */
 function forget(args: ExecutionArgs): void {
   Object.assign(args, { sink: null, contextValue: null, variableValues: null });
+}
+
+/** Returns the event of a message in a stream of updates, whose cursor is filled in for each subscriber. */
+function toUpdate(entry: Entry) {
+  return { event: { type: 'message', entry } satisfies ShownEvent, cursor: cursorPlaceholder };
 }
 
 /** Removes the places in the document, which differ between the documents that share a result. */

@@ -3,6 +3,8 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Context } from '../../../schema/context.ts';
 import { createChannelLoaders, createListLoaders, createLoaders, type Loaders } from '../../../schema/loaders.ts';
 import { addressGroup } from '../../address.ts';
+import type { LiveUpdate } from '../../domain/updates/live-update.ts';
+import { isUpdateSubscription, type UpdateSubscription } from '../../domain/updates/update-subscription.ts';
 import { RateLimitedError, UnavailableError } from '../../errors.ts';
 import { listRoundOf } from '../../list-round.ts';
 import type { Audiences } from '../../live/audiences.ts';
@@ -12,7 +14,7 @@ import { type LiveSource, maxExecutions, type Positioned } from '../../live/live
 import { isLiveStream, type LiveStream } from '../../live/live-stream.ts';
 import { leftOut, mapStream, type Stream } from '../../live/stream.ts';
 import { cachedPriceOf, toGraphQL } from './cost.ts';
-import { hasUnavailable } from './errors.ts';
+import { hasUnavailable, isGone } from './errors.ts';
 import { executeOperation, openSource } from './execute.ts';
 import type { RequestContext } from './server-context.ts';
 import type { LimitTime } from './time-limit.ts';
@@ -56,6 +58,7 @@ export async function subscribe(
   const source = await limitTime(args, openSource);
   if (!isAsyncIterable(source)) return source;
   if (isLiveStream(source)) return subscribeLive(args, source, { audiences, limitTime });
+  if (isUpdateSubscription(source)) return subscribeUpdates(args, source, { audiences, limitTime });
   return mapStream(source, {
     map: (event) => limitTime(withFreshLoaders(args, event), (fresh) => executeOperation(fresh, event)),
     onEnd: endOnError(source, () => audiences.charge(chargeOf(args))),
@@ -89,6 +92,23 @@ function subscribeLive(
     }
   };
   return mapStream(stream, { map, onEnd: release });
+}
+
+/** Executes each update for this subscriber alone, when the reader asks for it. */
+function subscribeUpdates(
+  args: ExecutionArgs,
+  source: UpdateSubscription,
+  { audiences, limitTime }: { audiences: Audiences; limitTime: LimitTime },
+): Stream<ExecutionResult> {
+  // Absent if the operation did not come over HTTP.
+  const { cursor } = args.contextValue as Partial<RequestContext>;
+  const map = async (update: LiveUpdate) => {
+    const result = await limitTime(withFreshLoaders(args, update), (fresh) => executeOperation(fresh, update));
+    if (update.isCurrent?.() === false || isGone(result)) return leftOut;
+    if (cursor && !hasUnavailable(result.errors)) cursor.position = update.cursor;
+    return result;
+  };
+  return mapStream(source, { map, onEnd: endOnError(source, () => audiences.charge(chargeOf(args))) });
 }
 
 /**

@@ -81,9 +81,10 @@ export function createProtocol(options: {
     async onSubscribe({ extra }, id, payload) {
       if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
       const resultType = extra.isLegacy ? 'data' : 'next';
-      const sink: Sink = { outbox: extra.outbox, idJson: JSON.stringify(id), resultType, viewer: extra.viewer };
+      const { outbox, viewer } = extra;
+      const sink: Sink = { outbox, idJson: JSON.stringify(id), resultType, viewer, cursor: null };
       const request = { ...extra.caller, requestId: extra.requestId, arrivedAt: performance.now() };
-      const context = createContext(domain, request, extra.viewer);
+      const context = createContext(domain, request, viewer);
       const prepared = await operations.prepare(payload, context, sink);
       if (!('document' in prepared)) return prepared;
       logOperation(extra, prepared);

@@ -1,10 +1,10 @@
 import type { AttachmentFacts, Entry } from '../../events.ts';
 import { statement } from './statement.ts';
-import { columns, type Row } from './table.ts';
+import { columns, fieldsWithout, type Row } from './table.ts';
 import { tables } from './tables.ts';
 import { arrayOf, type JsonRow, json, nullable, uuid } from './types.ts';
 
-const stored = columns(tables.entry, 'e');
+const stored = columns(tables.entry, 'e', fieldsWithout(tables.entry, ['logOffset']));
 
 /** Columns of an entry, from a table or expression named `e`, with the author of the entry that it replies to. */
 export const entryColumns = {

@@ -54,6 +54,15 @@ export function columns<Columns extends ColumnsByField, Field extends keyof Colu
   return { list: list.join(', '), object: `jsonb_build_object(${pairs.join(', ')})`, row };
 }
 
+/** Returns the names of the fields of a table except some, which only a few statements need. */
+export function fieldsWithout<Columns extends ColumnsByField, Field extends keyof Columns & string>(
+  { columns: all }: Table<Columns>,
+  omitted: readonly Field[],
+): Exclude<keyof Columns & string, Field>[] {
+  const names = Object.keys(all) as (keyof Columns & string)[];
+  return names.filter((name): name is Exclude<typeof name, Field> => !omitted.some((field) => field === name));
+}
+
 /** Returns the type of a JSON object with the columns of a row. */
 export function jsonOf<Row>(_row: RowTypes<Row>): SqlType<JsonRow<Row>, string> {
   return json();

@@ -24,6 +24,7 @@ export const tables = {
     createdAt: column('created_at', timestamptz),
     lastSeenAt: column('last_seen_at', nullable(timestamptz)),
     avatarId: column('avatar_id', nullable(uuid)),
+    changedAt: column('changed_at', nullable(timestamptz)),
   }),
   session: table('session', {
     id: column('id', uuid),
@@ -47,6 +48,16 @@ export const tables = {
     blockedId: column('blocked_id', uuid),
     createdAt: column('created_at', timestamptz),
   }),
+  blockEnd: table('block_end', {
+    blockerId: column('blocker_id', uuid),
+    blockedId: column('blocked_id', uuid),
+    endedAt: column('ended_at', timestamptz),
+  }),
+  profileChange: table('profile_change', {
+    channelId: column('channel_id', uuid),
+    userId: column('user_id', uuid),
+    changedAt: column('changed_at', timestamptz),
+  }),
   channel: table('channel', {
     id: column('id', uuid),
     kind: column('kind', enums.channelKind),
@@ -61,6 +72,12 @@ export const tables = {
     version: column('version', int4),
     memberCount: column('member_count', int4),
     lastActivityAt: column('last_activity_at', timestamptz),
+    logPartition: column('log_partition', nullable(int4)),
+    logOffset: column('log_offset', nullable(int8)),
+    changedOffset: column('changed_offset', nullable(int8)),
+    logVersion: column('log_version', nullable(int4)),
+    trackedFrom: column('tracked_from', nullable(int8)),
+    trackedPosition: column('tracked_position', nullable(int4)),
   }),
   member: table('member', {
     channelId: column('channel_id', uuid),
@@ -70,6 +87,12 @@ export const tables = {
     joinedAt: column('joined_at', timestamptz),
     joinedSeq: column('joined_seq', int4),
     revision: column('revision', int4),
+    logOffset: column('log_offset', nullable(int8)),
+  }),
+  membershipEnd: table('membership_end', {
+    userId: column('user_id', uuid),
+    channelId: column('channel_id', uuid),
+    endedAt: column('ended_at', timestamptz),
   }),
   entry: table('entry', {
     id: column('id', uuid),
@@ -86,6 +109,7 @@ export const tables = {
     deletedAt: column('deleted_at', nullable(timestamptz)),
     revision: column('revision', int4),
     attachments: column('attachments', json<unknown>()),
+    logOffset: column('log_offset', nullable(int8)),
   }),
   upload: table('upload', {
     id: column('id', uuid),
@@ -140,6 +164,7 @@ export const tables = {
     channelId: column('channel_id', uuid),
     userId: column('user_id', uuid),
     seq: column('seq', int4),
+    changedAt: column('changed_at', nullable(timestamptz)),
   }),
   matchClaim: table('match_claim', {
     ticketId: column('ticket_id', uuid),

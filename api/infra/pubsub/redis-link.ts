@@ -1,15 +1,20 @@
 import { RedisPubSub } from 'graphql-redis-subscriptions';
 import type { Redis } from 'ioredis';
+import { batched } from '../../batched.ts';
 import { ignore } from '../../ignore.ts';
 import { connectRedis, type RedisOptions } from '../redis-connection.ts';
-import type { Unsubscribe } from './pubsub.ts';
 
 /** The publishing and the subscribing connection to one Redis server. */
 export interface RedisLink {
   /** Rejects at once while the publisher is disconnected, and within `timeoutMs` otherwise. */
   publish(channel: string, message: unknown): Promise<void>;
-  /** Resolves once Redis has confirmed the subscription or, while Redis is away, once it is queued for the reconnect. */
-  subscribe(channel: string, listener: (message: Buffer) => void): Promise<Unsubscribe>;
+  /**
+   * Resolves once Redis has confirmed the subscription or, while Redis is away, once it is queued for the reconnect.
+   * @returns the id of the subscription
+   */
+  subscribe(channel: string, listener: (message: Buffer) => void): Promise<number>;
+  /** Ends a subscription, once. */
+  unsubscribe(id: number): Promise<void>;
   /** Returns whether Redis has confirmed every subscription and the publisher is connected. */
   isLive(): boolean;
   ready(): Promise<void>;
@@ -40,6 +45,8 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
     messageEventName: 'messageBuffer',
   });
 
+  /** Subscribes the channels that come together by one command. */
+  const confirm = batched(confirmAll);
   const isLive = () => isSubscribed && subscriber.isReady() && publisher.isReady();
   subscriber.client.on('ready', () => void subscribeAll());
   subscriber.client.on('close', lose);
@@ -52,16 +59,11 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
       if (!publisher.isReady()) throw new Error('Redis is away: the message was not published');
       await engine.publish(channel, message);
     },
-    async subscribe(channel, listener) {
-      const id = await engine.subscribe<Buffer>(channel, listener);
-      let ended = false;
-      return async () => {
-        if (ended) return;
-        ended = true;
-        // The engine throws if a listener ends another subscription while a message is being delivered.
-        await Promise.resolve();
-        engine.unsubscribe(id);
-      };
+    subscribe: (channel, listener) => engine.subscribe<Buffer>(channel, listener),
+    async unsubscribe(id) {
+      // The engine throws if a listener ends another subscription while a message is being delivered.
+      await Promise.resolve();
+      engine.unsubscribe(id);
     },
     isLive,
     async ready() {
@@ -84,11 +86,16 @@ export function createRedisLink(options: RedisOptions & { onLost(): void; onLive
     };
   }
 
-  /** Never rejects: a channel that Redis does not confirm now is subscribed on the next reconnect. */
-  async function confirm(channel: string): Promise<void> {
-    channels.add(channel);
+  /** Never rejects: channels that Redis does not confirm now are subscribed on the next reconnect. */
+  async function confirmAll(added: readonly string[]): Promise<null[]> {
+    for (const channel of added) channels.add(channel);
     await subscriber.firstAttempt;
-    if (subscriber.isReady()) await subscriber.client.subscribe(channel).catch(subscriber.renew);
+    // Some may have been left meanwhile.
+    const wanted = added.filter((channel) => channels.has(channel));
+    if (wanted.length > 0 && subscriber.isReady()) {
+      await subscriber.client.subscribe(...wanted).catch(subscriber.renew);
+    }
+    return added.map(() => null);
   }
 
   function unsubscribe(channel: string): void {

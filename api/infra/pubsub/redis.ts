@@ -30,17 +30,18 @@ export function createRedisPubSub(options: {
 
   return {
     async publish(topic: Topic, message) {
-      await linkOf(topic).publish(`${prefix}:${topic}`, message);
+      await linkOf(topic).publish(redisChannelOf(topic), message);
     },
     async subscribe(topic, listener) {
+      const link = linkOf(topic);
       let ended = false;
-      const unsubscribe = await linkOf(topic).subscribe(`${prefix}:${topic}`, (message) => {
-        if (!ended && !stopped)
-          guard(() => listener(JSON.parse(message.toString())), 'a pubsub listener threw an error', { topic });
+      const id = await link.subscribe(redisChannelOf(topic), (message) => {
+        if (!ended && !stopped) deliver(message, listener as (message: unknown) => void);
       });
-      return () => {
+      return async () => {
+        if (ended) return;
         ended = true;
-        return unsubscribe();
+        await link.unsubscribe(id);
       };
     },
     connected,
@@ -65,15 +66,28 @@ export function createRedisPubSub(options: {
   function onLive(): void {
     if (!wasLost || stopped || !connected()) return;
     wasLost = false;
-    for (const listener of [...reconnectListeners]) guard(listener, 'a pubsub reconnect listener threw an error');
+    for (const listener of [...reconnectListeners]) callReconnected(listener);
   }
 
-  function guard(work: () => void, message: string, facts: object = {}): void {
+  function deliver(message: Buffer, listener: (message: unknown) => void): void {
     try {
-      work();
+      listener(JSON.parse(message.toString()));
     } catch (error) {
-      logger.error({ error, ...facts }, message);
+      logger.error({ error }, 'a pubsub listener threw an error');
     }
+  }
+
+  function callReconnected(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      logger.error({ error }, 'a pubsub reconnect listener threw an error');
+    }
+  }
+
+  /** Signals of channels have a form of their own since they carry heads: releases before must not hear them. */
+  function redisChannelOf(topic: string): string {
+    return topic.startsWith('channel:') ? `${prefix}:head+${topic}` : `${prefix}:${topic}`;
   }
 
   function linkOf(topic: string): RedisLink {

@@ -5,6 +5,8 @@ import '../../../api/domain/cleanup/match-statements.ts';
 import '../../../api/domain/cleanup/message-data.ts';
 import '../../../api/domain/cleanup/name-keys.ts';
 import '../../../api/domain/cleanup/newest-change.ts';
+import '../../../api/domain/cleanup/offsets.ts';
+import '../../../api/domain/cleanup/past-changes.ts';
 import '../../../api/domain/cleanup/session-statements.ts';
 import '../../../api/domain/cleanup/upload-statements.ts';
 import { statements } from '../../../api/infra/database/statement.ts';

@@ -1,0 +1,87 @@
+import { batched } from '../../batched.ts';
+import type { Database } from '../../infra/database/database.ts';
+import { statement } from '../../infra/database/statement.ts';
+import { columns } from '../../infra/database/table.ts';
+import { tables } from '../../infra/database/tables.ts';
+import { arrayOf, uuid } from '../../infra/database/types.ts';
+
+/** The channels of a user, each with its position, in one snapshot. */
+export type Memberships = ReadonlyMap<string, number>;
+
+/** Reads the memberships and blocks that live streams know. */
+export interface MembershipSource {
+  /** Returns the channels of a user. Results come in the order of the calls. */
+  read(userId: string): Promise<Memberships>;
+  /** Returns the ids of those channels among a user's in which one of some other users is a member, too. */
+  shared(channelIds: readonly string[], userIds: readonly string[]): Promise<readonly string[]>;
+  /** Returns the ids of the users whom a user has blocked. */
+  blocked(userId: string): Promise<readonly string[]>;
+}
+
+/** Key of live streams among the readers of the database. */
+const reader = 'updates';
+/** Maximum number of users whose memberships one statement reads. */
+const usersOfStatement = 100;
+
+/**
+ * Reads memberships from the database. Reads that are asked for at the same time share statements, which run one after another, so
+ * that an older state never follows a newer one.
+ */
+export function createMemberships({ read }: Pick<Database, 'read'>): MembershipSource {
+  return {
+    read: batched(readAll),
+    async shared(channelIds, userIds) {
+      const rows = await read(reader, selectShared, { channelIds, userIds });
+      return rows.map(({ channelId }) => channelId);
+    },
+    blocked: batched(readBlocked),
+  };
+
+  async function readBlocked(userIds: readonly string[]): Promise<string[][]> {
+    const rows = await read(reader, selectBlocked, { userIds });
+    const found = new Map(rows.map(({ blockerId, blockedIds }) => [blockerId, [...blockedIds]]));
+    return userIds.map((userId) => found.get(userId) ?? []);
+  }
+
+  async function readAll(userIds: readonly string[]): Promise<Memberships[]> {
+    const found = new Map<string, Map<string, number>>();
+    for (let from = 0; from < userIds.length; from += usersOfStatement) {
+      const rows = await read(reader, selectMemberships, { userIds: userIds.slice(from, from + usersOfStatement) });
+      for (const { userId, channelId, position } of rows) {
+        const ofUser = found.get(userId) ?? new Map<string, number>();
+        found.set(userId, ofUser.set(channelId, position));
+      }
+    }
+    return userIds.map((userId) => found.get(userId) ?? new Map());
+  }
+}
+
+const membership = columns(tables.member, 'm', ['userId', 'channelId']);
+const channel = columns(tables.channel, 'c', ['position']);
+const block = columns(tables.block, 'b', ['blockerId']);
+
+const selectMemberships = statement({
+  sql: `
+    SELECT ${membership.list}, ${channel.list} FROM member m JOIN channel c ON c.id = m.channel_id
+    WHERE m.user_id = ANY($userIds) AND m.state = 'ACTIVE'`,
+  parameters: { userIds: arrayOf(uuid) },
+  row: { ...membership.row, ...channel.row },
+});
+
+const sharedChannel = columns(tables.member, 'm', ['channelId']);
+
+const selectShared = statement({
+  sql: `
+    SELECT DISTINCT ${sharedChannel.list} FROM member m
+    WHERE m.user_id = ANY($userIds) AND m.channel_id = ANY($channelIds) AND m.state = 'ACTIVE'`,
+  parameters: { userIds: arrayOf(uuid), channelIds: arrayOf(uuid) },
+  row: sharedChannel.row,
+});
+
+const selectBlocked = statement({
+  sql: `
+    SELECT ${block.list}, array_agg(b.blocked_id) AS "blockedIds" FROM block b
+    WHERE b.blocker_id = ANY($userIds) GROUP BY b.blocker_id`,
+  parameters: { userIds: arrayOf(uuid) },
+  row: { ...block.row, blockedIds: arrayOf(tables.block.columns.blockedId) },
+});

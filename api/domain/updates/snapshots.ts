@@ -1,0 +1,168 @@
+import { batched } from '../../batched.ts';
+import { UnavailableError } from '../../errors.ts';
+import type { Entry } from '../../events.ts';
+import type { Database } from '../../infra/database/database.ts';
+import { toEntry } from '../../infra/database/entries.ts';
+import type { Gap } from './plan.ts';
+import { type ChangedChannel, countGaps, type SnapshotRow, selectGaps, selectSnapshots } from './statements.ts';
+import { identityOf, type Mark, type UpdateCursor } from './update-cursor.ts';
+
+/** Everything that concerns one viewer, in one snapshot of the database. */
+export interface Snapshot {
+  /** Identity of the log. */
+  log: string;
+  /** The point that the snapshot shows. */
+  mark: Mark;
+  /** Positions of the viewer's channels. */
+  positions: ReadonlyMap<string, number>;
+  /** Channels that have changed since the cursor, or may have, in order of their ids. */
+  changed: readonly ChangedChannel[];
+  /** Channels that were removed with the viewer's membership, in order of their ids. */
+  endedIds: readonly string[];
+  /** Whether the viewer's profile or blocks changed. */
+  isSelfChanged: boolean;
+  isMatchChanged: boolean;
+}
+
+/** An entry and the offset of its newest change. */
+export interface ReplayedEntry {
+  entry: Entry;
+  offset: number;
+}
+
+/**
+ * Milliseconds before a cursor's time from which on a user's own records are read again: a transaction that has noted its time
+ * may commit later, and it may run on a gateway whose clock is behind.
+ */
+const overlapMs = 15_000;
+/** Number of viewers, and of entries, that one statement reads at most. Many viewers resume at the same moment. */
+const viewersAtOnce = 25;
+const entriesAtOnce = 1_000;
+const lowestId = '00000000-0000-0000-0000-000000000000';
+/** Key under which these statements take turns with those of other readers. */
+const reader = 'updates';
+
+/**
+ * Creates the reads of a resume. Those that are asked for at the same moment share their statements.
+ * @param options.logName name of the log
+ * @param options.maxReplay number of changes of one channel above which nobody gets them replayed
+ */
+export function createSnapshots(options: { database: Pick<Database, 'read'>; logName: string; maxReplay: number }) {
+  const { logName, maxReplay } = options;
+  const { read } = options.database;
+
+  return {
+    /** Reads the changes for a viewer since a cursor; none without a cursor. @throws UnavailableError while no log is known */
+    snapshot: batched(readSnapshots) as (request: Request) => Promise<Snapshot>,
+    /** Returns the number of entries in each gap, counted up to a bound. */
+    async count(gaps: readonly Gap[], most: number): Promise<number[]> {
+      return (await read(reader, countGaps, { ...toColumns(gaps), most })).map(({ count }) => count);
+    },
+    /**
+     * Returns the first entries of a gap in order of position, without those of authors whom the viewer has blocked; none if
+     * the viewer is no longer a member.
+     */
+    entries: batched(readEntries) as (request: EntriesRequest) => Promise<readonly ReplayedEntry[]>,
+  };
+
+  function readSnapshots(requests: readonly Request[]): Promise<Snapshot[]> {
+    return inParts(
+      requests,
+      () => 1,
+      viewersAtOnce,
+      async (part) => {
+        const cursors = part.map(({ cursor }) => cursor);
+        const rows = await read(reader, selectSnapshots, {
+          log: logName,
+          userIds: part.map(({ userId }) => userId),
+          nexts: cursors.map((cursor) => `{${cursor?.from.next.join(',') ?? ''}}`),
+          since: cursors.map((cursor) => cursor && new Date(cursor.from.time - overlapMs)),
+          placeIds: cursors.map((cursor) => placeOf(cursor)?.id ?? lowestId),
+          placeOffsets: cursors.map((cursor) => String(placeOf(cursor)?.offset ?? 0)),
+          most: maxReplay,
+        });
+        const found = new Map(rows.map((row) => [row.n - 1, row]));
+        return part.map((_, n) => toSnapshot(logName, found.get(n)));
+      },
+    );
+  }
+
+  function readEntries(requests: readonly EntriesRequest[]): Promise<ReplayedEntry[][]> {
+    return inParts(
+      requests,
+      ({ most }) => most,
+      entriesAtOnce,
+      async (part) => {
+        const columns = { userIds: part.map(({ userId }) => userId), mosts: part.map(({ most }) => most) };
+        const rows = await read(reader, selectGaps, { ...toColumns(part.map(({ gap }) => gap)), ...columns });
+        const found = new Map(rows.map(({ n, entries }) => [n - 1, entries ?? []]));
+        return part.map((_, n) =>
+          (found.get(n) ?? []).map(({ logOffset, ...row }) => ({ entry: toEntry(row), offset: logOffset })),
+        );
+      },
+    );
+  }
+}
+
+export type Snapshots = ReturnType<typeof createSnapshots>;
+
+interface Request {
+  userId: string;
+  cursor: UpdateCursor | null;
+}
+
+interface EntriesRequest {
+  userId: string;
+  gap: Gap;
+  /** Maximum number of entries. */
+  most: number;
+}
+
+/** Returns the place below which channels are not read again. */
+function placeOf(cursor: UpdateCursor | null) {
+  const place = cursor?.sweep?.place;
+  return place === undefined || place.step === 'users' ? null : place;
+}
+
+function toSnapshot(name: string, row: SnapshotRow | undefined): Snapshot {
+  const { partitions = null, next = null, logIds = null } = row ?? {};
+  if (row === undefined || partitions === null || next === null || logIds === null)
+    throw new UnavailableError('The server is starting: try again in a moment.');
+  const ids = row.channelIds ?? [];
+  return {
+    log: identityOf({ name, partitions, ids: logIds }),
+    mark: { next: next.map(Number), time: row.at.getTime() },
+    positions: new Map(ids.map((id, n) => [id, row.positions?.[n] ?? 0])),
+    changed: row.changed ?? [],
+    endedIds: [...row.endedIds].sort(),
+    isSelfChanged: row.isSelfChanged ?? false,
+    isMatchChanged: row.isMatchChanged ?? false,
+  };
+}
+
+function toColumns(gaps: readonly Gap[]) {
+  return {
+    channelIds: gaps.map(({ channelId }) => channelId),
+    lows: gaps.map(({ low }) => low),
+    lowers: gaps.map(({ lower }) => String(lower)),
+    uppers: gaps.map(({ upper }) => String(upper)),
+  };
+}
+
+/** Loads values by one statement after another. @param size number of rows that the statement reads for a key */
+async function inParts<Key, Value>(
+  keys: readonly Key[],
+  size: (key: Key) => number,
+  most: number,
+  load: (part: readonly Key[]) => Promise<Value[]>,
+): Promise<Value[]> {
+  const values: Value[] = [];
+  for (let from = 0; from < keys.length; ) {
+    let to = from;
+    for (let rows = 0; to < keys.length && (to === from || rows + size(keys[to] as Key) <= most); to++)
+      rows += size(keys[to] as Key);
+    values.push(...(await load(keys.slice(from, to))));
+    from = to;
+  }
+  return values;
+}
