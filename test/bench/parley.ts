@@ -15,10 +15,14 @@ export interface Parley {
   gateway: Measured & { url: URL };
   /** URL for all other requests: another gateway, or the same process. */
   backstage: URL;
+  /** Id of the process at that URL. */
+  backstagePid: number;
   /** Directory of an embedded server's data; null if the services have it. */
   directory: string | null;
   /** Ids of the processes by name; their children belong to them. */
   pids: Record<string, number>;
+  /** Kills the gateway of the measured clients, and starts another one in its place. */
+  replaceGateway(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -51,8 +55,19 @@ export async function startEmbedded(environment: Record<string, string> = {}): P
     await gateway.stop();
     await rm(directory, { recursive: true });
   };
-  const pids = { parley: gateway.child.pid ?? 0 };
-  return { mode: 'embedded', gateway, backstage: gateway.url, directory, pids, stop };
+  const pid = gateway.child.pid ?? 0;
+  const pids = { parley: pid };
+  const replaceGateway = () => Promise.reject(new Error('the gateway is the whole server'));
+  return {
+    mode: 'embedded',
+    gateway,
+    backstage: gateway.url,
+    backstagePid: pid,
+    directory,
+    pids,
+    replaceGateway,
+    stop,
+  };
 }
 
 /** Starts a gateway, a bridge, and a second gateway for unmeasured requests, over services. */
@@ -72,11 +87,23 @@ export async function startDistributed(
   const run = (SERVICES: string) => startServer({ ...shared, SERVICES, ...environment });
   const gateway = await run('gateway');
   const [bridge, backstage] = await Promise.all([run('bridge'), run('gateway')]);
-  const pids = { gateway: gateway.child.pid ?? 0, bridge: bridge.child.pid ?? 0 };
-  const stop = async () => {
-    await Promise.all([gateway, backstage, bridge].map((one) => one.stop()));
+  const parley: Parley = {
+    mode: 'distributed',
+    gateway,
+    backstage: backstage.url,
+    backstagePid: backstage.child.pid ?? 0,
+    directory: null,
+    pids: { gateway: gateway.child.pid ?? 0, bridge: bridge.child.pid ?? 0 },
+    async replaceGateway() {
+      await parley.gateway.stop();
+      parley.gateway = await run('gateway');
+      parley.pids['gateway'] = parley.gateway.child.pid ?? 0;
+    },
+    async stop() {
+      await Promise.all([parley.gateway, backstage, bridge].map((one) => one.stop()));
+    },
   };
-  return { mode: 'distributed', gateway, backstage: backstage.url, directory: null, pids, stop };
+  return parley;
 }
 
 async function startServer(environment: Record<string, string>): Promise<Measured & { url: URL }> {

@@ -96,11 +96,7 @@ async function settledMegabytes({ child }: Measured): Promise<number> {
 /** Sends messages between pairs of guests. A pair sends its next message when every pair's last one is acknowledged. */
 async function chat(server: Measured): Promise<void> {
   const url = new URL(server.ready[1]?.replace('localhost', '127.0.0.1') ?? '');
-  const gateway = { ...server, url };
-  const pairs = await openPairs(
-    { mode: 'embedded', gateway, backstage: url, directory: null, pids: {}, stop: server.stop },
-    pairCount,
-  );
+  const pairs = await openPairs({ gateway: { url }, backstage: url }, pairCount);
   for (let n = 0; n < messagesPerPair; n++) await pairs.talkAt(sendRate, pairCount / sendRate);
   await pairs.verify();
   pairs.close();

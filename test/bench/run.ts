@@ -6,6 +6,7 @@ const benches = {
   pipeline: () => import('./pipeline.ts'),
   uploads: () => import('./uploads.ts'),
   rest: () => import('./rest.ts'),
+  spread: () => import('./spread.ts'),
   soak: () => import('./soak.ts'),
 };
 

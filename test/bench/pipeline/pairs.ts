@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { graphqlTransport } from '../fanout/protocols.ts';
-import { askAll, type Parley } from '../parley.ts';
+import { askAll } from '../parley.ts';
 import { openWire, type Wire } from '../wire.ts';
 
 /** Two users: one sends, the other follows. */
@@ -31,8 +31,14 @@ const send =
   'mutation Send($channelId: ID!, $text: String!, $clientId: String!) { send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } } }';
 const stampLength = 14;
 
-/** Signs users in, opens a direct channel for each pair, and connects them. */
-export async function openPairs({ gateway, backstage }: Parley, count: number): Promise<Pairs> {
+/**
+ * Signs users in, opens a direct channel for each pair, and connects them.
+ * @param parley the server to connect to, and the URL for all other requests
+ */
+export async function openPairs(
+  { gateway, backstage }: { gateway: { url: URL }; backstage: URL },
+  count: number,
+): Promise<Pairs> {
   const delays = { acknowledged: [] as number[], delivered: [] as number[] };
   const people = await signIn(backstage, count * 2);
   const address = { port: Number(gateway.url.port), path: '/graphql', protocol: 'graphql-transport-ws' };
