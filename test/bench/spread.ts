@@ -4,7 +4,7 @@ import { circumstances, write } from './report.ts';
 import { measureGateways } from './spread/gateways.ts';
 import { compareWays, measureUsers } from './spread/users.ts';
 
-/** Measures how gateways share the work, and what users who follow everything that is theirs cost. */
+/** Measures how gateways share the work, and the cost of users who follow all of their channels. */
 export async function run({ seconds, rounds, parts }: BenchOptions): Promise<void> {
   const services = await startServices();
   try {

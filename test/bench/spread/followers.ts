@@ -1,6 +1,6 @@
 import { openWire, type Wire } from '../wire.ts';
 
-/** Users who each follow what is theirs by one socket. */
+/** Users who each follow their channels over one socket. */
 export interface Followers {
   wires: readonly Wire[];
   /** Number of messages that were delivered. */

@@ -19,7 +19,7 @@ const silentPairs = 50;
 const pacedRate = 400;
 
 /**
- * Measures what a message costs a gateway where nobody follows its channel, and whether two gateways with different users
+ * Measures the cost of a message for a gateway where nobody follows its channel, and whether two gateways with different users
  * share the work. The machine has few cores, so that the CPU time of a message tells more than a rate.
  */
 export async function measureGateways(services: Services, seconds: number, rounds: number): Promise<string> {
