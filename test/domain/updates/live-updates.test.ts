@@ -10,6 +10,7 @@ import { type Following, openUpdatesGateway, type Taking } from '../../support/u
 import { createUpdatesWorld, joinedBy, sentBy, worldChannels } from '../../support/updates-world.ts';
 
 const ada = idOf('ada');
+const bob = idOf('bob');
 const [, second = '', third = ''] = worldChannels;
 
 describe.each(databaseKinds)('live streams of updates over %s', (kind) => {
@@ -146,6 +147,17 @@ describe.each(databaseKinds)('live streams of updates over %s', (kind) => {
     await say('hidden', third);
     await say('shown');
     await vi.waitFor(() => expect(texts()).toEqual(['shown']));
+  });
+
+  test('load channels again in which somebody who was blocked has been a member', async () => {
+    const { updates } = await follow();
+    await say('hello');
+    await world.apply({ ...base('bob'), channelId: second, type: 'MemberLeft', userId: bob, revision: 1, gone: false });
+    await database.query('INSERT INTO block (blocker_id, blocked_id, created_at) VALUES ($1, $2, now())', [ada, bob]);
+    await gateway.blocks.publishChange(ada);
+    const resynced = () =>
+      updates.flatMap(({ event }) => (event.type === 'resync' ? [event.channelId] : [])).toSorted();
+    await vi.waitFor(() => expect(resynced()).toEqual([second, third].toSorted()));
   });
 
   test('end when the database was restored to an older state, and resume', async () => {
