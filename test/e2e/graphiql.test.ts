@@ -25,7 +25,7 @@ test('a first visit: the values of each tab go into those after it, through a re
   const names = await explorer.names();
   expect(names).toEqual([
     ...['Guest', 'CreateRoom', 'Send', 'History', 'FollowMessages', 'MarkSeen', 'Edit', 'Upload', 'SendFile', 'Friend'],
-    ...['DirectMessage', 'Block', 'Match', 'FollowMatch', 'Register', 'Refresh', 'SignOut'],
+    ...['DirectMessage', 'Block', 'Match', 'FollowMatch', 'FollowEverything', 'Register', 'Refresh', 'SignOut'],
   ]);
   page.on('filechooser', (chooser) =>
     chooser.setFiles({ name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('Hello') }),

@@ -263,12 +263,13 @@ export function describeUpdates(urlOf: (gateway: 0 | 1) => string): void {
   describe('over HTTP', () => {
     /** Opens a stream, and returns the function that reads its next update. */
     const formats = {
-      async 'server-sent events'({ token }: Person) {
+      async 'server-sent events'({ token }: Person, ending: AbortController) {
         const stream = await openStream(urlOf(1), updatesQuery, { token });
+        ending.signal.addEventListener('abort', stream.abort);
         return async (): Promise<Data> => ((await stream.next()) as Data).data.data.updates;
       },
-      async multipart({ token }: Person) {
-        const parts = await openParts(urlOf(1), updatesQuery, token);
+      async multipart({ token }: Person, { signal }: AbortController) {
+        const parts = await openParts(urlOf(1), updatesQuery, { token, signal });
         return async (): Promise<Data> => (await parts()).payload.data.updates;
       },
     };
@@ -276,12 +277,14 @@ export function describeUpdates(urlOf: (gateway: 0 | 1) => string): void {
     test.each(Object.keys(formats) as (keyof typeof formats)[])('%s deliver the same', async (format) => {
       const [ada, bob] = await adaAndBob();
       const id = await createShared(ada, bob);
-      const read = await formats[format](bob);
+      const ending = new AbortController();
+      const read = await formats[format](bob, ending);
       expect(await read()).toMatchObject({ event: { __typename: 'CaughtUp' } });
       await text(ada, id, 'one');
       expect(await read()).toMatchObject({ event: { message: { text: 'one' } } });
       await ada.ask(rename, { id, name: 'Hall' });
       expect(await read()).toMatchObject({ event: { channel: { name: 'Hall' } } });
+      ending.abort();
     });
 
     test('the id of a server-sent event resumes', async () => {
@@ -304,7 +307,11 @@ export function describeUpdates(urlOf: (gateway: 0 | 1) => string): void {
 }
 
 /** Subscribes by a multipart response, and returns the function that reads its next part. */
-async function openParts(url: string, query: string, token: string): Promise<() => Promise<Data>> {
+async function openParts(
+  url: string,
+  query: string,
+  { token, signal }: { token: string; signal: AbortSignal },
+): Promise<() => Promise<Data>> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: {
@@ -313,6 +320,7 @@ async function openParts(url: string, query: string, token: string): Promise<() 
       'content-type': 'application/json',
     },
     body: JSON.stringify({ query }),
+    signal,
   });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
 import { ask, type Data, type Followed, followMessages, guest, type Person, socket } from './client.ts';
 import { readHistory } from './history.ts';
+import { followChannel } from './updates.ts';
 
 const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
   send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } }
@@ -27,7 +28,10 @@ interface Rates {
 /** Interval in milliseconds at which one of the subscribers loses its connection. */
 const dropMs = 500;
 
-/** Senders that talk in one room as fast as they can, and subscribers that follow it through every fault. */
+/**
+ * Senders that talk in one room as fast as they can, and subscribers that follow it through every fault: every other one by
+ * `updates` alone.
+ */
 export interface Load {
   /** Id of the room. */
   channelId: string;
@@ -57,6 +61,7 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
   const anyUrl = () => urls()[turn++ % urls().length] ?? '';
   const people = await Promise.all(Array.from({ length: senders }, (_, n) => guest(anyUrl(), `Sender ${n}`)));
   const [owner] = people as [Person];
+  const cursors = await Promise.all(people.map(({ token }) => cursorOf(anyUrl(), token)));
   const channelId = await openRoom(people, anyUrl);
   const acknowledged = new Map<string, string>();
   /** Time of the first attempt to send each text, in milliseconds since the epoch. */
@@ -66,7 +71,9 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
 
   const following = Array.from({ length: subscribers }, (_, n): Subscriber => {
     const client = socket(anyUrl, people[n % people.length]?.token ?? '');
-    const followed = followMessages(client, channelId, 0, { retries: true });
+    const cursor = cursors[n % people.length] ?? '';
+    const followed =
+      n % 2 ? followChannel(client, channelId, cursor) : followMessages(client, channelId, 0, { retries: true });
     return { followed, drop: client.drop, end: () => void client.dispose() };
   });
   const dropping = setInterval(() => following[Math.floor(Math.random() * following.length)]?.drop(), dropMs);
@@ -158,9 +165,16 @@ function checkHistory(history: Data[], acknowledged: ReadonlyMap<string, string>
 
 function checkFollowed({ received, ended }: Followed, history: Data[]): void {
   expect(ended).toBeNull();
-  expect(received.map(({ id }) => id)).toEqual(history.map(({ id }) => id));
+  // Updates deliver a room from the joining on.
+  const first = history.findIndex(({ id }) => id === received[0]?.id);
+  expect(history.slice(0, first).filter(({ kind }) => kind === 'TEXT')).toEqual([]);
+  expect(received.map(({ id }) => id)).toEqual(history.slice(first).map(({ id }) => id));
   const positions = received.map(({ position }) => position);
   expect(positions.filter((position, n) => n > 0 && position <= positions[n - 1])).toEqual([]);
+}
+
+async function cursorOf(url: string, token: string): Promise<string> {
+  return (await ask(url, '{ updates { cursor } }', {}, token)).data.updates.cursor;
 }
 
 async function openRoom([host, ...others]: Person[], anyUrl: () => string): Promise<string> {

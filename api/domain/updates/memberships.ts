@@ -12,7 +12,7 @@ export type Memberships = ReadonlyMap<string, number>;
 export interface MembershipSource {
   /** Returns the channels of a user. Results come in the order of the calls. */
   read(userId: string): Promise<Memberships>;
-  /** Returns the ids of those channels among a user's in which one of some other users is a member, too. */
+  /** Returns the ids of those channels among a user's in which one of some other users is or was a member. */
   shared(channelIds: readonly string[], userIds: readonly string[]): Promise<readonly string[]>;
   /** Returns the ids of the users whom a user has blocked. */
   blocked(userId: string): Promise<readonly string[]>;
@@ -73,7 +73,7 @@ const sharedChannel = columns(tables.member, 'm', ['channelId']);
 const selectShared = statement({
   sql: `
     SELECT DISTINCT ${sharedChannel.list} FROM member m
-    WHERE m.user_id = ANY($userIds) AND m.channel_id = ANY($channelIds) AND m.state = 'ACTIVE'`,
+    WHERE m.user_id = ANY($userIds) AND m.channel_id = ANY($channelIds)`,
   parameters: { userIds: arrayOf(uuid), channelIds: arrayOf(uuid) },
   row: sharedChannel.row,
 });

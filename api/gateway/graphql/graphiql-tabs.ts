@@ -200,9 +200,29 @@ subscription FollowMatch {
     channel { id }
   }
 }`),
+  tab(`
+# 15. Follow everything that concerns you, over one
+# subscription: messages of all channels, and
+# changes of channels, memberships and match. Pass
+# the newest cursor as after to go on from there.
+subscription FollowEverything($after: String) {
+  updates(after: $after) {
+    cursor
+    event {
+      __typename
+      ... on MessageChanged { message { id position text channel { id } author { name } } }
+      ... on ChannelChanged { channel { id name } }
+      ... on MembershipChanged { channelId membership { seenSeq unreadCount } }
+      ... on MatchChanged { match { id status } }
+      ... on UserChanged { user { id name } }
+      ... on ResyncRequired { channel { id } }
+      ... on CaughtUp { at }
+    }
+  }
+}`),
   tab(
     `
-# 15. Keep this guest: with an e-mail address and
+# 16. Keep this guest: with an e-mail address and
 # a password you can sign in again. Choose your
 # own.
 mutation Register($refreshToken: String, $email: String!, $password: String!) {
@@ -217,7 +237,7 @@ mutation Register($refreshToken: String, $email: String!, $password: String!) {
   ),
   publicTab(
     `
-# 16. Exchange the refresh token for a new pair,
+# 17. Exchange the refresh token for a new pair,
 # which goes into all tabs. Each refresh token
 # works once.
 mutation Refresh($refreshToken: String!) {
@@ -226,7 +246,7 @@ mutation Refresh($refreshToken: String!) {
     { refreshToken: later('refreshToken') },
   ),
   tab(`
-# 17. Sign out: ends the session, and removes its
+# 18. Sign out: ends the session, and removes its
 # tokens and ids from all tabs.
 mutation SignOut {
   logout

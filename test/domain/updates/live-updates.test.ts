@@ -10,6 +10,7 @@ import { type Following, openUpdatesGateway, type Taking } from '../../support/u
 import { createUpdatesWorld, joinedBy, sentBy, worldChannels } from '../../support/updates-world.ts';
 
 const ada = idOf('ada');
+const bob = idOf('bob');
 const [, second = '', third = ''] = worldChannels;
 
 describe.each(databaseKinds)('live streams of updates over %s', (kind) => {
@@ -116,6 +117,21 @@ describe.each(databaseKinds)('live streams of updates over %s', (kind) => {
     await vi.waitFor(() => expect(resumed.texts()).toEqual(expect.arrayContaining(['two', 'three', 'four'])));
   });
 
+  test('resume from their cursors if the gateway was started before any bridge', async () => {
+    await gateway.stop();
+    await database.empty();
+    gateway = await openUpdatesGateway(database, pubsub, { maxReplay: 1_000 });
+    world = await createUpdatesWorld(database, pubsub);
+    for (const who of ['bob', 'ada'] as const) await world.apply(joinedBy(who, second));
+    const { cursor } = await follow();
+    for (const text of ['one', 'two']) await say(text);
+    await vi.waitFor(() => expect(decodeUpdateCursor(cursor()).from.next[0]).toBeGreaterThan(4));
+    expect(decodeUpdateCursor(cursor()).from.next).toHaveLength(2);
+    const resumed = await follow('push', cursor());
+    await say('three');
+    await vi.waitFor(() => expect(resumed.texts().at(-1)).toBe('three'));
+  });
+
   test('find the changes of a user whose signals were lost with the connection', async () => {
     const { texts, updates } = await follow();
     fate = 'lose';
@@ -131,6 +147,17 @@ describe.each(databaseKinds)('live streams of updates over %s', (kind) => {
     await say('hidden', third);
     await say('shown');
     await vi.waitFor(() => expect(texts()).toEqual(['shown']));
+  });
+
+  test('load channels again in which somebody who was blocked has been a member', async () => {
+    const { updates } = await follow();
+    await say('hello');
+    await world.apply({ ...base('bob'), channelId: second, type: 'MemberLeft', userId: bob, revision: 1, gone: false });
+    await database.query('INSERT INTO block (blocker_id, blocked_id, created_at) VALUES ($1, $2, now())', [ada, bob]);
+    await gateway.blocks.publishChange(ada);
+    const resynced = () =>
+      updates.flatMap(({ event }) => (event.type === 'resync' ? [event.channelId] : [])).toSorted();
+    await vi.waitFor(() => expect(resynced()).toEqual([second, third].toSorted()));
   });
 
   test('end when the database was restored to an older state, and resume', async () => {
