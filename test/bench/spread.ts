@@ -2,7 +2,8 @@ import type { BenchOptions } from './options.ts';
 import { startServices } from './parley.ts';
 import { circumstances, write } from './report.ts';
 import { measureGateways } from './spread/gateways.ts';
-import { compareWays, measureUsers } from './spread/users.ts';
+import { measureUsers } from './spread/users.ts';
+import { compareWays } from './spread/ways.ts';
 
 /** Measures how gateways share the work, and the cost of users who follow all of their channels. */
 export async function run({ seconds, rounds, parts }: BenchOptions): Promise<void> {

@@ -7,15 +7,17 @@ export interface Followers {
   delivered(): number;
   /** Number of users who have everything that they asked for. */
   ready(): number;
-  /** The newest cursor of each user; null before the first. */
-  cursors: readonly (string | null)[];
+  /** The newest cursor of each user. */
+  cursors: ReadonlyMap<number, string>;
   close(): void;
 }
 
-/** How a user follows: the operations of one socket, and when everything was said that they begin with. */
+/** How a user follows. */
 export interface Way {
+  /** Returns the operations of one socket. */
   operations(user: number): readonly { query: string; variables: object }[];
-  isReady(text: Buffer): boolean;
+  /** Whether a message says that the user has everything to begin with; null if none does. */
+  isReady: ((text: Buffer) => boolean) | null;
 }
 
 const connectionsAtOnce = 100;
@@ -23,11 +25,19 @@ const next = Buffer.from('"type":"next"');
 const message = Buffer.from('"seq":');
 const cursorKey = Buffer.from('"cursor":"');
 
-/** Connects one socket for each token. */
-export async function connectFollowers(port: number, tokens: readonly string[], way: Way): Promise<Followers> {
+/**
+ * Connects one socket for each user.
+ * @param who.tokens the tokens of all users, by their number
+ */
+export async function connectFollowers(
+  port: number,
+  { users, tokens }: { users: readonly number[]; tokens: readonly string[] },
+  way: Way,
+): Promise<Followers> {
   const wires: Wire[] = [];
-  const cursors: (string | null)[] = tokens.map(() => null);
-  let [delivered, ready] = [0, 0];
+  const cursors = new Map<number, string>();
+  const ready = new Set<number>();
+  let delivered = 0;
 
   async function connectOne(user: number): Promise<Wire> {
     const address = { port, path: '/graphql', protocol: 'graphql-transport-ws' };
@@ -47,20 +57,21 @@ export async function connectFollowers(port: number, tokens: readonly string[], 
 
   function take(user: number, text: Buffer): void {
     if (text.includes(message)) delivered++;
-    if (way.isReady(text)) ready++;
+    if (way.isReady?.(text)) ready.add(user);
     const at = text.indexOf(cursorKey);
-    if (at >= 0)
-      cursors[user] = text.toString('latin1', at + cursorKey.length, text.indexOf('"', at + cursorKey.length));
+    if (at < 0) return;
+    const from = at + cursorKey.length;
+    cursors.set(user, text.toString('latin1', from, text.indexOf('"', from)));
   }
 
-  for (let from = 0; from < tokens.length; from += connectionsAtOnce) {
-    const some = tokens.slice(from, from + connectionsAtOnce).map((_, n) => connectOne(from + n));
+  for (let from = 0; from < users.length; from += connectionsAtOnce) {
+    const some = users.slice(from, from + connectionsAtOnce).map(connectOne);
     wires.push(...(await Promise.all(some)));
   }
   return {
     wires,
     delivered: () => delivered,
-    ready: () => ready,
+    ready: () => ready.size,
     cursors,
     close() {
       for (const wire of wires) wire.close();
