@@ -39,7 +39,7 @@ export async function openUpdatesGateway(database: TestDatabase, pubsub: PubSub,
     maxReplay,
     cursorDays: 30,
   });
-  const times = { caughtUpMs: 50, idleMs: 30, settleMs: 20, sweepMs: 2, roundsMs: 2 };
+  const times = { caughtUpMs: 50, idleMs: 30, settleMs: 20, sweepMs: 2, roundsMs: 2, retryMs: 10 };
   const live = createLiveUpdates({ database, channels, userSignals, feeds, blocks, backlog, ...times, logger });
   const audiences = createTestAudiences();
   const selection = { key: 'all', client: 'ada', points: 1, hasCursor: true, make: () => execute };

@@ -1,51 +1,25 @@
 import type { ChannelSignal, UserSignal } from '../../events.ts';
+import { ignore } from '../../ignore.ts';
 import type { UserListener, UserSignals } from '../../live/user-signals.ts';
 import { judgeLiveEntry } from '../access.ts';
 import type { BlockList, Blocks } from '../blocks.ts';
-import type { ChannelFollower } from './awake-channel.ts';
-import type { ChannelUser, HubChannels } from './hub-channels.ts';
-import type { MembershipSource, Memberships } from './memberships.ts';
-import type { OwnEvent, OwnEvents } from './own-events.ts';
+import type { HubChannels } from './hub-channels.ts';
+import type { MembershipSource } from './memberships.ts';
+import type { OwnEvent } from './own-events.ts';
+import { createUserChanges, type HubUser, type UserState, type UserStream } from './user-changes.ts';
 
-/** A stream, as far as its user needs it. */
-export interface UserStream extends ChannelFollower {
-  readonly own: OwnEvents;
-  /** Called when the user joined a channel. @param position the stream gets everything after it */
-  onGained(channelId: string, position: number): void;
-  /** Called when the user is no longer a member of a channel. */
-  onLost(channelId: string): void;
-  /** Called when signals may have been missed: looks the user's own changes up. */
-  heal(): Promise<void>;
-  end(error?: Error): void;
-}
-
-/** A user who follows something on this node. */
-export interface HubUser extends ChannelUser {
-  readonly userId: string;
-  readonly streams: Set<UserStream>;
-  readonly live: Set<UserStream>;
-  /** The user's channels, each with a position at which the user was a member. */
-  readonly channels: Map<string, number>;
-}
-
-interface State extends HubUser {
-  /** Number of streams, also of those that open. */
-  references: number;
+interface State extends UserState {
   blockList: BlockList | null;
-  blockedIds: ReadonlySet<string>;
   /** Resolves once signals arrive. */
   opening: Promise<void>;
-  /** The last of the reloads, which run one after another. */
-  reloads: Promise<void>;
-  /** Whether the last of them has not begun. */
-  isReloadQueued: boolean;
 }
 
 /**
  * The users whose streams follow all of their channels: it knows the channels of each, and tells the streams of changes that concern
  * the user alone.
  * @param options.mayMiss whether signals may be missing at the moment
- * @param options.onError called with the error of a reload that no caller waits for; the next verification tries again
+ * @param options.onError called with the error of a look-up that is tried again
+ * @param options.retryMs see `createUserChanges`
  */
 export function createHubUsers(options: {
   signals: Pick<UserSignals, 'follow' | 'unfollow'>;
@@ -54,8 +28,10 @@ export function createHubUsers(options: {
   blocks: Pick<Blocks, 'acquire'>;
   mayMiss(): boolean;
   onError(error: unknown): void;
+  retryMs?: number;
 }) {
-  const { signals, channels, memberships, blocks, mayMiss, onError } = options;
+  const { signals, channels, memberships, blocks, mayMiss } = options;
+  const changes = createUserChanges(options);
   const users = new Map<string, State>();
   const listener: UserListener = { onSignal, verify };
 
@@ -69,7 +45,7 @@ export function createHubUsers(options: {
       user.references++;
       try {
         await user.opening;
-        await reload(user);
+        await changes.reload(user);
         return user;
       } catch (error) {
         release(user);
@@ -85,9 +61,9 @@ export function createHubUsers(options: {
     },
     /** Must be called when the reader of a stream found that the user is no longer a member of a channel. */
     onRemoved(user: HubUser, channelId: string): void {
-      lose(user as State, channelId);
+      changes.lose(user as State, channelId);
       // The user may have joined again.
-      withFrozen(user as State, () => reload(user as State)).catch(onError);
+      void changes.persist(user as State, changes.reload, ignore);
     },
     /** Number of users, for metrics and tests. */
     size: () => users.size,
@@ -105,7 +81,8 @@ export function createHubUsers(options: {
       opening: Promise.resolve(),
       reloads: Promise.resolve(),
       isReloadQueued: false,
-      onRemovedChannel: (channelId) => void reloadAndTell(user, { type: 'membership', channelId }),
+      onRemovedChannel: (channelId) =>
+        void changes.persist(user, changes.reload, () => tell(user, { type: 'membership', channelId })),
       onSignal: (signal) => onChannelSignal(user, signal),
       readerOf: (channelId, position) => readerOf(user, channelId, position),
       onJudged: (channelId, position) => void (user.channels.has(channelId) && user.channels.set(channelId, position)),
@@ -148,15 +125,10 @@ export function createHubUsers(options: {
     const user = users.get(userId);
     if (user === undefined) return;
     const event = eventOf(userId, signal);
-    if (signal.type === 'membership') void reloadAndTell(user, event);
+    // Changes that the reload finds are told together with the event.
+    if (signal.type === 'membership') void changes.persist(user, changes.reload, () => tell(user, event));
     else tell(user, event);
-    if (signal.type === 'blocks') withFrozen(user, () => compareBlocks(user)).catch(onError);
-  }
-
-  /** Changes that the reload finds are told together with the event. */
-  async function reloadAndTell(user: State, event: OwnEvent | null): Promise<void> {
-    await withFrozen(user, () => reload(user)).catch(onError);
-    tell(user, event);
+    if (signal.type === 'blocks') void changes.persist(user, changes.compareBlocks, ignore);
   }
 
   function tell({ streams }: State, event: OwnEvent | null): void {
@@ -169,67 +141,10 @@ export function createHubUsers(options: {
       userIds.map(async (userId) => {
         const user = users.get(userId);
         if (user === undefined) return;
-        await reload(user);
+        await changes.reload(user);
         if (mayHaveMissed) await Promise.all([...user.streams].map((stream) => stream.heal()));
       }),
     );
-  }
-
-  /** Keeps the cursors of the user's streams while something is looked up that they are told of later. */
-  async function withFrozen(user: State, lookUp: () => Promise<void>): Promise<void> {
-    const cursors = [...user.streams].map(({ cursor }) => cursor);
-    for (const cursor of cursors) cursor.freeze();
-    try {
-      await lookUp();
-    } finally {
-      for (const cursor of cursors) cursor.thaw();
-    }
-  }
-
-  /** Reads the user's channels by a query that starts after this call, and takes them over. */
-  function reload(user: State): Promise<void> {
-    if (user.isReloadQueued) return user.reloads;
-    user.isReloadQueued = true;
-    const run = async () => {
-      user.isReloadQueued = false;
-      if (user.references > 0) await replaceChannels(user, await memberships.read(user.userId));
-    };
-    user.reloads = user.reloads.then(run, run);
-    return user.reloads;
-  }
-
-  async function replaceChannels(user: State, found: Memberships): Promise<void> {
-    for (const channelId of [...user.channels.keys()]) if (!found.has(channelId)) lose(user, channelId);
-    await Promise.all([...found].map(([channelId, position]) => take(user, channelId, position)));
-  }
-
-  async function take(user: State, channelId: string, position: number): Promise<void> {
-    if (user.channels.has(channelId)) return void user.channels.set(channelId, position);
-    await channels.follow(channelId);
-    if (user.references === 0) {
-      channels.unfollow(channelId);
-      return;
-    }
-    user.channels.set(channelId, position);
-    channels.enter(channelId, user);
-    for (const stream of user.streams) stream.onGained(channelId, position);
-  }
-
-  function lose(user: State, channelId: string): void {
-    if (!user.channels.delete(channelId)) return;
-    channels.unfollow(channelId, user);
-    for (const stream of user.streams) stream.onLost(channelId);
-  }
-
-  /** Tells of the channels that look different, because the user has blocked or unblocked one of their members. */
-  async function compareBlocks(user: State): Promise<void> {
-    const blockedIds = new Set(await memberships.blocked(user.userId));
-    const before = user.blockedIds;
-    user.blockedIds = blockedIds;
-    const changed = [...blockedIds, ...before].filter((id) => blockedIds.has(id) !== before.has(id));
-    if (changed.length === 0) return;
-    const shared = await memberships.shared([...user.channels.keys()], changed);
-    for (const { own } of user.streams) for (const channelId of shared) own.add({ type: 'resync', channelId });
   }
 }
 

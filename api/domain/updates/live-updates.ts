@@ -46,6 +46,8 @@ export interface LiveUpdatesOptions {
   sweepMs?: number;
   /** Milliseconds between the rounds that tell of changes of the same channel or user. */
   roundsMs?: number;
+  /** Milliseconds until a look-up of a user's changes that failed is tried again. */
+  retryMs?: number;
   /** Gives turns to the executions of rounds. */
   pacer?: Pacer;
   logger: Logger;

@@ -7,11 +7,12 @@ import type { ChannelFeed } from '../../live/channel-feed.ts';
 import type { Reader } from '../../live/live-source.ts';
 import type { StreamCursor } from '../../live/stream-cursors.ts';
 import type { HubChannels } from './hub-channels.ts';
-import type { HubUser, HubUsers, UserStream } from './hub-users.ts';
+import type { HubUsers } from './hub-users.ts';
 import type { ShownEvent, UpdateConsumer } from './live-update.ts';
 import type { OwnEvents } from './own-events.ts';
 import type { BacklogUpdate } from './sweep.ts';
 import type { Resumed, Updates } from './updates.ts';
+import type { HubUser, UserStream } from './user-changes.ts';
 
 /** Maximum number of lost channels that a stream remembers. Above it, every channel that the user joins is loaded again. */
 const maxLost = 1_000;

@@ -2,6 +2,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vi
 import type { LiveUpdate } from '../../../api/domain/updates/live-update.ts';
 import { decodeUpdateCursor } from '../../../api/domain/updates/update-cursor.ts';
 import { userTopic } from '../../../api/events.ts';
+import { DatabaseUnavailableError } from '../../../api/infra/database/database.ts';
 import { FeedRestartedError } from '../../../api/live/channel-feed.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
 import { base, idOf } from '../../support/events.ts';
@@ -11,6 +12,7 @@ import { createUpdatesWorld, joinedBy, sentBy, worldChannels } from '../../suppo
 
 const ada = idOf('ada');
 const bob = idOf('bob');
+const refuse = () => Promise.reject(new DatabaseUnavailableError('away'));
 const [, second = '', third = ''] = worldChannels;
 
 describe.each(databaseKinds)('live streams of updates over %s', (kind) => {
@@ -158,6 +160,27 @@ describe.each(databaseKinds)('live streams of updates over %s', (kind) => {
     const resynced = () =>
       updates.flatMap(({ event }) => (event.type === 'resync' ? [event.channelId] : [])).toSorted();
     await vi.waitFor(() => expect(resynced()).toEqual([second, third].toSorted()));
+  });
+
+  test('find a change of memberships once the database is there again, and keep their cursor until then', async () => {
+    let isAway = false;
+    const away = {
+      ...database,
+      read: ((...args) => (isAway ? refuse() : database.read(...args))) as typeof database.read,
+    };
+    await gateway.stop();
+    gateway = await openUpdatesGateway(away, pubsub, { maxReplay: 1_000 });
+    const { count, cursor, updates } = await follow();
+    isAway = true;
+    await world.apply({ ...base('ada'), channelId: third, type: 'MemberLeft', userId: ada, revision: 1, gone: false });
+    const [first] = updates;
+    for (const text of ['one', 'two', 'three']) await say(text);
+    await vi.waitFor(() => expect(count('message')).toBe(3));
+    expect(cursor()).toBe(first?.cursor);
+    isAway = false;
+    await vi.waitFor(() => expect(count('membership')).toBe(1));
+    await vi.waitFor(() => expect(cursor()).not.toBe(first?.cursor));
+    expect(gateway.live.channels()).toBe(1);
   });
 
   test('end when the database was restored to an older state, and resume', async () => {

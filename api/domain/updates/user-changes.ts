@@ -1,0 +1,127 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ChannelFollower } from './awake-channel.ts';
+import type { ChannelUser, HubChannels } from './hub-channels.ts';
+import type { MembershipSource, Memberships } from './memberships.ts';
+import type { OwnEvents } from './own-events.ts';
+
+/** A stream, as far as its user needs it. */
+export interface UserStream extends ChannelFollower {
+  readonly own: OwnEvents;
+  /** Called when the user joined a channel. @param position the stream gets everything after it */
+  onGained(channelId: string, position: number): void;
+  /** Called when the user is no longer a member of a channel. */
+  onLost(channelId: string): void;
+  /** Called when signals may have been missed: looks the user's own changes up. */
+  heal(): Promise<void>;
+  end(error?: Error): void;
+}
+
+/** A user who follows something on this node. */
+export interface HubUser extends ChannelUser {
+  readonly userId: string;
+  readonly streams: Set<UserStream>;
+  readonly live: Set<UserStream>;
+  /** The user's channels, each with a position at which the user was a member. */
+  readonly channels: Map<string, number>;
+}
+
+/** A user, with the state of the look-ups. */
+export interface UserState extends HubUser {
+  /** Number of streams, also of those that open. */
+  references: number;
+  blockedIds: ReadonlySet<string>;
+  /** The last of the reloads, which run one after another. */
+  reloads: Promise<void>;
+  /** Whether the last of them has not begun. */
+  isReloadQueued: boolean;
+}
+
+/** Milliseconds until a look-up that failed is tried again. */
+const defaultRetryMs = 1_000;
+
+/**
+ * Creates the look-ups of changes that concern users alone, and tells their streams of the differences.
+ * @param options.onError called with the error of a look-up that is tried again
+ */
+export function createUserChanges(options: {
+  channels: Pick<HubChannels, 'follow' | 'unfollow' | 'enter'>;
+  memberships: MembershipSource;
+  onError(error: unknown): void;
+  retryMs?: number;
+}) {
+  const { channels, memberships, onError, retryMs = defaultRetryMs } = options;
+
+  return { reload, lose, compareBlocks, persist };
+
+  /** Reads the user's channels by a query that starts after this call, and takes them over. */
+  function reload(user: UserState): Promise<void> {
+    if (user.isReloadQueued) return user.reloads;
+    user.isReloadQueued = true;
+    const run = async () => {
+      user.isReloadQueued = false;
+      if (user.references > 0) await replaceChannels(user, await memberships.read(user.userId));
+    };
+    user.reloads = user.reloads.then(run, run);
+    return user.reloads;
+  }
+
+  async function replaceChannels(user: UserState, found: Memberships): Promise<void> {
+    for (const channelId of [...user.channels.keys()]) if (!found.has(channelId)) lose(user, channelId);
+    await Promise.all([...found].map(([channelId, position]) => take(user, channelId, position)));
+  }
+
+  async function take(user: UserState, channelId: string, position: number): Promise<void> {
+    if (!user.channels.has(channelId)) await channels.follow(channelId);
+    else {
+      user.channels.set(channelId, position);
+      return;
+    }
+    if (user.references === 0) {
+      channels.unfollow(channelId);
+      return;
+    }
+    user.channels.set(channelId, position);
+    channels.enter(channelId, user);
+    for (const stream of user.streams) stream.onGained(channelId, position);
+  }
+
+  /** Takes a channel from the user, who is no longer a member. */
+  function lose(user: UserState, channelId: string): void {
+    if (!user.channels.delete(channelId)) return;
+    channels.unfollow(channelId, user);
+    for (const stream of user.streams) stream.onLost(channelId);
+  }
+
+  /** Tells of the channels that look different, because the user has blocked or unblocked one of their members. */
+  async function compareBlocks(user: UserState): Promise<void> {
+    const blockedIds = new Set(await memberships.blocked(user.userId));
+    const before = user.blockedIds;
+    const changed = [...blockedIds, ...before].filter((id) => blockedIds.has(id) !== before.has(id));
+    const shared = changed.length === 0 ? [] : await memberships.shared([...user.channels.keys()], changed);
+    user.blockedIds = blockedIds;
+    for (const { own } of user.streams) for (const channelId of shared) own.add({ type: 'resync', channelId });
+  }
+
+  /**
+   * Repeats a look-up until it succeeds, or the user has no streams. The cursors of the streams are frozen meanwhile: nothing would
+   * tell a client that resumed after the change.
+   * @param done called then, before cursors move
+   */
+  async function persist(user: UserState, lookUp: (user: UserState) => Promise<void>, done: () => void): Promise<void> {
+    const cursors = [...user.streams].map(({ cursor }) => cursor);
+    for (const cursor of cursors) cursor.freeze();
+    while (user.references > 0 && !(await hasSucceeded(lookUp(user)))) await delay(retryMs, null, { ref: false });
+    done();
+    for (const cursor of cursors) cursor.thaw();
+  }
+
+  function hasSucceeded(lookUp: Promise<void>): Promise<boolean> {
+    return lookUp.then(
+      () => true,
+      (error: unknown) => {
+        onError(error);
+        return false;
+      },
+    );
+  }
+}
