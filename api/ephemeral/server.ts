@@ -59,6 +59,7 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
       return viewers.length;
     },
     isServing: () => app !== null,
+    recover,
     /** Ends the app as a deployment does, refuses connections for `ms` milliseconds, and starts another one with the same data. */
     async restart(ms: number): Promise<void> {
       await stopApp();
@@ -67,8 +68,7 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
     },
     /** Restores the data of the start, and ends all faults. Tokens that were issued at the start are valid again. */
     async reset(): Promise<void> {
-      faults.clear();
-      network.delay(0);
+      recover();
       await stopApp();
       // Slow connections still have data of before.
       network.cut();
@@ -82,6 +82,12 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
       return data.stop();
     },
   };
+
+  /** Ends all faults and delays. Connections and data stay. */
+  function recover(): void {
+    faults.clear();
+    network.delay(0);
+  }
 
   async function closeData(error: unknown): Promise<never> {
     await app?.stop();

@@ -23,6 +23,8 @@ const sendQuery = `mutation Send($channelId: ID!, $text: String!) {
 }`;
 
 const send = (text: string, { token } = bob) => ask(server.url, sendQuery, { channelId: lobby.id, text }, token);
+/** Position of the last message of the seed: a subscription that begins late misses nothing after it. */
+const lastPosition = () => lobby.messages.at(-1)?.position ?? 0;
 const me = (token: string) => ask(server.url, 'query Me { me { name } }', {}, token);
 const codeOf = async (asking: ReturnType<typeof ask>) => (await asking).errors[0]?.extensions['code'] ?? null;
 
@@ -52,7 +54,7 @@ it('has the users, channels, messages, unread counts and files of the seed', asy
 
 it('lets subscribers resume over dropped connections and a restart, without a gap or a repeat', async () => {
   const client = socket(server.url, ada.token);
-  const followed = followMessages(client, lobby.id, null);
+  const followed = followMessages(client, lobby.id, lastPosition());
   const texts = () => followed.received.map(({ text }) => text);
   await vi.waitFor(async () => expect((await server.control.state()).connections).toHaveLength(1));
   await send('one');
@@ -118,13 +120,50 @@ it('delays the operations of a name, and everything that it sends', async () => 
   const slow = send('slow').finally(note('slow')).catch(String);
   await vi.waitFor(async () => expect((await server.control.state()).faults).toEqual([]));
   expect(await codeOf(me(ada.token))).toBeNull();
-  expect((await server.control.delay({ ms: 60_000 })).delayMs).toBe(60_000);
+  expect((await server.control.delay({ ms: 60_000 })).delayMs).toEqual({ streams: 60_000, responses: 60_000 });
   const late = me(ada.token).finally(note('late')).catch(String);
   await server.control.state();
   expect(settled).toEqual([]);
   await server.control.reset();
   await Promise.all([slow, late]);
   expect(await codeOf(me(ada.token))).toBeNull();
+});
+
+it('delays deliveries alone, or responses alone', async () => {
+  const client = socket(server.url, ada.token);
+  const followed = followMessages(client, lobby.id, lastPosition());
+  await vi.waitFor(async () => expect((await server.control.state()).connections).toHaveLength(1));
+  const late = await server.control.delay({ ms: 60_000, only: 'streams' });
+  expect(late.delayMs).toEqual({ streams: 60_000, responses: 0 });
+  expect(await codeOf(send('late'))).toBeNull();
+  expect(followed.received).toEqual([]);
+  await server.control.recover();
+  await vi.waitFor(() => expect(followed.received.map(({ text }) => text)).toEqual(['late']));
+  await server.control.delay({ ms: 60_000, only: 'responses' });
+  const response = send('early');
+  await vi.waitFor(() => expect(followed.received.map(({ text }) => text)).toContain('early'));
+  await server.control.recover();
+  expect(await codeOf(response)).toBeNull();
+  followed.stop();
+  await client.dispose();
+});
+
+it('ends faults and delays by themselves, and keeps connections and data', async () => {
+  const own = await openSocket(server.url, { token: ada.token });
+  await server.control.delay({ operation: 'Send', ms: 60_000 });
+  await server.control.delay({ operation: 'Send', ms: 50_000, times: 3 });
+  expect((await server.control.state()).faults).toEqual([{ operation: 'Send', code: null, delayMs: 50_000, times: 3 }]);
+  expect((await server.control.delay({ operation: 'Send', ms: 0 })).faults).toEqual([]);
+  await server.control.fail({ times: 9 });
+  await server.control.delay({ ms: 60_000 });
+  const { delayMs, faults, connections } = await server.control.recover();
+  expect({ delayMs, faults, open: connections.length }).toEqual({
+    delayMs: { streams: 0, responses: 0 },
+    faults: [],
+    open: 1,
+  });
+  own.subscribe('1', '{ me { name } }');
+  expect((await own.next()).payload?.data).toEqual({ me: { name: 'Ada' } });
 });
 
 it('lets access tokens of a user expire: connections end, and a refresh helps', async () => {
@@ -155,7 +194,12 @@ it('resets everything to the seed: data, files, tokens and faults', async () => 
   await server.control.expire({ user: 'ada' });
   await server.control.fail({});
   await server.control.delay({ ms: 60_000 });
-  expect(await server.control.reset()).toEqual({ isServing: true, delayMs: 0, connections: [], faults: [] });
+  expect(await server.control.reset()).toEqual({
+    isServing: true,
+    delayMs: { streams: 0, responses: 0 },
+    connections: [],
+    faults: [],
+  });
   const last = `query ($id: ID!) { channel(id: $id) { messages(last: 1) { nodes { id attachments { id } } } } }`;
   const { data } = await ask(server.url, last, { id: lobby.id }, bob.token);
   expect(data.channel.messages.nodes[0].id).toBe(lobby.messages.at(-1)?.id);
@@ -185,6 +229,7 @@ it('refuses orders that it does not understand, and says why', async () => {
     ['drop', '{ "user": "nobody" }', 400],
     ['delay', '{ "ms": -1 }', 400],
     ['delay', '{ "ms": 1, "times": 1 }', 400],
+    ['delay', '{ "ms": 1, "only": "streams", "operation": "Send" }', 400],
     ['fail', '{ "code": "NO_SUCH_CODE" }', 400],
     ['drop', `"${'x'.repeat(70_000)}"`, 413],
   ] as const;
