@@ -8,7 +8,7 @@ import { createTrafficMeter, type TrafficKind, trafficKinds } from './traffic.ts
 const host = '127.0.0.1';
 
 /** Milliseconds by which each kind of traffic is delayed. */
-export type Delays = Record<TrafficKind, number>;
+type Delays = Record<TrafficKind, number>;
 
 /**
  * Opens the network between clients and a server on this machine: a port that stays the same while servers behind it come and go,

@@ -2,6 +2,7 @@ import { createClient as createSseClient } from 'graphql-sse';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { type Ephemeral, type SeededChannel, type SeededUser, startEphemeral } from '../../api/testing.ts';
 import { ask, followMessages, socket } from '../support/client.ts';
+import { send as sendRaw } from '../support/raw-http.ts';
 import { openSocket } from '../support/wire.ts';
 
 let server: Ephemeral;
@@ -244,10 +245,22 @@ it('takes orders from pages of this machine, and from no others', async () => {
   expect((await order('drop', '{}', { origin: 'https://evil.example' })).status).toBe(403);
   expect((await order('drop', '{}', { origin: 'http://localhost.evil.example' })).status).toBe(403);
   expect((await order('drop', '{}', { origin: 'null' })).status).toBe(403);
+  expect((await order('drop', '{}', { origin: 'http://192.0.2.1' })).status).toBe(403);
+  expect((await order('drop', '{}', { origin: 'http://app.localhost:3000' })).status).toBe(200);
   const { status, headers } = await order('drop', '{}', { origin: 'http://localhost:5173' });
   expect([status, headers.get('access-control-allow-origin')]).toEqual([200, 'http://localhost:5173']);
   const preflight = await order('drop', '', { origin: 'http://127.0.0.1:3000' }, 'OPTIONS');
   expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([204, 'content-type']);
+});
+
+it('is reached by a name of this machine or by an address, and by no other name', async () => {
+  const statusOf = async (host: string) =>
+    (await sendRaw(server.control.url, { target: '/state?again', headers: [`Host: ${host}`] })).status;
+  expect(await statusOf('localhost:1')).toBe(200);
+  expect(await statusOf('10.0.2.2:1')).toBe(200);
+  expect(await statusOf('[::1]:1')).toBe(200);
+  expect(await statusOf('rebound.example')).toBe(403);
+  expect(await statusOf('10.0.2.2.example')).toBe(403);
 });
 
 it('serves pages of every origin, as that of a bundler', async () => {
