@@ -6,6 +6,7 @@ import { StartInterruptedError } from '../start-errors.ts';
 import { openData } from './data.ts';
 import { createFaults } from './faults.ts';
 import { openNetwork } from './network.ts';
+import { createOwnSignals } from './own-signal.ts';
 import type { SeedReport } from './report.ts';
 import { seedServer } from './seed.ts';
 import type { Seed } from './seed-data.ts';
@@ -36,6 +37,7 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
   const faults = createFaults();
   const tokens = createTokens();
   const overrides = { wrapAuth: tokens.wrap, beforeOperation: faults.beforeOperation, hashCost };
+  const stoppingOfApp = createOwnSignals(stopping);
   let issued: IssuedTokens = [];
   const data = await openData(config, logger, stopping);
   let app: App | null = null;
@@ -105,9 +107,7 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
 
   async function startApp(): Promise<void> {
     if (stopping.aborted) throw new StartInterruptedError();
-    // A signal of its own, whose listeners go with it.
-    const stoppingOfApp = AbortSignal.any([stopping]);
-    app = await createApp(config, logger, { ...overrides, ports: data.ports() }, stoppingOfApp);
+    app = await createApp(config, logger, { ...overrides, ports: data.ports() }, stoppingOfApp());
     await network.accept();
   }
 
