@@ -26,7 +26,7 @@ export const help = `Parley, a chat server with a GraphQL API.
 
   parley                    start the server; its settings are environment variables
   parley --ephemeral        start a server for tests: in memory, on a free port of 127.0.0.1, without services
-    --seed[=FILE]           with users, channels and messages: the built-in ones, or those of a JSON file
+    --seed [FILE]           with users, channels and messages: the built-in ones, or those of a JSON file
     --port=N                on this port
     --control-port=N        with the control address on this port; by default on a free one
     --set=NAME=VALUE        with another value of a setting; may be repeated
@@ -61,15 +61,19 @@ export function readCommandLine(args: readonly string[]): Command {
   return { kind: 'serve' };
 }
 
-/** An option whose value may be left out is none of `parseArgs`: it gets an empty one. */
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: args.map((arg) => (arg === '--seed' ? '--seed=' : arg)), options, strict: true }).values;
+    return parseArgs({ args: withSeedValue(args), options, strict: true }).values;
   } catch (error) {
     const { message } = error as Error;
-    const [reason] = message.split(/[.\n]/, 1);
+    const [reason] = message.split(/\.? *\n|\. /, 1);
     throw new StartError(`${reason}. See parley --help.`, { cause: error });
   }
+}
+
+/** The value of `--seed` may be left out, which `parseArgs` does not know: it gets an empty one. */
+function withSeedValue(args: readonly string[]): string[] {
+  return args.map((arg, n) => (arg === '--seed' && /^(-|$)/.test(args[n + 1] ?? '') ? '--seed=' : arg));
 }
 
 function readEphemeral(values: Omit<ReturnType<typeof parse>, 'help' | 'version' | 'ephemeral'>): EphemeralCommand {

@@ -73,6 +73,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path[0]?.toString()}: ${message}`));
 }
 
+/** Returns whether a setting has this name. */
+export const isSetting = (name: string): boolean => Object.hasOwn(settings.shape, name);
+
 /** Returns a warning for each environment variable that looks like a misspelled setting. */
 export function readWarnings(environment: NodeJS.ProcessEnv = process.env): string[] {
   return misspelledSettings(environment).map(

@@ -30,6 +30,11 @@ export function createLogger(level: LogLevel, output?: DestinationStream) {
   return pino(options, output ?? openDestination({ dest: 1 }));
 }
 
+/** Creates a logger as `createLogger` does, with JSON on standard error: standard output is for other programs. */
+export function createErrorLogger(level: LogLevel) {
+  return createLogger(level, openDestination({ dest: 2 }));
+}
+
 /** Bytes of lines that wait while they cannot be written, as on a full disk; further ones are dropped. */
 const maxWaitingBytes = 1_048_576;
 

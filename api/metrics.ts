@@ -1,9 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
+/** Metrics of Node: their observers live as long as the process, so an app that has stopped may not be referred to by them. */
+const ofNode = new Registry();
+collectDefaultMetrics({ register: ofNode });
+
 /** Creates the metrics of this process, served at `/metrics`. */
 export function createMetrics() {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
   const counter = (name: string, help: string) => new Counter({ name: `parley_${name}`, help, registers: [registry] });
   const applied = counter('events_applied_total', 'Events that the bridge applied.');
   const deadLettered = counter(
@@ -99,7 +102,7 @@ export function createMetrics() {
         },
       });
     },
-    text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+    text: async () => ({ type: registry.contentType, text: `${await ofNode.metrics()}${await registry.metrics()}` }),
   };
 }
 

@@ -40,10 +40,17 @@ export interface Control {
   restart(input?: { ms?: number }): Promise<ServerState>;
   /** Restores the data of the start, and ends all faults. Connections end as in a restart. */
   reset(): Promise<ServerState>;
-  /** Delays everything that the server sends, or the operations of a name, until the reset. */
-  delay(input: { ms: number; operation?: string; times?: number }): Promise<ServerState>;
+  /**
+   * Delays everything that the server sends, only the traffic of WebSockets and streams over HTTP, only other responses, or the
+   * operations of a name. A later delay of the same replaces it; 0 ends it.
+   */
+  delay(
+    input: { ms: number; only?: 'streams' | 'responses' } | { ms: number; operation: string; times?: number },
+  ): Promise<ServerState>;
   /** Lets the next `times` operations of a name fail with a code; by default one, with UNAVAILABLE. */
   fail(input: { operation?: string; code?: string; times?: number; retryAfterMs?: number }): Promise<ServerState>;
+  /** Ends all faults and delays. Connections and data stay. */
+  recover(): Promise<ServerState>;
   /** Lets the access tokens of a user expire. Refresh tokens stay valid. */
   expire(input: { user: string }): Promise<{ expired: number }>;
   /** Ends all sessions of a user. */
@@ -121,6 +128,7 @@ function createControl(url: string): Control {
     reset: () => order('reset', {}),
     delay: (input) => order('delay', input),
     fail: (input) => order('fail', input),
+    recover: () => order('recover', {}),
     expire: (input) => order('expire', input),
     revoke: (input) => order('revoke', input),
     state: () => read(fetch(`${url}/state`)),

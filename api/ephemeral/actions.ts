@@ -3,11 +3,18 @@ import { encodeId, findId } from '../../schema/ids.ts';
 import { faultCodes, maxFaults } from './faults.ts';
 import type { ServerState } from './report.ts';
 import type { EphemeralServer } from './server.ts';
+import { trafficKinds } from './traffic.ts';
 
 const ms = z.int().min(0).max(60_000);
 const user = z.string().min(1);
 const operation = z.string().min(1);
 const times = z.int().min(1).max(1_000_000);
+const delayInput = z.strictObject({
+  ms,
+  only: z.enum(trafficKinds).optional(),
+  operation: operation.optional(),
+  times: times.optional(),
+});
 /** Codes that a server may close a WebSocket with (RFC 6455, section 7.4); 4000 to 4999 are those of applications. */
 const closeCode = z.union([z.literal([1000, 1001, 1011, 1012, 1013, 1014]), z.int().min(3_000).max(4_999)]);
 
@@ -38,7 +45,7 @@ export function createActions(server: EphemeralServer): Readonly<Record<string, 
       await inTurn(server.reset);
       return state();
     }),
-    delay: action(z.strictObject({ ms, operation: operation.optional(), times: times.optional() }), delay),
+    delay: action(delayInput, delay),
     fail: action(
       z.strictObject({
         operation: operation.optional(),
@@ -51,6 +58,10 @@ export function createActions(server: EphemeralServer): Readonly<Record<string, 
         return state();
       },
     ),
+    recover: action(z.strictObject({}), () => {
+      server.recover();
+      return state();
+    }),
     expire: action(z.strictObject({ user }), async (input) => ({ expired: await tokens.expire(userIdOf(input.user)) })),
     revoke: action(z.strictObject({ user }), async (input) => ({ revoked: await server.revoke(userIdOf(input.user)) })),
     state: action(z.strictObject({}), state),
@@ -67,7 +78,7 @@ export function createActions(server: EphemeralServer): Readonly<Record<string, 
       };
     });
     const listed = faults.list().map(({ operation, code, delayMs, times }) => ({ operation, code, delayMs, times }));
-    return { isServing: server.isServing(), delayMs: network.delayMs(), connections, faults: listed };
+    return { isServing: server.isServing(), delayMs: network.delays(), connections, faults: listed };
   }
 
   /** Ends connections of one user or of everybody; without a code, their network goes away. */
@@ -79,12 +90,13 @@ export function createActions(server: EphemeralServer): Readonly<Record<string, 
     return { dropped: dropped.length };
   }
 
-  function delay({ ms, operation, times }: { ms: number; operation?: string | undefined; times?: number | undefined }) {
-    if (operation !== undefined)
-      addFault({ operation, delayMs: ms, code: null, times: times ?? null, retryAfterMs: 0 });
-    else if (times !== undefined)
-      throw new ActionError('`times` needs an `operation`: everything else is delayed until a reset.');
-    else network.delay(ms);
+  function delay({ ms, only, operation, times }: z.output<typeof delayInput>): ServerState {
+    if (operation !== undefined && only !== undefined)
+      throw new ActionError('Use either `only` or `operation`: an operation is delayed before it begins.');
+    if (operation === undefined && times !== undefined)
+      throw new ActionError('`times` needs an `operation`: everything else is delayed until you end that.');
+    if (operation === undefined) network.delay(ms, only);
+    else addFault({ operation, delayMs: ms, code: null, times: times ?? null, retryAfterMs: 0 });
     return state();
   }
 

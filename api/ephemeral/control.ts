@@ -1,16 +1,20 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { createListener } from '../gateway/http/listener.ts';
 import type { Logger } from '../logger.ts';
-import { reasonOf } from '../start-errors.ts';
+import { codeOf, reasonOf, StartError } from '../start-errors.ts';
 import { type Action, ActionError } from './actions.ts';
 
 /** Maximum bytes of a body. */
 const maxBodyBytes = 65_536;
 
-/** Names of this machine, with any port: other ones may be a foreign page's, by a name server of its own. */
-const ownHost = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
+/** Names of this machine (RFC 6761, section 6.3): other ones may be a foreign page's, by a name server of its own. */
+const ownName = /^(?:[\w-]+\.)*localhost$/i;
+const ownAddress = /^(?:127(?:\.\d+){3}|\[::1\])$/;
+
+/** Seconds for which browsers remember a preflight. */
+const maxAgeSeconds = 7_200;
 
 /** Actions that change nothing, which are read by GET. */
 const readable = ['state', 'seed'];
@@ -33,7 +37,8 @@ export function createControl(options: { port: number; actions: Readonly<Record<
 
   return {
     url: () => `http://127.0.0.1:${listener.port()}`,
-    start: listener.start,
+    /** @throws StartError if the port is taken */
+    start: () => listener.start().catch(explainPort),
     async stop(): Promise<void> {
       const closed = listener.close();
       listener.disconnectAll();
@@ -47,7 +52,7 @@ export function createControl(options: { port: number; actions: Readonly<Record<
       return send(response, 403, { error: 'Only pages and programs of this machine may use this.' });
     if (headers.origin !== undefined) permit(response, headers.origin);
     if (method === 'OPTIONS') return void response.writeHead(204).end();
-    const name = url.slice(1);
+    const [name = ''] = url.slice(1).split('?', 1);
     const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
     const isReading = readable.includes(name);
     if (action === undefined)
@@ -55,6 +60,14 @@ export function createControl(options: { port: number; actions: Readonly<Record<
     if (method !== (isReading ? 'GET' : 'POST'))
       return send(response, 405, { error: `Use ${isReading ? 'GET' : 'POST'} for ${name}.` });
     await run(action, isReading ? '' : await readBody(request), response);
+  }
+
+  function explainPort(error: unknown): never {
+    const taken = error instanceof StartError ? codeOf(error.cause) : null;
+    if (taken !== 'EADDRINUSE' && taken !== 'EACCES') throw error;
+    throw new StartError(`--control-port ${options.port} cannot be used: choose another one. (${reasonOf(error)})`, {
+      cause: error,
+    });
   }
 
   async function run(action: Action, body: string | null, response: ServerResponse): Promise<void> {
@@ -70,23 +83,39 @@ export function createControl(options: { port: number; actions: Readonly<Record<
   }
 }
 
+/** A literal address as the host is no name that a foreign page could own: emulators reach this machine by one of their own. */
 function isFromHere({ headers: { host = '', origin } }: IncomingMessage): boolean {
-  if (!ownHost.test(host)) return false;
-  return origin === undefined || (URL.canParse(origin) && ownHost.test(new URL(origin).host));
+  const target = hostnameOf(`http://${host}`);
+  if (!ownName.test(target) && isIP(target.replace(/^\[|\]$/g, '')) === 0) return false;
+  return origin === undefined || isOwn(hostnameOf(origin));
+}
+
+function isOwn(hostname: string): boolean {
+  return ownName.test(hostname) || ownAddress.test(hostname);
+}
+
+function hostnameOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname : '';
 }
 
 function permit(response: ServerResponse, origin: string): void {
   response.setHeader('access-control-allow-origin', origin);
   response.setHeader('access-control-allow-headers', 'content-type');
   response.setHeader('access-control-allow-methods', 'GET, POST');
+  response.setHeader('access-control-max-age', maxAgeSeconds);
   response.setHeader('vary', 'Origin');
 }
 
 /** Returns the body of a request; null if it is too long. */
 async function readBody(request: IncomingMessage): Promise<string | null> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return null;
-  const body = await text(request);
-  return body.length > maxBodyBytes ? null : body;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    // The rest is read and forgotten, so that the client gets its response.
+    if (bytes <= maxBodyBytes) chunks.push(chunk);
+  }
+  return bytes > maxBodyBytes ? null : Buffer.concat(chunks).toString();
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

@@ -6,6 +6,7 @@ import { openMemoryDatabase, openMemoryPorts, type Ports } from '../compose/port
 import { type Config, paths } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import { codeOf } from '../start-errors.ts';
+import { createOwnSignals } from './own-signal.ts';
 
 /** Ports in memory whose data can be restored. */
 export interface EphemeralData {
@@ -21,9 +22,10 @@ export interface EphemeralData {
 
 /** Opens an empty database and the other ports in memory. @param stopping asks for a stop while they open */
 export async function openData(config: Config, logger: Logger, stopping: AbortSignal): Promise<EphemeralData> {
-  const parts = () =>
-    createLifecycle({ logger, stopMs: config.STOP_TIMEOUT_MS, stopping: AbortSignal.any([stopping]) });
-  const { open, stop } = parts();
+  const partsOf = (signal: AbortSignal) =>
+    createLifecycle({ logger, stopMs: config.STOP_TIMEOUT_MS, stopping: signal });
+  const stoppingOfOthers = createOwnSignals(stopping);
+  const { open, stop } = partsOf(stopping);
   const database = await openMemoryDatabase({ config, open }, await readImage()).catch(async (error: unknown) => {
     await stop();
     throw error;
@@ -51,7 +53,7 @@ export async function openData(config: Config, logger: Logger, stopping: AbortSi
   };
 
   async function openOthers() {
-    const lifecycle = parts();
+    const lifecycle = partsOf(stoppingOfOthers());
     return { ports: await openMemoryPorts({ logger, open: lifecycle.open }, files), stop: lifecycle.stop };
   }
 }

@@ -51,7 +51,11 @@ export function createFaults() {
   let cleared = new AbortController();
 
   return {
-    add: (fault: Fault): void => void faults.push({ ...fault }),
+    /** Adds a fault. A delay replaces the one that the same operation has; one of 0 ms only ends that. */
+    add(fault: Fault): void {
+      if (fault.code === null) remove(faults.find((one) => one.code === null && one.operation === fault.operation));
+      if (fault.code !== null || fault.delayMs > 0) faults.push({ ...fault });
+    },
     list: (): readonly Fault[] => faults,
     /** Ends all faults. Operations that they delay go on. */
     clear(): void {
@@ -76,7 +80,11 @@ export function createFaults() {
   function count(fault: Fault): void {
     if (fault.times === null) return;
     fault.times--;
-    if (fault.times === 0) faults.splice(faults.indexOf(fault), 1);
+    if (fault.times === 0) remove(fault);
+  }
+
+  function remove(fault: Fault | undefined): void {
+    if (fault) faults.splice(faults.indexOf(fault), 1);
   }
 }
 

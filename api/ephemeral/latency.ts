@@ -5,10 +5,10 @@ import { ignore } from '../ignore.ts';
 const maxWaitingBytes = 1_048_576;
 
 /**
- * Creates a stream that passes chunks on after a delay, in their order.
- * @param delayMs returns the present delay, in milliseconds
+ * Creates a stream that passes chunks on after a delay, in their order, and a function that passes the waiting ones on at once.
+ * @param delayMs returns the present delay of a chunk, in milliseconds
  */
-export function createLatency(delayMs: () => number): Transform {
+export function createLatency(delayMs: (chunk: Buffer) => number): { stream: Transform; hurry(): void } {
   const waiting: { chunk: Buffer; due: number }[] = [];
   let waitingBytes = 0;
   let readOn = ignore;
@@ -17,7 +17,7 @@ export function createLatency(delayMs: () => number): Transform {
 
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      waiting.push({ chunk, due: performance.now() + delayMs() });
+      waiting.push({ chunk, due: performance.now() + delayMs(chunk) });
       waitingBytes += chunk.length;
       if (waitingBytes < maxWaitingBytes) done();
       else readOn = done;
@@ -32,7 +32,15 @@ export function createLatency(delayMs: () => number): Transform {
       done(error);
     },
   });
-  return stream;
+
+  return {
+    stream,
+    hurry() {
+      for (const one of waiting) one.due = 0;
+      clearTimeout(timer);
+      if (waiting.length > 0 && !stream.destroyed) release();
+    },
+  };
 
   function release(): void {
     for (let [next] = waiting; next; [next] = waiting) {

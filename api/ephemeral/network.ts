@@ -3,8 +3,12 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { ignore } from '../ignore.ts';
 import { codeOf, reasonOf, StartError } from '../start-errors.ts';
 import { createLatency } from './latency.ts';
+import { createTrafficMeter, type TrafficKind, trafficKinds } from './traffic.ts';
 
 const host = '127.0.0.1';
+
+/** Milliseconds by which each kind of traffic is delayed. */
+type Delays = Record<TrafficKind, number>;
 
 /**
  * Opens the network between clients and a server on this machine: a port that stays the same while servers behind it come and go,
@@ -15,7 +19,8 @@ const host = '127.0.0.1';
  */
 export async function openNetwork(options: { port: number; target(): number }) {
   const connections = new Set<Socket>();
-  let delayMs = 0;
+  const hurries = new Set<() => void>();
+  const delays: Delays = { streams: 0, responses: 0 };
   let server = await listen(options.port, receive);
   const { port } = server.address() as AddressInfo;
 
@@ -31,11 +36,12 @@ export async function openNetwork(options: { port: number; target(): number }) {
     cut(): void {
       for (const connection of connections) connection.resetAndDestroy();
     },
-    /** Delays everything that the server sends from now on. */
-    delay(ms: number): void {
-      delayMs = ms;
+    /** Delays everything that the server sends from now on, or only one kind of it. The end of all delays lets waiting data go. */
+    delay(ms: number, only?: TrafficKind): void {
+      for (const kind of only ? [only] : trafficKinds) delays[kind] = ms;
+      if (trafficKinds.every((kind) => delays[kind] === 0)) for (const hurry of hurries) hurry();
     },
-    delayMs: () => delayMs,
+    delays: (): Delays => ({ ...delays }),
     async stop(): Promise<void> {
       server.close();
       for (const connection of connections) connection.destroy();
@@ -44,7 +50,9 @@ export async function openNetwork(options: { port: number; target(): number }) {
 
   function receive(near: Socket): void {
     const far = connect({ port: options.target(), host, allowHalfOpen: true });
-    const latency = createLatency(() => delayMs);
+    const kindOf = createTrafficMeter();
+    const { stream: latency, hurry } = createLatency((chunk) => delays[kindOf(chunk)]);
+    hurries.add(hurry);
     connections.add(near);
     near.setNoDelay();
     far.setNoDelay();
@@ -67,6 +75,7 @@ export async function openNetwork(options: { port: number; target(): number }) {
     });
     near.once('close', () => {
       connections.delete(near);
+      hurries.delete(hurry);
       far.destroy();
       latency.destroy();
     });

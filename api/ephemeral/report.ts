@@ -39,8 +39,8 @@ export interface SeedReport {
 export interface ServerState {
   /** Whether it accepts connections: false during a restart. */
   isServing: boolean;
-  /** Milliseconds by which everything that it sends is delayed. */
-  delayMs: number;
+  /** Milliseconds by which it is delayed: WebSockets and streams over HTTP, and other responses. */
+  delayMs: { streams: number; responses: number };
   /** Open WebSockets and streams over HTTP. */
   connections: {
     transport: 'websocket' | 'stream';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { EphemeralCommand } from '../command-line.ts';
 import { createLifecycle } from '../compose/lifecycle.ts';
-import { createLogger, openPrettyOutput } from '../logger.ts';
+import { createErrorLogger } from '../logger.ts';
 import { surviveLostOutput } from '../lost-output.ts';
 import { endOnUnexpectedErrors } from '../run.ts';
 import { explainStart, StartInterruptedError } from '../start-errors.ts';
@@ -39,7 +39,7 @@ async function serve(command: EphemeralCommand, stopping: AbortSignal): Promise<
   const { port, controlPort, settings, json } = command;
   const config = readEphemeralConfig(settings);
   const seed = await seedOf(command);
-  const logger = createLogger(config.LOG_LEVEL, await openPrettyOutput());
+  const logger = createErrorLogger(config.LOG_LEVEL);
   endOnUnexpectedErrors(logger);
   const { open, stop } = createLifecycle({ logger, stopMs: config.STOP_TIMEOUT_MS, stopping });
   try {

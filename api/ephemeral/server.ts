@@ -6,6 +6,7 @@ import { StartInterruptedError } from '../start-errors.ts';
 import { openData } from './data.ts';
 import { createFaults } from './faults.ts';
 import { openNetwork } from './network.ts';
+import { createOwnSignals } from './own-signal.ts';
 import type { SeedReport } from './report.ts';
 import { seedServer } from './seed.ts';
 import type { Seed } from './seed-data.ts';
@@ -36,6 +37,7 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
   const faults = createFaults();
   const tokens = createTokens();
   const overrides = { wrapAuth: tokens.wrap, beforeOperation: faults.beforeOperation, hashCost };
+  const stoppingOfApp = createOwnSignals(stopping);
   let issued: IssuedTokens = [];
   const data = await openData(config, logger, stopping);
   let app: App | null = null;
@@ -59,6 +61,7 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
       return viewers.length;
     },
     isServing: () => app !== null,
+    recover,
     /** Ends the app as a deployment does, refuses connections for `ms` milliseconds, and starts another one with the same data. */
     async restart(ms: number): Promise<void> {
       await stopApp();
@@ -67,8 +70,7 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
     },
     /** Restores the data of the start, and ends all faults. Tokens that were issued at the start are valid again. */
     async reset(): Promise<void> {
-      faults.clear();
-      network.delay(0);
+      recover();
       await stopApp();
       // Slow connections still have data of before.
       network.cut();
@@ -82,6 +84,12 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
       return data.stop();
     },
   };
+
+  /** Ends all faults and delays. Connections and data stay. */
+  function recover(): void {
+    faults.clear();
+    network.delay(0);
+  }
 
   async function closeData(error: unknown): Promise<never> {
     await app?.stop();
@@ -99,9 +107,7 @@ export async function openEphemeralServer({ config, logger, port, seed, stopping
 
   async function startApp(): Promise<void> {
     if (stopping.aborted) throw new StartInterruptedError();
-    // A signal of its own, whose listeners go with it.
-    const stoppingOfApp = AbortSignal.any([stopping]);
-    app = await createApp(config, logger, { ...overrides, ports: data.ports() }, stoppingOfApp);
+    app = await createApp(config, logger, { ...overrides, ports: data.ports() }, stoppingOfApp());
     await network.accept();
   }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Config, readConfig } from '../config.ts';
+import { type Config, isSetting, readConfig } from '../config.ts';
 import { StartError } from '../start-errors.ts';
 
 /** Seconds in a day: tokens of the seed last as long as a day of work. */
@@ -28,9 +28,12 @@ export const hashCost = { memoryCost: 8, timeCost: 1, parallelism: 1 };
 /**
  * Returns the configuration of an ephemeral server. The environment has no part in it.
  * @param changes settings by name, as in the environment
- * @throws ConfigError if one is invalid; StartError if one cannot be changed
+ * @throws ConfigError if one is invalid; StartError if one does not exist or cannot be changed
  */
 export function readEphemeralConfig(changes: Readonly<Record<string, string>>): Config {
+  const unknown = Object.keys(changes).find((name) => !isSetting(name));
+  if (unknown !== undefined)
+    throw new StartError(`--set ${unknown}: no setting has this name. See docs/operations.md.`);
   const refused = Object.keys(changes).find((name) => fixed.includes(name) || fixedPattern.test(name));
   if (refused !== undefined)
     throw new StartError(`--set ${refused}: an ephemeral server keeps everything in memory and uses no services.`);

@@ -196,4 +196,18 @@ describe('A database in memory', () => {
       expect(await rows()).toEqual(kept);
     }
   });
+
+  test('leaves no files behind when it restores', async () => {
+    const database = await createMemoryDatabase({ migrations: paths.migrations });
+    onTestFinished(database.stop);
+    const files = async () => {
+      const counting = `SELECT count(*) AS number FROM pg_ls_dir('base') base, pg_ls_dir('base/' || base)`;
+      return Number((await database.query<{ number: string }>(counting))[0]?.number);
+    };
+    await database.keep();
+    await database.restore();
+    const first = await files();
+    for (let n = 0; n < 3; n++) await database.restore();
+    expect(await files()).toBe(first);
+  });
 });

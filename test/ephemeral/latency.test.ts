@@ -5,11 +5,11 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 function follow(delayMs: () => number) {
-  const stream = createLatency(delayMs);
+  const { stream, hurry } = createLatency(delayMs);
   const received: string[] = [];
   stream.on('data', (chunk: Buffer) => received.push(String(chunk)));
   stream.on('end', () => received.push('end'));
-  return { stream, received };
+  return { stream, hurry, received };
 }
 
 it('passes chunks on at once without a delay', async () => {
@@ -33,6 +33,19 @@ it('delays each chunk by as much, and keeps the order when the delay shrinks', a
   expect(received).toEqual(['a']);
   await vi.advanceTimersByTimeAsync(60);
   expect(received).toEqual(['a', 'b', 'c', 'end']);
+});
+
+it('passes waiting chunks on at once when asked', async () => {
+  let ms = 60_000;
+  const { stream, hurry, received } = follow(() => ms);
+  stream.write('a');
+  stream.write('b');
+  ms = 0;
+  stream.end('c');
+  hurry();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(received).toEqual(['a', 'b', 'c', 'end']);
+  hurry();
 });
 
 it('stops reading while too much waits', async () => {

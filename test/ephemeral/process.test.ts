@@ -92,6 +92,16 @@ it('uses no services of the environment, and prints one line for people', async 
   expect([await text(child.stdout), await text(child.stderr)]).toEqual(['', '']);
 });
 
+it('logs on standard error, so that its output is one line', async () => {
+  const { child } = await run(['--ephemeral', '--seed', '--json', '--set=LOG_LEVEL=debug']);
+  const [output, log] = [text(child.stdout), text(child.stderr)];
+  const line = await lineOf(child);
+  child.kill('SIGTERM');
+  expect(await output).toBe(`${line}\n`);
+  expect(Object.keys(JSON.parse(line))).toEqual(['url', 'control', 'seed']);
+  for (const entry of (await log).trim().split('\n')) expect(JSON.parse(entry)).toHaveProperty('msg');
+});
+
 it('two servers have nothing in common, also with the same seed', async () => {
   const [one, other] = await Promise.all([startEphemeral({ seed: true }), startEphemeral({ seed: true })]);
   onTestFinished(async () => {
@@ -145,6 +155,9 @@ it('names a port that is taken', async () => {
   await once(taken, 'listening');
   const { port } = taken.address() as AddressInfo;
   await expect(startEphemeral({ port })).rejects.toThrow(`Port ${port} cannot be used: choose another one.`);
+  await expect(startEphemeral({ controlPort: port })).rejects.toThrow(
+    `--control-port ${port} cannot be used: choose another one.`,
+  );
 });
 
 it('the program explains itself', async () => {

@@ -2,6 +2,7 @@ import { createClient as createSseClient } from 'graphql-sse';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { type Ephemeral, type SeededChannel, type SeededUser, startEphemeral } from '../../api/testing.ts';
 import { ask, followMessages, socket } from '../support/client.ts';
+import { send as sendRaw } from '../support/raw-http.ts';
 import { openSocket } from '../support/wire.ts';
 
 let server: Ephemeral;
@@ -23,6 +24,8 @@ const sendQuery = `mutation Send($channelId: ID!, $text: String!) {
 }`;
 
 const send = (text: string, { token } = bob) => ask(server.url, sendQuery, { channelId: lobby.id, text }, token);
+/** Position of the last message of the seed: a subscription that begins late misses nothing after it. */
+const lastPosition = () => lobby.messages.at(-1)?.position ?? 0;
 const me = (token: string) => ask(server.url, 'query Me { me { name } }', {}, token);
 const codeOf = async (asking: ReturnType<typeof ask>) => (await asking).errors[0]?.extensions['code'] ?? null;
 
@@ -52,7 +55,7 @@ it('has the users, channels, messages, unread counts and files of the seed', asy
 
 it('lets subscribers resume over dropped connections and a restart, without a gap or a repeat', async () => {
   const client = socket(server.url, ada.token);
-  const followed = followMessages(client, lobby.id, null);
+  const followed = followMessages(client, lobby.id, lastPosition());
   const texts = () => followed.received.map(({ text }) => text);
   await vi.waitFor(async () => expect((await server.control.state()).connections).toHaveLength(1));
   await send('one');
@@ -118,13 +121,50 @@ it('delays the operations of a name, and everything that it sends', async () => 
   const slow = send('slow').finally(note('slow')).catch(String);
   await vi.waitFor(async () => expect((await server.control.state()).faults).toEqual([]));
   expect(await codeOf(me(ada.token))).toBeNull();
-  expect((await server.control.delay({ ms: 60_000 })).delayMs).toBe(60_000);
+  expect((await server.control.delay({ ms: 60_000 })).delayMs).toEqual({ streams: 60_000, responses: 60_000 });
   const late = me(ada.token).finally(note('late')).catch(String);
   await server.control.state();
   expect(settled).toEqual([]);
   await server.control.reset();
   await Promise.all([slow, late]);
   expect(await codeOf(me(ada.token))).toBeNull();
+});
+
+it('delays deliveries alone, or responses alone', async () => {
+  const client = socket(server.url, ada.token);
+  const followed = followMessages(client, lobby.id, lastPosition());
+  await vi.waitFor(async () => expect((await server.control.state()).connections).toHaveLength(1));
+  const late = await server.control.delay({ ms: 60_000, only: 'streams' });
+  expect(late.delayMs).toEqual({ streams: 60_000, responses: 0 });
+  expect(await codeOf(send('late'))).toBeNull();
+  expect(followed.received).toEqual([]);
+  await server.control.recover();
+  await vi.waitFor(() => expect(followed.received.map(({ text }) => text)).toEqual(['late']));
+  await server.control.delay({ ms: 60_000, only: 'responses' });
+  const response = send('early');
+  await vi.waitFor(() => expect(followed.received.map(({ text }) => text)).toContain('early'));
+  await server.control.recover();
+  expect(await codeOf(response)).toBeNull();
+  followed.stop();
+  await client.dispose();
+});
+
+it('ends faults and delays by themselves, and keeps connections and data', async () => {
+  const own = await openSocket(server.url, { token: ada.token });
+  await server.control.delay({ operation: 'Send', ms: 60_000 });
+  await server.control.delay({ operation: 'Send', ms: 50_000, times: 3 });
+  expect((await server.control.state()).faults).toEqual([{ operation: 'Send', code: null, delayMs: 50_000, times: 3 }]);
+  expect((await server.control.delay({ operation: 'Send', ms: 0 })).faults).toEqual([]);
+  await server.control.fail({ times: 9 });
+  await server.control.delay({ ms: 60_000 });
+  const { delayMs, faults, connections } = await server.control.recover();
+  expect({ delayMs, faults, open: connections.length }).toEqual({
+    delayMs: { streams: 0, responses: 0 },
+    faults: [],
+    open: 1,
+  });
+  own.subscribe('1', '{ me { name } }');
+  expect((await own.next()).payload?.data).toEqual({ me: { name: 'Ada' } });
 });
 
 it('lets access tokens of a user expire: connections end, and a refresh helps', async () => {
@@ -155,7 +195,12 @@ it('resets everything to the seed: data, files, tokens and faults', async () => 
   await server.control.expire({ user: 'ada' });
   await server.control.fail({});
   await server.control.delay({ ms: 60_000 });
-  expect(await server.control.reset()).toEqual({ isServing: true, delayMs: 0, connections: [], faults: [] });
+  expect(await server.control.reset()).toEqual({
+    isServing: true,
+    delayMs: { streams: 0, responses: 0 },
+    connections: [],
+    faults: [],
+  });
   const last = `query ($id: ID!) { channel(id: $id) { messages(last: 1) { nodes { id attachments { id } } } } }`;
   const { data } = await ask(server.url, last, { id: lobby.id }, bob.token);
   expect(data.channel.messages.nodes[0].id).toBe(lobby.messages.at(-1)?.id);
@@ -185,6 +230,7 @@ it('refuses orders that it does not understand, and says why', async () => {
     ['drop', '{ "user": "nobody" }', 400],
     ['delay', '{ "ms": -1 }', 400],
     ['delay', '{ "ms": 1, "times": 1 }', 400],
+    ['delay', '{ "ms": 1, "only": "streams", "operation": "Send" }', 400],
     ['fail', '{ "code": "NO_SUCH_CODE" }', 400],
     ['drop', `"${'x'.repeat(70_000)}"`, 413],
   ] as const;
@@ -199,10 +245,22 @@ it('takes orders from pages of this machine, and from no others', async () => {
   expect((await order('drop', '{}', { origin: 'https://evil.example' })).status).toBe(403);
   expect((await order('drop', '{}', { origin: 'http://localhost.evil.example' })).status).toBe(403);
   expect((await order('drop', '{}', { origin: 'null' })).status).toBe(403);
+  expect((await order('drop', '{}', { origin: 'http://192.0.2.1' })).status).toBe(403);
+  expect((await order('drop', '{}', { origin: 'http://app.localhost:3000' })).status).toBe(200);
   const { status, headers } = await order('drop', '{}', { origin: 'http://localhost:5173' });
   expect([status, headers.get('access-control-allow-origin')]).toEqual([200, 'http://localhost:5173']);
   const preflight = await order('drop', '', { origin: 'http://127.0.0.1:3000' }, 'OPTIONS');
   expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([204, 'content-type']);
+});
+
+it('is reached by a name of this machine or by an address, and by no other name', async () => {
+  const statusOf = async (host: string) =>
+    (await sendRaw(server.control.url, { target: '/state?again', headers: [`Host: ${host}`] })).status;
+  expect(await statusOf('localhost:1')).toBe(200);
+  expect(await statusOf('10.0.2.2:1')).toBe(200);
+  expect(await statusOf('[::1]:1')).toBe(200);
+  expect(await statusOf('rebound.example')).toBe(403);
+  expect(await statusOf('10.0.2.2.example')).toBe(403);
 });
 
 it('serves pages of every origin, as that of a bundler', async () => {
