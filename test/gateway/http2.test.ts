@@ -141,6 +141,17 @@ describe('over HTTP/2', () => {
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
   });
 
+  it('the body of a request by GET does not wait in memory', async () => {
+    const stream = session.request(
+      { ':path': '/graphql?query=subscription{typing}', accept: 'text/event-stream' },
+      { endStream: false },
+    );
+    stream.on('error', () => {});
+    stream.resume().end(Buffer.alloc(1_000_000));
+    await once(stream, 'finish');
+    stream.close();
+  });
+
   it('a client that does not read a stream is disconnected from it alone', async () => {
     await withGateway({ idleMs: 300 }, async ({ session, backstage }) => {
       const stalled = begin(session, subscribe('subscription { flood }'));
