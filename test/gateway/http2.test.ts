@@ -290,6 +290,14 @@ describe('a malformed request over HTTP/2', () => {
       });
   });
 
+  it('keeps its refusal when the rest of its body is not wanted', async () => {
+    const stream = session.request({ ':method': 'POST', ':path': '/graphql', 'content-type': 'text/plain' });
+    stream.write('{');
+    const reset = closed(stream.resume());
+    expect((await once(stream, 'response'))[0]).toMatchObject({ ':status': 415 });
+    expect(await reset).toBe(constants.NGHTTP2_NO_ERROR);
+  });
+
   it('whose body breaks off is not executed', async () => {
     await withGateway({}, async ({ session, backstage }) => {
       const form = { 'content-type': 'application/x-www-form-urlencoded', 'graphql-require-preflight': '1' };
