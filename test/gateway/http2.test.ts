@@ -4,6 +4,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { connect } from 'node:tls';
 import { createSchema } from 'graphql-yoga';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
@@ -345,6 +346,21 @@ describe('a connection over HTTP/2 is closed', () => {
       const other = await connectHttp2(url);
       expect(await sendHttp2(other, post('{ hello }'))).toMatchObject({ status: 200 });
       other.destroy();
+    });
+  });
+
+  it.each([
+    ['does not acknowledge PING', ''],
+    ['has sent a body after the end of its request', '0000010000000000012e'],
+  ])('whose client %s', async (_name, frames) => {
+    await withGateway({ idleMs: 100 }, async ({ session, url }) => {
+      const socket = connect(Number(new URL(url).port), { rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+      const settings = '000000040000000000';
+      const headers = '000003010500000001828784';
+      socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+      socket.write(Buffer.from(`${settings}${headers}${frames}`, 'hex'));
+      await once(socket.resume(), 'close');
+      expect(await sendHttp2(session, post('{ hello }'))).toMatchObject({ status: 200 });
     });
   });
 
