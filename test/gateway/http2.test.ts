@@ -4,6 +4,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { connect } from 'node:tls';
 import { createSchema } from 'graphql-yoga';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
@@ -139,6 +140,17 @@ describe('over HTTP/2', () => {
     expect(JSON.parse((await sendHttp2(session, post('{ hello }'))).body)).toEqual({ data: { hello: 'Hello world' } });
     for (const stream of streams) stream.close();
     await vi.waitFor(() => expect(running.backstage.open).toBe(0));
+  });
+
+  it('the body of a request by GET does not wait in memory', async () => {
+    const stream = session.request(
+      { ':path': '/graphql?query=subscription{typing}', accept: 'text/event-stream' },
+      { endStream: false },
+    );
+    stream.on('error', () => {});
+    stream.resume().end(Buffer.alloc(1_000_000));
+    await once(stream, 'finish');
+    stream.close();
   });
 
   it('a client that does not read a stream is disconnected from it alone', async () => {
@@ -279,6 +291,14 @@ describe('a malformed request over HTTP/2', () => {
       });
   });
 
+  it('keeps its refusal when the rest of its body is not wanted', async () => {
+    const stream = session.request({ ':method': 'POST', ':path': '/graphql', 'content-type': 'text/plain' });
+    stream.write('{');
+    const reset = closed(stream.resume());
+    expect((await once(stream, 'response'))[0]).toMatchObject({ ':status': 415 });
+    expect(await reset).toBe(constants.NGHTTP2_NO_ERROR);
+  });
+
   it('whose body breaks off is not executed', async () => {
     await withGateway({}, async ({ session, backstage }) => {
       const form = { 'content-type': 'application/x-www-form-urlencoded', 'graphql-require-preflight': '1' };
@@ -326,6 +346,21 @@ describe('a connection over HTTP/2 is closed', () => {
       const other = await connectHttp2(url);
       expect(await sendHttp2(other, post('{ hello }'))).toMatchObject({ status: 200 });
       other.destroy();
+    });
+  });
+
+  it.each([
+    ['does not acknowledge PING', ''],
+    ['has sent a body after the end of its request', '0000010000000000012e'],
+  ])('whose client %s', async (_name, frames) => {
+    await withGateway({ idleMs: 100 }, async ({ session, url }) => {
+      const socket = connect(Number(new URL(url).port), { rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+      const settings = '000000040000000000';
+      const headers = '000003010500000001828784';
+      socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+      socket.write(Buffer.from(`${settings}${headers}${frames}`, 'hex'));
+      await once(socket.resume(), 'close');
+      expect(await sendHttp2(session, post('{ hello }'))).toMatchObject({ status: 200 });
     });
   });
 

@@ -2,11 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { GraphQLError } from 'graphql';
 import { readMediaType } from '../graphql/accept.ts';
 import { checkMediaTypes } from '../graphql/check-media-types.ts';
-import { malformed, readParams } from '../graphql/request-params.ts';
+import { readBody } from '../graphql/read-body.ts';
+import { readParams } from '../graphql/request-params.ts';
 import { withHints } from '../graphql/response-status.ts';
 import { decodeBody, jsonTypes, parseBounded } from '../graphql/use-bounded-json.ts';
 import { isObject } from '../is-object.ts';
-import { maxOperationIdLength, maxRequestBytes } from '../request-limits.ts';
+import { maxOperationIdLength } from '../request-limits.ts';
 import { withQuery } from '../websocket/absent-query.ts';
 import type { Message } from '../websocket/operation-ids.ts';
 import { refusals, refused } from './refusals.ts';
@@ -48,21 +49,4 @@ function checkTypes(request: IncomingMessage): void {
   }
   const type = readMediaType(request.headers['content-type'] ?? '')?.essence ?? '';
   if (!jsonTypes.has(type)) throw refusals.notJson();
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > maxRequestBytes) throw refusals.tooLarge(maxRequestBytes);
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-      length += chunk.length;
-      if (length > maxRequestBytes) break;
-      chunks.push(chunk);
-    }
-  } catch {
-    throw malformed('The body of the request ended early.');
-  }
-  if (length > maxRequestBytes) throw refusals.tooLarge(maxRequestBytes);
-  return Buffer.concat(chunks);
 }

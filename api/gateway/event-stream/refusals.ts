@@ -62,8 +62,6 @@ export const refusals = {
       'An operation of a stream is sent as application/json. Send files without the token of the stream.',
       { status: 415, headers: { accept: 'application/json' } },
     ),
-  tooLarge: (limit: number) =>
-    refused('TOO_LARGE', `The body of a request may have at most ${limit} bytes.`, { status: 413 }),
   noOperation: () => refused('BAD_REQUEST', 'The body must be a JSON object with one operation.', { status: 400 }),
   noId: (place: string) =>
     refused('BAD_REQUEST', `${place} must be the id of the operation: 1 to ${maxOperationIdLength} characters.`, {

@@ -4,7 +4,6 @@ import { ForbiddenError, NotFoundError, ParleyError, UnavailableError } from '..
 import { DatabaseUnavailableError, StatementRefusedError } from '../../infra/database/database.ts';
 import { FeedRestartedError } from '../../live/channel-feed.ts';
 import type { Logger } from '../../logger.ts';
-import { maxRequestBytes } from '../request-limits.ts';
 
 /** Message about a document from which no operation can be chosen. */
 export const noOperationMessage =
@@ -99,18 +98,8 @@ function toGraphQL(message: string, extensions: Record<string, unknown>, origina
 
 /** Maps error codes of libraries to those of the schema. */
 function withContractCode(error: GraphQLError): GraphQLError {
-  switch (error.extensions['code']) {
-    case 'REQUEST_ENTITY_TOO_LARGE':
-      return toGraphQL(
-        `A request must be at most ${maxRequestBytes} bytes.`,
-        { ...error.extensions, code: 'TOO_LARGE', limit: maxRequestBytes },
-        null,
-      );
-    case 'OPERATION_RESOLUTION_FAILURE':
-      return toGraphQL(noOperationMessage, { code: 'BAD_REQUEST' }, null, error);
-    default:
-      return error;
-  }
+  const isUnresolved = error.extensions['code'] === 'OPERATION_RESOLUTION_FAILURE';
+  return isUnresolved ? toGraphQL(noOperationMessage, { code: 'BAD_REQUEST' }, null, error) : error;
 }
 
 /** Adds a code to an error of GraphQL itself: invalid syntax, invalid variables, or another fault of the request. */

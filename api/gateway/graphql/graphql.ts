@@ -10,15 +10,7 @@ import type { Audiences } from '../../live/audiences.ts';
 import type { Logger } from '../../logger.ts';
 import { identify } from '../auth/identify.ts';
 import { identifyByTicket, type StreamClient, streamTicketOf } from '../auth/identify-by-ticket.ts';
-import {
-  maxAliases,
-  maxBatch,
-  maxDepth,
-  maxParsedLetters,
-  maxQueryLength,
-  maxRequestBytes,
-  maxTokens,
-} from '../request-limits.ts';
+import { maxAliases, maxBatch, maxDepth, maxParsedLetters, maxQueryLength, maxTokens } from '../request-limits.ts';
 import { createContext } from './context.ts';
 import { type Admission, createCostPlugin } from './cost.ts';
 import type { Documents } from './documents.ts';
@@ -81,7 +73,8 @@ export function createGraphQL(
     multipart: false,
     logging: false,
     batching: { limit: maxBatch },
-    maxRequestBodySize: maxRequestBytes,
+    // `read-body.ts` bounds it.
+    maxRequestBodySize: false,
     // `cors.ts` permits the responses of Yoga and the refusals before it.
     cors: false,
     maskedErrors: false,

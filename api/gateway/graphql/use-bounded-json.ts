@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { exceedsJsonBounds, jsonBoundsMessage } from '../json-bounds.ts';
+import { readBody } from './read-body.ts';
 import { malformed } from './request-params.ts';
+import type { ServerContext } from './server-context.ts';
 
 type Params = GraphQLParams | GraphQLParams[];
 
@@ -12,36 +14,25 @@ const decoder = new TextDecoder();
 const formType = 'application/x-www-form-urlencoded';
 
 /**
- * Reads the parameters of operations from JSON, forms and URLs in place of Yoga, to bound each JSON text before it is parsed.
- * Malformed JSON is the client's error.
+ * Reads the parameters of operations from JSON, forms, texts (`application/graphql`) and URLs in place of Yoga, to bound the memory of
+ * a body, and each JSON text before it is parsed. Malformed JSON is the client's error.
  */
-export const useBoundedJson: Plugin = {
-  onRequestParse({ requestParser, setRequestParser }) {
-    if (requestParser === undefined) return;
+export const useBoundedJson: Plugin<object, ServerContext> = {
+  onRequestParse({ requestParser, setRequestParser, serverContext }) {
+    if (requestParser === undefined || !('req' in serverContext)) return;
+    const { req } = serverContext;
     setRequestParser(async (request) => {
       if (request.method === 'GET') return fromForm(new URL(request.url, 'http://localhost').search);
       const type = request.headers.get('content-type') ?? '';
-      if (type === formType) return fromForm(await readBody(request));
-      return jsonTypes.has(type)
-        ? (parseBounded(await readBody(request), 'The body') as Params)
-        : requestParser(request);
+      const text = decodeBody(await readBody(req));
+      if (type === formType) return fromForm(text);
+      return jsonTypes.has(type) ? (parseBounded(text, 'The body') as Params) : { query: text };
     });
   },
 };
 
-/** Codes of the errors of a body that breaks off, over HTTP/1.1 and HTTP/2. */
-const brokenOff = new Set(['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE']);
-
-async function readBody(request: Request): Promise<string> {
-  const bytes = await request.arrayBuffer().catch((error: unknown) => {
-    const hasClientLeft = error instanceof Error && 'code' in error && brokenOff.has(String(error.code));
-    throw hasClientLeft ? malformed('The body of the request ended early.') : error;
-  });
-  return decodeBody(bytes);
-}
-
 /** Returns the text of a body. @throws GraphQLError with BAD_REQUEST and status 400 if it is not encoded in UTF-8 */
-export function decodeBody(bytes: ArrayBuffer | Uint8Array): string {
+export function decodeBody(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw malformed('The body must be encoded in UTF-8.');
   return decoder.decode(bytes);
 }

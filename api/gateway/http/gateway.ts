@@ -247,11 +247,13 @@ export function createGateway(options: GatewayOptions) {
 
 /**
  * Discards the rest of a request whose response ended first, so that the client can read the response. A client that goes on
- * sending is disconnected.
+ * sending is disconnected. The body of a method that has none would wait in memory for as long as the response takes, and is
+ * discarded as it arrives.
  */
 function discardRestOfRequest(request: IncomingMessage, response: ServerResponse): void {
   // `request.socket` is gone once the socket is closed.
   const { socket } = request;
+  if (request.method !== 'POST') request.resume();
   const disconnect = () => request.complete || socket.destroy();
   response.once('finish', () => {
     if (request.complete) return;

@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import { unknownAddress } from '../../address.ts';
 import { createAddressCounts } from '../connection-limits.ts';
 import { createMessageRate } from '../websocket/message-rate.ts';
@@ -67,4 +68,24 @@ export function boundFrames(session: ServerHttp2Session, onRefused: (limit: stri
       if (isBroken && !session.closed && !mayReset()) refuse('http2-resets');
     }),
   );
+}
+
+/**
+ * Closes a connection whose peer has gone, or has made an error after which nghttp2 sends GOAWAY and no more: Node does not tell
+ * that, and the streams would stay open.
+ * @param pingMs milliseconds that the peer may take to acknowledge a PING
+ */
+export function closeSilent(
+  { session, socket }: { session: ServerHttp2Session; socket: Socket },
+  pingMs: number,
+): void {
+  let isAcknowledged = true;
+  const pings = setInterval(() => {
+    if (!isAcknowledged || session.destroyed) return void socket.destroy();
+    isAcknowledged = false;
+    session.ping(() => {
+      isAcknowledged = true;
+    });
+  }, pingMs).unref();
+  session.once('close', () => clearInterval(pings));
 }

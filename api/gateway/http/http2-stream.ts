@@ -8,8 +8,12 @@ export interface Progress {
   sent: number;
 }
 
-/** Resets a stream, so that its client does not take a part for the whole. */
+/**
+ * Resets a stream, so that its client does not take a part for the whole. If the response was sent in full, only the rest of the
+ * request is not wanted: clients must keep that response (RFC 9113, section 8.1).
+ */
 export function resetStream(stream: ServerHttp2Stream): void {
-  if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+  const code = stream.writableFinished ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL;
+  if (!stream.closed) stream.close(code);
   stream.destroy();
 }

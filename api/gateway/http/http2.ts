@@ -12,7 +12,7 @@ import type { TLSSocket } from 'node:tls';
 import { unknownAddress } from '../../address.ts';
 import { disconnectSoon } from './disconnect.ts';
 import { translateExchange } from './http2-exchange.ts';
-import { boundFrames, createPlaces, type Http2Bounds } from './http2-limits.ts';
+import { boundFrames, closeSilent, createPlaces, type Http2Bounds } from './http2-limits.ts';
 import { graphqlMethods } from './routes.ts';
 
 /** Maximum number of concurrent requests and streams of one connection; browsers expect about a hundred. */
@@ -31,6 +31,8 @@ const maxFaults = 100;
 export interface Http2Options extends Http2Bounds {
   /** Milliseconds for which a connection stays open without a stream. */
   keepAliveMs: number;
+  /** Milliseconds that a peer may take to acknowledge a PING. */
+  idleMs: number;
   /** Maximum size of a request's header section, in bytes. */
   maxHeaderBytes: number;
 }
@@ -101,6 +103,7 @@ export function serveHttp2(server: SecureServer, options: Http2Options, receive:
     connections.add(connection);
     session.setLocalWindowSize(connectionWindowBytes);
     closeLater();
+    closeSilent(connection, options.idleMs);
     if (!options.isProxy(socket.remoteAddress ?? unknownAddress)) boundFrames(session, options.onRefused);
     session.on('stream', (stream: ServerHttp2Stream) => {
       connection.streams++;

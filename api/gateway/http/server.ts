@@ -36,6 +36,8 @@ export interface ServerOptions {
   maxTcpConnectionsPerAddress: number;
   /** Returns whether a peer is a proxy, whose connections belong to many clients. */
   isProxy(address: string): boolean;
+  /** Milliseconds that the peer of a connection by HTTP/2 may take to acknowledge a PING. */
+  idleMs: number;
   /** Record of the requests of each connection. */
   exchanges: Exchanges;
   /** Counts refused connections by the name of their bound, for metrics. */
