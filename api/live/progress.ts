@@ -86,20 +86,20 @@ export function createProgress(options: ProgressOptions = {}) {
       takeUntil(settledAt);
     },
     /**
-     * Takes the offsets that the database had applied before anything was followed.
+     * Takes the offsets that the database had applied before anything was followed; 0 for each partition if they are not known.
      * @param applied the offset after the last one of each partition
      */
     start(applied: Offsets): void {
       replace(applied.map((next, partition) => Math.max(next, offsets[partition] ?? 0)));
     },
     /**
-     * Moves the offsets back to those that the database has applied, where they are above: it was restored to an older state,
-     * and will apply the rest again.
+     * Moves the offsets back to those that the database has applied, where they are above, and forgets the offsets heard: it was
+     * restored to an older state, and will apply the rest again, or the log is another one.
      * @param applied the offset after the last one of each partition
      */
     limit(applied: Offsets): void {
       samples.length = 0;
-      replace(offsets.map((next, partition) => Math.min(next, applied[partition] ?? 0)));
+      replace(applied.map((next, partition) => Math.min(next, offsets[partition] ?? 0)));
     },
   };
 

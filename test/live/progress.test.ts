@@ -61,9 +61,11 @@ describe('the progress of live streams', () => {
     const { at, progress } = createTimed();
     progress.start([7, 7]);
     at(0).heard(1, 9);
-    progress.limit([8, 3]);
-    expect(progress.offsets()).toEqual([7, 3]);
-    expect(at(100).offsets()).toEqual([7, 3]);
+    progress.limit([8, 3, 5]);
+    expect(progress.offsets()).toEqual([7, 3, 0]);
+    expect(at(100).offsets()).toEqual([7, 3, 0]);
+    progress.start([0, 0, 0, 0]);
+    expect(progress.offsets()).toEqual([7, 3, 0, 0]);
   });
 
   test('keeps a bounded number of steps while something is held, and gets on afterwards', () => {

@@ -132,6 +132,8 @@ export function createLiveUpdates(options: LiveUpdatesOptions) {
     // A database that was restored applies everything above its state again.
     const isOlder = given.known.some((next, partition) => next > (cursor.from.next[partition] ?? 0));
     if (log !== cursor.log || isOlder) progress.limit(cursor.from.next);
+    // Cursors name every partition, also those of which nothing was heard.
+    if (progress.offsets().length < cursor.from.next.length) progress.start(cursor.from.next.map(() => 0));
     learn(cursor);
     stream.cursor.resume(encodeUpdateCursor(cursor), cursor.from);
     streams.set(stream, Math.ceil((caughtUpMs / sweepMs) * (1 - jitter * Math.random())));

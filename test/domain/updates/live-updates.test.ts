@@ -116,6 +116,21 @@ describe.each(databaseKinds)('live streams of updates over %s', (kind) => {
     await vi.waitFor(() => expect(resumed.texts()).toEqual(expect.arrayContaining(['two', 'three', 'four'])));
   });
 
+  test('resume from their cursors if the gateway was started before any bridge', async () => {
+    await gateway.stop();
+    await database.empty();
+    gateway = await openUpdatesGateway(database, pubsub, { maxReplay: 1_000 });
+    world = await createUpdatesWorld(database, pubsub);
+    for (const who of ['bob', 'ada'] as const) await world.apply(joinedBy(who, second));
+    const { cursor } = await follow();
+    for (const text of ['one', 'two']) await say(text);
+    await vi.waitFor(() => expect(decodeUpdateCursor(cursor()).from.next[0]).toBeGreaterThan(4));
+    expect(decodeUpdateCursor(cursor()).from.next).toHaveLength(2);
+    const resumed = await follow('push', cursor());
+    await say('three');
+    await vi.waitFor(() => expect(resumed.texts().at(-1)).toBe('three'));
+  });
+
   test('find the changes of a user whose signals were lost with the connection', async () => {
     const { texts, updates } = await follow();
     fate = 'lose';
