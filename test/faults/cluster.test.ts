@@ -114,9 +114,12 @@ const faults: Record<string, (onFault: () => void) => Promise<void>> = {
   },
 };
 
-describe('twenty senders and twenty subscribers', () => {
+/** Seconds for which Redis is away. */
+const awaySeconds = { messages: 60, updates: 20 } as const;
+
+describe.each(['messages', 'updates'] as const)('twenty senders and twenty subscribers by %s', (following) => {
   test.each(Object.keys(faults))('lose, repeat and reorder nothing if %s', async (name) => {
-    const load = await startLoad(urls);
+    const load = await startLoad(urls, { following: [following] });
     await load.progress(100);
     let first: Promise<number[]> | undefined;
     await faults[name]?.(() => {
@@ -126,32 +129,34 @@ describe('twenty senders and twenty subscribers', () => {
     await load.progress(100);
     const [best, median, worst] = [times[0], times[times.length / 2], times.at(-1)];
     console.info(
-      `${name}: the next messages arrive after ${best} ms at best, ${median} ms median, ${worst} ms at worst`,
+      `${name}, by ${following}: the next messages arrive after ${best} ms at best, ${median} ms median, ${worst} ms at worst`,
     );
     await load.verify();
     expect(load.acknowledged()).toBeGreaterThan(200);
   });
 
-  test('send and receive messages while Redis is unavailable for a minute', async () => {
-    const load = await startLoad(urls);
+  const seconds = awaySeconds[following];
+
+  test(`send and receive messages while Redis is unavailable for ${seconds} seconds`, async () => {
+    const load = await startLoad(urls, { following: [following] });
     await load.progress(100);
-    const before = await load.measure(pause(10_000));
+    const before = await load.measure(pause(seconds * 150));
     await redis.kill('SIGSTOP');
     let isBack = false;
-    const minute = pause(60_000).then(() => {
+    const away = pause(seconds * 1_000).then(() => {
       isBack = true;
     });
-    const measured = load.measure(minute);
+    const measured = load.measure(away);
     const deliveries: number[] = [];
     while (!isBack) {
       await load.progress(10);
       deliveries.push((await load.firstDeliveries()).at(-1) ?? 0);
     }
-    const away = await measured;
+    const whileAway = await measured;
     await redis.kill('SIGCONT');
     deliveries.sort((one, other) => one - other);
     const worst = `${deliveries[deliveries.length >> 1]} ms median, ${deliveries.at(-1)} ms at worst`;
-    console.info('before', before, 'while Redis is unavailable', away, `delivery to all subscribers: ${worst}`);
+    console.info('before', before, 'while Redis is unavailable', whileAway, `delivery to all subscribers: ${worst}`);
     await load.progress(100);
     await load.verify();
   });

@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
-import { ask, type Data, guest, type Person } from '../support/client.ts';
+import { ask, guest, type Person } from '../support/client.ts';
+import { readCursor, startFollower } from '../support/followers.ts';
+import { readHistory } from '../support/history.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'parley-kill-'));
@@ -15,13 +17,12 @@ afterAll(async () => {
 
 const kills = 10;
 const senders = 20;
+const followersOfEachKind = 3;
 /** Number of messages that a server acknowledges before it is killed. */
 const acknowledgedBefore = 100;
 const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
   send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } }
 }`;
-const page = `query ($id: ID!, $after: String) { channel(id: $id) { messages(first: 100, after: $after) {
-  nodes { id seq clientId } pageInfo { hasNextPage endCursor } } } }`;
 
 interface Sent {
   clientId: string;
@@ -32,7 +33,15 @@ interface Sent {
 test('a server that is killed ten times under twenty senders loses no acknowledged message and repeats none', async () => {
   server = await startProcess({ DATA_DIR: directory });
   const people = await Promise.all(Array.from({ length: senders }, (_, n) => guest(server?.url ?? '', `Sender ${n}`)));
+  const cursors = await Promise.all(people.map(({ token }) => readCursor(server?.url ?? '', token)));
   const channelId = await openRoom(server.url, people);
+  const followers = people
+    .slice(0, followersOfEachKind)
+    .flatMap((person, n) =>
+      (['messages', 'updates'] as const).map((following) =>
+        startFollower(following, () => server?.url ?? '', { person, channelId, cursor: cursors[n] ?? '' }),
+      ),
+    );
   const sent = new Map<Person, Sent[]>(people.map((one) => [one, []]));
 
   for (let round = 0; round < kills; round++) {
@@ -44,12 +53,16 @@ test('a server that is killed ten times under twenty senders loses no acknowledg
     server = await startProcess({ DATA_DIR: directory });
   }
 
-  const history = await readAll(server.url, people[0], channelId);
+  const history = await readHistory(server.url, people[0]?.token ?? '', channelId);
   const seqs = history.map(({ seq }) => seq);
   expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, n) => n + 1));
   expect(new Set(history.map(({ id }) => id)).size).toBe(history.length);
   const ids = new Set(history.map(({ id }) => id));
   expect(acknowledgedOf(sent).filter(({ id }) => !ids.has(id ?? ''))).toEqual([]);
+  for (const follower of followers) {
+    await follower.verify(history);
+    follower.end();
+  }
 
   for (const [one, list] of sent) {
     for (const { clientId, id } of list.slice(-kills)) {
@@ -82,15 +95,5 @@ async function talk(url: string, one: Person, channelId: string, sent: Sent[]): 
     );
     if (response === null) return;
     message.id = response.data?.send?.message.id ?? null;
-  }
-}
-
-async function readAll(url: string, reader: Person | undefined, id: string): Promise<Data[]> {
-  const nodes: Data[] = [];
-  for (let after: string | null = null; ; ) {
-    const { data }: Data = await ask(url, page, { id, after }, reader?.token);
-    nodes.push(...data.channel.messages.nodes);
-    if (!data.channel.messages.pageInfo.hasNextPage) return nodes;
-    after = data.channel.messages.pageInfo.endCursor;
   }
 }

@@ -131,7 +131,7 @@ type FollowedErrors = NonNullable<Followed['ended']>['errors'];
 const retryMs = 50;
 
 /** How a subscription is followed. */
-interface FollowOptions {
+export interface FollowOptions {
   /** Retries a subscription that fails with UNAVAILABLE, as an application does. */
   retries?: boolean;
   /** Called with each event when it is received. */

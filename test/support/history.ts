@@ -1,7 +1,7 @@
 import { ask, type Data } from './client.ts';
 
 const page = `query ($id: ID!, $after: String) { channel(id: $id) { messages(first: 100, after: $after) {
-  nodes { id seq position kind clientId text sentAt editedAt deletedAt author { name } } pageInfo { hasNextPage endCursor } } } }`;
+  nodes { id seq position kind clientId text sentAt editedAt deletedAt author { id name } } pageInfo { hasNextPage endCursor } } } }`;
 
 /** Reads every entry of a channel, in order, page by page. */
 export async function readHistory(url: string, token: string, channelId: string): Promise<Data[]> {

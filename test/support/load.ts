@@ -1,19 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
-import { ask, type Data, type Followed, followMessages, guest, type Person, socket } from './client.ts';
+import { ask, type Data, guest, type Person } from './client.ts';
+import { type Follower, type Following, readCursor, startFollower } from './followers.ts';
 import { readHistory } from './history.ts';
-import { followChannel } from './updates.ts';
 
 const send = `mutation ($channelId: ID!, $text: String!, $clientId: String!) {
   send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } }
 }`;
-
-/** Subscriber whose connection breaks from time to time. */
-interface Subscriber {
-  followed: Followed;
-  drop(): void;
-  end(): void;
-}
+const rename = 'mutation ($channelId: ID!, $name: String!) { updateRoom(channelId: $channelId, name: $name) { id } }';
+const markSeen = 'mutation ($channelId: ID!, $seq: Int!) { markSeen(channelId: $channelId, seq: $seq) { seenSeq } }';
 
 /** Throughput and latency over a period. */
 interface Rates {
@@ -27,10 +22,12 @@ interface Rates {
 
 /** Interval in milliseconds at which one of the subscribers loses its connection. */
 const dropMs = 500;
+/** Interval in milliseconds at which the owner renames the room, and marks it as seen. */
+const changeMs = 200;
 
 /**
- * Senders that talk in one room as fast as they can, and subscribers that follow it through every fault: every other one by
- * `updates` alone.
+ * Senders that talk in one room as fast as they can, and subscribers that follow it through every fault. If some follow it by
+ * `updates`, its owner renames it and marks it as seen meanwhile.
  */
 export interface Load {
   /** Id of the room. */
@@ -47,7 +44,8 @@ export interface Load {
   measure(during: Promise<unknown>): Promise<Rates>;
   /**
    * Stops the senders and compares the entries of each subscriber with the history: every acknowledged message exactly
-   * once, in one order, with rising positions, and nothing that is not in the history.
+   * once, in one order, with rising positions, and nothing that is not in the history. Subscribers by `updates` have the
+   * present state of the room, too.
    */
   verify(): Promise<void>;
 }
@@ -55,13 +53,18 @@ export interface Load {
 /**
  * Starts a load over several gateways.
  * @param urls returns the current URLs of the gateways. Clients try the next one if one does not respond.
+ * @param options.following ways in which subscribers follow the room, in turn
  */
-export async function startLoad(urls: () => readonly string[], { senders = 20, subscribers = 20 } = {}): Promise<Load> {
+export async function startLoad(
+  urls: () => readonly string[],
+  options: { senders?: number; subscribers?: number; following?: readonly Following[] } = {},
+): Promise<Load> {
+  const { senders = 20, subscribers = 20, following = ['messages'] } = options;
   let turn = 0;
   const anyUrl = () => urls()[turn++ % urls().length] ?? '';
   const people = await Promise.all(Array.from({ length: senders }, (_, n) => guest(anyUrl(), `Sender ${n}`)));
   const [owner] = people as [Person];
-  const cursors = await Promise.all(people.map(({ token }) => cursorOf(anyUrl(), token)));
+  const cursors = await Promise.all(people.map(({ token }) => readCursor(anyUrl(), token)));
   const channelId = await openRoom(people, anyUrl);
   const acknowledged = new Map<string, string>();
   /** Time of the first attempt to send each text, in milliseconds since the epoch. */
@@ -69,14 +72,12 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
   const sendTimes: number[] = [];
   let isOver = false;
 
-  const following = Array.from({ length: subscribers }, (_, n): Subscriber => {
-    const client = socket(anyUrl, people[n % people.length]?.token ?? '');
+  const followers = Array.from({ length: subscribers }, (_, n): Follower => {
+    const person = people[n % people.length] ?? owner;
     const cursor = cursors[n % people.length] ?? '';
-    const followed =
-      n % 2 ? followChannel(client, channelId, cursor) : followMessages(client, channelId, 0, { retries: true });
-    return { followed, drop: client.drop, end: () => void client.dispose() };
+    return startFollower(following[n % following.length] ?? 'messages', anyUrl, { person, channelId, cursor });
   });
-  const dropping = setInterval(() => following[Math.floor(Math.random() * following.length)]?.drop(), dropMs);
+  const dropping = setInterval(() => followers[Math.floor(Math.random() * followers.length)]?.drop(), dropMs);
   const talking = people.map(async ({ token }, n) => {
     for (let k = 0; !isOver; k++) {
       const clientId = `${n}-${k}`;
@@ -91,18 +92,34 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
 
   /** Sends until the message is acknowledged, and returns its id; null if the load ends before. */
   async function untilAcknowledged(variables: object, token: string): Promise<string | null> {
+    return (await untilDone(send, variables, token))?.send.message.id ?? null;
+  }
+
+  /** Tries an operation until it succeeds, and returns its data; null if the load ends before. */
+  async function untilDone(query: string, variables: object, token: string): Promise<Data> {
     while (!isOver) {
-      const response = await ask(anyUrl(), send, variables, token).catch(() => null);
+      const response = await ask(anyUrl(), query, variables, token).catch(() => null);
       const code = response?.errors[0]?.extensions['code'] ?? null;
-      if (response?.data?.send) return response.data.send.message.id;
-      if (code !== null && code !== 'UNAVAILABLE') throw new Error(`a send was rejected: ${JSON.stringify(response)}`);
+      if (response && code === null) return response.data;
+      if (code !== null && code !== 'UNAVAILABLE') throw new Error(`rejected: ${JSON.stringify(response)}`);
       await delay(50);
     }
     return null;
   }
 
+  async function changeRoom(): Promise<void> {
+    for (let n = 1; !isOver; n++) {
+      await untilDone(rename, { channelId, name: `Load ${n}` }, owner.token);
+      await untilDone(markSeen, { channelId, seq: n }, owner.token);
+      await delay(changeMs);
+    }
+  }
+
+  // Only updates tell of it.
+  const changing = following.includes('updates') ? changeRoom() : Promise.resolve();
+
   /** Resolves with the milliseconds from a time until a message that was sent after it is received. */
-  async function firstDelivery({ received }: Followed, from: number): Promise<number> {
+  async function firstDelivery({ received }: Follower, from: number): Promise<number> {
     let seen = received.length;
     const isNew = ({ text }: Data) => (triedAt.get(text) ?? 0) > from;
     await vi.waitFor(
@@ -116,7 +133,7 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
     return Date.now() - from;
   }
 
-  const countDelivered = () => following.reduce((sum, { followed }) => sum + followed.received.length, 0);
+  const countDelivered = () => followers.reduce((sum, { received }) => sum + received.length, 0);
 
   return {
     channelId,
@@ -128,7 +145,7 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
     },
     async firstDeliveries() {
       const from = Date.now();
-      const times = await Promise.all(following.map(({ followed }) => firstDelivery(followed, from)));
+      const times = await Promise.all(followers.map((follower) => firstDelivery(follower, from)));
       return times.sort((one, other) => one - other);
     },
     async measure(during) {
@@ -144,13 +161,12 @@ export async function startLoad(urls: () => readonly string[], { senders = 20, s
     async verify() {
       isOver = true;
       clearInterval(dropping);
-      await Promise.all(talking);
+      await Promise.all([...talking, changing]);
       const history = await readHistory(anyUrl(), owner.token, channelId);
       checkHistory(history, acknowledged);
-      for (const { followed, end } of following) {
-        await vi.waitFor(() => expect(followed.received.at(-1)?.seq).toBe(history.at(-1)?.seq));
-        checkFollowed(followed, history);
-        end();
+      for (const follower of followers) {
+        await follower.verify(history);
+        follower.end();
       }
     },
   };
@@ -161,20 +177,6 @@ function checkHistory(history: Data[], acknowledged: ReadonlyMap<string, string>
   const idOf = new Map(history.map(({ clientId, id }) => [clientId, id]));
   expect(new Set(history.map(({ id }) => id)).size).toBe(history.length);
   expect([...acknowledged].filter(([clientId, id]) => idOf.get(clientId) !== id)).toEqual([]);
-}
-
-function checkFollowed({ received, ended }: Followed, history: Data[]): void {
-  expect(ended).toBeNull();
-  // Updates deliver a room from the joining on.
-  const first = history.findIndex(({ id }) => id === received[0]?.id);
-  expect(history.slice(0, first).filter(({ kind }) => kind === 'TEXT')).toEqual([]);
-  expect(received.map(({ id }) => id)).toEqual(history.slice(first).map(({ id }) => id));
-  const positions = received.map(({ position }) => position);
-  expect(positions.filter((position, n) => n > 0 && position <= positions[n - 1])).toEqual([]);
-}
-
-async function cursorOf(url: string, token: string): Promise<string> {
-  return (await ask(url, '{ updates { cursor } }', {}, token)).data.updates.cursor;
 }
 
 async function openRoom([host, ...others]: Person[], anyUrl: () => string): Promise<string> {

@@ -1,5 +1,5 @@
 import type { Client } from 'graphql-ws';
-import { type Data, type Followed, follow } from './client.ts';
+import { type Data, type Followed, type FollowOptions, follow } from './client.ts';
 
 /** Fields of an update that tests compare. */
 const updateFields = `
@@ -18,34 +18,103 @@ const updateFields = `
 /** The subscription that tests follow. */
 export const updatesQuery = `subscription ($after: String) { updates(after: $after) { ${updateFields} } }`;
 
+/** A channel as a client of `updates` shows it. */
+export interface FollowedChannel extends Followed {
+  /** Messages by id, each in its newest state. */
+  readonly messages: ReadonlyMap<string, Data>;
+  /** The channel's own properties, and the viewer's membership; null before they were told. */
+  channel(): Data;
+  membership(): Data;
+  /** The newest cursor; that of `after` before the first update. */
+  cursor(): string;
+  /** Number of times that everything was delivered. */
+  catchUps(): number;
+  /** Descriptions of updates that break the rules of the subscription: empty if all is well. */
+  readonly faults: readonly string[];
+}
+
 /**
- * Follows the messages of a channel by `updates` alone, from a cursor on, as `followMessages` does. After a reconnect updates may
- * repeat: those that were received in the same state are left out.
+ * Follows a channel by `updates` alone, from a cursor on. `received` has each message in each state once, since updates may be
+ * repeated after a reconnect.
+ * @param channelId id of the only channel of the user
  */
-export function followChannel(client: Client, channelId: string, after: string): Followed {
+export function followChannel(
+  client: Client,
+  channelId: string,
+  after: string,
+  options: FollowOptions = {},
+): FollowedChannel {
   const received: Data[] = [];
-  const positions = new Map<string, number>();
-  let cursor = after;
+  const messages = new Map<string, Data>();
+  const faults: string[] = [];
+  let [cursor, catchUps, last] = [after, 0, 0];
+  let channel: Data = null;
+  let membership: Data = null;
   const variables = {
     get after() {
+      // Each connection begins with it.
+      last = 0;
       return cursor;
+    },
+  };
+  const handlers = {
+    MessageChanged: ({ message }: Data) => applyMessage(message),
+    ChannelChanged: (event: Data) => {
+      channel = event.channel;
+    },
+    MembershipChanged: (event: Data) => {
+      membership = event.membership;
+    },
+    CaughtUp: () => {
+      catchUps++;
+    },
+    ResyncRequired: () => {
+      faults.push('the channel must be loaded again');
     },
   };
   const onEvent = (update: Data) => {
     cursor = update.cursor;
-    const { message } = update.event;
-    if (message?.channel.id !== channelId || positions.get(message.id) === message.position) return;
-    positions.set(message.id, message.position);
-    received.push(message);
+    apply(update.event);
+    options.onEvent?.(update);
   };
-  const followed = follow(client, updatesQuery, variables, { retries: true, onEvent });
+  const followed = follow(client, updatesQuery, variables, { retries: true, ...options, onEvent });
   return {
     received,
+    messages,
+    faults,
+    channel: () => channel,
+    membership: () => membership,
+    cursor: () => cursor,
+    catchUps: () => catchUps,
     get ended() {
       return followed.ended;
     },
     stop: () => followed.stop(),
   };
+
+  function apply(event: Data): void {
+    const about = event.message?.channel.id ?? event.channel?.id ?? event.channelId ?? channelId;
+    if (about !== channelId) faults.push(`an update is about channel ${about}`);
+    handlers[event.__typename as keyof typeof handlers]?.(event);
+  }
+
+  function applyMessage(message: Data): void {
+    const { id, position } = message;
+    if (position <= last) faults.push(`position ${position} comes after ${last}`);
+    last = position;
+    const known = messages.get(id);
+    if (known && position < known.position) faults.push(`${id} at ${position} comes after ${known.position}`);
+    else if (known?.position === position) expectSame(known, message);
+    else {
+      messages.set(id, message);
+      received.push(message);
+    }
+  }
+
+  function expectSame(known: Data, message: Data): void {
+    const [one, other] = [JSON.stringify(known), JSON.stringify(message)];
+    if (one !== other) faults.push(`${one} is repeated as ${other}`);
+  }
 }
 
 /** The events that a client of `updates` has received. */
