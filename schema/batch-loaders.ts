@@ -40,11 +40,13 @@ export function byKey<Value>(
 /**
  * A loader that looks up everything with the same request together.
  * @param idOf returns the id by which the results are keyed
+ * @param rowsOfItem number of rows that the statement reads for each item of the request's limit
  */
 export function byRequest<Asked, Request extends { limit: number }, Value>(
   owner: Owner,
   idOf: (asked: Asked) => string,
   load: (asked: readonly Asked[], request: Request) => Promise<ReadonlyMap<string, Value | Error>>,
+  rowsOfItem = 1,
 ): Loader<Asked & { request: Request }, Value | null> {
   type Key = Asked & { request: Request };
   const keyOf = (key: Key) => `${JSON.stringify(key.request)} ${idOf(key)}`;
@@ -59,7 +61,7 @@ export function byRequest<Asked, Request extends { limit: number }, Value>(
     const found = new Map<string, Promise<Value | null>>();
     for (const group of groups.values()) {
       const { request } = group[0] as Key;
-      const values = inParts(owner, group, request.limit, async (part) => {
+      const values = inParts(owner, group, request.limit * rowsOfItem, async (part) => {
         const loaded = await load(part, request);
         return part.map((key) => loaded.get(idOf(key)) ?? null);
       });

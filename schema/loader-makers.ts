@@ -1,4 +1,5 @@
 import type { ChannelOfUser } from '../api/domain/channel-of-user.ts';
+import type { HistoryAround, MessageOfUser } from '../api/domain/history-around.ts';
 import type { PageRequest, TimeKey } from '../api/domain/pages.ts';
 import type { SeenByMember } from '../api/domain/unread-counts.ts';
 import { byKey, byRequest, type Owner, required } from './batch-loaders.ts';
@@ -8,6 +9,8 @@ const rowsOfUnread = 10;
 const rowsOfUnreadInAll = 50;
 /** The same for lists of blocked users, each of which takes a statement of its own. */
 const rowsOfBlocked = 100;
+/** Rows that a page around a message reads for each of its entries: it is taken from as many on both sides. */
+const rowsOfAround = 2;
 
 /** Loaders of values that are the same for every viewer. */
 export const commonMakers = {
@@ -115,6 +118,20 @@ export const viewedMakers = {
     byRequest(owner, pairKey, async (pairs: readonly ChannelOfUser[], request: PageRequest<number>) =>
       byPair(await owner.domain.messages.pages(pairs, request, owner.reader)),
     ),
+  /** Pages around messages; null for channels that the user is not a member of, an error for messages that the user may not read. */
+  historyAround: (owner: Owner) =>
+    byRequest(
+      owner,
+      messageKey,
+      async (asked: readonly MessageOfUser[], { limit }: { limit: number }) => {
+        const found = await owner.domain.messages.pagesAround(asked, limit, owner.reader);
+        const known = found.flatMap((row): [string, HistoryAround | Error][] =>
+          row.value ? [[messageKey(row), row.value]] : [],
+        );
+        return new Map(known);
+      },
+      rowsOfAround,
+    ),
   /** Pages of changes; an error for channels that the user is not a member of. */
   changes: (owner: Owner) =>
     byRequest(owner, pairKey, async (pairs: readonly ChannelOfUser[], request: { after: number; limit: number }) =>
@@ -124,6 +141,10 @@ export const viewedMakers = {
 
 function pairKey({ channelId, userId }: ChannelOfUser): string {
   return `${channelId}:${userId}`;
+}
+
+function messageKey({ messageId, ...pair }: MessageOfUser): string {
+  return `${pairKey(pair)}:${messageId}`;
 }
 
 /** Reads a key of `pairKey`. */

@@ -1,5 +1,6 @@
 import type { Viewer } from '../api/domain/auth.ts';
 import type { HistoryPage } from '../api/domain/history.ts';
+import type { HistoryAround } from '../api/domain/history-around.ts';
 import type { PageRequest } from '../api/domain/pages.ts';
 import type { SeenByMember } from '../api/domain/unread-counts.ts';
 import type { Entry } from '../api/events.ts';
@@ -53,6 +54,11 @@ const views = {
   history: ({ shared, viewerId }: Viewed) => ({
     load: (key: { channelId: string; request: PageRequest<number> }): Promise<HistoryPage | null> =>
       shared.history.load({ ...key, userId: viewerId ?? noUserId }),
+  }),
+  /** Pages around messages by channel and message; null for channels that the viewer is not a member of. */
+  historyAround: ({ shared, viewerId }: Viewed) => ({
+    load: (key: { channelId: string; messageId: string; request: { limit: number } }): Promise<HistoryAround | null> =>
+      shared.historyAround.load({ ...key, userId: viewerId ?? noUserId }),
   }),
   /** Pages of changes by channel; an error for channels that the viewer is not a member of. */
   changes: ({ shared, viewerId }: Viewed) => ({

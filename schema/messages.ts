@@ -1,13 +1,14 @@
 import { canReadChannel, canReadEntry } from '../api/domain/access.ts';
 import type { HistoryPage } from '../api/domain/history.ts';
-import { BadUserInputError, ForbiddenError, NotFoundError } from '../api/errors.ts';
+import { BadUserInputError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
 import { builder, costs, listOf, shareable, shareableOfEvent, textOf } from './builder.ts';
 import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
-import { readPage, toConnection } from './pages.ts';
+import { cursorOf, loadMessages, refusedAsNull } from './message-pages.ts';
+import { readPage } from './pages.ts';
 import { readerOf } from './reader.ts';
 
 /** Largest value of the scalar `Int`. */
@@ -32,6 +33,11 @@ builder.node(Message, {
   id: { resolve: ({ id }) => id },
   loadOne: (id, context) => findMessage(context, id),
   fields: (t) => ({
+    cursor: t.string({
+      extensions: shareable,
+      description: 'The cursor that the message has in `Channel.messages`, whichever page it is on.',
+      resolve: cursorOf,
+    }),
     kind: t.field({
       type: MessageKind,
       extensions: shareable,
@@ -122,11 +128,13 @@ builder.objectFields(Channel, (t) => ({
       extensions: costs(2),
       description:
         'The history in order of `seq`; without arguments the newest page. Members read all of it, including entries from before they joined. Null if the viewer is not a member.',
-      resolve: async (channel, args, context) => {
-        const request = readPage(args, parseSeq, true);
-        const page = await context.loaders.history.load({ channelId: channel.id, request }).catch(refusedAsNull);
-        return page && { ...toConnection(page, request, ({ seq }) => String(seq)), position: page.position };
+      args: {
+        around: t.arg.id({
+          description:
+            'Id of a message of this channel, also a deleted one, to have in the middle of the page; near an end of the history the page has more of the other side. `first` is then the size of the page, 1 to 100, and the other arguments are BAD_USER_INPUT. NOT_FOUND if the channel has no such message, or the viewer has blocked its author.',
+        }),
       },
+      resolve: (channel, args, context) => loadMessages(channel.id, args, context),
     },
     {
       description: 'A page of the history.',
@@ -289,14 +297,4 @@ async function findMessage(context: Context, id: string): Promise<Entry | null> 
   const isAnonymous = context.viewer === null && context.memberOf === undefined;
   const entry = isAnonymous ? null : await context.loaders.entry.load(id);
   return entry && (await canReadEntry(readerOf(context), entry)) ? entry : null;
-}
-
-/** Treats a viewer whose membership ended during the request as if the viewer had never been a member. */
-function refusedAsNull(error: unknown): null {
-  if (error instanceof ForbiddenError || error instanceof NotFoundError) return null;
-  throw error;
-}
-
-function parseSeq(cursor: string): number | null {
-  return /^\d{1,9}$/.test(cursor) ? Number(cursor) : null;
 }

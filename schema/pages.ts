@@ -7,7 +7,8 @@ export const maxPageSize = 100;
 /** Number of nodes per page when neither `first` nor `last` is given. */
 export const defaultPageSize = 50;
 
-interface ConnectionArguments {
+/** The arguments that every connection has. */
+export interface ConnectionArguments {
   first?: number | null | undefined;
   after?: string | null | undefined;
   last?: number | null | undefined;
@@ -50,6 +51,20 @@ export function readPage<Key>(
 }
 
 /**
+ * Reads the arguments of a page around an item, of which only `first` may be given.
+ * @throws BadUserInputError for the others, and for a size without room for the item
+ */
+export function readPageAround({ first, ...others }: ConnectionArguments): { limit: number } {
+  const problems: FieldProblem[] = Object.entries(others)
+    .filter(([, value]) => value != null)
+    .map(([path]) => ({ path, message: 'cannot be combined with `around`' }));
+  if (first != null && (first < 1 || first > maxPageSize))
+    problems.push({ path: 'first', message: `must be 1 to ${maxPageSize} with \`around\`` });
+  if (problems.length > 0) throw new BadUserInputError(problems);
+  return { limit: first ?? defaultPageSize };
+}
+
+/**
  * Returns a page as a connection.
  * @param keyOf returns the text of an item's cursor, which `parseKey` reads again
  */
@@ -58,12 +73,22 @@ export function toConnection<Item, Key>(
   { backward, after, before }: PageRequest<Key>,
   keyOf: (item: Item) => string,
 ) {
+  const hasNext = backward ? before !== null : hasMore;
+  const hasPrevious = backward ? hasMore : after !== null;
+  return connectionOf({ items, hasPrevious, hasNext }, keyOf);
+}
+
+/** Returns items as a connection. @param page.hasPrevious whether there are items before them, and after them */
+export function connectionOf<Item>(
+  { items, hasPrevious, hasNext }: { items: readonly Item[]; hasPrevious: boolean; hasNext: boolean },
+  keyOf: (item: Item) => string,
+) {
   const edges = items.map((node) => ({ node, cursor: encodeCursor(keyOf(node)) }));
   return {
     edges,
     pageInfo: {
-      hasNextPage: backward ? before !== null : hasMore,
-      hasPreviousPage: backward ? hasMore : after !== null,
+      hasNextPage: hasNext,
+      hasPreviousPage: hasPrevious,
       startCursor: edges.at(0)?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },

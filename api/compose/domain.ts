@@ -12,6 +12,7 @@ import { createChannelList } from '../domain/channel-list.ts';
 import { createChannels } from '../domain/channels.ts';
 import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
+import { createHistoryAround } from '../domain/history-around.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
@@ -140,6 +141,7 @@ export async function openDomain(
     messages: createMessages({
       submit,
       history,
+      readAround: createHistoryAround({ database, access }),
       access,
       feeds,
       blocks,

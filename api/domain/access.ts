@@ -125,6 +125,11 @@ export function requireReadable({ channel, member }: ChannelAccess): ReadableCha
   return channel;
 }
 
+/** Returns the channel when the user may read its history; null otherwise. */
+export function findReadable({ channel, member }: ChannelAccess): ReadableChannel | null {
+  return mayRead(channel, member) === null ? channel : null;
+}
+
 /** Throws the error of a refusal, if there is one. */
 export function throwRefusal(refusal: Rejection | null): void {
   if (refusal) throw rejectionError(refusal);

@@ -5,13 +5,8 @@ import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
 import { accessList, accessRow } from './access-statements.ts';
 import { declarePages } from './pages.ts';
 
-const snapshot = {
-  channelId: uuid,
-  userId: uuid,
-  ...accessRow,
-  count: int4,
-  entries: nullable(jsonRowsOf(entryColumns.row)),
-};
+const entries = nullable(jsonRowsOf(entryColumns.row));
+const snapshot = { channelId: uuid, userId: uuid, ...accessRow, count: int4, entries };
 
 /** One channel for one user in one snapshot: its entries, and the number of matching entries, counted up to a bound. */
 export type Snapshot = Row<typeof snapshot>;
@@ -45,6 +40,31 @@ export const selectPages = declarePages((backward) =>
     row: snapshot,
   }),
 );
+
+const around = { channelId: uuid, userId: uuid, messageId: uuid, ...accessRow, older: entries, newer: entries };
+
+/** One channel for one user in one snapshot: the entries around a message, on both sides of it. */
+export type AroundSnapshot = Row<typeof around>;
+
+/**
+ * Reads the entries around a message of each channel: up to a limit before it, from the nearest one, and it with as many after it. There are
+ * none if the message is not in the channel, or the user has blocked its author.
+ */
+export const selectAround = statement({
+  sql: `
+    SELECT w.id AS "channelId", w.user_id AS "userId", w.message_id AS "messageId", ${accessList('w.user_id')},
+      (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
+        WHERE e.channel_id = w.id AND e.seq < centre.seq AND ${unblockedBy('w.user_id')}
+        ORDER BY e.seq DESC LIMIT $limit) found) AS older,
+      (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
+        WHERE e.channel_id = w.id AND e.seq >= centre.seq AND ${unblockedBy('w.user_id')}
+        ORDER BY e.seq LIMIT $limit + 1) found) AS newer
+    FROM unnest($channelIds, $userIds, $messageIds) AS w(id, user_id, message_id)
+    LEFT JOIN LATERAL (SELECT e.seq FROM entry e
+      WHERE e.id = w.message_id AND e.channel_id = w.id AND ${unblockedBy('w.user_id')}) centre ON true`,
+  parameters: { ...channelsOfUsers, messageIds: arrayOf(uuid), limit: int4 },
+  row: around,
+});
 
 /** Counts the entries of each channel that changed after a position, up to a bound, in the order of the channels. */
 export const countChanges = statement({

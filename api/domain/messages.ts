@@ -8,6 +8,7 @@ import { maxEntries } from '../lru-size.ts';
 import type { Access } from './access.ts';
 import type { Viewer } from './auth.ts';
 import type { History } from './history.ts';
+import type { ReadAround } from './history-around.ts';
 import { createMessageStreams, type MessageStreamOptions } from './message-streams.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import type { Submit } from './submit-event.ts';
@@ -36,6 +37,7 @@ export function createMessages(
   options: MessageStreamOptions & {
     submit: Submit;
     history: History;
+    readAround: ReadAround;
     access: Access;
     /** Returns the facts about uploads that a message attaches. */
     findAttachable(viewer: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]>;
@@ -51,6 +53,7 @@ export function createMessages(
 
   return {
     ...history,
+    pagesAround: options.readAround,
 
     /**
      * Sends a message, and resolves when it is durable and has its place. A retry with the same `clientId` returns the

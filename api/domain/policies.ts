@@ -36,6 +36,12 @@ export const channelNotFound: Rejection = {
   message: "Channel not found, or you don't have access to it.",
 };
 
+/** Refusal that does not tell a message that is not there from one that the user may not see. */
+export const messageNotFound: Rejection = {
+  code: 'NOT_FOUND',
+  message: "Message not found, or you don't have access to it.",
+};
+
 /** Returns whether a channel is a public room: everyone may see it and join it. */
 export function isPublicRoom({ kind, visibility }: ChannelFacts): boolean {
   return kind === 'ROOM' && visibility === 'PUBLIC';
@@ -105,10 +111,6 @@ export function mayDelete(
   return entry.authorId === userId ? null : forbidden('You can edit or delete your own messages only.');
 }
 
-const messageNotFound: Rejection = {
-  code: 'NOT_FOUND',
-  message: "Message not found, or you don't have access to it.",
-};
 const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed. You can read it, but not add to it.' };
 
 function forbidden(message: string): Rejection {

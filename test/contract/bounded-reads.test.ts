@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { selectMemberIds, selectMembers, selectRooms } from '../../api/domain/channel-statements.ts';
-import { countChanges, selectChanges, selectLast, selectPages } from '../../api/domain/history-statements.ts';
+import {
+  countChanges,
+  selectAround,
+  selectChanges,
+  selectLast,
+  selectPages,
+} from '../../api/domain/history-statements.ts';
 import { noRateLimits } from '../../api/domain/rate-limits.ts';
 import { countUnread, createReceipts, maxUnread, selectUnread } from '../../api/domain/receipts.ts';
 import { selectByName } from '../../api/domain/user-search.ts';
@@ -15,6 +21,8 @@ const entries = 5_000;
 /** Members of the large room. */
 const members = 3_000;
 const [ada, author, blocked, room] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()] as const;
+/** Messages of the large room: the oldest one, one in the middle, and one of the user whom Ada has blocked. */
+const [oldest, middle, hidden] = [randomUUID(), randomUUID(), randomUUID()] as const;
 
 /** A node of a plan, as EXPLAIN reports it. */
 interface PlanNode {
@@ -32,6 +40,7 @@ const late = { afterAt: new Date('2026-01-01T00:00:00Z'), afterId: 'ff000000-000
 const names = { prefix: 'user', afterName: null, afterId: null, beforeName: null, beforeId: null, limit: 51 };
 const pair = { channelIds: [room], userIds: [ada] };
 const backward = { backward: true };
+const around = (messageId: string) => ({ ...pair, messageIds: [messageId], limit: 50 });
 
 /** Statements with the most rows that each may examine in tables and indexes. */
 const reads: [name: string, statement: Statement<unknown, never>, parameters: object, rows: number][] = [
@@ -39,6 +48,10 @@ const reads: [name: string, statement: Statement<unknown, never>, parameters: ob
   ['unread entries of all channels', countUnread, { userIds: [ada] }, 4 * maxUnread],
   ['the newest entry', selectLast, pair, 100],
   ['the newest page of the history', selectPages(backward), { ...pair, after: 0, before: 1e9, limit: 51 }, 500],
+  ['the page around a message', selectAround, around(middle), 220],
+  ['the page around the oldest message', selectAround, around(oldest), 120],
+  ['the page around a message that is not there', selectAround, around(randomUUID()), 5],
+  ['the page around a hidden message', selectAround, around(hidden), 5],
   ['changes', selectChanges, { ...pair, after: 0, limit: 51, maxCount: 501 }, 2_000],
   ['the number of changes', countChanges, { channelIds: [room], afters: [0], maxCount: 501 }, 501],
   ['a page of members', selectMembers({ backward: false }), { channelIds: [room], ...page }, 500],
@@ -136,9 +149,9 @@ async function fill({ query }: TestDatabase): Promise<void> {
   await query('INSERT INTO block (blocker_id, blocked_id, created_at) VALUES ($1, $2, now())', [ada, blocked]);
   await query(
     `INSERT INTO entry (id, channel_id, author_id, kind, seq, position, text, sent_at)
-     SELECT gen_random_uuid(), $1, CASE WHEN n > ${entries - 10} THEN $3::uuid ELSE $2::uuid END, 'TEXT', n, n, 'Hello', ${at}
+     SELECT CASE n WHEN 1 THEN $4 WHEN ${entries / 2} THEN $5 WHEN ${entries} THEN $6 ELSE gen_random_uuid() END, $1, CASE WHEN n > ${entries - 10} THEN $3::uuid ELSE $2::uuid END, 'TEXT', n, n, 'Hello', ${at}
      FROM generate_series(1, ${entries}) AS n`,
-    [room, author, blocked],
+    [room, author, blocked, oldest, middle, hidden],
   );
   await query('ANALYZE');
 }

@@ -140,6 +140,7 @@ async function createSimulation(fateOf: () => Fate) {
   const messages = createMessages({
     submit: async () => null,
     history: createHistory({ database: tested, maxReplay }),
+    readAround: async () => [],
     access: createAccess(tested, { isCaughtUp: async () => true, caughtUpMs: 0 }),
     feeds,
     blocks: { acquire: async () => blockListOf(blocking) },

@@ -44,6 +44,12 @@ beforeAll(async () => {
 
 /** Each argument of the schema that takes an id of something that others may not know of: how it is called, and the types. */
 const calls: Record<string, { types: readonly string[]; call: Call }> = {
+  'Channel.messages(around)': {
+    types: ['Message'],
+    call: by('query ($id: ID!, $room: ID!) { channel(id: $room) { messages(around: $id) { nodes { id } } } }', () => ({
+      room: ownRoom,
+    })),
+  },
   'Query.channel(id)': { types: ['Channel'], call: by('query ($id: ID!) { channel(id: $id) { id } }') },
   'Query.node(id)': {
     types: ['Channel', 'Message', 'Membership', 'DeviceSession', 'Match', 'Attachment'],

@@ -25,6 +25,8 @@ let ada: Person;
 let rooms: { many: string; few: string };
 /** Cursor of Ada before everything else. */
 let start: string;
+/** Ids of messages of the room with all people, oldest first. */
+let spoken: string[];
 
 beforeAll(async () => {
   const app = await startApp();
@@ -35,6 +37,7 @@ beforeAll(async () => {
   await ada.ask(register);
   start = (await ada.ask('{ updates { cursor } }')).updates.cursor;
   rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), []) };
+  spoken = await spokenIn(rooms.many);
   // Rooms and direct channels alternate, so a page of any size has both.
   for (const [n, one] of others.entries()) {
     await fill(`Room ${n}`, [one], [one]);
@@ -66,6 +69,12 @@ async function say(who: Person, channelId: string, replyToId: string | null): Pr
   return (await who.ask(send, { input: { channelId, text: 'Hello', replyToId } })).send.message.id;
 }
 
+/** Returns the ids of the newest messages of a room, its first one among them. */
+async function spokenIn(id: string): Promise<string[]> {
+  const newest = 'query ($id: ID!) { channel(id: $id) { messages(last: 56) { nodes { id } } } }';
+  return (await ada.ask(newest, { id })).channel.messages.nodes.map(({ id }: Data) => id);
+}
+
 /** Brings everybody online until the server stops. */
 async function goOnline(people: Person[]): Promise<void> {
   for (const { token } of people) follow(socket(url, token), 'subscription { channels { id } }');
@@ -80,7 +89,7 @@ const user = `
   channels(first: 2) { nodes { id } }
 `;
 const message = `
-  id kind seq position text clientId sentAt editedAt deletedAt
+  id cursor kind seq position text clientId sentAt editedAt deletedAt
   attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
 `;
@@ -122,6 +131,10 @@ const lists: [name: string, query: string][] = [
     `query ($size: Int) { channel(id: "$many") { messages(last: $size) { position edges { cursor node { at: id ${message} } } } } }`,
   ],
   [
+    'messages around one',
+    `query ($size: Int) { channel(id: "$many") { messages(around: "$spoken", first: $size) { position edges { cursor node { at: id ${message} } } } } }`,
+  ],
+  [
     'changes',
     `query ($size: Int) { channel(id: "$many") { changes(after: 0, first: $size) { messages { at: id ${message} } } } }`,
   ],
@@ -147,13 +160,28 @@ test.each(lists)('%s take as many statements for fifty as for five', async (_nam
 });
 
 async function measure(query: string, size: number, room: string) {
-  const text = query.replace('$many', rooms.many).replace('$start', start);
+  const text = query
+    .replace('$many', rooms.many)
+    .replace('$start', start)
+    .replace('$spoken', spoken[0] ?? '');
   let data: Data;
   const taken = await statements.taken(async () => {
     data = await ada.ask(text, { size, room });
   });
   return { statements: taken, items: JSON.stringify(data).split('"at":').length - 1 };
 }
+
+test('pages around five messages take as many statements as one', async () => {
+  const around = (messages: number) =>
+    statements.taken(() => {
+      const pages = spoken
+        .slice(0, messages)
+        .map((id, n) => `m${n}: messages(around: "${id}", first: 3) { nodes { id } }`);
+      return ada.ask(`{ channel(id: "${rooms.many}") { ${pages.join(' ')} } }`);
+    });
+  expect(await around(1)).toBeGreaterThan(0);
+  expect(await around(5)).toBe(await around(1));
+});
 
 const sessionsQuery = '{ sessions { id device createdAt lastUsedAt current revokedAt } }';
 

@@ -90,8 +90,14 @@ function scalarOf(random: Random, { name: type }: GraphQLNamedInputType, name: s
 /** Returns an id, mostly of the type that the argument's name tells. */
 function idFor(random: Random, name: string, ids: Ids): string {
   if (random.chance(0.05)) return random.pick(texts);
-  const type = /^(channel|user|message|attachment|avatar|replyTo)/.exec(name)?.[1] ?? '';
-  const known: Record<string, string> = { channel: 'Channel', user: 'User', message: 'Message', replyTo: 'Message' };
+  const type = /^(channel|user|message|attachment|avatar|replyTo|around)/.exec(name)?.[1] ?? '';
+  const known: Record<string, string> = {
+    channel: 'Channel',
+    user: 'User',
+    message: 'Message',
+    replyTo: 'Message',
+    around: 'Message',
+  };
   const kind = known[type] ?? (type ? 'Attachment' : random.pick(Object.keys(ids)));
   return random.pick(ids[random.chance(0.9) ? kind : random.pick(Object.keys(ids))] ?? texts);
 }
