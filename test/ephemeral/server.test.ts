@@ -92,7 +92,7 @@ it('lists open connections, and drops those of one user with a code, streams too
   expect(await server.control.drop({ user: ada.id, code: 4321 })).toEqual({ dropped: 2 });
   expect((await own.closed).code).toBe(4321);
   await ended;
-  expect((await server.control.state()).connections).toEqual([listed[1]]);
+  await vi.waitFor(async () => expect((await server.control.state()).connections).toEqual([listed[1]]));
   await server.control.restart();
   expect((await other.closed).code).toBe(1012);
 });
