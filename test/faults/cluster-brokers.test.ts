@@ -47,7 +47,7 @@ async function findLeader(channelId: string): Promise<KafkaService> {
 }
 
 test('twenty senders lose and repeat nothing while the leader of their partition is killed, then its successor', async () => {
-  const load = await startLoad(() => [gateway.url]);
+  const load = await startLoad(() => [gateway.url], { following: ['messages', 'updates'] });
   await load.progress(100);
   for (const name of ['first', 'second']) {
     const leader = await findLeader(load.channelId);
