@@ -291,9 +291,13 @@ export const settings = z.object({
   MAX_NODE_BACKLOG_BYTES: count(134_217_728).describe(
     'Maximum memory for the messages that resuming clients of this process are being sent, in bytes; above it further clients wait for their turn.',
   ),
-  MATCH_LEASE_MS: count(15_000).describe('Lifetime of a place in the matching queue unless it is renewed.'),
+  MATCH_LEASE_MS: count(15_000).describe(
+    'Lifetime of a place in the matching queue unless it is renewed by a subscription or a call of `match`; also that of places which a killed gateway followed.',
+  ),
   MATCH_RELAX_MS: count(5_000).describe('How long to wait before matching without a shared tag.'),
-  MATCH_ABSENCE_MS: count(120_000).describe('Maximum absence from a match before it ends.'),
+  MATCH_ABSENCE_MS: count(30_000).describe(
+    'Maximum absence from a match before it ends: time without a connection, or a query or call of `match`.',
+  ),
   MATCH_RETENTION_HOURS: duration(87_600)
     .default(720)
     .describe('Hours for which a match is kept after its end. Then it is removed with its messages and files.'),

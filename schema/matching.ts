@@ -65,7 +65,8 @@ builder.queryField('match', (t) =>
   t.field({
     type: Match,
     nullable: true,
-    description: "The viewer's match or place in the queue. Null if there is neither.",
+    description:
+      "The viewer's match or place in the queue. Null if there is neither. It does not renew a place; in a match it is a sign of life for viewers without a connection.",
     resolve: (_root, _args, context) => context.domain.matching.current(requireViewer(context)),
   }),
 );
@@ -79,7 +80,10 @@ const MatchInput = builder.inputType('MatchInput', {
       description:
         'Topics to talk about: at most 10 tags of 1 to 30 characters as readers count them; case, width and the form of accents make no difference.',
     }),
-    strict: t.boolean({ defaultValue: false, description: 'Whether to accept only partners who share a tag.' }),
+    strict: t.boolean({
+      defaultValue: false,
+      description: 'Whether to accept only partners who share a tag. Needs at least one tag.',
+    }),
   }),
 });
 
@@ -88,7 +92,7 @@ builder.mutationFields((t) => ({
     type: Match,
     nullable: true,
     description:
-      "Joins the queue, or returns the viewer's present match or place. Calling it again renews the place and replaces its preferences.",
+      "Joins the queue, or returns the viewer's present match or place. Calling it again renews the place and replaces its preferences. Without a subscription `match` the place ends at `expiresAt`; once there was one, it ends within 2 s after the last has ended.",
     args: {
       input: t.arg({ type: MatchInput, description: 'Preferences for a partner. Without them anyone is accepted.' }),
     },
@@ -111,7 +115,7 @@ builder.subscriptionField('match', (t) =>
     type: Match,
     nullable: true,
     description:
-      "The viewer's match or place in the queue: the present state at once (null if there is none), then every change. The subscription renews the place for as long as it lasts.",
+      "The viewer's match or place in the queue: the present state at once (null if there is none), then every change, and again when the partner goes offline or comes back. The subscription renews the place for as long as it lasts.",
     subscribe: (_root, _args, context) => context.domain.matching.follow(requireViewer(context)),
     resolve: (view) => view,
   }),

@@ -6,8 +6,12 @@ export function readerOf({ viewer, memberOf, loaders }: Context): ReaderFacts {
   const userId = viewer?.userId ?? null;
   return {
     userId,
-    isMember: async (channelId) =>
-      memberOf === channelId || (userId !== null && (await loaders.membership.load(`${channelId}:${userId}`)) !== null),
+    mayRead: async (channelId) =>
+      memberOf === channelId ||
+      (userId !== null &&
+        ((await loaders.membership.load(`${channelId}:${userId}`)) !== null ||
+          // A match that the reader left still has a peer; rooms, and channels of others, have none.
+          (await loaders.peer.load(channelId)) !== null)),
     hasBlocked: async (authorId) => userId !== null && (await loaders.blocked.load(authorId)) !== null,
   };
 }

@@ -128,6 +128,7 @@ test('presence ends the leases after a renewal that is under way', async () => {
       return false;
     },
     online: async () => new Set<string>(),
+    seen: async () => {},
     away: async () => new Map<string, number>(),
   };
   const database = { query: async () => [] };

@@ -110,6 +110,14 @@ export async function openDomain(
   userCache.onChange(avatarCache.forget);
   const moderation = createModeration({ ...common, blocks });
   const { updates, liveUpdates } = await openUpdates({ ...given, ...common, guard: log, feeds, blocks });
+  const matching = createMatching({
+    ...common,
+    nodeId,
+    submit,
+    moderation,
+    times: { leaseMs: config.MATCH_LEASE_MS, relaxMs: config.MATCH_RELAX_MS, absenceMs: config.MATCH_ABSENCE_MS },
+  });
+  given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
   const domain: Domain = {
     accounts,
     avatars: { url: avatars.url, picture: avatarCache.picture },
@@ -132,12 +140,7 @@ export async function openDomain(
       cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
     },
-    matching: createMatching({
-      ...common,
-      submit,
-      moderation,
-      times: { leaseMs: config.MATCH_LEASE_MS, relaxMs: config.MATCH_RELAX_MS, absenceMs: config.MATCH_ABSENCE_MS },
-    }),
+    matching,
     messages: createMessages({
       submit,
       history,

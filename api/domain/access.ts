@@ -26,7 +26,8 @@ export interface ChannelAccess {
 export interface ReaderFacts {
   /** Null when a result is made for all members of a channel, or nobody is signed in. */
   userId: string | null;
-  isMember(channelId: string): Promise<boolean>;
+  /** Whether the reader is a member of a channel, or left it and it is a match. */
+  mayRead(channelId: string): Promise<boolean>;
   hasBlocked(userId: string): Promise<boolean>;
 }
 
@@ -140,9 +141,9 @@ export async function canSeeChannel(reader: ReaderFacts, channel: ChannelFacts &
   return isPublicRoom(channel) || canReadChannel(reader, channel.id);
 }
 
-/** Returns whether a reader may read a channel's history and see its members: members only. */
+/** Returns whether a reader may read a channel's history and see its members: members, and both users of a match that is over. */
 export function canReadChannel(reader: ReaderFacts, channelId: string): Promise<boolean> {
-  return reader.isMember(channelId);
+  return reader.mayRead(channelId);
 }
 
 /** Returns whether a reader may read an entry: members who have not blocked its author. */

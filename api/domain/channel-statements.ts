@@ -22,12 +22,13 @@ export const selectMemberships = statement({
 
 const own = columns(tables.member, 'own', ['channelId', 'userId']);
 
-/** Reads the other member of direct and match channels for their members, in no order. */
+/** Reads the other user of direct and match channels for their readers: members, and users who left a match. In no order. */
 export const selectPeers = statement({
   sql: `
     SELECT ${own.list}, m.user_id AS "peerId" FROM unnest($channelIds, $userIds) AS w(channel_id, user_id)
     JOIN channel c ON c.id = w.channel_id AND c.kind <> 'ROOM'
-    JOIN member own ON own.channel_id = c.id AND own.user_id = w.user_id AND own.state = 'ACTIVE'
+    JOIN member own ON own.channel_id = c.id AND own.user_id = w.user_id 
+      AND (own.state = 'ACTIVE' OR (c.kind = 'MATCH' AND own.state = 'LEFT'))
     JOIN member m ON m.channel_id = c.id AND m.user_id <> own.user_id`,
   parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
   row: { ...own.row, peerId: uuid },

@@ -31,7 +31,10 @@ export interface MatchClaimOptions {
 /** Namespace of matches' channel ids, which are derived from both tickets' ids. */
 const matchNamespace = '0b0d2c1e-7f0f-4a65-8f3e-9a4f5f8f6d21';
 
-/** Rolls a claim back: one of the two is matched already or has blocked the other, or they met last. */
+/** Number of a user's latest partners who are remembered. */
+const maxRemembered = 20;
+
+/** Rolls a claim back: one of the two is matched already or has blocked the other, or they met lately. */
 class PairLapsedError extends Error {
   override readonly name = 'PairLapsedError';
 }
@@ -50,6 +53,14 @@ export function createMatchClaims({ database, submit }: MatchClaimOptions) {
     /** Returns a user's latest claim, ongoing or ended; null when there never was one. Concurrent calls share a statement. */
     latest: batched(readLatest) satisfies (userId: string) => Promise<MatchClaim | null>,
 
+    /**
+     * Returns the ids of the partners whom a user must not meet again yet: those of the last hour, at most 20, and always the
+     * last one.
+     */
+    async recentPartners(userId: string): Promise<string[]> {
+      return (await query(selectRecentPartners, { userId })).map(({ partnerId }) => partnerId);
+    },
+
     /** Returns a user's claim that was made with a ticket; null when there is none. */
     async byTicket(userId: string, ticketId: string): Promise<MatchClaim | null> {
       const [claim = null] = await query(selectClaimByTicket, { userId, ticketId });
@@ -58,7 +69,7 @@ export function createMatchClaims({ database, submit }: MatchClaimOptions) {
 
     /**
      * Claims a pair for each other and opens their channel. Does nothing when either is matched already or has blocked the
-     * other, or when they met last.
+     * other, or when they met lately.
      */
     async claim(own: Ticket, other: Ticket): Promise<void> {
       const channelId = uuidV5([own.id, other.id].sort().join(':'), matchNamespace);
@@ -125,6 +136,19 @@ const selectLatestClaims = statement({
   row: { ...claim.row, opened: bool },
 });
 
+/** Returns SQL that selects the partners of a user's last hour, and always the last one. @param userId an SQL expression */
+const recentPartnersOf = (userId: string) => `
+  SELECT r.partner_id AS "partnerId" FROM (
+    SELECT k.partner_id, k.claimed_at, row_number() OVER (ORDER BY k.claimed_at DESC) AS n
+    FROM match_claim k WHERE k.user_id = ${userId} ORDER BY k.claimed_at DESC LIMIT ${maxRemembered}) r
+  WHERE r.n = 1 OR r.claimed_at > clock_timestamp() - interval '1 hour'`;
+
+const selectRecentPartners = statement({
+  sql: recentPartnersOf('$userId'),
+  parameters: { userId: uuid },
+  row: { partnerId: uuid },
+});
+
 const selectClaimByTicket = statement({
   sql: `SELECT ${claimList} FROM match_claim k WHERE k.ticket_id = $ticketId AND k.user_id = $userId`,
   parameters: { userId: uuid, ticketId: uuid },
@@ -136,8 +160,7 @@ const insertSides = statement({
     INSERT INTO match_claim (ticket_id, user_id, partner_id, channel_id, claimed_at)
     SELECT s.ticket_id, s.user_id, s.partner_id, $channelId, clock_timestamp()
     FROM jsonb_to_recordset($sides) AS s(ticket_id uuid, user_id uuid, partner_id uuid)
-    WHERE s.partner_id IS DISTINCT FROM (
-        SELECT k.partner_id FROM match_claim k WHERE k.user_id = s.user_id ORDER BY k.claimed_at DESC LIMIT 1)
+    WHERE s.partner_id NOT IN (${recentPartnersOf('s.user_id')})
       AND NOT EXISTS (SELECT FROM block b WHERE b.blocker_id = s.user_id AND b.blocked_id = s.partner_id)
     ON CONFLICT DO NOTHING RETURNING ticket_id AS "ticketId"`,
   parameters: { sides: json<unknown>(), channelId: uuid },

@@ -27,12 +27,12 @@ export function createMatchLifecycle(options: {
     async ongoing(claim: MatchClaim | null): Promise<MatchView | null> {
       if (claim === null || claim.endReason !== null) return null;
       if (!claim.opened) await claims.openChannel(claim);
-      else if (await isAbsent(claim.partnerId)) return end(claim, { leaverId: claim.partnerId, gone: true });
+      else if ((await presenceOf(claim.partnerId)) === 'GONE')
+        return end(claim, { leaverId: claim.partnerId, gone: true });
       return claimView(claim);
     },
 
-    /** Returns whether a partner has stayed away for so long that the match ends. */
-    isAbsent,
+    presenceOf,
 
     /** Ends an ongoing match on behalf of its user. */
     async leave(claim: MatchClaim): Promise<MatchView | null> {
@@ -47,12 +47,15 @@ export function createMatchLifecycle(options: {
     return ended && claimView(ended);
   }
 
-  async function isAbsent(partnerId: string): Promise<boolean> {
+  /** Returns whether a partner is connected, away, or away for so long that the match ends; null while that is not known. */
+  async function presenceOf(partnerId: string): Promise<'ONLINE' | 'AWAY' | 'GONE' | null> {
     try {
-      return (await awayMs(partnerId)) > absenceMs;
+      const ms = await awayMs(partnerId);
+      if (ms > absenceMs) return 'GONE';
+      return ms > 0 ? 'AWAY' : 'ONLINE';
     } catch (error) {
       logger.warn({ error }, 'presence is unknown: no partner counts as absent');
-      return false;
+      return null;
     }
   }
 }

@@ -12,13 +12,15 @@ export interface MatchPreferences {
 const maxTags = 10;
 
 /**
- * Returns tags in the form in which they are compared, without duplicates.
- * @throws BadUserInputError for too many tags, or tags that are empty, too long or cannot be stored
+ * Returns preferences with tags in the form in which they are compared, without duplicates.
+ * @throws BadUserInputError for too many tags, tags that are empty, too long or cannot be stored, and `strict` without a tag
  */
-export function normaliseTags(tags: readonly string[]): string[] {
+export function normalisePreferences({ tags, strict }: MatchPreferences): MatchPreferences {
   const read = tags.map((tag, n) => readText('tag', tag, `input.tags.${n}`));
   const problems = read.flatMap((tag) => tag.problems);
   if (tags.length > maxTags) problems.push({ path: 'input.tags', message: `must be at most ${maxTags} tags` });
+  // Nobody shares a tag with someone who has none: the wait would be in vain.
+  if (strict && tags.length === 0) problems.push({ path: 'input.strict', message: 'needs at least one tag' });
   throwProblems(problems);
-  return [...new Set(read.map(({ value }) => value))];
+  return { tags: [...new Set(read.map(({ value }) => value))], strict };
 }

@@ -15,14 +15,18 @@ const maxTries = 5;
  */
 export function createMatchQueue(options: {
   tickets: Tickets;
+  /** Id of this node, whose followers keep places. */
+  nodeId: string;
   claims: MatchClaims;
   lifecycle: MatchLifecycle;
   times: { leaseMs: number; relaxMs: number };
   /** Tells a user's other connections to look the match up. */
   notify(userId: string): Promise<void>;
+  /** Lets the absence of a user without a connection start again. Never rejects. */
+  noteSeen(userId: string): Promise<void>;
   logger: Logger;
 }) {
-  const { tickets, claims, lifecycle, times, notify, logger } = options;
+  const { tickets, nodeId, claims, lifecycle, times, notify, noteSeen, logger } = options;
   const findPlace = batched((userIds: readonly string[]) => tickets.find(userIds));
   /** Concurrent calls share a request to the state. */
   const find = (userId: string) => findPlace(userId).catch(throwUnavailable);
@@ -32,17 +36,10 @@ export function createMatchQueue(options: {
      * Takes or renews a place in the queue, and matches if there is a partner.
      * @throws UnavailableError when state is away, or after too many pairs that could not be claimed
      */
-    async enter(wanted: Ticket): Promise<MatchView> {
-      let ticket = wanted;
-      for (let tries = 0; tries < maxTries; tries++) {
-        const entered = await tickets.enter(ticket, times).catch(throwUnavailable);
-        const view = await resolve(ticket, entered);
-        if (view) return view;
-        // A partner who cannot be claimed now, or was blocked meanwhile, would be found again.
-        if (entered.status === 'paired') ticket = { ...ticket, avoid: [...ticket.avoid, entered.partner.userId] };
-      }
-      throw new UnavailableError('You could not be placed in the queue. Try again in a moment.');
-    },
+    enter: (ticket: Ticket): Promise<MatchView> => enter(ticket),
+
+    /** Enters for a stream, whose node has a lease of the place from then on. */
+    follow: (ticket: Ticket): Promise<MatchView> => enter(ticket, nodeId),
 
     /** Returns a user's place in the queue, or the pair that it became; null when there is neither. */
     find,
@@ -67,6 +64,18 @@ export function createMatchQueue(options: {
       return ticket;
     },
   };
+
+  async function enter(wanted: Ticket, follower?: string): Promise<MatchView> {
+    let ticket = wanted;
+    for (let tries = 0; tries < maxTries; tries++) {
+      const entered = await tickets.enter(ticket, times, follower).catch(throwUnavailable);
+      const view = await resolve(ticket, entered);
+      if (view) return view;
+      // A partner who cannot be claimed now, or was blocked meanwhile, would be found again.
+      if (entered.status === 'paired') ticket = { ...ticket, avoid: [...ticket.avoid, entered.partner.userId] };
+    }
+    throw new UnavailableError('You could not be placed in the queue. Try again in a moment.');
+  }
 
   /** Returns the result of entering; null when the pair could not be claimed, so that the user must enter again. */
   async function resolve(own: Ticket, entered: TicketState): Promise<MatchView | null> {
@@ -99,6 +108,8 @@ export function createMatchQueue(options: {
   }
 
   async function claimPair(own: Ticket, partner: Ticket): Promise<void> {
+    // An absence counts from the match on, however long somebody without a connection has waited.
+    await Promise.all([noteSeen(own.userId), noteSeen(partner.userId)]);
     await claims.claim(own, partner);
     await tickets.acknowledge([own.id, partner.id]).catch((error: unknown) => {
       logger.warn({ error }, 'a pair was not acknowledged; it expires by itself');

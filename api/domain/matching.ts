@@ -8,8 +8,10 @@ import type { Logger } from '../logger.ts';
 import type { Viewer } from './auth.ts';
 import { createMatchClaims, type MatchClaimOptions } from './match-claims.ts';
 import { createMatchFollow } from './match-follow.ts';
+import { createMatchFollowers } from './match-followers.ts';
 import { createMatchLifecycle } from './match-lifecycle.ts';
-import { type MatchPreferences, normaliseTags } from './match-preferences.ts';
+import { createMatchPartners } from './match-partners.ts';
+import { type MatchPreferences, normalisePreferences } from './match-preferences.ts';
 import { createMatchQueue } from './match-queue.ts';
 import { claimView, leftView, type MatchView, waitingView } from './match-view.ts';
 import type { Moderation } from './moderation.ts';
@@ -26,48 +28,52 @@ export interface MatchTimes {
   absenceMs: number;
 }
 
-/** Number of times that a follower renews its place within one lease. */
+/** Number of times within one lease that a follower renews its place, and within one absence that it notices one. */
 const looksPerLease = 3;
 
 /**
  * Creates the matching of strangers. A place in the queue is a lease in state, renewed by calling `match` again or by
- * following; a match is a claim in the database, so that a queue that loses its data makes no double match.
+ * following; it leaves the queue when its last follower, on any node, has gone. A match is a claim in the database, so that a queue that loses its data makes no double match.
  */
 export function createMatching(
   options: MatchClaimOptions & {
     state: State;
     pubsub: PubSub;
+    /** Id of this node, by which it leases the places that it follows. */
+    nodeId: string;
     userSignals: Pick<UserSignals, 'follow' | 'unfollow'>;
     moderation: Pick<Moderation, 'eitherWay'>;
     times: MatchTimes;
     rateLimits: RateLimits;
-    /** Calls followers to renew their places in the queue; by default three times within a lease. */
+    /** Calls followers to renew their places in the queue; and to look for absent partners; by default three times within the shorter duration. */
     timer?: SharedTimer;
     logger: Logger;
   },
 ) {
   const { state, pubsub, userSignals, moderation, times, logger } = options;
-  const { timer = createSharedTimer(times.leaseMs / looksPerLease) } = options;
+  const { nodeId, timer = createSharedTimer(Math.min(times.leaseMs, times.absenceMs) / looksPerLease) } = options;
   const { tickets, presence } = state;
   const matches = options.rateLimits.shared('match', rates.matches);
   const unmatches = options.rateLimits.shared('unmatch', rates.unmatches);
   const claims = createMatchClaims(options);
   const lifecycle = createMatchLifecycle({ claims, presence, absenceMs: times.absenceMs, logger });
-  const queue = createMatchQueue({ tickets, claims, lifecycle, times, notify, logger });
-  const follow = createMatchFollow({ userSignals, claims, lifecycle, queue, timer, logger });
+  const queue = createMatchQueue({ tickets, nodeId, claims, lifecycle, times, notify, noteSeen, logger });
+  const partners = createMatchPartners({ pubsub, lifecycle, logger });
+  const followers = createMatchFollowers({ tickets, nodeId, logger });
+  const follow = createMatchFollow({ userSignals, claims, lifecycle, queue, partners, followers, timer, logger });
 
   return {
     /** Joins the queue, or returns the viewer's match or place; a place is renewed and takes the new preferences. */
     async match({ userId }: Viewer, preferences: MatchPreferences): Promise<MatchView> {
-      const tags = normaliseTags(preferences.tags);
+      const wishes = normalisePreferences(preferences);
       await matches.take(userId);
-      const latest = await claims.latest(userId);
-      const match = await lifecycle.ongoing(latest);
+      await noteSeen(userId);
+      const match = await lifecycle.ongoing(await claims.latest(userId));
       if (match && match.status !== 'ENDED') return match;
       const place = await queue.find(userId);
       const id = place?.status === 'waiting' ? place.ticket.id : randomUUID();
-      const avoid = [...(latest === null ? [] : [latest.partnerId]), ...(await moderation.eitherWay(userId))];
-      const ticket = { id, userId, tags, strict: preferences.strict, avoid };
+      const avoid = [...(await claims.recentPartners(userId)), ...(await moderation.eitherWay(userId))];
+      const ticket = { id, userId, ...wishes, avoid };
       const entered = await queue.enter(ticket);
       // The match that was found may have ended meanwhile: then the call asks for a new one.
       const view = entered.status === 'ENDED' ? await queue.enter({ ...ticket, id: randomUUID() }) : entered;
@@ -88,8 +94,14 @@ export function createMatching(
       return leftView(left.value);
     },
 
-    /** Returns the viewer's match or place; null when there is neither. */
-    current: ({ userId }: Viewer): Promise<MatchView | null> => queue.current(userId),
+    /**
+     * Returns the viewer's match or place; null when there is neither. It is a sign of life in a match, and does not renew a
+     * place.
+     */
+    async current({ userId }: Viewer): Promise<MatchView | null> {
+      await noteSeen(userId);
+      return queue.current(userId);
+    },
 
     /** Returns the viewer's match, ongoing or ended, or place with this id; null when there is none. */
     async byTicket({ userId }: Viewer, ticketId: string): Promise<MatchView | null> {
@@ -102,7 +114,15 @@ export function createMatching(
 
     /** Follows the viewer's match: the present state at once, then each change. It renews the place in the queue. */
     follow: ({ userId }: Viewer): Promise<AsyncIterableIterator<MatchView | null>> => follow.open(userId),
+
+    /** Number of users whose match somebody follows on this node. */
+    followed: followers.size,
   };
+
+  /** Lets an absence of a user without a connection start again: an app may know no subscriptions. */
+  async function noteSeen(userId: string): Promise<void> {
+    await presence.seen(userId).catch((error: unknown) => logger.warn({ error }, 'a sign of life was not noted'));
+  }
 
   function notify(userId: string): Promise<void> {
     return publishSignal({ pubsub, logger }, userTopic(userId), { type: 'match' });

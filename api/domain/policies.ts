@@ -47,10 +47,13 @@ export function isPublicRoom({ kind, visibility }: ChannelFacts): boolean {
   return kind === 'ROOM' && visibility === 'PUBLIC';
 }
 
-/** Reading a channel's history: members only. Others may not even learn that a private channel exists. */
+/**
+ * Reading a channel's history: members, and both users of a match even after leaving. Others may not even learn that a
+ * private channel exists.
+ */
 export function mayRead(channel: Channel, member: Member): Rejection | null {
   if (channel === null) return channelNotFound;
-  if (member?.state === 'ACTIVE') return null;
+  if (member?.state === 'ACTIVE' || (channel.kind === 'MATCH' && member?.state === 'LEFT')) return null;
   return isPublicRoom(channel) ? forbidden('Only members can do this. Join the room first.') : channelNotFound;
 }
 

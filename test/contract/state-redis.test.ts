@@ -106,7 +106,7 @@ describe('state over Redis', () => {
     expect(expiresAt).toBeGreaterThanOrEqual(before + times.leaseMs - 1);
     expect(expiresAt).toBeLessThanOrEqual(Date.now() + times.leaseMs + 1);
 
-    expect(await state.presence.away(['ada'])).toEqual(new Map([['ada', 0]]));
+    expect(await state.presence.away(['ada'])).toEqual(new Map([['ada', 1]]));
     await vi.waitFor(async () => expect((await state.presence.away(['ada'])).get('ada')).toBeGreaterThan(20));
   });
 
@@ -220,7 +220,7 @@ describe('state over Redis', () => {
     expect(await state.tickets.leave(ada.userId)).toBeNull();
     await state.tickets.acknowledge([ada.id]);
     expect(await state.presence.online(['ada'])).toEqual(new Set());
-    expect(await state.presence.away(['ada'])).toEqual(new Map([['ada', 0]]));
+    expect(await state.presence.away(['ada'])).toEqual(new Map([['ada', 1]]));
     expect(await state.presence.end('one', 'ada')).toBe(true);
     expect(await state.tickets.enter(ada, times)).toMatchObject({ status: 'waiting', ticket: ada });
     expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'paired', partner: ada });
@@ -290,7 +290,11 @@ const anyTicket = fc
   })
   .map(({ number, ...rest }): Ticket => ({ ...rest, id: `${rest.userId} ${number}` }));
 const operation = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ name: fc.constant('enter'), ticket: anyTicket }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ name: fc.constant('enter'), ticket: anyTicket, node: fc.option(node, { nil: undefined }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ name: fc.constant('unfollow'), node, users: fc.uniqueArray(user) }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('find'), user }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('leave'), user }) },
   {
@@ -302,13 +306,16 @@ const operation = fc.oneof(
   { weight: 1, arbitrary: fc.record({ name: fc.constant('end'), node, user }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('online'), users: fc.uniqueArray(user) }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('away'), users: fc.uniqueArray(user) }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('seen'), user }) },
 );
 type Operation = typeof operation extends fc.Arbitrary<infer O> ? O : never;
 
 async function perform({ tickets, presence }: State, one: Exclude<Operation, { name: 'advance' }>): Promise<unknown> {
   switch (one.name) {
     case 'enter':
-      return tickets.enter(one.ticket, { leaseMs: 1_000, relaxMs: 300 });
+      return tickets.enter(one.ticket, { leaseMs: 1_000, relaxMs: 300 }, one.node);
+    case 'unfollow':
+      return tickets.unfollow(one.node, one.users, 200);
     case 'find':
       return tickets.find([one.user]);
     case 'leave':
@@ -325,6 +332,8 @@ async function perform({ tickets, presence }: State, one: Exclude<Operation, { n
       return presence.online(one.users);
     case 'away':
       return presence.away(one.users);
+    case 'seen':
+      return presence.seen(one.user);
     default:
       throw new Error(`unknown operation ${JSON.stringify(one satisfies never)}`);
   }
@@ -336,10 +345,12 @@ async function expectUnavailable({ tickets, presence, limits, ready }: State): P
     () => tickets.find(['ada']),
     () => tickets.leave('ada'),
     () => tickets.acknowledge(['a']),
+    () => tickets.unfollow('one', ['ada'], 1_000),
     () => presence.renew('one', ['ada'], 1_000),
     () => presence.end('one', 'ada'),
     () => presence.online(['ada']),
     () => presence.away(['ada']),
+    () => presence.seen('ada'),
   ];
   await Promise.all(asked.map((ask) => expect(ask()).rejects.toBeInstanceOf(StateUnavailableError)));
   await expect(ready()).rejects.toThrow();

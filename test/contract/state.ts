@@ -25,7 +25,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
     });
     afterEach(() => under.dispose());
 
-    const enter = (one: Ticket) => under.state.tickets.enter(one, times);
+    const enter = (one: Ticket, nodeId?: string) => under.state.tickets.enter(one, times, nodeId);
 
     test('pairs a new ticket with the one that has waited longest, and returns the pair to both until it is acknowledged', async () => {
       const [ada, bob, carol] = [ticket(), ticket(), ticket()];
@@ -168,6 +168,66 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await enter(ticket({ userId: ada.userId }))).toMatchObject({ status: 'waiting' });
     });
 
+    test('passes a place over as soon as its last follower has gone, and ends it after a moment', async () => {
+      const ada = ticket();
+      await enter(ada, 'one');
+      await under.state.tickets.unfollow('one', [ada.userId, randomUUID()], 200);
+
+      const bob = ticket();
+      expect(await enter(bob)).toMatchObject({ status: 'waiting' });
+      await under.state.tickets.leave(bob.userId);
+      await under.advance(199);
+      expect((await under.state.tickets.find([ada.userId]))[0]).toMatchObject({ status: 'waiting', ticket: ada });
+      await under.advance(1);
+      expect((await under.state.tickets.find([ada.userId]))[0]).toBeNull();
+    });
+
+    test('keeps id and time of entry of a place that is entered again before it ends', async () => {
+      const [ada, bob] = [ticket(), ticket()];
+      await enter(ada, 'one');
+      await enter({ ...bob, avoid: [ada.userId] }, 'one');
+      await under.state.tickets.unfollow('one', [ada.userId], 200);
+      await under.advance(199);
+
+      expect(await enter({ ...ada, id: randomUUID() }, 'two')).toMatchObject({
+        status: 'waiting',
+        ticket: { id: ada.id },
+      });
+
+      await under.advance(500);
+      expect(await enter(ticket())).toMatchObject({ status: 'paired', partner: { id: ada.id } });
+    });
+
+    test('keeps a place that another node follows, until the lease of that node has ended', async () => {
+      const ada = ticket();
+      await enter(ada, 'one');
+      await under.advance(600);
+      await enter(ada, 'two');
+      await under.state.tickets.unfollow('two', [ada.userId], 200);
+      expect((await under.state.tickets.find([ada.userId]))[0]).toMatchObject({ status: 'waiting' });
+      await under.advance(400);
+      // Its call is no lease of a node.
+      await enter(ada);
+
+      await under.state.tickets.unfollow('two', [ada.userId], 200);
+
+      expect(await enter(ticket())).toMatchObject({ status: 'waiting' });
+      await under.advance(200);
+      expect((await under.state.tickets.find([ada.userId]))[0]).toBeNull();
+    });
+
+    test('leaves pairs, and places that end sooner, as they are when a node unfollows', async () => {
+      const [ada, bob, carol] = [ticket(), ticket(), ticket({ tags: ['tea'], strict: true })];
+      await enter(ada, 'one');
+      await enter(bob, 'one');
+      await enter(carol, 'one');
+      await under.advance(900);
+      await under.state.tickets.unfollow('one', [ada.userId, bob.userId, carol.userId], 200);
+      expect((await under.state.tickets.find([ada.userId]))[0]).toMatchObject({ status: 'paired', partner: bob });
+      await under.advance(100);
+      expect((await under.state.tickets.find([carol.userId]))[0]).toBeNull();
+    });
+
     test('puts each of a thousand users who enter at once into at most one pair, and none with themselves', async () => {
       const all = Array.from({ length: 1_000 }, (_, n) => ticket({ tags: [`tag ${n % 7}`] }));
 
@@ -215,7 +275,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await presence.away(['ada', 'bob'])).toEqual(
         new Map([
           ['ada', 0],
-          ['bob', 0],
+          ['bob', 1],
         ]),
       );
       await presence.end('one', 'ada');
@@ -227,6 +287,20 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
           ['bob', 500],
         ]),
       );
+    });
+
+    test('starts an absence again at a sign of life, which is no connection', async () => {
+      const { presence } = under.state;
+      expect(await presence.away(['ada'])).toEqual(new Map([['ada', 1]]));
+      await under.advance(500);
+      await presence.seen('ada');
+      expect(await presence.online(['ada'])).toEqual(new Set());
+      await under.advance(100);
+      expect(await presence.away(['ada'])).toEqual(new Map([['ada', 100]]));
+
+      await presence.renew('one', ['ada'], 1_000);
+      await presence.seen('ada');
+      expect(await presence.online(['ada'])).toEqual(new Set(['ada']));
     });
 
     test('grants the points of a window, and returns the time until there are more', async () => {

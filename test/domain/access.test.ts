@@ -104,7 +104,7 @@ describe('a live entry', () => {
 function reader(userId: string | null, channelIds: readonly string[], blocked: readonly string[] = []): ReaderFacts {
   return {
     userId,
-    isMember: async (channelId) => channelIds.includes(channelId),
+    mayRead: async (channelId) => channelIds.includes(channelId),
     hasBlocked: async (authorId) => blocked.includes(authorId),
   };
 }

@@ -21,7 +21,8 @@ test.each([
     return () => {};
   };
   const userSignals = { follow: async () => {}, unfollow: () => {} };
-  const parts = { claims: { latest }, lifecycle: {}, queue: { current: async () => place }, timer: { add } };
+  const followers = { add() {}, remove() {}, ring() {} };
+  const parts = { followers, claims: { latest }, lifecycle: {}, queue: { current: async () => place }, timer: { add } };
   const options = { ...parts, userSignals, logger };
   const stream = await createMatchFollow(options as never).open('ada');
   expect(await stream.next()).toEqual({ done: false, value: place });

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
+import { returnMs } from '../../api/domain/match-followers.ts';
 import type { MatchView } from '../../api/domain/match-view.ts';
 import type { Matching } from '../../api/domain/matching.ts';
 import { UnavailableError } from '../../api/errors.ts';
@@ -35,7 +36,9 @@ afterAll(() => world.stop());
 it('delivers the present state at once: nothing, a place or a match', async () => {
   expect(await first(ada)).toBeNull();
   await matching.match(ada, anyone);
-  expect(await first(ada)).toMatchObject({ status: 'WAITING', expiresAt: expect.any(Date) });
+  const { seen } = await watch(matching, ada);
+  await tells(seen, ['WAITING']);
+  expect(seen[0]).toMatchObject({ expiresAt: expect.any(Date) });
   await matching.match(ben, anyone);
   expect(await first(ada)).toMatchObject({ status: 'MATCHED', partnerId: ben.userId });
   await matching.unmatch(ben);
@@ -145,13 +148,90 @@ function countedGateway() {
   return { gateway, listeners, callFollowers };
 }
 
-it('lets the place expire once the stream has ended', async () => {
+describe('the end of a stream', () => {
+  it('lets the place be passed over, and leave the queue after a moment', async () => {
+    await matching.match(ada, anyone);
+    const { stream } = await watchPlace();
+    await stream.return?.();
+    await placeEndsSoon();
+    expect(await matching.match(ben, anyone)).toMatchObject({ status: 'WAITING' });
+    world.clock.now += returnMs;
+    expect(await first(ada)).toBeNull();
+  });
+
+  it('changes nothing while another stream of the user lasts, on this node or another', async () => {
+    await matching.match(ada, anyone);
+    const node = world.gateway();
+    const tabs = [await watch(node, ada), await watch(node, ada), await watch(matching, ada)];
+    for (const { seen } of tabs) await tells(seen, ['WAITING']);
+    await renewed();
+    for (const { stream } of tabs.slice(0, 2)) await stream.return?.();
+    await renewed();
+    expect(await matching.match(ben, anyone)).toMatchObject({ status: 'MATCHED', partnerId: ada.userId });
+  });
+
+  it('keeps the place for a stream that begins a moment later, on any node', async () => {
+    const { id } = await matching.match(ada, anyone);
+    const { stream } = await watchPlace();
+    await stream.return?.();
+    await placeEndsSoon();
+    world.clock.now += returnMs - 1;
+    const { seen } = await watch(world.gateway(), ada);
+    await placeLasts();
+    await tells(seen, ['WAITING']);
+    expect(seen[0]).toMatchObject({ id });
+    expect(await matching.match(ben, anyone)).toMatchObject({ status: 'MATCHED', partnerId: ada.userId });
+  });
+
+  it('comes after a renewal that is under way', async () => {
+    await matching.match(ada, anyone);
+    const { tickets } = world.state;
+    let proceed = () => {};
+    const gate = new Promise<void>((resolve) => {
+      proceed = resolve;
+    });
+    const enter = vi.fn<typeof tickets.enter>(async (...asked) => {
+      await gate;
+      return tickets.enter(...asked);
+    });
+    const { stream } = await watch(world.gateway({ state: { ...world.state, tickets: { ...tickets, enter } } }), ada);
+    await vi.waitFor(() => expect(enter).toHaveBeenCalled());
+    const ended = stream.return?.();
+    proceed();
+    await ended;
+    await placeEndsSoon();
+  });
+
+  it('ends no place that was taken without a stream, as by an app that only calls and queries', async () => {
+    await matching.match(ada, anyone);
+    world.clock.now += leaseMs - 1;
+    expect(await matching.current(ada)).toMatchObject({ status: 'WAITING' });
+    expect(await matching.match(ben, anyone)).toMatchObject({ status: 'MATCHED', partnerId: ada.userId });
+  });
+});
+
+it('delivers the match again when the partner goes offline or comes back', async () => {
+  const { presence } = world.state;
+  await presence.renew('node', [ben.userId], leaseMs);
   await matching.match(ada, anyone);
-  const { stream } = await watchPlace();
+  await matching.match(ben, anyone);
+  const timer = createCalledTimer();
+  const { seen, stream } = await watch(world.gateway({ timer }), ada);
+  await tells(seen, ['MATCHED']);
+
+  await presence.end('node', ben.userId);
+  await world.pubsub.publish('presence', [ben.userId]);
+  await tells(seen, ['MATCHED', 'MATCHED']);
+  await presence.renew('node', [ben.userId], leaseMs);
+  await world.pubsub.publish('presence', [ada.userId, ben.userId]);
+  await tells(seen, ['MATCHED', 'MATCHED', 'MATCHED']);
+  expect(new Set(seen.map((view) => view?.id)).size).toBe(1);
+
+  // The signal is lost: the next regular look notices it.
+  await presence.end('node', ben.userId);
+  timer.call();
+  await tells(seen, ['MATCHED', 'MATCHED', 'MATCHED', 'MATCHED']);
   await stream.return?.();
-  world.clock.now += leaseMs;
-  expect(await matching.match(ben, anyone)).toMatchObject({ status: 'WAITING' });
-  expect(await first(ada)).toBeNull();
 });
 
 it('tries to pair at each renewal', async () => {
@@ -315,6 +395,20 @@ function createCalledTimer() {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** Lets time pass and resolves once each of ada's nodes has had the chance to renew her place. */
+async function renewed(): Promise<void> {
+  world.clock.now += 1;
+  await signal(ada);
+  await placeLasts();
+}
+
+/** Resolves once ada's place ends soon. */
+async function placeEndsSoon(): Promise<void> {
+  await vi.waitFor(async () => {
+    expect((await world.state.tickets.find([ada.userId]))[0]).toMatchObject({ expiresAt: world.clock.now + returnMs });
+  });
 }
 
 /** Resolves once ada's place lasts for a full lease from now. */

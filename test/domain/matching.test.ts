@@ -93,6 +93,37 @@ describe('match', () => {
     expect(await matching.match(some(cleo), anyone)).toMatchObject({ partnerId: some(ada).userId });
   });
 
+  it('remembers the partners of the last hour, at most 20, and always the last one', async () => {
+    const [met, other] = [some(ada), some(ben)];
+    await pair(met, other);
+    await matching.unmatch(met);
+    await pair(met, cleo);
+    await matching.unmatch(met);
+    await matching.match(met, anyone);
+    expect(await matching.match(other, anyone)).toMatchObject({ status: 'WAITING' });
+    await matching.unmatch(met);
+    await matching.unmatch(other);
+
+    await world.database.query(`UPDATE match_claim SET claimed_at = claimed_at - interval '1 hour'`, []);
+    await insertClaims(other, 1);
+    expect(await pair(other, met)).toMatchObject({ partnerId: other.userId });
+    await matching.unmatch(met);
+    for (const one of [met, other]) await insertClaims(one, 20);
+    await pair(met, other);
+    await matching.unmatch(met);
+    await insertClaims(met, 19);
+    await insertClaims(other, 20);
+    await matching.match(met, anyone);
+    expect(await matching.match(other, anyone)).toMatchObject({ status: 'WAITING' });
+  });
+
+  it('refuses strict without a tag, because nobody could be found', async () => {
+    const refusal = matching.match(some(ada), { tags: [], strict: true });
+    await expect(refusal).rejects.toBeInstanceOf(BadUserInputError);
+    await expect(refusal).rejects.toMatchObject({ extensions: { fields: [{ path: 'input.strict' }] } });
+    expect(await matching.current(some(ada))).toBeNull();
+  });
+
   it('never pairs two waiting users when either has blocked the other', async () => {
     await matching.match(some(ada), { tags: ['chess'], strict: true });
     await matching.match(some(ben), { tags: ['go'], strict: true });
@@ -147,7 +178,7 @@ describe('match', () => {
 
   it('fails with UnavailableError while state is away', async () => {
     const away = async () => Promise.reject(new Error('connection refused'));
-    const tickets = { enter: away, find: away, leave: away, acknowledge: away };
+    const tickets = { enter: away, find: away, leave: away, acknowledge: away, unfollow: away };
     const gateway = world.gateway({ state: { ...world.state, tickets } });
     await expect(gateway.match(some(ada), anyone)).rejects.toBeInstanceOf(UnavailableError);
   });
@@ -157,7 +188,7 @@ describe('unmatch', () => {
   it('ends a match while state is away, and fails with UnavailableError without a match', async () => {
     const { id } = await pair(ada, ben);
     const away = async () => Promise.reject(new Error('connection refused'));
-    const tickets = { enter: away, find: away, leave: away, acknowledge: away };
+    const tickets = { enter: away, find: away, leave: away, acknowledge: away, unfollow: away };
     const cut = world.gateway({ state: { ...world.state, tickets } });
     expect(await cut.unmatch(some(ben))).toMatchObject({ id, status: 'ENDED', endReason: 'LEFT' });
     await expect(cut.unmatch(some(ben))).rejects.toBeInstanceOf(UnavailableError);
@@ -289,6 +320,26 @@ describe('a match with an absent partner', () => {
     expect(await matching.match(some(ada), anyone)).toMatchObject({ status: 'MATCHED', partnerId: some(cleo).userId });
   });
 
+  it('goes on while the partner queries or calls, without a connection', async () => {
+    await pair(ada, ben);
+    await matching.current(some(ada));
+    for (const sign of [matching.current, (viewer: Viewer) => matching.match(viewer, anyone)]) {
+      world.clock.now += 40_000;
+      await sign(some(ben));
+      world.clock.now += 40_000;
+      expect(await matching.current(some(ada))).toMatchObject({ status: 'MATCHED' });
+      await matching.current(some(ben));
+    }
+  });
+
+  it('counts from the match on, however long a user without a connection has waited', async () => {
+    await matching.match(some(ada), anyone);
+    world.clock.now += times.leaseMs - 1;
+    await pair(ben, ada);
+    world.clock.now += times.leaseMs - 1;
+    expect(await matching.current(some(ben))).toMatchObject({ status: 'MATCHED' });
+  });
+
   it('gets the full time again when presence lost its data', async () => {
     await pair(ada, ben);
     await matching.current(some(ada));
@@ -352,6 +403,16 @@ async function pair(one: Viewer | undefined, other: Viewer | undefined): Promise
   const match = await matching.match(some(other), anyone);
   expect(match.status).toBe('MATCHED');
   return match;
+}
+
+/** Adds ended matches of a user with others, newer than those before. */
+async function insertClaims({ userId }: Viewer, count: number): Promise<void> {
+  await world.database.query(
+    `INSERT INTO match_claim (ticket_id, user_id, partner_id, channel_id, claimed_at, ended_at, end_reason)
+     SELECT gen_random_uuid(), $1, gen_random_uuid(), gen_random_uuid(), clock_timestamp(), now(), 'LEFT'
+     FROM generate_series(1, $2)`,
+    [userId, count],
+  );
 }
 
 async function online(viewer: Viewer | undefined): Promise<void> {

@@ -72,7 +72,13 @@ test('leaving a match tells the partner, closes the channel, and lets both be ma
   await vi.waitFor(() => expect(bobs.received.at(-1)).toMatchObject({ kind: 'LEFT', author: { id: ada.id } }));
   await vi.waitFor(() => expect(adas.ended?.errors[0]?.extensions).toMatchObject({ code: 'FORBIDDEN' }));
   expect(await bob.codeOf(send, { channelId, text: 'are you there?' })).toBe('CONFLICT');
-  expect(await ada.codeOf(send, { channelId, text: 'never mind' })).toBe('NOT_FOUND');
+  expect(await ada.codeOf(send, { channelId, text: 'never mind' })).toBe('CONFLICT');
+  const page = `query ($id: ID!) { channel(id: $id) { peer { name } messages(last: 9) { nodes { kind text author { name } } } } }`;
+  const [left, stayed] = [await ada.ask(page, { id: channelId }), await bob.ask(page, { id: channelId })];
+  expect(left.channel.messages).toEqual(stayed.channel.messages);
+  expect(left.channel.peer).toEqual({ name: 'Bob' });
+  expect(left.channel.messages.nodes).toMatchObject([{ text: 'hello', author: { name: 'Bob' } }, { kind: 'LEFT' }]);
+  expect((await (await guest(url, 'Eve')).ask(history, { id: channelId })).channel).toBeNull();
 
   await ada.ask('mutation { match { status } }');
   expect((await bob.ask('mutation { match { status } }')).match.status).toBe('WAITING');

@@ -82,7 +82,8 @@ export async function createMatchingWorld() {
 
   const state: State = {
     tickets: {
-      enter: (ticket, times) => memory.tickets.enter(ticket, times),
+      enter: (ticket, times, nodeId) => memory.tickets.enter(ticket, times, nodeId),
+      unfollow: (nodeId, userIds, returnMs) => memory.tickets.unfollow(nodeId, userIds, returnMs),
       find: (userIds) => memory.tickets.find(userIds),
       leave: (userId) => memory.tickets.leave(userId),
       acknowledge: (ticketIds) => memory.tickets.acknowledge(ticketIds),
@@ -92,6 +93,7 @@ export async function createMatchingWorld() {
       end: (nodeId, userId) => memory.presence.end(nodeId, userId),
       online: (userIds) => memory.presence.online(userIds),
       away: (userIds) => memory.presence.away(userIds),
+      seen: (userId) => memory.presence.seen(userId),
     },
     limits: { take: (key, rate, points) => memory.limits.take(key, rate, points) },
     persistedQueries: {
@@ -120,6 +122,7 @@ export async function createMatchingWorld() {
         database,
         state,
         pubsub,
+        nodeId: randomUUID(),
         moderation: createModeration({
           database,
           blocks: { publishChange: async () => {} },

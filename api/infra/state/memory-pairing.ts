@@ -7,6 +7,10 @@ export interface Waiting {
   order: number;
   enteredAt: number;
   expiresAt: number;
+  /** End of each lease to follow this place, by node. */
+  followers: Map<string, number>;
+  /** Set when the last follower has gone: nobody is paired with it until it is entered again. */
+  isPassedOver: boolean;
 }
 
 /**
@@ -27,6 +31,7 @@ export function createPairing(now: () => number) {
     /** Returns a user's place. */
     find: (userId: string): Waiting | undefined => valid(queue.get(userId)),
     place,
+    unfollow,
     findPartner,
     remove,
     /** Removes expired places. */
@@ -35,8 +40,8 @@ export function createPairing(now: () => number) {
     },
   };
 
-  /** Takes a place, or renews it: a user who has one keeps its id and order. */
-  function place(ticket: Ticket, leaseMs: number): Waiting {
+  /** Takes a place, or renews it: a user who has one keeps its id and order. @param nodeId the node that follows it, if any */
+  function place(ticket: Ticket, leaseMs: number, nodeId: string | undefined): Waiting {
     const present = valid(queue.get(ticket.userId));
     if (present === undefined) remove(ticket.userId);
     const placed = {
@@ -44,10 +49,23 @@ export function createPairing(now: () => number) {
       order: present?.order ?? ++entries,
       enteredAt: present?.enteredAt ?? now(),
       expiresAt: now() + leaseMs,
+      followers: present?.followers ?? new Map<string, number>(),
+      isPassedOver: false,
     };
+    if (nodeId !== undefined) placed.followers.set(nodeId, placed.expiresAt);
     queue.set(ticket.userId, placed);
     reindex(ticket.userId, present ? indexKeys(present.ticket) : [], indexKeys(ticket));
     return placed;
+  }
+
+  /** Ends a node's lease to follow a user's place. Without any other, the place is passed over, and ends after `returnMs`. */
+  function unfollow(nodeId: string, userId: string, returnMs: number): void {
+    const present = valid(queue.get(userId));
+    if (present === undefined) return;
+    present.followers.delete(nodeId);
+    if ([...present.followers.values()].some((end) => end > now())) return;
+    present.isPassedOver = true;
+    present.expiresAt = Math.min(present.expiresAt, now() + returnMs);
   }
 
   /** Returns the partner to pair with: sharing a tag if possible, else without where that is acceptable. */
@@ -71,7 +89,7 @@ export function createPairing(now: () => number) {
   ): Waiting | undefined {
     for (const userId of userIds) {
       const one = valid(queue.get(userId));
-      if (one === undefined) continue;
+      if (one === undefined || one.isPassedOver) continue;
       if (goesOn && !goesOn(one)) return undefined;
       if (areSuitable(own.ticket, one.ticket) && !(goesOn && one.ticket.strict)) return one;
     }

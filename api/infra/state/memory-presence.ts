@@ -54,12 +54,15 @@ export function createMemoryPresence(now: () => number): Presence {
     async online(userIds) {
       return new Set(userIds.filter(isOnline));
     },
+    async seen(userId) {
+      if (!isOnline(userId)) awaySince.set(userId, now());
+    },
     async away(userIds) {
       return new Map(
         userIds.map((userId) => {
           if (isOnline(userId)) return [userId, 0];
           if (!awaySince.has(userId)) awaySince.set(userId, now());
-          return [userId, now() - (awaySince.get(userId) ?? now())];
+          return [userId, Math.max(1, now() - (awaySince.get(userId) ?? now()))];
         }),
       );
     },

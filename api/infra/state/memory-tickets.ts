@@ -21,14 +21,17 @@ export function createMemoryTickets(now: () => number): Tickets {
   let operations = 0;
 
   return {
-    async enter(ticket, { leaseMs, relaxMs }) {
+    async enter(ticket, { leaseMs, relaxMs }, nodeId) {
       sweep();
       if ((left.get(ticket.id) ?? 0) > now()) return { status: 'left' };
       const present = stateOf(ticket.userId);
       if (present?.status === 'paired') return present;
-      const own = places.place(ticket, leaseMs);
+      const own = places.place(ticket, leaseMs, nodeId);
       const other = places.findPartner(own, relaxMs);
       return other ? pair(own, other) : { status: 'waiting', ticket: own.ticket, expiresAt: own.expiresAt };
+    },
+    async unfollow(nodeId, userIds, returnMs) {
+      for (const userId of userIds) places.unfollow(nodeId, userId, returnMs);
     },
     async find(userIds) {
       return userIds.map(stateOf);

@@ -81,10 +81,16 @@ for i, user in ipairs(args) do
   result[i] = 0
   if not isOnline(user) then
     redis.call('SET', key('away', user), now, 'PX', memoryMs, 'NX')
-    result[i] = now - redis.call('GET', key('away', user))
+    result[i] = math.max(1, now - redis.call('GET', key('away', user)))
   end
 end
 return result
+`);
+
+/** Starts an absence again. Arguments: user. */
+const seenScript = defineScript(`${presence}
+if not isOnline(args[1]) then redis.call('SET', key('away', args[1]), now, 'PX', memoryMs) end
+return 0
 `);
 
 /** Creates the presence leases in Redis. */
@@ -116,6 +122,9 @@ export function createRedisPresence(run: RunScript): Presence {
     },
     async online(userIds) {
       return new Set(await inBatches(userIds, readOnline));
+    },
+    async seen(userId) {
+      await run(seenScript, [userId]);
     },
     async away(userIds) {
       const times = await inBatches(userIds, (some) => run(awayScript, some) as Promise<number[]>);

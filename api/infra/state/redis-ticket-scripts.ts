@@ -2,7 +2,7 @@ import { defineScript } from './redis-script.ts';
 
 /*
  * Keys: `ticket:<user>` is a place in the queue, a hash of `id`, `wishes` (the ticket as JSON), `order` (lowest for the
- * longest wait), `enteredAt` and `endsAt`. The sets `tag:<tag>`, `open` (not strict) and `untagged` (not strict, without
+ * longest wait), `enteredAt`, `endsAt` and `followers` (JSON: the end of each lease to follow it, by node). The sets `tag:<tag>`, `open` (not strict) and `untagged` (not strict, without
  * tags) sort users by order; `ends` sorts all users by the end of their lease. `pair:<user>` is a pair, a hash of `id`,
  * `wishes`, `partnerId`, `partnerWishes` and `endsAt`; `paired:<ticket>` is the user of a paired ticket. `left:<ticket>` is
  * the time until which a ticket counts as given up. A value counts until the end that is written in it; its key expires
@@ -12,12 +12,13 @@ const common = `
 local graceMs, pairedMs, leftMs = 60000, 5000, 60000
 
 local function read(user)
-  local got = redis.call('HMGET', key('ticket', user), 'id', 'wishes', 'order', 'enteredAt', 'endsAt')
+  local got = redis.call('HMGET', key('ticket', user), 'id', 'wishes', 'order', 'enteredAt', 'endsAt', 'followers')
   if not got[1] then return nil end
   local ticket = cjson.decode(got[2])
   return {
     user = user, id = got[1], json = got[2], tags = ticket.tags, strict = ticket.strict, avoid = ticket.avoid,
     order = tonumber(got[3]), enteredAt = tonumber(got[4]), endsAt = tonumber(got[5]),
+    followers = cjson.decode(got[6] or '{}'),
   }
 end
 
@@ -36,8 +37,12 @@ local function indexes(one)
   return names
 end
 
-local function remove(one)
+local function passOver(one)
   for name in pairs(indexes(one)) do redis.call('ZREM', name, one.user) end
+end
+
+local function remove(one)
+  passOver(one)
   redis.call('ZREM', key('ends'), one.user)
   redis.call('DEL', key('ticket', one.user))
 end
@@ -64,7 +69,7 @@ end
 
 local function save(one, lastMs)
   redis.call('HSET', key('ticket', one.user), 'id', one.id, 'wishes', one.json, 'order', one.order,
-    'enteredAt', one.enteredAt, 'endsAt', one.endsAt)
+    'enteredAt', one.enteredAt, 'endsAt', one.endsAt, 'followers', cjson.encode(one.followers))
   redis.call('PEXPIRE', key('ticket', one.user), lastMs)
   for name in pairs(indexes(one)) do
     redis.call('ZADD', name, one.order, one.user)
@@ -75,7 +80,7 @@ local function save(one, lastMs)
   keep(key('order'), lastMs)
 end
 
-local function place(id, json, leaseMs)
+local function place(id, json, leaseMs, node)
   local ticket = cjson.decode(json)
   local present = read(ticket.userId)
   if present then remove(present) end
@@ -84,7 +89,9 @@ local function place(id, json, leaseMs)
     user = ticket.userId, json = json, tags = ticket.tags, strict = ticket.strict, avoid = ticket.avoid,
     id = present and present.id or id, order = present and present.order or redis.call('INCR', key('order')),
     enteredAt = present and present.enteredAt or now, endsAt = now + leaseMs,
+    followers = present and present.followers or {},
   }
+  if node ~= '' then one.followers[node] = one.endsAt end
   save(one, leaseMs + graceMs)
   return one
 end
@@ -148,19 +155,44 @@ local function pair(one, partner)
 end
 `;
 
-/** Takes or renews a place and tries to pair. Arguments: user, id and JSON of the ticket, `leaseMs`, `relaxMs`. Returns the state. */
+/** Takes or renews a place and tries to pair. Arguments: user, id and JSON of the ticket, `leaseMs`, `relaxMs`, node or nothing. Returns the state. */
 export const enterScript = defineScript(`${common}${placing}${finding}${pairing}
 local user, id, json, leaseMs, relaxMs = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5])
 sweep()
 if tonumber(redis.call('GET', key('left', id)) or 0) > now then return { 'left' } end
 local present = pairOf(user)
 if present then return present end
-local own = place(id, json, leaseMs)
+local own = place(id, json, leaseMs, args[6])
 local other = findPartner(own, relaxMs)
 if not other then return waiting(own) end
 pair(own, other)
 pair(other, own)
 return pairOf(user)
+`);
+
+/** Ends a node's leases to follow places. Arguments: node, `returnMs`, users. */
+export const unfollowScript = defineScript(`${common}
+local node, returnMs = args[1], tonumber(args[2])
+local function isFollowed(one)
+  for _, endsAt in pairs(one.followers) do
+    if endsAt > now then return true end
+  end
+  return false
+end
+for i = 3, #args do
+  local one = valid(read(args[i]))
+  if one then
+    one.followers[node] = nil
+    redis.call('HSET', key('ticket', one.user), 'followers', cjson.encode(one.followers))
+    if not isFollowed(one) then
+      passOver(one)
+      local endsAt = math.min(one.endsAt, now + returnMs)
+      redis.call('HSET', key('ticket', one.user), 'endsAt', endsAt)
+      redis.call('ZADD', key('ends'), endsAt, one.user)
+    end
+  end
+end
+return 0
 `);
 
 /** Finds the places or pairs of users. Arguments: users. Returns a state for each, or an empty list. */

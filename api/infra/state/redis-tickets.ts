@@ -1,5 +1,5 @@
 import type { RunScript } from './redis-script.ts';
-import { acknowledgeScript, enterScript, findScript, leaveScript } from './redis-ticket-scripts.ts';
+import { acknowledgeScript, enterScript, findScript, leaveScript, unfollowScript } from './redis-ticket-scripts.ts';
 import type { Ticket, TicketState, Tickets } from './state.ts';
 
 /** Results of the scripts. A ticket is its id, and its other fields as JSON. */
@@ -11,9 +11,12 @@ type Nothing = [];
 /** Creates the queue in Redis. */
 export function createRedisTickets(run: RunScript): Tickets {
   return {
-    async enter(ticket, { leaseMs, relaxMs }) {
-      const args = [ticket.userId, ticket.id, JSON.stringify(ticket), leaseMs, relaxMs];
+    async enter(ticket, { leaseMs, relaxMs }, nodeId = '') {
+      const args = [ticket.userId, ticket.id, JSON.stringify(ticket), leaseMs, relaxMs, nodeId];
       return readState((await run(enterScript, args)) as Waiting | Paired | Left);
+    },
+    async unfollow(nodeId, userIds, returnMs) {
+      await run(unfollowScript, [nodeId, returnMs, ...userIds]);
     },
     async find(userIds) {
       const results = (await run(findScript, userIds)) as (Waiting | Paired | Nothing)[];

@@ -7,7 +7,7 @@ export interface Ticket {
   tags: readonly string[];
   /** Accept only a partner who shares a tag. */
   strict: boolean;
-  /** Ids of users never to pair with: the last partner, and users blocked in either direction. */
+  /** Ids of users never to pair with: the latest partners, and users blocked in either direction. */
   avoid: readonly string[];
 }
 
@@ -30,8 +30,14 @@ export interface Tickets {
    * strictness and `avoid` become those given. Partners with a shared tag come first, longest waiting first; one without
    * is accepted when neither is strict and either has waited `relaxMs`, or neither has a tag. A ticket that was given up
    * does not enter again.
+   * @param nodeId the node, if it enters because it follows the place: it then has a lease of its own, of `leaseMs` too
    */
-  enter(ticket: Ticket, times: { leaseMs: number; relaxMs: number }): Promise<TicketState>;
+  enter(ticket: Ticket, times: { leaseMs: number; relaxMs: number }, nodeId?: string): Promise<TicketState>;
+  /**
+   * Ends a node's leases to follow the places of users. Where no other node has one, the place is passed over from now on, and
+   * ends after `returnMs` unless it is entered again before.
+   */
+  unfollow(nodeId: string, userIds: readonly string[], returnMs: number): Promise<void>;
   /** Returns the places or pairs of users, in their order; null for a user who has neither. */
   find(userIds: readonly string[]): Promise<(Exclude<TicketState, { status: 'left' }> | null)[]>;
   /** Removes the user from the queue and returns the ticket, which then counts as given up for a minute; null without one. */
@@ -52,10 +58,12 @@ export interface Presence {
   /** Returns the online users among these. */
   online(userIds: readonly string[]): Promise<Set<string>>;
   /**
-   * Returns the number of milliseconds for which each user has been away; 0 when online. For an unknown user the clock
-   * starts with this call.
+   * Returns the number of milliseconds for which each user has been away, at least 1; 0 when online. For an unknown user the
+   * clock starts with this call.
    */
   away(userIds: readonly string[]): Promise<Map<string, number>>;
+  /** Notes a sign of life of a user who may have no connection: an absence starts again from now. */
+  seen(userId: string): Promise<void>;
 }
 
 /** Rate limits, counted over all processes; while the service is away, in this process only. */

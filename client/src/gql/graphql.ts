@@ -56,7 +56,7 @@ export type MatchEndReason =
 
 /** Preferences for a partner. Strangers who share a tag are preferred; after a short wait anyone is accepted, unless `strict`. */
 export type MatchInput = {
-  /** Whether to accept only partners who share a tag. */
+  /** Whether to accept only partners who share a tag. Needs at least one tag. */
   strict?: boolean | null | undefined;
   /** Topics to talk about: at most 10 tags of 1 to 30 characters as readers count them; case, width and the form of accents make no difference. */
   tags?: Array<string> | null | undefined;
