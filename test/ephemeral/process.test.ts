@@ -130,7 +130,7 @@ it('ends with the process that started it', async () => {
       ),
     )
     .toBe('gone');
-  expect(parent.exitCode).toBe(0);
+  await expect.poll(() => parent.exitCode).toBe(0);
 });
 
 it('reads a seed from a file, and names its mistakes', async () => {
