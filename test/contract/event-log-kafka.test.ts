@@ -56,16 +56,19 @@ describe('the event log over Kafka', () => {
     await log.ready();
     const admin = await openAdmin();
     const topic = { type: kafkajs.ConfigResourceTypes.TOPIC, name: `${log.topicPrefix}.dead-letters` };
-    const { resources } = await admin.describeConfigs({
-      includeSynonyms: false,
-      resources: [{ ...topic, configNames: ['retention.ms'] }],
-    });
-    expect(resources[0]?.configEntries[0]?.configValue).toBe(String(30 * 86_400_000));
+    const retention = async () => {
+      const asked = { includeSynonyms: false, resources: [{ ...topic, configNames: ['retention.ms'] }] };
+      const { resources } = await admin.describeConfigs(asked);
+      return resources[0]?.configEntries[0]?.configValue;
+    };
+    expect(await retention()).toBe(String(30 * 86_400_000));
 
     await admin.alterConfigs({
       validateOnly: false,
       resources: [{ ...topic, configEntries: [{ name: 'retention.ms', value: '-1' }] }],
     });
+    // The broker applies it some time after its answer.
+    await expect.poll(retention).toBe('-1');
     const later = openLog(log.topicPrefix);
     await later.ready();
     expect(later.logger.lines).toContainEqual(
