@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { filesLeftOut } from './test/support/services/left-out.ts';
 import { defineSuite } from './test/support/suite.ts';
 
@@ -13,6 +14,6 @@ export default defineSuite({
     ...filesLeftOut(),
   ],
   globalSetup: ['test/support/services/shared-servers.ts'],
-  // One worker per core: most tests wait most of the time.
-  maxWorkers: '100%',
+  // More workers than cores: most tests wait most of the time.
+  maxWorkers: availableParallelism() + 1,
 });
