@@ -67,7 +67,7 @@ describe('the event log over Kafka', () => {
       validateOnly: false,
       resources: [{ ...topic, configEntries: [{ name: 'retention.ms', value: '-1' }] }],
     });
-    // The broker applies it some time after its answer.
+    // The broker applies it some time after its response.
     await expect.poll(retention).toBe('-1');
     const later = openLog(log.topicPrefix);
     await later.ready();
