@@ -45,6 +45,8 @@ const version = 1;
 const identityBytes = 6;
 /** Maximum number of partitions in a cursor. */
 const maxPartitions = 1_000;
+/** Maximum time that a `Date` can hold, in epoch milliseconds. */
+const maxTime = 8_640_000_000_000_000;
 
 /**
  * Returns the identity of a log, which cursors name: their offsets mean nothing in another one.
@@ -95,7 +97,7 @@ function read(bytes: Buffer): UpdateCursor | null {
   if (hasSweep === null || hasSweep > 1 || count > maxPartitions) return null;
   const next = Array.from({ length: count }, () => readNumber(at));
   const time = readNumber(at);
-  if (!areNumbers(next) || time === null) return null;
+  if (!areNumbers(next) || time === null || time > maxTime) return null;
   const from = { next, time };
   const sweep = hasSweep === 1 ? readSweep(at, from) : null;
   return hasSweep === 1 && sweep === null ? null : { log, from, sweep };
@@ -109,7 +111,7 @@ function readSweep(at: { bytes: Buffer; at: number }, from: Mark): Sweep | null 
   if (id === null || offset === null || budget === null) return null;
   const next = from.next.map((start, partition) => start + (distances[partition] ?? 0));
   const time = from.time + distance;
-  if (![...next, time].every(Number.isSafeInteger)) return null;
+  if (!next.every(Number.isSafeInteger) || time > maxTime) return null;
   return { to: { next, time }, place: { step, id, offset }, budget };
 }
 

@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BacklogUpdate } from '../../../api/domain/updates/sweep.ts';
 import { decodeUpdateCursor, encodeUpdateCursor } from '../../../api/domain/updates/update-cursor.ts';
 import { createUpdates } from '../../../api/domain/updates/updates.ts';
-import { ResyncRequiredError, UnavailableError } from '../../../api/errors.ts';
+import { BadUserInputError, ResyncRequiredError, UnavailableError } from '../../../api/errors.ts';
 import type { ChannelEvent } from '../../../api/events.ts';
 import type { Database } from '../../../api/infra/database/database.ts';
 import { createMemoryState } from '../../../api/infra/state/memory.ts';
@@ -212,6 +212,24 @@ describe.each(databaseKinds)('updates over %s', (kind) => {
     isCaughtUp = true;
     await expect(open().page(ada, ahead, 1)).rejects.toBeInstanceOf(ResyncRequiredError);
     await expect(open().page(ada, await cursorOfBefore(31 * 24 * 60), 1)).rejects.toBeInstanceOf(ResyncRequiredError);
+  });
+
+  test('a made-up cursor replays no more than others, and fails no viewer who resumes at the same moment', async () => {
+    const after = await cursorOfBefore();
+    const texts = Array.from({ length: 5 }, (_, n) => `${n}`);
+    await sayIn(first, ...texts);
+    await sayIn(second, ...texts);
+    const cursor = decodeUpdateCursor(after);
+    const place = { step: 'users', id: '00000000-0000-0000-0000-000000000000', offset: 0 } as const;
+    const { cursor: to } = await open().page(ada, null, 1);
+    const generous = encodeUpdateCursor({ ...cursor, sweep: { to: to.from, place, budget: 1_000 } });
+    expect(await take(generous, { maxReplay: 7 })).toHaveLength(6);
+
+    const updates = open();
+    const late = encodeUpdateCursor({ ...cursor, from: { ...cursor.from, time: Number.MAX_SAFE_INTEGER } });
+    const [refused, page] = await Promise.allSettled([updates.page(bob, late, 1), updates.page(ada, after, 100)]);
+    expect(refused).toMatchObject({ reason: expect.any(BadUserInputError) });
+    expect(page).toMatchObject({ status: 'fulfilled' });
   });
 
   test('viewers who resume at the same moment share statements', async () => {
