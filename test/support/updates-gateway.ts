@@ -54,6 +54,8 @@ export async function openUpdatesGateway(database: TestDatabase, pubsub: PubSub,
     blocks,
     /** Numbers of followed channels and users, and of open feeds. */
     followed: () => ({ channels: channels.size(), users: userSignals.size(), feeds: feeds.size() }),
+    /** Whether signals may be missing at the moment. */
+    mayMiss: () => channels.mayMiss() || userSignals.mayMiss(),
     /** Lets executions of messages wait, or go on. */
     delayExecutions(isOn: boolean): void {
       isDelayed = isOn;

@@ -81,6 +81,7 @@ export function createHubUsers(options: {
       opening: Promise.resolve(),
       reloads: Promise.resolve(),
       isReloadQueued: false,
+      comparisons: Promise.resolve(),
       onRemovedChannel: (channelId) =>
         void changes.persist(user, changes.reload, () => tell(user, { type: 'membership', channelId })),
       onSignal: (signal) => onChannelSignal(user, signal),
@@ -142,7 +143,9 @@ export function createHubUsers(options: {
         const user = users.get(userId);
         if (user === undefined) return;
         await changes.reload(user);
-        if (mayHaveMissed) await Promise.all([...user.streams].map((stream) => stream.heal()));
+        if (!mayHaveMissed) return;
+        await changes.compareBlocks(user);
+        await Promise.all([...user.streams].map((stream) => stream.heal()));
       }),
     );
   }

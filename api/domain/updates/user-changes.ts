@@ -34,6 +34,8 @@ export interface UserState extends HubUser {
   reloads: Promise<void>;
   /** Whether the last of them has not begun. */
   isReloadQueued: boolean;
+  /** The last of the comparisons of blocks, which run one after another. */
+  comparisons: Promise<void>;
 }
 
 /** Milliseconds until a look-up that failed is tried again. */
@@ -93,7 +95,13 @@ export function createUserChanges(options: {
   }
 
   /** Tells of the channels that look different, because the user has blocked or unblocked one of their members. */
-  async function compareBlocks(user: UserState): Promise<void> {
+  function compareBlocks(user: UserState): Promise<void> {
+    const run = () => replaceBlocks(user);
+    user.comparisons = user.comparisons.then(run, run);
+    return user.comparisons;
+  }
+
+  async function replaceBlocks(user: UserState): Promise<void> {
     const blockedIds = new Set(await memberships.blocked(user.userId));
     const before = user.blockedIds;
     const changed = [...blockedIds, ...before].filter((id) => blockedIds.has(id) !== before.has(id));

@@ -56,9 +56,14 @@ describe.each(databaseKinds)('live streams of updates over %s', (kind) => {
       updates,
       texts: () => updates.flatMap(({ event }) => (event.type === 'message' ? [event.entry.text] : [])),
       count: (type: LiveUpdate['event']['type']) => updates.filter(({ event }) => event.type === type).length,
+      resynced: () => updates.flatMap(({ event }) => (event.type === 'resync' ? [event.channelId] : [])).toSorted(),
       cursor: () => updates.at(-1)?.cursor ?? '',
     };
   }
+
+  /** Lets Ada block Bob. */
+  const block = () =>
+    database.query('INSERT INTO block (blocker_id, blocked_id, created_at) VALUES ($1, $2, now())', [ada, bob]);
 
   const say = (text: string, channelId = second) => world.apply(sentBy('bob', text, channelId));
 
@@ -152,14 +157,27 @@ describe.each(databaseKinds)('live streams of updates over %s', (kind) => {
   });
 
   test('load channels again in which somebody who was blocked has been a member', async () => {
-    const { updates } = await follow();
+    const { resynced } = await follow();
     await say('hello');
     await world.apply({ ...base('bob'), channelId: second, type: 'MemberLeft', userId: bob, revision: 1, gone: false });
-    await database.query('INSERT INTO block (blocker_id, blocked_id, created_at) VALUES ($1, $2, now())', [ada, bob]);
+    await block();
     await gateway.blocks.publishChange(ada);
-    const resynced = () =>
-      updates.flatMap(({ event }) => (event.type === 'resync' ? [event.channelId] : [])).toSorted();
     await vi.waitFor(() => expect(resynced()).toEqual([second, third].toSorted()));
+  });
+
+  test('load channels again after the end of a block whose beginning was missed', async () => {
+    const { resynced } = await follow();
+    fate = 'lose';
+    await block();
+    await gateway.blocks.publishChange(ada);
+    fate = 'deliver';
+    pubsub.reconnect();
+    await vi.waitFor(() => expect(new Set(resynced())).toEqual(new Set([second, third])));
+    await vi.waitFor(() => expect(gateway.mayMiss()).toBe(false));
+    const later = await follow();
+    await database.query('DELETE FROM block');
+    await gateway.blocks.publishChange(ada);
+    await vi.waitFor(() => expect(later.resynced()).toEqual([second, third].toSorted()));
   });
 
   test('find a change of memberships once the database is there again, and keep their cursor until then', async () => {
