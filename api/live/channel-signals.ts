@@ -124,12 +124,14 @@ export function createChannelSignals(
   }
 
   function receive(signal: ChannelSignal): void {
-    const followed = channels.get(signal.head.channelId);
+    const { head, entries, profileOf } = signal;
+    const followed = channels.get(head.channelId);
     if (followed === undefined) return;
-    const isNews = signal.head.version > followed.version;
-    advance(followed, signal.head);
-    // A repeated head tells nothing.
-    if (isNews || signal.entries.length > 0 || signal.profileOf !== undefined) tell(followed, signal);
+    // The newest head tells nothing once more. An older one does: later signals overtook it while it was repeated.
+    const isKnown = head.version === followed.version && !head.changed && entries.length === 0;
+    // The head beside a changed profile was read from the database: signals of the changes up to it may be under way.
+    if (profileOf === undefined) advance(followed, head);
+    if (!isKnown || profileOf !== undefined) tell(followed, signal);
   }
 
   function tell({ listeners }: Followed, signal: ChannelSignal): void {
