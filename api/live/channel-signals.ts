@@ -6,7 +6,10 @@ import { createVerification, type VerificationOptions } from './verification.ts'
 
 /** A part of this gateway that follows channels. One listener can follow many of them. */
 export interface ChannelListener {
-  /** Called with each change; also with a head alone, when a verification found a change that no signal told. */
+  /**
+   * Called with each change; also with a head alone, when a verification found a change that no signal told. A signal that was
+   * repeated may come after those of later changes, and more than once.
+   */
   onSignal(signal: ChannelSignal): void;
   /** Called when the database has an older state than was known: it was restored. By default `onSignal` is called. */
   onRestored?(head: Head): void;
