@@ -29,10 +29,12 @@ export function createSignalProgress(options: { onGivenUp(partition: number): vo
   return {
     /** Starts a partition at the offset of the next event. Until the hold is released, its `through` is -1. */
     begin(partition: number, next: number): Hold {
-      const last = createPortion(partition, next);
-      partitions.set(partition, { through: -1, next, first: last, last });
-      last.open++;
-      return last;
+      const present = partitions.get(partition);
+      const isHeld = present !== undefined && present.through < 0 && present.first.open > 0;
+      const first = isHeld ? beginAgain(present, next) : createPortion(partition, next);
+      if (!isHeld) partitions.set(partition, { through: -1, next, first, last: first });
+      first.open++;
+      return first;
     },
     /**
      * Notes that a partition was applied up to an offset.
@@ -61,6 +63,14 @@ export function createSignalProgress(options: { onGivenUp(partition: number): vo
     /** Returns the offset up to which all signals of a partition were published; -1 if that is not known. */
     through: (partition: number) => partitions.get(partition)?.through ?? -1,
   };
+
+  /** Keeps the portions: new ones, with each signal that is given up while pubsub is away, would add up. */
+  function beginAgain(progress: Progress, next: number): Portion {
+    progress.next = next;
+    progress.first.next = Math.min(progress.first.next, next);
+    progress.last.next = next;
+    return progress.first;
+  }
 
   function createPortion(partition: number, next: number): Portion {
     const portion: Portion = {

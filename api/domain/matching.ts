@@ -33,7 +33,8 @@ const looksPerLease = 3;
 
 /**
  * Creates the matching of strangers. A place in the queue is a lease in state, renewed by calling `match` again or by
- * following; it leaves the queue when its last follower, on any node, has gone. A match is a claim in the database, so that a queue that loses its data makes no double match.
+ * following; it leaves the queue when its last follower, on any node, has gone. A match is a claim in the database, so that a
+ * queue that loses its data makes no double match.
  */
 export function createMatching(
   options: MatchClaimOptions & {
@@ -45,7 +46,10 @@ export function createMatching(
     moderation: Pick<Moderation, 'eitherWay'>;
     times: MatchTimes;
     rateLimits: RateLimits;
-    /** Calls followers to renew their places in the queue; and to look for absent partners; by default three times within the shorter duration. */
+    /**
+     * Calls followers to renew their places in the queue and to look for absent partners; by default three times within the
+     * shorter duration.
+     */
     timer?: SharedTimer;
     logger: Logger;
   },

@@ -53,8 +53,8 @@ const reader = 'online-members';
 
 /**
  * Keeps the number of online members of the channels that somebody asks for. Members are read once, and again when a
- * signal of the channel says that a membership has changed; presence when a signal names a member. A channel that nobody asks for between two
- * checks is forgotten.
+ * signal of the channel says that a membership has changed; presence when a signal names a member. A channel that nobody asks
+ * for between two checks is forgotten.
  * @param options.maxKept maximum number of members of all channels
  */
 export function createOnlineMembers(options: {
@@ -152,7 +152,7 @@ export function createOnlineMembers(options: {
     await channels.follow(channelId, listener).catch(ignore);
   }
 
-  /** Returns the room of a channel, which its signals outdate from now on. The room that was asked for most recently is the last one. */
+  /** Returns the room of a channel, which its signals outdate from now on, and moves it behind those asked for before. */
   function openRoom(channelId: string): Room {
     const room = rooms.get(channelId) ?? createRoom(channelId);
     if (room.isOutdated) room.refreshedAt = performance.now();

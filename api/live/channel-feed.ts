@@ -33,7 +33,8 @@ export interface FeedOptions extends Pick<GapFillerOptions, 'channelId' | 'grace
 const defaultRecentBytes = 1_048_576;
 
 /**
- * The ordered stream of one channel on this node. It follows the channel, and from the state that it finds on has every entry that changed, in order of position, each position at most once and none missing.
+ * The ordered stream of one channel on this node. It follows the channel, and from the state that it finds on has every entry
+ * that changed, in order of position, each position at most once and none missing.
  */
 export function createChannelFeed(options: FeedOptions) {
   const { channelId, channels, source, recentBytes = defaultRecentBytes } = options;

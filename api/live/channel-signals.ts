@@ -6,7 +6,10 @@ import { createVerification, type VerificationOptions } from './verification.ts'
 
 /** A part of this gateway that follows channels. One listener can follow many of them. */
 export interface ChannelListener {
-  /** Called with each change; also with a head alone, when a verification found a change that no signal told. */
+  /**
+   * Called with each change; also with a head alone, when a verification found a change that no signal told. A signal that was
+   * repeated may come after those of later changes, and more than once.
+   */
   onSignal(signal: ChannelSignal): void;
   /** Called when the database has an older state than was known: it was restored. By default `onSignal` is called. */
   onRestored?(head: Head): void;
@@ -124,12 +127,14 @@ export function createChannelSignals(
   }
 
   function receive(signal: ChannelSignal): void {
-    const followed = channels.get(signal.head.channelId);
+    const { head, entries, profileOf } = signal;
+    const followed = channels.get(head.channelId);
     if (followed === undefined) return;
-    const isNews = signal.head.version > followed.version;
-    advance(followed, signal.head);
-    // A repeated head tells nothing.
-    if (isNews || signal.entries.length > 0 || signal.profileOf !== undefined) tell(followed, signal);
+    // The newest head tells nothing once more. An older one does: later signals overtook it while it was repeated.
+    const isKnown = head.version === followed.version && !head.changed && entries.length === 0;
+    // The head beside a changed profile was read from the database: signals of the changes up to it may be under way.
+    if (profileOf === undefined) advance(followed, head);
+    if (!isKnown || profileOf !== undefined) tell(followed, signal);
   }
 
   function tell({ listeners }: Followed, signal: ChannelSignal): void {

@@ -1,8 +1,10 @@
 import { expect, test, vi } from 'vitest';
 import { addHead, addMembership, createChangeset } from '../../api/bridge/changeset.ts';
 import { createPublisher } from '../../api/bridge/publish.ts';
+import { createSignalProgress } from '../../api/bridge/signal-progress.ts';
 import type { ChannelSignal, Signals, Topic } from '../../api/events.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
+import type { Hold } from '../../api/signal-publisher.ts';
 import { createTestLogger } from '../support/logger.ts';
 
 /** Creates a publisher whose signals of some topics fail. */
@@ -105,4 +107,30 @@ test('users learn of their memberships', async () => {
     [{ type: 'membership', channelId: 'room' }],
   ]);
   await publisher.stop();
+});
+
+test('many signals that are given up while pubsub is away take no more memory than a few', async () => {
+  const progress = createSignalProgress({ onGivenUp: () => {} });
+  const holds = new Set<Hold | undefined>();
+  for (let offset = 0; offset < 100; offset++) {
+    holds.add(progress.begin(0, offset));
+    progress.move(0, offset, offset + 1);
+    holds.add(progress.hold(0));
+    progress.close(0);
+  }
+  expect(holds.size).toBeLessThanOrEqual(2);
+});
+
+test('a takeover that is announced again before it was published holds the offset back until both are', () => {
+  const progress = createSignalProgress({ onGivenUp: () => {} });
+  const takeover = progress.begin(0, 3);
+  progress.move(0, 3, 4);
+  const signal = progress.hold(0);
+  progress.close(0);
+  expect(progress.begin(0, 9)).toBe(takeover);
+  signal?.release();
+  takeover.release();
+  expect(progress.through(0)).toBe(-1);
+  takeover.release();
+  expect([progress.through(0), progress.next(0)]).toEqual([8, 9]);
 });

@@ -88,6 +88,29 @@ describe('followed channels', () => {
     expect(versions()).toEqual([2, 2]);
   });
 
+  test('tell of a change whose repeated signal comes after a later one', async () => {
+    await channels.follow('room', listener);
+    await change('room', 3);
+    await pubsub.publish(channelTopic('room'), { head: headOf('room', 2), entries: [] });
+    await pubsub.publish(channelTopic('room'), { head: headOf('room', 3, { changed: true }), entries: [] });
+    expect(heard.map(({ head: { version, changed } }) => [version, changed])).toEqual([
+      [3, false],
+      [2, false],
+      [3, true],
+    ]);
+    expect(channels.head('room')).toMatchObject({ version: 3 });
+  });
+
+  test('tell of a change whose signal comes after the profile of a member', async () => {
+    await channels.follow('room', listener);
+    await pubsub.publish(channelTopic('room'), { head: headOf('room', 2), entries: [], profileOf: 'ada' });
+    await pubsub.publish(channelTopic('room'), { head: headOf('room', 2), entries: [] });
+    expect(heard.map(({ head: { version }, profileOf }) => [version, profileOf])).toEqual([
+      [2, 'ada'],
+      [2, undefined],
+    ]);
+  });
+
   test('that cannot be read are not followed', async () => {
     heads.mockRejectedValueOnce(new Error('away'));
     await expect(channels.follow('room', listener)).rejects.toThrow('away');
@@ -112,6 +135,15 @@ describe('the verification of channels', () => {
     fate = 'lose';
     await change('room', 2);
     await vi.advanceTimersByTimeAsync(3 * everyMs);
+    expect(heard).toEqual([{ head: headOf('room', 2), entries: [] }]);
+  });
+
+  test('finds a change that no signal told, although the profile of a member was told after it', async () => {
+    await channels.follow('room', listener);
+    stored.set('room', 2);
+    await pubsub.publish(channelTopic('room'), { head: headOf('room', 2), entries: [], profileOf: 'ada' });
+    heard = [];
+    await channels.check();
     expect(heard).toEqual([{ head: headOf('room', 2), entries: [] }]);
   });
 

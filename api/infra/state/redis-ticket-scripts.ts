@@ -2,11 +2,11 @@ import { defineScript } from './redis-script.ts';
 
 /*
  * Keys: `ticket:<user>` is a place in the queue, a hash of `id`, `wishes` (the ticket as JSON), `order` (lowest for the
- * longest wait), `enteredAt`, `endsAt` and `followers` (JSON: the end of each lease to follow it, by node). The sets `tag:<tag>`, `open` (not strict) and `untagged` (not strict, without
- * tags) sort users by order; `ends` sorts all users by the end of their lease. `pair:<user>` is a pair, a hash of `id`,
- * `wishes`, `partnerId`, `partnerWishes` and `endsAt`; `paired:<ticket>` is the user of a paired ticket. `left:<ticket>` is
- * the time until which a ticket counts as given up. A value counts until the end that is written in it; its key expires
- * a while later.
+ * longest wait), `enteredAt`, `endsAt` and `followers` (JSON: the end of each lease to follow it, by node). The sets
+ * `tag:<tag>`, `open` (not strict) and `untagged` (not strict, without tags) sort users by order, except those of places that
+ * are passed over; `ends` sorts all users by the end of their lease. `pair:<user>` is a pair, a hash of `id`, `wishes`,
+ * `partnerId`, `partnerWishes` and `endsAt`; `paired:<ticket>` is the user of a paired ticket. `left:<ticket>` is the time until
+ * which a ticket counts as given up. A value counts until the end that is written in it; its key expires a while later.
  */
 const common = `
 local graceMs, pairedMs, leftMs = 60000, 5000, 60000
@@ -155,7 +155,10 @@ local function pair(one, partner)
 end
 `;
 
-/** Takes or renews a place and tries to pair. Arguments: user, id and JSON of the ticket, `leaseMs`, `relaxMs`, node or nothing. Returns the state. */
+/**
+ * Takes or renews a place and tries to pair. Arguments: user, id and JSON of the ticket, `leaseMs`, `relaxMs`, node or nothing.
+ * Returns the state.
+ */
 export const enterScript = defineScript(`${common}${placing}${finding}${pairing}
 local user, id, json, leaseMs, relaxMs = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5])
 sweep()
