@@ -73,6 +73,15 @@ it.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)('leaves no file behind after 
   expect(await files()).toEqual([]);
 });
 
+it('ends in order when the control address is told to stop it', async () => {
+  const { child } = await run(['--ephemeral', '--json']);
+  const { control } = JSON.parse(await lineOf(child));
+  const exit = once(child, 'exit');
+  const response = await fetch(`${control}/stop`, { method: 'POST' });
+  expect([response.status, await response.json()]).toEqual([200, {}]);
+  expect(await exit).toEqual([0, null]);
+});
+
 it('uses no services of the environment, and prints one line for people', async () => {
   const services = {
     DATABASE_URL: 'postgresql://127.0.0.1:1/none',
