@@ -37,6 +37,8 @@ interface Stop {
 function createStop(given: AbortSignal): Stop {
   const ordered = new AbortController();
   const order = () => ordered.abort();
+  // False if the channel has closed while the modules loaded; undefined if there was none.
+  if (process.connected === false) order();
   process.once('disconnect', order);
   return { stopping: AbortSignal.any([given, ordered.signal]), order };
 }
