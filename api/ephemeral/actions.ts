@@ -30,8 +30,11 @@ export interface Action {
   run(input: never): unknown;
 }
 
-/** Creates the actions that tests can order, by name. Those that change the server run one after another. */
-export function createActions(server: EphemeralServer): Readonly<Record<string, Action>> {
+/**
+ * Creates the actions that tests can order, by name. Those that change the server run one after another.
+ * @param stop asks for the end of the process
+ */
+export function createActions(server: EphemeralServer, stop: () => void): Readonly<Record<string, Action>> {
   const { network, faults, tokens, seed } = server;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -64,6 +67,11 @@ export function createActions(server: EphemeralServer): Readonly<Record<string, 
     }),
     expire: action(z.strictObject({ user }), async (input) => ({ expired: await tokens.expire(userIdOf(input.user)) })),
     revoke: action(z.strictObject({ user }), async (input) => ({ revoked: await server.revoke(userIdOf(input.user)) })),
+    stop: action(z.strictObject({}), () => {
+      // The response goes out first.
+      setImmediate(stop);
+      return {};
+    }),
     state: action(z.strictObject({}), state),
     seed: action(z.strictObject({}), () => seed),
   };

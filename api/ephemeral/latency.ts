@@ -53,9 +53,9 @@ export function createLatency(delayMs: (chunk: Buffer) => number): { stream: Tra
       waitingBytes -= next.chunk.length;
       stream.push(next.chunk);
     }
-    const next = readOn;
+    // An end that comes within the call of `readOn` finds nothing waiting, and is over.
+    const next = end ?? readOn;
     readOn = ignore;
     next();
-    end?.();
   }
 }

@@ -19,7 +19,7 @@ import { readEphemeralConfig } from './settings.ts';
 export async function runEphemeral(command: EphemeralCommand, stopping: AbortSignal): Promise<number> {
   surviveLostOutput();
   try {
-    return await serve(command, withParent(stopping));
+    return await serve(command, createStop(stopping));
   } catch (error) {
     if (error instanceof StartInterruptedError) return 0;
     process.stderr.write(`${explainStart(error)}\n`);
@@ -27,15 +27,23 @@ export async function runEphemeral(command: EphemeralCommand, stopping: AbortSig
   }
 }
 
-/** Also asks for the stop when the process that holds the other end of a channel ends: a test that was killed stops nothing. */
-function withParent(stopping: AbortSignal): AbortSignal {
-  if (!process.connected) return stopping;
-  const gone = new AbortController();
-  process.once('disconnect', () => gone.abort());
-  return AbortSignal.any([stopping, gone.signal]);
+/** How a server is asked to stop. */
+interface Stop {
+  stopping: AbortSignal;
+  order(): void;
 }
 
-async function serve(command: EphemeralCommand, stopping: AbortSignal): Promise<number> {
+/** Also asks for the stop when the process that holds the other end of a channel ends: a test that was killed stops nothing. */
+function createStop(given: AbortSignal): Stop {
+  const ordered = new AbortController();
+  const order = () => ordered.abort();
+  // False if the channel has closed while the modules loaded; undefined if there was none.
+  if (process.connected === false) order();
+  process.once('disconnect', order);
+  return { stopping: AbortSignal.any([given, ordered.signal]), order };
+}
+
+async function serve(command: EphemeralCommand, { stopping, order }: Stop): Promise<number> {
   const { port, controlPort, settings, json } = command;
   const config = readEphemeralConfig(settings);
   const seed = await seedOf(command);
@@ -44,7 +52,8 @@ async function serve(command: EphemeralCommand, stopping: AbortSignal): Promise<
   const { open, stop } = createLifecycle({ logger, stopMs: config.STOP_TIMEOUT_MS, stopping });
   try {
     const server = await open('server', openEphemeralServer({ config, logger, port, seed, stopping }));
-    const control = await open('control', createControl({ port: controlPort, actions: createActions(server), logger }));
+    const actions = createActions(server, order);
+    const control = await open('control', createControl({ port: controlPort, actions, logger }));
     const addresses = { url: server.url, control: control.url() };
     process.stdout.write(`${json ? JSON.stringify({ ...addresses, seed: server.seed }) : welcome(addresses)}\n`);
     if (!stopping.aborted) await once(stopping, 'abort');

@@ -59,3 +59,14 @@ it('stops reading while too much waits', async () => {
   expect(taken).toEqual([0, 1, 2, 3, 4, 5]);
   expect(received).toHaveLength(6);
 });
+
+it('loses nothing of a stream whose last chunk is the one above the bound', async () => {
+  let ms = 60_000;
+  const { stream, hurry, received } = follow(() => ms);
+  stream.write(Buffer.alloc(1_048_575, 'x'));
+  stream.end('z');
+  ms = 0;
+  hurry();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(received.map((text) => text.at(-1))).toEqual(['x', 'z', 'd']);
+});

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -73,6 +73,15 @@ it.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)('leaves no file behind after 
   expect(await files()).toEqual([]);
 });
 
+it('ends in order when the control address is told to stop it', async () => {
+  const { child } = await run(['--ephemeral', '--json']);
+  const { control } = JSON.parse(await lineOf(child));
+  const exit = once(child, 'exit');
+  const response = await fetch(`${control}/stop`, { method: 'POST' });
+  expect([response.status, await response.json()]).toEqual([200, {}]);
+  expect(await exit).toEqual([0, null]);
+});
+
 it('uses no services of the environment, and prints one line for people', async () => {
   const services = {
     DATABASE_URL: 'postgresql://127.0.0.1:1/none',
@@ -131,6 +140,17 @@ it('ends with the process that started it', async () => {
     )
     .toBe('gone');
   await expect.poll(() => parent.exitCode).toBe(0);
+});
+
+it('ends if the process that started it has ended before it listens for that', async () => {
+  const child = fork(main, ['--ephemeral'], {
+    execArgv: ['--import', loader],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  guardChild(child);
+  const exit = once(child, 'exit');
+  child.disconnect();
+  expect(await exit).toEqual([0, null]);
 });
 
 it('reads a seed from a file, and names its mistakes', async () => {

@@ -406,11 +406,17 @@ describe('a request', () => {
     ['', 'BAD_REQUEST'],
   ])('gets the errors of an invalid operation with status 400 if it asks for JSON: %s', async (text, code) => {
     const stream = await reserve();
-    for (const accept of ['application/graphql-response+json', 'application/json, text/event-stream;q=0.5']) {
+    for (const accept of [
+      'application/graphql-response+json',
+      'application/json, text/event-stream;q=0.5',
+      'application/json;q=0.5, text/event-stream',
+    ]) {
       const refused = await operate(stream, text, { headers: { accept } });
       expect([refused.status, codeIn(refused.text)]).toEqual([400, code]);
-      expect(refused.headers.get('content-type')).toContain(accept.split(',')[0] as string);
+      expect(refused.headers.get('content-type')).toContain(accept.split(/[,;]/)[0] as string);
     }
+    for (const accept of ['application/json;q=0, */*', 'application/*', 'application/problem+json, */*'])
+      expect((await operate(stream, text, { headers: { accept } })).status).toBe(202);
     expect((await operate(stream, '{ hello }', { headers: { accept: 'application/json' } })).status).toBe(202);
     (await open(stream)).abort();
   });
@@ -435,6 +441,7 @@ describe('a request', () => {
     expect((await operate(stream, 'subscription { forever }', json)).status).toBe(202);
     const second = await operate(stream, '{ hello }', { ...json, id: '2' });
     expect([second.status, codeIn(second.text)]).toEqual([429, 'RATE_LIMITED']);
+    expect(second.headers.get('retry-after')).toBe('1');
     await bounded.gateway.stop();
   });
 

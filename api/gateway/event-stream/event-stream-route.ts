@@ -4,7 +4,7 @@ import type { StreamTokens } from '../../domain/stream-tokens.ts';
 import type { Callers } from '../auth/caller.ts';
 import { tokenOfHeader } from '../auth/token.ts';
 import { chooseTypes } from '../graphql/accept.ts';
-import { statusOfCode } from '../graphql/response-status.ts';
+import { headersOf, statusOfCode } from '../graphql/response-status.ts';
 import type { WaitInTime } from '../graphql/time-limit.ts';
 import { sha256 } from '../graphql/trusted-documents.ts';
 import { send } from '../http/refusal.ts';
@@ -110,8 +110,8 @@ async function operate(stream: EventStream, request: IncomingMessage, response: 
   const read = await readOperation(request);
   const errors = 'errors' in read ? read.errors : await run(stream, read.message);
   if (errors === null) return send(response, 202, '', {});
-  const { accept = '' } = request.headers;
-  if (/\bjson\b/i.test(accept)) return sendJson(response, errors, accept);
+  const { namedJson } = chooseTypes(request.headers.accept);
+  if (namedJson !== null) return sendJson(response, errors, namedJson);
   void stream.codec.write(failureEvents(read.message.id, errors));
   send(response, 202, '', {});
 }
@@ -140,8 +140,9 @@ function countRequest({ connection }: EventStream): void {
   if (!connection.takeMessage()) throw refusals.tooManyMessages();
 }
 
-function sendJson(response: ServerResponse, errors: readonly object[], accept: string): void {
+function sendJson(response: ServerResponse, errors: readonly object[], type: string): void {
   const [first] = errors as readonly { extensions?: { code?: string } }[];
-  const type = chooseTypes(accept).result ?? 'application/json';
-  sendErrors(response, errors, { status: statusOfCode(first?.extensions?.code ?? ''), type });
+  const { extensions = {} } = first ?? {};
+  const status = statusOfCode(extensions.code ?? '');
+  sendErrors(response, errors, { status, headers: headersOf({ extensions }, status), type });
 }

@@ -11,6 +11,8 @@ export interface Accepted {
   stream: 'text/event-stream' | 'multipart/mixed' | null;
   /** Whether it accepts `application/json`, however much it prefers another type. */
   hasJson: boolean;
+  /** The JSON type that the client prefers of those that it names; null if it names none. */
+  namedJson: string | null;
 }
 
 /** A media range of the header. */
@@ -33,7 +35,7 @@ interface Range {
  */
 export function chooseTypes(accept: string | undefined): Accepted {
   const ranges = readRanges(accept?.trim() ? accept : '*/*');
-  const [result] = resultTypes
+  const results = resultTypes
     .map((type) => ({ type, kind: kindOf(type), ...rangeOf(type, ranges) }))
     .filter(({ weight }) => weight > 0)
     .sort((a, b) => b.weight - a.weight || a.kind - b.kind || a.place - b.place);
@@ -42,7 +44,9 @@ export function chooseTypes(accept: string | undefined): Accepted {
     .filter(({ weight }) => weight > 0)
     .sort((a, b) => b.weight - a.weight || a.place - b.place);
   const hasJson = rangeOf('application/json', ranges).weight > 0;
-  return { result: result?.type ?? null, stream: stream?.type ?? null, hasJson };
+  const json = results.find(({ type, kind }) => kind === 0 && ranges.some(({ essence }) => essence === type));
+  const result = results[0]?.type ?? null;
+  return { result, stream: stream?.type ?? null, hasJson, namedJson: json?.type ?? null };
 }
 
 const streamTypes = ['text/event-stream', 'multipart/mixed'] as const;

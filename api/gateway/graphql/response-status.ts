@@ -54,7 +54,7 @@ function statusOf({ extensions }: GraphQLError, { status, spec }: HttpHints, med
 export const statusOfCode = (code: string): number => statuses[code] ?? 400;
 
 /** Returns the headers that RFC 9110 asks for with a status. */
-function headersOf({ extensions }: GraphQLError, status: number): Record<string, string> {
+export function headersOf({ extensions }: Pick<GraphQLError, 'extensions'>, status: number): Record<string, string> {
   const { retryAfterMs } = extensions;
   return {
     ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
