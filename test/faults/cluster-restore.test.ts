@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ask, type Data, followMessages, guest, socket } from '../support/client.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
@@ -11,20 +8,15 @@ import type { ServerProcess } from '../support/process.ts';
 import { dumpDatabase, restoreDatabase } from '../support/services/backup.ts';
 import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
 
-let directory: string;
 let databaseUrl: string;
 let cluster: Cluster;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'parley-restore-'));
   const [brokers, redisUrl] = await Promise.all([sharedKafka(), sharedRedis()]);
   databaseUrl = await createSharedDatabase();
   cluster = createCluster({ databaseUrl, redisUrl, brokers });
 });
-afterAll(async () => {
-  await cluster?.stop();
-  await rm(directory, { recursive: true });
-});
+afterAll(() => cluster?.stop());
 
 test('a database restored from a dump catches up from the log: history is complete, and subscribers resume', async () => {
   const port = `${await freePort()}`;
@@ -36,8 +28,7 @@ test('a database restored from a dump catches up from the log: history is comple
   const load = await startLoad(() => [survivor.url, stopped.url], { subscribers: 0 });
   await load.progress(100);
   const dumped = (await historyOf(load, survivor)).length;
-  const file = join(directory, 'dump');
-  await dumpDatabase(databaseUrl, file);
+  const dump = await dumpDatabase(databaseUrl);
   await changeAll(load, survivor.url);
   await load.progress(300);
 
@@ -52,7 +43,7 @@ test('a database restored from a dump catches up from the log: history is comple
   const changes = before.toSorted((one, other) => one.position - other.position);
   await vi.waitFor(() => expect(idsOf(live.received)).toEqual(idsOf(changes)));
 
-  await restoreDatabase(databaseUrl, file);
+  await restoreDatabase(databaseUrl, dump);
   await vi.waitFor(() => expect(codes).toContain(1013));
   await vi.waitFor(() => expect(live.ended?.errors[0]?.extensions?.['code']).toBe('RESYNC_REQUIRED'));
   expect((await historyOf(load, survivor)).length).toBeLessThan(before.length - 300);
