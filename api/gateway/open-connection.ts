@@ -5,7 +5,7 @@ export interface OpenConnection {
   userId: string | null;
   /**
    * Ends the connection.
-   * @param code code that a WebSocket is closed with; null, and every code for a stream: the connection is cut at once
+   * @param code code that ends a WebSocket or a stream; null: the connection is cut at once
    */
   close(code: number | null): void;
 }

@@ -1,8 +1,12 @@
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 
 /** Number of times that some work is repeated to count its statements. */
 const repeats = 5;
+
+/** Time without a statement of the server's own after which counting begins, in milliseconds. */
+const quietMs = 100;
 
 /** Counts the statements of every database of this process from now on. A transaction counts as one. */
 export function countStatements() {
@@ -13,12 +17,19 @@ export function countStatements() {
     return Reflect.apply(connect, this, given);
   });
 
+  async function quiet(): Promise<void> {
+    count = 0;
+    await setTimeout(quietMs);
+    expect(count).toBe(0);
+  }
+
   return {
     /**
      * Returns the number of statements of some repeatable work: the minimum over several runs, because background work of
-     * the server only adds statements.
+     * the server only adds statements. It begins when the server has none of its own left to do at once.
      */
     async taken(work: () => Promise<unknown>): Promise<number> {
+      await vi.waitFor(quiet, { timeout: 10_000, interval: 1 });
       const counts: number[] = [];
       for (let n = 0; n < repeats; n++) {
         count = 0;
