@@ -1,12 +1,5 @@
 import { z } from 'zod';
 import type { ErrorCode } from './errors.ts';
-import type { LogRecord } from './infra/event-log/event-log.ts';
-
-/** Newest version of log records that this process can read. Version 2 added attachments. */
-export const wireVersion = 2;
-/** Newest version that every bridge can read, also those of releases that do not announce theirs. */
-export const oldestWireVersion = 2;
-const wireHeader = 'parley-wire';
 
 const id = z.uuid();
 /** ISO 8601, UTC, milliseconds. */
@@ -55,7 +48,7 @@ const base = z.object({
  * Everything that can happen in a channel: facts in the event log, keyed by the channel's id. The bridge decides whether an
  * event is applied. `revision` is the revision of the row that the event was based on, so that the bridge recognises stale events.
  */
-const channelEvent = z.discriminatedUnion('type', [
+export const channelEvent = z.discriminatedUnion('type', [
   /** A channel is opened with its first members. Never rejected; a repeated event is recognised by the channel's id. */
   base.extend({
     type: z.literal('ChannelOpened'),
@@ -202,40 +195,3 @@ export const channelTopic = (channelId: string) => `channel:${channelId}` as con
 export const userTopic = (userId: string) => `user:${userId}` as const;
 /** Returns the topic of a gateway's outcomes. */
 export const outcomesTopic = (gatewayId: string) => `outcomes:${gatewayId}` as const;
-
-/** Thrown for a record that this process is too old to read. Its partition waits for a newer bridge. */
-export class NewerWireError extends Error {
-  override readonly name = 'NewerWireError';
-}
-
-/**
- * Encodes an event as a log record: JSON keyed by the channel's id. A header names the lowest wire version that holds all of
- * it, so that older processes can read as many records as possible.
- */
-export function encodeEvent(event: ChannelEvent): LogRecord {
-  return {
-    key: event.channelId,
-    value: Buffer.from(JSON.stringify(event)),
-    headers: { [wireHeader]: event.type === 'MessageSent' && event.attachments.length > 0 ? '2' : '1' },
-  };
-}
-
-/** Returns the wire version of an encoded record; NaN if it names none. */
-export function wireVersionOf({ headers }: LogRecord): number {
-  return Number(headers[wireHeader]);
-}
-
-/**
- * Decodes the event of a log record.
- * @throws NewerWireError if the record's version is above `wireVersion`; another error if the record is malformed
- */
-export function decodeEvent(record: LogRecord): ChannelEvent {
-  const version = wireVersionOf(record);
-  if (version > wireVersion) {
-    throw new NewerWireError(
-      `record of wire version ${version}, this process reads up to ${wireVersion}: upgrade this process`,
-    );
-  }
-  if (!(version >= 1)) throw new Error(`no readable ${wireHeader} header`);
-  return channelEvent.parse(JSON.parse(Buffer.from(record.value).toString('utf8')));
-}

@@ -1,5 +1,5 @@
 import { batched } from '../batched.ts';
-import { NewerWireError } from '../events.ts';
+import { NewerWireError } from '../event-records.ts';
 import { DatabaseUnavailableError, isDataError, StatementRefusedError, sqlState } from '../infra/database/database.ts';
 import { readOutcomes } from '../infra/database/outcomes.ts';
 import { applyEvents } from './apply.ts';

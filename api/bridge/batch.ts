@@ -1,4 +1,5 @@
-import { decodeEvent, type Logged, NewerWireError } from '../events.ts';
+import { decodeEvent, NewerWireError } from '../event-records.ts';
+import type { Logged } from '../events.ts';
 import type { StoredRecord } from '../infra/event-log/event-log.ts';
 import { differentRecord, digestOf, missingRecord, type Position } from './log-identity.ts';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { wireVersion } from '../events.ts';
+import { wireVersion } from '../event-records.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import { knownPartitions } from '../infra/database/event-logs.ts';
 import type { Batch, Consumption, EventLog, LogHandler, LogState } from '../infra/event-log/event-log.ts';

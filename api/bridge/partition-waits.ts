@@ -1,5 +1,5 @@
 import { NotReadyError } from '../errors.ts';
-import { NewerWireError } from '../events.ts';
+import { NewerWireError } from '../event-records.ts';
 import { DatabaseUnavailableError, isTimeout, StatementRefusedError } from '../infra/database/database.ts';
 import { StuckRecordError } from './apply-batches.ts';
 import { PoisonRunError } from './dead-letters.ts';

@@ -1,5 +1,5 @@
 import { NotReadyError, UnavailableError } from '../errors.ts';
-import { oldestWireVersion, wireVersionOf } from '../events.ts';
+import { oldestWireVersion, wireVersionOf } from '../event-records.ts';
 import type { Database } from '../infra/database/database.ts';
 import { caughtUpPartitions, knownPartitions, readableWireVersion } from '../infra/database/event-logs.ts';
 import type { EventLog, LogRecord } from '../infra/event-log/event-log.ts';

@@ -7,7 +7,8 @@ import {
   type ParleyError,
   UnavailableError,
 } from '../errors.ts';
-import { type ChannelEvent, type Entry, encodeEvent, type Outcome, outcomesTopic, type Rejection } from '../events.ts';
+import { encodeEvent } from '../event-records.ts';
+import { type ChannelEvent, type Entry, type Outcome, outcomesTopic, type Rejection } from '../events.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { readOutcomes } from '../infra/database/outcomes.ts';

@@ -2,13 +2,8 @@ import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { StuckRecordError } from '../../api/bridge/apply-batches.ts';
 import { type ChosenRecords, createBridge } from '../../api/bridge/bridge.ts';
 import { digestOf, WrongLogError } from '../../api/bridge/log-identity.ts';
-import {
-  type AttachmentFacts,
-  type ChannelEvent,
-  encodeEvent,
-  NewerWireError,
-  type Outcome,
-} from '../../api/events.ts';
+import { encodeEvent, NewerWireError } from '../../api/event-records.ts';
+import type { AttachmentFacts, ChannelEvent, Outcome } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { readOutcomes } from '../../api/infra/database/outcomes.ts';
 import type { Bounds, LogState, StoredRecord } from '../../api/infra/event-log/event-log.ts';

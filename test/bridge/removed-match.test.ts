@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { createMatchCleanup } from '../../api/domain/cleanup/matches.ts';
-import { type ChannelEvent, encodeEvent, type Outcome } from '../../api/events.ts';
+import { encodeEvent } from '../../api/event-records.ts';
+import type { ChannelEvent, Outcome } from '../../api/events.ts';
 import type { Database, Query } from '../../api/infra/database/database.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { noBridgeMetrics } from '../support/bridge-metrics.ts';

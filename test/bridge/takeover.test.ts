@@ -1,7 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { paths } from '../../api/config.ts';
-import { type ChannelEvent, type ChannelSignal, encodeEvent } from '../../api/events.ts';
+import { encodeEvent } from '../../api/event-records.ts';
+import type { ChannelEvent, ChannelSignal } from '../../api/events.ts';
 import { createMemoryDatabase } from '../../api/infra/database/pglite.ts';
 import type { EventLog } from '../../api/infra/event-log/event-log.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';

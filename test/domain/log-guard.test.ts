@@ -4,7 +4,7 @@ import { createAnnouncement } from '../../api/bridge/announcement.ts';
 import { createAccess } from '../../api/domain/access.ts';
 import { createLogGuard } from '../../api/domain/log-guard.ts';
 import { BadUserInputError, NotFoundError, NotReadyError, UnavailableError } from '../../api/errors.ts';
-import { encodeEvent, oldestWireVersion } from '../../api/events.ts';
+import { encodeEvent, oldestWireVersion } from '../../api/event-records.ts';
 import { knownPartitions } from '../../api/infra/database/event-logs.ts';
 import type { LogRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';

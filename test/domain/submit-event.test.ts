@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createSubmitEvent, type EventDraft } from '../../api/domain/submit-event.ts';
-import { decodeEvent } from '../../api/events.ts';
+import { decodeEvent } from '../../api/event-records.ts';
 import type { Database } from '../../api/infra/database/database.ts';
 import type { Statement } from '../../api/infra/database/statement.ts';
 import type { LogRecord } from '../../api/infra/event-log/event-log.ts';

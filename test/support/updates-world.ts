@@ -1,6 +1,7 @@
 import { v5 as uuidV5 } from 'uuid';
 import { createBridge } from '../../api/bridge/bridge.ts';
-import { type ChannelEvent, encodeEvent } from '../../api/events.ts';
+import { encodeEvent } from '../../api/event-records.ts';
+import type { ChannelEvent } from '../../api/events.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { noBridgeMetrics } from './bridge-metrics.ts';
