@@ -13,7 +13,6 @@ export default defineSuite({
     'test/bench/**',
     ...filesLeftOut(),
   ],
-  globalSetup: ['test/support/services/shared-servers.ts'],
   // More workers than cores: most tests wait most of the time.
   maxWorkers: availableParallelism() + 1,
 });

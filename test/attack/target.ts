@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCluster, type Services } from '../support/cluster.ts';
+import { createDataDirectory } from '../support/data-directory.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 
 /** Server under attack, in processes of its own. */
@@ -25,7 +26,7 @@ export interface TargetSource {
 
 /** Creates a source of servers that run everything in one process. */
 export async function createEmbedded(): Promise<TargetSource> {
-  const directory = await mkdtemp(join(tmpdir(), 'parley-attack-'));
+  const directory = await createDataDirectory('parley-attack-');
   return {
     start: async (environment) => watch([await startProcess({ DATA_DIR: directory, ...environment })]),
     remove: () => rm(directory, { recursive: true, force: true }),

@@ -4,6 +4,5 @@ import { defineSuite } from '../support/suite.ts';
 export default defineSuite({
   include: ['test/attack/**/*.test.ts'],
   exclude: filesLeftOut(),
-  globalSetup: ['test/support/services/shared-servers.ts'],
   fileParallelism: false,
 });

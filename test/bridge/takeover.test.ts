@@ -1,13 +1,12 @@
 import { expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
-import { paths } from '../../api/config.ts';
 import { encodeEvent } from '../../api/event-records.ts';
 import type { ChannelEvent, ChannelSignal } from '../../api/events.ts';
-import { createMemoryDatabase } from '../../api/infra/database/pglite.ts';
 import type { EventLog } from '../../api/infra/event-log/event-log.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createFeedSource } from '../../api/live/feed-source.ts';
 import { noBridgeMetrics } from '../support/bridge-metrics.ts';
+import { openMemoryDatabase } from '../support/database.ts';
 import { base, idOf, opened, room } from '../support/events.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
@@ -23,7 +22,7 @@ function sent(n: number): ChannelEvent {
 }
 
 test('changes of a bridge that was killed between commit and publish show when the next bridge takes over', async () => {
-  const database = await createMemoryDatabase({ migrations: paths.migrations });
+  const database = await openMemoryDatabase();
   const pubsub = createLossyPubSub(() => 'deliver');
   const killed: PubSub = { ...pubsub, publish: async () => {} };
   const bridgeOver = (over: PubSub) => createBridge({ log, database, pubsub: over, metrics: noBridgeMetrics, logger });

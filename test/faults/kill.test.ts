@@ -1,13 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { afterAll, expect, test, vi } from 'vitest';
 import { ask, guest, type Person } from '../support/client.ts';
+import { createDataDirectory } from '../support/data-directory.ts';
 import { readCursor, startFollower } from '../support/followers.ts';
 import { readHistory } from '../support/history.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 
-const directory = await mkdtemp(join(tmpdir(), 'parley-kill-'));
+const directory = await createDataDirectory('parley-kill-');
 let server: ServerProcess | undefined;
 
 afterAll(async () => {

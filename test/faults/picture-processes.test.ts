@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import sharp from 'sharp';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { guest } from '../support/client.ts';
+import { createDataDirectory } from '../support/data-directory.ts';
 import { isRunning, pictureProcessesOf, readProcessFile } from '../support/picture-processes.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 import { upload } from '../support/upload.ts';
@@ -11,7 +10,7 @@ import { upload } from '../support/upload.ts';
 let server: ServerProcess;
 let token: string;
 beforeEach(async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'parley-pictures-'));
+  const directory = await createDataDirectory('parley-pictures-');
   server = await startProcess({ DATA_DIR: directory, JWT_SECRET: 'a secret of at least 32 characters' });
   ({ token } = await guest(server.url, 'Ada'));
   return async () => {

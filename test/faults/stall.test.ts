@@ -1,8 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { guest, type Person } from '../support/client.ts';
+import { createDataDirectory } from '../support/data-directory.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 import { openSocket, type RawSocket } from '../support/wire.ts';
 
@@ -11,7 +10,7 @@ let directory: string;
 let ada: Person;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'parley-'));
+  directory = await createDataDirectory('parley-');
   server = await startProcess({ DATA_DIR: directory, MAX_REPLAY: '1000000' });
   ada = await guest(server.url, 'Ada');
 });

@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openWire, type Wire } from '../bench/wire.ts';
 import { guest, type Person } from '../support/client.ts';
+import { createDataDirectory } from '../support/data-directory.ts';
 import { readCursor } from '../support/followers.ts';
 import { readHistory } from '../support/history.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
@@ -13,7 +12,7 @@ let server: ServerProcess;
 let directory: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'parley-'));
+  directory = await createDataDirectory('parley-');
   server = await startProcess({ DATA_DIR: directory });
 });
 afterAll(async () => {

@@ -1,6 +1,5 @@
-import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
+import { readdir, readlink, rm } from 'node:fs/promises';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import sharp from 'sharp';
@@ -12,6 +11,7 @@ import { createFileObjects } from '../../api/infra/objects/files.ts';
 import { createS3Objects } from '../../api/infra/objects/s3.ts';
 import { completeRound } from '../support/cleanup.ts';
 import { guest, type Person } from '../support/client.ts';
+import { createDataDirectory } from '../support/data-directory.ts';
 import { createTestLogger } from '../support/logger.ts';
 import { listedKeys } from '../support/objects.ts';
 import { pictureProcessesOf, readProcessFile } from '../support/picture-processes.ts';
@@ -28,7 +28,7 @@ let channelId: string;
 const room = { MAX_GUEST_FILES_BYTES: '2147483648' };
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'parley-uploads-'));
+  directory = await createDataDirectory('parley-uploads-');
   server = await startProcess({ DATA_DIR: directory, ...room });
   ada = await guest(server.url, 'Ada');
   channelId = await roomOf(server.url, ada.token);

@@ -5,7 +5,6 @@ import { defineSuite } from '../support/suite.ts';
 export default defineSuite({
   include: ['test/faults/**/*.test.ts'],
   exclude: filesLeftOut(),
-  globalSetup: ['test/support/services/shared-servers.ts'],
   fileParallelism: false,
   testTimeout: 2 * testTimeoutMs,
 });

@@ -1,12 +1,11 @@
 import { beforeAll, expect, test, vi } from 'vitest';
-import { paths } from '../../api/config.ts';
-import { createMemoryDatabase } from '../../api/infra/database/pglite.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { startApp } from '../support/app.ts';
 import { follow, followMessages, guest, type Person, socket } from '../support/client.ts';
+import { openMemoryDatabase } from '../support/database.ts';
 import { createTestLogger } from '../support/logger.ts';
 
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
@@ -38,7 +37,7 @@ function counted(pubsub: PubSub): PubSub {
 
 beforeAll(async () => {
   const logger = createTestLogger();
-  const database = await createMemoryDatabase({ migrations: paths.migrations });
+  const database = await openMemoryDatabase();
   const pubsub = createMemoryPubSub({ logger });
   const ports = { database, state: createMemoryState(), log: createMemoryEventLog({ logger }) };
   const first = await startApp({ JWT_SECRET: gatewayAlone.JWT_SECRET }, { ports: { ...ports, pubsub } });

@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { paths } from '../../api/config.ts';
 import { createPgliteDatabase } from '../../api/infra/database/pglite.ts';
+import { createDataDirectory } from '../support/data-directory.ts';
 import { startProcess } from '../support/process.ts';
 import { describeIsolation, type Product } from './isolation.ts';
 import { crowds } from './parties/crowds.ts';
@@ -12,7 +11,7 @@ describeIsolation('embedded', start, crowds);
 
 /** Starts a server of one process, with users and channels. */
 async function start(): Promise<Product> {
-  const directory = await mkdtemp(join(tmpdir(), 'parley-isolation-'));
+  const directory = await createDataDirectory('parley-isolation-');
   const first = await startProcess({ DATA_DIR: directory });
   const { seeds, sql } = await seed(first.url);
   await first.kill('SIGTERM');

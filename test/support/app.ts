@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { createApp, type Overrides } from '../../api/app.ts';
 import { readConfig } from '../../api/config.ts';
+import { createDataDirectory } from './data-directory.ts';
 import { createTestLogger } from './logger.ts';
 import { patientSettings } from './patience.ts';
 import { metricsToken } from './probes.ts';
@@ -13,7 +12,7 @@ import { metricsToken } from './probes.ts';
  * @param overrides parts that replace those made from the settings
  */
 export async function startApp(environment: Record<string, string> = {}, overrides: Overrides = {}) {
-  const directory = await mkdtemp(join(tmpdir(), 'parley-'));
+  const directory = await createDataDirectory();
   const logger = createTestLogger();
   const defaults = {
     HOST: '127.0.0.1',

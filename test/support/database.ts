@@ -1,13 +1,19 @@
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { paths } from '../../api/config.ts';
 import type { SqlDatabase } from '../../api/infra/database/database.ts';
-import { createMemoryDatabase } from '../../api/infra/database/pglite.ts';
+import { createMemoryDatabase, type MemoryDatabase } from '../../api/infra/database/pglite.ts';
 import { createPostgresDatabase } from '../../api/infra/database/postgres.ts';
 import { patienceMs } from './patience.ts';
 import { hasService } from './services/left-out.ts';
-import { createSharedDatabase } from './services/shared.ts';
+import { createSharedDatabase, sharedFirstData } from './services/shared.ts';
 
 /** Kinds of databases that are available to tests on this machine. */
 export const databaseKinds: readonly DatabaseKind[] = hasService('PostgreSQL') ? ['PGlite', 'PostgreSQL'] : ['PGlite'];
+/** Image of an empty database, read once a file. */
+let image: Promise<Uint8Array> | undefined;
+
 export type DatabaseKind = 'PGlite' | 'PostgreSQL';
 
 /** Opens a new database with all migrations, in memory by default, and with a method that empties it. */
@@ -31,9 +37,15 @@ export async function openDatabase(kind: DatabaseKind = 'PGlite') {
 
 export type TestDatabase = Awaited<ReturnType<typeof openDatabase>>;
 
+/** Opens a new database in memory with all migrations. */
+export async function openMemoryDatabase(): Promise<MemoryDatabase> {
+  image ??= sharedFirstData().then(async (data) => promisify(gunzip)(await readFile(data.image)));
+  return createMemoryDatabase({ migrations: paths.migrations, image: await image });
+}
+
 function open(kind: DatabaseKind): Promise<SqlDatabase> {
   const { migrations } = paths;
-  return kind === 'PGlite' ? createMemoryDatabase({ migrations }) : openPostgres(migrations);
+  return kind === 'PGlite' ? openMemoryDatabase() : openPostgres(migrations);
 }
 
 async function openPostgres(migrations: string): Promise<SqlDatabase> {

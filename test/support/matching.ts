@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { applyEvents } from '../../api/bridge/apply.ts';
 import { createChangeset } from '../../api/bridge/changeset.ts';
 import { createPublisher } from '../../api/bridge/publish.ts';
-import { paths } from '../../api/config.ts';
 import type { Viewer } from '../../api/domain/auth.ts';
 import { createMatching } from '../../api/domain/matching.ts';
 import { createModeration } from '../../api/domain/moderation.ts';
@@ -14,13 +13,13 @@ import { UnavailableError } from '../../api/errors.ts';
 import type { Logged } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
 import { readOutcomes } from '../../api/infra/database/outcomes.ts';
-import { createMemoryDatabase } from '../../api/infra/database/pglite.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import type { State } from '../../api/infra/state/state.ts';
 import type { UserSignals } from '../../api/live/user-signals.ts';
 import { createLogger } from '../../api/logger.ts';
+import { openMemoryDatabase } from './database.ts';
 import { createTestUserSignals } from './signals.ts';
 
 /** Fault of the next event: it is lost, or applied without a response. */
@@ -56,7 +55,7 @@ const logger = createLogger('silent');
  * each event when it is submitted, and users.
  */
 export async function createMatchingWorld() {
-  const database = await createMemoryDatabase({ migrations: paths.migrations });
+  const database = await openMemoryDatabase();
   const pubsub = createMemoryPubSub({ logger });
   const faults: SubmitFault[] = [];
   const clock = { now: Date.now() };

@@ -15,6 +15,7 @@ export function defineSuite(options: NonNullable<ViteUserConfig['test']>): ViteU
     },
     test: {
       root: '.',
+      globalSetup: ['test/support/services/shared-servers.ts'],
       setupFiles: ['test/support/setup.ts'],
       testTimeout: testTimeoutMs,
       hookTimeout: testTimeoutMs,

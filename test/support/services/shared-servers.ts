@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
 import type { Contained } from './containers.ts';
+import { createFirstData } from './first-data.ts';
 import { startOwnKafka } from './kafka.ts';
 import { hasDocker } from './left-out.ts';
 import { createDatabaseAt, dropDatabaseAt, startOwnPostgres } from './postgres.ts';
@@ -24,6 +25,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   redis: openRedis,
   database: openPostgres,
   s3: openS3,
+  'first-data': openFirstData,
 };
 
 /**
@@ -74,6 +76,12 @@ async function openRedis(): ReturnType<Kind> {
   if (hasDocker()) return fixed(await (await containers()).startRedisContainer());
   const { url, stop } = await startOwnRedis();
   return { address: async () => url, stop };
+}
+
+/** Makes the data of a server in one process. Its address is JSON with paths. */
+async function openFirstData(): ReturnType<Kind> {
+  const { data, stop } = await createFirstData();
+  return { address: async () => JSON.stringify(data), stop };
 }
 
 /** Opens an S3 server. Its address is JSON with the endpoint and the credentials. */

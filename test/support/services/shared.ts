@@ -1,4 +1,5 @@
 import { inject } from 'vitest';
+import type { FirstData } from './first-data.ts';
 import type { S3Address } from './s3.ts';
 
 /** Returns the brokers that all files of a run share, as `host:port` separated by commas. Use your own topic prefix. */
@@ -13,6 +14,11 @@ export const createSharedDatabase = () => requestServer('database');
 /** Returns the S3 server that all files of a run share. Use your own bucket. */
 export async function sharedS3(): Promise<S3Address> {
   return JSON.parse(await requestServer('s3'));
+}
+
+/** Returns the data of a server in one process before its first user, which all files of a run copy. */
+export async function sharedFirstData(): Promise<FirstData> {
+  return JSON.parse(await requestServer('first-data'));
 }
 
 async function requestServer(kind: string): Promise<string> {
