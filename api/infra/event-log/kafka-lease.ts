@@ -10,6 +10,8 @@ export interface LeaseOptions {
   identity(): Promise<Omit<LogState, 'bounds'>>;
   /** Milliseconds to wait before a failed handler is called again. */
   retryMs: number;
+  /** Returns false if the topic of fetched records is not the assigned one: then the partition is assigned again. */
+  confirm(): Promise<boolean>;
   logger: Logger;
 }
 
@@ -33,7 +35,7 @@ const maxBatch = 500;
 
 /** @param previous work of an earlier holder: the handler is not called before it ends */
 export function createLease(partition: number, previous: Promise<unknown>, options: LeaseOptions): Lease {
-  const { handler, bounds, identity, retryMs, logger } = options;
+  const { handler, bounds, identity, retryMs, confirm, logger } = options;
   const released = new AbortController();
   const isHeld = () => !released.signal.aborted;
   let next: bigint | null = null;
@@ -59,6 +61,7 @@ export function createLease(partition: number, previous: Promise<unknown>, optio
   async function take(records: readonly StoredRecord[]): Promise<bigint | null> {
     const [first] = records;
     if (first === undefined) return next;
+    if (!(await retryUntilDone(confirm))) return null;
     if (next === null || !(await follows(first.offset, next))) return misplaced(first.offset);
     isMisplaced = false;
     for (let start = 0; start < records.length && isHeld(); start += maxBatch) {

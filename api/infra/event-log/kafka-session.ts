@@ -8,13 +8,15 @@ import { createLease, type Lease, type LeaseOptions } from './kafka-lease.ts';
 import { isOtherTopic } from './kafka-topic-id.ts';
 
 /** Options of a consumer in its group. Times are in milliseconds. */
-export interface SessionOptions extends ClusterOptions, LeaseOptions {
+export interface SessionOptions extends ClusterOptions, Omit<LeaseOptions, 'confirm'> {
   topic: string;
   group: string;
   /** Time after which a member without heartbeats loses its partitions; brokers accept 6,000 or more by default. */
   sessionTimeoutMs: number;
   /** Interval at which offsets are committed, for measurements of lag. */
   commitMs: number;
+  /** Time between two checks that the topic is still the same. */
+  identityMs: number;
 }
 
 /** One membership in the group. It ends when kafkajs gives up, or when the consumer stops making progress. */
@@ -39,8 +41,6 @@ const maxWaitMs = 100;
 const slowHandlerMs = 100;
 /** Number of session timeouts without progress after which a consumer is given up. */
 const stallFactor = 4;
-/** Time between two checks that the topic is still the same. */
-const identityMs = 2_000;
 /** Maximum time for leaving the group. */
 const leaveMs = 2_000;
 
@@ -62,6 +62,8 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
   const busy = new Set<Lease>();
   let lastProgressAt = performance.now();
   let joined = false;
+  /** Whether the topic was still the same after the last response with metadata. */
+  let isConfirmed = true;
 
   function createConsumer(): Consumer {
     return client.kafka.consumer({
@@ -86,6 +88,10 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
       joined = true;
       assign(payload.memberAssignment[topic] ?? []);
     });
+    consumer.on(consumer.events.REQUEST, ({ payload: { apiName } }) => {
+      // A fetch from a topic that is gone fails, and kafkajs asks for metadata before it fetches from its successor.
+      if (apiName === 'Metadata') isConfirmed = false;
+    });
     consumer.on(consumer.events.CRASH, ({ payload }) => end(payload.error));
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
@@ -104,7 +110,7 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
     consumer.pause([{ topic, partitions: [...partitions] }]);
     logger.debug({ topic, partitions }, 'partitions were assigned');
     for (const partition of partitions) {
-      const lease = createLease(partition, work.get(partition) ?? Promise.resolve(), options);
+      const lease = createLease(partition, work.get(partition) ?? Promise.resolve(), { ...options, confirm });
       leases.set(partition, lease);
       void proceed(lease, lease.begin());
     }
@@ -137,14 +143,28 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
     return settled;
   }
 
-  /** A topic that was created again may be as long as the old one, and kafkajs would read on. */
-  async function checkIdentity(): Promise<void> {
+  /** Ends the session if the topic is another one. One that was created again may be as long as the old one, and kafkajs would read on. */
+  async function checkIdentity(): Promise<boolean> {
     const { id } = await options.identity();
-    if ([...leases.values()].some((lease) => isOtherTopic(lease.logId(), id)))
-      end(new Error(`topic ${topic} was created again`));
+    const isOther = [...leases.values()].some((lease) => isOtherTopic(lease.logId(), id));
+    if (isOther) end(new Error(`topic ${topic} was created again`));
+    return !isOther;
   }
 
-  const checks = setInterval(() => void checkIdentity().catch(ignore), identityMs);
+  /** Returns whether records that were fetched are of the topic that was assigned. */
+  async function confirm(): Promise<boolean> {
+    if (isConfirmed) return true;
+    // Metadata that comes meanwhile makes another check necessary.
+    isConfirmed = true;
+    const isSame = await checkIdentity().catch((error: unknown) => {
+      isConfirmed = false;
+      throw error;
+    });
+    isConfirmed &&= isSame;
+    return isSame;
+  }
+
+  const checks = setInterval(() => void checkIdentity().catch(ignore), options.identityMs);
   const commits = createCommits({ ...options, consumer, leases });
   const watch = setInterval(() => {
     if (performance.now() - lastProgressAt > stallFactor * sessionTimeoutMs)
