@@ -6,6 +6,7 @@ import { builder, costs, shareable, textOf } from './builder.ts';
 import type { Context } from './context.ts';
 import { optionalViewer, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
+import { nodeId } from './node-ids.ts';
 import { defaultPageSize, readPage, toConnection } from './pages.ts';
 
 /** A user, backed by its database row. `isSelf` is set on the user of a new session, who is not the viewer yet. */
@@ -16,7 +17,7 @@ const Session = builder.objectRef<SignedIn>('Session');
 
 builder.node(User, {
   description: 'A person: a guest, or a user who signs in with a password.',
-  id: { resolve: ({ id }) => id },
+  id: nodeId(({ id }) => id),
   loadOne: (id, { viewer, loaders }) => (viewer === null ? null : loaders.user.load(id)),
   fields: (t) => ({
     name: t.exposeString('name', {
@@ -84,7 +85,7 @@ function isOwn({ id, isSelf = false }: typeof User.$inferType, viewer: Context['
 
 builder.node(DeviceSession, {
   description: 'A sign-in on one device.',
-  id: { resolve: ({ id }) => id },
+  id: nodeId(({ id }) => id),
   loadOne: (id, { viewer, domain }) => viewer && domain.accounts.session(viewer, id),
   fields: (t) => ({
     device: t.exposeString('device', {

@@ -7,6 +7,7 @@ import { User } from './accounts.ts';
 import { builder, costs, shareable, textOf } from './builder.ts';
 import { type Context, optionalViewer, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
+import { nodeId } from './node-ids.ts';
 import { readPage, toConnection } from './pages.ts';
 import { readerOf } from './reader.ts';
 
@@ -46,7 +47,7 @@ export const Membership = builder.objectRef<MembershipRow>('Membership');
 
 builder.node(Channel, {
   description: 'A place where people talk: a room, a direct channel or a match.',
-  id: { resolve: ({ id }) => id },
+  id: nodeId(({ id }) => id),
   loadOne: (id, context) => visibleChannel(context, id),
   fields: (t) => ({
     kind: t.field({
@@ -143,7 +144,7 @@ builder.node(Channel, {
 
 builder.node(Membership, {
   description: "A user's membership of one channel.",
-  id: { resolve: ({ channelId, userId }) => `${channelId}:${userId}` },
+  id: nodeId(({ channelId, userId }) => `${channelId}:${userId}`),
   loadOne: async (key, context) => {
     const [channelId = ''] = key.split(':');
     return (await canReadChannel(readerOf(context), channelId)) ? context.loaders.membership.load(key) : null;

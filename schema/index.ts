@@ -15,8 +15,9 @@ import './uploads.ts';
 import { boundArguments } from './bounds.ts';
 import { builder } from './builder.ts';
 import { renewLoaders } from './fresh-loaders.ts';
+import { resolveIdsAtOnce } from './node-ids.ts';
 import { paceLists } from './paced-lists.ts';
 import { stopLate } from './stop-late.ts';
 
 /** The GraphQL schema of Parley. */
-export const schema = paceLists(stopLate(boundArguments(renewLoaders(builder.toSchema()))));
+export const schema = paceLists(stopLate(boundArguments(renewLoaders(resolveIdsAtOnce(builder.toSchema())))));

@@ -4,6 +4,7 @@ import { User } from './accounts.ts';
 import { builder, textOf } from './builder.ts';
 import { Channel } from './channels.ts';
 import { requireViewer } from './context.ts';
+import { nodeId } from './node-ids.ts';
 
 const MatchStatus = builder.enumType('MatchStatus', {
   description: 'Progress of a search for a stranger.',
@@ -30,7 +31,7 @@ export const Match = builder.objectRef<MatchView>('Match');
 builder.node(Match, {
   description:
     "The viewer's match with a stranger, or place in the queue for one. The id stays the same from waiting to the end.",
-  id: { resolve: ({ id }) => id },
+  id: nodeId(({ id }) => id),
   loadOne: (id, { viewer, domain }) => viewer && domain.matching.byTicket(viewer, id),
   fields: (t) => ({
     status: t.field({ type: MatchStatus, description: 'Progress of the search.', resolve: ({ status }) => status }),

@@ -8,6 +8,7 @@ import { Channel } from './channels.ts';
 import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
 import { cursorOf, loadMessages, refusedAsNull } from './message-pages.ts';
+import { nodeId } from './node-ids.ts';
 import { readPage } from './pages.ts';
 import { readerOf } from './reader.ts';
 
@@ -30,7 +31,7 @@ export const Message = builder.objectRef<Entry>('Message');
 builder.node(Message, {
   description:
     "One entry of a channel's history: a message, or a user joining or leaving. Entries of every kind have a place in the channel's one order.",
-  id: { resolve: ({ id }) => id },
+  id: nodeId(({ id }) => id),
   loadOne: (id, context) => findMessage(context, id),
   fields: (t) => ({
     cursor: t.string({

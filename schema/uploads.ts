@@ -8,6 +8,7 @@ import { builder, type FilePart, listOf, shareable, textOf } from './builder.ts'
 import { type Context, requireViewer } from './context.ts';
 import { encodeId, readId } from './ids.ts';
 import { Message } from './messages.ts';
+import { nodeId } from './node-ids.ts';
 import { readerOf } from './reader.ts';
 
 /** Maximum number of fields in the form of an upload: S3 signs nine. */
@@ -35,7 +36,7 @@ const Attachment = builder.objectRef<AttachmentFacts>('Attachment');
 
 builder.node(Attachment, {
   description: 'A file: attached to a message, or uploaded and not attached yet.',
-  id: { resolve: ({ id }) => id },
+  id: nodeId(({ id }) => id),
   loadOne: (id, context) => findFile(context, id),
   fields: (t) => ({
     filename: t.exposeString('filename', {

@@ -7,11 +7,27 @@ const options = { maxCoercionErrors: maxVariableErrors };
 /**
  * Executes an operation by graphql-js. The variables are read up to `maxVariableErrors` wrong values.
  * @param rootValue the event that a subscription's selection is executed over
+ * @returns the result, without a promise if no resolver returned one
  */
-export async function executeOperation(args: ExecutionArgs, rootValue = args.rootValue): Promise<ExecutionResult> {
+export function executeOperation(
+  args: ExecutionArgs,
+  rootValue = args.rootValue,
+): Promise<ExecutionResult> | ExecutionResult {
   // Spreading the arguments, which come in several shapes, costs several times as much.
   const { schema, document, operationName, variableValues, contextValue } = args;
-  return execute({ schema, document, rootValue, operationName, variableValues, contextValue, options });
+  // The types of graphql-js name its own kind of promise.
+  return execute({ schema, document, rootValue, operationName, variableValues, contextValue, options }) as
+    | Promise<ExecutionResult>
+    | ExecutionResult;
+}
+
+/** Executes an operation over each of some events, and returns the results without a promise if no resolver returned one. */
+export function executeOver(
+  args: ExecutionArgs,
+  events: readonly unknown[],
+): Promise<ExecutionResult[]> | ExecutionResult[] {
+  const results = events.map((event) => executeOperation(args, event));
+  return results.some((result) => result instanceof Promise) ? Promise.all(results) : (results as ExecutionResult[]);
 }
 
 /**

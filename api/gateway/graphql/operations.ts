@@ -23,7 +23,7 @@ import { createMemberContext, createViewerContext } from './context.ts';
 import { type Admission, admit } from './cost.ts';
 import type { Documents } from './documents.ts';
 import { hasUnavailable, type MapError } from './errors.ts';
-import { executeOperation, openSource } from './execute.ts';
+import { executeOperation, executeOver, openSource } from './execute.ts';
 import type { GraphQLServer } from './graphql.ts';
 import { inTurn } from './in-turn.ts';
 import { createPrepare, type Prepared } from './prepare.ts';
@@ -100,9 +100,8 @@ export function createOperations(
     const { domain } = args.contextValue as Context;
     return async (items, viewer, round) => {
       const own = viewer ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) } : args;
-      const execute = (given: ExecutionArgs) =>
-        Promise.all(items.map((item) => executeOperation(given, toEvent(item))));
-      const results = await limitTime(withLoadersOf(round, own), execute);
+      const events = items.map(toEvent);
+      const results = await limitTime(withLoadersOf(round, own), (given) => executeOver(given, events));
       if (!Array.isArray(results) || results.some(({ errors }) => hasUnavailable(errors))) {
         round.hasFailed = true;
         return null;

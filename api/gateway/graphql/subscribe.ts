@@ -60,7 +60,7 @@ export async function subscribe(
   if (isLiveStream(source)) return subscribeLive(args, source, { audiences, limitTime });
   if (isUpdateSubscription(source)) return subscribeUpdates(args, source, { audiences, limitTime });
   return mapStream(source, {
-    map: (event) => limitTime(withFreshLoaders(args, event), (fresh) => executeOperation(fresh, event)),
+    map: async (event) => limitTime(withFreshLoaders(args, event), (fresh) => executeOperation(fresh, event)),
     onEnd: endOnError(source, () => audiences.charge(chargeOf(args))),
   });
 }

@@ -13,7 +13,7 @@ import {
 } from '../../live/result-frames.ts';
 import type { Sink } from '../../live/subscriber.ts';
 import { hasUnavailable, isGone } from './errors.ts';
-import { executeOperation } from './execute.ts';
+import { executeOver } from './execute.ts';
 import { withFreshLoaders } from './subscribe.ts';
 import type { LimitTime } from './time-limit.ts';
 
@@ -90,9 +90,7 @@ export function createUpdateConsumers(options: {
     updates: readonly { event: ShownEvent; cursor: string | UpdateCursor }[],
     round: ListRound | null = null,
   ): Promise<Buffer[]> {
-    const results = await limitTime(withFreshLoaders(args, { round }), (fresh) =>
-      Promise.all(updates.map((update) => executeOperation(fresh, update))),
-    );
+    const results = await limitTime(withFreshLoaders(args, { round }), (fresh) => executeOver(fresh, updates));
     if (!Array.isArray(results) || results.some(({ errors }) => hasUnavailable(errors)))
       throw new UnavailableError('The server could not load the events of this subscription: subscribe again.');
     return results.filter((result) => !isGone(result)).map(toPayload);
