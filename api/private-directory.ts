@@ -7,18 +7,26 @@ const privateDirectory = 0o700;
 const privateFile = 0o600;
 
 /**
- * Creates a directory that only this user may enter, and its parents. Unlike the recursive `mkdir` of Node, which tries for
- * ever in file systems such as `/proc`, it fails where no directory can be created.
+ * Creates a directory that only this user may enter, and its parents. Other processes may create them at the same time. Unlike the
+ * recursive `mkdir` of Node, which tries for ever in file systems such as `/proc`, it fails where no directory can be created.
  * @throws the error of the system; `ENOTDIR` if the path is that of a file
  */
 export async function makePrivateDirectory(path: string): Promise<void> {
   try {
+    await makeOne(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await makePrivateDirectory(dirname(resolve(path)));
+    await makeOne(path);
+  }
+}
+
+/** Creates a directory in one that exists, unless it is there. */
+async function makeOne(path: string): Promise<void> {
+  try {
     await mkdir(path, { mode: privateDirectory });
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' && !(await isDirectory(dirname(path)))) {
-      await makePrivateDirectory(dirname(resolve(path)));
-      await mkdir(path, { mode: privateDirectory });
-    } else if (!(await isDirectory(path))) throw asNotDirectory(error, path);
+    if (!(await isDirectory(path))) throw asNotDirectory(error, path);
   }
 }
 

@@ -81,8 +81,10 @@ export function printing(text: string): (child: ChildProcess) => Promise<void> {
       let printed = '';
       for (const stream of [stdout, stderr])
         stream?.on('data', (chunk: Buffer) => {
-          if (printed.length < 10_000) printed += String(chunk);
+          printed += String(chunk);
           if (printed.includes(text)) resolve();
+          // A server may print much before: PostgreSQL prints a line for each client that it refuses while it recovers.
+          printed = printed.slice(-text.length);
         });
     });
 }

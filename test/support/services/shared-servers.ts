@@ -9,13 +9,7 @@ import { hasDocker } from './left-out.ts';
 import { createDatabaseAt, dropDatabaseAt, startOwnPostgres } from './postgres.ts';
 import { startOwnRedis } from './redis.ts';
 import { startOwnS3 } from './s3.ts';
-
-declare module 'vitest' {
-  export interface ProvidedContext {
-    /** URL at which test files request the servers that they share; see `shared.ts`. */
-    sharedServers: string;
-  }
-}
+import type { Shared } from './shared.ts';
 
 /** Opens a server of one kind. `address` returns its address, or creates a new one where each user gets their own. */
 type Kind = () => Promise<{ address: () => Promise<string>; stop(): Promise<void> }>;
@@ -48,7 +42,8 @@ export async function setup({ provide }: TestProject): Promise<() => Promise<voi
       );
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  provide('sharedServers', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const url: Shared['sharedServers'] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  provide('sharedServers', url);
   return async () => {
     server.close();
     await Promise.all(

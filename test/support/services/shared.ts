@@ -2,6 +2,16 @@ import { inject } from 'vitest';
 import type { FirstData } from './first-data.ts';
 import type { S3Address } from './s3.ts';
 
+/** Values that the setup of a run gives to its files. */
+export interface Shared {
+  /** URL at which test files request the servers that they share; see `shared-servers.ts`. */
+  sharedServers: string;
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext extends Shared {}
+}
+
 /** Returns the brokers that all files of a run share, as `host:port` separated by commas. Use your own topic prefix. */
 export const sharedKafka = () => requestServer('kafka');
 
