@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import kafkajs, { type IHeaders, type KafkaMessage, type Producer } from 'kafkajs';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { wireVersion } from '../../api/event-records.ts';
 import { createPartitionOf } from '../../api/infra/event-log/kafka-messages.ts';
 import { readId } from '../../schema/ids.ts';
 import { startApp } from '../support/app.ts';
@@ -138,7 +139,7 @@ test('no message is lost while a column is missing, and the process is not ready
 test('a record of a newer version stops its partition and logs an error, and other partitions continue', async () => {
   const letters = deadLetters.length;
   const rooms = await Promise.all(Array.from({ length: 20 }, createRoom));
-  const partition = await put(Buffer.from('{}'), { 'parley-wire': '3' });
+  const partition = await put(Buffer.from('{}'), { 'parley-wire': String(wireVersion + 1) });
   const partitionOf = createPartitionOf(partitions);
   const other = rooms.find((room) => partitionOf({ ...anyRecord, key: readId('Channel', room) }) !== partition);
 
