@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import kafkajs from 'kafkajs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { NotReadyError, TooLargeError } from '../../api/errors.ts';
 import { ignore } from '../../api/ignore.ts';
-import type { Batch, StoredRecord } from '../../api/infra/event-log/event-log.ts';
+import type { Batch } from '../../api/infra/event-log/event-log.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
 import { isOtherTopic } from '../../api/infra/event-log/kafka-topic-id.ts';
 import { createAppender, createLogDatabase, ofKey } from '../support/log-database.ts';
@@ -21,9 +20,9 @@ beforeAll(async () => {
   brokers = (await sharedKafka()).split(',');
 });
 
-function createLog(topicPrefix = `test-${randomUUID()}`, ownTimes: { identityMs?: number } = {}) {
+function createLog(topicPrefix = `test-${randomUUID()}`) {
   const logger = createTestLogger();
-  const times = { timeoutMs: patienceMs, retryMs: 10, commitMs: 50, ...ownTimes };
+  const times = { timeoutMs: patienceMs, retryMs: 10, commitMs: 50 };
   const log = createKafkaEventLog({ brokers, topicPrefix, partitions, replication: 1, ...times, logger });
   return { ...log, logger, topicPrefix };
 }
@@ -35,7 +34,7 @@ describeEventLog('over Kafka', async () => {
 
 describe('the event log over Kafka', () => {
   const opening = createOpening();
-  const openLog = (topicPrefix?: string, times = {}) => opening(createLog(topicPrefix, times));
+  const openLog = (topicPrefix?: string) => opening(createLog(topicPrefix));
   const openAdmin = async () => {
     const admin = createClient().admin();
     await admin.connect();
@@ -314,42 +313,6 @@ describe('the event log over Kafka', () => {
 
     await vi.waitFor(() => expect(ids.size).toBe(2));
     expect(ids).not.toContain(null);
-  });
-
-  test('delivers no record of a topic that was created again as one of the topic before, also between two checks', async () => {
-    const log = openLog(undefined, { identityMs: 3_600_000 });
-    const ids = new Map<number, string | null>();
-    const delivered: [id: string | null | undefined, text: string][] = [];
-    const textOf = ({ value }: { value: Uint8Array }) => Buffer.from(value).toString();
-    const refilled = new AbortController();
-    opening(
-      await log.consume({
-        async assigned(partition, { id }) {
-          ids.set(partition, id);
-          return 0n;
-        },
-        async handle(batch) {
-          for (const one of batch.records) delivered.push([ids.get(batch.partition), textOf(one)]);
-          // The partition is not fetched meanwhile, so the topic is as long again before it is.
-          if (textOf(batch.records[0] as StoredRecord) === 'b') await once(refilled.signal, 'abort');
-          return nextOf(batch);
-        },
-      }),
-    );
-    await log.append(record('k', 'a'));
-    await vi.waitFor(() => expect(delivered).toHaveLength(1));
-    await log.append(record('k', 'b'));
-    await vi.waitFor(() => expect(delivered).toHaveLength(2));
-    const [first] = ids.values();
-
-    await createAgain(log.name);
-    await vi.waitFor(() => log.append(record('k', 'c')));
-    for (const text of ['d', 'e', 'f']) await log.append(record('k', text));
-    refilled.abort();
-
-    await vi.waitFor(() => expect(delivered.some(([, text]) => text === 'f')).toBe(true));
-    const ofFirst = delivered.filter(([id]) => id === first).map(([, text]) => text);
-    expect(ofFirst).toEqual(['a', 'b']);
   });
 
   test.each([

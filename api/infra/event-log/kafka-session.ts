@@ -15,8 +15,6 @@ export interface SessionOptions extends ClusterOptions, Omit<LeaseOptions, 'conf
   sessionTimeoutMs: number;
   /** Interval at which offsets are committed, for measurements of lag. */
   commitMs: number;
-  /** Time between two checks that the topic is still the same. */
-  identityMs: number;
 }
 
 /** One membership in the group. It ends when kafkajs gives up, or when the consumer stops making progress. */
@@ -41,6 +39,8 @@ const maxWaitMs = 100;
 const slowHandlerMs = 100;
 /** Number of session timeouts without progress after which a consumer is given up. */
 const stallFactor = 4;
+/** Time between two checks that the topic is still the same. */
+const identityMs = 2_000;
 /** Maximum time for leaving the group. */
 const leaveMs = 2_000;
 
@@ -62,8 +62,8 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
   const busy = new Set<Lease>();
   let lastProgressAt = performance.now();
   let joined = false;
-  /** Whether the topic was still the same after the last response with metadata. */
-  let isConfirmed = true;
+  /** Whether the topic was still the same after the newest metadata; null until somebody asks. */
+  let confirmation: Promise<boolean> | null = null;
 
   function createConsumer(): Consumer {
     return client.kafka.consumer({
@@ -90,7 +90,7 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
     });
     consumer.on(consumer.events.REQUEST, ({ payload: { apiName } }) => {
       // A fetch from a topic that is gone fails, and kafkajs asks for metadata before it fetches from its successor.
-      if (apiName === 'Metadata') isConfirmed = false;
+      if (apiName === 'Metadata') confirmation = null;
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => end(payload.error));
     await consumer.connect();
@@ -151,20 +151,17 @@ export function openSession(options: SessionOptions, work: Map<number, Promise<u
     return !isOther;
   }
 
-  /** Returns whether records that were fetched are of the topic that was assigned. */
-  async function confirm(): Promise<boolean> {
-    if (isConfirmed) return true;
-    // Metadata that comes meanwhile makes another check necessary.
-    isConfirmed = true;
-    const isSame = await checkIdentity().catch((error: unknown) => {
-      isConfirmed = false;
-      throw error;
+  /** Returns whether records that were fetched are of the topic that was assigned. All partitions wait for the same check. */
+  function confirm(): Promise<boolean> {
+    const checking = confirmation ?? checkIdentity();
+    confirmation = checking;
+    checking.catch(() => {
+      if (confirmation === checking) confirmation = null;
     });
-    isConfirmed &&= isSame;
-    return isSame;
+    return checking;
   }
 
-  const checks = setInterval(() => void checkIdentity().catch(ignore), options.identityMs);
+  const checks = setInterval(() => void checkIdentity().catch(ignore), identityMs);
   const commits = createCommits({ ...options, consumer, leases });
   const watch = setInterval(() => {
     if (performance.now() - lastProgressAt > stallFactor * sessionTimeoutMs)

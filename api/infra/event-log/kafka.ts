@@ -24,8 +24,6 @@ interface KafkaOptions extends ClusterOptions {
   sessionTimeoutMs?: number;
   /** Interval at which offsets are committed, for measurements of lag. Default 5,000. */
   commitMs?: number;
-  /** Time between two checks that the topic was not created again. Default 2,000. */
-  identityMs?: number;
 }
 
 /** Longer reasons are truncated: brokers limit the size of records, headers included. */
@@ -43,7 +41,6 @@ export function createKafkaEventLog(options: KafkaOptions) {
     retryMs = 200,
     sessionTimeoutMs = 6_000,
     commitMs = 5_000,
-    identityMs = 2_000,
   } = options;
   const topic = `${topicPrefix}.events`;
   const deadLetterTopic = `${topicPrefix}.dead-letters`;
@@ -65,7 +62,7 @@ export function createKafkaEventLog(options: KafkaOptions) {
       await producer.send({ ...record, topic });
     },
     async consume(handler: LogHandler): Promise<Consumption> {
-      const times = { retryMs, sessionTimeoutMs, commitMs, identityMs };
+      const times = { retryMs, sessionTimeoutMs, commitMs };
       const { prepared: partitions, bounds, identity } = topics;
       const group = `${topicPrefix}.bridge`;
       const consumption = createKafkaConsumption({
