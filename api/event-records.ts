@@ -2,7 +2,7 @@ import { type ChannelEvent, channelEvent } from './events.ts';
 import type { LogRecord } from './infra/event-log/event-log.ts';
 
 /** Newest version of log records that this process can read. */
-export const wireVersion = 2;
+export const wireVersion = 3;
 /** Newest version that every bridge can read, also those of releases that do not announce theirs. */
 export const oldestWireVersion = 2;
 const wireHeader = 'parley-wire';
