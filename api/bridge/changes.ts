@@ -1,4 +1,4 @@
-import { mayClose, mayDelete, mayEdit, mayInvite, mayJoin, mayLeave, mayRead, mayUpdate } from '../domain/policies.ts';
+import { may, mayBeInvited, mayClose, mayDelete, mayEdit, mayRead } from '../domain/policies.ts';
 import type { ChannelEvent, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
@@ -70,7 +70,7 @@ async function update(
   event: Logged<EventOf<'ChannelUpdated'>>,
   { query, changeset, channel, actor }: Context,
 ): Promise<Outcome> {
-  const rejection = mayUpdate(channel, actor);
+  const rejection = may('UPDATE', channel, actor, event.at);
   if (rejection) return rejected(rejection);
   await updateChannel(query, event, changeset);
   return done;
@@ -80,7 +80,7 @@ async function close(
   event: Logged<EventOf<'ChannelClosed'>>,
   { query, changeset, channel, actor }: Context,
 ): Promise<Outcome> {
-  const rejection = mayClose(channel, actor);
+  const rejection = mayClose(channel, actor, event.at);
   if (rejection) return rejected(rejection);
   await closeChannel(query, event, changeset);
   return done;
@@ -95,7 +95,9 @@ async function join(
   const hidden = isInvited ? mayRead(channel, actor) : null;
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
-  const rejection = isInvited ? mayInvite(channel, actor) : mayJoin(channel);
+  const rejection = isInvited
+    ? (may('INVITE', channel, actor, event.at) ?? mayBeInvited(subject))
+    : may('JOIN', channel, subject, event.at);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
@@ -109,10 +111,10 @@ async function leave(
   event: Logged<EventOf<'MemberLeft'>>,
   { query, changeset, channel, subject }: Context,
 ): Promise<Outcome> {
-  const rejection = mayLeave(channel);
+  if (channel && subject?.state !== 'ACTIVE') return done;
+  const rejection = may('LEAVE', channel, subject, event.at);
   if (rejection) return rejected(rejection);
-  if (subject?.state !== 'ACTIVE') return done;
-  if (subject.revision !== event.revision) return rejected(staleMembership);
+  if (subject?.revision !== event.revision) return rejected(staleMembership);
   await endMembership(query, event);
   const left = { kind: 'LEFT', userId: event.userId, memberChange: -1 } as const;
   const entry = await insertMembershipEntry(query, event, left, changeset);
@@ -126,7 +128,8 @@ async function edit(
   { query, changeset, channel, actor, entry }: Context,
 ): Promise<Outcome> {
   const isRepeated = entry?.text === event.text && entry.deletedAt === null;
-  const rejection = (isRepeated ? mayDelete : mayEdit)(channel, actor, entry, event.actorId);
+  const asked = { channel, member: actor, entry, userId: event.actorId, at: event.at };
+  const rejection = (isRepeated && entry.authorId === event.actorId ? mayDelete : mayEdit)(asked);
   if (rejection) return rejected(rejection);
   if (isRepeated) return { applied: true, entry: toEntry(entry) };
   if (entry?.revision !== event.revision) return rejected(staleMessage);
@@ -137,7 +140,7 @@ async function remove(
   event: Logged<EventOf<'MessageDeleted'>>,
   { query, changeset, channel, actor, entry }: Context,
 ): Promise<Outcome> {
-  const rejection = mayDelete(channel, actor, entry, event.actorId);
+  const rejection = mayDelete({ channel, member: actor, entry, userId: event.actorId, at: event.at });
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
   return { applied: true, entry: await deleteEntry(query, event, changeset) };

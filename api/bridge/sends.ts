@@ -73,7 +73,10 @@ async function outcomesOfUnplaced(
 /** Checks the rules in the same order as the gateway. */
 async function rejectionOf(query: Query, event: MessageSent): Promise<Rejection> {
   const { channel, actor, entry } = await readEventContext(query, event);
-  return maySend(channel, actor) ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken);
+  return (
+    maySend(channel, actor, event.at, event.attachments.length > 0) ??
+    (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken)
+  );
 }
 
 const invalidReply: Rejection = {
