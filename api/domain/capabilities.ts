@@ -71,7 +71,16 @@ const table: Readonly<Record<Capability, Rule>> = {
 };
 
 /** Cause for which a user lacks a capability. `hidden`: the user may not learn that the channel exists. */
-export type Lack = 'hidden' | 'banned' | 'not a member' | 'already a member' | 'muted' | 'kind' | 'role' | 'closed';
+export type Lack =
+  | 'hidden'
+  | 'banned'
+  | 'not a member'
+  | 'already a member'
+  | 'muted'
+  | 'kind'
+  | 'role'
+  | 'closed'
+  | 'blocked';
 
 /**
  * Returns the cause for which a user lacks a capability; null if the user has it.
@@ -90,7 +99,8 @@ export function lackOf(
   if (!rule.standings.includes(standing)) return lackOfStanding(capability, standing);
   if (capability === 'JOIN' && standing !== 'INVITED' && !isPublicRoom(channel)) return 'hidden';
   if (channel.kind === 'ROOM' && !rule.roles.every((role) => hasRole(channel, member, role))) return 'role';
-  return channel.closedAt !== null && !rule.whenClosed ? 'closed' : null;
+  if (channel.closedAt !== null && !rule.whenClosed) return 'closed';
+  return channel.kind === 'DIRECT' && channel.isBlocked === true && isWriting(rule) ? 'blocked' : null;
 }
 
 /** Returns everything that a user may do in a channel at a time. */
@@ -109,6 +119,11 @@ export function standingOf(member: MemberFacts | null, at: Date | string): Stand
 /** Returns whether a role is above another: one acts on members of lower roles only. */
 export function isAbove(role: MemberRole, other: MemberRole): boolean {
   return rankOf(role) < rankOf(other);
+}
+
+/** A block keeps both members of a direct channel from everything that a mute keeps a member from. */
+function isWriting(rule: Rule): boolean {
+  return !rule.standings.includes('MUTED');
 }
 
 function lackOfStanding(capability: Capability, standing: Standing): Lack {

@@ -10,6 +10,8 @@ export interface ChannelFacts {
   attachRole: MemberRole;
   inviteRole: MemberRole;
   pinRole: MemberRole;
+  /** Whether one of the members of a direct channel has blocked the other. Needed for writing alone. */
+  isBlocked?: boolean;
 }
 
 /** Facts about a membership that the rules depend on. */

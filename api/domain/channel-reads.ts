@@ -39,8 +39,11 @@ export function createChannelReads({ read }: Pick<Database, 'read'>) {
       return read(reader, selectMemberships, toColumns(pairs));
     },
 
-    /** Returns memberships, also those that ended, in no order. */
-    standings(pairs: readonly ChannelOfUser[], reader: string): Promise<(ChannelOfUser & MemberFacts)[]> {
+    /** Returns memberships, also those that ended, in no order, and whether a block keeps the user from writing. */
+    standings(
+      pairs: readonly ChannelOfUser[],
+      reader: string,
+    ): Promise<(ChannelOfUser & MemberFacts & { isBlocked: boolean })[]> {
       return read(reader, selectStandings, toColumns(pairs));
     },
 

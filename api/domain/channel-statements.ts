@@ -1,8 +1,9 @@
+import { blockInDirect } from '../infra/database/blocks.ts';
 import { memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, fieldsWithout } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { arrayOf, int4, nullable, text, uuid } from '../infra/database/types.ts';
+import { arrayOf, bool, int4, nullable, text, uuid } from '../infra/database/types.ts';
 import { declarePages, timePage, timePageParameters } from './pages.ts';
 
 const standing = columns(tables.member, 'm', ['channelId', 'userId', ...memberFactFields]);
@@ -22,14 +23,18 @@ export const selectMemberships = statement({
   row: membershipRow,
 });
 
-/** Reads the memberships among pairs of a channel and a user, also those that ended, in no order. */
+/**
+ * Reads the memberships among pairs of a channel and a user, also those that ended, in no order, and whether a block keeps the
+ * user from writing.
+ */
 export const selectStandings = statement({
   sql: `
-    SELECT ${standing.list} FROM member m
+    SELECT ${standing.list}, c.kind = 'DIRECT' AND ${blockInDirect('m.channel_id', 'm.user_id')} AS "isBlocked"
+    FROM member m JOIN channel c ON c.id = m.channel_id
     JOIN (SELECT DISTINCT * FROM unnest($channelIds, $userIds) AS k(channel_id, user_id)) k
       ON k.channel_id = m.channel_id AND k.user_id = m.user_id`,
   parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
-  row: standing.row,
+  row: { ...standing.row, isBlocked: bool },
 });
 
 const own = columns(tables.member, 'own', ['channelId', 'userId']);

@@ -168,6 +168,16 @@ describe('the table of capabilities', () => {
   });
 });
 
+test('a block between the members of a direct channel keeps both from writing, and counts nowhere else', () => {
+  for (const kind of channelKinds) {
+    const channel: ChannelFacts = { ...room, kind, isBlocked: true };
+    const free = capabilitiesOf({ ...channel, isBlocked: false }, active('MEMBER'), now);
+    expect(capabilitiesOf(channel, active('MEMBER'), now)).toEqual(
+      kind === 'DIRECT' ? free.filter((name) => !namesIn(directly).includes(name)) : free,
+    );
+  }
+});
+
 describe('a refusal', () => {
   it('is made for exactly the capabilities that a user lacks', () => {
     for (const { kind, visibility, standing, role, state } of cases) {
