@@ -84,6 +84,20 @@ export const channelEvent = z.discriminatedUnion('type', [
   base.extend({ type: z.literal('MemberJoined'), user: userFacts, revision: z.int() }),
   /** A member leaves, which ends a match. `gone`: the user was absent from the match for too long. */
   base.extend({ type: z.literal('MemberLeft'), userId: id, revision: z.int(), gone: z.boolean() }),
+  /** A member is removed by a moderator. A ban keeps the user out, and may concern one who is not a member. */
+  base.extend({
+    type: z.literal('MemberRemoved'),
+    userId: id,
+    isBan: z.boolean(),
+    /** The user's messages since then are deleted, by `MessagesPurged`; null deletes none. */
+    deleteSince: time.nullable(),
+  }),
+  base.extend({ type: z.literal('MemberUnbanned'), userId: id }),
+  /** A member may not write until a time; null ends that. */
+  base.extend({ type: z.literal('MemberMuted'), userId: id, until: time.nullable() }),
+  base.extend({ type: z.literal('MemberRoleSet'), userId: id, role }),
+  /** The next messages of a banned user are deleted, as far as a ban said. */
+  base.extend({ type: z.literal('MessagesPurged'), userId: id }),
   /** A message is sent. `messageId` is derived from channel, author and client id, so that it is the same for every retry. */
   base.extend({
     type: z.literal('MessageSent'),
@@ -127,10 +141,12 @@ export interface Entry {
 }
 
 /** Reason why the bridge did not apply an event. */
-export interface Rejection {
-  code: Extract<ErrorCode, 'NOT_FOUND' | 'FORBIDDEN' | 'CONFLICT' | 'BAD_USER_INPUT' | 'UNAVAILABLE'>;
-  message: string;
-}
+export type Rejection =
+  | {
+      code: Extract<ErrorCode, 'NOT_FOUND' | 'FORBIDDEN' | 'CONFLICT' | 'BAD_USER_INPUT' | 'UNAVAILABLE'>;
+      message: string;
+    }
+  | { code: 'RATE_LIMITED'; message: string; retryAfterMs: number };
 
 /** Outcome of an event: applied, with the entry that it created or changed if any, or rejected. */
 export type Outcome = { applied: true; entry: Entry | null } | { applied: false; rejection: Rejection };

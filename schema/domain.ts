@@ -9,6 +9,7 @@ import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
+import type { RoomModeration } from '../api/domain/room-moderation.ts';
 import type { StreamTickets } from '../api/domain/stream-tickets.ts';
 import type { LiveUpdates } from '../api/domain/updates/live-updates.ts';
 import type { Updates } from '../api/domain/updates/updates.ts';
@@ -45,6 +46,7 @@ export interface Domain {
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;
   receipts: Receipts;
+  roomModeration: RoomModeration;
   streamTickets: StreamTickets;
   updates: Updates;
   liveUpdates: Pick<LiveUpdates, 'follow'>;

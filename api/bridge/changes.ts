@@ -11,20 +11,18 @@ import {
 import type { ChannelEvent, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
+import { type ChangeContext, done, rejected } from './change-context.ts';
 import { addHead, addMembership, type Changeset } from './changeset.ts';
 import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './channel-writes.ts';
 import { deleteEntry, editEntry, insertMembershipEntry } from './entry-writes.ts';
-import { type EventContext, readEventContext } from './event-context.ts';
+import { readEventContext } from './event-context.ts';
+import * as moderation from './member-moderation.ts';
 import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
+import { purge } from './purges.ts';
 import { trimHistory } from './trim.ts';
 
 /** Every event except a send. */
 export type Change = Exclude<ChannelEvent, { type: 'MessageSent' }>;
-
-interface Context extends EventContext {
-  query: Query;
-  changeset: Changeset;
-}
 
 /** Applies one event that is not a send. */
 export async function applyChange(query: Query, event: Logged<Change>, changeset: Changeset): Promise<void> {
@@ -32,7 +30,7 @@ export async function applyChange(query: Query, event: Logged<Change>, changeset
   changeset.outcomes.push({ event, outcome: await change(event, context) });
 }
 
-function change(event: Logged<Change>, context: Context): Promise<Outcome> | Outcome {
+function change(event: Logged<Change>, context: ChangeContext): Promise<Outcome> | Outcome {
   switch (event.type) {
     case 'ChannelOpened':
       return open(event, context);
@@ -44,6 +42,16 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return join(event, context);
     case 'MemberLeft':
       return leave(event, context);
+    case 'MemberRemoved':
+      return moderation.remove(event, context);
+    case 'MemberUnbanned':
+      return moderation.unban(event, context);
+    case 'MemberMuted':
+      return moderation.mute(event, context);
+    case 'MemberRoleSet':
+      return moderation.changeRole(event, context);
+    case 'MessagesPurged':
+      return purge(event, context);
     case 'MessageEdited':
       return edit(event, context);
     case 'MessageDeleted':
@@ -57,7 +65,7 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
 
 async function open(
   event: Logged<EventOf<'ChannelOpened'>>,
-  { query, changeset, channel, isBlocked }: Context,
+  { query, changeset, channel, isBlocked }: ChangeContext,
 ): Promise<Outcome> {
   if (channel) return done;
   const rejection = mayAsk(isBlocked);
@@ -85,7 +93,7 @@ function addOpened(event: Logged<EventOf<'ChannelOpened'>>, changeset: Changeset
 
 async function update(
   event: Logged<EventOf<'ChannelUpdated'>>,
-  { query, changeset, channel, actor }: Context,
+  { query, changeset, channel, actor }: ChangeContext,
 ): Promise<Outcome> {
   const rejection = may('UPDATE', channel, actor, event.at);
   if (rejection) return rejected(rejection);
@@ -95,7 +103,7 @@ async function update(
 
 async function close(
   event: Logged<EventOf<'ChannelClosed'>>,
-  { query, changeset, channel, actor }: Context,
+  { query, changeset, channel, actor }: ChangeContext,
 ): Promise<Outcome> {
   const rejection = mayClose(channel, actor, event.at);
   if (rejection) return rejected(rejection);
@@ -105,7 +113,7 @@ async function close(
 
 async function join(
   event: Logged<EventOf<'MemberJoined'>>,
-  { query, changeset, channel, actor, subject, isBlocked }: Context,
+  { query, changeset, channel, actor, subject, isBlocked }: ChangeContext,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
   const isInvited = actorId !== user.id;
@@ -126,7 +134,7 @@ async function join(
 
 async function leave(
   event: Logged<EventOf<'MemberLeft'>>,
-  { query, changeset, channel, subject }: Context,
+  { query, changeset, channel, subject }: ChangeContext,
 ): Promise<Outcome> {
   if (channel && subject?.state !== 'ACTIVE') return done;
   const rejection = may('LEAVE', channel, subject, event.at);
@@ -142,7 +150,7 @@ async function leave(
 
 async function edit(
   event: Logged<EventOf<'MessageEdited'>>,
-  { query, changeset, channel, actor, entry }: Context,
+  { query, changeset, channel, actor, entry }: ChangeContext,
 ): Promise<Outcome> {
   const isRepeated = entry?.text === event.text && entry.deletedAt === null;
   const asked = { channel, member: actor, entry, userId: event.actorId, at: event.at };
@@ -155,7 +163,7 @@ async function edit(
 
 async function remove(
   event: Logged<EventOf<'MessageDeleted'>>,
-  { query, changeset, channel, actor, entry }: Context,
+  { query, changeset, channel, actor, entry }: ChangeContext,
 ): Promise<Outcome> {
   const rejection = mayDelete({ channel, member: actor, entry, userId: event.actorId, at: event.at });
   if (rejection) return rejected(rejection);
@@ -165,7 +173,7 @@ async function remove(
 
 async function trim(
   event: Logged<EventOf<'HistoryTrimmed'>>,
-  { query, changeset, channel }: Context,
+  { query, changeset, channel }: ChangeContext,
 ): Promise<Outcome> {
   if (channel === null) return rejected(channelNotFound);
   await trimHistory(query, event, changeset);
@@ -190,7 +198,6 @@ async function settleRoom(
   if (newOwnerId) addMembership(changeset, event.channelId, newOwnerId);
 }
 
-const done: Outcome = { applied: true, entry: null };
 const staleMembership: Rejection = {
   code: 'CONFLICT',
   message: 'The membership has changed since you loaded it. Load the channel again and retry.',
@@ -199,7 +206,3 @@ const staleMessage: Rejection = {
   code: 'CONFLICT',
   message: 'The message has been edited since you loaded it. Load it again before you edit it.',
 };
-
-function rejected(rejection: Rejection): Outcome {
-  return { applied: false, rejection };
-}

@@ -52,6 +52,12 @@ export async function closeIfEmpty(query: Query, event: Logged, changeset: Chang
   if (head) addHead(changeset, head, event, head.closedAt !== null);
 }
 
+/** Raises the version of a channel whose members changed, so that followers look at them. */
+export async function touchChannel(query: Query, event: Logged, changeset: Changeset): Promise<void> {
+  const [head] = await query(updateVersion, { channelId: event.channelId, ...placeOf(event) });
+  if (head) addHead(changeset, head, event);
+}
+
 const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'version', 'closedAt']);
 
 const propertyParameters = {
@@ -109,6 +115,12 @@ const update = statement({
 const updateClosed = statement({
   sql: sqlForUpdate('closed_at = coalesce(closed_at, $at)', 'closed_at IS NULL'),
   parameters: { channelId: uuid, at: timestamptz, ...placeParameters },
+  row: head.row,
+});
+
+const updateVersion = statement({
+  sql: sqlForUpdate('seq = seq', 'false'),
+  parameters: { channelId: uuid, ...placeParameters },
   row: head.row,
 });
 

@@ -54,6 +54,10 @@ function subjectOf(event: ChannelEvent): string {
     case 'MemberJoined':
       return event.user.id;
     case 'MemberLeft':
+    case 'MemberRemoved':
+    case 'MemberUnbanned':
+    case 'MemberMuted':
+    case 'MemberRoleSet':
       return event.userId;
     case 'ChannelOpened':
       return otherOfDirect(event) ?? event.actorId;

@@ -16,15 +16,27 @@ export type Place = Row<typeof place>;
  * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open, whose author may send
  * there, and which no block keeps from a direct channel. It has the rule `maySend` as SQL, in which roles are ordered from the owner on.
  * @param events sends that all have files or all have none
- * @returns the places of the sends that were accepted, by their index in the batch
+ * @param inSlowMode whether the sends are to rooms in slow mode, and allowed there by `maySendAgain`. Sends to such rooms are left
+ *   out otherwise: they cost more, because a member's newest message is noted
+ * @returns the places of the sends that were accepted
  */
-export async function placeSends(query: Query, events: readonly MessageSent[]): Promise<Map<number, Place>> {
+export async function placeSends(
+  query: Query,
+  events: readonly MessageSent[],
+  inSlowMode: boolean,
+): Promise<Map<MessageSent, Place>> {
   const hasFiles = events.some(({ attachments }) => attachments.length > 0);
   const sends = toArrays(events);
+  const attachments = events.map((event) => JSON.stringify(event.attachments));
   const rows = hasFiles
-    ? await query(insertWithFiles, { ...sends, attachments: events.map((event) => JSON.stringify(event.attachments)) })
-    : await query(insertPlain, sends);
-  return new Map(rows.map((row) => [row.n - 1, row]));
+    ? await query(inSlowMode ? insertSlowWithFiles : insertWithFiles, { ...sends, attachments })
+    : await query(inSlowMode ? insertSlow : insertPlain, sends);
+  return new Map(
+    rows.flatMap((row) => {
+      const event = events[row.n - 1];
+      return event ? [[event, row] as const] : [];
+    }),
+  );
 }
 
 function toArrays(events: readonly MessageSent[]) {
@@ -53,7 +65,7 @@ const ofBatch = { partition: 'a.partition', first: 'a.first', last: 'a.last' };
  * send in tables of any size: every look-up by a key is a subquery of one row, and nothing joins rows that were just
  * written, whose number the planner does not know.
  */
-const sqlFor = (hasFiles: boolean) => `
+const sqlFor = (hasFiles: boolean, inSlowMode: boolean) => `
 WITH input AS (
   SELECT * FROM unnest(
     $ids, $channelIds, $authorIds, $clientIds, $texts, $replyToIds, $times, $partitions, $offsets${hasFiles ? ', $attachments' : ''}
@@ -63,7 +75,8 @@ WITH input AS (
   FROM input i
   CROSS JOIN LATERAL (
     SELECT c.seq, c.position, c.version, c.kind, c.send_role${hasFiles ? ', c.attach_role' : ''}
-    FROM channel c WHERE c.id = i.channel_id AND c.closed_at IS NULL LIMIT 1) c
+    FROM channel c WHERE c.id = i.channel_id AND c.closed_at IS NULL
+      AND c.slow_mode_seconds ${inSlowMode ? '>' : '='} 0 LIMIT 1) c
   CROSS JOIN LATERAL (
     SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE'
       AND m.role <= c.send_role${hasFiles ? ' AND m.role <= c.attach_role' : ''}
@@ -86,7 +99,7 @@ WITH input AS (
   SELECT id, channel_id, author_id, 'TEXT', client_id, seq + place, position + place, text, reply_to_id, sent_at, log_offset,
     ${hasFiles ? 'attachments' : "'[]'"}
   FROM allowed
-)${hasFiles ? attached : ''}
+)${hasFiles ? attached : ''}${inSlowMode ? noted : ''}
 SELECT n::int, seq + place AS seq, position + place AS position, version + 1 AS version,
   (SELECT r.author_id FROM entry r WHERE r.id = allowed.reply_to_id) AS "replyToAuthorId"
 FROM allowed`;
@@ -107,6 +120,13 @@ const attached = `, attached AS (
     id uuid, filename text, mimetype text, "byteSize" int, width int, height int)
   WHERE EXISTS (SELECT FROM users u WHERE u.id = a.author_id)
   ON CONFLICT DO NOTHING
+)`;
+
+/** The newest message of each author, from which slow mode counts. */
+const noted = `, noted AS (
+  UPDATE member m SET last_sent_at = a.at
+  FROM (SELECT channel_id, author_id, max(sent_at) AS at FROM allowed GROUP BY channel_id, author_id) a
+  WHERE m.channel_id = a.channel_id AND m.user_id = a.author_id
 )`;
 
 const parameters = {
@@ -130,9 +150,15 @@ const place = {
   replyToAuthorId: nullable(uuid),
 };
 
-const insertPlain = statement({ sql: sqlFor(false), parameters, row: place });
+const insertPlain = statement({ sql: sqlFor(false, false), parameters, row: place });
 const insertWithFiles = statement({
-  sql: sqlFor(true),
+  sql: sqlFor(true, false),
+  parameters: { ...parameters, attachments: arrayOf(json<unknown>()) },
+  row: place,
+});
+const insertSlow = statement({ sql: sqlFor(false, true), parameters, row: place });
+const insertSlowWithFiles = statement({
+  sql: sqlFor(true, true),
   parameters: { ...parameters, attachments: arrayOf(json<unknown>()) },
   row: place,
 });

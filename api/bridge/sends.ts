@@ -1,10 +1,9 @@
-import { maySend } from '../domain/policies.ts';
 import type { Entry, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { addEntry, addHead, type Changeset } from './changeset.ts';
-import { readEventContext } from './event-context.ts';
 import { type Place, placeSends } from './place-sends.ts';
+import { judgeSends } from './refused-sends.ts';
 
 type MessageSent = Logged<EventOf<'MessageSent'>>;
 
@@ -14,15 +13,18 @@ type MessageSent = Logged<EventOf<'MessageSent'>>;
  * @param events sends that all have files or all have none
  */
 export async function applySends(query: Query, events: readonly MessageSent[], changeset: Changeset): Promise<void> {
-  const places = await placeSends(query, events);
+  const places = await placeSends(query, events, false);
   const unplaced = await outcomesOfUnplaced(
     query,
-    events.filter((_, index) => !places.has(index)),
+    events.filter((event) => !places.has(event)),
   );
-  for (const [index, event] of events.entries()) {
-    const place = places.get(index);
+  const slow = events.filter((event) => unplaced.get(event) === null);
+  const slowPlaces = slow.length > 0 ? await placeSends(query, slow, true) : places;
+  for (const event of events) {
+    const place = places.get(event) ?? slowPlaces.get(event);
     const outcome = place ? addPlaced(event, place, changeset) : unplaced.get(event);
-    if (outcome) changeset.outcomes.push({ event, outcome });
+    if (!outcome) throw new Error('A send that is allowed was not placed.');
+    changeset.outcomes.push({ event, outcome });
   }
 }
 
@@ -51,37 +53,24 @@ function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outc
   return { applied: true, entry };
 }
 
-/** Returns the stored entry for a retry, before any rule is checked, and the rejection for any other send. */
+/**
+ * Returns the stored entry for a retry, before any rule is checked, and the rejection for any other send; null for one to a room
+ * in slow mode that is allowed.
+ */
 async function outcomesOfUnplaced(
   query: Query,
   events: readonly MessageSent[],
-): Promise<ReadonlyMap<MessageSent, Outcome>> {
-  const outcomes = new Map<MessageSent, Outcome>();
-  if (events.length === 0) return outcomes;
+): Promise<ReadonlyMap<MessageSent, Outcome | null>> {
+  if (events.length === 0) return new Map();
   const rows = await query(selectEntries, { ids: events.map(({ messageId }) => messageId) });
   const stored = new Map(rows.map((row) => [row.id, toEntry(row)]));
-  for (const event of events) {
-    const entry = stored.get(event.messageId);
-    const outcome: Outcome = entry
-      ? { applied: true, entry }
-      : { applied: false, rejection: await rejectionOf(query, event) };
-    outcomes.set(event, outcome);
-  }
-  return outcomes;
+  const others = events.filter(({ messageId }) => !stored.has(messageId));
+  const rejections = others.length > 0 ? await judgeSends(query, others) : new Map<MessageSent, Rejection | null>();
+  return new Map(
+    events.map((event) => {
+      const entry = stored.get(event.messageId);
+      const rejection = rejections.get(event) ?? null;
+      return [event, entry ? { applied: true, entry } : rejection && { applied: false, rejection }];
+    }),
+  );
 }
-
-/** Checks the rules in the same order as the gateway. */
-async function rejectionOf(query: Query, event: MessageSent): Promise<Rejection> {
-  const { channel, actor, entry, isBlocked } = await readEventContext(query, event);
-  const refusal = maySend(channel && { ...channel, isBlocked }, actor, event.at, event.attachments.length > 0);
-  return refusal ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken);
-}
-
-const invalidReply: Rejection = {
-  code: 'BAD_USER_INPUT',
-  message: '`replyToId` must be the id of a message in this channel.',
-};
-const fileTaken: Rejection = {
-  code: 'CONFLICT',
-  message: 'One of the files is already attached to another message. Upload it again.',
-};

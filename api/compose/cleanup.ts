@@ -10,6 +10,7 @@ import { createNameKeys } from '../domain/cleanup/name-keys.ts';
 import { createOffsetTracking } from '../domain/cleanup/offsets.ts';
 import { createResetCleanup } from '../domain/cleanup/password-resets.ts';
 import { createPastChangesCleanup } from '../domain/cleanup/past-changes.ts';
+import { createPurgeJob } from '../domain/cleanup/purges.ts';
 import { createSessionCleanup } from '../domain/cleanup/session-cleanup.ts';
 import { createUploadCleanup } from '../domain/cleanup/upload-cleanup.ts';
 import type { LogGuard } from '../domain/log-guard.ts';
@@ -46,6 +47,7 @@ export async function openCleanup(given: {
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     ...trimming(given),
     createMatchRepair(given),
+    createPurgeJob({ database, submit }),
     createNameKeys(database),
     createOffsetTracking(given),
     ...createPastChangesCleanup({ database, cursorMs: config.CURSOR_DAYS * dayMs }),

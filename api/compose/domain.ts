@@ -21,6 +21,7 @@ import type { HashCost } from '../domain/passwords.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
+import { createRoomModeration } from '../domain/room-moderation.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
 import { createStreamTickets } from '../domain/stream-tickets.ts';
@@ -122,19 +123,21 @@ export async function openDomain(
     times: { leaseMs: config.MATCH_LEASE_MS, relaxMs: config.MATCH_RELAX_MS, absenceMs: config.MATCH_ABSENCE_MS },
   });
   given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
+  const channelsOfDomain = createChannels({
+    database,
+    submit,
+    accounts,
+    userCache,
+    moderation,
+    rateLimits,
+    securityLog,
+    directSecret: await readServerSecret(database, 'direct-channels'),
+  });
   const domain: Domain = {
     accounts,
     avatars: { url: avatars.url, picture: avatarCache.picture },
-    channels: createChannels({
-      database,
-      submit,
-      accounts,
-      userCache,
-      moderation,
-      rateLimits,
-      securityLog,
-      directSecret: await readServerSecret(database, 'direct-channels'),
-    }),
+    channels: channelsOfDomain,
+    roomModeration: createRoomModeration({ ...common, submit, channels: channelsOfDomain, accounts, access }),
     channelList,
     limits: {
       messageBytes: config.MAX_MESSAGE_BYTES,
@@ -147,6 +150,7 @@ export async function openDomain(
     },
     matching,
     messages: createMessages({
+      securityLog,
       submit,
       history,
       readAround: createHistoryAround({ database, access }),

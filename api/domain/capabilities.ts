@@ -116,6 +116,11 @@ export function standingOf(member: MemberFacts | null, at: Date | string): Stand
   return member.state === 'ACTIVE' && isMuted ? 'MUTED' : member.state;
 }
 
+/** Returns whether a role is above another: one acts on members of lower roles only. */
+export function isAbove(role: MemberRole, other: MemberRole): boolean {
+  return rankOf(role) < rankOf(other);
+}
+
 /** A block keeps both members of a direct channel from everything that a mute keeps a member from. */
 function isWriting(rule: Rule): boolean {
   return !rule.standings.includes('MUTED');

@@ -11,6 +11,7 @@ import type { History } from './history.ts';
 import type { ReadAround } from './history-around.ts';
 import { createMessageStreams, type MessageStreamOptions } from './message-streams.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
+import type { SecurityLog } from './security-log.ts';
 import type { Submit } from './submit-event.ts';
 import { clientIdProblems, readMessage, throwProblems } from './text.ts';
 
@@ -42,10 +43,11 @@ export function createMessages(
     /** Returns the facts about uploads that a message attaches. */
     findAttachable(viewer: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]>;
     rateLimits: RateLimits;
+    securityLog: SecurityLog;
     maxMessageBytes: number;
   },
 ) {
-  const { submit, history, access, findAttachable, maxMessageBytes } = options;
+  const { submit, history, access, findAttachable, securityLog, maxMessageBytes } = options;
   const sends = options.rateLimits.frequent('sends', rates.sends);
   const repeatedSends = options.rateLimits.frequent('repeated', rates.repeatedSends);
   const streams = createMessageStreams(options);
@@ -94,10 +96,12 @@ export function createMessages(
     /** Deletes a message: one of the viewer's own, or one that the viewer may delete as a moderator. Its place in the history stays. */
     async remove(viewer: Viewer, messageId: string): Promise<Entry> {
       await sends.take(viewer.userId);
-      const { channelId } = await access.requireDelete(await findEntry(messageId), viewer.userId);
-      return requireEntry(
-        await submit({ type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId }, viewer.deadline),
-      );
+      const { channelId, authorId } = await access.requireDelete(await findEntry(messageId), viewer.userId);
+      const deletion = { type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId } as const;
+      const deleted = requireEntry(await submit(deletion, viewer.deadline));
+      if (authorId !== viewer.userId)
+        securityLog.write('message_deleted', { userId: viewer.userId, targetId: authorId, channelId }, viewer.origin);
+      return deleted;
     },
 
     /**

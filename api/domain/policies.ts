@@ -1,5 +1,5 @@
 import type { Rejection } from '../events.ts';
-import { type Capability, type Lack, lackOf } from './capabilities.ts';
+import { type Capability, isAbove, type Lack, lackOf } from './capabilities.ts';
 import { type ChannelFacts, type EntryFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 
 /*
@@ -67,6 +67,25 @@ export function maySend(channel: Channel, member: Member, at: Time, hasFiles: bo
   return may('SEND', channel, member, at) ?? (hasFiles ? may('ATTACH', channel, member, at) : null);
 }
 
+/**
+ * Sending the next message in a room in slow mode: members without a moderating role must wait.
+ * @param lastSentAt time of the member's message before; null if slow mode counts none
+ */
+export function maySendAgain(
+  { kind, slowModeSeconds }: { kind: ChannelFacts['kind']; slowModeSeconds: number },
+  { role }: Pick<MemberFacts, 'role'>,
+  lastSentAt: Time | null,
+  at: Time,
+): Rejection | null {
+  if (kind !== 'ROOM' || role !== 'MEMBER' || lastSentAt === null) return null;
+  const slowModeMs = slowModeSeconds * 1_000;
+  const retryAfterMs = new Date(lastSentAt).getTime() + slowModeMs - new Date(at).getTime();
+  if (retryAfterMs <= 0) return null;
+  const message = `This room is in slow mode: you can send one message every ${slowModeSeconds} seconds.`;
+  // The clocks of gateways may differ.
+  return { code: 'RATE_LIMITED', message, retryAfterMs: Math.min(retryAfterMs, slowModeMs) };
+}
+
 /** Closing a room: its owner, who may repeat it. */
 export function mayClose(channel: Channel, member: Member, at: Time): Rejection | null {
   return may('CLOSE', channel && { ...channel, closedAt: null }, member, at);
@@ -77,6 +96,19 @@ export function mayBeInvited(member: Member): Rejection | null {
   return member?.bannedAt
     ? { code: 'CONFLICT', message: 'The user is banned from this room. Unban them first.' }
     : null;
+}
+
+/** Moderating another user: members of lower roles, and users who are not members. */
+export function mayModerate(
+  capability: Extract<Capability, 'KICK' | 'BAN' | 'MUTE' | 'SET_ROLE'>,
+  channel: Channel,
+  member: Member,
+  other: Member,
+  at: Time,
+): Rejection | null {
+  const refusal = may(capability, channel, member, at);
+  if (refusal || member === null || other?.state !== 'ACTIVE') return refusal;
+  return isAbove(member.role, other.role) ? null : forbidden('You can do this to members of lower roles only.');
 }
 
 /** Editing a message: its author, while it is not deleted and the author may send. A block does not count. */

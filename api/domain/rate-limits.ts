@@ -67,6 +67,8 @@ export const rates = {
   invitesOfInviteeByGuests: { points: 20, windowMs: hourMs },
   /** Invitations and new direct channels that one user gets from one other. */
   invitesOfPair: { points: 10, windowMs: hourMs },
+  /** Kicks, bans, mutes and changes of roles by one user. */
+  moderation: { points: 60, windowMs: minuteMs },
   /** Blocks and their ends by one user. */
   blocks: { points: 60, windowMs: minuteMs },
   /** Searches for users by one registered user. */

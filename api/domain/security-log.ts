@@ -26,6 +26,12 @@ export const securityEvents = [
   'user_blocked',
   'user_unblocked',
   'room_closed',
+  'member_kicked',
+  'member_banned',
+  'member_unbanned',
+  'member_muted',
+  'member_role_changed',
+  'message_deleted',
 ] as const;
 
 type SecurityEvent = (typeof securityEvents)[number];
@@ -49,7 +55,7 @@ interface SecurityFacts {
   isGuest?: boolean;
   /** Action that was refused. */
   action?: string;
-  /** The other user of a block. */
+  /** The other user: of a block, or whom a moderator acts on. */
   targetId?: string;
   channelId?: string;
 }

@@ -16,6 +16,8 @@ let url: string;
 /** A user who is a member of nothing but an own room. */
 let eve: Person;
 let ownRoom: string;
+/** Id of a user who is a member of the channels of others. */
+let otherId: string;
 /** Ids of objects that belong to others, by type. */
 const foreign: Record<string, string[]> = {};
 
@@ -24,6 +26,7 @@ beforeAll(async () => {
   ({ url } = app);
   const [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
   eve = await guest(url, 'Eve');
+  otherId = bob.id;
   ownRoom = (await eve.ask(createRoom)).createRoom.id;
 
   const { createRoom: room } = await ada.ask(createRoom);
@@ -59,6 +62,11 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     types: ['DeviceSession'],
     call: by('query ($id: ID!) { sessions(after: $id) { id } }'),
   },
+  'Mutation.ban(channelId)': onOther('ban(channelId: $id, userId: $userId) { id }'),
+  'Mutation.kick(channelId)': onOther('kick(channelId: $id, userId: $userId) { id }'),
+  'Mutation.mute(channelId)': onOther('mute(channelId: $id, userId: $userId) { id }'),
+  'Mutation.setRole(channelId)': onOther('setRole(channelId: $id, userId: $userId, role: MEMBER) { id }'),
+  'Mutation.unban(channelId)': onOther('unban(channelId: $id, userId: $userId) { id }'),
   'Mutation.closeRoom(channelId)': mutation('Channel', 'closeRoom(channelId: $id) { id }'),
   'Mutation.deleteMessage(messageId)': mutation('Message', 'deleteMessage(messageId: $id) { id }'),
   'Mutation.editMessage(messageId)': mutation('Message', 'editMessage(messageId: $id, text: "New") { id }'),
@@ -98,9 +106,14 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
 /** Arguments that take the id of a user: all users may find each other by name, so no user is hidden. */
 const idsOfUsers = [
   'Query.user(id)',
+  'Mutation.ban(userId)',
   'Mutation.block(userId)',
   'Mutation.invite(userId)',
+  'Mutation.kick(userId)',
+  'Mutation.mute(userId)',
   'Mutation.openDirect(userId)',
+  'Mutation.setRole(userId)',
+  'Mutation.unban(userId)',
   'Mutation.unblock(userId)',
 ];
 
@@ -146,6 +159,12 @@ function idPaths(path: string, given: GraphQLInputType, above: readonly string[]
 
 function by(query: string, variables: () => object = () => ({})): Call {
   return (id) => ask(url, query, { ...variables(), id }, eve.token);
+}
+
+/** Calls a mutation that acts on a user in a channel. */
+function onOther(field: string) {
+  const query = `mutation ($id: ID!, $userId: ID!) { ${field} }`;
+  return { types: ['Channel'], call: by(query, () => ({ userId: otherId })) };
 }
 
 function mutation(type: string, field: string) {
