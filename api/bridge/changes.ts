@@ -1,4 +1,5 @@
 import {
+  mayAsk,
   mayClose,
   mayDelete,
   mayInvite,
@@ -53,8 +54,13 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
   }
 }
 
-async function open(event: Logged<EventOf<'ChannelOpened'>>, { query, changeset, channel }: Context): Promise<Outcome> {
+async function open(
+  event: Logged<EventOf<'ChannelOpened'>>,
+  { query, changeset, channel, isBlocked }: Context,
+): Promise<Outcome> {
   if (channel) return done;
+  const rejection = mayAsk(isBlocked);
+  if (rejection) return rejected(rejection);
   const { kind, members } = event;
   const users = members.map(({ user }) => user);
   await insertUsers(query, users);
@@ -98,14 +104,14 @@ async function close(
 
 async function join(
   event: Logged<EventOf<'MemberJoined'>>,
-  { query, changeset, channel, actor, subject }: Context,
+  { query, changeset, channel, actor, subject, isBlocked }: Context,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
   const isInvited = actorId !== user.id;
   const hidden = isInvited ? mayRead(channel, actor) : null;
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
-  const rejection = isInvited ? mayInvite(channel, actor) : mayJoin(channel);
+  const rejection = isInvited ? (mayInvite(channel, actor) ?? mayAsk(isBlocked)) : mayJoin(channel);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
@@ -141,7 +147,7 @@ async function remove(
   return { applied: true, entry: await deleteEntry(query, event, changeset) };
 }
 
-/** The embedding application decides what it says; a retry gets the notice that is there. */
+/** The embedding application may say anything in an open channel. A retry gets the notice that is there. */
 async function notice(
   event: Logged<EventOf<'NoticeSent'>>,
   { query, changeset, channel, entry }: Context,

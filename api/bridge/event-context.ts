@@ -1,10 +1,11 @@
-import type { ChannelEvent } from '../events.ts';
+import type { ChannelEvent, EventOf } from '../events.ts';
+import { blockBetween, blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
 import { entryColumns } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { arrayOf, nullable, uuid } from '../infra/database/types.ts';
+import { arrayOf, bool, nullable, uuid } from '../infra/database/types.ts';
 
 const channel = columns(tables.channel, 'c', ['kind', 'visibility', 'closedAt']);
 const member = columns(tables.member, 'm', ['role', 'state', 'revision']);
@@ -17,6 +18,8 @@ const row = {
   entry: nullable(jsonOf(entryColumns.row)),
   /** Position of the newest edit or of the deletion of the entry; null if there was none, or if it is not known. */
   revisedPosition: tables.entry.columns.revisedPosition,
+  /** Whether one of the actor and the subject has blocked the other; where they are the same, of the members of a direct channel. */
+  isBlocked: bool,
 };
 
 /** Every look-up is one of a row by its key, so that the plan fits tables of any size. */
@@ -28,13 +31,16 @@ const selectContexts = statement({
       (SELECT ${member.object} FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.subject_id) AS subject,
       (SELECT to_jsonb(found) FROM (SELECT ${entryColumns.list} FROM entry e
         WHERE e.id = i.message_id AND e.channel_id = i.channel_id) AS found) AS entry,
-      (SELECT e.revised_position FROM entry e WHERE e.id = i.message_id) AS "revisedPosition"
+      (SELECT e.revised_position FROM entry e WHERE e.id = i.message_id) AS "revisedPosition",
+      CASE WHEN i.actor_id <> i.subject_id THEN ${blockBetween('i.actor_id', 'i.subject_id')}
+        ELSE EXISTS (SELECT FROM channel c WHERE c.id = i.channel_id AND c.kind = 'DIRECT')
+          AND ${blockInDirect('i.channel_id', 'i.actor_id')} END AS "isBlocked"
     FROM unnest($channelIds, $actorIds, $subjectIds, $messageIds) WITH ORDINALITY
       AS i(channel_id, actor_id, subject_id, message_id, n) ORDER BY i.n`,
   parameters: {
     channelIds: arrayOf(uuid),
     actorIds: arrayOf(uuid),
-    subjectIds: arrayOf(nullable(uuid)),
+    subjectIds: arrayOf(uuid),
     messageIds: arrayOf(nullable(uuid)),
   },
   row,
@@ -60,16 +66,23 @@ export async function readEventContext(query: Query, event: ChannelEvent): Promi
   return context;
 }
 
-/** Returns the user whose membership the event changes; null for other events. */
-function subjectOf(event: ChannelEvent): string | null {
+/** Returns the user whose membership the event changes, or the other user of a direct channel that is opened; else the actor. */
+function subjectOf(event: ChannelEvent): string {
   switch (event.type) {
     case 'MemberJoined':
       return event.user.id;
     case 'MemberLeft':
       return event.userId;
+    case 'ChannelOpened':
+      return otherOfDirect(event) ?? event.actorId;
     default:
-      return null;
+      return event.actorId;
   }
+}
+
+/** Returns the user that an actor opens a direct channel with; undefined for other channels. */
+function otherOfDirect({ kind, members, actorId }: EventOf<'ChannelOpened'>): string | undefined {
+  return kind === 'DIRECT' ? members.find(({ user }) => user.id !== actorId)?.user.id : undefined;
 }
 
 /** Returns the message that the event changes or replies to. */

@@ -93,8 +93,8 @@ async function rejectionOf(
   event: MessageSent,
   mentions: DecidedMentions | undefined,
 ): Promise<Rejection> {
-  const { channel, actor, entry } = await readEventContext(query, event);
-  const refusal = maySend(channel, actor) ?? (isRefused(mentions) ? mentions : null);
+  const { channel, actor, entry, isBlocked } = await readEventContext(query, event);
+  const refusal = maySend(channel && { ...channel, isBlocked }, actor) ?? (isRefused(mentions) ? mentions : null);
   return refusal ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken);
 }
 

@@ -9,7 +9,7 @@ import { base, factsOf, idOf, opened, room } from '../support/events.ts';
 let database: TestDatabase;
 let offset = 0;
 
-/** Applies events in one batch, and returns what was published and decided. */
+/** Applies events in one batch, and returns the published entries and the outcomes. */
 async function apply(...events: NewEvent[]) {
   const logged = events.map((event) => ({ ...channelEvent.parse(event), partition: 0, offset: offset++ }));
   const { entries, outcomes } = await database.transaction((query) => applyEvents(query, logged, new Map()));
