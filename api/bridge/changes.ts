@@ -1,4 +1,5 @@
 import {
+  channelNotFound,
   mayAsk,
   mayClose,
   mayDelete,
@@ -18,6 +19,7 @@ import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './chan
 import { deleteEntry, insertMembershipEntry, insertNotice } from './entry-writes.ts';
 import { type EventContext, readEventContext } from './event-context.ts';
 import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
+import { trimHistory } from './trim.ts';
 
 /** Every event except those that are applied in batches: sends and edits. */
 export type Change = Exclude<ChannelEvent, { type: 'MessageSent' | 'MessageEdited' }>;
@@ -49,6 +51,8 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return remove(event, context);
     case 'NoticeSent':
       return notice(event, context);
+    case 'HistoryTrimmed':
+      return trim(event, context);
     default:
       throw new Error(`unknown event ${JSON.stringify(event satisfies never)}`);
   }
@@ -158,6 +162,15 @@ async function notice(
   const author = event.about ?? systemUser;
   await insertUsers(query, [author]);
   return { applied: true, entry: await insertNotice(query, event, author.id, changeset) };
+}
+
+async function trim(
+  event: Logged<EventOf<'HistoryTrimmed'>>,
+  { query, changeset, channel }: Context,
+): Promise<Outcome> {
+  if (channel === null) return rejected(channelNotFound);
+  await trimHistory(query, event, changeset);
+  return done;
 }
 
 /** Ends a match for both users when one leaves: nobody can write there, and both can be matched again. */

@@ -2,7 +2,7 @@ import { v5 as uuidV5 } from 'uuid';
 import type { Entry, EntryKind, EventOf, Logged, LogPlace } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
-import { everyMember } from '../infra/database/mentions.ts';
+import { deleteMentionsOf } from '../infra/database/mentions.ts';
 import { statement } from '../infra/database/statement.ts';
 import { enums, tables } from '../infra/database/tables.ts';
 import { int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
@@ -124,11 +124,7 @@ const updateDeleted = statement({
       UPDATE entry SET text = '', attachments = '[]', data = NULL, mention_ids = '{}', mentions_all = false, deleted_at = $at,
         position = raised.position, revised_position = raised.position, revision = revision + 1, log_offset = $offset
       FROM raised WHERE entry.id = $id RETURNING entry.*
-    ), unmentioned AS (
-      DELETE FROM mention m USING (
-        SELECT b.channel_id, b.seq, unnest(b.mention_ids || '${everyMember}'::uuid) AS user_id FROM entry b WHERE b.id = $id) o
-      WHERE m.channel_id = o.channel_id AND m.user_id = o.user_id AND m.seq = o.seq
-    )
+    ), unmentioned AS (${deleteMentionsOf('(SELECT * FROM entry WHERE id = $id)')})
     SELECT ${writtenList} FROM e, raised`,
   parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },
   row: written,

@@ -1,4 +1,4 @@
-import { everyMember } from '../../infra/database/mentions.ts';
+import { deleteMentionsOf } from '../../infra/database/mentions.ts';
 import { statement } from '../../infra/database/statement.ts';
 import { columns } from '../../infra/database/table.ts';
 import { tables } from '../../infra/database/tables.ts';
@@ -64,11 +64,7 @@ export const deleteEntriesOf = statement({
     WITH gone AS (
       DELETE FROM entry WHERE id = ANY(ARRAY(
         SELECT e.id FROM entry e WHERE e.channel_id = ANY($ids) LIMIT ${portion})) RETURNING *
-    ), unmentioned AS (
-      DELETE FROM mention m USING (
-        SELECT g.channel_id, g.seq, unnest(g.mention_ids || '${everyMember}'::uuid) AS user_id FROM gone g) o
-      WHERE m.channel_id = o.channel_id AND m.user_id = o.user_id AND m.seq = o.seq
-    )
+    ), unmentioned AS (${deleteMentionsOf('gone')})
     SELECT id FROM gone`,
   parameters: ids,
   row: { id: uuid },

@@ -5,6 +5,15 @@ import { arrayOf, bool, uuid } from './types.ts';
 export const everyMember = '00000000-0000-0000-0000-000000000000';
 
 /**
+ * Returns a statement of SQL that deletes the mentions of entries which are deleted or lose their content.
+ * @param entries name of a table or subquery with columns of these entries as they were
+ */
+export const deleteMentionsOf = (entries: string) => `
+  DELETE FROM mention m USING (
+    SELECT g.channel_id, g.seq, unnest(g.mention_ids || '${everyMember}'::uuid) AS user_id FROM ${entries} g) o
+  WHERE m.channel_id = o.channel_id AND m.user_id = o.user_id AND m.seq = o.seq`;
+
+/**
  * Reads, for each triple of a channel, an author and another user, whether the user is a member, and who of the two has blocked
  * the other; in the order of the triples.
  */
