@@ -1,6 +1,7 @@
 import { maySend, maySendAgain } from '../domain/policies.ts';
 import type { EventOf, Logged, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
+import { type DecidedMentions, isRefused } from './mentions.ts';
 import { readSendFacts, type SendFacts } from './send-facts.ts';
 
 type MessageSent = Logged<EventOf<'MessageSent'>>;
@@ -12,6 +13,7 @@ type MessageSent = Logged<EventOf<'MessageSent'>>;
 export async function judgeSends(
   query: Query,
   events: readonly MessageSent[],
+  mentions: ReadonlyMap<string, DecidedMentions>,
 ): Promise<ReadonlyMap<MessageSent, Rejection | null>> {
   const facts = await readSendFacts(query, events);
   /** Times of the newest messages that slow mode counts, by channel and author. */
@@ -20,7 +22,7 @@ export async function judgeSends(
     events.map((event, n) => {
       const found = facts[n];
       if (found === undefined) throw new Error('A send has no facts.');
-      return [event, judge(event, found, lastSent)];
+      return [event, judge(event, found, mentions.get(event.eventId), lastSent)];
     }),
   );
 }
@@ -28,10 +30,12 @@ export async function judgeSends(
 function judge(
   event: MessageSent,
   { channel, actor, isBlocked, isReplyWrong, isFileTaken }: SendFacts,
+  mentions: DecidedMentions | undefined,
   lastSent: Map<string, Date | string | null>,
 ): Rejection | null {
   const refusal = maySend(channel && { ...channel, isBlocked }, actor, event.at, event.attachments.length > 0);
   if (refusal) return refusal;
+  if (isRefused(mentions)) return mentions;
   if (isReplyWrong) return wrongReply;
   if (isFileTaken || channel === null || actor === null) return fileTaken;
   const key = `${event.channelId}:${event.actorId}`;

@@ -56,7 +56,7 @@ const table: Readonly<Record<Capability, Rule>> = {
   ATTACH: { kinds: anywhere, standings: writers, roles: ['sendRole', 'attachRole'], whenClosed: false },
   REACT: { kinds: anywhere, standings: writers, roles: ['MEMBER'], whenClosed: false },
   TYPE: { kinds: anywhere, standings: writers, roles: ['sendRole'], whenClosed: false },
-  MENTION_ALL: { kinds: inRooms, standings: writers, roles: ['sendRole', 'MODERATOR'], whenClosed: false },
+  MENTION_ALL: { kinds: anywhere, standings: writers, roles: ['sendRole', 'MODERATOR'], whenClosed: false },
   INVITE: { kinds: inRooms, standings: writers, roles: ['inviteRole'], whenClosed: false },
   PIN: { kinds: anywhere, standings: writers, roles: ['pinRole'], whenClosed: false },
   UPDATE: { kinds: inRooms, standings: members, roles: ['OWNER'], whenClosed: false },

@@ -9,6 +9,20 @@ import { type ChannelFacts, type EntryFacts, isPublicRoom, type MemberFacts } fr
  * takes it from the event, so that a log that is applied again has the same outcomes.
  */
 
+/** Facts about the author of a message and one user whom it mentions. */
+export interface MentionFacts {
+  isMember: boolean;
+  hasBlockedAuthor: boolean;
+  isBlockedByAuthor: boolean;
+}
+
+/** Parts of a message, of which it has at least one. */
+interface MessageParts {
+  text: string;
+  data: string | null;
+  attachments: readonly unknown[];
+}
+
 type Channel = ChannelFacts | null;
 type Member = MemberFacts | null;
 type Time = Date | string;
@@ -55,6 +69,26 @@ export function mayAsk(isBlocked: boolean): Rejection | null {
   return isBlocked ? blocked : null;
 }
 
+/** Sending a notice, which the embedding application does: in any open channel. */
+export function mayNotify(channel: Channel): Rejection | null {
+  if (channel === null) return channelNotFound;
+  return channel.closedAt ? closed : null;
+}
+
+/**
+ * Mentioning one user: members only. A mention of a user who is no longer a member, or has blocked the author, is left out without
+ * a word; one of a user whom the author has blocked is refused.
+ */
+export function judgeMention({
+  isMember,
+  hasBlockedAuthor,
+  isBlockedByAuthor,
+}: MentionFacts): 'keep' | 'drop' | Rejection {
+  if (!isMember) return 'drop';
+  if (isBlockedByAuthor) return { code: 'CONFLICT', message: 'You cannot mention somebody you have blocked.' };
+  return hasBlockedAuthor ? 'drop' : 'keep';
+}
+
 /** Doing something that a capability stands for. */
 export function may(capability: Capability, channel: Channel, member: Member, at: Time): Rejection | null {
   if (channel === null) return channelNotFound;
@@ -89,6 +123,11 @@ export function maySendAgain(
 /** Closing a room: its owner, who may repeat it. */
 export function mayClose(channel: Channel, member: Member, at: Time): Rejection | null {
   return may('CLOSE', channel && { ...channel, closedAt: null }, member, at);
+}
+
+/** Returns whether a message would have neither text nor data nor files. */
+export function isEmptyMessage({ text, data, attachments }: MessageParts): boolean {
+  return text === '' && data === null && attachments.length === 0;
 }
 
 /** Becoming a member by an invitation: everybody who is not banned. */

@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { WrittenEvent } from '../../api/events.ts';
+import type { NewEvent } from '../../api/events.ts';
 import { type Apply, createApplier } from '../support/applier.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { base, factsOf, idOf, opened, room } from '../support/events.ts';
@@ -20,20 +20,20 @@ beforeEach(async () => {
 
 type Name = 'owner' | 'ada' | 'bob';
 
-function openedDirect(one: Name, other: Name): WrittenEvent {
+function openedDirect(one: Name, other: Name): NewEvent {
   const members = [one, other].map((name) => ({ user: factsOf(name), role: 'MEMBER' as const }));
   return { ...base(one), type: 'ChannelOpened', kind: 'DIRECT', visibility: 'PRIVATE', name: null, members };
 }
 
 let sends = 0;
 
-function sent(author: Name): WrittenEvent {
+function sent(author: Name): NewEvent {
   const clientId = `send ${sends++}`;
   const message = { messageId: idOf(`${author} ${clientId}`), clientId, text: 'hello', replyToId: null };
   return { ...base(author), type: 'MessageSent', ...message, attachments: [] };
 }
 
-const invitedBy = (actor: Name, user: Name): WrittenEvent => ({
+const invitedBy = (actor: Name, user: Name): NewEvent => ({
   ...base(actor),
   type: 'MemberJoined',
   user: factsOf(user),

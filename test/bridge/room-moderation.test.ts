@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { MemberRole, WrittenEvent } from '../../api/events.ts';
+import type { MemberRole, NewEvent } from '../../api/events.ts';
 import { type Apply, createApplier } from '../support/applier.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { base, factsOf, idOf, opened, room } from '../support/events.ts';
@@ -21,46 +21,41 @@ type Name = 'owner' | 'ada' | 'bob';
 
 let sends = 0;
 
-function sent(author: Name, clientId = `send ${sends++}`, at?: string): WrittenEvent {
+function sent(author: Name, clientId = `send ${sends++}`, at?: string): NewEvent {
   const message = { messageId: idOf(`${author} ${clientId}`), clientId, text: 'hello', replyToId: null };
   const event = { ...base(author), type: 'MessageSent' as const, ...message, attachments: [] };
   return at === undefined ? event : { ...event, at };
 }
 
-const joined = (user: Name, revision = 0, actor = user): WrittenEvent => ({
+const joined = (user: Name, revision = 0, actor = user): NewEvent => ({
   ...base(actor),
   type: 'MemberJoined',
   user: factsOf(user),
   revision,
 });
-const closed = (): WrittenEvent => ({ ...base('owner'), type: 'ChannelClosed' });
-const removed = (
-  user: Name,
-  isBan: boolean,
-  actor: Name = 'owner',
-  deleteSince: string | null = null,
-): WrittenEvent => ({
+const closed = (): NewEvent => ({ ...base('owner'), type: 'ChannelClosed' });
+const removed = (user: Name, isBan: boolean, actor: Name = 'owner', deleteSince: string | null = null): NewEvent => ({
   ...base(actor),
   type: 'MemberRemoved',
   userId: idOf(user),
   isBan,
   deleteSince,
 });
-const unbanned = (user: Name): WrittenEvent => ({ ...base('owner'), type: 'MemberUnbanned', userId: idOf(user) });
-const purged = (user: Name): WrittenEvent => ({ ...base('owner'), type: 'MessagesPurged', userId: idOf(user) });
-const muted = (user: Name, until: string | null): WrittenEvent => ({
+const unbanned = (user: Name): NewEvent => ({ ...base('owner'), type: 'MemberUnbanned', userId: idOf(user) });
+const purged = (user: Name): NewEvent => ({ ...base('owner'), type: 'MessagesPurged', userId: idOf(user) });
+const muted = (user: Name, until: string | null): NewEvent => ({
   ...base('owner'),
   type: 'MemberMuted',
   userId: idOf(user),
   until,
 });
-const roleSet = (user: Name, role: MemberRole, actor: Name = 'owner'): WrittenEvent => ({
+const roleSet = (user: Name, role: MemberRole, actor: Name = 'owner'): NewEvent => ({
   ...base(actor),
   type: 'MemberRoleSet',
   userId: idOf(user),
   role,
 });
-const slowed = (seconds: number): WrittenEvent => ({
+const slowed = (seconds: number): NewEvent => ({
   ...base('owner'),
   type: 'ChannelUpdated',
   name: null,

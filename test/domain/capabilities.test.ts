@@ -43,7 +43,7 @@ function active(role: MemberRole): MemberFacts {
 const writing = 'SEND ATTACH REACT TYPE INVITE';
 const moderating = 'MENTION_ALL PIN KICK BAN MUTE DELETE_MESSAGES';
 const owning = 'UPDATE CLOSE SET_ROLE';
-const directly = 'SEND ATTACH REACT TYPE PIN';
+const directly = 'SEND ATTACH REACT TYPE MENTION_ALL PIN';
 
 /** Everything that users of a standing may do, by role, in an open room of default settings and in a closed one. */
 const inRooms: Record<Standing, Record<MemberRole, { open: string; closed: string }>> = {

@@ -1,6 +1,6 @@
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { encodeEvent } from '../../api/event-records.ts';
-import type { Outcome, WrittenEvent } from '../../api/events.ts';
+import type { NewEvent, Outcome } from '../../api/events.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { noBridgeMetrics } from './bridge-metrics.ts';
 import type { TestDatabase } from './database.ts';
@@ -8,7 +8,7 @@ import { createTestLogger } from './logger.ts';
 import { createLossyPubSub } from './lossy-pubsub.ts';
 
 /** Applies events in one batch, and returns the outcome of each. */
-export type Apply = (...events: WrittenEvent[]) => Promise<(Outcome | undefined)[]>;
+export type Apply = (...events: NewEvent[]) => Promise<(Outcome | undefined)[]>;
 
 /** Creates a bridge over an empty database, and returns the function that has it apply events. */
 export async function createApplier(database: TestDatabase): Promise<Apply> {

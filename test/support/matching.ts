@@ -67,8 +67,8 @@ export async function createMatchingWorld() {
     const fault = faults.shift();
     if (fault === 'lost') throw new UnavailableError('lost');
     const place = { partition: 0, offset: offset++ };
-    const written = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
-    const event: Logged = { ...channelEvent.parse(written), ...place };
+    const facts = { eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
+    const event: Logged = { ...channelEvent.parse({ ...draft, ...facts }), ...place };
     let applied = createChangeset();
     await database.transaction(async (query) => {
       applied = await applyEvents(query, [event], await readOutcomes(query, [event.eventId]));
