@@ -26,6 +26,8 @@ export function createAccounts(options: {
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;
   sessionBounds: SessionBounds;
+  /** Number of suspended users of a network from which on its guests are slowed down. */
+  slowGuestsAfter: number;
   /** Minimum length of a new password, in Unicode code points. */
   minPasswordLength: number;
   /** Cost of new hashes of passwords, by default the recommended one. */
@@ -38,7 +40,7 @@ export function createAccounts(options: {
   const passwordRules = createPasswordRules({ minLength: options.minPasswordLength });
   const sessions = createSessions({ database, auth, bounds: options.sessionBounds, securityLog });
   const users = createUserReads(database);
-  const signIn = createSignIn({ database, userCache, passwords, passwordRules, sessions, rateLimits, securityLog });
+  const signIn = createSignIn({ ...options, passwords, passwordRules, sessions });
   const passwordChanges = rateLimits.shared('password', rates.passwordChanges);
   const profileChanges = rateLimits.shared('profile', rates.profileChanges);
   const sessionEnds = rateLimits.shared('session-ends', rates.sessionEnds);

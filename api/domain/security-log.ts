@@ -22,6 +22,8 @@ export const securityEvents = [
   'excess_rate_limit_exceeded',
   'user_blocked',
   'user_unblocked',
+  'user_suspended',
+  'user_reinstated',
   'room_closed',
 ] as const;
 
@@ -46,7 +48,7 @@ interface SecurityFacts {
   isGuest?: boolean;
   /** Action that was refused. */
   action?: string;
-  /** The other user of a block. */
+  /** The other user of a block, or the one whom a moderator acts on. */
   targetId?: string;
   channelId?: string;
 }

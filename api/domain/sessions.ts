@@ -7,7 +7,8 @@ import { placeOf } from './login-limits.ts';
 import type { Origin } from './origin.ts';
 import { createRefreshTokens, type Rotation } from './refresh-tokens.ts';
 import type { EndReason, SecurityLog } from './security-log.ts';
-import { insertSession, updateRevoked, updateSurplusRevoked } from './session-statements.ts';
+import { insertSession, selectSuspension, updateRevoked, updateSurplusRevoked } from './session-statements.ts';
+import { refuseSuspended } from './suspension-rules.ts';
 
 /** Tokens of a session, as a sign-in or a refresh returns them. */
 export interface SignedIn {
@@ -54,7 +55,8 @@ export function createSessions({
      * Begins a session of a user whose password was found to match the hash. Simultaneous sign-ins may exceed the maximum
      * number of sessions; the next one ends the surplus.
      * @param origin client that signs in; its network is remembered
-     * @throws UnauthenticatedError when the password was changed meanwhile, which ends every other session
+     * @throws SuspendedError for a suspended user; UnauthenticatedError when the password was changed meanwhile, which ends every
+     * other session
      */
     async begin(
       { id: userId, passwordHash }: Pick<User, 'id' | 'passwordHash'>,
@@ -66,7 +68,7 @@ export function createSessions({
       const { token, ended } = await database.transaction(async (query) => {
         const at = new Date(now());
         const begun = await query(insertSession, { id: sessionId, userId, device, at, passwordHash, place });
-        if (begun.length === 0) throw new UnauthenticatedError('The password was just changed. Sign in again.');
+        if (begun.length === 0) await refuseBegin(query, userId);
         const surplus = await query(updateSurplusRevoked, { userId, kept: sessionId, others: bounds.perUser - 1, at });
         return { token: await refreshTokens.issue(query, sessionId), ended: surplus.map(({ id }) => id) };
       });
@@ -108,8 +110,15 @@ export function createSessions({
       return refuseReuse({ userId, sessionId }, origin);
     },
 
-    /** Returns the session and the user of a refresh token; null if it is unknown. */
-    ofToken: (refreshToken: string) => refreshTokens.find(database.query, refreshToken),
+    /**
+     * Returns the session and the user of a refresh token, also if the session has ended; null if the token is unknown.
+     * @throws SuspendedError if the user is suspended
+     */
+    async ofToken(refreshToken: string): Promise<{ sessionId: string; userId: string } | null> {
+      const session = await refreshTokens.find(database.query, refreshToken);
+      if (session) refuseSuspended(session, now());
+      return session;
+    },
 
     /**
      * Checks that the client which has the viewer's access token also signed in: it has the session's refresh token, or the
@@ -163,6 +172,13 @@ export function createSessions({
       return session;
     },
   };
+
+  /** Throws the reason why a session of a user with the right password cannot begin. */
+  async function refuseBegin(query: Query, userId: string): Promise<never> {
+    const [user] = await query(selectSuspension, { userId });
+    if (user) refuseSuspended(user, now());
+    throw new UnauthenticatedError('The password was just changed. Sign in again.');
+  }
 
   async function requireOwn(userId: string, id: string): Promise<Session> {
     const session = await database.prisma.session.findFirst({ where: { id, userId } });

@@ -9,6 +9,7 @@ export const enums = {
   memberRole: enumeration('member_role', ['OWNER', 'MODERATOR', 'MEMBER']),
   memberState: enumeration('member_state', ['ACTIVE', 'LEFT', 'REMOVED']),
   entryKind: enumeration('entry_kind', ['TEXT', 'JOINED', 'LEFT', 'REMOVED']),
+  reportAction: enumeration('report_action', ['DISMISS', 'DELETE_MESSAGE', 'SUSPEND_USER']),
   matchEndReason: enumeration('match_end_reason', ['LEFT', 'PARTNER_LEFT', 'PARTNER_GONE', 'EXPIRED']),
 };
 
@@ -24,6 +25,8 @@ export const tables = {
     createdAt: column('created_at', timestamptz),
     lastSeenAt: column('last_seen_at', nullable(timestamptz)),
     avatarId: column('avatar_id', nullable(uuid)),
+    suspendedAt: column('suspended_at', nullable(timestamptz)),
+    suspendedUntil: column('suspended_until', nullable(timestamptz)),
     changedAt: column('changed_at', nullable(timestamptz)),
   }),
   session: table('session', {
@@ -57,6 +60,36 @@ export const tables = {
     channelId: column('channel_id', uuid),
     userId: column('user_id', uuid),
     changedAt: column('changed_at', timestamptz),
+  }),
+  suspendedPlace: table('suspended_place', {
+    userId: column('user_id', uuid),
+    place: column('place', bytea),
+    suspendedAt: column('suspended_at', timestamptz),
+  }),
+  audit: table('audit', {
+    id: column('id', uuid),
+    at: column('at', timestamptz),
+    act: column('act', text),
+    actorId: column('actor_id', nullable(uuid)),
+    userId: column('user_id', nullable(uuid)),
+    channelId: column('channel_id', nullable(uuid)),
+    messageId: column('message_id', nullable(uuid)),
+    until: column('until', nullable(timestamptz)),
+    reason: column('reason', nullable(text)),
+  }),
+  report: table('report', {
+    id: column('id', uuid),
+    reporterId: column('reporter_id', uuid),
+    userId: column('user_id', uuid),
+    channelId: column('channel_id', nullable(uuid)),
+    messageId: column('message_id', nullable(uuid)),
+    text: column('text', nullable(text)),
+    reason: column('reason', text),
+    createdAt: column('created_at', timestamptz),
+    resolvedAt: column('resolved_at', nullable(timestamptz)),
+    resolvedById: column('resolved_by_id', nullable(uuid)),
+    action: column('action', nullable(enums.reportAction)),
+    note: column('note', nullable(text)),
   }),
   channel: table('channel', {
     id: column('id', uuid),
