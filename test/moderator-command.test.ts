@@ -12,7 +12,7 @@ import { createTestLogger } from './support/logger.ts';
 
 const program = ['--import', 'tsx', 'api/commands/moderator.ts'];
 
-/** Runs the command over a data directory, and returns what it prints. */
+/** Runs the command over a data directory, and returns its output. */
 async function moderator(directory: string, ...words: string[]): Promise<string> {
   const run = promisify(execFile)(process.execPath, [...program, ...words], { env: { DATA_DIR: directory } });
   return run.then(

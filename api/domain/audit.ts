@@ -16,7 +16,7 @@ const acts = [
 ] as const;
 
 /** One act of moderation. */
-export interface AuditedAct {
+interface AuditedAct {
   act: (typeof acts)[number];
   /** User who acts; null for an operator's command. */
   actorId: string | null;

@@ -91,7 +91,7 @@ export function createMatching(
       return withdraw(userId);
     },
 
-    /** Takes a user out of the queue, or ends the user's match, whoever asks for it; returns null when there is neither. */
+    /** Takes a user out of the queue, or ends the user's match, on behalf of a moderator; returns null when there is neither. */
     withdraw,
 
     /**

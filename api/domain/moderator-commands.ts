@@ -11,7 +11,7 @@ const maxActs = 10_000;
 /** Number of acts that it prints by default. */
 const defaultActs = 100;
 
-export const moderatorUsage = `Appoints moderators of the service, and prints what moderators did. The server may run or not.
+const moderatorUsage = `Appoints moderators of the service, and prints what moderators did. The server may run or not.
 
   npm run moderator -- add EMAIL
   npm run moderator -- remove EMAIL
@@ -79,7 +79,7 @@ export function createModeratorCommands({
   };
 }
 
-export type ModeratorCommands = ReturnType<typeof createModeratorCommands>;
+type ModeratorCommands = ReturnType<typeof createModeratorCommands>;
 
 function describeAct(act: Row<typeof selectNewestActs.row>): string {
   const actor = act.actorId === null ? 'the operator' : `${act.actorName ?? ''} (${act.actorId})`;

@@ -48,7 +48,7 @@ interface SecurityFacts {
   isGuest?: boolean;
   /** Action that was refused. */
   action?: string;
-  /** The other user of a block, or the one whom a moderator acts on. */
+  /** The other user of a block, or of an act of moderation. */
   targetId?: string;
   channelId?: string;
 }

@@ -31,8 +31,6 @@ export function createSlowedGuests(options: {
   };
 }
 
-export type SlowedGuests = ReturnType<typeof createSlowedGuests>;
-
 /** Counts suspended users with a session of a network. The digest of user and network is that of `placeOf`. */
 const countSuspended = statement({
   sql: `

@@ -115,7 +115,7 @@ describe.each(databaseKinds)('suspensions over %s', (kind) => {
     expect((await enter()).userId).toBeTruthy();
   });
 
-  it('leave the places of a week, and acts for as long as they are to be kept', async () => {
+  it('leave places for a week, and acts for the time that the operator sets', async () => {
     const { database } = world;
     const [places] = await database.query<{ all: number }>('SELECT count(*)::int AS all FROM suspended_place');
     const [written] = await database.query<{ all: number }>('SELECT count(*)::int AS all FROM audit');
