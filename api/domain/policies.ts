@@ -137,6 +137,20 @@ export function mayBeInvited(member: Member): Rejection | null {
     : null;
 }
 
+/** Moderating the service: users whom an operator has appointed. */
+export function mayModerateService(user: { isModerator: boolean } | null): Rejection | null {
+  return user?.isModerator ? null : forbidden('Only moderators of the service can do this.');
+}
+
+/** Suspending a user: not a moderator of the service, whose appointment an operator must end first. */
+export function maySuspend(user: { isModerator: boolean }): Rejection | null {
+  return user.isModerator
+    ? forbidden(
+        'A moderator of the service cannot be suspended. Ask the operator of the server to end the appointment first.',
+      )
+    : null;
+}
+
 /** Moderating another user: members of lower roles, and users who are not members. */
 export function mayModerate(
   capability: Extract<Capability, 'KICK' | 'BAN' | 'MUTE' | 'SET_ROLE'>,

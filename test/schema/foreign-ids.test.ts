@@ -114,6 +114,8 @@ const idsOfUsers = [
   'Mutation.openDirect(userId)',
   'Mutation.setRole(userId)',
   'Mutation.unban(userId)',
+  'Mutation.reinstateUser(userId)',
+  'Mutation.suspendUser(userId)',
   'Mutation.unblock(userId)',
 ];
 
