@@ -68,7 +68,7 @@ export const rates = {
   /** Invitations and new direct channels that one user gets from one other. */
   invitesOfPair: { points: 10, windowMs: hourMs },
   /** Kicks, bans, mutes and changes of roles by one user. */
-  moderation: { points: 60, windowMs: minuteMs },
+  roomModeration: { points: 60, windowMs: minuteMs },
   /** Blocks and their ends by one user. */
   blocks: { points: 60, windowMs: minuteMs },
   /** Suspensions, their ends and resolved reports by one moderator of the service. */

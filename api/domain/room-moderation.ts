@@ -31,7 +31,7 @@ export function createRoomModeration(options: {
   securityLog: SecurityLog;
 }) {
   const { database, submit, channels, accounts, access, securityLog } = options;
-  const acts = options.rateLimits.shared('moderation', rates.moderation);
+  const acts = options.rateLimits.shared('room-moderation', rates.roomModeration);
 
   return {
     /** Removes a member from a room; the user may join again. */
