@@ -96,6 +96,8 @@ export const channelEvent = z.discriminatedUnion('type', [
     type: z.literal('MemberRemoved'),
     userId: id,
     isBan: z.boolean(),
+    /** Facts about a banned user, who may not be a member; null for a kick. */
+    user: userFacts.nullable(),
     /** The user's messages since then are deleted, by `MessagesPurged`; null deletes none. */
     deleteSince: time.nullable(),
   }),

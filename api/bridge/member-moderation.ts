@@ -4,7 +4,7 @@ import { type ChangeContext, done, rejected } from './change-context.ts';
 import { addMembership } from './changeset.ts';
 import { touchChannel } from './channel-writes.ts';
 import { insertMembershipEntry } from './entry-writes.ts';
-import { endBan, removeMember, setMute, setRole } from './member-writes.ts';
+import { endBan, insertUsers, removeMember, setMute, setRole } from './member-writes.ts';
 import { startPurge } from './purges.ts';
 
 const notMember = { code: 'NOT_FOUND', message: 'The user is not a member of this channel.' } as const;
@@ -17,6 +17,7 @@ export async function remove(event: Logged<EventOf<'MemberRemoved'>>, context: C
   if (event.deleteSince !== null) await startPurge(query, event, event.deleteSince);
   if (event.isBan ? subject?.bannedAt : subject?.state === 'REMOVED') return done;
   if (!event.isBan && subject?.state !== 'ACTIVE') return rejected(notMember);
+  if (event.user) await insertUsers(query, [event.user]);
   await removeMember(query, event);
   if (subject?.state !== 'ACTIVE') return done;
   const removed = { kind: 'REMOVED', userId: event.userId, memberChange: -1 } as const;

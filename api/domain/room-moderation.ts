@@ -37,7 +37,7 @@ export function createRoomModeration(options: {
     /** Removes a member from a room; the user may join again. */
     async kick(viewer: Viewer, channelId: string, userId: string): Promise<Channel> {
       await check(viewer, 'KICK', channelId, userId);
-      await apply(viewer, { type: 'MemberRemoved', channelId, userId, isBan: false, deleteSince: null });
+      await apply(viewer, { type: 'MemberRemoved', channelId, userId, isBan: false, user: null, deleteSince: null });
       securityLog.write('member_kicked', { userId: viewer.userId, targetId: userId, channelId }, viewer.origin);
       return requireChannel(viewer, channelId);
     },
@@ -51,7 +51,8 @@ export function createRoomModeration(options: {
         throw new BadUserInputError([{ path: 'deleteHours', message: `must be 0 to ${maxDeleteHours}` }]);
       await check(viewer, 'BAN', channelId, userId);
       const deleteSince = deleteHours > 0 ? new Date(Date.now() - deleteHours * hourMs).toISOString() : null;
-      await apply(viewer, { type: 'MemberRemoved', channelId, userId, isBan: true, deleteSince });
+      const user = await accounts.facts(userId);
+      await apply(viewer, { type: 'MemberRemoved', channelId, userId, isBan: true, user, deleteSince });
       securityLog.write('member_banned', { userId: viewer.userId, targetId: userId, channelId }, viewer.origin);
       if (deleteSince !== null) await purge(viewer, channelId, userId);
       return requireChannel(viewer, channelId);

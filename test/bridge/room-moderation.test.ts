@@ -39,6 +39,7 @@ const removed = (user: Name, isBan: boolean, actor: Name = 'owner', deleteSince:
   type: 'MemberRemoved',
   userId: idOf(user),
   isBan,
+  user: isBan ? factsOf(user) : null,
   deleteSince,
 });
 const unbanned = (user: Name): NewEvent => ({ ...base('owner'), type: 'MemberUnbanned', userId: idOf(user) });
