@@ -69,6 +69,14 @@ builder.node(Channel, {
       resolve: async (channel, _args, context) =>
         (await canSeeChannel(readerOf(context), channel)) ? channel.name : null,
     }),
+    data: t.field({
+      type: 'JSON',
+      nullable: true,
+      extensions: shareable,
+      description: 'Custom data of the channel. Null if there is none, and if the viewer no longer has access.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.data : null,
+    }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
       extensions: shareable,
@@ -253,6 +261,7 @@ const CreateRoomInput = builder.inputType('CreateRoomInput', {
       defaultValue: 'PUBLIC',
       description: 'Whether the room is listed and open to everybody.',
     }),
+    data: t.field({ type: 'JSON', description: 'Custom data of the room.' }),
     clientId: t.string({
       extensions: textOf('clientId'),
       description: 'Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room.',
@@ -269,17 +278,18 @@ builder.mutationFields((t) => {
       description:
         'Opens a room with the viewer as its owner. RATE_LIMITED after too many rooms in a day; a retry with the same `clientId` does not count.',
       args: { input: t.arg({ type: CreateRoomInput, required: true, description: 'The room to open.' }) },
-      resolve: (_root, { input: { name, visibility, clientId } }, context) =>
+      resolve: (_root, { input: { name, visibility, data, clientId } }, context) =>
         context.domain.channels.createRoom(requireViewer(context), {
           name,
           visibility: visibility ?? 'PUBLIC',
+          data,
           clientId: clientId ?? null,
         }),
     }),
     updateRoom: t.field({
       type: Channel,
       nullable: true,
-      description: "Changes a room's name, visibility, or both. FORBIDDEN unless the viewer is the owner.",
+      description: "Changes a room's name, visibility or custom data. FORBIDDEN unless the viewer is the owner.",
       args: {
         channelId,
         name: t.arg.string({
@@ -290,11 +300,13 @@ builder.mutationFields((t) => {
           type: Visibility,
           description: 'Whether the room is listed and open to everybody from now on.',
         }),
+        data: t.arg({ type: 'JSON', description: 'Replaces the custom data; null removes it.' }),
       },
-      resolve: (_root, { channelId: id, name, visibility }, context) =>
+      resolve: (_root, { channelId: id, name, visibility, data }, context) =>
         context.domain.channels.updateRoom(requireViewer(context), readId('Channel', id), {
           name: name ?? null,
           visibility: visibility ?? null,
+          data,
         }),
     }),
     closeRoom: t.field({

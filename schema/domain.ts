@@ -18,6 +18,10 @@ import type { Uploads } from '../api/domain/uploads.ts';
 export interface LimitValues {
   /** Maximum bytes of UTF-8 in a message's text. */
   messageBytes: number;
+  /** Maximum bytes of custom data, as JSON in UTF-8. */
+  dataBytes: number;
+  /** Maximum number of users whom a message mentions by their ids. */
+  mentions: number;
   /** Maximum bytes of one file. */
   uploadBytes: number;
   /** Maximum number of files per message. */

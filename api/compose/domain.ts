@@ -14,6 +14,7 @@ import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
 import { createMatching } from '../domain/matching.ts';
+import { createMentionChecks, maxMentions } from '../domain/mention-checks.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
@@ -96,6 +97,7 @@ export async function openDomain(
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
+  const maxDataBytes = config.MAX_DATA_BYTES;
   const minPasswordLength = config.PASSWORD_MIN_LENGTH;
   const outgoingMail = await openOutgoingMail(given);
   const accounts = createAccounts({
@@ -105,6 +107,7 @@ export async function openDomain(
     ownPicture,
     sessionBounds,
     minPasswordLength,
+    maxDataBytes,
     hashCost,
     outgoingMail,
     resetLinks: resetLinksOf(config),
@@ -133,11 +136,14 @@ export async function openDomain(
       moderation,
       rateLimits,
       securityLog,
+      maxDataBytes,
       directSecret: await readServerSecret(database, 'direct-channels'),
     }),
     channelList,
     limits: {
       messageBytes: config.MAX_MESSAGE_BYTES,
+      dataBytes: maxDataBytes,
+      mentions: maxMentions,
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
@@ -154,8 +160,10 @@ export async function openDomain(
       feeds,
       blocks,
       findAttachable: uploads.findAttachable,
+      checkMentions: createMentionChecks({ database, access }),
       rateLimits,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
+      maxDataBytes,
       maxReplay: config.MAX_REPLAY,
     }),
     moderation,

@@ -4,7 +4,16 @@ import type { Entry, Rejection } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { selectAccess } from './access-statements.ts';
 import type { LogGuard } from './log-guard.ts';
-import { type ChannelFacts, isPublicRoom, type MemberFacts, mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
+import {
+  type ChannelFacts,
+  isPublicRoom,
+  type MemberFacts,
+  mayDelete,
+  mayEdit,
+  mayMentionAll,
+  mayRead,
+  maySend,
+} from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*
@@ -66,6 +75,17 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
       return judge(channelId, async () => {
         const { channel, member } = await read([channelId, userId]);
         throwRefusal(maySend(channel, member));
+      });
+    },
+
+    /**
+     * Checks that a user may mention every member of a channel.
+     * @throws ForbiddenError when the user may not
+     */
+    async requireMentionAll(channelId: string, userId: string): Promise<void> {
+      return judge(channelId, async () => {
+        const { channel, member } = await read([channelId, userId]);
+        throwRefusal(mayMentionAll(channel, member));
       });
     },
 

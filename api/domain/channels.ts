@@ -10,6 +10,7 @@ import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { createChannelLimits, type InviterFacts } from './channel-limits.ts';
 import { createChannelReads } from './channel-reads.ts';
+import { readData, readNewData } from './custom-data.ts';
 import type { Moderation } from './moderation.ts';
 import { channelNotFound, mayAsk, mayInvite, mayRead } from './policies.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -33,11 +34,12 @@ export function createChannels(
     submit: Submit;
     accounts: { facts(userId: string): Promise<UserFacts | null> };
     rateLimits: RateLimits;
+    maxDataBytes: number;
     directSecret: Uint8Array;
     securityLog: SecurityLog;
   },
 ) {
-  const { database, moderation, accounts, submit, directSecret, securityLog } = options;
+  const { database, moderation, accounts, submit, directSecret, securityLog, maxDataBytes } = options;
   const reads = createChannelReads(database);
   const limits = createChannelLimits(options.rateLimits, options);
 
@@ -47,33 +49,35 @@ export function createChannels(
     /** Creates a room that the viewer owns. The same `clientId` returns the same room. */
     async createRoom(
       viewer: Viewer,
-      input: { name: string; visibility: Visibility; clientId: string | null },
+      input: { name: string; visibility: Visibility; data: unknown; clientId: string | null },
     ): Promise<Channel> {
       const { value: name, problems } = readText('roomName', input.name, 'input.name');
       throwProblems([...problems, ...clientIdProblems(input.clientId, 'input.clientId')]);
+      const data = readData(input.data, 'input.data', maxDataBytes);
       const channelId = input.clientId === null ? randomUUID() : uuidV5(input.clientId, viewer.userId);
       await limits.change(viewer.userId);
       const [present] = input.clientId === null ? [] : await reads.byIds([channelId], viewer.userId);
       if (present) return present;
       await limits.create(viewer.userId);
       const members = [{ user: factsOfViewer(viewer), role: 'OWNER' as const }];
-      const room = { kind: 'ROOM', visibility: input.visibility, name, members } as const;
+      const room = { kind: 'ROOM', visibility: input.visibility, name, data, members } as const;
       await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...room }, viewer.deadline);
       return requireChannel(channelId);
     },
 
-    /** Changes a room's name, visibility or both; null leaves one as it is. */
+    /** Changes a room's own properties; null leaves one as it is, and so do `data` that are undefined. */
     async updateRoom(
       viewer: Viewer,
       channelId: string,
-      input: { name: string | null; visibility: Visibility | null },
+      input: { name: string | null; visibility: Visibility | null; data: unknown },
     ): Promise<Channel> {
       const read = input.name === null ? null : readText('roomName', input.name, 'name');
       const name = read?.value ?? null;
       throwProblems(read?.problems ?? []);
+      const data = readNewData(input.data, 'data', maxDataBytes);
       await limits.change(viewer.userId);
-      const { visibility } = input;
-      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, name, visibility }, viewer.deadline);
+      const change = { name, visibility: input.visibility, data };
+      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, ...change }, viewer.deadline);
       return requireChannel(channelId);
     },
 

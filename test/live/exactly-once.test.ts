@@ -146,8 +146,10 @@ async function createSimulation(fateOf: () => Fate) {
     feeds,
     blocks: { acquire: async () => blockListOf(blocking) },
     findAttachable: async () => [],
+    checkMentions: async () => [],
     rateLimits: noRateLimits,
     maxMessageBytes: 4096,
+    maxDataBytes: 4096,
     maxReplay,
   });
   const audiences = createTestAudiences();

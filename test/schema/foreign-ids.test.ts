@@ -99,6 +99,8 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
 const idsOfUsers = [
   'Query.user(id)',
   'Mutation.block(userId)',
+  'Mutation.editMessage(mentionIds)',
+  'Mutation.send(input.mentionIds)',
   'Mutation.invite(userId)',
   'Mutation.openDirect(userId)',
   'Mutation.unblock(userId)',
