@@ -5,7 +5,8 @@ import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
 import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
-import { countForMembers, isMessage, type SeenByMember } from './unread-of-members.ts';
+import { isArchived, notifyLevel, ownRecord, seenSeq } from './own-records.ts';
+import { countForMembers, mayBeUnread, type SeenByMember } from './unread-of-members.ts';
 
 /**
  * The unread messages of a member in one channel: those after the seen mark that are not deleted, by users other than the member whom
@@ -54,7 +55,10 @@ export function createUnread({ read }: Pick<Database, 'read'>) {
       return counted;
     },
 
-    /** Returns the numbers of unread messages of users in all of their channels, each at most `maxUnread`. */
+    /**
+     * Returns the numbers of unread messages of users in all of their channels, each at most `maxUnread`. Archived channels and those
+     * that should not alert the user are left out.
+     */
     async unreadInAll(userIds: readonly string[], reader: string): Promise<{ userId: string; count: number }[]> {
       const counts = new Map(userIds.map((userId) => [userId, 0]));
       let waiting = await read(reader, selectChannelsWithNews, { userIds });
@@ -127,7 +131,6 @@ function groupByChannel(members: readonly SeenByMember[]): SeenByMember[][] {
 }
 
 const member = columns(tables.member, 'm', ['channelId', 'userId']);
-const seenMark = 'seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id';
 
 /**
  * Counts the unread messages among the first `$window` entries after the seen mark, or after a seq above it. Seqs are dense, apart
@@ -141,26 +144,30 @@ export const selectUnread = statement({
     FROM unnest($channelIds, $userIds, $afters) AS w(channel_id, user_id, after)
     JOIN member m ON m.channel_id = w.channel_id AND m.user_id = w.user_id AND m.state = 'ACTIVE'
     JOIN channel c ON c.id = m.channel_id
-    LEFT JOIN ${seenMark}
+    LEFT JOIN ${ownRecord}
     CROSS JOIN LATERAL (SELECT coalesce((
-      SELECT e.seq - 1 FROM entry e WHERE e.channel_id = m.channel_id AND e.seq > greatest(m.joined_seq, s.seq, w.after)
+      SELECT e.seq - 1 FROM entry e WHERE e.channel_id = m.channel_id AND e.seq > greatest(${seenSeq}, w.after)
       ORDER BY e.seq LIMIT 1), c.seq) AS seq) f
     CROSS JOIN LATERAL (SELECT count(*)::int AS count, min(u.seq) AS first FROM (
       SELECT e.seq FROM entry e
       WHERE e.channel_id = m.channel_id AND e.seq > f.seq AND e.seq <= f.seq + $window
-        AND ${isMessage} AND e.author_id <> m.user_id AND ${unblockedBy('m.user_id')}
+        AND ${mayBeUnread} AND e.author_id <> m.user_id AND ${unblockedBy('m.user_id')}
       ORDER BY e.seq LIMIT ${maxUnread}) u) n`,
   parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid), afters: arrayOf(int4), window: int4 },
   row: { ...member.row, count: int4, firstId: nullable(uuid), through: nullable(int4) },
 });
 
-/** Reads the memberships of users whose channels have entries that they have not seen. */
+/**
+ * Reads the memberships of users whose channels have entries that they have not seen, without archived channels and those that should
+ * not alert the user.
+ */
 export const selectChannelsWithNews = statement({
   sql: `
     SELECT ${member.list} FROM unnest($userIds) AS w(user_id) CROSS JOIN LATERAL (
       SELECT m.channel_id, m.user_id FROM member m JOIN channel c ON c.id = m.channel_id
-      LEFT JOIN ${seenMark}
-      WHERE m.user_id = w.user_id AND m.state = 'ACTIVE' AND c.seq > greatest(m.joined_seq, s.seq)
+      LEFT JOIN ${ownRecord}
+      WHERE m.user_id = w.user_id AND m.state = 'ACTIVE' AND c.seq > ${seenSeq}
+        AND ${notifyLevel} = 'ALL' AND NOT ${isArchived}
       ORDER BY c.last_activity_at DESC LIMIT ${maxCountedChannels}) m`,
   parameters: { userIds: arrayOf(uuid) },
   row: member.row,

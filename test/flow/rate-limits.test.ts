@@ -184,6 +184,7 @@ it('every mutation has a rate, except signing out', async () => {
     leaveChannel: `(channelId: "${id}") { id }`,
     login: '(input: { email: "ada@example.org", password: "battery horse" }) { token }',
     markSeen: `(channelId: "${id}", seq: 1) { seenSeq }`,
+    markUnread: `(channelId: "${id}", seq: 1) { seenSeq }`,
     match: '{ id }',
     openDirect: `(userId: "${eve.id}") { id }`,
     refresh: '(refreshToken: "none") { token }',
@@ -193,6 +194,7 @@ it('every mutation has a rate, except signing out', async () => {
     startUpload: '(input: { filename: "a.png", byteSize: 10 }) { id }',
     unblock: `(userId: "${eve.id}") { id }`,
     unmatch: '{ id }',
+    updateMembership: `(channelId: "${id}", input: { pinned: true }) { id }`,
     updateProfile: '(input: { name: "Eve" }) { id }',
     updateRoom: `(channelId: "${id}", name: "Den") { id }`,
   };
