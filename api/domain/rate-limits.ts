@@ -63,10 +63,10 @@ export const rates = {
   invites: { points: 30, windowMs: minuteMs },
   /** Invitations and new direct channels by one user in a day. */
   invitesOfDay: { points: 300, windowMs: dayMs },
-  /** Invitations and new direct channels that one user gets from all registered users whom the user does not block. */
+  /** Invitations and new direct channels that one user gets from all registered users. */
   invitesOfInvitee: { points: 40, windowMs: hourMs },
-  /** Invitations and new direct channels that one user gets from all guests, and as many from all users whom the user blocks. */
-  invitesOfInviteeByOthers: { points: 20, windowMs: hourMs },
+  /** Invitations and new direct channels that one user gets from all guests. */
+  invitesOfInviteeByGuests: { points: 20, windowMs: hourMs },
   /** Invitations and new direct channels that one user gets from one other. */
   invitesOfPair: { points: 10, windowMs: hourMs },
   /** Blocks and their ends by one user. */
@@ -107,6 +107,12 @@ export const rates = {
   refreshesOfAddress: { points: 600, windowMs: minuteMs },
   /** Stream tickets created by one user. */
   streamTickets: { points: 60, windowMs: minuteMs },
+  /** Links to choose a new password that are requested from one address. */
+  resetRequests: { points: 20, windowMs: hourMs },
+  /** Links that are requested for one account, known by its e-mail address whether or not it exists. */
+  resetRequestsOfAccount: { points: 5, windowMs: hourMs },
+  /** Passwords chosen by links from one address, with any token. */
+  resets: { points: 30, windowMs: minuteMs },
   /** Password changes of one user, each of which tests the present password. */
   passwordChanges: { points: 10, windowMs: minuteMs },
 } as const satisfies Record<string, Rate | FrequentRate>;
