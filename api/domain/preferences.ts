@@ -10,7 +10,7 @@ import { changeOwnRecord, updatePreferences } from './own-records.ts';
 import { mayRead } from './policies.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 
-/** What should alert a member of a channel. */
+/** Messages that should alert a member of a channel. */
 export type NotifyLevel = 'ALL' | 'MENTIONS' | 'NOTHING';
 
 /** Preferences of a member for one channel. */

@@ -86,7 +86,7 @@ describe.each(databaseKinds)('reading over %s', (kind) => {
   });
 });
 
-/** Creates a room with its owner, and a model of what Ada sees of it. */
+/** Creates a room with its owner, and a model of Ada's view of it. */
 async function createRun(database: TestDatabase) {
   const world = await createUpdatesWorld(database);
   await database.query(
