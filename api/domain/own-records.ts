@@ -28,7 +28,7 @@ export const isArchived = `coalesce(${archivedSeq} IS NOT NULL AND NOT EXISTS (
     SELECT * FROM entry e WHERE e.channel_id = m.channel_id AND e.seq > s.archived_seq ORDER BY e.seq LIMIT ${maxPassedOver}) e
   WHERE e.seq >= s.archived_seq + ${maxPassedOver} OR (${isMessage} AND ${unblockedBy('m.user_id')})), false)`;
 
-/** Returns an update of the member's own record. Columns without an assignment stay, or start anew with the membership. */
+/** Returns an update of the member's own record. Columns without an assignment keep the values of the present membership, or their defaults. */
 function updateOwn(assignments: { seq?: string; notify?: string; pinned?: string; archivedSeq?: string }): string {
   return `
     UPDATE seen_mark s SET joined_seq = m.joined_seq, seq = ${assignments.seq ?? seenSeq},
