@@ -16,6 +16,14 @@ builder.objectFields(Membership, (t) => ({
     resolve: (membership, _args, { viewer, loaders }) =>
       membership.userId === viewer?.userId ? loaders.unreadCount.load(membership) : null,
   }),
+  mentionCount: t.int({
+    nullable: true,
+    extensions: costs(2),
+    description:
+      'Number of unread messages that mention the viewer, alone or with every member. At most 1,000. Null on memberships of others.',
+    resolve: async ({ channelId, userId }, _args, { viewer, loaders }) =>
+      userId === viewer?.userId ? ((await loaders.mentions.load(channelId))?.count ?? 0) : null,
+  }),
   firstUnseen: t.field({
     type: Message,
     nullable: true,
@@ -34,7 +42,7 @@ builder.objectField(User, 'unreadCount', (t) =>
     nullable: true,
     extensions: costs(50),
     description:
-      'Number of unread messages over all channels, for a badge; without archived channels and those whose `notify` is NOTHING or MENTIONS. At most 1,000: show that as 1000+. Null unless the user is the viewer.',
+      'Number of unread messages over all channels, for a badge; without archived channels and those whose `notify` is NOTHING, and only messages that mention the viewer where it is MENTIONS. At most 1,000: show that as 1000+. Null unless the user is the viewer.',
     resolve: async ({ id }, _args, { viewer, loaders }) =>
       id === viewer?.userId ? ((await loaders.unreadInAll.load(id))?.count ?? 0) : null,
   }),

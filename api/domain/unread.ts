@@ -2,9 +2,10 @@ import type { Database } from '../infra/database/database.ts';
 import { unblockedBy } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
-import { tables } from '../infra/database/tables.ts';
+import { enums, tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
 import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
+import { selectMentionCounts } from './mention-counts.ts';
 import { isArchived, notifyLevel, ownRecord, seenSeq } from './own-records.ts';
 import { countForMembers, mayBeUnread, type SeenByMember } from './unread-of-members.ts';
 
@@ -55,21 +56,32 @@ export function createUnread({ read }: Pick<Database, 'read'>) {
       return counted;
     },
 
+    mentions,
+
     /**
-     * Returns the numbers of unread messages of users in all of their channels, each at most `maxUnread`. Archived channels and those
-     * that should not alert the user are left out.
+     * Returns the numbers of unread messages of users in all of their channels, each at most `maxUnread`: only those that mention the user
+     * in channels whose other messages should not alert the user. Archived and muted channels are left out.
      */
     async unreadInAll(userIds: readonly string[], reader: string): Promise<{ userId: string; count: number }[]> {
       const counts = new Map(userIds.map((userId) => [userId, 0]));
-      let waiting = await read(reader, selectChannelsWithNews, { userIds });
-      while (waiting.length > 0) {
-        for (const { userId, count } of await unread(waiting.slice(0, countedAtOnce), reader))
-          counts.set(userId, Math.min(maxUnread, (counts.get(userId) ?? 0) + count));
-        waiting = waiting.slice(countedAtOnce).filter(({ userId }) => counts.get(userId) !== maxUnread);
-      }
+      const found = await read(reader, selectChannelsWithNews, { userIds });
+      for (const [notify, count] of [
+        ['MENTIONS', mentions],
+        ['ALL', unread],
+      ] as const)
+        await addCounts(
+          counts,
+          found.filter((channel) => channel.notify === notify),
+          (part) => count(part, reader),
+        );
       return [...counts].map(([userId, count]) => ({ userId, count }));
     },
   };
+
+  /** Returns the numbers of unread messages that mention members, each at most `maxMentions`; pairs without a membership are left out. */
+  function mentions(pairs: readonly ChannelOfUser[], reader: string): Promise<(ChannelOfUser & { count: number })[]> {
+    return read(reader, selectMentionCounts, toColumns(pairs));
+  }
 
   /** Returns the unread messages of users in channels, in no order; pairs without a membership are left out. */
   async function unread(pairs: readonly ChannelOfUser[], reader: string): Promise<Unread[]> {
@@ -112,6 +124,20 @@ export function createUnread({ read }: Pick<Database, 'read'>) {
       ...member,
       count: Math.max(counts[n]?.count ?? 0, others.get(member.userId) ?? 0),
     }));
+  }
+}
+
+/** Adds the counts of channels to those of their users, in parts, until they reach the bound. */
+async function addCounts(
+  counts: Map<string, number>,
+  channels: readonly ChannelOfUser[],
+  count: (part: readonly ChannelOfUser[]) => Promise<readonly (ChannelOfUser & { count: number })[]>,
+): Promise<void> {
+  let waiting = channels;
+  while (waiting.length > 0) {
+    for (const { userId, count: added } of await count(waiting.slice(0, countedAtOnce)))
+      counts.set(userId, Math.min(maxUnread, (counts.get(userId) ?? 0) + added));
+    waiting = waiting.slice(countedAtOnce).filter(({ userId }) => counts.get(userId) !== maxUnread);
   }
 }
 
@@ -158,17 +184,16 @@ export const selectUnread = statement({
 });
 
 /**
- * Reads the memberships of users whose channels have entries that they have not seen, without archived channels and those that should
- * not alert the user.
+ * Reads the memberships of users whose channels have entries that they have not seen, without archived and muted ones.
  */
 export const selectChannelsWithNews = statement({
   sql: `
-    SELECT ${member.list} FROM unnest($userIds) AS w(user_id) CROSS JOIN LATERAL (
-      SELECT m.channel_id, m.user_id FROM member m JOIN channel c ON c.id = m.channel_id
+    SELECT ${member.list}, m.notify FROM unnest($userIds) AS w(user_id) CROSS JOIN LATERAL (
+      SELECT m.channel_id, m.user_id, ${notifyLevel} AS notify FROM member m JOIN channel c ON c.id = m.channel_id
       LEFT JOIN ${ownRecord}
       WHERE m.user_id = w.user_id AND m.state = 'ACTIVE' AND c.seq > ${seenSeq}
-        AND ${notifyLevel} = 'ALL' AND NOT ${isArchived}
+        AND ${notifyLevel} <> 'NOTHING' AND NOT ${isArchived}
       ORDER BY c.last_activity_at DESC LIMIT ${maxCountedChannels}) m`,
   parameters: { userIds: arrayOf(uuid) },
-  row: member.row,
+  row: { ...member.row, notify: enums.notifyLevel },
 });

@@ -17,7 +17,7 @@ const [room = ''] = worldChannels;
 type Person = 'owner' | 'ada' | 'bob';
 type Mark = { type: 'see' | 'unsee'; seq: number };
 type Step =
-  | { type: 'send'; who: Person }
+  | { type: 'send'; who: Person; mention: 'ada' | 'all' | null }
   | { type: 'delete'; nth: number }
   | { type: 'come or go'; who: 'ada' | 'bob' }
   | { type: 'block or unblock'; who: 'owner' | 'bob' }
@@ -31,7 +31,11 @@ const flag = fc.option(fc.boolean());
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
-    arbitrary: fc.record({ type: fc.constant('send' as const), who: fc.constantFrom('owner', 'ada', 'bob') }),
+    arbitrary: fc.record({
+      type: fc.constant('send' as const),
+      who: fc.constantFrom('owner', 'ada', 'bob'),
+      mention: fc.constantFrom('ada', 'all', null),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('delete' as const), nth: fc.nat(10) }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('come or go' as const), who: fc.constantFrom('ada', 'bob') }) },
@@ -60,6 +64,7 @@ interface ModelMessage {
   id: string;
   seq: number;
   author: Person;
+  mentionsAda: boolean;
   isDeleted: boolean;
 }
 
@@ -113,7 +118,7 @@ async function createRun(database: TestDatabase) {
   async function step(one: Step): Promise<void> {
     switch (one.type) {
       case 'send':
-        return members.has(one.who) ? send(one.who) : undefined;
+        return members.has(one.who) ? send(one.who, one.mention) : undefined;
       case 'delete':
         return remove(messages.filter(({ isDeleted }) => !isDeleted)[one.nth]);
       case 'come or go':
@@ -129,11 +134,15 @@ async function createRun(database: TestDatabase) {
     }
   }
 
-  async function send(author: Person): Promise<void> {
-    const event = sentBy(author, `message ${head}`, room);
+  /** Members alone can be mentioned, and those who have blocked the author are not. Owners alone mention every member. */
+  async function send(author: Person, mention: 'ada' | 'all' | null): Promise<void> {
+    const mentionsAll = mention === 'all' && author === 'owner';
+    const mentionIds = mention === 'ada' && members.has('ada') ? [ada] : [];
+    const event = { ...sentBy(author, `message ${head}`, room), mentionIds, mentionsAll };
     await world.apply(event);
     head++;
-    messages.push({ id: 'messageId' in event ? event.messageId : '', seq: head, author, isDeleted: false });
+    const mentionsAda = mentionsAll || (mentionIds.length > 0 && !blocked.has(author));
+    messages.push({ id: 'messageId' in event ? event.messageId : '', seq: head, author, mentionsAda, isDeleted: false });
   }
 
   async function remove(message: ModelMessage | undefined): Promise<void> {
@@ -161,7 +170,7 @@ async function createRun(database: TestDatabase) {
 
   /** Removes old entries, as retention does. */
   async function trim(upTo: number): Promise<void> {
-    await database.query('DELETE FROM entry WHERE channel_id = $1 AND seq <= $2', [room, upTo]);
+    await world.apply({ ...base('owner'), channelId: room, type: 'HistoryTrimmed', throughSeq: upTo });
     messages = messages.filter((message) => message.seq > upTo);
   }
 
@@ -206,7 +215,10 @@ async function createRun(database: TestDatabase) {
     const expected = visible.filter((one) => !one.isDeleted && one.author !== 'ada' && one.seq > seenSeq);
     expect(membership).toMatchObject({ seenSeq, notify, pinned, archived });
     expect(unread).toEqual({ ...pair, count: expected.length, firstId: expected[0]?.id ?? null });
-    expect(inAll?.count).toBe(notify === 'ALL' && !archived ? expected.length : 0);
+    const mentioning = expected.filter(({ mentionsAda }) => mentionsAda).length;
+    expect(await receipts.mentions([pair], ada)).toEqual([{ ...pair, count: mentioning }]);
+    const told = { ALL: expected.length, MENTIONS: mentioning, NOTHING: 0 }[notify];
+    expect(inAll?.count).toBe(archived ? 0 : told);
     const many = await receipts.unreadCounts(new Array(5).fill({ ...pair, seenSeq }), ada);
     expect(many.map(({ count }) => count)).toEqual(new Array(5).fill(expected.length));
   }

@@ -13,7 +13,7 @@ beforeAll(async () => {
   return app.stop;
 });
 
-const own = 'seenSeq unreadCount firstUnseen { text } notify pinned archived';
+const own = 'seenSeq unreadCount mentionCount firstUnseen { text } notify pinned archived';
 const markSeen = `mutation ($id: ID!, $seq: Int!) { markSeen(channelId: $id, seq: $seq) { ${own} } }`;
 const markUnread = `mutation ($id: ID!, $seq: Int!) { markUnread(channelId: $id, seq: $seq) { ${own} } }`;
 const prefer = `mutation ($id: ID!, $input: MembershipInput!) { updateMembership(channelId: $id, input: $input) { ${own} } }`;
@@ -139,6 +139,12 @@ describe('the preferences of a member', () => {
     }
     await ada.ask(send, { id, text: 'three' });
     expect(await badge()).toBe(before + 1);
+    await change(id, { notify: 'MENTIONS' });
+    const mention = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
+    await ada.ask(mention, { input: { channelId: id, text: 'four', mentionIds: [bob.id] } });
+    await ada.ask(mention, { input: { channelId: id, text: 'five', mentionIds: [bob.id], mentionsAll: true } });
+    expect(await badge()).toBe(before);
+    expect(await membership(id)).toMatchObject({ unreadCount: 5, mentionCount: 2 });
   });
 });
 
