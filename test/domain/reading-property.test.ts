@@ -134,7 +134,7 @@ async function createRun(database: TestDatabase) {
     }
   }
 
-  /** Members alone can be mentioned, and those who have blocked the author are not. Owners alone mention every member. */
+  /** A member who has blocked the author is not mentioned. Only the owner mentions every member. */
   async function send(author: Person, mention: 'ada' | 'all' | null): Promise<void> {
     const mentionsAll = mention === 'all' && author === 'owner';
     const mentionIds = mention === 'ada' && members.has('ada') ? [ada] : [];
@@ -142,7 +142,13 @@ async function createRun(database: TestDatabase) {
     await world.apply(event);
     head++;
     const mentionsAda = mentionsAll || (mentionIds.length > 0 && !blocked.has(author));
-    messages.push({ id: 'messageId' in event ? event.messageId : '', seq: head, author, mentionsAda, isDeleted: false });
+    messages.push({
+      id: 'messageId' in event ? event.messageId : '',
+      seq: head,
+      author,
+      mentionsAda,
+      isDeleted: false,
+    });
   }
 
   async function remove(message: ModelMessage | undefined): Promise<void> {
