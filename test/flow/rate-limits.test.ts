@@ -179,6 +179,8 @@ it('every mutation has a rate, except signing out', async () => {
     openDirect: `(userId: "${eve.id}") { id }`,
     refresh: '(refreshToken: "none") { token }',
     register: '(input: { email: "ada@example.org", password: "battery horse staple", name: "Ada" }) { token }',
+    requestPasswordReset: '(email: "ada@example.org")',
+    resetPassword: '(token: "none", password: "battery horse staple") { token }',
     revokeSession: `(id: "${encodeId('DeviceSession', randomUUID())}") { id }`,
     send: `(input: { channelId: "${id}", text: "Hello" }) { message { id } }`,
     startUpload: '(input: { filename: "a.png", byteSize: 10 }) { id }',
