@@ -1,6 +1,7 @@
 import { canReadChannel, canSeeChannel } from '../api/domain/access.ts';
 import { capabilities, capabilitiesOf } from '../api/domain/capabilities.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
+import type { ListKey } from '../api/domain/channel-statements.ts';
 import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
@@ -95,6 +96,14 @@ builder.node(Channel, {
         const standing = await loaders.standing.load(channel.id);
         return capabilitiesOf({ ...channel, isBlocked: standing?.isBlocked ?? false }, standing, new Date());
       },
+    }),
+    data: t.field({
+      type: 'JSON',
+      nullable: true,
+      extensions: shareable,
+      description: 'Custom data of the channel. Null if there is none, and if the viewer no longer has access.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.data : null,
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
@@ -216,11 +225,18 @@ builder.objectField(User, 'channels', (t) =>
       type: Channel,
       nullable: true,
       extensions: costs(5),
-      description: "The viewer's channels, most recent activity first. Null unless the user is the viewer.",
-      resolve: async (user, args, { viewer, domain }) => {
+      description:
+        "The viewer's channels: pinned ones first, then by most recent activity. Archived ones are left out unless asked for. Null unless the user is the viewer.",
+      args: {
+        archived: t.arg.boolean({
+          defaultValue: false,
+          description: 'Whether to include the channels that the viewer archived.',
+        }),
+      },
+      resolve: async (user, { archived, ...args }, { viewer, domain }) => {
         if (user.id !== viewer?.userId) return null;
-        const request = readPage(args, parseTimeKey);
-        return toConnection(await domain.channels.ofUser(user.id, request), request, activityKey);
+        const request = readPage(args, parseListKey);
+        return toConnection(await domain.channels.ofUser(user.id, request, archived ?? false), request, listKey);
       },
     },
     { description: "A page of the viewer's channels." },
@@ -287,6 +303,7 @@ const CreateRoomInput = builder.inputType('CreateRoomInput', {
       description: 'Subject of the room, at most 1,000 characters as readers count them (grapheme clusters).',
     }),
     settings: t.field({ type: ChannelSettingsInput, description: 'Rules of the room.' }),
+    data: t.field({ type: 'JSON', description: 'Custom data of the room.' }),
     clientId: t.string({
       extensions: textOf('clientId'),
       description: 'Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room.',
@@ -303,11 +320,12 @@ builder.mutationFields((t) => {
       description:
         'Opens a room with the viewer as its owner. RATE_LIMITED after too many rooms in a day; a retry with the same `clientId` does not count.',
       args: { input: t.arg({ type: CreateRoomInput, required: true, description: 'The room to open.' }) },
-      resolve: (_root, { input: { name, visibility, description, settings, clientId } }, context) =>
+      resolve: (_root, { input: { name, visibility, description, data, settings, clientId } }, context) =>
         context.domain.channels.createRoom(requireViewer(context), {
           name,
           visibility: visibility ?? 'PUBLIC',
           description: description ?? null,
+          data,
           settings: toSettings(settings),
           clientId: clientId ?? null,
         }),
@@ -332,13 +350,15 @@ builder.mutationFields((t) => {
           description:
             'New description, at most 1,000 characters as readers count them (grapheme clusters). An empty one removes it.',
         }),
+        data: t.arg({ type: 'JSON', description: 'Replaces the custom data; null removes it.' }),
         settings: t.arg({ type: ChannelSettingsInput, description: 'Rules of the room that change.' }),
       },
-      resolve: (_root, { channelId: id, name, visibility, description, settings }, context) =>
+      resolve: (_root, { channelId: id, name, visibility, description, data, settings }, context) =>
         context.domain.channels.updateRoom(requireViewer(context), readId('Channel', id), {
           name: name ?? null,
           visibility: visibility ?? null,
           description: description ?? null,
+          data,
           settings: toSettings(settings),
         }),
     }),
@@ -415,6 +435,17 @@ function timeKey({ at, id }: TimeKey): string {
 
 function activityKey({ lastActivityAt, id }: ChannelRow): string {
   return timeKey({ at: lastActivityAt, id });
+}
+
+/** The first part is missing in cursors of former releases. */
+function listKey({ isPinned, ...channel }: ChannelRow & Pick<ListKey, 'isPinned'>): string {
+  return `${isPinned ? 1 : 0}:${activityKey(channel)}`;
+}
+
+function parseListKey(cursor: string): ListKey | null {
+  const [, pinned, rest = ''] = /^(?:([01]):)?(\d+:.*)$/.exec(cursor) ?? [];
+  const key = parseTimeKey(rest);
+  return key && { ...key, isPinned: pinned === '1' };
 }
 
 function parseTimeKey(cursor: string): TimeKey | null {

@@ -7,6 +7,7 @@ import type { Matching } from '../api/domain/matching.ts';
 import type { Messages } from '../api/domain/messages.ts';
 import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
+import type { PreferenceStore } from '../api/domain/preferences.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
 import type { RoomModeration } from '../api/domain/room-moderation.ts';
@@ -20,6 +21,10 @@ import type { Uploads } from '../api/domain/uploads.ts';
 export interface LimitValues {
   /** Maximum bytes of UTF-8 in a message's text. */
   messageBytes: number;
+  /** Maximum bytes of custom data, as JSON in UTF-8. */
+  dataBytes: number;
+  /** Maximum number of users whom a message mentions by their ids. */
+  mentions: number;
   /** Maximum bytes of one file. */
   uploadBytes: number;
   /** Maximum number of files per message. */
@@ -46,6 +51,7 @@ export interface Domain {
   moderation: Moderation;
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;
+  preferences: PreferenceStore;
   receipts: Receipts;
   roomModeration: RoomModeration;
   suspensions: Suspensions;

@@ -29,6 +29,8 @@ const views = {
   standing: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.standing.load(`${id}:${viewerId}`)),
   /** The viewer's unread messages, by channel. */
   unread: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.unread.load(`${id}:${viewerId}`)),
+  /** The viewer's number of unread messages that mention the viewer, by channel. */
+  mentions: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.mentions.load(`${id}:${viewerId}`)),
   /** The viewer's number of unread messages, by membership. In a list round it is counted for all viewers together. */
   unreadCount: ({ shared, viewerId }: Viewed) => ({
     async load({ channelId, seenSeq }: SeenByMember): Promise<number> {

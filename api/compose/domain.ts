@@ -15,10 +15,12 @@ import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
 import { createMatching } from '../domain/matching.ts';
+import { createMentionChecks, maxMentions } from '../domain/mention-checks.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
 import type { HashCost } from '../domain/passwords.ts';
+import { createPreferences } from '../domain/preferences.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
@@ -100,6 +102,7 @@ export async function openDomain(
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
+  const maxDataBytes = config.MAX_DATA_BYTES;
   const minPasswordLength = config.PASSWORD_MIN_LENGTH;
   const outgoingMail = await openOutgoingMail(given);
   const accounts = createAccounts({
@@ -110,6 +113,7 @@ export async function openDomain(
     sessionBounds,
     slowGuestsAfter: config.SLOW_GUESTS_AFTER,
     minPasswordLength,
+    maxDataBytes,
     hashCost,
     outgoingMail,
     resetLinks: resetLinksOf(config),
@@ -139,6 +143,7 @@ export async function openDomain(
     moderation,
     rateLimits,
     securityLog,
+    maxDataBytes,
     directSecret: await readServerSecret(database, 'direct-channels'),
   });
   const domain: Domain = {
@@ -149,6 +154,8 @@ export async function openDomain(
     channelList,
     limits: {
       messageBytes: config.MAX_MESSAGE_BYTES,
+      dataBytes: maxDataBytes,
+      mentions: maxMentions,
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
@@ -166,13 +173,16 @@ export async function openDomain(
       feeds,
       blocks,
       findAttachable: uploads.findAttachable,
+      checkMentions: createMentionChecks({ database, access }),
       rateLimits,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
+      maxDataBytes,
       maxReplay: config.MAX_REPLAY,
     }),
     moderation,
     onlineMembers,
     presence,
+    preferences: createPreferences(common),
     receipts: createReceipts(common),
     suspensions,
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),

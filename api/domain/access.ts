@@ -5,7 +5,7 @@ import type { Database } from '../infra/database/database.ts';
 import { selectAccess } from './access-statements.ts';
 import { type ChannelFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 import type { LogGuard } from './log-guard.ts';
-import { mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
+import { may, mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*
@@ -67,6 +67,17 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
       return judge(channelId, async () => {
         const { channel, member } = await read([channelId, userId]);
         throwRefusal(maySend(channel, member, new Date(), hasFiles));
+      });
+    },
+
+    /**
+     * Checks that a user may mention every member of a channel.
+     * @throws ForbiddenError when the user may not
+     */
+    async requireMentionAll(channelId: string, userId: string): Promise<void> {
+      return judge(channelId, async () => {
+        const { channel, member } = await read([channelId, userId]);
+        throwRefusal(may('MENTION_ALL', channel, member, new Date()));
       });
     },
 

@@ -9,6 +9,7 @@ import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { createChannelLimits, type InviterFacts } from './channel-limits.ts';
 import { createChannelReads } from './channel-reads.ts';
+import { readData, readNewData } from './custom-data.ts';
 import type { Moderation } from './moderation.ts';
 import { channelNotFound, may, mayAsk, mayBeInvited, mayRead } from './policies.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -33,11 +34,12 @@ export function createChannels(
     submit: Submit;
     accounts: { facts(userId: string): Promise<UserFacts | null> };
     rateLimits: RateLimits;
+    maxDataBytes: number;
     directSecret: Uint8Array;
     securityLog: SecurityLog;
   },
 ) {
-  const { database, moderation, accounts, submit, directSecret, securityLog } = options;
+  const { database, moderation, accounts, submit, directSecret, securityLog, maxDataBytes } = options;
   const reads = createChannelReads(database);
   const limits = createChannelLimits(options.rateLimits, options);
 
@@ -47,25 +49,34 @@ export function createChannels(
     /** Creates a room that the viewer owns. The same `clientId` returns the same room. */
     async createRoom(
       viewer: Viewer,
-      { clientId, ...input }: RoomInput & { name: string; visibility: Visibility; clientId: string | null },
+      {
+        clientId,
+        data,
+        ...input
+      }: RoomInput & { name: string; visibility: Visibility; data: unknown; clientId: string | null },
     ): Promise<Channel> {
       const room = readRoom(input, 'input.', clientIdProblems(clientId, 'input.clientId'));
+      const json = readData(data, 'input.data', maxDataBytes);
       const channelId = clientId === null ? randomUUID() : uuidV5(clientId, viewer.userId);
       await limits.change(viewer.userId);
       const [present] = clientId === null ? [] : await reads.byIds([channelId], viewer.userId);
       if (present) return present;
       await limits.create(viewer.userId);
       const members = [{ user: factsOfViewer(viewer), role: 'OWNER' as const }];
-      const opened = { ...room, kind: 'ROOM', visibility: input.visibility, members } as const;
+      const opened = { ...room, data: json, kind: 'ROOM', visibility: input.visibility, members } as const;
       await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...opened }, viewer.deadline);
       return requireChannel(channelId);
     },
 
-    /** Changes properties of a room; null leaves one as it is, and an empty description removes it. */
-    async updateRoom(viewer: Viewer, channelId: string, input: RoomInput): Promise<Channel> {
-      const room = readRoom(input, '');
+    /** Changes properties of a room; null leaves one as it is, and so do `data` that are undefined; an empty description removes it. */
+    async updateRoom(
+      viewer: Viewer,
+      channelId: string,
+      { data, ...input }: RoomInput & { data: unknown },
+    ): Promise<Channel> {
+      const change = { ...readRoom(input, ''), data: readNewData(data, 'data', maxDataBytes) };
       await limits.change(viewer.userId);
-      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, ...room }, viewer.deadline);
+      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, ...change }, viewer.deadline);
       return requireChannel(channelId);
     },
 

@@ -147,9 +147,11 @@ async function createSimulation(fateOf: () => Fate) {
     feeds,
     blocks: { acquire: async () => blockListOf(blocking) },
     findAttachable: async () => [],
+    checkMentions: async () => [],
     rateLimits: noRateLimits,
     securityLog: noSecurityLog,
     maxMessageBytes: 4096,
+    maxDataBytes: 4096,
     maxReplay,
   });
   const audiences = createTestAudiences();

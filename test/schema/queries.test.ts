@@ -94,10 +94,10 @@ const message = `
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
 `;
 const membership = `
-  id role joinedAt seenSeq unreadCount user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
+  id role joinedAt seenSeq unreadCount mentionCount notify pinned archived user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
 `;
 const channel = `
-  id kind name description visibility createdAt closedAt memberCount position onlineCount viewerCan
+  id kind name description visibility createdAt closedAt memberCount position trimmedSeq onlineCount viewerCan data
   settings { send attach invite pin slowModeSeconds }
   peer { id name online } lastMessage { ${message} } viewerMembership { ${membership} }
 `;
