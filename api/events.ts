@@ -82,6 +82,11 @@ export const channelEvent = z.discriminatedUnion('type', [
   }),
   base.extend({ type: z.literal('MessageEdited'), messageId: id, text: z.string(), revision: z.int() }),
   base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
+  /**
+   * A user is erased: the profile, the membership of the channel, and some of the user's messages in it, which are deleted. Never
+   * rejected. The first event of an erasure has the user's id in place of a channel's, and erases the profile alone.
+   */
+  base.extend({ type: z.literal('UserErased'), userId: id, messageIds: z.array(id) }),
 ]);
 export type ChannelEvent = z.infer<typeof channelEvent>;
 /** An event of one type. */

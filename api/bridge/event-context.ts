@@ -2,6 +2,7 @@ import type { ChannelEvent, EventOf } from '../events.ts';
 import { blockBetween, blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
 import { entryColumns } from '../infra/database/entries.ts';
+import { isErased } from '../infra/database/erasures.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
@@ -18,6 +19,8 @@ const row = {
   entry: nullable(jsonOf(entryColumns.row)),
   /** Whether one of the actor and the subject has blocked the other; where they are the same, of the members of a direct channel. */
   isBlocked: bool,
+  /** Whether the actor or the subject was erased. */
+  isErased: bool,
 };
 
 const selectContext = statement({
@@ -30,7 +33,8 @@ const selectContext = statement({
         WHERE e.id = $messageId AND e.channel_id = $channelId) AS found) AS entry,
       CASE WHEN $actorId <> $subjectId THEN ${blockBetween('$actorId', '$subjectId')}
         ELSE EXISTS (SELECT FROM channel c WHERE c.id = $channelId AND c.kind = 'DIRECT')
-          AND ${blockInDirect('$channelId', '$actorId')} END AS "isBlocked"`,
+          AND ${blockInDirect('$channelId', '$actorId')} END AS "isBlocked",
+      ${isErased('$actorId')} OR ${isErased('$subjectId')} AS "isErased"`,
   parameters: { channelId: uuid, actorId: uuid, subjectId: uuid, messageId: nullable(uuid) },
   row,
 });
@@ -53,6 +57,7 @@ function subjectOf(event: ChannelEvent): string {
     case 'MemberJoined':
       return event.user.id;
     case 'MemberLeft':
+    case 'UserErased':
       return event.userId;
     case 'ChannelOpened':
       return otherOfDirect(event) ?? event.actorId;

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { createCleanup } from '../domain/cleanup/cleanup.ts';
 import { createGuestCleanup } from '../domain/cleanup/guests.ts';
-import { type CleanupJob, dayMs, hourMs } from '../domain/cleanup/job.ts';
+import { type CleanupJob, dayMs, hourMs, onceCaughtUp } from '../domain/cleanup/job.ts';
 import { createMatchRepair } from '../domain/cleanup/match-repair.ts';
 import { createMatchCleanup } from '../domain/cleanup/matches.ts';
 import { createMessageDataCleanup } from '../domain/cleanup/message-data.ts';
@@ -11,6 +11,7 @@ import { createResetCleanup } from '../domain/cleanup/password-resets.ts';
 import { createPastChangesCleanup } from '../domain/cleanup/past-changes.ts';
 import { createSessionCleanup } from '../domain/cleanup/session-cleanup.ts';
 import { createUploadCleanup } from '../domain/cleanup/upload-cleanup.ts';
+import type { Erasures } from '../domain/erasure/erasures.ts';
 import type { LogGuard } from '../domain/log-guard.ts';
 import type { Submit } from '../domain/submit-event.ts';
 import type { Database } from '../infra/database/database.ts';
@@ -28,6 +29,7 @@ export async function openCleanup(given: {
   metrics: Metrics;
   database: Database;
   objects: Objects;
+  erasures: Pick<Erasures, 'job'>;
   pubsub: PubSub;
   submit: Submit;
   guard: LogGuard;
@@ -44,6 +46,7 @@ export async function openCleanup(given: {
     ...createMessageDataCleanup(database),
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     createMatchRepair(given),
+    onceCaughtUp(guard, given.erasures.job),
     createNameKeys(database),
     createOffsetTracking(given),
     ...createPastChangesCleanup({ database, cursorMs: config.CURSOR_DAYS * dayMs }),

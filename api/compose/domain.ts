@@ -34,6 +34,7 @@ import { makePrivateDirectory } from '../private-directory.ts';
 import { createSignalPublisher } from '../signal-publisher.ts';
 import { reasonOf, StartError } from '../start-errors.ts';
 import { openCleanup } from './cleanup.ts';
+import { openErasures } from './erasure.ts';
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
 import { openOutgoingMail, resetLinksOf } from './mail.ts';
@@ -92,7 +93,8 @@ export async function openDomain(
 
   const files = { ...common, objects: required(ports.objects) };
   const uploads = await openUploads({ ...files, config, open, access, userCache, secrets });
-  await openCleanup({ ...files, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
+  const erasures = await openErasures({ ...files, submit, open, metrics: given.metrics });
+  await openCleanup({ ...files, erasures, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
@@ -106,6 +108,7 @@ export async function openDomain(
     sessionBounds,
     minPasswordLength,
     hashCost,
+    erasures,
     outgoingMail,
     resetLinks: resetLinksOf(config),
   });

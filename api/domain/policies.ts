@@ -72,6 +72,11 @@ export function mayAsk(isBlocked: boolean): Rejection | null {
   return isBlocked ? blocked : null;
 }
 
+/** Becoming a member of a room or a direct channel: neither by nor with a user who was erased. */
+export function mayMeet(isErased: boolean): Rejection | null {
+  return isErased ? { code: 'NOT_FOUND', message: 'User not found.' } : null;
+}
+
 /** Joining without an invitation: open public rooms only. */
 export function mayJoin(channel: Channel): Rejection | null {
   if (channel === null || !isPublicRoom(channel)) return channelNotFound;

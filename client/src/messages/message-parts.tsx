@@ -8,7 +8,7 @@ export function MessageHead({ author, at }: { author: Message['author']; at: str
   return (
     <div className="message-head">
       <Avatar user={author} size="small" />
-      <span className="message-author">{author.name}</span>
+      <span className="message-author">{texts.nameOf(author)}</span>
       <Time at={at} />
     </div>
   );
