@@ -87,6 +87,8 @@ export const channelEvent = z.discriminatedUnion('type', [
    * rejected. The first event of an erasure has the user's id in place of a channel's, and erases the profile alone.
    */
   base.extend({ type: z.literal('UserErased'), userId: id, messageIds: z.array(id) }),
+  /** Entries up to a seq are older than the retention: some of them are removed, from the first one on. */
+  base.extend({ type: z.literal('HistoryTrimmed'), throughSeq: z.int() }),
 ]);
 export type ChannelEvent = z.infer<typeof channelEvent>;
 /** An event of one type. */
@@ -144,6 +146,8 @@ export interface Head extends LogPlace {
   partition: number;
   /** Offset of the newest event that changed the channel; -1 if it is not known. */
   offset: number;
+  /** Entries up to this seq were removed because of their age; left out if the change removed none. */
+  trimmedSeq?: number;
   /** Whether the channel's own properties changed: it was opened, renamed, closed, or its visibility changed. */
   changed: boolean;
   /**

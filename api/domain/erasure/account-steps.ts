@@ -21,7 +21,7 @@ export function createAccountSteps({ query, objects }: { query: Query; objects: 
     removal('password resets', deleteResetsOfUser),
   ];
 
-  /** Removes objects before their rows: what is interrupted between both is found again. */
+  /** Removes objects before their rows, so that an interrupted portion finds them again. */
   async function eraseFiles(userId: string): Promise<string | null> {
     const ids = (await query(selectFiles, { userId })).map(({ id }) => id);
     if (ids.length === 0) return null;

@@ -1,5 +1,6 @@
 import { Avatar } from '../ui/avatar.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { texts } from '../ui/texts.ts';
 import { Time } from '../ui/time.tsx';
 import type { Message } from './message.ts';
 
