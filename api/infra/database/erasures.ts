@@ -10,9 +10,11 @@ export const insertErasure = statement({
 /** Empties the profile of a user of the ledger. */
 export const emptyProfile = statement({
   sql: `
-    UPDATE users SET name = '', name_key = '', email = NULL, password_hash = NULL, avatar_id = NULL, is_moderator = false
+    UPDATE users SET name = '', name_key = '', email = NULL, password_hash = NULL, avatar_id = NULL, is_moderator = false,
+      last_seen_at = NULL
     WHERE id = $userId
-      AND (name, email, password_hash, avatar_id, is_moderator) IS DISTINCT FROM ('', NULL, NULL, NULL, false)`,
+      AND (name, email, password_hash, avatar_id, is_moderator, last_seen_at)
+        IS DISTINCT FROM ('', NULL, NULL, NULL, false, NULL)`,
   parameters: { userId: uuid },
 });
 

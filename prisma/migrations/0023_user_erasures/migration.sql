@@ -18,10 +18,12 @@ BEGIN
         NEW.password_hash := NULL;
         NEW.avatar_id := NULL;
         NEW.is_moderator := false;
+        NEW.last_seen_at := NULL;
     END IF;
     RETURN NEW;
 END
 $$;
 
-CREATE TRIGGER "users_erased" BEFORE INSERT OR UPDATE OF "name", "name_key", "email", "password_hash", "avatar_id", "is_moderator"
-    ON "users" FOR EACH ROW EXECUTE FUNCTION "keep_erased"();
+CREATE TRIGGER "users_erased" BEFORE INSERT
+    OR UPDATE OF "name", "name_key", "email", "password_hash", "avatar_id", "is_moderator", "last_seen_at" ON "users"
+    FOR EACH ROW EXECUTE FUNCTION "keep_erased"();
