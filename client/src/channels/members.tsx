@@ -71,7 +71,9 @@ function Member({ user, role }: MemberProps) {
         <p className="member-name">{texts.nameOf(user)}</p>
         {notes.length > 0 && <p className="member-note">{notes.join(', ')}</p>}
       </div>
-      {!isViewer && <IconButton icon="write" label={texts.rooms.write(texts.nameOf(user))} onClick={() => void openChannel()} />}
+      {!isViewer && (
+        <IconButton icon="write" label={texts.rooms.write(texts.nameOf(user))} onClick={() => void openChannel()} />
+      )}
       {failure && <FailureNote failure={failure} />}
     </li>
   );

@@ -42,7 +42,9 @@ export function StrangerScreen() {
           <ConversationView
             channelId={match.talk.channel.id}
             intro={<MatchIntro partner={match.talk.partner} />}
-            {...(match.step === 'ended' ? { outro: texts.match.ended(texts.nameOf(match.talk.partner), match.reason) } : {})}
+            {...(match.step === 'ended'
+              ? { outro: texts.match.ended(texts.nameOf(match.talk.partner), match.reason) }
+              : {})}
           />
         </div>
       )}
