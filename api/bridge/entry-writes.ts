@@ -58,6 +58,9 @@ function addWritten(row: (EntryRow & { version: number }) | undefined, place: Lo
   return entry;
 }
 
+/** Assignments that delete an entry: everything that its author wrote goes. Of an erased user's entries too. */
+export const assignDeletion = `text = '', attachments = '[]', deleted_at = $at`;
+
 const written = { ...entryColumns.row, version: tables.channel.columns.version };
 
 const insertEntry = statement({
@@ -91,7 +94,7 @@ const updateEdited = statement({
 });
 
 const updateDeleted = statement({
-  sql: sqlForUpdate(`text = '', attachments = '[]', deleted_at = $at`),
+  sql: sqlForUpdate(assignDeletion),
   parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },
   row: written,
 });

@@ -6,6 +6,7 @@ import { statement } from '../infra/database/statement.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, timestamptz, uuid } from '../infra/database/types.ts';
 import { addEntry, addHead, type Changeset } from './changeset.ts';
+import { assignDeletion } from './entry-writes.ts';
 import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 type UserErased = Logged<EventOf<'UserErased'>>;
@@ -44,7 +45,7 @@ const updateErased = statement({
       WHERE channel.id = $channelId AND c.count > 0
       RETURNING channel.seq, channel.version, channel.position - c.count AS before
     ), e AS (
-      UPDATE entry SET text = '', attachments = '[]', deleted_at = $at, position = raised.before + chosen.n,
+      UPDATE entry SET ${assignDeletion}, position = raised.before + chosen.n,
         revision = revision + 1, log_offset = $offset
       FROM raised, chosen WHERE entry.id = chosen.id RETURNING entry.*
     )
