@@ -1,5 +1,6 @@
 import {
   channelNotFound,
+  type MemberFacts,
   mayAsk,
   mayClose,
   mayDelete,
@@ -152,10 +153,17 @@ async function depart(event: Departure, { query, changeset, channel, subject }: 
   return entry;
 }
 
+/** Ends a membership in whichever state it is. One that never became active, as an invitation, ends without an entry. */
+async function withdraw(event: Departure, context: Context, state: MemberFacts['state']): Promise<void> {
+  if (state === 'LEFT' || state === 'REMOVED') return;
+  if (state === 'ACTIVE') await depart(event, context);
+  else await endMembership(context.query, event);
+}
+
 async function erase(event: Logged<EventOf<'UserErased'>>, context: Context): Promise<Outcome> {
   const { query, changeset, channel, subject } = context;
   await eraseProfile(query, event);
-  if (channel !== null && subject?.state === 'ACTIVE') await depart({ ...event, gone: false }, context);
+  if (channel !== null && subject !== null) await withdraw({ ...event, gone: false }, context, subject.state);
   await eraseEntries(query, event, changeset);
   return done;
 }

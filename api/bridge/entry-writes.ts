@@ -58,9 +58,6 @@ function addWritten(row: (EntryRow & { version: number }) | undefined, place: Lo
   return entry;
 }
 
-/** Assignments that delete an entry: everything that its author wrote goes. Of an erased user's entries too. */
-export const assignDeletion = `text = '', attachments = '[]', deleted_at = $at`;
-
 const written = { ...entryColumns.row, version: tables.channel.columns.version };
 
 const insertEntry = statement({
@@ -94,7 +91,7 @@ const updateEdited = statement({
 });
 
 const updateDeleted = statement({
-  sql: sqlForUpdate(assignDeletion),
+  sql: sqlForUpdate(`text = '', attachments = '[]', deleted_at = $at`),
   parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },
   row: written,
 });

@@ -15,7 +15,7 @@ import { databaseKinds, openDatabase, type TestDatabase } from '../support/datab
 import { createTestLogger } from '../support/logger.ts';
 
 /** More messages than two events empty, and fewer than three. */
-const written = 450;
+const written = 120;
 
 describe.each(databaseKinds)('an erasure over %s', (kind) => {
   let world: Awaited<ReturnType<typeof createWorld>>;
@@ -52,7 +52,7 @@ describe.each(databaseKinds)('an erasure over %s', (kind) => {
     expect(world.files.has(fileKey(file))).toBe(false);
     expect(await world.countOf(bob)).toMatchObject({ session: 1 });
     const sizes = world.erased(ada).map(({ messageIds }) => messageIds.length);
-    expect(Math.max(...sizes)).toBe(200);
+    expect(Math.max(...sizes)).toBe(50);
     expect(sizes.reduce((sum, size) => sum + size)).toBe(written + 1);
   });
 

@@ -6,8 +6,8 @@ import { lowestId } from '../cleanup/job.ts';
 import type { Submit } from '../submit-event.ts';
 import type { ErasureStep } from './erasures.ts';
 
-/** Maximum number of messages that one event empties. */
-const perEvent = 200;
+/** Maximum number of messages that one event deletes: the bridge does nothing else in that transaction's time. */
+const perEvent = 50;
 /** Number of entries of a channel that one portion looks through: an index by author would cost every send. */
 const perWindow = 5_000;
 
@@ -41,7 +41,7 @@ export function createChannelSteps({ query, submit }: { query: Query; submit: Su
     return `${member.channelId}:0`;
   }
 
-  /** Empties some messages after a `seq`. Returns the `seq` to go on from; null at the end of the channel. */
+  /** Deletes some messages after a `seq`. Returns the `seq` to go on from; null at the end of the channel. */
   async function eraseWindow(userId: string, channelId: string, after: number): Promise<number | null> {
     const rows = await query(selectWritten, { userId, channelId, after, until: after + perWindow });
     const ids = rows.flatMap(({ id }) => id ?? []);
@@ -57,7 +57,7 @@ export function createChannelSteps({ query, submit }: { query: Query; submit: Su
 
 const selectNextChannel = statement({
   sql: `
-    SELECT m.channel_id AS "channelId", m.state = 'ACTIVE' AS "isMember" FROM member m
+    SELECT m.channel_id AS "channelId", m.state NOT IN ('LEFT', 'REMOVED') AS "isMember" FROM member m
     WHERE m.user_id = $userId AND m.channel_id > $after ORDER BY m.channel_id LIMIT 1`,
   parameters: { userId: uuid, after: uuid },
   row: { channelId: uuid, isMember: bool },
