@@ -8,22 +8,18 @@ CREATE TABLE "user_erasure" (
 );
 CREATE INDEX "user_erasure_unfinished_idx" ON "user_erasure" ("user_id") WHERE "completed_at" IS NULL;
 
--- Nothing gives an erased user a profile again: neither a request that was under way, nor an event that names the user.
+-- Nothing gives an erased user a profile again: neither a request that was under way, nor an event that names the user. Columns that
+-- the table does not have are ignored.
 CREATE FUNCTION "keep_erased"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM user_erasure WHERE user_id = NEW.id) THEN
-        NEW.name := '';
-        NEW.name_key := '';
-        NEW.email := NULL;
-        NEW.password_hash := NULL;
-        NEW.avatar_id := NULL;
-        NEW.is_moderator := false;
-        NEW.last_seen_at := NULL;
+        NEW := jsonb_populate_record(NEW, '{
+            "name": "", "name_key": "", "email": null, "password_hash": null, "avatar_id": null, "data": null,
+            "is_moderator": false, "last_seen_at": null
+        }');
     END IF;
     RETURN NEW;
 END
 $$;
 
-CREATE TRIGGER "users_erased" BEFORE INSERT
-    OR UPDATE OF "name", "name_key", "email", "password_hash", "avatar_id", "is_moderator", "last_seen_at" ON "users"
-    FOR EACH ROW EXECUTE FUNCTION "keep_erased"();
+CREATE TRIGGER "users_erased" BEFORE INSERT OR UPDATE ON "users" FOR EACH ROW EXECUTE FUNCTION "keep_erased"();
