@@ -7,7 +7,7 @@ import { createErasures } from '../../api/domain/erasure/erasures.ts';
 import { fileKey } from '../../api/domain/file-keys.ts';
 import { rejectionError, type Submit } from '../../api/domain/submit-event.ts';
 import { UnavailableError } from '../../api/errors.ts';
-import type { Entry, EventOf, Logged } from '../../api/events.ts';
+import { channelEvent, type Entry, type EventOf, type Logged } from '../../api/events.ts';
 import { emptyProfile, insertErasure } from '../../api/infra/database/erasures.ts';
 import { type Contents, createMemoryObjects } from '../../api/infra/objects/memory.ts';
 import { withKey } from '../../api/text/comparison-key.ts';
@@ -145,7 +145,8 @@ async function createWorld(database: TestDatabase) {
     const fault = faults.shift();
     if (fault === 'lost') throw new UnavailableError('lost');
     const place = { partition: 0, offset: log.length };
-    const event: Logged = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString(), ...place };
+    const common = { eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
+    const event: Logged = { ...channelEvent.parse({ ...draft, ...common }), ...place };
     log.push(event);
     const [outcome] = await replay([event]);
     if (fault === 'unheard') throw new UnavailableError('unheard');
@@ -190,8 +191,9 @@ async function createWorld(database: TestDatabase) {
     const events = Array.from({ length: count }, (_, n): Logged => {
       const [messageId, eventId, clientId] = [randomUUID(), randomUUID(), randomUUID()];
       const sent = { type: 'MessageSent', channelId, actorId, messageId, clientId, text: `secret ${n}` } as const;
-      const common = { eventId, gatewayId: 'one', at: new Date().toISOString(), partition: 0, offset: log.length + n };
-      return { ...sent, ...common, replyToId: null, attachments: [] };
+      const common = { eventId, gatewayId: 'one', at: new Date().toISOString() };
+      const place = { partition: 0, offset: log.length + n };
+      return { ...channelEvent.parse({ ...sent, ...common, replyToId: null }), ...place };
     });
     log.push(...events);
     await replay(events);

@@ -40,5 +40,5 @@ export function useNewMessages({ entries, isReady, isAtEnd, viewerId }: NewMessa
 function announce({ kind, author, text }: Message): string {
   return kind === 'TEXT'
     ? texts.messages.announcement(texts.nameOf(author), text || texts.files.attachment)
-    : texts.messages.happened(kind, texts.nameOf(author));
+    : texts.messages.happened(kind, texts.nameOf(author), text);
 }
