@@ -10,6 +10,7 @@ import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
 import type { StreamTickets } from '../api/domain/stream-tickets.ts';
+import type { Suspensions } from '../api/domain/suspensions.ts';
 import type { LiveUpdates } from '../api/domain/updates/live-updates.ts';
 import type { Updates } from '../api/domain/updates/updates.ts';
 import type { Uploads } from '../api/domain/uploads.ts';
@@ -45,6 +46,7 @@ export interface Domain {
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;
   receipts: Receipts;
+  suspensions: Suspensions;
   streamTickets: StreamTickets;
   updates: Updates;
   liveUpdates: Pick<LiveUpdates, 'follow'>;

@@ -9,6 +9,7 @@ import './presence.ts';
 import './receipts.ts';
 import './scalars.ts';
 import './stream-tickets.ts';
+import './suspensions.ts';
 import './updates.ts';
 import './updates-subscription.ts';
 import './uploads.ts';

@@ -174,6 +174,20 @@ export function mayDelete(
   return entry.authorId === userId ? null : forbidden('You can edit or delete your own messages only.');
 }
 
+/** Moderating the service: users whom an operator has appointed. */
+export function mayModerateService(user: { isModerator: boolean } | null): Rejection | null {
+  return user?.isModerator ? null : forbidden('Only moderators of the service can do this.');
+}
+
+/** Suspending a user: not a moderator of the service, whose appointment an operator must end first. */
+export function maySuspend(user: { isModerator: boolean }): Rejection | null {
+  return user.isModerator
+    ? forbidden(
+        'A moderator of the service cannot be suspended. Ask the operator of the server to end the appointment first.',
+      )
+    : null;
+}
+
 /** The same for both users. */
 const blocked: Rejection = { code: 'CONFLICT', message: 'One of you has blocked the other.' };
 const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed. You can read it, but not add to it.' };

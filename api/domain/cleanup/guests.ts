@@ -37,7 +37,8 @@ const removeGoneGuests = statement({
     ), gone AS MATERIALIZED (
       SELECT p.id, p.email, p.avatar_id, ${isNone('member m WHERE m.user_id = p.id')} AS unknown, ${isNone('upload f WHERE f.user_id = p.id')}
         AND ${isNone('upload_ticket t WHERE t.user_id = p.id')}
-        AND ${isNone('match_claim k WHERE k.user_id = p.id')} AS unused
+        AND ${isNone('match_claim k WHERE k.user_id = p.id')}
+        AND ${isNone('report r WHERE r.user_id = p.id')} AND ${isNone('report r WHERE r.reporter_id = p.id')} AS unused
       FROM portion p
       WHERE p.id <> '${systemUser.id}' AND p.password_hash IS NULL AND p.created_at < $before AND ${isNone('session s WHERE s.user_id = p.id')}
     ), removed AS (
