@@ -92,6 +92,7 @@ describe.each(databaseKinds)('over %s', (kind) => {
 
   test('counts for many members of a channel are those of each member', async () => {
     const receipts = createReceipts({
+      activity: { seen: () => {} },
       database,
       pubsub: createMemoryPubSub({ logger }),
       rateLimits: noRateLimits,

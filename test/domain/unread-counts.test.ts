@@ -24,6 +24,7 @@ function setUp() {
   const logger = createTestLogger();
   const database = { read } as unknown as Database;
   const receipts = createReceipts({
+    activity: { seen: () => {} },
     database,
     pubsub: createMemoryPubSub({ logger }),
     rateLimits: noRateLimits,
