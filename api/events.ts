@@ -49,7 +49,10 @@ const base = z.object({
  * event is applied. `revision` is the revision of the row that the event was based on, so that the bridge recognises stale events.
  */
 export const channelEvent = z.discriminatedUnion('type', [
-  /** A channel is opened with its first members. Never rejected; a repeated event is recognised by the channel's id. */
+  /**
+   * A channel is opened with its first members. Rejected only if a block is between the members of a direct channel; a repeated
+   * event is recognised by the channel's id.
+   */
   base.extend({
     type: z.literal('ChannelOpened'),
     kind: z.enum(channelKinds),
@@ -79,6 +82,8 @@ export const channelEvent = z.discriminatedUnion('type', [
   }),
   base.extend({ type: z.literal('MessageEdited'), messageId: id, text: z.string(), revision: z.int() }),
   base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
+  /** Entries up to a seq are older than the retention: some of them are removed, from the first one on. */
+  base.extend({ type: z.literal('HistoryTrimmed'), throughSeq: z.int() }),
 ]);
 export type ChannelEvent = z.infer<typeof channelEvent>;
 /** An event of one type. */
@@ -136,6 +141,8 @@ export interface Head extends LogPlace {
   partition: number;
   /** Offset of the newest event that changed the channel; -1 if it is not known. */
   offset: number;
+  /** Entries up to this seq were removed because of their age; left out if the change removed none. */
+  trimmedSeq?: number;
   /** Whether the channel's own properties changed: it was opened, renamed, closed, or its visibility changed. */
   changed: boolean;
   /**

@@ -298,8 +298,13 @@ export const settings = z.object({
   MATCH_ABSENCE_MS: count(30_000).describe(
     'Maximum absence from a match before it ends: time without a connection, or a query or call of `match`.',
   ),
+  RETENTION_DAYS: duration(36_500)
+    .optional()
+    .describe(
+      'Days for which messages are kept. Older ones are removed, with everything that belongs to them. Unset: they stay.',
+    ),
   MATCH_RETENTION_HOURS: duration(87_600)
-    .default(720)
+    .default(24)
     .describe('Hours for which a match is kept after its end. Then it is removed with its messages and files.'),
   CAUGHT_UP_MS: count(20_000).describe(
     'Time without an update after which the subscription `updates` says that it has caught up, as a sign of life.',

@@ -81,6 +81,13 @@ builder.node(Channel, {
       description:
         'Set when nobody can send any longer: the match was left, or the room was closed. The history stays.',
     }),
+    trimmedSeq: t.int({
+      extensions: shareable,
+      description:
+        'Messages up to this `seq` were removed because of their age (`limits.retentionDays`): drop them. 0: none was, or the viewer no longer has access.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.trimmedSeq : 0,
+    }),
     memberCount: t.int({
       extensions: shareable,
       description: 'Number of members. 0 if the viewer no longer has access.',
@@ -316,7 +323,7 @@ builder.mutationFields((t) => {
       type: Channel,
       nullable: true,
       description:
-        'Makes a user a member of a room at once: the way into a private room. Any member may invite. RATE_LIMITED if the viewer invites too often, or the user is invited too often.',
+        'Makes a user a member of a room at once: the way into a private room. Any member may invite. CONFLICT if either has blocked the other. RATE_LIMITED if the viewer invites too often, or the user is invited too often.',
       args: { channelId, userId: t.arg.id({ required: true, description: 'Id of the user to add.' }) },
       resolve: (_root, { channelId: id, userId }, context) =>
         context.domain.channels.invite(requireViewer(context), readId('Channel', id), readId('User', userId)),
@@ -325,7 +332,7 @@ builder.mutationFields((t) => {
       type: Channel,
       nullable: true,
       description:
-        'Returns the one direct channel between the viewer and a user, and opens it on first use, which counts as an invitation.',
+        'Returns the one direct channel between the viewer and a user, and opens it on first use, which counts as an invitation. CONFLICT if either has blocked the other.',
       args: { userId: t.arg.id({ required: true, description: 'Id of the other user.' }) },
       resolve: (_root, { userId }, context) =>
         context.domain.channels.openDirect(requireViewer(context), readId('User', userId)),

@@ -1,4 +1,15 @@
-import { mayClose, mayDelete, mayEdit, mayInvite, mayJoin, mayLeave, mayRead, mayUpdate } from '../domain/policies.ts';
+import {
+  channelNotFound,
+  mayAsk,
+  mayClose,
+  mayDelete,
+  mayEdit,
+  mayInvite,
+  mayJoin,
+  mayLeave,
+  mayRead,
+  mayUpdate,
+} from '../domain/policies.ts';
 import type { ChannelEvent, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
@@ -7,6 +18,7 @@ import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './chan
 import { deleteEntry, editEntry, insertMembershipEntry } from './entry-writes.ts';
 import { type EventContext, readEventContext } from './event-context.ts';
 import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
+import { trimHistory } from './trim.ts';
 
 /** Every event except a send. */
 export type Change = Exclude<ChannelEvent, { type: 'MessageSent' }>;
@@ -38,13 +50,20 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return edit(event, context);
     case 'MessageDeleted':
       return remove(event, context);
+    case 'HistoryTrimmed':
+      return trim(event, context);
     default:
       throw new Error(`unknown event ${JSON.stringify(event satisfies never)}`);
   }
 }
 
-async function open(event: Logged<EventOf<'ChannelOpened'>>, { query, changeset, channel }: Context): Promise<Outcome> {
+async function open(
+  event: Logged<EventOf<'ChannelOpened'>>,
+  { query, changeset, channel, isBlocked }: Context,
+): Promise<Outcome> {
   if (channel) return done;
+  const rejection = mayAsk(isBlocked);
+  if (rejection) return rejected(rejection);
   const { kind, members } = event;
   const users = members.map(({ user }) => user);
   await insertUsers(query, users);
@@ -88,14 +107,14 @@ async function close(
 
 async function join(
   event: Logged<EventOf<'MemberJoined'>>,
-  { query, changeset, channel, actor, subject }: Context,
+  { query, changeset, channel, actor, subject, isBlocked }: Context,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
   const isInvited = actorId !== user.id;
   const hidden = isInvited ? mayRead(channel, actor) : null;
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
-  const rejection = isInvited ? mayInvite(channel, actor) : mayJoin(channel);
+  const rejection = isInvited ? (mayInvite(channel, actor) ?? mayAsk(isBlocked)) : mayJoin(channel);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
@@ -141,6 +160,15 @@ async function remove(
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
   return { applied: true, entry: await deleteEntry(query, event, changeset) };
+}
+
+async function trim(
+  event: Logged<EventOf<'HistoryTrimmed'>>,
+  { query, changeset, channel }: Context,
+): Promise<Outcome> {
+  if (channel === null) return rejected(channelNotFound);
+  await trimHistory(query, event, changeset);
+  return done;
 }
 
 /** Ends a match for both users when one leaves: nobody can write there, and both can be matched again. */

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { createCleanup } from '../domain/cleanup/cleanup.ts';
 import { createGuestCleanup } from '../domain/cleanup/guests.ts';
+import { createHistoryTrimming } from '../domain/cleanup/history-trimming.ts';
 import { type CleanupJob, dayMs, hourMs } from '../domain/cleanup/job.ts';
 import { createMatchRepair } from '../domain/cleanup/match-repair.ts';
 import { createMatchCleanup } from '../domain/cleanup/matches.ts';
@@ -41,6 +42,7 @@ export async function openCleanup(given: {
     ...often(ttlMs, [...createSessionCleanup({ database, ttlMs }), createGuestCleanup({ database, ttlMs })]),
     ...createMessageDataCleanup(database),
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
+    ...trimming(given),
     createMatchRepair(given),
     createNameKeys(database),
     createOffsetTracking(given),
@@ -49,6 +51,16 @@ export async function openCleanup(given: {
   const cleanup = await open('cleanup', createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
   const help = 'Seconds since the last complete round of the cleanup job that has waited for the longest time.';
   metrics.gauge('cleanup_age_seconds', help, () => cleanup.ageMs() / 1_000);
+}
+
+/** Returns the job that removes old messages; none if they stay. */
+function trimming({
+  config,
+  ...given
+}: Pick<Parameters<typeof openCleanup>[0], 'config' | 'database' | 'submit' | 'guard'>) {
+  if (config.RETENTION_DAYS === undefined) return [];
+  const retentionMs = config.RETENTION_DAYS * dayMs;
+  return often(retentionMs, [createHistoryTrimming({ ...given, retentionMs })]);
 }
 
 /** Returns jobs whose rounds come at least four times within the age at which they remove rows: a short age counts too. */

@@ -152,6 +152,7 @@ export async function openDomain(
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
+      retentionDays: config.RETENTION_DAYS ?? 0,
       cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
     },

@@ -11,6 +11,8 @@ export interface ChannelFacts {
   kind: ChannelKind;
   visibility: Visibility;
   closedAt: Date | string | null;
+  /** Whether one of the members of a direct channel has blocked the other. Needed for sending alone. */
+  isBlocked?: boolean;
 }
 
 /** Facts about a membership that the rules depend on. */
@@ -57,9 +59,17 @@ export function mayRead(channel: Channel, member: Member): Rejection | null {
   return isPublicRoom(channel) ? forbidden('Only members can do this. Join the room first.') : channelNotFound;
 }
 
-/** Sending a message: members only, in an open channel. */
+/** Sending a message: members only, in an open channel. In a direct channel a block keeps both members from it. */
 export function maySend(channel: Channel, member: Member): Rejection | null {
-  return mayRead(channel, member) ?? (channel?.closedAt ? closed : null);
+  return mayRead(channel, member) ?? (channel?.closedAt ? closed : null) ?? mayAsk(channel?.isBlocked ?? false);
+}
+
+/**
+ * Asking another user for a conversation: by an invitation, or by a new direct channel.
+ * @param isBlocked whether one of the two has blocked the other
+ */
+export function mayAsk(isBlocked: boolean): Rejection | null {
+  return isBlocked ? blocked : null;
 }
 
 /** Joining without an invitation: open public rooms only. */
@@ -114,6 +124,8 @@ export function mayDelete(
   return entry.authorId === userId ? null : forbidden('You can edit or delete your own messages only.');
 }
 
+/** The same for both users. */
+const blocked: Rejection = { code: 'CONFLICT', message: 'One of you has blocked the other.' };
 const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed. You can read it, but not add to it.' };
 
 function forbidden(message: string): Rejection {

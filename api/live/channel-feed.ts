@@ -97,11 +97,11 @@ export function createChannelFeed(options: FeedOptions) {
     stop(): void {
       if (recent) recentEntries.remove(recent);
       fail(failure ?? new FeedRestartedError('the feed was stopped'));
-      channels.unfollow(channelId, listener);
     },
   };
 
   function onSignal({ head, entries }: ChannelSignal): void {
+    if (recent && head.trimmedSeq) recentEntries.trim(recent, head.trimmedSeq);
     order.accept(entries);
     raise(head.position);
   }
@@ -119,6 +119,8 @@ export function createChannelFeed(options: FeedOptions) {
   function fail(error: Error): void {
     failure = error;
     order.stop();
+    // Its position would make the state of a restored database look old once more to the streams that resume.
+    channels.unfollow(channelId, listener);
     notify();
   }
 

@@ -80,7 +80,7 @@ describe('a message of a blocked author', () => {
     const all = (await ada.ask(history, { id: channelId })).channel;
     expect(all).toMatchObject({
       lastMessage: { text: 'the last of Eve' },
-      viewerMembership: { unreadCount: 5, firstUnseen: { text: '' } },
+      viewerMembership: { unreadCount: 3, firstUnseen: { text: 'said by Eve' } },
     });
     expect(texts(all.changes.messages)).toEqual(['said by Eve', 'reply by Bob', 'the last of Eve']);
 
@@ -92,9 +92,9 @@ describe('a message of a blocked author', () => {
     expect(channel).toMatchObject({
       changes: { messages: [{ text: 'reply by Bob' }], position: all.changes.position },
       lastMessage: { text: 'reply by Bob' },
-      viewerMembership: { unreadCount: 2 },
+      viewerMembership: { unreadCount: 1, firstUnseen: { text: 'reply by Bob' } },
     });
-    expect((await ada.ask('{ me { unreadCount } }')).me.unreadCount).toBe(2);
+    expect((await ada.ask('{ me { unreadCount } }')).me.unreadCount).toBe(1);
     expect((await bob.ask(history, { id: channelId })).channel.messages.nodes).toHaveLength(6);
   });
 
@@ -137,6 +137,35 @@ describe('a block', () => {
     await zoe.ask(block, { id: tom.id });
     for (const one of [zoe, tom]) expect((await one.ask(match)).match.status).toBe('WAITING');
     expect((await kim.ask(match)).match.status).toBe('MATCHED');
+  });
+
+  it('keeps both from new direct channels, invitations and the direct channel that they have', async () => {
+    const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
+    const invite = 'mutation ($channelId: ID!, $id: ID!) { invite(channelId: $channelId, userId: $id) { id } }';
+    const [zoe, tom] = await Promise.all(['Zoe', 'Tom'].map((name) => guest(url, name)));
+    if (!zoe || !tom) throw new Error('two guests must sign in');
+    const { id } = (await zoe.ask(openDirect, { id: tom.id })).openDirect;
+    const rooms = await Promise.all(
+      [zoe, tom].map(
+        async (one) => (await one.ask('mutation { createRoom(input: { name: "Own" }) { id } }')).createRoom,
+      ),
+    );
+    const attempts = [
+      { one: zoe, other: tom, own: rooms[0]?.id },
+      { one: tom, other: zoe, own: rooms[1]?.id },
+    ];
+    await zoe.ask(block, { id: tom.id });
+    for (const { one, other, own } of attempts) {
+      expect(await one.codeOf(send, { channelId: id, text: 'hello' })).toBe('CONFLICT');
+      expect(await one.codeOf(openDirect, { id: other.id })).toBe('CONFLICT');
+      expect(await one.codeOf(invite, { channelId: own, id: other.id })).toBe('CONFLICT');
+    }
+    await zoe.ask(unblock, { id: tom.id });
+    for (const { one, other, own } of attempts) {
+      await one.ask(send, { channelId: id, text: 'hello' });
+      await one.ask(openDirect, { id: other.id });
+      await one.ask(invite, { channelId: own, id: other.id });
+    }
   });
 
   it.each([

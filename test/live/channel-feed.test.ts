@@ -9,7 +9,7 @@ import { createTestLogger } from '../support/logger.ts';
 import { createTestChannelSignals, headOf, signalOf } from '../support/signals.ts';
 
 const entry = (position: number, facts: Partial<Entry> = {}) =>
-  ({ id: `m${position}`, position, text: '', attachments: [], ...facts }) as Entry;
+  ({ id: `m${position}`, position, seq: position, text: '', attachments: [], ...facts }) as Entry;
 const entries = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => entry(from + n));
 const positionsOf = (backlog: Backlog<Entry> | null) => backlog?.entries.map(({ position }) => position);
 
@@ -51,7 +51,7 @@ async function startFeed(head: number, { recentBytes = 1_000_000, memory = creat
     await pubsub.publish('channel:c', signalOf('c', entries(from, to)));
     await vi.waitFor(() => expect(feed.last()).toBe(last));
   };
-  return { feed, database, source, publish, change, check: channels.check };
+  return { feed, database, source, publish, change, channels, check: channels.check };
 }
 
 describe('a feed', () => {
@@ -92,6 +92,31 @@ describe('a feed', () => {
     database.head = 0;
     await check();
     await expect(stream.next()).rejects.toBeInstanceOf(FeedRestartedError);
+    await feed.stop();
+  });
+
+  test('drops the entries that were removed from the history, and gives their memory back', async () => {
+    const memory = createFeedMemory();
+    const { feed, publish } = await startFeed(0, { memory });
+    await publish(1, 4);
+    const before = memory.recentEntries.bytes();
+    feed.accept({ head: headOf('c', 4, { trimmedSeq: 2 }), entries: [] });
+    expect([positionsOf(feed.since(0)), memory.recentEntries.bytes()]).toEqual([[3, 4], before / 2]);
+    await feed.stop();
+    expect(memory.recentEntries.bytes()).toBe(0);
+  });
+
+  test('that has ended lets others follow the restored channel', async () => {
+    const { feed, database, publish, channels, check } = await startFeed(0);
+    await publish(1, 2);
+    database.head = 1;
+    await check();
+    expect(feed.failed()).toBe(true);
+    const later = { onSignal: vi.fn(), onRestored: vi.fn() };
+    expect(await channels.follow('c', later)).toMatchObject({ position: 1 });
+    await check();
+    expect(later.onRestored).not.toHaveBeenCalled();
+    expect(channels.size()).toBe(1);
     await feed.stop();
   });
 

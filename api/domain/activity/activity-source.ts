@@ -55,8 +55,7 @@ export function createActivitySource(channelId: string) {
     },
     /** Returns where a new subscriber begins. */
     start(): ActivityStart {
-      const present = [...items.values()].filter(isPresent);
-      const first = present.at(-maxPresent);
+      const [first] = [...items.values()].filter(isPresent).slice(-maxPresent);
       return { position: first ? first.position - 1 : position, head: position };
     },
     /** Ends the source, with an error for everyone who follows it. */

@@ -69,6 +69,7 @@ export const tables = {
     seq: column('seq', int4),
     position: column('position', int4),
     trimmedPosition: column('trimmed_position', int4),
+    trimmedSeq: column('trimmed_seq', int4),
     version: column('version', int4),
     memberCount: column('member_count', int4),
     lastActivityAt: column('last_activity_at', timestamptz),
