@@ -178,7 +178,7 @@ export type UserSignal =
 
 /** Transient signals of one channel, which a gateway gathers for a moment. Nothing stores them. */
 export interface ActivitySignal {
-  /** Ids of the users who began to type or go on, and of those who ceased. */
+  /** Ids of the users who began to type or go on, and of the users who ceased. */
   typing: readonly string[];
   ceased: readonly string[];
   /** Ids of the members whose seen mark moved. */

@@ -88,7 +88,7 @@ builder.subscriptionField('activity', (t) =>
   t.field({
     type: Activity,
     description:
-      "Who types, who comes and goes, and how far each member has seen: first the present typers and at most 100 of the members online, then changes. Of many changes at the same time a part is sent each half second, in the newest state. The viewer's own typing and receipts are left out, and all signals of users whom the viewer has blocked. Nothing is replayed after a reconnect. Presence is told of the 1,000 members of longest standing. Ends with an error FORBIDDEN when the viewer is no longer a member.",
+      "The members who type, come and go, and how far each has seen: first the present typers and at most 100 of the members online, then changes. Of many changes at the same time a part is sent each half second, in the newest state. The viewer's own typing and receipts are left out, and all signals of users whom the viewer has blocked. Nothing is replayed after a reconnect. Presence is told of the 1,000 members of longest standing. Ends with an error FORBIDDEN when the viewer is no longer a member.",
     args: { channelId: t.arg.id({ required: true, description: 'Id of the channel.' }) },
     subscribe: (_root, { channelId }, context) =>
       context.domain.activity.follow(requireViewer(context), readId('Channel', channelId)),

@@ -199,7 +199,7 @@ export function judgeLiveEntry(
 /**
  * Decides whether a transient signal reaches one reader, who was a member when the stream began.
  * @param signal.leftAt position of the entry by which the user left, of a signal that is for this user alone; else null
- * @param reader.start where the stream began; only what lasts is told of the time before
+ * @param reader.start where the stream began; of earlier signals only those of the present state are delivered
  * @param reader.joinedAt position of the channel when membership was checked; only a later entry can end it
  */
 export function judgeActivity(

@@ -109,7 +109,7 @@ export function createOnlineMembers(options: {
     },
     /**
      * Keeps a channel's online members until `leave` is called, and tells of each change from now on.
-     * @returns the first of those who are online now, at most `maxListed`
+     * @returns ids of the first members who are online now, at most `maxListed`
      * @throws RateLimitedError if too many members are watched on this node
      */
     async watch(

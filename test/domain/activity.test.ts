@@ -17,7 +17,7 @@ const channelId = 'room';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Creates a node over pubsub that it may share with others. `members` are those whom the database knows. */
+/** Creates a node over pubsub that it may share with others. `members` are the members in the database. */
 function createNode({
   pubsub = createLossyPubSub(() => 'deliver'),
   members = new Set<string>(),

@@ -5,7 +5,7 @@ import type { Logger } from '../../logger.ts';
 
 /** Milliseconds for which the signals of a channel are gathered. */
 const defaultGatherMs = 100;
-/** Maximum number of users of each kind in one signal; those above it are left out, as clients repeat what lasts. */
+/** Maximum number of users of each kind in one signal; further users are left out, as clients repeat these calls. */
 const maxUsers = 100;
 
 /** Signals of one channel that are not published yet. */

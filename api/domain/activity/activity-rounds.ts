@@ -3,10 +3,10 @@ import type { ActivityEvent } from './activity-event.ts';
 /** Milliseconds between two rounds of one channel. */
 const defaultWindowMs = 500;
 /** Maximum number of signals of each type in a round; the others wait, in their newest state. */
-export const maxOfRound = { typing: 10, presence: 20, receipt: 20 } as const;
+const maxOfRound = { typing: 10, presence: 20, receipt: 20 } as const;
 
 /** A change of a receipt, whose membership is read when its turn comes. */
-export type PendingReceipt = { type: 'receipt'; userId: string };
+type PendingReceipt = { type: 'receipt'; userId: string };
 /** A change that waits for its round. */
 export type PendingEvent = Exclude<ActivityEvent, { type: 'receipt' }> | PendingReceipt;
 
@@ -57,9 +57,6 @@ export function createActivityRounds(options: { windowMs?: number; onRound(event
     return taken;
   }
 }
-
-/** See `createActivityRounds`. */
-export type ActivityRounds = ReturnType<typeof createActivityRounds>;
 
 function isEnd(event: PendingEvent): boolean {
   return event.type === 'typing' && !event.isActive;

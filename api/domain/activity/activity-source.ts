@@ -6,7 +6,7 @@ const keptMs = 10_000;
 /** Maximum number of signals, the newest ones, that tell a new subscriber of the present state. */
 const maxPresent = 100;
 
-/** Where a new subscriber begins: it gets what lasts of the signals after `position` up to `head`, and every later one. */
+/** Where a new subscriber begins: it gets the present state among the signals after `position` up to `head`, and every later signal. */
 export interface ActivityStart {
   position: number;
   head: number;
@@ -48,7 +48,7 @@ export function createActivitySource(channelId: string) {
     notify(): void {
       for (const listener of [...listeners]) listener();
     },
-    /** Returns whether a signal says what the newest one of its kind about the user says: then it tells nothing. */
+    /** Returns whether a signal has the same state as the newest one of its type about the user: then it tells nothing. */
     isKnown(event: ActivityEvent): boolean {
       const known = items.get(keyOf(event));
       return event.type !== 'receipt' && (known ? isPresent(known) : false) === isPresent(event);

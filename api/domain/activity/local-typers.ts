@@ -11,7 +11,7 @@ interface LocalChannel {
 }
 
 /**
- * Creates the knowledge of who types through this gateway. It tells the gateways that follow the channel, now and when one begins
+ * Keeps the users who type through this gateway. It tells the gateways that follow the channel, now and when one begins
  * to follow it. The topic of a channel is followed while somebody types.
  * @param options.leaseMs milliseconds for which a user counts as typing
  */
@@ -70,6 +70,3 @@ export function createLocalTypers(options: {
     logger.debug({ error }, 'a topic of typers was not followed cleanly: they are told when they are renewed');
   }
 }
-
-/** See `createLocalTypers`. */
-export type LocalTypers = ReturnType<typeof createLocalTypers>;
