@@ -133,7 +133,15 @@ test('presence ends the leases after a renewal that is under way', async () => {
     away: async () => new Map<string, number>(),
   };
   const database = { query: async () => [] };
-  const presence = createPresence({ presence: port, database, pubsub, nodeId: 'n', leaseMs: 1e6, logger });
+  const presence = createPresence({
+    presence: port,
+    database,
+    pubsub,
+    nodeId: 'n',
+    leaseMs: 1e6,
+    onChange: async () => {},
+    logger,
+  });
   presence.connected('user');
   await vi.waitFor(() => expect(calls).toEqual(['renewing']));
   const stopped = presence.stop();

@@ -15,6 +15,7 @@ import { createChannels } from '../domain/channels.ts';
 import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
+import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
@@ -88,7 +89,13 @@ export async function openDomain(
   const userCache = await open('user cache', createUserCache(common));
   const presence = await open(
     'presence',
-    createPresence({ database, pubsub, presence: state.presence, nodeId, leaseMs: config.PRESENCE_LEASE_MS, logger }),
+    createPresence({
+      ...common,
+      presence: state.presence,
+      nodeId,
+      leaseMs: config.PRESENCE_LEASE_MS,
+      onChange: createMatchPresence(common),
+    }),
   );
   const onlineMembers = await open('online members', createOnlineMembers({ ...common, presence: state.presence }));
   const activity = await open(

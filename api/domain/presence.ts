@@ -11,6 +11,8 @@ const graceMs = 2_000;
 
 /** Milliseconds for which connections and their ends are gathered before the state learns of them. */
 const gatherMs = 100;
+/** Maximum milliseconds between two looks for leases of killed nodes that have ended. */
+const expireMs = 1_000;
 /** Maximum number of users of one request to the state, one statement and one signal. */
 const portion = 500;
 
@@ -19,6 +21,7 @@ const portion = 500;
  * within the duration of a lease. Users who come and go within a moment share their requests, one of which runs at a time: however
  * many reconnect at once, each moment costs a few.
  * @param options.leaseMs milliseconds for which users stay online after this node was killed
+ * @param options.onChange called with users who came online or went offline, after all nodes were told; must not reject
  */
 export function createPresence(options: {
   presence: PresencePort;
@@ -26,16 +29,18 @@ export function createPresence(options: {
   pubsub: Pick<PubSub, 'publish'>;
   nodeId: string;
   leaseMs: number;
+  onChange(userIds: readonly string[]): Promise<void>;
   logger: Logger;
 }) {
-  const { presence, database, nodeId, leaseMs, logger } = options;
+  const { presence, database, nodeId, leaseMs, onChange, logger } = options;
   /** Number of connections to this node, by user. */
   const connections = new Map<string, number>();
   /** Users whose lease must begin. */
   const arrived = new Set<string>();
   /** End of the grace period of users whose last connection has ended, in order, by the monotonic clock. */
   const leaving = new Map<string, number>();
-  let timer: NodeJS.Timeout | undefined;
+  const timers: NodeJS.Timeout[] = [];
+  let isStateAway = false;
   let gathering: NodeJS.Timeout | undefined;
   /** Time of the next settlement, by the monotonic clock. */
   let settlesAt = Number.POSITIVE_INFINITY;
@@ -63,11 +68,12 @@ export function createPresence(options: {
     },
 
     start(): void {
-      timer = setInterval(() => void enqueue(() => renew([...connections.keys()])), leaseMs / 3);
+      timers.push(setInterval(() => void enqueue(() => renew([...connections.keys()])), leaseMs / 3));
+      timers.push(setInterval(expire, Math.min(expireMs, leaseMs / 3)));
     },
     /** Ends the leases of the users who are still connected to this node. */
     async stop(): Promise<void> {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       clearTimeout(gathering);
       // Connections that end later are not settled.
       settlesAt = Number.NEGATIVE_INFINITY;
@@ -104,6 +110,11 @@ export function createPresence(options: {
     return running;
   }
 
+  /** Tells of the users whose leases have ended, unless the state is away: the renewals find out when it is back. */
+  function expire(): void {
+    if (!isStateAway) void enqueue(() => renew([]));
+  }
+
   async function settle(): Promise<void> {
     if (settlesAt < 0) return;
     settlesAt = Number.POSITIVE_INFINITY;
@@ -135,7 +146,9 @@ export function createPresence(options: {
         await announce([...online, ...offline]);
         await markLastSeen(offline);
       }
+      isStateAway = false;
     } catch (error) {
+      isStateAway = true;
       logger.warn({ error }, 'presence was not renewed; the next round tries again');
     }
   }
@@ -154,8 +167,11 @@ export function createPresence(options: {
 
   /** Tells every node whose presence has changed. */
   async function announce(userIds: readonly string[]): Promise<void> {
-    for (let from = 0; from < userIds.length; from += portion)
-      await publishSignal(options, 'presence', userIds.slice(from, from + portion));
+    for (let from = 0; from < userIds.length; from += portion) {
+      const some = userIds.slice(from, from + portion);
+      await publishSignal(options, 'presence', some);
+      await onChange(some);
+    }
   }
 
   async function markLastSeen(userIds: readonly string[]): Promise<void> {

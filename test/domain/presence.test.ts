@@ -15,18 +15,20 @@ function createNode(nodeId: string, state = createMemoryPresence(Date.now)) {
   const query = vi.fn(async () => []);
   const publish = vi.fn(async (_topic: string, _userIds: readonly string[]) => {});
   const parts = { presence: { ...state, renew, end }, database: { query }, pubsub: { publish: publish as never } };
-  const presence = createPresence({ ...parts, nodeId, leaseMs, logger: createTestLogger() });
+  const presence = createPresence({ ...parts, nodeId, leaseMs, onChange: async () => {}, logger: createTestLogger() });
   presence.start();
   const announced = () => publish.mock.calls.map(([, userIds]) => userIds);
-  return { presence, state, renew, end, query, announced };
+  /** Numbers of users of each renewal, without the looks for expired leases. */
+  const renewed = () => renew.mock.calls.map(([, userIds]) => userIds.length).filter((count) => count > 0);
+  return { presence, state, renewed, end, query, announced };
 }
 
 test('five thousand users who connect at once, and leave at once, cost a few requests of a bounded size', async () => {
-  const { presence, renew, end, query, announced } = createNode('one');
+  const { presence, renewed, end, query, announced } = createNode('one');
   const users = Array.from({ length: 5_000 }, (_, n) => `user ${n}`);
   const leave = users.map(presence.connected);
   await vi.advanceTimersByTimeAsync(100);
-  expect(renew.mock.calls.map(([, userIds]) => userIds.length)).toEqual(Array(10).fill(500));
+  expect(renewed()).toEqual(Array(10).fill(500));
   expect(announced().flat()).toEqual(users);
   expect(await presence.online(users)).toEqual(new Set(users));
 
@@ -39,14 +41,14 @@ test('five thousand users who connect at once, and leave at once, cost a few req
 });
 
 test('users who reconnect while they still count as online cost nothing', async () => {
-  const { presence, renew, end, announced } = createNode('one');
+  const { presence, renewed, end, announced } = createNode('one');
   const leave = presence.connected('ada');
   await vi.advanceTimersByTimeAsync(100);
   leave();
   await vi.advanceTimersByTimeAsync(1_900);
   presence.connected('ada');
   await vi.advanceTimersByTimeAsync(2_000);
-  expect([renew.mock.calls.length, end.mock.calls.length, announced()]).toEqual([1, 0, [['ada']]]);
+  expect([renewed().length, end.mock.calls.length, announced()]).toEqual([1, 0, [['ada']]]);
 });
 
 test('a user who connects at the end of the grace period stays online', async () => {
@@ -82,7 +84,7 @@ test('the users of a node that was killed go offline when their lease ends, and 
   await vi.advanceTimersByTimeAsync(100);
   vi.clearAllTimers();
   const other = createNode('other', killed.state);
-  await vi.advanceTimersByTimeAsync(leaseMs + leaseMs / 3);
+  await vi.advanceTimersByTimeAsync(leaseMs + 1_000);
   expect(other.announced()).toEqual([['ada']]);
   expect(await other.presence.online(['ada'])).toEqual(new Set());
   expect(other.query).toHaveBeenCalledTimes(1);

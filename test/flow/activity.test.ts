@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, follow, guest, type Person, socket } from '../support/client.ts';
 import { openStream } from '../support/wire.ts';
-import { testActivity } from './activity.ts';
+import { activitySettings, testActivity } from './activity.ts';
 
 let url: string;
 let ada: Person;
@@ -10,7 +10,7 @@ let bob: Person;
 let eve: Person;
 
 beforeAll(async () => {
-  const app = await startApp({ TYPING_LEASE_MS: '600000', RECEIPTS_MAX_MEMBERS: '3' });
+  const app = await startApp({ ...activitySettings });
   ({ url } = app);
   [ada, bob, eve] = [await guest(url, 'Ada'), await guest(url, 'Bob'), await guest(url, 'Eve')];
   return app.stop;

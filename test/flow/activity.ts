@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { ignore } from '../../api/ignore.ts';
 import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
 
 const createRoom = 'mutation { createRoom(input: { name: "Talk", visibility: PRIVATE }) { id } }';
@@ -44,10 +45,12 @@ const lastIs = (received: readonly Data[], wanted: Data) =>
     expect(last).toEqual(wanted);
   });
 
+/** Settings that the tests need: typing lasts for longer than the patience of a test. */
+export const activitySettings = { TYPING_LEASE_MS: '600000', RECEIPTS_MAX_MEMBERS: '3' } as const;
+
 /**
  * Tests the activity of channels.
- * @param urls addresses of two gateways, or twice that of one; `TYPING_LEASE_MS` must be far longer than the patience of a test,
- *   and `RECEIPTS_MAX_MEMBERS` 3
+ * @param urls addresses of two gateways with `activitySettings`, or twice that of one
  */
 export function testActivity(urls: () => readonly [string, string]): void {
   test('a follower gets the members online and the present typers, then each change', async () => {
@@ -172,6 +175,20 @@ export function testActivity(urls: () => readonly [string, string]): void {
     await lastIs(adas.received, isOnline('Bob'));
     await Promise.all([adas.close(), bobs.close(), again.close()]);
   });
+}
+
+/** Tests that a follower sees the users of a gateway go offline after it is killed. */
+export async function testKilledGateway(url: string, doomedUrl: string, kill: () => Promise<unknown>): Promise<void> {
+  const [ada, bob] = [await guest(url, 'Ada'), await guest(doomedUrl, 'Bob')];
+  const id = await openRoom(ada, bob);
+  const [adas, bobs] = [await present(url, ada, id), await present(doomedUrl, bob, id)];
+  await lastIs(adas.received, isOnline('Bob'));
+  await kill();
+  await lastIs(adas.received, isOnline('Bob', false));
+  expect((await ada.ask('query ($id: ID!) { user(id: $id) { online } }', { id: bob.id })).user.online).toBe(false);
+  await adas.close();
+  // Its connection cannot be closed properly: the other side is not there.
+  await Promise.resolve(bobs.close()).catch(ignore);
 }
 
 /** Executes an operation of a person at another gateway. */
