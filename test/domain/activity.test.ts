@@ -22,6 +22,7 @@ function createNode({
   pubsub = createLossyPubSub(() => 'deliver'),
   members = new Set<string>(),
   online = [] as string[],
+  memberships = null as Promise<never> | null,
 } = {}) {
   const publish = vi.fn(pubsub.publish);
   const watchers = new Set<PresenceListener>();
@@ -44,6 +45,7 @@ function createNode({
     },
     reads: {
       memberships: async (pairs) =>
+        memberships ??
         pairs.filter(({ userId }) => members.has(userId)).map((pair) => ({ ...pair, seenSeq: 7 }) as never),
     },
     access: { requireSend: async () => {}, requireMember: async () => 1 },
@@ -212,6 +214,20 @@ test('a follower whose membership ends is told at once, by an entry or when a si
   node.signal({ head: headOf(channelId, 3), entries: [] });
   await pass(0);
   expect(bob.error()).toMatchObject({ message: 'You are no longer a member of this channel.' });
+});
+
+test('typing that ends while receipts are read slowly is not shown later', async () => {
+  const node = createNode({ members: new Set(['bob']), memberships: new Promise(() => {}) });
+  const follower = await followAs(node, 'ada');
+  node.activity.seen(channelId, 'bob', 2);
+  await node.activity.typing(viewer('bob'), channelId, true);
+  await pass(1_000);
+  await node.activity.typing(viewer('bob'), channelId, false);
+  await pass(1_000);
+  expect(follower.shown()).toEqual([
+    ['bob', true],
+    ['bob', false],
+  ]);
 });
 
 test('receipts of users who are no longer members are left out', async () => {

@@ -1,11 +1,12 @@
 import { type ActivitySignal, activityTopic, type ChannelSignal, type Entry } from '../../events.ts';
+import { ignore } from '../../ignore.ts';
 import type { PubSub } from '../../infra/pubsub/pubsub.ts';
 import type { ChannelListener, ChannelSignals } from '../../live/channel-signals.ts';
 import type { Logger } from '../../logger.ts';
 import { endsMembership } from '../access.ts';
 import type { ChannelReads } from '../channel-reads.ts';
 import type { OnlineMembersOfChannels } from '../online-members.ts';
-import type { ActivityEvent } from './activity-event.ts';
+import { createActivityFollowers } from './activity-followers.ts';
 import type { ActivityPublisher } from './activity-publisher.ts';
 import { createActivityRounds, type PendingEvent } from './activity-rounds.ts';
 import { createActivitySource } from './activity-source.ts';
@@ -23,9 +24,6 @@ export interface ActivityChannelOptions {
   logger: Logger;
 }
 
-/** Milliseconds until memberships are compared again after that failed. */
-const retryMs = 1_000;
-
 /**
  * The activity of one channel on this node: who types, who is online, how far members have seen. Changes are told in rounds. A
  * follower who is no longer a member is told at once.
@@ -33,13 +31,15 @@ const retryMs = 1_000;
 export function createActivityChannel(channelId: string, options: ActivityChannelOptions) {
   const { pubsub, channels, onlineMembers, reads, publisher, typingLeaseMs: leaseMs, logger } = options;
   const source = createActivitySource(channelId);
-  const rounds = createActivityRounds({ onRound: (events) => void tellRound(events) });
+  const rounds = createActivityRounds({ onRound: tellRound });
   const typers = createTypers({ leaseMs, onChange: (userId, isActive) => tell({ type: 'typing', userId, isActive }) });
-  /** Number of subscriptions of each follower. */
-  const followers = new Map<string, number>();
+  const followers = createActivityFollowers({
+    membersAmong: async (userIds) => new Set((await membershipsOf(userIds)).map(({ userId }) => userId)),
+    onLeft: (userIds) => tellLeft(userIds, Number.POSITIVE_INFINITY),
+    logger,
+  });
   const listener: ChannelListener = { onSignal };
-  const ends: (() => unknown)[] = [typers.stop, rounds.stop, () => clearTimeout(retry)];
-  let retry: NodeJS.Timeout | undefined;
+  const ends: (() => unknown)[] = [typers.stop, rounds.stop, followers.stop];
   let isStopped = false;
 
   return {
@@ -57,14 +57,7 @@ export function createActivityChannel(channelId: string, options: ActivityChanne
       publisher.ask(channelId);
     },
     /** Counts a subscription of a user, who is told when the membership ends. Returns a function that takes it back. */
-    join(userId: string): () => void {
-      followers.set(userId, (followers.get(userId) ?? 0) + 1);
-      return () => {
-        const others = (followers.get(userId) ?? 1) - 1;
-        if (others > 0) followers.set(userId, others);
-        else followers.delete(userId);
-      };
-    },
+    join: followers.join,
     stop(): void {
       isStopped = true;
       for (const end of ends.splice(0)) end();
@@ -72,7 +65,8 @@ export function createActivityChannel(channelId: string, options: ActivityChanne
   };
 
   async function followTopic(): Promise<void> {
-    onStop(await pubsub.subscribe(activityTopic(channelId), onActivity));
+    const unsubscribe = await pubsub.subscribe(activityTopic(channelId), onActivity);
+    onStop(() => unsubscribe().catch(ignore));
   }
 
   async function followChannel(): Promise<void> {
@@ -107,7 +101,7 @@ export function createActivityChannel(channelId: string, options: ActivityChanne
   function onSignal({ head, entries, profileOf }: ChannelSignal): void {
     for (const entry of entries) onEntry(entry);
     // A head alone may stand for any change.
-    if (entries.length === 0 && profileOf === undefined && head.channelId === channelId) void compareMembers();
+    if (entries.length === 0 && profileOf === undefined && head.channelId === channelId) void followers.compare();
   }
 
   function onEntry(entry: Entry): void {
@@ -124,36 +118,18 @@ export function createActivityChannel(channelId: string, options: ActivityChanne
     if (userIds.length > 0) source.notify();
   }
 
-  /** Ends the subscriptions of followers who are no longer members. */
-  async function compareMembers(): Promise<void> {
-    const asked = [...followers.keys()];
-    try {
-      const members = new Set((await membershipsOf(asked)).map(({ userId }) => userId));
-      tellLeft(
-        asked.filter((userId) => !members.has(userId)),
-        Number.POSITIVE_INFINITY,
-      );
-    } catch (error) {
-      logger.warn({ error }, 'memberships of followers are not known; they are compared again');
-      clearTimeout(retry);
-      if (!isStopped) retry = setTimeout(() => void compareMembers(), retryMs);
-    }
-  }
-
-  async function tellRound(events: readonly PendingEvent[]): Promise<void> {
-    for (const event of await withMemberships(events)) if (!source.isKnown(event)) source.push(event);
+  function tellRound(events: readonly PendingEvent[]): void {
+    const receipts = events.flatMap(({ type, userId }) => (type === 'receipt' ? userId : []));
+    for (const event of events) if (event.type !== 'receipt' && !source.isKnown(event)) source.push(event);
     source.notify();
+    if (receipts.length > 0) void tellReceipts(receipts);
   }
 
-  /** Returns the events of a round; receipts with the memberships that they are of, and without those of former members. */
-  async function withMemberships(events: readonly PendingEvent[]): Promise<ActivityEvent[]> {
-    const receipts = events.filter(({ type }) => type === 'receipt').map(({ userId }) => userId);
-    const found = receipts.length > 0 ? await membershipsOf(receipts).catch(noReceipts) : [];
-    const others = events.filter((event) => event.type !== 'receipt');
-    return [
-      ...others,
-      ...found.map((membership) => ({ type: 'receipt' as const, userId: membership.userId, membership })),
-    ];
+  /** Tells how far members have seen, apart from the others of the round, who need not wait for the database. */
+  async function tellReceipts(userIds: readonly string[]): Promise<void> {
+    const found = await membershipsOf(userIds).catch(noReceipts);
+    for (const membership of found) source.push({ type: 'receipt', userId: membership.userId, membership });
+    source.notify();
   }
 
   function membershipsOf(userIds: readonly string[]) {

@@ -25,6 +25,7 @@ export function createTypers(options: { leaseMs: number; onChange(userId: string
   return {
     set(userId, isActive) {
       const wasActive = leases.delete(userId);
+      if (!isActive && !wasActive) return;
       if (isActive && leases.size < maxTypers) leases.set(userId, performance.now() + leaseMs);
       schedule();
       if (leases.has(userId) !== wasActive) onChange(userId, !wasActive);
