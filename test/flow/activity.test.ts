@@ -10,7 +10,7 @@ let bob: Person;
 let eve: Person;
 
 beforeAll(async () => {
-  const app = await startApp({ ...activitySettings });
+  const app = await startApp({ ...activitySettings, MATCH_ABSENCE_MS: '600000' });
   ({ url } = app);
   [ada, bob, eve] = [await guest(url, 'Ada'), await guest(url, 'Bob'), await guest(url, 'Eve')];
   return app.stop;
@@ -20,6 +20,8 @@ testActivity(() => [url, url]);
 
 const typing = 'mutation ($id: ID!) { typing(channelId: $id) }';
 const activity = 'subscription ($id: ID!) { activity(channelId: $id) { __typename ... on Typing { user { name } } } }';
+
+const changes = 'subscription { updates { event { ... on MatchChanged { match { partner { online } } } } } }';
 
 /** Opens a room of Ada's with Bob. */
 async function openRoom(visibility: 'PUBLIC' | 'PRIVATE'): Promise<string> {
@@ -98,5 +100,25 @@ describe('activity over server-sent events', () => {
       if (event?.data?.data?.['activity'] && JSON.stringify(event.data).includes('Bob')) break;
     }
     stream.abort();
+  });
+});
+
+describe('the stream of updates', () => {
+  it('tells that the partner of a match has gone offline, and is back', async () => {
+    const [one, two] = [await guest(url, 'One'), await guest(url, 'Two')];
+    const client = socket(url, one.token);
+    const updates = follow(client, changes);
+    const partner = () => updates.received.flatMap(({ event }) => event.match?.partner ?? []).at(-1);
+    const tab = socket(url, two.token);
+    follow(tab, changes);
+    await one.ask('mutation { match(input: { tags: ["updates"], strict: true }) { id } }');
+    await two.ask('mutation { match(input: { tags: ["updates"], strict: true }) { id } }');
+    await vi.waitFor(() => expect(partner()).toEqual({ online: true }));
+    await tab.dispose();
+    await vi.waitFor(() => expect(partner()).toEqual({ online: false }));
+    const again = socket(url, two.token);
+    follow(again, changes);
+    await vi.waitFor(() => expect(partner()).toEqual({ online: true }));
+    await Promise.all([client.dispose(), again.dispose()]);
   });
 });
