@@ -8,6 +8,7 @@ import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { publishSignal } from '../live/publish-signal.ts';
 import type { Logger } from '../logger.ts';
 import { throwRefusal } from './access.ts';
+import type { Activity } from './activity/activity.ts';
 import type { Viewer } from './auth.ts';
 import { mayRead } from './policies.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
@@ -18,6 +19,8 @@ export function createReceipts(options: {
   database: Pick<Database, 'query' | 'read' | 'prisma'>;
   pubsub: PubSub;
   rateLimits: RateLimits;
+  /** Told of each seen mark that a member set, with the size of the channel. */
+  activity: Pick<Activity, 'seen'>;
   logger: Logger;
 }) {
   const { query, prisma } = options.database;
@@ -33,7 +36,11 @@ export function createReceipts(options: {
       if (seq < 0) throw new BadUserInputError([{ path: 'seq', message: 'must be 0 or above' }]);
       await seenMarks.take(viewer.userId);
       const marked = await query(raiseSeenMark, { channelId, userId: viewer.userId, seq });
-      if (marked.length > 0) return publishSignal(options, userTopic(viewer.userId), { type: 'seen', channelId });
+      const [mark] = marked;
+      if (mark) {
+        options.activity.seen(channelId, viewer.userId, mark.memberCount);
+        return publishSignal(options, userTopic(viewer.userId), { type: 'seen', channelId });
+      }
       const channel = await prisma.channel.findUnique({ where: { id: channelId } });
       throwRefusal(mayRead(channel, null));
     },
@@ -50,7 +57,8 @@ const raiseSeenMark = statement({
     INSERT INTO seen_mark (channel_id, user_id, seq)
     SELECT c.id, m.user_id, least($seq, c.seq) FROM channel c
     JOIN member m ON m.channel_id = c.id AND m.user_id = $userId AND m.state = 'ACTIVE' WHERE c.id = $channelId
-    ON CONFLICT (channel_id, user_id) DO UPDATE SET seq = greatest(seen_mark.seq, excluded.seq) RETURNING seq`,
+    ON CONFLICT (channel_id, user_id) DO UPDATE SET seq = greatest(seen_mark.seq, excluded.seq)
+    RETURNING seq, (SELECT c.member_count FROM channel c WHERE c.id = $channelId) AS "memberCount"`,
   parameters: { channelId: uuid, userId: uuid, seq: int4 },
-  row: { seq: tables.seenMark.columns.seq },
+  row: { seq: tables.seenMark.columns.seq, memberCount: tables.channel.columns.memberCount },
 });

@@ -83,11 +83,16 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     'Channel',
     'startUpload(input: { channelId: $id, filename: "a.txt", byteSize: 1 }) { id }',
   ),
+  'Mutation.typing(channelId)': mutation('Channel', 'typing(channelId: $id)'),
   'Mutation.updateProfile(input.avatarId)': mutation('Attachment', 'updateProfile(input: { avatarId: $id }) { id }'),
   'Mutation.updateRoom(channelId)': mutation('Channel', 'updateRoom(channelId: $id, name: "Mine") { id }'),
   'Mutation.upload(channelId)': {
     types: ['Channel'],
     call: (id) => upload(url, eve.token, { bytes: 'text', filename: 'a.txt' }, id),
+  },
+  'Subscription.activity(channelId)': {
+    types: ['Channel'],
+    call: (id) => endOf('subscription ($id: ID!) { activity(channelId: $id) { __typename } }', { id }),
   },
   'Subscription.messages(channelId)': {
     types: ['Channel'],
