@@ -139,9 +139,9 @@ export function testActivity(urls: () => readonly [string, string]): void {
     await ada.ask(block, { id: eve.id });
     const [adas, bobs] = [await present(here, ada, id), await present(there, bob, id)];
     const eves = await present(there, eve, id);
+    await bobs.shown(isOnline('Eve'));
     await eve.ask(typing, { id });
     await eve.ask(markSeen, { id, seq: 1 });
-    await bobs.shown(isOnline('Eve'));
     await bobs.shown(types('Eve'));
     await vi.waitFor(() => expect(bobs.received.some((one) => one.membership?.user.name === 'Eve')).toBe(true));
 
