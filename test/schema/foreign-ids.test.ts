@@ -72,6 +72,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.joinRoom(channelId)': mutation('Channel', 'joinRoom(channelId: $id) { id }'),
   'Mutation.leaveChannel(channelId)': mutation('Channel', 'leaveChannel(channelId: $id) { id }'),
   'Mutation.markSeen(channelId)': mutation('Channel', 'markSeen(channelId: $id, seq: 1) { id }'),
+  'Mutation.markUnread(channelId)': mutation('Channel', 'markUnread(channelId: $id, seq: 1) { id }'),
   'Mutation.revokeSession(id)': mutation('DeviceSession', 'revokeSession(id: $id) { id }'),
   'Mutation.send(input.channelId)': mutation(
     'Channel',
@@ -84,6 +85,10 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     'startUpload(input: { channelId: $id, filename: "a.txt", byteSize: 1 }) { id }',
   ),
   'Mutation.typing(channelId)': mutation('Channel', 'typing(channelId: $id)'),
+  'Mutation.updateMembership(channelId)': mutation(
+    'Channel',
+    'updateMembership(channelId: $id, input: { pinned: true }) { id }',
+  ),
   'Mutation.updateProfile(input.avatarId)': mutation('Attachment', 'updateProfile(input: { avatarId: $id }) { id }'),
   'Mutation.updateRoom(channelId)': mutation('Channel', 'updateRoom(channelId: $id, name: "Mine") { id }'),
   'Mutation.upload(channelId)': {
