@@ -122,6 +122,11 @@ export const channelEvent = z.discriminatedUnion('type', [
     about: userFacts.nullable(),
   }),
   base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
+  /**
+   * A user is erased: the profile, the membership of the channel, and some of the user's messages in it, which are deleted. Never
+   * rejected. The first event of an erasure has the user's id in place of a channel's, and erases the profile alone.
+   */
+  base.extend({ type: z.literal('UserErased'), userId: id, messageIds: z.array(id) }),
   /** Entries up to a seq are older than the retention: some of them are removed, from the first one on. */
   base.extend({ type: z.literal('HistoryTrimmed'), throughSeq: z.int() }),
 ]);

@@ -41,6 +41,7 @@ import { makePrivateDirectory } from '../private-directory.ts';
 import { createSignalPublisher } from '../signal-publisher.ts';
 import { reasonOf, StartError } from '../start-errors.ts';
 import { openCleanup } from './cleanup.ts';
+import { openErasures } from './erasure.ts';
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
 import { openOutgoingMail, resetLinksOf } from './mail.ts';
@@ -117,7 +118,8 @@ export async function openDomain(
 
   const files = { ...common, objects: required(ports.objects) };
   const uploads = await openUploads({ ...files, config, open, access, userCache, secrets });
-  await openCleanup({ ...files, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
+  const erasures = await openErasures({ ...files, submit, open, metrics: given.metrics });
+  await openCleanup({ ...files, erasures, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
@@ -132,6 +134,7 @@ export async function openDomain(
     slowGuestsAfter: config.SLOW_GUESTS_AFTER,
     minPasswordLength,
     hashCost,
+    erasures,
     outgoingMail,
     resetLinks: resetLinksOf(config),
   });
