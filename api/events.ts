@@ -231,12 +231,25 @@ export type UserSignal =
   /** Sessions of the user were revoked. */
   | { type: 'sessions'; sessionIds: readonly string[] };
 
+/** Transient signals of one channel, which a gateway gathers for a moment. Nothing stores them. */
+export interface ActivitySignal {
+  /** Ids of the users who began to type or go on, and of the users who ceased. */
+  typing: readonly string[];
+  ceased: readonly string[];
+  /** Ids of the members whose seen mark moved. */
+  seen: readonly string[];
+  /** Whether gateways must tell again who types: somebody has begun to follow the channel. */
+  asks: boolean;
+}
+
 /** Topics of pubsub, each with the type of its messages. */
 export interface Signals {
   /** Changes of one channel: one signal for each transaction that changed it. */
   [channel: `channel:${string}`]: ChannelSignal;
   /** Changes that concern one user alone. */
   [user: `user:${string}`]: UserSignal;
+  /** Transient signals of one channel: who types, and how far members have seen. */
+  [activity: `activity:${string}`]: ActivitySignal;
   /** Outcomes of events that one gateway appended. */
   [outcomes: `outcomes:${string}`]: readonly { eventId: string; outcome: Outcome }[];
   /**
@@ -255,5 +268,7 @@ export type Topic = keyof Signals & string;
 export const channelTopic = (channelId: string) => `channel:${channelId}` as const;
 /** Returns the topic of the changes that concern one user alone. */
 export const userTopic = (userId: string) => `user:${userId}` as const;
+/** Returns the topic of a channel's transient signals. */
+export const activityTopic = (channelId: string) => `activity:${channelId}` as const;
 /** Returns the topic of a gateway's outcomes. */
 export const outcomesTopic = (gatewayId: string) => `outcomes:${gatewayId}` as const;

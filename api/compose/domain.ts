@@ -4,16 +4,19 @@ import type { Domain } from '../../schema/domain.ts';
 import type { Config } from '../config.ts';
 import { createAccess } from '../domain/access.ts';
 import { createAccounts } from '../domain/accounts.ts';
+import { createActivity } from '../domain/activity/activity.ts';
 import { createAudit } from '../domain/audit.ts';
 import { type Auth, createAuth } from '../domain/auth.ts';
 import { createAvatarCache } from '../domain/avatar-cache.ts';
 import { createAvatars } from '../domain/avatars.ts';
 import { createBlocks } from '../domain/blocks.ts';
 import { createChannelList } from '../domain/channel-list.ts';
+import { createChannelReads } from '../domain/channel-reads.ts';
 import { createChannels } from '../domain/channels.ts';
 import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
+import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
@@ -91,9 +94,27 @@ export async function openDomain(
   const userCache = await open('user cache', createUserCache(common));
   const presence = await open(
     'presence',
-    createPresence({ database, pubsub, presence: state.presence, nodeId, leaseMs: config.PRESENCE_LEASE_MS, logger }),
+    createPresence({
+      ...common,
+      presence: state.presence,
+      nodeId,
+      leaseMs: config.PRESENCE_LEASE_MS,
+      onChange: createMatchPresence(common),
+    }),
   );
   const onlineMembers = await open('online members', createOnlineMembers({ ...common, presence: state.presence }));
+  const activity = await open(
+    'activity',
+    createActivity({
+      ...common,
+      access,
+      blocks,
+      onlineMembers,
+      reads: createChannelReads(database),
+      typingLeaseMs: config.TYPING_LEASE_MS,
+      receiptsMaxMembers: config.RECEIPTS_MAX_MEMBERS,
+    }),
+  );
 
   const files = { ...common, objects: required(ports.objects) };
   const uploads = await openUploads({ ...files, config, open, access, userCache, secrets });
@@ -136,6 +157,7 @@ export async function openDomain(
   given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
   const domain: Domain = {
     accounts,
+    activity,
     avatars: { url: avatars.url, picture: avatarCache.picture },
     channels: createChannels({
       database,
@@ -167,6 +189,7 @@ export async function openDomain(
       blocks,
       findAttachable: uploads.findAttachable,
       rateLimits,
+      activity,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
       maxReplay: config.MAX_REPLAY,
     }),
@@ -174,7 +197,7 @@ export async function openDomain(
     onlineMembers,
     presence,
     preferences: createPreferences(common),
-    receipts: createReceipts(common),
+    receipts: createReceipts({ ...common, activity }),
     suspensions,
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
     updates,
@@ -187,6 +210,8 @@ export async function openDomain(
     'Updates of channel lists that wait for the next round of their channel.',
     channelList.waiting,
   );
+  given.metrics.gauge('activity_channels', 'Channels whose activity somebody here follows.', activity.size);
+  given.metrics.gauge('activity_waiting', 'Changes of activity that wait for a later round.', activity.waiting);
   given.metrics.gauge(
     'online_members_kept',
     'Members of channels whose presence is kept to count those online.',
