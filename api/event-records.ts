@@ -16,6 +16,7 @@ const addedTypes: Partial<Record<ChannelEvent['type'], number>> = {
   MemberMuted: 3,
   MemberRoleSet: 3,
   MessagesPurged: 3,
+  UserErased: 3,
 };
 /** Fields that were added after version 1 to events of a type, each with the version that added it. */
 const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [field: string, version: number])[]>> = {

@@ -150,6 +150,11 @@ export const channelEvent = z.discriminatedUnion('type', [
     about: userFacts.nullable(),
   }),
   base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
+  /**
+   * A user is erased: the profile, the membership of the channel, and some of the user's messages in it, which are deleted. Never
+   * rejected. The first event of an erasure has the user's id in place of a channel's, and erases the profile alone.
+   */
+  base.extend({ type: z.literal('UserErased'), userId: id, messageIds: z.array(id) }),
   /** Entries up to a seq are older than the retention: some of them are removed, from the first one on. */
   base.extend({ type: z.literal('HistoryTrimmed'), throughSeq: z.int() }),
 ]);
@@ -256,12 +261,25 @@ export type UserSignal =
   /** Sessions of the user were revoked. */
   | { type: 'sessions'; sessionIds: readonly string[] };
 
+/** Transient signals of one channel, which a gateway gathers for a moment. Nothing stores them. */
+export interface ActivitySignal {
+  /** Ids of the users who began to type or go on, and of the users who ceased. */
+  typing: readonly string[];
+  ceased: readonly string[];
+  /** Ids of the members whose seen mark moved. */
+  seen: readonly string[];
+  /** Whether gateways must tell again who types: somebody has begun to follow the channel. */
+  asks: boolean;
+}
+
 /** Topics of pubsub, each with the type of its messages. */
 export interface Signals {
   /** Changes of one channel: one signal for each transaction that changed it. */
   [channel: `channel:${string}`]: ChannelSignal;
   /** Changes that concern one user alone. */
   [user: `user:${string}`]: UserSignal;
+  /** Transient signals of one channel: who types, and how far members have seen. */
+  [activity: `activity:${string}`]: ActivitySignal;
   /** Outcomes of events that one gateway appended. */
   [outcomes: `outcomes:${string}`]: readonly { eventId: string; outcome: Outcome }[];
   /**
@@ -280,5 +298,7 @@ export type Topic = keyof Signals & string;
 export const channelTopic = (channelId: string) => `channel:${channelId}` as const;
 /** Returns the topic of the changes that concern one user alone. */
 export const userTopic = (userId: string) => `user:${userId}` as const;
+/** Returns the topic of a channel's transient signals. */
+export const activityTopic = (channelId: string) => `activity:${channelId}` as const;
 /** Returns the topic of a gateway's outcomes. */
 export const outcomesTopic = (gatewayId: string) => `outcomes:${gatewayId}` as const;

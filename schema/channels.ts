@@ -195,24 +195,29 @@ builder.node(Membership, {
   fields: (t) => ({
     user: t.field({
       type: User,
+      extensions: shareable,
       description: 'The member.',
       resolve: ({ userId }, _args, { loaders }) => loaders.presentUser(userId),
     }),
     channel: t.field({
       type: Channel,
+      extensions: shareable,
       description: 'The channel.',
       resolve: ({ channelId }, _args, { loaders }) => loaders.presentChannel(channelId),
     }),
     role: t.field({
       type: MemberRole,
+      extensions: shareable,
       description: 'Role of the member in this channel.',
       resolve: ({ role }) => role,
     }),
     joinedAt: t.expose('joinedAt', {
       type: 'DateTime',
+      extensions: shareable,
       description: 'Time at which the user joined; after leaving and returning, the time of the return.',
     }),
     seenSeq: t.exposeInt('seenSeq', {
+      extensions: shareable,
       description:
         "The member has seen everything up to this `seq`. It starts at the entry of the member's own joining.",
     }),

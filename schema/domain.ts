@@ -1,4 +1,5 @@
 import type { Accounts } from '../api/domain/accounts.ts';
+import type { Activity } from '../api/domain/activity/activity.ts';
 import type { AvatarCache } from '../api/domain/avatar-cache.ts';
 import type { Avatars } from '../api/domain/avatars.ts';
 import type { ChannelList } from '../api/domain/channel-list.ts';
@@ -42,6 +43,7 @@ export interface LimitValues {
 /** The domain, by noun. The composition root (`api/compose/domain.ts`) makes it. */
 export interface Domain {
   accounts: Accounts;
+  activity: Pick<Activity, 'typing' | 'follow'>;
   avatars: Pick<Avatars, 'url'> & Pick<AvatarCache, 'picture'>;
   channels: Channels;
   channelList: ChannelList;

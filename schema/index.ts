@@ -1,4 +1,5 @@
 import './accounts.ts';
+import './activity.ts';
 import './channels.ts';
 import './errors.ts';
 import './limits.ts';

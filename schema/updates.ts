@@ -68,7 +68,7 @@ MembershipChanged.implement({
 const MatchChanged = builder.objectRef<EventOf<'match'>>('MatchChanged');
 MatchChanged.implement({
   extensions: ownEvent,
-  description: "The viewer's match or place in the queue changed.",
+  description: "The viewer's match or place in the queue changed, or the partner came online or went offline.",
   fields: (t) => ({
     match: t.field({
       type: Match,

@@ -3,6 +3,7 @@ import { BadUserInputError, ForbiddenError, NotFoundError, UnavailableError } fr
 import type { Entry, Rejection } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { selectAccess } from './access-statements.ts';
+import type { Capability } from './capabilities.ts';
 import { type ChannelFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 import type { LogGuard } from './log-guard.ts';
 import { may, mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
@@ -71,13 +72,26 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     },
 
     /**
-     * Checks that a user may mention every member of a channel.
-     * @throws ForbiddenError when the user may not
+     * Checks that a user has a capability in a channel.
+     * @throws NotFoundError, ForbiddenError or ConflictError when the user has not
      */
-    async requireMentionAll(channelId: string, userId: string): Promise<void> {
+    async requireCapability(capability: Capability, channelId: string, userId: string): Promise<void> {
       return judge(channelId, async () => {
         const { channel, member } = await read([channelId, userId]);
-        throwRefusal(may('MENTION_ALL', channel, member, new Date()));
+        throwRefusal(may(capability, channel, member, new Date()));
+      });
+    },
+
+    /**
+     * Returns the position of a channel that a user is a member of.
+     * @throws NotFoundError or ForbiddenError when the user is not a member
+     */
+    async requireMember(channelId: string, userId: string): Promise<number> {
+      return judge(channelId, async () => {
+        const access = await read([channelId, userId]);
+        const { position } = requireReadable(access);
+        if (access.member?.state !== 'ACTIVE') throw noLongerMember();
+        return position;
       });
     },
 
@@ -193,12 +207,33 @@ export function judgeLiveEntry(
   entry: Entry,
   reader: { userId: string; head: number; hasBlocked(userId: string): boolean },
 ): 'skip' | 'alone' | ForbiddenError | null {
-  if (entry.position > reader.head && endsMembership(entry, reader.userId))
-    return new ForbiddenError('You are no longer a member of this channel.');
+  if (entry.position > reader.head && endsMembership(entry, reader.userId)) return noLongerMember();
   if (reader.hasBlocked(entry.authorId)) return 'skip';
   return entry.replyToAuthorId !== null && reader.hasBlocked(entry.replyToAuthorId) ? 'alone' : null;
 }
 
-function endsMembership({ kind, authorId }: Entry, userId: string): boolean {
+/**
+ * Decides whether a transient signal reaches one reader, who was a member when the stream began.
+ * @param signal.leftAt position of the entry by which the user left, of a signal that is for this user alone; else null
+ * @param reader.start where the stream began; of earlier signals only those of the present state are delivered
+ * @param reader.joinedAt position of the channel when membership was checked; only a later entry can end it
+ */
+export function judgeActivity(
+  signal: { position: number; userId: string; isPresent: boolean; isPresence: boolean; leftAt: number | null },
+  reader: { userId: string; start: number; joinedAt: number; hasBlocked(userId: string): boolean },
+): 'skip' | ForbiddenError | null {
+  const isOwn = signal.userId === reader.userId;
+  const isBefore = signal.position <= reader.start;
+  if (signal.leftAt !== null) return isOwn && !isBefore && signal.leftAt > reader.joinedAt ? noLongerMember() : 'skip';
+  if (isBefore && !signal.isPresent) return 'skip';
+  return (isOwn && !signal.isPresence) || reader.hasBlocked(signal.userId) ? 'skip' : null;
+}
+
+/** Returns whether an entry of a channel's history is the end of a user's membership. */
+export function endsMembership({ kind, authorId }: Entry, userId: string): boolean {
   return (kind === 'LEFT' || kind === 'REMOVED') && authorId === userId;
+}
+
+function noLongerMember(): ForbiddenError {
+  return new ForbiddenError('You are no longer a member of this channel.');
 }

@@ -89,3 +89,6 @@ export function createChannelReads({ read }: Pick<Database, 'read'>) {
     },
   };
 }
+
+/** The reads of channels, made by `createChannelReads`. */
+export type ChannelReads = ReturnType<typeof createChannelReads>;

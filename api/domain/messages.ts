@@ -7,6 +7,7 @@ import type { AttachmentFacts, Entry } from '../events.ts';
 import type { LiveStream } from '../live/live-stream.ts';
 import { maxEntries } from '../lru-size.ts';
 import type { Access } from './access.ts';
+import type { Activity } from './activity/activity.ts';
 import type { Viewer } from './auth.ts';
 import { readData, readNewData } from './custom-data.ts';
 import type { History } from './history.ts';
@@ -68,6 +69,8 @@ export function createMessages(
     securityLog: SecurityLog;
     /** Returns the users whom a message mentions; see `createMentionChecks`. */
     checkMentions: MentionChecks;
+    /** Told of each message that was sent. */
+    activity: Pick<Activity, 'sent'>;
     maxMessageBytes: number;
     maxDataBytes: number;
   },
@@ -115,9 +118,10 @@ export function createMessages(
       }
       const { mentionsAll } = input;
       const message = { messageId, clientId, text, replyToId, attachments, data, mentionIds, mentionsAll };
-      return requireEntry(
-        await submit({ type: 'MessageSent', channelId, actorId: viewer.userId, ...message }, viewer.deadline),
-      );
+      const event = { type: 'MessageSent' as const, channelId, actorId: viewer.userId, ...message };
+      const entry = requireEntry(await submit(event, viewer.deadline));
+      options.activity.sent(channelId, viewer.userId);
+      return entry;
     },
 
     /**
@@ -174,7 +178,7 @@ export function createMessages(
 
   async function readMentions(input: SendInput, userId: string): Promise<string[]> {
     const { channelId, mentionIds, mentionsAll } = input;
-    if (mentionsAll) await access.requireMentionAll(channelId, userId);
+    if (mentionsAll) await access.requireCapability('MENTION_ALL', channelId, userId);
     return mentionIds.length === 0 ? [] : checkMentions(channelId, userId, mentionIds, 'input.mentionIds');
   }
 

@@ -36,11 +36,11 @@ function updateOwn(assignments: { seq?: string; notify?: string; pinned?: string
       archived_seq = ${assignments.archivedSeq ?? archivedSeq}
     FROM member m JOIN channel c ON c.id = m.channel_id
     WHERE s.channel_id = $channelId AND s.user_id = $userId
-      AND m.channel_id = $channelId AND m.user_id = $userId AND m.state = 'ACTIVE' RETURNING s.seq`;
+      AND m.channel_id = $channelId AND m.user_id = $userId AND m.state = 'ACTIVE' RETURNING s.seq, c.member_count AS "memberCount"`;
 }
 
 const key = { channelId: uuid, userId: uuid };
-const row = { seq: tables.seenMark.columns.seq };
+const row = { seq: tables.seenMark.columns.seq, memberCount: tables.channel.columns.memberCount };
 
 /** Moves a seen mark forward, at most to the newest entry. */
 export const raiseSeenMark = statement({

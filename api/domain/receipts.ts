@@ -5,6 +5,7 @@ import type { PubSub } from '../infra/pubsub/pubsub.ts';
 import { publishSignal } from '../live/publish-signal.ts';
 import type { Logger } from '../logger.ts';
 import { throwRefusal } from './access.ts';
+import type { Activity } from './activity/activity.ts';
 import type { Viewer } from './auth.ts';
 import { changeOwnRecord, lowerSeenMark, raiseSeenMark } from './own-records.ts';
 import { mayRead } from './policies.ts';
@@ -16,6 +17,8 @@ export function createReceipts(options: {
   database: Pick<Database, 'query' | 'read' | 'prisma'>;
   pubsub: PubSub;
   rateLimits: RateLimits;
+  /** Told of each seen mark that a member set, with the size of the channel. */
+  activity: Pick<Activity, 'seen'>;
   logger: Logger;
 }) {
   const { query, prisma } = options.database;
@@ -51,7 +54,13 @@ export function createReceipts(options: {
   ): Promise<void> {
     await seenMarks.take(userId);
     const key = { channelId, userId };
-    const isMember = await changeOwnRecord(query, key, () => query(statement, { ...key, seq }));
+    let memberCount = 0;
+    const isMember = await changeOwnRecord(query, key, async () => {
+      const marked = await query(statement, { ...key, seq });
+      memberCount = marked[0]?.memberCount ?? 0;
+      return marked;
+    });
+    if (isMember) options.activity.seen(channelId, userId, memberCount);
     if (isMember) return publishSignal(options, userTopic(userId), { type: 'seen', channelId });
     throwRefusal(mayRead(await prisma.channel.findUnique({ where: { id: channelId } }), null));
   }

@@ -101,7 +101,7 @@ async function createRun(database: TestDatabase) {
   const logger = createTestLogger();
   const options = { database, pubsub: createLossyPubSub(() => 'lose'), rateLimits: noRateLimits, logger };
   const [receipts, preferences, reads] = [
-    createReceipts(options),
+    createReceipts({ ...options, activity: { seen: () => {} } }),
     createPreferences(options),
     createChannelReads(database),
   ];

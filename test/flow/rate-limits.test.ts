@@ -165,6 +165,7 @@ it('every mutation has a rate, except signing out', async () => {
     closeRoom: `(channelId: "${id}") { id }`,
     createRoom: '(input: { name: "Den" }) { id }',
     createStreamTicket: ' { ticket }',
+    deleteAccount: '(password: "any")',
     deleteMessage: `(messageId: "${message}") { id }`,
     editMessage: `(messageId: "${message}", text: "Bye") { id }`,
     finishUpload: `(id: "${encodeId('Attachment', randomUUID())}") { id }`,

@@ -150,6 +150,7 @@ async function createSimulation(fateOf: () => Fate) {
     checkMentions: async () => [],
     rateLimits: noRateLimits,
     securityLog: noSecurityLog,
+    activity: { sent: () => {} },
     maxMessageBytes: 4096,
     maxDataBytes: 4096,
     maxReplay,

@@ -92,6 +92,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     'Channel',
     'startUpload(input: { channelId: $id, filename: "a.txt", byteSize: 1 }) { id }',
   ),
+  'Mutation.typing(channelId)': mutation('Channel', 'typing(channelId: $id)'),
   'Mutation.updateMembership(channelId)': mutation(
     'Channel',
     'updateMembership(channelId: $id, input: { pinned: true }) { id }',
@@ -101,6 +102,10 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.upload(channelId)': {
     types: ['Channel'],
     call: (id) => upload(url, eve.token, { bytes: 'text', filename: 'a.txt' }, id),
+  },
+  'Subscription.activity(channelId)': {
+    types: ['Channel'],
+    call: (id) => endOf('subscription ($id: ID!) { activity(channelId: $id) { __typename } }', { id }),
   },
   'Subscription.messages(channelId)': {
     types: ['Channel'],

@@ -48,6 +48,13 @@ export const tables = {
     createdAt: column('created_at', timestamptz),
     usedAt: column('used_at', nullable(timestamptz)),
   }),
+  userErasure: table('user_erasure', {
+    userId: column('user_id', uuid),
+    erasedAt: column('erased_at', timestamptz),
+    step: column('step', nullable(text)),
+    cursor: column('cursor', nullable(text)),
+    completedAt: column('completed_at', nullable(timestamptz)),
+  }),
   passwordReset: table('password_reset', {
     hash: column('hash', bytea),
     userId: column('user_id', uuid),
