@@ -12,6 +12,7 @@ const addedTypes: Partial<Record<ChannelEvent['type'], number>> = { HistoryTrimm
 /** Fields that were added after version 1 to events of a type, each with the version that added it. */
 const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [field: string, version: number])[]>> = {
   MessageSent: [['attachments', 2]],
+  MessageDeleted: [['asModerator', 3]],
 };
 
 /** Thrown for a record that this process is too old to read. Its partition waits for a newer bridge. */

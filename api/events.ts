@@ -81,7 +81,8 @@ export const channelEvent = z.discriminatedUnion('type', [
     attachments: z.array(attachmentFacts).default([]),
   }),
   base.extend({ type: z.literal('MessageEdited'), messageId: id, text: z.string(), revision: z.int() }),
-  base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
+  /** A message is deleted. `asModerator`: by a moderator of the service, as the gateway has checked; such an actor may be no member. */
+  base.extend({ type: z.literal('MessageDeleted'), messageId: id, asModerator: z.boolean().default(false) }),
   /** Entries up to a seq are older than the retention: some of them are removed, from the first one on. */
   base.extend({ type: z.literal('HistoryTrimmed'), throughSeq: z.int() }),
 ]);

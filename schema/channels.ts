@@ -1,12 +1,12 @@
 import { canReadChannel, canSeeChannel } from '../api/domain/access.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
-import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { User } from './accounts.ts';
 import { builder, costs, shareable, textOf } from './builder.ts';
+import { parseTimeKey, timeKey } from './cursors.ts';
 import { type Context, optionalViewer, requireViewer } from './context.ts';
-import { findId, isUuid, readId } from './ids.ts';
+import { findId, readId } from './ids.ts';
 import { nodeId } from './node-ids.ts';
 import { readPage, toConnection } from './pages.ts';
 import { readerOf } from './reader.ts';
@@ -364,15 +364,6 @@ async function visibleChannel(context: Context, id: string | null): Promise<Chan
   return channel && (await canSeeChannel(readerOf(context), channel)) ? channel : null;
 }
 
-function timeKey({ at, id }: TimeKey): string {
-  return `${at.getTime()}:${id}`;
-}
-
 function activityKey({ lastActivityAt, id }: ChannelRow): string {
   return timeKey({ at: lastActivityAt, id });
-}
-
-function parseTimeKey(cursor: string): TimeKey | null {
-  const [, at, id] = /^(\d{1,13}):([\da-f-]{36})$/.exec(cursor) ?? [];
-  return at && isUuid(id) ? { at: new Date(Number(at)), id } : null;
 }

@@ -9,6 +9,8 @@ import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
+import type { ReportActions } from '../api/domain/report-actions.ts';
+import type { Reports } from '../api/domain/reports.ts';
 import type { StreamTickets } from '../api/domain/stream-tickets.ts';
 import type { Suspensions } from '../api/domain/suspensions.ts';
 import type { LiveUpdates } from '../api/domain/updates/live-updates.ts';
@@ -46,6 +48,7 @@ export interface Domain {
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;
   receipts: Receipts;
+  reports: Reports & ReportActions;
   suspensions: Suspensions;
   streamTickets: StreamTickets;
   updates: Updates;

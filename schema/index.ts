@@ -7,6 +7,7 @@ import './messages.ts';
 import './moderation.ts';
 import './presence.ts';
 import './receipts.ts';
+import './reports.ts';
 import './scalars.ts';
 import './stream-tickets.ts';
 import './suspensions.ts';

@@ -3,6 +3,7 @@ import {
   mayAsk,
   mayClose,
   mayDelete,
+  mayDeleteReported,
   mayEdit,
   mayInvite,
   mayJoin,
@@ -156,7 +157,7 @@ async function remove(
   event: Logged<EventOf<'MessageDeleted'>>,
   { query, changeset, channel, actor, entry }: Context,
 ): Promise<Outcome> {
-  const rejection = mayDelete(channel, actor, entry, event.actorId);
+  const rejection = event.asModerator ? mayDeleteReported(entry) : mayDelete(channel, actor, entry, event.actorId);
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
   return { applied: true, entry: await deleteEntry(query, event, changeset) };

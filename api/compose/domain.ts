@@ -22,6 +22,8 @@ import type { HashCost } from '../domain/passwords.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
+import { createReportActions } from '../domain/report-actions.ts';
+import { createReports } from '../domain/reports.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
 import { createServiceModerators } from '../domain/service-moderators.ts';
@@ -125,6 +127,11 @@ export async function openDomain(
   const moderators = createServiceModerators(database);
   const { withdraw } = matching;
   const suspensions = createSuspensions({ ...common, auth, moderators, audit, withdraw });
+  const findEntry = async (id: string) => (await history.byIds([id]))[0] ?? null;
+  const reports = {
+    ...createReports({ ...common, access, moderators, findEntry }),
+    ...createReportActions({ ...common, moderators, suspensions, submit, audit }),
+  };
   given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
   const domain: Domain = {
     accounts,
@@ -166,6 +173,7 @@ export async function openDomain(
     onlineMembers,
     presence,
     receipts: createReceipts(common),
+    reports,
     suspensions,
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
     updates,

@@ -4,7 +4,7 @@ import type { Entry, Rejection } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { selectAccess } from './access-statements.ts';
 import type { LogGuard } from './log-guard.ts';
-import { type ChannelFacts, isPublicRoom, type MemberFacts, mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
+import { type ChannelFacts, isPublicRoom, type MemberFacts, mayDelete, mayEdit, mayRead, mayReport, maySend } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*
@@ -82,6 +82,13 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
      * @throws NotFoundError or ForbiddenError when the user may not
      */
     requireDelete: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayDelete, entry, userId),
+
+    /**
+     * Returns an entry that a user may report.
+     * @param entry null when there is none
+     * @throws NotFoundError, or BadUserInputError for an entry that no other user wrote
+     */
+    requireReport: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayReport, entry, userId),
   };
 
   /**
@@ -101,7 +108,7 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
   }
 
   async function requireChange(
-    rule: typeof mayEdit | typeof mayDelete,
+    rule: typeof mayEdit | typeof mayDelete | typeof mayReport,
     entry: Entry | null,
     userId: string,
   ): Promise<Entry> {

@@ -96,7 +96,7 @@ export function createMessages(
       await sends.take(viewer.userId);
       const { channelId } = await access.requireDelete(await findEntry(messageId), viewer.userId);
       return requireEntry(
-        await submit({ type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId }, viewer.deadline),
+        await submit({ type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId, asModerator: false }, viewer.deadline),
       );
     },
 

@@ -124,6 +124,23 @@ export function mayDelete(
   return entry.authorId === userId ? null : forbidden('You can edit or delete your own messages only.');
 }
 
+/** Reporting a message: users who may read it, also after they have blocked its author. */
+export function mayReport(
+  channel: Channel,
+  member: Member,
+  entry: EntryFacts | null,
+  userId: string,
+): Rejection | null {
+  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry.kind === 'TEXT' && entry.authorId !== userId) return null;
+  return { code: 'BAD_USER_INPUT', message: 'must name a message that another user wrote' };
+}
+
+/** Deleting a message that was reported: a moderator of the service, whom the gateway has checked, in any channel. */
+export function mayDeleteReported(entry: EntryFacts | null): Rejection | null {
+  return entry === null ? messageNotFound : null;
+}
+
 /** Moderating the service: users whom an operator has appointed. */
 export function mayModerateService(user: { isModerator: boolean } | null): Rejection | null {
   return user?.isModerator ? null : forbidden('Only moderators of the service can do this.');

@@ -123,4 +123,5 @@ const deletion = ({ messageId }: { messageId: string }): ChannelEvent => ({
   ...base('owner'),
   type: 'MessageDeleted',
   messageId,
+  asModerator: false,
 });

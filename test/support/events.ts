@@ -61,6 +61,7 @@ export const eventMaker: fc.Arbitrary<() => ChannelEvent> = fc.oneof(
       ...base(author),
       type: 'MessageDeleted' as const,
       messageId: messageOf(author, clientId),
+      asModerator: false,
     })),
   },
   {
