@@ -9,6 +9,7 @@ import { createMessageDataCleanup } from '../domain/cleanup/message-data.ts';
 import { createModerationCleanup } from '../domain/cleanup/moderation.ts';
 import { createNameKeys } from '../domain/cleanup/name-keys.ts';
 import { createOffsetTracking } from '../domain/cleanup/offsets.ts';
+import { createResetCleanup } from '../domain/cleanup/password-resets.ts';
 import { createPastChangesCleanup } from '../domain/cleanup/past-changes.ts';
 import { createSessionCleanup } from '../domain/cleanup/session-cleanup.ts';
 import { createUploadCleanup } from '../domain/cleanup/upload-cleanup.ts';
@@ -41,6 +42,7 @@ export async function openCleanup(given: {
   const jobs = [
     createUploadCleanup({ database, objects, guard }),
     ...often(ttlMs, [...createSessionCleanup({ database, ttlMs }), createGuestCleanup({ database, ttlMs })]),
+    createResetCleanup(database),
     ...createMessageDataCleanup(database),
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     ...trimming(given),

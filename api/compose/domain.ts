@@ -41,6 +41,7 @@ import { reasonOf, StartError } from '../start-errors.ts';
 import { openCleanup } from './cleanup.ts';
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
+import { openOutgoingMail, resetLinksOf } from './mail.ts';
 import type { Ports } from './ports.ts';
 import { readSigningSecrets } from './signing-secrets.ts';
 import { openSubmit } from './submit.ts';
@@ -101,6 +102,7 @@ export async function openDomain(
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
   const minPasswordLength = config.PASSWORD_MIN_LENGTH;
+  const outgoingMail = await openOutgoingMail(given);
   const accounts = createAccounts({
     ...common,
     auth,
@@ -110,6 +112,8 @@ export async function openDomain(
     slowGuestsAfter: config.SLOW_GUESTS_AFTER,
     minPasswordLength,
     hashCost,
+    outgoingMail,
+    resetLinks: resetLinksOf(config),
   });
   const avatars = createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) });
   const avatarCache = createAvatarCache({ load: avatars.picture });

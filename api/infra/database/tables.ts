@@ -46,6 +46,11 @@ export const tables = {
     createdAt: column('created_at', timestamptz),
     usedAt: column('used_at', nullable(timestamptz)),
   }),
+  passwordReset: table('password_reset', {
+    hash: column('hash', bytea),
+    userId: column('user_id', uuid),
+    expiresAt: column('expires_at', timestamptz),
+  }),
   block: table('block', {
     blockerId: column('blocker_id', uuid),
     blockedId: column('blocked_id', uuid),
