@@ -29,6 +29,20 @@ export interface EntryFacts {
   deletedAt: Date | string | null;
 }
 
+/** Facts about the author of a message and one user whom it mentions. */
+export interface MentionFacts {
+  isMember: boolean;
+  hasBlockedAuthor: boolean;
+  isBlockedByAuthor: boolean;
+}
+
+/** Parts of a message, of which it has at least one. */
+interface MessageParts {
+  text: string;
+  data: string | null;
+  attachments: readonly unknown[];
+}
+
 type Channel = ChannelFacts | null;
 type Member = MemberFacts | null;
 
@@ -72,6 +86,32 @@ export function mayAsk(isBlocked: boolean): Rejection | null {
   return isBlocked ? blocked : null;
 }
 
+/** Sending a notice, which the embedding application does: in any open channel. */
+export function mayNotify(channel: Channel): Rejection | null {
+  if (channel === null) return channelNotFound;
+  return channel.closedAt ? closed : null;
+}
+
+/** Mentioning every member: in a room its owner and moderators, elsewhere anybody who may send. */
+export function mayMentionAll(channel: Channel, member: Member): Rejection | null {
+  if (channel?.kind !== 'ROOM' || member?.role === 'OWNER' || member?.role === 'MODERATOR') return null;
+  return forbidden('Only the owner and the moderators of the room can mention everybody.');
+}
+
+/**
+ * Mentioning one user: members only. A mention of a user who is no longer a member, or has blocked the author, is left out without
+ * a word; one of a user whom the author has blocked is refused.
+ */
+export function judgeMention({
+  isMember,
+  hasBlockedAuthor,
+  isBlockedByAuthor,
+}: MentionFacts): 'keep' | 'drop' | Rejection {
+  if (!isMember) return 'drop';
+  if (isBlockedByAuthor) return { code: 'CONFLICT', message: 'You cannot mention somebody you have blocked.' };
+  return hasBlockedAuthor ? 'drop' : 'keep';
+}
+
 /** Joining without an invitation: open public rooms only. */
 export function mayJoin(channel: Channel): Rejection | null {
   if (channel === null || !isPublicRoom(channel)) return channelNotFound;
@@ -110,6 +150,11 @@ export function mayEdit(channel: Channel, member: Member, entry: EntryFacts | nu
   if (refusal) return refusal;
   if (entry?.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
   return channel?.closedAt ? closed : null;
+}
+
+/** Returns whether a message would have neither text nor data nor files. */
+export function isEmptyMessage({ text, data, attachments }: MessageParts): boolean {
+  return text === '' && data === null && attachments.length === 0;
 }
 
 /** Deleting a message: its author, also in a closed channel. */

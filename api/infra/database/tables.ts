@@ -1,6 +1,6 @@
 // Written by npm run codegen from prisma/schema.prisma.
 import { column, table } from './table.ts';
-import { bool, bytea, enumeration, int4, int8, json, nullable, text, timestamptz, uuid } from './types.ts';
+import { arrayOf, bool, bytea, enumeration, int4, int8, json, nullable, text, timestamptz, uuid } from './types.ts';
 
 /** Enums of the schema. */
 export const enums = {
@@ -8,7 +8,7 @@ export const enums = {
   visibility: enumeration('visibility', ['PUBLIC', 'PRIVATE']),
   memberRole: enumeration('member_role', ['OWNER', 'MODERATOR', 'MEMBER']),
   memberState: enumeration('member_state', ['ACTIVE', 'LEFT', 'REMOVED']),
-  entryKind: enumeration('entry_kind', ['TEXT', 'JOINED', 'LEFT', 'REMOVED']),
+  entryKind: enumeration('entry_kind', ['TEXT', 'NOTICE', 'JOINED', 'LEFT', 'REMOVED']),
   reportAction: enumeration('report_action', ['DISMISS', 'DELETE_MESSAGE', 'SUSPEND_USER']),
   matchEndReason: enumeration('match_end_reason', ['LEFT', 'PARTNER_LEFT', 'PARTNER_GONE', 'EXPIRED']),
 };
@@ -27,6 +27,7 @@ export const tables = {
     avatarId: column('avatar_id', nullable(uuid)),
     suspendedAt: column('suspended_at', nullable(timestamptz)),
     suspendedUntil: column('suspended_until', nullable(timestamptz)),
+    data: column('data', nullable(text)),
     changedAt: column('changed_at', nullable(timestamptz)),
   }),
   session: table('session', {
@@ -111,6 +112,7 @@ export const tables = {
     version: column('version', int4),
     memberCount: column('member_count', int4),
     lastActivityAt: column('last_activity_at', timestamptz),
+    data: column('data', nullable(text)),
     logPartition: column('log_partition', nullable(int4)),
     logOffset: column('log_offset', nullable(int8)),
     changedOffset: column('changed_offset', nullable(int8)),
@@ -148,7 +150,17 @@ export const tables = {
     deletedAt: column('deleted_at', nullable(timestamptz)),
     revision: column('revision', int4),
     attachments: column('attachments', json<unknown>()),
+    data: column('data', nullable(text)),
+    mentionIds: column('mention_ids', arrayOf(uuid)),
+    mentionsAll: column('mentions_all', bool),
+    revisedPosition: column('revised_position', nullable(int4)),
     logOffset: column('log_offset', nullable(int8)),
+  }),
+  mention: table('mention', {
+    channelId: column('channel_id', uuid),
+    userId: column('user_id', uuid),
+    seq: column('seq', int4),
+    authorId: column('author_id', uuid),
   }),
   upload: table('upload', {
     id: column('id', uuid),
