@@ -56,7 +56,7 @@ builder.node(Report, {
     }),
     text: t.exposeString('text', {
       nullable: true,
-      description: 'Text of the message when it was reported, whatever became of it. Null for a report of a user.',
+      description: 'Text of the message when it was reported, also after an edit or a deletion. Null for a report of a user.',
     }),
     reason: t.exposeString('reason', { description: 'Reason that the reporter gave.' }),
     status: t.field({
@@ -139,7 +139,7 @@ builder.mutationFields((t) => ({
     type: Report,
     nullable: true,
     description:
-      'Resolves a report. For moderators of the service; FORBIDDEN for others, and for the one who is reported. CONFLICT if another moderator has resolved it. If the action fails, the report stays open.',
+      'Resolves a report. For moderators of the service; FORBIDDEN for others, and for the reported user. CONFLICT if another moderator has resolved it. If the action fails, the report stays open.',
     args: {
       id: t.arg.id({ required: true, description: 'Id of the report.' }),
       action: t.arg({ type: ReportAction, required: true, description: 'The action to take.' }),

@@ -4,7 +4,16 @@ import type { Entry, Rejection } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { selectAccess } from './access-statements.ts';
 import type { LogGuard } from './log-guard.ts';
-import { type ChannelFacts, isPublicRoom, type MemberFacts, mayDelete, mayEdit, mayRead, mayReport, maySend } from './policies.ts';
+import {
+  type ChannelFacts,
+  isPublicRoom,
+  type MemberFacts,
+  mayDelete,
+  mayEdit,
+  mayRead,
+  mayReport,
+  maySend,
+} from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*

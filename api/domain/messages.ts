@@ -112,7 +112,10 @@ export function createMessages(
       await sends.take(viewer.userId);
       const { channelId } = await access.requireDelete(await findEntry(messageId), viewer.userId);
       return requireEntry(
-        await submit({ type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId, asModerator: false }, viewer.deadline),
+        await submit(
+          { type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId, asModerator: false },
+          viewer.deadline,
+        ),
       );
     },
 

@@ -42,7 +42,7 @@ export const updateResolved = statement({
   row: report.row,
 });
 
-/** Opens a report again whose action failed, unless its reporter has reported the same anew meanwhile. */
+/** Opens a report again whose action failed, unless its reporter has reported the same again meanwhile. */
 export const updateReopened = statement({
   sql: `
     UPDATE report r SET resolved_at = NULL, resolved_by_id = NULL, action = NULL, note = NULL

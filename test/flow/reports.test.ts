@@ -76,7 +76,12 @@ describe('a report', () => {
   });
 
   it.each([
-    ['of a message that the viewer may not read', () => eve, async () => ({ messageId: await say(bob, 'x') }), 'NOT_FOUND'],
+    [
+      'of a message that the viewer may not read',
+      () => eve,
+      async () => ({ messageId: await say(bob, 'x') }),
+      'NOT_FOUND',
+    ],
     ['of a message that is not there', () => ada, async () => ({ messageId: missing('Message') }), 'NOT_FOUND'],
     ['of an own message', () => bob, async () => ({ messageId: await say(bob, 'x') }), 'BAD_USER_INPUT'],
     ['of oneself', () => ada, async () => ({ userId: ada.id }), 'BAD_USER_INPUT'],
