@@ -218,6 +218,8 @@ export type UserSignal =
   | { type: 'match' }
   /** The user's seen mark in a channel moved. */
   | { type: 'seen'; channelId: string }
+  /** The user's preferences for a channel changed. */
+  | { type: 'preferences'; channelId: string }
   /** The user's profile or preferences changed. */
   | { type: 'profile' }
   /** The user blocked or unblocked somebody. */

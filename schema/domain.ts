@@ -7,6 +7,7 @@ import type { Matching } from '../api/domain/matching.ts';
 import type { Messages } from '../api/domain/messages.ts';
 import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
+import type { PreferenceStore } from '../api/domain/preferences.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
 import type { ReportActions } from '../api/domain/report-actions.ts';
@@ -47,6 +48,7 @@ export interface Domain {
   moderation: Moderation;
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;
+  preferences: PreferenceStore;
   receipts: Receipts;
   reports: Reports & ReportActions;
   suspensions: Suspensions;

@@ -8,6 +8,7 @@ import './moderation.ts';
 import './presence.ts';
 import './receipts.ts';
 import './reports.ts';
+import './preferences.ts';
 import './scalars.ts';
 import './stream-tickets.ts';
 import './suspensions.ts';

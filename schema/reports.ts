@@ -56,7 +56,8 @@ builder.node(Report, {
     }),
     text: t.exposeString('text', {
       nullable: true,
-      description: 'Text of the message when it was reported, also after an edit or a deletion. Null for a report of a user.',
+      description:
+        'Text of the message when it was reported, also after an edit or a deletion. Null for a report of a user.',
     }),
     reason: t.exposeString('reason', { description: 'Reason that the reporter gave.' }),
     status: t.field({

@@ -48,7 +48,7 @@ ChannelChanged.implement({
 const MembershipChanged = builder.objectRef<EventOf<'membership'>>('MembershipChanged');
 MembershipChanged.implement({
   extensions: ownEvent,
-  description: "The viewer's own membership changed: joined, left, role, seen mark.",
+  description: "The viewer's own membership changed: joined, left, role, seen mark, preferences.",
   fields: (t) => ({
     channelId: t.id({
       extensions: shareable,

@@ -19,6 +19,7 @@ import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
 import type { HashCost } from '../domain/passwords.ts';
+import { createPreferences } from '../domain/preferences.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
@@ -176,6 +177,7 @@ export async function openDomain(
     moderation,
     onlineMembers,
     presence,
+    preferences: createPreferences(common),
     receipts: createReceipts(common),
     reports,
     suspensions,

@@ -76,6 +76,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.markSeen(channelId)': mutation('Channel', 'markSeen(channelId: $id, seq: 1) { id }'),
   'Mutation.report(input.messageId)': mutation('Message', 'report(input: { messageId: $id, reason: "spam" }) { id }'),
   'Mutation.resolveReport(id)': mutation('Report', 'resolveReport(id: $id, action: DISMISS) { id }'),
+  'Mutation.markUnread(channelId)': mutation('Channel', 'markUnread(channelId: $id, seq: 1) { id }'),
   'Mutation.revokeSession(id)': mutation('DeviceSession', 'revokeSession(id: $id) { id }'),
   'Mutation.send(input.channelId)': mutation(
     'Channel',
@@ -86,6 +87,10 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.startUpload(input.channelId)': mutation(
     'Channel',
     'startUpload(input: { channelId: $id, filename: "a.txt", byteSize: 1 }) { id }',
+  ),
+  'Mutation.updateMembership(channelId)': mutation(
+    'Channel',
+    'updateMembership(channelId: $id, input: { pinned: true }) { id }',
   ),
   'Mutation.updateProfile(input.avatarId)': mutation('Attachment', 'updateProfile(input: { avatarId: $id }) { id }'),
   'Mutation.updateRoom(channelId)': mutation('Channel', 'updateRoom(channelId: $id, name: "Mine") { id }'),

@@ -8,6 +8,7 @@ export const enums = {
   visibility: enumeration('visibility', ['PUBLIC', 'PRIVATE']),
   memberRole: enumeration('member_role', ['OWNER', 'MODERATOR', 'MEMBER']),
   memberState: enumeration('member_state', ['ACTIVE', 'LEFT', 'REMOVED']),
+  notifyLevel: enumeration('notify_level', ['ALL', 'MENTIONS', 'NOTHING']),
   entryKind: enumeration('entry_kind', ['TEXT', 'NOTICE', 'JOINED', 'LEFT', 'REMOVED']),
   reportAction: enumeration('report_action', ['DISMISS', 'DELETE_MESSAGE', 'SUSPEND_USER']),
   matchEndReason: enumeration('match_end_reason', ['LEFT', 'PARTNER_LEFT', 'PARTNER_GONE', 'EXPIRED']),
@@ -216,6 +217,10 @@ export const tables = {
     userId: column('user_id', uuid),
     seq: column('seq', int4),
     changedAt: column('changed_at', nullable(timestamptz)),
+    joinedSeq: column('joined_seq', nullable(int4)),
+    notify: column('notify', enums.notifyLevel),
+    pinned: column('pinned', bool),
+    archivedSeq: column('archived_seq', nullable(int4)),
   }),
   matchClaim: table('match_claim', {
     ticketId: column('ticket_id', uuid),
