@@ -42,6 +42,7 @@ const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [fiel
     ['mentions', 3],
     ['ifPosition', 3],
   ],
+  MessageDeleted: [['asModerator', 3]],
 };
 
 /** Thrown for a record that this process is too old to read. Its partition waits for a newer bridge. */

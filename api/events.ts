@@ -149,7 +149,8 @@ export const channelEvent = z.discriminatedUnion('type', [
     data: data.nullable(),
     about: userFacts.nullable(),
   }),
-  base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
+  /** A message is deleted. `asModerator`: by a moderator of the service, as the gateway has checked; such an actor may be no member. */
+  base.extend({ type: z.literal('MessageDeleted'), messageId: id, asModerator: z.boolean().default(false) }),
   /**
    * A user is erased: the profile, the membership of the channel, and some of the user's messages in it, which are deleted. Never
    * rejected. The first event of an erasure has the user's id in place of a channel's, and erases the profile alone.

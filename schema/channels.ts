@@ -2,13 +2,13 @@ import { canReadChannel, canSeeChannel } from '../api/domain/access.ts';
 import { capabilities, capabilitiesOf } from '../api/domain/capabilities.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
 import type { ListKey } from '../api/domain/channel-statements.ts';
-import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { User } from './accounts.ts';
 import { builder, costs, listOf, shareable, textOf } from './builder.ts';
 import { type Context, optionalViewer, requireViewer } from './context.ts';
-import { findId, isUuid, readId } from './ids.ts';
+import { parseTimeKey, timeKey } from './cursors.ts';
+import { findId, readId } from './ids.ts';
 import { nodeId } from './node-ids.ts';
 import { readPage, toConnection } from './pages.ts';
 import { readerOf } from './reader.ts';
@@ -434,10 +434,6 @@ async function visibleChannel(context: Context, id: string | null): Promise<Chan
   return channel && (await canSeeChannel(readerOf(context), channel)) ? channel : null;
 }
 
-function timeKey({ at, id }: TimeKey): string {
-  return `${at.getTime()}:${id}`;
-}
-
 function activityKey({ lastActivityAt, id }: ChannelRow): string {
   return timeKey({ at: lastActivityAt, id });
 }
@@ -451,9 +447,4 @@ function parseListKey(cursor: string): ListKey | null {
   const [, pinned, rest = ''] = /^(?:([01]):)?(\d+:.*)$/.exec(cursor) ?? [];
   const key = parseTimeKey(rest);
   return key && { ...key, isPinned: pinned === '1' };
-}
-
-function parseTimeKey(cursor: string): TimeKey | null {
-  const [, at, id] = /^(\d{1,13}):([\da-f-]{36})$/.exec(cursor) ?? [];
-  return at && isUuid(id) ? { at: new Date(Number(at)), id } : null;
 }

@@ -11,6 +11,8 @@ import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
 import type { PreferenceStore } from '../api/domain/preferences.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
+import type { ReportActions } from '../api/domain/report-actions.ts';
+import type { Reports } from '../api/domain/reports.ts';
 import type { RoomModeration } from '../api/domain/room-moderation.ts';
 import type { StreamTickets } from '../api/domain/stream-tickets.ts';
 import type { Suspensions } from '../api/domain/suspensions.ts';
@@ -55,6 +57,7 @@ export interface Domain {
   presence: PresenceDomain;
   preferences: PreferenceStore;
   receipts: Receipts;
+  reports: Reports & ReportActions;
   roomModeration: RoomModeration;
   suspensions: Suspensions;
   streamTickets: StreamTickets;

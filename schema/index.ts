@@ -8,6 +8,7 @@ import './messages.ts';
 import './moderation.ts';
 import './presence.ts';
 import './receipts.ts';
+import './reports.ts';
 import './room-moderation.ts';
 import './preferences.ts';
 import './scalars.ts';

@@ -91,7 +91,7 @@ builder.node(Message, {
       type: [User],
       extensions: { ...shareable, ...listOf(maxMentions) },
       description:
-        'Members whom the message mentions by their ids, some of whom may have left. Empty once it is deleted.',
+        'Users that the message mentions by their ids; a few may have left since. Empty once it is deleted.',
       // Bridges of older versions publish entries without this property, and the next one.
       resolve: async ({ mentionIds }, _args, { loaders }) => Promise.all((mentionIds ?? []).map(loaders.author)),
     }),

@@ -5,7 +5,7 @@ import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
 
 /** Bounds of the reasons and notes of moderation. */
-const reasonText = textOf('reason', { maxBytes: 4_096 });
+export const reasonText = textOf('reason', { maxBytes: 4_096 });
 
 builder.objectField(User, 'isSuspended', (t) =>
   t.boolean({
@@ -59,6 +59,6 @@ builder.mutationFields((t) => {
 });
 
 /** Returns whether the viewer may moderate the service. */
-async function viewerIsModerator({ viewer, loaders }: Context): Promise<boolean> {
+export async function viewerIsModerator({ viewer, loaders }: Context): Promise<boolean> {
   return viewer !== null && ((await loaders.user.load(viewer.userId))?.isModerator ?? false);
 }

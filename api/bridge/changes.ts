@@ -1,4 +1,3 @@
-import type { MemberFacts } from '../domain/channel-facts.ts';
 import {
   channelNotFound,
   may,
@@ -6,6 +5,7 @@ import {
   mayBeInvited,
   mayClose,
   mayDelete,
+  mayDeleteReported,
   mayMeet,
   mayNotify,
   mayRead,
@@ -163,16 +163,17 @@ async function depart(event: Departure, { query, changeset, channel, subject }: 
 }
 
 /** Ends a membership in whichever state it is. One that never became active, as an invitation, ends without an entry. */
-async function withdraw(event: Departure, context: ChangeContext, state: MemberFacts['state']): Promise<void> {
-  if (state === 'LEFT' || state === 'REMOVED') return;
+async function withdraw(event: Departure, context: ChangeContext): Promise<void> {
+  const state = context.subject?.state;
+  if (state === undefined || state === 'LEFT' || state === 'REMOVED') return;
   if (state === 'ACTIVE') await depart(event, context);
   else await endMembership(context.query, event);
 }
 
 async function erase(event: Logged<EventOf<'UserErased'>>, context: ChangeContext): Promise<Outcome> {
-  const { query, changeset, channel, subject } = context;
+  const { query, changeset, channel } = context;
   await eraseProfile(query, event);
-  if (channel !== null && subject !== null) await withdraw({ ...event, gone: false }, context, subject.state);
+  if (channel !== null) await withdraw({ ...event, gone: false }, context);
   await eraseEntries(query, event, changeset);
   return done;
 }
@@ -181,7 +182,8 @@ async function remove(
   event: Logged<EventOf<'MessageDeleted'>>,
   { query, changeset, channel, actor, entry }: ChangeContext,
 ): Promise<Outcome> {
-  const rejection = mayDelete({ channel, member: actor, entry, userId: event.actorId, at: event.at });
+  const change = { channel, member: actor, entry, userId: event.actorId, at: event.at };
+  const rejection = event.asModerator ? mayDeleteReported(entry) : mayDelete(change);
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
   return { applied: true, entry: await deleteEntry(query, event, changeset) };

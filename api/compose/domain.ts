@@ -27,6 +27,8 @@ import { createPreferences } from '../domain/preferences.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReceipts } from '../domain/receipts.ts';
+import { createReportActions } from '../domain/report-actions.ts';
+import { createReports } from '../domain/reports.ts';
 import { createRoomModeration } from '../domain/room-moderation.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
@@ -158,6 +160,11 @@ export async function openDomain(
   const moderators = createServiceModerators(database);
   const { withdraw } = matching;
   const suspensions = createSuspensions({ ...common, auth, moderators, audit, withdraw });
+  const findEntry = async (id: string) => (await history.byIds([id]))[0] ?? null;
+  const reports = {
+    ...createReports({ ...common, access, moderators, findEntry }),
+    ...createReportActions({ ...common, moderators, suspensions, submit, audit }),
+  };
   given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
   const channelsOfDomain = createChannels({
     database,
@@ -210,6 +217,7 @@ export async function openDomain(
     presence,
     preferences: createPreferences(common),
     receipts: createReceipts({ ...common, activity }),
+    reports,
     suspensions,
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
     updates,

@@ -6,7 +6,7 @@ import { selectAccess } from './access-statements.ts';
 import type { Capability } from './capabilities.ts';
 import { type ChannelFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 import type { LogGuard } from './log-guard.ts';
-import { may, mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
+import { may, mayDelete, mayEdit, mayRead, mayReport, maySend } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*
@@ -108,6 +108,13 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
      * @throws NotFoundError or ForbiddenError when the user may not
      */
     requireDelete: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayDelete, entry, userId),
+
+    /**
+     * Returns an entry that a user may report.
+     * @param entry null when there is none
+     * @throws NotFoundError, or BadUserInputError for an entry that no other user wrote
+     */
+    requireReport: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayReport, entry, userId),
   };
 
   /**
@@ -127,7 +134,7 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
   }
 
   async function requireChange(
-    rule: typeof mayEdit | typeof mayDelete,
+    rule: typeof mayEdit | typeof mayDelete | typeof mayReport,
     entry: Entry | null,
     userId: string,
   ): Promise<Entry> {

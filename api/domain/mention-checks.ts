@@ -22,7 +22,7 @@ export function createMentionChecks(options: { database: Pick<Database, 'query'>
 
   /**
    * Returns the users whom a message mentions, each once.
-   * @throws BadUserInputError for too many, or for a user who is no member; ConflictError for one whom the author has blocked
+   * @throws BadUserInputError for too many, or for a user outside the channel; ConflictError for a user that the author has blocked
    */
   return async (channelId: string, authorId: string, ids: readonly string[], path: string): Promise<string[]> => {
     const userIds = [...new Set(ids)];

@@ -144,7 +144,13 @@ export function createMessages(
     async remove(viewer: Viewer, messageId: string): Promise<Entry> {
       await sends.take(viewer.userId);
       const { channelId, authorId } = await access.requireDelete(await findEntry(messageId), viewer.userId);
-      const deletion = { type: 'MessageDeleted', channelId, actorId: viewer.userId, messageId } as const;
+      const deletion = {
+        type: 'MessageDeleted',
+        channelId,
+        actorId: viewer.userId,
+        messageId,
+        asModerator: false,
+      } as const;
       const deleted = requireEntry(await submit(deletion, viewer.deadline));
       if (authorId !== viewer.userId)
         securityLog.write('message_deleted', { userId: viewer.userId, targetId: authorId, channelId }, viewer.origin);
@@ -173,7 +179,7 @@ export function createMessages(
     const mayBeEmpty = !isEmptyMessage(parts);
     const text = input.text === null ? null : readMessage(input.text, { ...bounds('text'), mayBeEmpty });
     if (!isEmptyMessage({ ...parts, text: text ?? entry.text })) return { text, data };
-    throw new BadUserInputError([{ path: 'data', message: 'is all that the message has. Delete the message instead' }]);
+    throw new BadUserInputError([{ path: 'data', message: 'must stay, as the message has nothing else. Delete the message instead' }]);
   }
 
   async function readMentions(input: SendInput, userId: string): Promise<string[]> {

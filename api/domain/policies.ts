@@ -142,6 +142,18 @@ export function mayBeInvited(member: Member): Rejection | null {
     : null;
 }
 
+/** Reporting a message: users who may read it, also after they have blocked its author. */
+export function mayReport({ channel, member, entry, userId }: EntryChange): Rejection | null {
+  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry.kind === 'TEXT' && entry.authorId !== userId) return null;
+  return { code: 'BAD_USER_INPUT', message: 'must name a message that another user wrote' };
+}
+
+/** Deleting a message that was reported: a moderator of the service, whom the gateway has checked, in any channel. */
+export function mayDeleteReported(entry: EntryFacts | null): Rejection | null {
+  return entry === null ? messageNotFound : null;
+}
+
 /** Moderating the service: users whom an operator has appointed. */
 export function mayModerateService(user: { isModerator: boolean } | null): Rejection | null {
   return user?.isModerator ? null : forbidden('Only moderators of the service can do this.');

@@ -75,6 +75,10 @@ export const rates = {
   roomModeration: { points: 60, windowMs: minuteMs },
   /** Blocks and their ends by one user. */
   blocks: { points: 60, windowMs: minuteMs },
+  /** Reports by one user. */
+  reports: { points: 10, windowMs: minuteMs },
+  /** Reports by one user in a day. */
+  reportsOfDay: { points: 100, windowMs: dayMs },
   /** Suspensions, their ends and resolved reports by one moderator of the service. */
   moderation: { points: 120, windowMs: minuteMs },
   /** Searches for users by one registered user. */

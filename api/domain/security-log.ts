@@ -27,6 +27,7 @@ export const securityEvents = [
   'excess_rate_limit_exceeded',
   'user_blocked',
   'user_unblocked',
+  'user_reported',
   'user_suspended',
   'user_reinstated',
   'room_closed',

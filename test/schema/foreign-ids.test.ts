@@ -42,6 +42,8 @@ beforeAll(async () => {
   foreign['Message'] = await Promise.all(channelIds.map((id, n) => sendTo(ada, id, files[n + 1] ?? '')));
   foreign['Membership'] = await Promise.all(channelIds.map((id) => membershipOf(ada, id)));
   foreign['DeviceSession'] = [(await ada.ask('{ sessions { id } }')).sessions[0].id];
+  const report = 'mutation ($id: ID!) { report(input: { userId: $id, reason: "spam" }) { id } }';
+  foreign['Report'] = [(await ada.ask(report, { id: bob.id })).report.id];
   return app.stop;
 });
 
@@ -55,7 +57,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   },
   'Query.channel(id)': { types: ['Channel'], call: by('query ($id: ID!) { channel(id: $id) { id } }') },
   'Query.node(id)': {
-    types: ['Channel', 'Message', 'Membership', 'DeviceSession', 'Match', 'Attachment'],
+    types: ['Channel', 'Message', 'Membership', 'DeviceSession', 'Match', 'Attachment', 'Report'],
     call: by('query ($id: ID!) { node(id: $id) { id } }'),
   },
   'Query.sessions(after)': {
@@ -80,6 +82,8 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.joinRoom(channelId)': mutation('Channel', 'joinRoom(channelId: $id) { id }'),
   'Mutation.leaveChannel(channelId)': mutation('Channel', 'leaveChannel(channelId: $id) { id }'),
   'Mutation.markSeen(channelId)': mutation('Channel', 'markSeen(channelId: $id, seq: 1) { id }'),
+  'Mutation.report(input.messageId)': mutation('Message', 'report(input: { messageId: $id, reason: "spam" }) { id }'),
+  'Mutation.resolveReport(id)': mutation('Report', 'resolveReport(id: $id, action: DISMISS) { id }'),
   'Mutation.markUnread(channelId)': mutation('Channel', 'markUnread(channelId: $id, seq: 1) { id }'),
   'Mutation.revokeSession(id)': mutation('DeviceSession', 'revokeSession(id: $id) { id }'),
   'Mutation.send(input.channelId)': mutation(
@@ -127,6 +131,7 @@ const idsOfUsers = [
   'Mutation.setRole(userId)',
   'Mutation.unban(userId)',
   'Mutation.reinstateUser(userId)',
+  'Mutation.report(input.userId)',
   'Mutation.suspendUser(userId)',
   'Mutation.unblock(userId)',
 ];
