@@ -79,10 +79,27 @@ export const channelEvent = z.discriminatedUnion('type', [
   }),
   base.extend({ type: z.literal('MessageEdited'), messageId: id, text: z.string(), revision: z.int() }),
   base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
+  /** A user reacts to a message with one emoji, which is fully qualified. */
+  base.extend({ type: z.literal('ReactionAdded'), messageId: id, emoji: z.string() }),
+  base.extend({ type: z.literal('ReactionRemoved'), messageId: id, emoji: z.string() }),
 ]);
 export type ChannelEvent = z.infer<typeof channelEvent>;
 /** An event of one type. */
 export type EventOf<Type extends ChannelEvent['type']> = Extract<ChannelEvent, { type: Type }>;
+
+/** An event that adds or removes a reaction. */
+export type ReactionEvent = EventOf<'ReactionAdded' | 'ReactionRemoved'>;
+
+/** Maximum number of users that a summary of reactions names. */
+export const summaryUsers = 20;
+
+/** The reactions to a message with one emoji. */
+export interface ReactionSummary {
+  emoji: string;
+  count: number;
+  /** Ids of the first users, at most `summaryUsers`. */
+  userIds: readonly string[];
+}
 
 /** One entry of a channel's history in one of its states, as it is stored, published and delivered. */
 export interface Entry {
@@ -98,11 +115,13 @@ export interface Entry {
   /** Author of the message that this one replies to; null if it is no reply. */
   replyToAuthorId: string | null;
   attachments: readonly AttachmentFacts[];
+  /** In the order in which the emoji came; none without reactions. */
+  reactions: readonly ReactionSummary[];
   /** ISO 8601, like the two times below. */
   sentAt: string;
   editedAt: string | null;
   deletedAt: string | null;
-  /** Incremented by every edit and by the deletion. */
+  /** Incremented by every edit and by the deletion; not by reactions. */
   revision: number;
 }
 

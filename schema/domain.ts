@@ -8,6 +8,7 @@ import type { Messages } from '../api/domain/messages.ts';
 import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
+import type { Reactions } from '../api/domain/reactions.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
 import type { StreamTickets } from '../api/domain/stream-tickets.ts';
 import type { LiveUpdates } from '../api/domain/updates/live-updates.ts';
@@ -24,6 +25,8 @@ export interface LimitValues {
   attachments: number;
   /** Maximum number of changes that a subscription replays. */
   replay: number;
+  /** Maximum number of kinds of reactions to one message. */
+  reactions: number;
   /** Days for which a cursor of `updates` can be used. */
   cursorDays: number;
   /** Minimum number of Unicode code points of a new password. */
@@ -42,6 +45,7 @@ export interface Domain {
   moderation: Moderation;
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;
+  reactions: Reactions;
   receipts: Receipts;
   streamTickets: StreamTickets;
   updates: Updates;

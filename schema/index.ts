@@ -6,6 +6,7 @@ import './matching.ts';
 import './messages.ts';
 import './moderation.ts';
 import './presence.ts';
+import './reactions.ts';
 import './receipts.ts';
 import './scalars.ts';
 import './stream-tickets.ts';

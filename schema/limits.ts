@@ -17,6 +17,9 @@ Limits.implement({
       description:
         'Maximum number of changes that a subscription replays; a client further behind gets RESYNC_REQUIRED.',
     }),
+    reactions: t.exposeInt('reactions', {
+      description: 'Maximum number of kinds of reactions, that is of different emoji, to one message.',
+    }),
     cursorDays: t.exposeInt('cursorDays', {
       description: 'Days for which a cursor of `updates` can be used; an older one gets RESYNC_REQUIRED.',
     }),

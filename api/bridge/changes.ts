@@ -1,5 +1,5 @@
 import { mayClose, mayDelete, mayEdit, mayInvite, mayJoin, mayLeave, mayRead, mayUpdate } from '../domain/policies.ts';
-import type { ChannelEvent, EventOf, Logged, Outcome, Rejection } from '../events.ts';
+import type { ChannelEvent, EventOf, Logged, Outcome, ReactionEvent, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
 import { addHead, addMembership, type Changeset } from './changeset.ts';
@@ -8,15 +8,15 @@ import { deleteEntry, editEntry, insertMembershipEntry } from './entry-writes.ts
 import { type EventContext, readEventContext } from './event-context.ts';
 import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
 
-/** Every event except a send. */
-export type Change = Exclude<ChannelEvent, { type: 'MessageSent' }>;
+/** Every event that is applied by itself. */
+export type Change = Exclude<ChannelEvent, { type: 'MessageSent' | ReactionEvent['type'] }>;
 
 interface Context extends EventContext {
   query: Query;
   changeset: Changeset;
 }
 
-/** Applies one event that is not a send. */
+/** Applies one event by itself. */
 export async function applyChange(query: Query, event: Logged<Change>, changeset: Changeset): Promise<void> {
   const context = { ...(await readEventContext(query, event)), query, changeset };
   changeset.outcomes.push({ event, outcome: await change(event, context) });

@@ -37,7 +37,7 @@ export async function editEntry(
   return addWritten(row, event, changeset);
 }
 
-/** Removes the text and the files of an entry, marks it as deleted and gives it the next position. */
+/** Removes the text, the files and the reactions of an entry, marks it as deleted and gives it the next position. */
 export async function deleteEntry(
   query: Query,
   event: Logged & { messageId: string },
@@ -91,17 +91,21 @@ const updateEdited = statement({
 });
 
 const updateDeleted = statement({
-  sql: sqlForUpdate(`text = '', attachments = '[]', deleted_at = $at`),
+  sql: sqlForUpdate(
+    `text = '', attachments = '[]', reactions = '[]', deleted_at = $at`,
+    'unreacted AS (DELETE FROM reaction WHERE message_id = $id)',
+  ),
   parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },
   row: written,
 });
 
-function sqlForUpdate(assignments: string): string {
+/** @param also a further common table expression; none if left out */
+function sqlForUpdate(assignments: string, also?: string): string {
   return `
     WITH raised AS (
       UPDATE channel SET position = position + 1, version = version + 1, ${assignPlace('channel')}
       WHERE id = $channelId RETURNING *
-    ), e AS (
+    ), ${also === undefined ? '' : `${also}, `}e AS (
       UPDATE entry SET ${assignments}, position = raised.position, revision = revision + 1,
         log_offset = $offset
       FROM raised WHERE entry.id = $id RETURNING entry.*

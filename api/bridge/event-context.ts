@@ -6,8 +6,9 @@ import { columns, jsonOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { nullable, uuid } from '../infra/database/types.ts';
 
-const channel = columns(tables.channel, 'c', ['kind', 'visibility', 'closedAt']);
-const member = columns(tables.member, 'm', ['role', 'state', 'revision']);
+/** Columns of a channel `c` and of a member `m` that the rules need. */
+export const channel = columns(tables.channel, 'c', ['kind', 'visibility', 'closedAt']);
+export const member = columns(tables.member, 'm', ['role', 'state', 'revision']);
 
 /** Rows that the rules for an event need: the channel, the memberships of the actor and the subject, and the entry. */
 const row = {

@@ -41,6 +41,7 @@ function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outc
     replyToId,
     replyToAuthorId,
     attachments,
+    reactions: [],
     sentAt: event.at,
     editedAt: null,
     deletedAt: null,

@@ -14,12 +14,15 @@ import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
 import { createMatching } from '../domain/matching.ts';
+import { createMessageAccess } from '../domain/message-access.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
 import type { HashCost } from '../domain/passwords.ts';
+import { maxReactionKinds } from '../domain/policies.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
+import { createReactions } from '../domain/reactions.ts';
 import { createReceipts } from '../domain/receipts.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
@@ -137,6 +140,7 @@ export async function openDomain(
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
+      reactions: maxReactionKinds,
       cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
     },
@@ -156,6 +160,12 @@ export async function openDomain(
     moderation,
     onlineMembers,
     presence,
+    reactions: createReactions({
+      ...common,
+      submit,
+      history,
+      messageAccess: createMessageAccess({ database, access }),
+    }),
     receipts: createReceipts(common),
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
     updates,

@@ -114,6 +114,29 @@ export function mayDelete(
   return entry.authorId === userId ? null : forbidden('You can edit or delete your own messages only.');
 }
 
+/** Maximum number of kinds of reactions, that is of different emoji, to one message. */
+export const maxReactionKinds = 20;
+
+/** Reacting to a message: members, in an open channel, while it is not deleted. */
+export function mayReact(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
+  const refusal = mayTakeBackReaction(channel, member, entry);
+  if (refusal) return refusal;
+  if (entry?.kind !== 'TEXT') return forbidden('You can react to messages only.');
+  if (entry.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
+  return channel?.closedAt ? closed : null;
+}
+
+/** Taking a reaction back: members, also in a closed channel. */
+export function mayTakeBackReaction(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
+  return entry === null || mayRead(channel, member) ? messageNotFound : null;
+}
+
+/** Refusal of a reaction by an emoji that nobody has used for a message with the maximum of kinds. */
+export const tooManyReactionKinds: Rejection = {
+  code: 'CONFLICT',
+  message: `The message has ${maxReactionKinds} kinds of reactions, which is the maximum. Use one of them.`,
+};
+
 const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed. You can read it, but not add to it.' };
 
 function forbidden(message: string): Rejection {

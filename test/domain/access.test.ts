@@ -23,6 +23,7 @@ const entry: Entry = {
   replyToId: null,
   replyToAuthorId: null,
   attachments: [file],
+  reactions: [],
   sentAt: '2026-01-01T00:00:00.000Z',
   editedAt: null,
   deletedAt: null,

@@ -109,7 +109,16 @@ export const tables = {
     deletedAt: column('deleted_at', nullable(timestamptz)),
     revision: column('revision', int4),
     attachments: column('attachments', json<unknown>()),
+    reactions: column('reactions', json<unknown>()),
+    replyCount: column('reply_count', int4),
+    pinnedAt: column('pinned_at', nullable(timestamptz)),
     logOffset: column('log_offset', nullable(int8)),
+  }),
+  reaction: table('reaction', {
+    messageId: column('message_id', uuid),
+    emoji: column('emoji', text),
+    userId: column('user_id', uuid),
+    place: column('place', int8),
   }),
   upload: table('upload', {
     id: column('id', uuid),
