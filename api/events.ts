@@ -49,7 +49,10 @@ const base = z.object({
  * event is applied. `revision` is the revision of the row that the event was based on, so that the bridge recognises stale events.
  */
 export const channelEvent = z.discriminatedUnion('type', [
-  /** A channel is opened with its first members. Never rejected; a repeated event is recognised by the channel's id. */
+  /**
+   * A channel is opened with its first members. Rejected only if a block is between the members of a direct channel; a repeated
+   * event is recognised by the channel's id.
+   */
   base.extend({
     type: z.literal('ChannelOpened'),
     kind: z.enum(channelKinds),

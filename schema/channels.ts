@@ -311,7 +311,7 @@ builder.mutationFields((t) => {
       type: Channel,
       nullable: true,
       description:
-        'Makes a user a member of a room at once: the way into a private room. Any member may invite. RATE_LIMITED if the viewer invites too often, or the user is invited too often.',
+        'Makes a user a member of a room at once: the way into a private room. Any member may invite. CONFLICT if either has blocked the other. RATE_LIMITED if the viewer invites too often, or the user is invited too often.',
       args: { channelId, userId: t.arg.id({ required: true, description: 'Id of the user to add.' }) },
       resolve: (_root, { channelId: id, userId }, context) =>
         context.domain.channels.invite(requireViewer(context), readId('Channel', id), readId('User', userId)),
@@ -320,7 +320,7 @@ builder.mutationFields((t) => {
       type: Channel,
       nullable: true,
       description:
-        'Returns the one direct channel between the viewer and a user, and opens it on first use, which counts as an invitation.',
+        'Returns the one direct channel between the viewer and a user, and opens it on first use, which counts as an invitation. CONFLICT if either has blocked the other.',
       args: { userId: t.arg.id({ required: true, description: 'Id of the other user.' }) },
       resolve: (_root, { userId }, context) =>
         context.domain.channels.openDirect(requireViewer(context), readId('User', userId)),

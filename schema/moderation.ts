@@ -24,7 +24,7 @@ builder.mutationFields((t) => ({
     type: User,
     nullable: true,
     description:
-      'Blocks a user: their messages are left out, live and in every history, and the two are never matched. Nobody else learns of it.',
+      'Blocks a user: their messages are left out, live and in every history, and the two are never matched. Neither can open a direct channel with the other, write in the one that they have, or invite the other: CONFLICT.',
     args: { userId: t.arg.id({ required: true, description: 'Id of the user to block.' }) },
     resolve: (_root, { userId }, context) =>
       context.domain.moderation.block(requireViewer(context), readId('User', userId)),

@@ -1,4 +1,14 @@
-import { mayClose, mayDelete, mayEdit, mayInvite, mayJoin, mayLeave, mayRead, mayUpdate } from '../domain/policies.ts';
+import {
+  mayAsk,
+  mayClose,
+  mayDelete,
+  mayEdit,
+  mayInvite,
+  mayJoin,
+  mayLeave,
+  mayRead,
+  mayUpdate,
+} from '../domain/policies.ts';
 import type { ChannelEvent, EventOf, Logged, Outcome, ReactionEvent, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
@@ -43,8 +53,13 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
   }
 }
 
-async function open(event: Logged<EventOf<'ChannelOpened'>>, { query, changeset, channel }: Context): Promise<Outcome> {
+async function open(
+  event: Logged<EventOf<'ChannelOpened'>>,
+  { query, changeset, channel, isBlocked }: Context,
+): Promise<Outcome> {
   if (channel) return done;
+  const rejection = mayAsk(isBlocked);
+  if (rejection) return rejected(rejection);
   const { kind, members } = event;
   const users = members.map(({ user }) => user);
   await insertUsers(query, users);
@@ -88,14 +103,14 @@ async function close(
 
 async function join(
   event: Logged<EventOf<'MemberJoined'>>,
-  { query, changeset, channel, actor, subject }: Context,
+  { query, changeset, channel, actor, subject, isBlocked }: Context,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
   const isInvited = actorId !== user.id;
   const hidden = isInvited ? mayRead(channel, actor) : null;
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
-  const rejection = isInvited ? mayInvite(channel, actor) : mayJoin(channel);
+  const rejection = isInvited ? (mayInvite(channel, actor) ?? mayAsk(isBlocked)) : mayJoin(channel);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);

@@ -1,10 +1,11 @@
-import type { ChannelEvent } from '../events.ts';
+import type { ChannelEvent, EventOf } from '../events.ts';
+import { blockBetween, blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
 import { entryColumns } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { nullable, uuid } from '../infra/database/types.ts';
+import { bool, nullable, uuid } from '../infra/database/types.ts';
 
 /** Columns of a channel `c` and of a member `m` that the rules need. */
 export const channel = columns(tables.channel, 'c', ['kind', 'visibility', 'closedAt']);
@@ -16,6 +17,8 @@ const row = {
   actor: nullable(jsonOf(member.row)),
   subject: nullable(jsonOf(member.row)),
   entry: nullable(jsonOf(entryColumns.row)),
+  /** Whether one of the actor and the subject has blocked the other; where they are the same, of the members of a direct channel. */
+  isBlocked: bool,
 };
 
 const selectContext = statement({
@@ -25,7 +28,10 @@ const selectContext = statement({
       (SELECT ${member.object} FROM member m WHERE m.channel_id = $channelId AND m.user_id = $actorId) AS actor,
       (SELECT ${member.object} FROM member m WHERE m.channel_id = $channelId AND m.user_id = $subjectId) AS subject,
       (SELECT to_jsonb(found) FROM (SELECT ${entryColumns.list} FROM entry e
-        WHERE e.id = $messageId AND e.channel_id = $channelId) AS found) AS entry`,
+        WHERE e.id = $messageId AND e.channel_id = $channelId) AS found) AS entry,
+      CASE WHEN $actorId <> $subjectId THEN ${blockBetween('$actorId', '$subjectId')}
+        ELSE EXISTS (SELECT FROM channel c WHERE c.id = $channelId AND c.kind = 'DIRECT')
+          AND ${blockInDirect('$channelId', '$actorId')} END AS "isBlocked"`,
   parameters: { channelId: uuid, actorId: uuid, subjectId: uuid, messageId: nullable(uuid) },
   row,
 });
@@ -42,16 +48,23 @@ export async function readEventContext(query: Query, event: ChannelEvent): Promi
   return context;
 }
 
-/** Returns the user whose membership the event changes; the actor for other events. */
+/** Returns the user whose membership the event changes, or the other user of a direct channel that is opened; else the actor. */
 function subjectOf(event: ChannelEvent): string {
   switch (event.type) {
     case 'MemberJoined':
       return event.user.id;
     case 'MemberLeft':
       return event.userId;
+    case 'ChannelOpened':
+      return otherOfDirect(event) ?? event.actorId;
     default:
       return event.actorId;
   }
+}
+
+/** Returns the user that an actor opens a direct channel with; undefined for other channels. */
+function otherOfDirect({ kind, members, actorId }: EventOf<'ChannelOpened'>): string | undefined {
+  return kind === 'DIRECT' ? members.find(({ user }) => user.id !== actorId)?.user.id : undefined;
 }
 
 /** Returns the message that the event changes or replies to. */

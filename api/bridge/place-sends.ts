@@ -1,4 +1,5 @@
 import type { EventOf, Logged } from '../events.ts';
+import { blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, type Row } from '../infra/database/table.ts';
@@ -12,8 +13,8 @@ type MessageSent = Logged<EventOf<'MessageSent'>>;
 export type Place = Row<typeof place>;
 
 /**
- * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open and whose author
- * is a member.
+ * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open, whose author is a
+ * member, and which no block keeps from a direct channel.
  * @param events sends that all have files or all have none
  * @returns the places of the sends that were accepted, by their index in the batch
  */
@@ -61,10 +62,12 @@ WITH input AS (
   SELECT i.*, c.seq, c.position, c.version, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
   FROM input i
   CROSS JOIN LATERAL (
-    SELECT c.seq, c.position, c.version FROM channel c WHERE c.id = i.channel_id AND c.closed_at IS NULL LIMIT 1) c
+    SELECT c.seq, c.position, c.version, c.kind FROM channel c
+    WHERE c.id = i.channel_id AND c.closed_at IS NULL LIMIT 1) c
   CROSS JOIN LATERAL (
     SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE' LIMIT 1) m
   WHERE NOT EXISTS (SELECT FROM entry e WHERE e.id = i.id)
+    AND NOT (c.kind = 'DIRECT' AND ${blockInDirect('i.channel_id', 'i.author_id')})
     AND (i.reply_to_id IS NULL OR EXISTS (
       SELECT FROM entry r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id AND r.kind = 'TEXT'))
     ${hasFiles ? unattached : ''}

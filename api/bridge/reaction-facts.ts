@@ -1,4 +1,5 @@
 import type { EventOf } from '../events.ts';
+import { blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { jsonOf, type Row } from '../infra/database/table.ts';
@@ -11,6 +12,8 @@ const row = {
   member: nullable(jsonOf(member.row)),
   /** Whether the user has the reaction already. */
   isStored: bool,
+  /** Whether a block is between the members of a direct channel. */
+  isBlocked: bool,
 };
 export type ReactionFacts = Row<typeof row>;
 
@@ -32,7 +35,9 @@ const selectFacts = statement({
     SELECT (SELECT ${channel.object} FROM channel c WHERE c.id = i.channel_id) AS channel,
       (SELECT ${member.object} FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.user_id) AS member,
       EXISTS (SELECT FROM reaction r
-        WHERE r.message_id = i.message_id AND r.emoji = i.emoji AND r.user_id = i.user_id) AS "isStored"
+        WHERE r.message_id = i.message_id AND r.emoji = i.emoji AND r.user_id = i.user_id) AS "isStored",
+      EXISTS (SELECT FROM channel c WHERE c.id = i.channel_id AND c.kind = 'DIRECT'
+        AND ${blockInDirect('c.id', 'i.user_id')}) AS "isBlocked"
     FROM unnest($channelIds, $messageIds, $userIds, $emoji) WITH ORDINALITY
       AS i(channel_id, message_id, user_id, emoji, n)
     ORDER BY i.n`,

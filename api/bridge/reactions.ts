@@ -48,7 +48,8 @@ function decide(
   changeset: Changeset,
 ): Outcome {
   const { messageId, emoji, actorId: userId, type } = event;
-  const { channel = null, member = null, isStored = false } = facts ?? {};
+  const { member = null, isStored = false, isBlocked = false } = facts ?? {};
+  const channel = facts?.channel ? { ...facts.channel, isBlocked } : null;
   const entry = found?.channelId === event.channelId ? found : null;
   const isAdded = type === 'ReactionAdded';
   const rejection = (isAdded ? mayReact : mayTakeBackReaction)(channel, member, entry);

@@ -73,8 +73,9 @@ async function outcomesOfUnplaced(
 
 /** Checks the rules in the same order as the gateway. */
 async function rejectionOf(query: Query, event: MessageSent): Promise<Rejection> {
-  const { channel, actor, entry } = await readEventContext(query, event);
-  return maySend(channel, actor) ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken);
+  const { channel, actor, entry, isBlocked } = await readEventContext(query, event);
+  const refusal = maySend(channel && { ...channel, isBlocked }, actor);
+  return refusal ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken);
 }
 
 const invalidReply: Rejection = {

@@ -10,7 +10,8 @@ import { rejectionError } from './submit-event.ts';
 /*
  * The one place that decides who may see and change channels, messages and files. It applies the rules of
  * `policies.ts` to facts from the database; the schema, live delivery and uploads ask here. The one rule that also
- * exists as SQL is the block, `unblockedBy` in infra/database/entries.ts, because histories and counts filter by it.
+ * exists as SQL is the block: `unblockedBy` in infra/database/entries.ts, because histories and counts filter by it, and
+ * `blockInDirect` in infra/database/blocks.ts, because the bridge places batches of sends by it.
  */
 
 /** A channel that a user may read, in one snapshot. */
@@ -37,12 +38,13 @@ export interface ReaderFacts {
  * @param guard tells whether the database has caught up with the log: before that, a refusal may be wrong
  */
 export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<LogGuard, 'isCaughtUp' | 'caughtUpMs'>) {
-  const read = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) =>
-    query(selectAccess, {
+  const read = batched(async (pairs: readonly (readonly [channelId: string, userId: string])[]) => {
+    const rows = await query(selectAccess, {
       channelIds: pairs.map(([channelId]) => channelId),
       userIds: pairs.map(([, userId]) => userId),
-    }),
-  );
+    });
+    return rows.map(({ channel, member, isBlocked }) => ({ channel: channel && { ...channel, isBlocked }, member }));
+  });
 
   return {
     judge,
@@ -57,7 +59,8 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
 
     /**
      * Checks that a user may send to a channel.
-     * @throws NotFoundError or ForbiddenError when the user is not a member, ConflictError when the channel is closed
+     * @throws NotFoundError or ForbiddenError when the user is not a member, ConflictError when the channel is closed, or one of
+     *   the members of a direct channel has blocked the other
      */
     async requireSend(channelId: string, userId: string): Promise<void> {
       return judge(channelId, async () => {

@@ -1,18 +1,16 @@
-import type { Moderation } from './moderation.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import type { UserCache } from './user-cache.ts';
 
 /** Facts about inviters that the limits on invitations depend on. */
 export interface InviterFacts {
   userCache: Pick<UserCache, 'isGuest'>;
-  moderation: Pick<Moderation, 'blocksAmong'>;
 }
 
 /**
  * Creates the rate limits of rooms, memberships and invitations. Every method throws RateLimitedError when a limit is used
  * up.
  */
-export function createChannelLimits({ shared }: RateLimits, { userCache, moderation }: InviterFacts) {
+export function createChannelLimits({ shared }: RateLimits, { userCache }: InviterFacts) {
   const changes = shared('changes', rates.channelChanges);
   const roomsOfDay = shared('rooms-day', rates.roomsOfDay);
   const joins = shared('joins', rates.joins);
@@ -20,8 +18,7 @@ export function createChannelLimits({ shared }: RateLimits, { userCache, moderat
   const invitesOfDay = shared('invites-day', rates.invitesOfDay);
   const invitesOfPair = shared('invited-pair', rates.invitesOfPair);
   const invitesOfInvitee = shared('invited', rates.invitesOfInvitee);
-  const invitesByGuests = shared('invited-guests', rates.invitesOfInviteeByOthers);
-  const invitesByBlocked = shared('invited-blocked', rates.invitesOfInviteeByOthers);
+  const invitesByGuests = shared('invited-guests', rates.invitesOfInviteeByGuests);
 
   return {
     /** Counts a change of a room or membership by a user. */
@@ -44,19 +41,13 @@ export function createChannelLimits({ shared }: RateLimits, { userCache, moderat
     },
 
     /**
-     * Counts an invitation or a new direct channel that a user gets. Those by guests, and those by users whom the invitee
-     * blocks, are counted apart: they are easy to have in great number, and must not keep others from inviting.
+     * Counts an invitation or a new direct channel that a user gets. Those by guests are counted apart: they are easy to have in
+     * great number, and must not keep others from inviting.
      */
     async beInvited(inviteeId: string, inviterId: string): Promise<void> {
       await invitesOfPair.take(`${inviterId}:${inviteeId}`);
-      const limit = await limitOf(inviteeId, inviterId);
+      const limit = (await userCache.isGuest(inviterId)) ? invitesByGuests : invitesOfInvitee;
       await limit.take(inviteeId);
     },
   };
-
-  async function limitOf(inviteeId: string, inviterId: string) {
-    const blocked = await moderation.blocksAmong([{ blockerId: inviteeId, blockedId: inviterId }]);
-    if (blocked.length > 0) return invitesByBlocked;
-    return (await userCache.isGuest(inviterId)) ? invitesByGuests : invitesOfInvitee;
-  }
 }

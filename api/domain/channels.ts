@@ -9,7 +9,8 @@ import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { createChannelLimits, type InviterFacts } from './channel-limits.ts';
 import { createChannelReads } from './channel-reads.ts';
-import { channelNotFound, mayInvite, mayRead } from './policies.ts';
+import type { Moderation } from './moderation.ts';
+import { channelNotFound, mayAsk, mayInvite, mayRead } from './policies.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { SecurityLog } from './security-log.ts';
 import { rejectionError, type Submit } from './submit-event.ts';
@@ -27,6 +28,7 @@ const formerNamespace = '6f0f3ad6-0d0e-4f0c-9a53-3c5f2a1c8e11';
 export function createChannels(
   options: InviterFacts & {
     database: Database;
+    moderation: Pick<Moderation, 'areBlocked'>;
     submit: Submit;
     accounts: { facts(userId: string): Promise<UserFacts | null> };
     rateLimits: RateLimits;
@@ -34,7 +36,7 @@ export function createChannels(
     securityLog: SecurityLog;
   },
 ) {
-  const { database, accounts, submit, directSecret, securityLog } = options;
+  const { database, moderation, accounts, submit, directSecret, securityLog } = options;
   const reads = createChannelReads(database);
   const limits = createChannelLimits(options.rateLimits, options);
 
@@ -101,6 +103,7 @@ export function createChannels(
       }
       await limits.invite(viewer.userId);
       await requireInvite(channelId, viewer.userId);
+      await requireUnblocked(viewer.userId, userId);
       const [user, member] = await Promise.all([requireFacts(userId), findMember(channelId, userId)]);
       if (member?.state !== 'ACTIVE') await limits.beInvited(userId, viewer.userId);
       const before = member?.revision ?? 0;
@@ -118,6 +121,7 @@ export function createChannels(
       }
       const pair = [viewer.userId, userId].sort().join(':');
       const channelId = uuidV5(pair, directSecret);
+      await requireUnblocked(viewer.userId, userId);
       const channel = await findFirst([uuidV5(pair, formerNamespace), channelId]);
       if (channel) return channel;
       await limits.invite(viewer.userId);
@@ -152,6 +156,10 @@ export function createChannels(
       findMember(channelId, userId),
     ]);
     throwRefusal(mayInvite(channel, member));
+  }
+
+  async function requireUnblocked(userId: string, otherId: string): Promise<void> {
+    throwRefusal(mayAsk(await moderation.areBlocked(userId, otherId)));
   }
 
   async function requireChannel(channelId: string): Promise<Channel> {

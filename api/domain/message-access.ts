@@ -1,5 +1,6 @@
 import { batched } from '../batched.ts';
 import type { Rejection } from '../events.ts';
+import { blockInDirect } from '../infra/database/blocks.ts';
 import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf } from '../infra/database/table.ts';
@@ -36,8 +37,9 @@ export function createMessageAccess(options: { database: Pick<Database, 'query'>
      * @throws the refusal of the rule as an error
      */
     async require(rule: MessageRule, messageId: string, userId: string): Promise<string> {
-      const { channelId, channel, member, entry, isBlocked } = await read([messageId, userId]);
-      const refusal = isBlocked ? messageNotFound : rule(channel, member, entry);
+      const { channelId, member, entry, ...found } = await read([messageId, userId]);
+      const channel = found.channel && { ...found.channel, isBlocked: found.isBlocked };
+      const refusal = found.isAuthorBlocked ? messageNotFound : rule(channel, member, entry);
       await access.judge(channelId, async () => throwRefusal(refusal));
       if (channelId === null) throw new Error('The rules allow nothing with a message that does not exist.');
       return channelId;
@@ -53,12 +55,20 @@ const entry = columns(tables.entry, 'w', ['authorId', 'kind', 'deletedAt']);
 const selectMessages = statement({
   sql: `
     SELECT w.id AS "channelId", CASE WHEN w.id IS NOT NULL THEN ${entry.object} END AS entry, ${accessList('w.user_id')},
-      EXISTS (SELECT FROM block b WHERE b.blocker_id = w.user_id AND b.blocked_id = w.author_id) AS "isBlocked"
+      EXISTS (SELECT FROM block b WHERE b.blocker_id = w.user_id AND b.blocked_id = w.author_id) AS "isAuthorBlocked",
+      EXISTS (SELECT FROM channel c WHERE c.id = w.id AND c.kind = 'DIRECT'
+        AND ${blockInDirect('c.id', 'w.user_id')}) AS "isBlocked"
     FROM (
       SELECT i.n, i.user_id, e.channel_id AS id, e.author_id, e.kind, e.deleted_at
       FROM unnest($messageIds, $userIds) WITH ORDINALITY AS i(message_id, user_id, n)
       LEFT JOIN entry e ON e.id = i.message_id) w
     ORDER BY w.n`,
   parameters: { messageIds: arrayOf(uuid), userIds: arrayOf(uuid) },
-  row: { channelId: nullable(uuid), entry: nullable(jsonOf(entry.row)), ...accessRow, isBlocked: bool },
+  row: {
+    channelId: nullable(uuid),
+    entry: nullable(jsonOf(entry.row)),
+    ...accessRow,
+    isAuthorBlocked: bool,
+    isBlocked: bool,
+  },
 });

@@ -32,8 +32,8 @@ export function createModeration(options: {
 
   return {
     /**
-     * Blocks a user: the viewer no longer gets that user's messages, live or in histories, and the two are never matched.
-     * Repeated calls are harmless.
+     * Blocks a user: the viewer no longer gets that user's messages, live or in histories, the two are never matched, and neither
+     * can invite the other or write in their direct channel. Repeated calls are harmless.
      */
     async block(viewer: Viewer, otherId: string): Promise<User> {
       const user = await requireOther(viewer, otherId);
@@ -66,12 +66,15 @@ export function createModeration(options: {
       return rows.map(({ blocked }) => blocked);
     },
 
-    /** Returns the blocks that exist among these, in no order. */
-    blocksAmong(pairs: readonly BlockPair[]): Promise<BlockPair[]> {
-      return query(selectBlocks, {
-        blockerIds: pairs.map(({ blockerId }) => blockerId),
-        blockedIds: pairs.map(({ blockedId }) => blockedId),
-      });
+    blocksAmong,
+
+    /** Returns whether one of two users has blocked the other. */
+    async areBlocked(one: string, other: string): Promise<boolean> {
+      const pairs = [
+        { blockerId: one, blockedId: other },
+        { blockerId: other, blockedId: one },
+      ];
+      return (await blocksAmong(pairs)).length > 0;
     },
 
     /** Returns the ids of the users who have blocked a user, or whom the user has blocked. */
@@ -80,6 +83,14 @@ export function createModeration(options: {
       return rows.map((row) => row.userId);
     },
   };
+
+  /** Returns the blocks that exist among these, in no order. */
+  function blocksAmong(pairs: readonly BlockPair[]): Promise<BlockPair[]> {
+    return query(selectBlocks, {
+      blockerIds: pairs.map(({ blockerId }) => blockerId),
+      blockedIds: pairs.map(({ blockedId }) => blockedId),
+    });
+  }
 
   async function requireOther({ userId }: Viewer, otherId: string): Promise<User> {
     if (otherId === userId) throw new BadUserInputError([{ path: 'userId', message: 'must not be your own id' }]);

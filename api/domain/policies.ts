@@ -11,6 +11,8 @@ export interface ChannelFacts {
   kind: ChannelKind;
   visibility: Visibility;
   closedAt: Date | string | null;
+  /** Whether one of the members of a direct channel has blocked the other. Needed for sending alone. */
+  isBlocked?: boolean;
 }
 
 /** Facts about a membership that the rules depend on. */
@@ -57,9 +59,17 @@ export function mayRead(channel: Channel, member: Member): Rejection | null {
   return isPublicRoom(channel) ? forbidden('Only members can do this. Join the room first.') : channelNotFound;
 }
 
-/** Sending a message: members only, in an open channel. */
+/** Sending a message: members only, in an open channel. In a direct channel a block keeps both members from it. */
 export function maySend(channel: Channel, member: Member): Rejection | null {
-  return mayRead(channel, member) ?? (channel?.closedAt ? closed : null);
+  return mayRead(channel, member) ?? (channel?.closedAt ? closed : null) ?? mayAsk(channel?.isBlocked ?? false);
+}
+
+/**
+ * Asking another user for a conversation: by an invitation, or by a new direct channel.
+ * @param isBlocked whether one of the two has blocked the other
+ */
+export function mayAsk(isBlocked: boolean): Rejection | null {
+  return isBlocked ? blocked : null;
 }
 
 /** Joining without an invitation: open public rooms only. */
@@ -117,13 +127,13 @@ export function mayDelete(
 /** Maximum number of kinds of reactions, that is of different emoji, to one message. */
 export const maxReactionKinds = 20;
 
-/** Reacting to a message: members, in an open channel, while it is not deleted. */
+/** Reacting to a message: members, in an open channel, while it is not deleted. A block ends it in a direct channel. */
 export function mayReact(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
   const refusal = mayTakeBackReaction(channel, member, entry);
   if (refusal) return refusal;
   if (entry?.kind !== 'TEXT') return forbidden('You can react to messages only.');
   if (entry.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
-  return channel?.closedAt ? closed : null;
+  return (channel?.closedAt ? closed : null) ?? mayAsk(channel?.isBlocked ?? false);
 }
 
 /** Taking a reaction back: members, also in a closed channel. */
@@ -137,6 +147,8 @@ export const tooManyReactionKinds: Rejection = {
   message: `The message has ${maxReactionKinds} kinds of reactions, which is the maximum. Use one of them.`,
 };
 
+/** The same for both users. */
+const blocked: Rejection = { code: 'CONFLICT', message: 'One of you has blocked the other.' };
 const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed. You can read it, but not add to it.' };
 
 function forbidden(message: string): Rejection {

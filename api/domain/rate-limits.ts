@@ -63,10 +63,10 @@ export const rates = {
   invites: { points: 30, windowMs: minuteMs },
   /** Invitations and new direct channels by one user in a day. */
   invitesOfDay: { points: 300, windowMs: dayMs },
-  /** Invitations and new direct channels that one user gets from all registered users whom the user does not block. */
+  /** Invitations and new direct channels that one user gets from all registered users. */
   invitesOfInvitee: { points: 40, windowMs: hourMs },
-  /** Invitations and new direct channels that one user gets from all guests, and as many from all users whom the user blocks. */
-  invitesOfInviteeByOthers: { points: 20, windowMs: hourMs },
+  /** Invitations and new direct channels that one user gets from all guests. */
+  invitesOfInviteeByGuests: { points: 20, windowMs: hourMs },
   /** Invitations and new direct channels that one user gets from one other. */
   invitesOfPair: { points: 10, windowMs: hourMs },
   /** Blocks and their ends by one user. */

@@ -139,6 +139,35 @@ describe('a block', () => {
     expect((await kim.ask(match)).match.status).toBe('MATCHED');
   });
 
+  it('keeps both from new direct channels, invitations and the direct channel that they have', async () => {
+    const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
+    const invite = 'mutation ($channelId: ID!, $id: ID!) { invite(channelId: $channelId, userId: $id) { id } }';
+    const [zoe, tom] = await Promise.all(['Zoe', 'Tom'].map((name) => guest(url, name)));
+    if (!zoe || !tom) throw new Error('two guests must sign in');
+    const { id } = (await zoe.ask(openDirect, { id: tom.id })).openDirect;
+    const rooms = await Promise.all(
+      [zoe, tom].map(
+        async (one) => (await one.ask('mutation { createRoom(input: { name: "Own" }) { id } }')).createRoom,
+      ),
+    );
+    const attempts = [
+      { one: zoe, other: tom, own: rooms[0]?.id },
+      { one: tom, other: zoe, own: rooms[1]?.id },
+    ];
+    await zoe.ask(block, { id: tom.id });
+    for (const { one, other, own } of attempts) {
+      expect(await one.codeOf(send, { channelId: id, text: 'hello' })).toBe('CONFLICT');
+      expect(await one.codeOf(openDirect, { id: other.id })).toBe('CONFLICT');
+      expect(await one.codeOf(invite, { channelId: own, id: other.id })).toBe('CONFLICT');
+    }
+    await zoe.ask(unblock, { id: tom.id });
+    for (const { one, other, own } of attempts) {
+      await one.ask(send, { channelId: id, text: 'hello' });
+      await one.ask(openDirect, { id: other.id });
+      await one.ask(invite, { channelId: own, id: other.id });
+    }
+  });
+
   it.each([
     ['oneself', () => ada.id, 'BAD_USER_INPUT'],
     ['nobody', () => 'VXNlcjo', 'NOT_FOUND'],
