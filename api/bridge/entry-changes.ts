@@ -59,8 +59,8 @@ export function addChanged(
 }
 
 /**
- * Returns the statement that changes entries, each once, and gives each the next position of its channel. Those of one channel have
- * the place in the log of its last change: cursors need offsets in the order of positions.
+ * Returns the statement that changes entries, each once, and gives each the next position of its channel, in the order of the changes
+ * in the log: cursors need offsets in the order of positions.
  * @param changes.arrays further parameters with one value for each entry, by the name of the value in `p`
  * @param changes.assignments what changes in the table `entry`, by values of `p`
  * @param changes.also further common table expressions; none if left out
@@ -81,8 +81,7 @@ export function sqlForChanges({
       SELECT * FROM unnest(${values.join(', ')}) WITH ORDINALITY AS i(${names.join(', ')})
     ), p AS (
       SELECT i.*, c.seq AS channel_seq, c.position AS channel_position, c.version AS channel_version,
-        row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place,
-        max(i.log_offset) OVER (PARTITION BY i.channel_id) AS last_offset
+        row_number() OVER (PARTITION BY i.channel_id ORDER BY i.log_offset, i.n)::int AS place
       FROM input i
       CROSS JOIN LATERAL (SELECT c.seq, c.position, c.version FROM channel c WHERE c.id = i.channel_id LIMIT 1) c
       WHERE EXISTS (SELECT FROM entry e WHERE e.id = i.id AND e.channel_id = i.channel_id)
@@ -94,7 +93,7 @@ export function sqlForChanges({
         FROM p GROUP BY channel_id) a
       WHERE c.id = a.channel_id
     ), ${also === undefined ? '' : `${also.trim()}, `}e AS (
-      UPDATE entry SET ${assignments}, position = p.channel_position + p.place, log_offset = p.last_offset
+      UPDATE entry SET ${assignments}, position = p.channel_position + p.place, log_offset = p.log_offset
       FROM p WHERE entry.id = p.id
       RETURNING entry.*, p.channel_version + 1 AS new_version, p.channel_seq
     )

@@ -45,6 +45,8 @@ const guestQuery = 'mutation ($input: GuestInput!) { guest(input: $input) { user
 const registerQuery = 'mutation ($input: RegisterInput!) { register(input: $input) { user { name email } } }';
 const loginQuery = 'mutation ($input: LoginInput!) { login(input: $input) { user { name } } }';
 const createQuery = 'mutation ($input: CreateRoomInput!) { createRoom(input: $input) { name } }';
+const reactQuery = (field: string) =>
+  `mutation ($id: ID!, $emoji: String!) { ${field}(messageId: $id, emoji: $emoji) { id } }`;
 const changeQuery =
   'mutation ($current: String!, $next: String!) { changePassword(current: $current, next: $next) { token } }';
 
@@ -166,6 +168,16 @@ const uses: Record<string, Use> = {
     variables: (text) => ({ id: messageId, text }),
     path: 'text',
     read: ({ editMessage }) => editMessage.text,
+  },
+  'Mutation.addReaction(emoji:)': {
+    query: reactQuery('addReaction'),
+    variables: (emoji) => ({ id: messageId, emoji }),
+    path: 'emoji',
+  },
+  'Mutation.removeReaction(emoji:)': {
+    query: reactQuery('removeReaction'),
+    variables: (emoji) => ({ id: messageId, emoji }),
+    path: 'emoji',
   },
   'Query.rooms(search:)': {
     query: 'query ($search: String) { rooms(search: $search, first: 1) { nodes { id } } }',

@@ -59,6 +59,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     types: ['DeviceSession'],
     call: by('query ($id: ID!) { sessions(after: $id) { id } }'),
   },
+  'Mutation.addReaction(messageId)': mutation('Message', 'addReaction(messageId: $id, emoji: "👍") { id }'),
   'Mutation.closeRoom(channelId)': mutation('Channel', 'closeRoom(channelId: $id) { id }'),
   'Mutation.deleteMessage(messageId)': mutation('Message', 'deleteMessage(messageId: $id) { id }'),
   'Mutation.editMessage(messageId)': mutation('Message', 'editMessage(messageId: $id, text: "New") { id }'),
@@ -72,6 +73,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.joinRoom(channelId)': mutation('Channel', 'joinRoom(channelId: $id) { id }'),
   'Mutation.leaveChannel(channelId)': mutation('Channel', 'leaveChannel(channelId: $id) { id }'),
   'Mutation.markSeen(channelId)': mutation('Channel', 'markSeen(channelId: $id, seq: 1) { id }'),
+  'Mutation.removeReaction(messageId)': mutation('Message', 'removeReaction(messageId: $id, emoji: "👍") { id }'),
   'Mutation.revokeSession(id)': mutation('DeviceSession', 'revokeSession(id: $id) { id }'),
   'Mutation.send(input.channelId)': mutation(
     'Channel',
