@@ -11,6 +11,7 @@ const wireHeader = 'parley-wire';
 const addedTypes: Partial<Record<ChannelEvent['type'], number>> = {
   ReactionAdded: 3,
   ReactionRemoved: 3,
+  HistoryTrimmed: 3,
 };
 /** Fields that were added after version 1 to events of a type, each with the version that added it. */
 const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [field: string, version: number])[]>> = {

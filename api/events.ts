@@ -85,6 +85,8 @@ export const channelEvent = z.discriminatedUnion('type', [
   /** A user reacts to a message with one emoji, which is fully qualified. */
   base.extend({ type: z.literal('ReactionAdded'), messageId: id, emoji: z.string() }),
   base.extend({ type: z.literal('ReactionRemoved'), messageId: id, emoji: z.string() }),
+  /** Entries up to a seq are older than the retention: some of them are removed, from the first one on. */
+  base.extend({ type: z.literal('HistoryTrimmed'), throughSeq: z.int() }),
 ]);
 export type ChannelEvent = z.infer<typeof channelEvent>;
 /** An event of one type. */
@@ -158,6 +160,8 @@ export interface Head extends LogPlace {
   partition: number;
   /** Offset of the newest event that changed the channel; -1 if it is not known. */
   offset: number;
+  /** Entries up to this seq were removed because of their age; left out if the change removed none. */
+  trimmedSeq?: number;
   /** Whether the channel's own properties changed: it was opened, renamed, closed, or its visibility changed. */
   changed: boolean;
   /**

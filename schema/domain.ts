@@ -27,6 +27,8 @@ export interface LimitValues {
   replay: number;
   /** Maximum number of kinds of reactions to one message. */
   reactions: number;
+  /** Days for which messages are kept; 0: they stay. */
+  retentionDays: number;
   /** Days for which a cursor of `updates` can be used. */
   cursorDays: number;
   /** Minimum number of Unicode code points of a new password. */

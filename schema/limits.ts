@@ -20,6 +20,10 @@ Limits.implement({
     reactions: t.exposeInt('reactions', {
       description: 'Maximum number of kinds of reactions, that is of different emoji, to one message.',
     }),
+    retentionDays: t.int({
+      description: 'Days for which messages are kept, rounded up; 0: they are never removed because of their age.',
+      resolve: ({ retentionDays }) => Math.ceil(retentionDays),
+    }),
     cursorDays: t.exposeInt('cursorDays', {
       description: 'Days for which a cursor of `updates` can be used; an older one gets RESYNC_REQUIRED.',
     }),

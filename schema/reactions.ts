@@ -34,7 +34,7 @@ Reaction.implement({
     users: t.field({
       type: [User],
       extensions: { ...shareableOfEvent },
-      description: `The first users who reacted with it, at most ${summaryUsers}, without those whom the viewer has blocked.`,
+      description: `The first users who reacted with it, at most ${summaryUsers}, without users that the viewer has blocked.`,
       args: {
         first: t.arg.int({
           required: true,

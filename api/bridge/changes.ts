@@ -1,4 +1,5 @@
 import {
+  channelNotFound,
   mayAsk,
   mayClose,
   mayDelete,
@@ -17,6 +18,7 @@ import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './chan
 import { deleteEntry, editEntry, insertMembershipEntry } from './entry-writes.ts';
 import { type EventContext, readEventContext } from './event-context.ts';
 import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
+import { trimHistory } from './trim.ts';
 
 /** Every event that is applied by itself. */
 export type Change = Exclude<ChannelEvent, { type: 'MessageSent' | ReactionEvent['type'] }>;
@@ -48,6 +50,8 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return edit(event, context);
     case 'MessageDeleted':
       return remove(event, context);
+    case 'HistoryTrimmed':
+      return trim(event, context);
     default:
       throw new Error(`unknown event ${JSON.stringify(event satisfies never)}`);
   }
@@ -156,6 +160,15 @@ async function remove(
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
   return { applied: true, entry: await deleteEntry(query, event, changeset) };
+}
+
+async function trim(
+  event: Logged<EventOf<'HistoryTrimmed'>>,
+  { query, changeset, channel }: Context,
+): Promise<Outcome> {
+  if (channel === null) return rejected(channelNotFound);
+  await trimHistory(query, event, changeset);
+  return done;
 }
 
 /** Ends a match for both users when one leaves: nobody can write there, and both can be matched again. */

@@ -62,7 +62,7 @@ export function addChanged(
  * Returns the statement that changes entries, each once, and gives each the next position of its channel, in the order of the changes
  * in the log: cursors need offsets in the order of positions.
  * @param changes.arrays further parameters with one value for each entry, by the name of the value in `p`
- * @param changes.assignments what changes in the table `entry`, by values of `p`
+ * @param changes.assignments assignments to columns of the table `entry`, by values of `p`
  * @param changes.also further common table expressions; none if left out
  */
 export function sqlForChanges({

@@ -15,7 +15,7 @@ interface Reacted {
 }
 
 /**
- * Applies a batch of reactions in order. All that change one message together give it one new position. Their outcomes have
+ * Applies a batch of reactions in order. Those that change one message together give it one new position. Their outcomes have
  * no entry: a message with many reactions is large, and a thousand outcomes would repeat it.
  * @param query of the transaction that has locked the log's position
  */

@@ -2,7 +2,7 @@
 export interface ViewerMark {
   /** Offset in the payload, in bytes, at which it has `false`. */
   offset: number;
-  /** Ids of users for whom the value is true. */
+  /** Ids of users whose value is true. */
   userIds: readonly string[];
   /** Names the value where others may be true, too: they must be looked up. Null if there are none. */
   key: string | null;
@@ -27,7 +27,7 @@ export type LookUpValues = (
   channelId: string,
 ) => Promise<ReadonlySet<string>>;
 
-/** The viewer for whom values are filled in. */
+/** The viewer whose values are filled in. */
 export interface ViewerTarget {
   /** Id of the viewer; null or absent if nobody is signed in. */
   userId?: string | null;
@@ -51,7 +51,7 @@ export const knownValues: ViewerValues = createValues(null, new Set());
 
 /**
  * Returns the values of marks for some users.
- * @param userIds users for whom they were looked up; null if nothing had to be
+ * @param userIds users whose values were looked up; null if nothing had to be
  */
 export function createValues(userIds: ReadonlySet<string> | null, found: ReadonlySet<string>): ViewerValues {
   return {

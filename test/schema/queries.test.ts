@@ -36,7 +36,7 @@ beforeAll(async () => {
   ada = first;
   await ada.ask(register);
   start = (await ada.ask('{ updates { cursor } }')).updates.cursor;
-  rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), []) };
+  rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), others.slice(0, 4)) };
   spoken = await spokenIn(rooms.many);
   await Promise.all(people.map((one) => one.ask(react, { id: spoken[0] })));
   // Rooms and direct channels alternate, so a page of any size has both.

@@ -3,7 +3,7 @@ import { qualifiedEmoji } from '../../api/text/emoji.ts';
 
 it.each([
   ['a heart with and without a variation selector', ['❤', '❤\u{fe0f}'], '❤\u{fe0f}'],
-  ['a heart that is to be shown as text', ['❤\u{fe0e}'], '❤\u{fe0f}'],
+  ['a heart for text', ['❤\u{fe0e}'], '❤\u{fe0f}'],
   ['a thumb', ['👍', '👍\u{fe0f}'], '👍'],
   ['a skin tone', ['☝🏿', '☝\u{fe0f}🏿'], '☝🏿'],
   ['a keycap', ['1\u{20e3}', '1\u{fe0f}\u{20e3}'], '1\u{fe0f}\u{20e3}'],
