@@ -100,7 +100,7 @@ const membership = `
   id role joinedAt seenSeq unreadCount user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
 `;
 const channel = `
-  id kind name visibility createdAt closedAt memberCount position onlineCount
+  id kind name visibility createdAt closedAt memberCount position trimmedSeq onlineCount
   peer { id name online } lastMessage { ${message} } viewerMembership { ${membership} }
 `;
 
