@@ -8,7 +8,7 @@ const time = z.iso.datetime({ precision: 3 });
 export const channelKinds = ['ROOM', 'DIRECT', 'MATCH'] as const;
 export const visibilities = ['PUBLIC', 'PRIVATE'] as const;
 export const memberRoles = ['OWNER', 'MODERATOR', 'MEMBER'] as const;
-export const entryKinds = ['TEXT', 'JOINED', 'LEFT', 'REMOVED'] as const;
+export const entryKinds = ['TEXT', 'NOTICE', 'JOINED', 'LEFT', 'REMOVED'] as const;
 export const matchEndReasons = ['LEFT', 'PARTNER_LEFT', 'PARTNER_GONE', 'EXPIRED'] as const;
 export type ChannelKind = (typeof channelKinds)[number];
 export type Visibility = (typeof visibilities)[number];
@@ -19,6 +19,9 @@ export type MatchEndReason = (typeof matchEndReasons)[number];
 /** Facts about a user in an event: enough to insert the row if a restored database lacks it. */
 const userFacts = z.object({ id, name: z.string(), createdAt: time });
 export type UserFacts = z.infer<typeof userFacts>;
+
+/** Text of a JSON object; see api/domain/custom-data.ts. */
+const data = z.string();
 
 /** Facts about a file in an event: enough to show the file even if its upload row is gone. */
 const attachmentFacts = z.object({
@@ -32,6 +35,9 @@ const attachmentFacts = z.object({
   height: z.int().nullable(),
 });
 export type AttachmentFacts = z.infer<typeof attachmentFacts>;
+
+/** A replacement of custom data: null removes it. */
+const newData = z.object({ json: data.nullable() });
 
 const base = z.object({
   eventId: id,
@@ -58,13 +64,15 @@ export const channelEvent = z.discriminatedUnion('type', [
     kind: z.enum(channelKinds),
     visibility: z.enum(visibilities),
     name: z.string().nullable(),
+    data: data.nullable().default(null),
     members: z.array(z.object({ user: userFacts, role: z.enum(memberRoles) })).min(1),
   }),
-  /** A room's name or visibility changes; null leaves a property as it is. */
+  /** A room's own properties change; null leaves a property as it is. */
   base.extend({
     type: z.literal('ChannelUpdated'),
     name: z.string().nullable(),
     visibility: z.enum(visibilities).nullable(),
+    data: newData.nullable().default(null),
   }),
   base.extend({ type: z.literal('ChannelClosed') }),
   /** A user becomes a member: by joining (actor and user are the same) or by invitation. Revision 0: there was no row. */
@@ -79,8 +87,40 @@ export const channelEvent = z.discriminatedUnion('type', [
     text: z.string(),
     replyToId: id.nullable(),
     attachments: z.array(attachmentFacts).default([]),
+    data: data.nullable().default(null),
+    /** Ids of users, each once. */
+    mentionIds: z.array(id).default([]),
+    /** Whether every member is mentioned. */
+    mentionsAll: z.boolean().default(false),
   }),
-  base.extend({ type: z.literal('MessageEdited'), messageId: id, text: z.string(), revision: z.int() }),
+  /**
+   * A message changes; null leaves a part as it is. At least one part is given.
+   * With `ifPosition`, the position of the state that the author saw, it decides whether the event is stale.
+   */
+  base.extend({
+    type: z.literal('MessageEdited'),
+    messageId: id,
+    text: z.string().nullable(),
+    data: newData.nullable().default(null),
+    mentions: z
+      .object({ ids: z.array(id) })
+      .nullable()
+      .default(null),
+    revision: z.int(),
+    ifPosition: z.int().nullable().default(null),
+  }),
+  /**
+   * The embedding application tells something in a channel. A repeated event is recognised by the message's id.
+   * `about`: the user that the notice is about, if any.
+   */
+  base.extend({
+    type: z.literal('NoticeSent'),
+    messageId: id,
+    clientId: z.string().nullable(),
+    text: z.string(),
+    data: data.nullable(),
+    about: userFacts.nullable(),
+  }),
   base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
   /** A user reacts to a message with one emoji, which is fully qualified. */
   base.extend({ type: z.literal('ReactionAdded'), messageId: id, emoji: z.string() }),
@@ -89,6 +129,8 @@ export const channelEvent = z.discriminatedUnion('type', [
   base.extend({ type: z.literal('HistoryTrimmed'), throughSeq: z.int() }),
 ]);
 export type ChannelEvent = z.infer<typeof channelEvent>;
+/** An event to write, which may leave out additions that say nothing. */
+export type NewEvent = z.input<typeof channelEvent>;
 /** An event of one type. */
 export type EventOf<Type extends ChannelEvent['type']> = Extract<ChannelEvent, { type: Type }>;
 
@@ -122,6 +164,12 @@ export interface Entry {
   attachments: readonly AttachmentFacts[];
   /** In the order in which the emoji came; none without reactions. */
   reactions: readonly ReactionSummary[];
+  /** Text of a JSON object. */
+  data: string | null;
+  /** Ids of the members that the message mentions, each once. */
+  mentionIds: readonly string[];
+  /** Whether it mentions every member. */
+  mentionsAll: boolean;
   /** ISO 8601, like the two times below. */
   sentAt: string;
   editedAt: string | null;

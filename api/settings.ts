@@ -311,6 +311,10 @@ export const settings = z.object({
   MAX_NODE_BACKLOG_BYTES: count(134_217_728).describe(
     'Maximum memory for the messages that resuming clients of this process are being sent, in bytes; above it further clients wait for their turn.',
   ),
+  SLOW_GUESTS_AFTER: count(3).describe(
+    'Number of users of one network who were suspended within a week, from which on that network may add 5 guests an hour. Others of the network can still sign in and register.',
+  ),
+  AUDIT_DAYS: duration(3_650).default(365).describe('Days for which the audit trail keeps an act of moderation.'),
   MATCH_LEASE_MS: count(15_000).describe(
     'Lifetime of a place in the matching queue unless it is renewed by a subscription or a call of `match`; also that of places which a killed gateway followed.',
   ),

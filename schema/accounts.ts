@@ -1,5 +1,6 @@
 import { maxListed, type SignedIn } from '../api/domain/sessions.ts';
 import type { NameKey } from '../api/domain/user-search.ts';
+import { isSystemUser } from '../api/system-user.ts';
 import { storable } from '../api/text/characters.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
 import { builder, costs, shareable, textOf } from './builder.ts';
@@ -33,7 +34,7 @@ builder.node(User, {
     isGuest: t.boolean({
       extensions: shareable,
       description: 'True until the user registers with a password.',
-      resolve: ({ passwordHash }) => passwordHash === null,
+      resolve: ({ id, passwordHash }) => passwordHash === null && !isSystemUser(id),
     }),
     lastSeenAt: t.field({
       type: 'DateTime',

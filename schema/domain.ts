@@ -11,6 +11,7 @@ import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Reactions } from '../api/domain/reactions.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
 import type { StreamTickets } from '../api/domain/stream-tickets.ts';
+import type { Suspensions } from '../api/domain/suspensions.ts';
 import type { LiveUpdates } from '../api/domain/updates/live-updates.ts';
 import type { Updates } from '../api/domain/updates/updates.ts';
 import type { Uploads } from '../api/domain/uploads.ts';
@@ -49,6 +50,7 @@ export interface Domain {
   presence: PresenceDomain;
   reactions: Reactions;
   receipts: Receipts;
+  suspensions: Suspensions;
   streamTickets: StreamTickets;
   updates: Updates;
   liveUpdates: Pick<LiveUpdates, 'follow'>;

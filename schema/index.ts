@@ -10,6 +10,7 @@ import './reactions.ts';
 import './receipts.ts';
 import './scalars.ts';
 import './stream-tickets.ts';
+import './suspensions.ts';
 import './updates.ts';
 import './updates-subscription.ts';
 import './uploads.ts';

@@ -19,6 +19,7 @@ const MessageKind = builder.enumType('MessageKind', {
   description: "Kind of an entry in a channel's history.",
   values: {
     TEXT: { description: 'Written by a user.' },
+    NOTICE: { description: "Written by the embedding application's backend." },
     JOINED: { description: 'A user joined the room.' },
     LEFT: { description: 'A user left.' },
     REMOVED: { description: 'A user was removed.' },
@@ -54,7 +55,8 @@ builder.node(Message, {
     author: t.field({
       type: User,
       extensions: shareable,
-      description: 'The author; for JOINED, LEFT and REMOVED the user concerned.',
+      description:
+        "The author; for JOINED, LEFT and REMOVED the user concerned; for a NOTICE the user it is about, else the server's own system user.",
       // Without a promise, since most executions of live delivery wait for nothing else.
       resolve: ({ authorId }, _args, { domain, loaders }) =>
         domain.accounts.cachedAuthor(authorId) ?? loaders.author(authorId),
@@ -62,7 +64,7 @@ builder.node(Message, {
     clientId: t.exposeString('clientId', {
       nullable: true,
       extensions: shareable,
-      description: "Idempotency key given by the author's device. Null for entries that nobody wrote.",
+      description: "Idempotency key given by the author's device. Null for entries that no user wrote.",
     }),
     seq: t.exposeInt('seq', {
       extensions: shareable,
@@ -75,7 +77,7 @@ builder.node(Message, {
     }),
     text: t.exposeString('text', {
       extensions: shareable,
-      description: 'Text of the message. Empty once deleted, and for entries of other kinds.',
+      description: 'Text of the message. Empty once deleted, and for entries of other kinds than TEXT and NOTICE.',
     }),
     replyTo: t.field({
       type: Message,
@@ -242,7 +244,8 @@ builder.mutationFields((t) => {
     editMessage: t.field({
       type: Message,
       nullable: true,
-      description: "Changes the text of one of the viewer's messages. CONFLICT if it was edited in the meantime.",
+      description:
+        "Changes the text of one of the viewer's messages. CONFLICT if it was edited in the meantime: since `ifPosition`, or else while this edit was under way. Reactions and pins are no edits.",
       args: {
         messageId,
         text: t.arg.string({
@@ -250,9 +253,14 @@ builder.mutationFields((t) => {
           extensions: messageText,
           description: 'New text of the message, by the same rules as `SendInput.text`. It may not be empty.',
         }),
+        ifPosition: t.arg.int({ description: '`position` of the message as the author saw it.' }),
       },
-      resolve: (_root, { messageId: id, text }, context) =>
-        context.domain.messages.edit(requireViewer(context), readId('Message', id), text),
+      resolve: (_root, { messageId: id, text, ifPosition }, context) =>
+        context.domain.messages.edit(requireViewer(context), {
+          messageId: readId('Message', id),
+          text,
+          ifPosition: ifPosition ?? null,
+        }),
     }),
     deleteMessage: t.field({
       type: Message,

@@ -3,32 +3,33 @@ import {
   mayAsk,
   mayClose,
   mayDelete,
-  mayEdit,
   mayInvite,
   mayJoin,
   mayLeave,
+  mayNotify,
   mayRead,
   mayUpdate,
 } from '../domain/policies.ts';
 import type { ChannelEvent, EventOf, Logged, Outcome, ReactionEvent, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
+import { systemUser } from '../system-user.ts';
 import { addHead, addMembership, type Changeset } from './changeset.ts';
 import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './channel-writes.ts';
-import { deleteEntry, editEntry, insertMembershipEntry } from './entry-writes.ts';
+import { deleteEntry, insertMembershipEntry, insertNotice } from './entry-writes.ts';
 import { type EventContext, readEventContext } from './event-context.ts';
 import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
 import { trimHistory } from './trim.ts';
 
-/** Every event that is applied by itself. */
-export type Change = Exclude<ChannelEvent, { type: 'MessageSent' | ReactionEvent['type'] }>;
+/** Every event except those that are applied in batches: sends, edits and reactions. */
+export type Change = Exclude<ChannelEvent, { type: 'MessageSent' | 'MessageEdited' | ReactionEvent['type'] }>;
 
 interface Context extends EventContext {
   query: Query;
   changeset: Changeset;
 }
 
-/** Applies one event by itself. */
+/** Applies one event. */
 export async function applyChange(query: Query, event: Logged<Change>, changeset: Changeset): Promise<void> {
   const context = { ...(await readEventContext(query, event)), query, changeset };
   changeset.outcomes.push({ event, outcome: await change(event, context) });
@@ -46,10 +47,10 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return join(event, context);
     case 'MemberLeft':
       return leave(event, context);
-    case 'MessageEdited':
-      return edit(event, context);
     case 'MessageDeleted':
       return remove(event, context);
+    case 'NoticeSent':
+      return notice(event, context);
     case 'HistoryTrimmed':
       return trim(event, context);
     default:
@@ -140,18 +141,6 @@ async function leave(
   return { applied: true, entry };
 }
 
-async function edit(
-  event: Logged<EventOf<'MessageEdited'>>,
-  { query, changeset, channel, actor, entry }: Context,
-): Promise<Outcome> {
-  const isRepeated = entry?.text === event.text && entry.deletedAt === null;
-  const rejection = (isRepeated ? mayDelete : mayEdit)(channel, actor, entry, event.actorId);
-  if (rejection) return rejected(rejection);
-  if (isRepeated) return { applied: true, entry: toEntry(entry) };
-  if (entry?.revision !== event.revision) return rejected(staleMessage);
-  return { applied: true, entry: await editEntry(query, event, event.text, changeset) };
-}
-
 async function remove(
   event: Logged<EventOf<'MessageDeleted'>>,
   { query, changeset, channel, actor, entry }: Context,
@@ -160,6 +149,19 @@ async function remove(
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
   return { applied: true, entry: await deleteEntry(query, event, changeset) };
+}
+
+/** The embedding application may say anything in an open channel. A retry gets the notice that is there. */
+async function notice(
+  event: Logged<EventOf<'NoticeSent'>>,
+  { query, changeset, channel, entry }: Context,
+): Promise<Outcome> {
+  if (entry) return { applied: true, entry: toEntry(entry) };
+  const rejection = mayNotify(channel);
+  if (rejection) return rejected(rejection);
+  const author = event.about ?? systemUser;
+  await insertUsers(query, [author]);
+  return { applied: true, entry: await insertNotice(query, event, author.id, changeset) };
 }
 
 async function trim(
@@ -193,10 +195,6 @@ const done: Outcome = { applied: true, entry: null };
 const staleMembership: Rejection = {
   code: 'CONFLICT',
   message: 'The membership has changed since you loaded it. Load the channel again and retry.',
-};
-const staleMessage: Rejection = {
-  code: 'CONFLICT',
-  message: 'The message has been edited since you loaded it. Load it again before you edit it.',
 };
 
 function rejected(rejection: Rejection): Outcome {

@@ -3,26 +3,27 @@ import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
-import { int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { bool, int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
 import { withKey } from '../text/comparison-key.ts';
 import { addHead, type Changeset } from './changeset.ts';
 import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 /** Inserts the channel of an event, without its members. */
 export async function insertChannel(query: Query, event: Logged<EventOf<'ChannelOpened'>>): Promise<void> {
-  const { channelId, kind, visibility, name, members, at } = event;
-  const inserted = { channelId, kind, visibility, ...named(name), at, memberCount: members.length };
+  const { channelId, kind, visibility, name, data, members, at } = event;
+  const inserted = { channelId, kind, visibility, ...named(name), data, at, memberCount: members.length };
   await query(insert, { ...inserted, ...placeOf(event) });
 }
 
-/** Changes the name and the visibility of a channel; null leaves them. */
+/** Changes a channel's own properties; null leaves them. */
 export async function updateChannel(
   query: Query,
   event: Logged<EventOf<'ChannelUpdated'>>,
   changeset: Changeset,
 ): Promise<void> {
-  const { channelId, name, visibility } = event;
-  const [head] = await query(update, { channelId, ...named(name), visibility, ...placeOf(event) });
+  const { channelId, name, visibility, data } = event;
+  const replaced = { hasData: data !== null, data: data?.json ?? null };
+  const [head] = await query(update, { channelId, ...named(name), visibility, ...replaced, ...placeOf(event) });
   if (head) addHead(changeset, head, event, true);
 }
 
@@ -48,15 +49,16 @@ const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'versi
 
 const insert = statement({
   sql: `
-    INSERT INTO channel (id, kind, visibility, name, name_key, created_at, last_activity_at, member_count,
+    INSERT INTO channel (id, kind, visibility, name, name_key, data, created_at, last_activity_at, member_count,
       log_partition, log_offset, changed_offset, log_version, tracked_from, tracked_position)
-    VALUES ($channelId, $kind, $visibility, $name, $nameKey, $at, $at, $memberCount, $partition, $offset, $offset, 0, 0, 0)`,
+    VALUES ($channelId, $kind, $visibility, $name, $nameKey, $data, $at, $at, $memberCount, $partition, $offset, $offset, 0, 0, 0)`,
   parameters: {
     channelId: uuid,
     kind: enums.channelKind,
     visibility: enums.visibility,
     name: nullable(text),
     nameKey: nullable(text),
+    data: nullable(text),
     at: timestamptz,
     memberCount: int4,
     ...placeParameters,
@@ -66,7 +68,8 @@ const insert = statement({
 const update = statement({
   sql: sqlForUpdate(
     `
-    name = coalesce($name, name), name_key = coalesce($nameKey, name_key), visibility = coalesce($visibility, visibility)`,
+    name = coalesce($name, name), name_key = coalesce($nameKey, name_key), visibility = coalesce($visibility, visibility),
+    data = CASE WHEN $hasData THEN $data ELSE data END`,
     'true',
   ),
   parameters: {
@@ -74,6 +77,8 @@ const update = statement({
     name: nullable(text),
     nameKey: nullable(text),
     visibility: nullable(enums.visibility),
+    hasData: bool,
+    data: nullable(text),
     ...placeParameters,
   },
   row: head.row,

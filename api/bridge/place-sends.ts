@@ -1,10 +1,13 @@
 import type { EventOf, Logged } from '../events.ts';
 import { blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
+import { everyMember } from '../infra/database/mentions.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { arrayOf, int4, int8, json, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { arrayOf, bool, int4, int8, json, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { toArrayText } from './place-edits.ts';
+import { isRich } from './steps.ts';
 import { assignPlace } from './tracking.ts';
 
 type MessageSent = Logged<EventOf<'MessageSent'>>;
@@ -12,19 +15,34 @@ type MessageSent = Logged<EventOf<'MessageSent'>>;
 /** Place of an accepted send; its event has the rest of the entry. */
 export type Place = Row<typeof place>;
 
+/** A send, and the users whom it mentions by the decision of the bridge. */
+export interface DecidedSend {
+  event: MessageSent;
+  mentionIds: readonly string[];
+}
+
 /**
  * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open, whose author is a
  * member, and which no block keeps from a direct channel.
- * @param events sends that all have files or all have none
- * @returns the places of the sends that were accepted, by their index in the batch
+ * @param sends all of them rich, or none
+ * @returns the places of the sends that were accepted, by the ids of their messages
  */
-export async function placeSends(query: Query, events: readonly MessageSent[]): Promise<Map<number, Place>> {
-  const hasFiles = events.some(({ attachments }) => attachments.length > 0);
-  const sends = toArrays(events);
-  const rows = hasFiles
-    ? await query(insertWithFiles, { ...sends, attachments: events.map((event) => JSON.stringify(event.attachments)) })
-    : await query(insertPlain, sends);
-  return new Map(rows.map((row) => [row.n - 1, row]));
+export async function placeSends(query: Query, sends: readonly DecidedSend[]): Promise<Map<string, Place>> {
+  const events = sends.map(({ event }) => event);
+  const arrays = toArrays(events);
+  const rows = events.some(isRich)
+    ? await query(insertRich, { ...arrays, ...toRichArrays(sends) })
+    : await query(insertPlain, arrays);
+  return new Map(rows.map((row) => [events[row.n - 1]?.messageId ?? '', row]));
+}
+
+function toRichArrays(sends: readonly DecidedSend[]) {
+  return {
+    attachments: sends.map(({ event }) => JSON.stringify(event.attachments)),
+    datas: sends.map(({ event }) => event.data),
+    mentionIds: sends.map(({ mentionIds }) => toArrayText(mentionIds)),
+    mentionsAll: sends.map(({ event }) => event.mentionsAll),
+  };
 }
 
 function toArrays(events: readonly MessageSent[]) {
@@ -53,11 +71,11 @@ const ofBatch = { partition: 'a.partition', first: 'a.first', last: 'a.last' };
  * send in tables of any size: every look-up by a key is a subquery of one row, and nothing joins rows that were just
  * written, whose number the planner does not know.
  */
-const sqlFor = (hasFiles: boolean) => `
+const sqlFor = (isRich: boolean) => `
 WITH input AS (
   SELECT * FROM unnest(
-    $ids, $channelIds, $authorIds, $clientIds, $texts, $replyToIds, $times, $partitions, $offsets${hasFiles ? ', $attachments' : ''}
-  ) WITH ORDINALITY AS i(id, channel_id, author_id, client_id, text, reply_to_id, sent_at, log_partition, log_offset${hasFiles ? ', attachments' : ''}, n)
+    $ids, $channelIds, $authorIds, $clientIds, $texts, $replyToIds, $times, $partitions, $offsets${isRich ? richParameters : ''}
+  ) WITH ORDINALITY AS i(id, channel_id, author_id, client_id, text, reply_to_id, sent_at, log_partition, log_offset${isRich ? richColumns : ''}, n)
 ), allowed AS (
   SELECT i.*, c.seq, c.position, c.version, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
   FROM input i
@@ -70,7 +88,7 @@ WITH input AS (
     AND NOT (c.kind = 'DIRECT' AND ${blockInDirect('i.channel_id', 'i.author_id')})
     AND (i.reply_to_id IS NULL OR EXISTS (
       SELECT FROM entry r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id AND r.kind = 'TEXT'))
-    ${hasFiles ? unattached : ''}
+    ${isRich ? unattached : ''}
 ), raised AS (
   UPDATE channel c SET seq = c.seq + a.count, position = c.position + a.count, version = c.version + 1,
     last_activity_at = greatest(c.last_activity_at, a.at), ${assignPlace('c', ofBatch)}
@@ -80,11 +98,10 @@ WITH input AS (
     FROM allowed GROUP BY channel_id) a
   WHERE c.id = a.channel_id
 ), added AS (
-  INSERT INTO entry (id, channel_id, author_id, kind, client_id, seq, position, text, reply_to_id, sent_at, log_offset, attachments)
-  SELECT id, channel_id, author_id, 'TEXT', client_id, seq + place, position + place, text, reply_to_id, sent_at, log_offset,
-    ${hasFiles ? 'attachments' : "'[]'"}
+  INSERT INTO entry (id, channel_id, author_id, kind, client_id, seq, position, text, reply_to_id, sent_at, log_offset${isRich ? richColumns : ''})
+  SELECT id, channel_id, author_id, 'TEXT', client_id, seq + place, position + place, text, reply_to_id, sent_at, log_offset${isRich ? richValues : ''}
   FROM allowed
-)${hasFiles ? attached : ''}
+)${isRich ? attached + mentioned : ''}
 SELECT n::int, seq + place AS seq, position + place AS position, version + 1 AS version,
   (SELECT r.author_id FROM entry r WHERE r.id = allowed.reply_to_id) AS "replyToAuthorId"
 FROM allowed`;
@@ -105,6 +122,17 @@ const attached = `, attached AS (
     id uuid, filename text, mimetype text, "byteSize" int, width int, height int)
   WHERE EXISTS (SELECT FROM users u WHERE u.id = a.author_id)
   ON CONFLICT DO NOTHING
+)`;
+
+const richParameters = ', $attachments, $datas, $mentionIds, $mentionsAll';
+const richColumns = ', attachments, data, mention_ids, mentions_all';
+const richValues = ', attachments, data, mention_ids::uuid[], mentions_all';
+
+/** Rows by which mentions are counted: one is enough for a message that mentions every member. */
+const mentioned = `, mentioned AS (
+  INSERT INTO mention (channel_id, user_id, seq, author_id)
+  SELECT a.channel_id, m.id, a.seq + a.place, a.author_id FROM allowed a CROSS JOIN LATERAL
+    unnest(CASE WHEN a.mentions_all THEN '{${everyMember}}' ELSE a.mention_ids END::uuid[]) AS m(id)
 )`;
 
 const parameters = {
@@ -129,8 +157,14 @@ const place = {
 };
 
 const insertPlain = statement({ sql: sqlFor(false), parameters, row: place });
-const insertWithFiles = statement({
+const insertRich = statement({
   sql: sqlFor(true),
-  parameters: { ...parameters, attachments: arrayOf(json<unknown>()) },
+  parameters: {
+    ...parameters,
+    attachments: arrayOf(json<unknown>()),
+    datas: arrayOf(nullable(text)),
+    mentionIds: arrayOf(text),
+    mentionsAll: arrayOf(bool),
+  },
   row: place,
 });

@@ -4,30 +4,43 @@ import type { Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { addEntry, addHead, type Changeset } from './changeset.ts';
 import { readEventContext } from './event-context.ts';
-import { type Place, placeSends } from './place-sends.ts';
+import { type DecidedMentions, decideMentionsOfSends, isRefused } from './mentions.ts';
+import { type DecidedSend, type Place, placeSends } from './place-sends.ts';
+import { isRich } from './steps.ts';
 
 type MessageSent = Logged<EventOf<'MessageSent'>>;
 
 /**
  * Applies a batch of sends, of which none repeats or replies to another of the batch.
  * @param query of the transaction that has locked the log's position
- * @param events sends that all have files or all have none
+ * @param events all of them rich, or none
  */
 export async function applySends(query: Query, events: readonly MessageSent[], changeset: Changeset): Promise<void> {
-  const places = await placeSends(query, events);
+  const mentions = events.some(isRich) ? await decideMentionsOfSends(query, events) : noMentions;
+  const sends = events.flatMap((event) => toSend(event, mentions.get(event.eventId)));
+  const places = await placeSends(query, sends);
   const unplaced = await outcomesOfUnplaced(
     query,
-    events.filter((_, index) => !places.has(index)),
+    events.filter(({ messageId }) => !places.has(messageId)),
+    mentions,
   );
-  for (const [index, event] of events.entries()) {
-    const place = places.get(index);
-    const outcome = place ? addPlaced(event, place, changeset) : unplaced.get(event);
+  const mentionIds = new Map(sends.map((send) => [send.event, send.mentionIds]));
+  for (const event of events) {
+    const place = places.get(event.messageId);
+    const outcome = place ? addPlaced(event, mentionIds.get(event) ?? [], place, changeset) : unplaced.get(event);
     if (outcome) changeset.outcomes.push({ event, outcome });
   }
 }
 
-function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outcome {
-  const { channelId, actorId, clientId, text, replyToId, attachments } = event;
+const noMentions: ReadonlyMap<string, DecidedMentions> = new Map();
+
+/** Returns the send to place; none if its mentions are refused. */
+function toSend(event: MessageSent, mentions: DecidedMentions = []): DecidedSend[] {
+  return isRefused(mentions) ? [] : [{ event, mentionIds: mentions }];
+}
+
+function addPlaced(event: MessageSent, mentionIds: readonly string[], place: Place, changeset: Changeset): Outcome {
+  const { channelId, actorId, clientId, text, replyToId, attachments, data, mentionsAll } = event;
   const { seq, position, version, replyToAuthorId } = place;
   const entry: Entry = {
     id: event.messageId,
@@ -42,6 +55,9 @@ function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outc
     replyToAuthorId,
     attachments,
     reactions: [],
+    data,
+    mentionIds,
+    mentionsAll,
     sentAt: event.at,
     editedAt: null,
     deletedAt: null,
@@ -56,6 +72,7 @@ function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outc
 async function outcomesOfUnplaced(
   query: Query,
   events: readonly MessageSent[],
+  mentions: ReadonlyMap<string, DecidedMentions>,
 ): Promise<ReadonlyMap<MessageSent, Outcome>> {
   const outcomes = new Map<MessageSent, Outcome>();
   if (events.length === 0) return outcomes;
@@ -65,16 +82,20 @@ async function outcomesOfUnplaced(
     const entry = stored.get(event.messageId);
     const outcome: Outcome = entry
       ? { applied: true, entry }
-      : { applied: false, rejection: await rejectionOf(query, event) };
+      : { applied: false, rejection: await rejectionOf(query, event, mentions.get(event.eventId)) };
     outcomes.set(event, outcome);
   }
   return outcomes;
 }
 
 /** Checks the rules in the same order as the gateway. */
-async function rejectionOf(query: Query, event: MessageSent): Promise<Rejection> {
+async function rejectionOf(
+  query: Query,
+  event: MessageSent,
+  mentions: DecidedMentions | undefined,
+): Promise<Rejection> {
   const { channel, actor, entry, isBlocked } = await readEventContext(query, event);
-  const refusal = maySend(channel && { ...channel, isBlocked }, actor);
+  const refusal = maySend(channel && { ...channel, isBlocked }, actor) ?? (isRefused(mentions) ? mentions : null);
   return refusal ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken);
 }
 

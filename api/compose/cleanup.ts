@@ -6,6 +6,7 @@ import { type CleanupJob, dayMs, hourMs } from '../domain/cleanup/job.ts';
 import { createMatchRepair } from '../domain/cleanup/match-repair.ts';
 import { createMatchCleanup } from '../domain/cleanup/matches.ts';
 import { createMessageDataCleanup } from '../domain/cleanup/message-data.ts';
+import { createModerationCleanup } from '../domain/cleanup/moderation.ts';
 import { createNameKeys } from '../domain/cleanup/name-keys.ts';
 import { createOffsetTracking } from '../domain/cleanup/offsets.ts';
 import { createResetCleanup } from '../domain/cleanup/password-resets.ts';
@@ -48,6 +49,7 @@ export async function openCleanup(given: {
     createMatchRepair(given),
     createNameKeys(database),
     createOffsetTracking(given),
+    ...createModerationCleanup({ database, auditMs: config.AUDIT_DAYS * dayMs }),
     ...createPastChangesCleanup({ database, cursorMs: config.CURSOR_DAYS * dayMs }),
   ];
   const cleanup = await open('cleanup', createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));

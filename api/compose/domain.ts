@@ -4,6 +4,7 @@ import type { Domain } from '../../schema/domain.ts';
 import type { Config } from '../config.ts';
 import { createAccess } from '../domain/access.ts';
 import { createAccounts } from '../domain/accounts.ts';
+import { createAudit } from '../domain/audit.ts';
 import { type Auth, createAuth } from '../domain/auth.ts';
 import { createAvatarCache } from '../domain/avatar-cache.ts';
 import { createAvatars } from '../domain/avatars.ts';
@@ -26,8 +27,10 @@ import { createReactions } from '../domain/reactions.ts';
 import { createReceipts } from '../domain/receipts.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
+import { createServiceModerators } from '../domain/service-moderators.ts';
 import { createStreamTickets } from '../domain/stream-tickets.ts';
 import { createStreamTokens } from '../domain/stream-tokens.ts';
+import { createSuspensions } from '../domain/suspensions.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
@@ -107,6 +110,7 @@ export async function openDomain(
     userCache,
     ownPicture,
     sessionBounds,
+    slowGuestsAfter: config.SLOW_GUESTS_AFTER,
     minPasswordLength,
     hashCost,
     outgoingMail,
@@ -124,6 +128,10 @@ export async function openDomain(
     moderation,
     times: { leaseMs: config.MATCH_LEASE_MS, relaxMs: config.MATCH_RELAX_MS, absenceMs: config.MATCH_ABSENCE_MS },
   });
+  const audit = createAudit(database);
+  const moderators = createServiceModerators(database);
+  const { withdraw } = matching;
+  const suspensions = createSuspensions({ ...common, auth, moderators, audit, withdraw });
   given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
   const domain: Domain = {
     accounts,
@@ -172,6 +180,7 @@ export async function openDomain(
       messageAccess: createMessageAccess({ database, access }),
     }),
     receipts: createReceipts(common),
+    suspensions,
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
     updates,
     liveUpdates,

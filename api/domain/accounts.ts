@@ -29,6 +29,8 @@ export function createAccounts(options: {
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;
   sessionBounds: SessionBounds;
+  /** Number of suspended users of a network from which on its guests are slowed down. */
+  slowGuestsAfter: number;
   /** Minimum length of a new password, in Unicode code points. */
   minPasswordLength: number;
   /** Cost of new hashes of passwords, by default the recommended one. */
@@ -43,7 +45,7 @@ export function createAccounts(options: {
   const passwordRules = createPasswordRules({ minLength: options.minPasswordLength });
   const sessions = createSessions({ database, auth, bounds: options.sessionBounds, securityLog });
   const users = createUserReads(database);
-  const signIn = createSignIn({ database, userCache, passwords, passwordRules, sessions, rateLimits, securityLog });
+  const signIn = createSignIn({ ...options, passwords, passwordRules, sessions });
   const resets = createPasswordResets({ ...options, passwords, passwordRules, sessions, links: options.resetLinks });
   const passwordChanges = rateLimits.shared('password', rates.passwordChanges);
   const profileChanges = rateLimits.shared('profile', rates.profileChanges);

@@ -4,6 +4,7 @@ import type { Channel } from '../../prisma/generated/client.ts';
 import { BadUserInputError, NotFoundError } from '../errors.ts';
 import type { UserFacts, Visibility } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { isSystemUser } from '../system-user.ts';
 import { readText } from '../text/text-kinds.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
@@ -177,7 +178,7 @@ export function createChannels(
 
   async function requireFacts(userId: string): Promise<UserFacts> {
     const facts = await accounts.facts(userId);
-    if (facts === null) throw new NotFoundError('User not found.');
+    if (facts === null || isSystemUser(userId)) throw new NotFoundError('User not found.');
     return facts;
   }
 

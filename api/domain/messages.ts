@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { v5 as uuidV5 } from 'uuid';
+import { batched } from '../batched.ts';
 import { BadUserInputError } from '../errors.ts';
 import type { AttachmentFacts, Entry } from '../events.ts';
 import type { LiveStream } from '../live/live-stream.ts';
@@ -23,6 +24,14 @@ export interface SendInput {
   clientId: string | null;
   /** Uploads of the viewer for this channel. */
   attachmentIds: readonly string[];
+}
+
+/** The edit of a message. */
+export interface EditInput {
+  messageId: string;
+  text: string;
+  /** Position of the state that the author saw; null if the client does not tell. */
+  ifPosition: number | null;
 }
 
 /** Maximum number of files of one message. */
@@ -49,6 +58,10 @@ export function createMessages(
   const sends = options.rateLimits.frequent('sends', rates.sends);
   const repeatedSends = options.rateLimits.frequent('repeated', rates.repeatedSends);
   const streams = createMessageStreams(options);
+  const findEntry = batched(async (ids: readonly string[]) => {
+    const found = new Map((await history.byIds([...new Set(ids)])).map((entry) => [entry.id, entry]));
+    return ids.map((id) => found.get(id) ?? null);
+  });
   const permissions = new LRUCache<string, true>({ ...maxEntries(maxPermissions), ttl: permissionTtlMs });
 
   return {
@@ -82,12 +95,15 @@ export function createMessages(
       );
     },
 
-    /** Changes the text of one of the viewer's own messages. */
-    async edit(viewer: Viewer, messageId: string, newText: string): Promise<Entry> {
+    /**
+     * Changes the text of one of the viewer's own messages.
+     * @throws ConflictError if it was edited since `ifPosition`, or, if that is null, while this edit was under way
+     */
+    async edit(viewer: Viewer, { messageId, ifPosition, ...input }: EditInput): Promise<Entry> {
       await sends.take(viewer.userId);
       const { channelId, revision } = await access.requireEdit(await findEntry(messageId), viewer.userId);
-      const text = readMessage(newText, bounds('text'));
-      const change = { channelId, actorId: viewer.userId, messageId, text, revision };
+      const text = readMessage(input.text, bounds('text'));
+      const change = { channelId, actorId: viewer.userId, messageId, text, revision, ifPosition };
       return requireEntry(await submit({ type: 'MessageEdited', ...change }, viewer.deadline));
     },
 
@@ -130,11 +146,6 @@ export function createMessages(
       () => false,
     );
     return mayLookUp ? findEntry(messageId) : null;
-  }
-
-  async function findEntry(id: string): Promise<Entry | null> {
-    const [entry = null] = await history.byIds([id]);
-    return entry;
   }
 }
 

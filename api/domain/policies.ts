@@ -29,6 +29,20 @@ export interface EntryFacts {
   deletedAt: Date | string | null;
 }
 
+/** Facts about the author of a message and one user whom it mentions. */
+export interface MentionFacts {
+  isMember: boolean;
+  hasBlockedAuthor: boolean;
+  isBlockedByAuthor: boolean;
+}
+
+/** Parts of a message, of which it has at least one. */
+interface MessageParts {
+  text: string;
+  data: string | null;
+  attachments: readonly unknown[];
+}
+
 type Channel = ChannelFacts | null;
 type Member = MemberFacts | null;
 
@@ -72,6 +86,32 @@ export function mayAsk(isBlocked: boolean): Rejection | null {
   return isBlocked ? blocked : null;
 }
 
+/** Sending a notice, which the embedding application does: in any open channel. */
+export function mayNotify(channel: Channel): Rejection | null {
+  if (channel === null) return channelNotFound;
+  return channel.closedAt ? closed : null;
+}
+
+/** Mentioning every member: in a room its owner and moderators, elsewhere anybody who may send. */
+export function mayMentionAll(channel: Channel, member: Member): Rejection | null {
+  if (channel?.kind !== 'ROOM' || member?.role === 'OWNER' || member?.role === 'MODERATOR') return null;
+  return forbidden('Only the owner and the moderators of the room can mention everybody.');
+}
+
+/**
+ * Mentioning one user: members only. A mention of a user who is no longer a member, or has blocked the author, is left out without
+ * a word; one of a user whom the author has blocked is refused.
+ */
+export function judgeMention({
+  isMember,
+  hasBlockedAuthor,
+  isBlockedByAuthor,
+}: MentionFacts): 'keep' | 'drop' | Rejection {
+  if (!isMember) return 'drop';
+  if (isBlockedByAuthor) return { code: 'CONFLICT', message: 'You cannot mention somebody you have blocked.' };
+  return hasBlockedAuthor ? 'drop' : 'keep';
+}
+
 /** Joining without an invitation: open public rooms only. */
 export function mayJoin(channel: Channel): Rejection | null {
   if (channel === null || !isPublicRoom(channel)) return channelNotFound;
@@ -112,6 +152,11 @@ export function mayEdit(channel: Channel, member: Member, entry: EntryFacts | nu
   return channel?.closedAt ? closed : null;
 }
 
+/** Returns whether a message would have neither text nor data nor files. */
+export function isEmptyMessage({ text, data, attachments }: MessageParts): boolean {
+  return text === '' && data === null && attachments.length === 0;
+}
+
 /** Deleting a message: its author, also in a closed channel. */
 export function mayDelete(
   channel: Channel,
@@ -127,11 +172,11 @@ export function mayDelete(
 /** Maximum number of kinds of reactions, that is of different emoji, to one message. */
 export const maxReactionKinds = 20;
 
-/** Reacting to a message: members, in an open channel, while it is not deleted. A block ends it in a direct channel. */
+/** Reacting to a message or a notice: members, in an open channel, while it is not deleted. A block ends it in a direct channel. */
 export function mayReact(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
   const refusal = mayTakeBackReaction(channel, member, entry);
   if (refusal) return refusal;
-  if (entry?.kind !== 'TEXT') return forbidden('You can react to messages only.');
+  if (entry?.kind !== 'TEXT' && entry?.kind !== 'NOTICE') return forbidden('You can react to messages only.');
   if (entry.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
   return (channel?.closedAt ? closed : null) ?? mayAsk(channel?.isBlocked ?? false);
 }
@@ -146,6 +191,20 @@ export const tooManyReactionKinds: Rejection = {
   code: 'CONFLICT',
   message: `The message has ${maxReactionKinds} kinds of reactions, which is the maximum. Use one of them.`,
 };
+
+/** Moderating the service: users whom an operator has appointed. */
+export function mayModerateService(user: { isModerator: boolean } | null): Rejection | null {
+  return user?.isModerator ? null : forbidden('Only moderators of the service can do this.');
+}
+
+/** Suspending a user: not a moderator of the service, whose appointment an operator must end first. */
+export function maySuspend(user: { isModerator: boolean }): Rejection | null {
+  return user.isModerator
+    ? forbidden(
+        'A moderator of the service cannot be suspended. Ask the operator of the server to end the appointment first.',
+      )
+    : null;
+}
 
 /** The same for both users. */
 const blocked: Rejection = { code: 'CONFLICT', message: 'One of you has blocked the other.' };

@@ -71,6 +71,8 @@ export const rates = {
   invitesOfPair: { points: 10, windowMs: hourMs },
   /** Blocks and their ends by one user. */
   blocks: { points: 60, windowMs: minuteMs },
+  /** Suspensions, their ends and resolved reports by one moderator of the service. */
+  moderation: { points: 120, windowMs: minuteMs },
   /** Searches for users by one registered user. */
   userSearches: { points: 60, windowMs: minuteMs },
   /** Searches for users by one guest. */
@@ -99,6 +101,8 @@ export const rates = {
   newcomers: { points: 120, windowMs: minuteMs },
   /** New guests from one address in a day. */
   guestsOfDay: { points: 1_000, windowMs: dayMs },
+  /** New guests from one address of a network from which several users were suspended within a week. */
+  guestsSlowed: { points: 5, windowMs: hourMs },
   /** Registrations from one address: each tells whether an e-mail address is taken. */
   registrations: { points: 60, windowMs: 10 * minuteMs },
   /** Refreshes of one session. */

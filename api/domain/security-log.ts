@@ -25,6 +25,8 @@ export const securityEvents = [
   'excess_rate_limit_exceeded',
   'user_blocked',
   'user_unblocked',
+  'user_suspended',
+  'user_reinstated',
   'room_closed',
 ] as const;
 
@@ -49,7 +51,7 @@ interface SecurityFacts {
   isGuest?: boolean;
   /** Action that was refused. */
   action?: string;
-  /** The other user of a block. */
+  /** The other user of a block, or of an act of moderation. */
   targetId?: string;
   channelId?: string;
 }

@@ -74,6 +74,16 @@ export const textKinds = {
       return { value: value ?? text, problem: value === null ? 'must be one emoji' : null };
     },
   },
+  reason: {
+    form: 'trimmed; line ends of every kind become LF, other control characters except tabs are removed',
+    refused: `${malformed}, nothing to see`,
+    length: 'at most 4,096 bytes of UTF-8',
+    comparison: 'never',
+    read(text) {
+      const problem = textProblem(text) ?? (isBlank(text) ? 'must not be empty: say why' : null);
+      return { value: withoutControls(text).trim(), problem };
+    },
+  },
   email: {
     form: 'NFKC, lower case, trimmed; a domain in Punycode becomes Unicode',
     refused: `anything that an HTML e-mail field refuses, except letters beyond ASCII (RFC 6531); IP addresses as domains`,

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { encodeEvent } from '../../api/event-records.ts';
-import type { ChannelEvent, Outcome } from '../../api/events.ts';
+import type { NewEvent, Outcome } from '../../api/events.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { noBridgeMetrics } from '../support/bridge-metrics.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
@@ -11,7 +11,7 @@ import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let database: TestDatabase;
 /** Applies events in one batch, and returns the outcome of each. */
-let apply: (...events: ChannelEvent[]) => Promise<(Outcome | undefined)[]>;
+let apply: (...events: NewEvent[]) => Promise<(Outcome | undefined)[]>;
 
 beforeAll(async () => {
   database = await openDatabase();
@@ -42,20 +42,20 @@ async function createApplier(): Promise<typeof apply> {
 
 type Name = 'owner' | 'ada' | 'bob';
 
-function openedDirect(one: Name, other: Name): ChannelEvent {
+function openedDirect(one: Name, other: Name): NewEvent {
   const members = [one, other].map((name) => ({ user: factsOf(name), role: 'MEMBER' as const }));
   return { ...base(one), type: 'ChannelOpened', kind: 'DIRECT', visibility: 'PRIVATE', name: null, members };
 }
 
 let sends = 0;
 
-function sent(author: Name): ChannelEvent {
+function sent(author: Name): NewEvent {
   const clientId = `send ${sends++}`;
   const message = { messageId: idOf(`${author} ${clientId}`), clientId, text: 'hello', replyToId: null };
   return { ...base(author), type: 'MessageSent', ...message, attachments: [] };
 }
 
-const invitedBy = (actor: Name, user: Name): ChannelEvent => ({
+const invitedBy = (actor: Name, user: Name): NewEvent => ({
   ...base(actor),
   type: 'MemberJoined',
   user: factsOf(user),

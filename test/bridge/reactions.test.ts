@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
+import { deleteEntriesOf } from '../../api/domain/cleanup/match-statements.ts';
 import { maxReactionKinds } from '../../api/domain/policies.ts';
 import { encodeEvent } from '../../api/event-records.ts';
 import {
-  type ChannelEvent,
   channelTopic,
   type Entry,
+  type NewEvent,
   type Outcome,
   type ReactionEvent,
   summaryUsers,
@@ -42,7 +43,7 @@ async function startRoom(members: number) {
   const bridge = createBridge({ log, database, pubsub, metrics: noBridgeMetrics, logger, connections: 5 });
   await bridge.assigned(0, { id: 'log', partitions: 1, bounds: null });
   let next = 0n;
-  const apply = async (events: readonly ChannelEvent[]) => {
+  const apply = async (events: readonly NewEvent[]) => {
     const records = events.map((event, n) => ({ ...encodeEvent(event), offset: next + BigInt(n) }));
     next = await bridge.handle({ partition: 0, records });
     return events.map(({ eventId }) => outcomes.get(eventId));
@@ -65,7 +66,7 @@ async function addMembers(count: number): Promise<void> {
 
 const by = (who: string) => ({ ...base('owner'), actorId: idOf(who) });
 const message = (name: string) => idOf(`message ${name}`);
-const sent = (name: string): ChannelEvent => ({
+const sent = (name: string): NewEvent => ({
   ...base('owner'),
   type: 'MessageSent',
   messageId: message(name),
@@ -74,12 +75,12 @@ const sent = (name: string): ChannelEvent => ({
   replyToId: null,
   attachments: [],
 });
-const deleted = (name: string): ChannelEvent => ({
+const deleted = (name: string): NewEvent => ({
   ...base('owner'),
   type: 'MessageDeleted',
   messageId: message(name),
 });
-const closed = (): ChannelEvent => ({ ...base('owner'), type: 'ChannelClosed' });
+const closed = (): NewEvent => ({ ...base('owner'), type: 'ChannelClosed' });
 
 function reacted(
   who: string,
@@ -96,7 +97,7 @@ const messages = async () => (await database.query(selectMessages, {})).map(toEn
 /** Reactions in their order by message: the users of each emoji. */
 type Model = Map<string, Map<string, string[]>>;
 
-function applyToModel(model: Model, event: ChannelEvent): void {
+function applyToModel(model: Model, event: NewEvent): void {
   if (event.type === 'MessageDeleted') model.delete(event.messageId);
   const kinds = 'messageId' in event ? model.get(event.messageId) : undefined;
   if (kinds === undefined || (event.type !== 'ReactionAdded' && event.type !== 'ReactionRemoved')) return;
@@ -135,7 +136,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
           const { apply, published } = await startRoom(summaryUsers + 10);
           await apply([sent('a'), sent('b')]);
           const model: Model = new Map(['a', 'b'].map((one) => [message(one), new Map()]));
-          const all: ChannelEvent[] = [];
+          const all: NewEvent[] = [];
           for (const [n, makes] of batches.entries()) {
             const events = makes.map((make) => make());
             for (const event of events) applyToModel(model, event);
@@ -183,6 +184,16 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
     expect(offsets).toEqual([...offsets].sort((one, other) => one - other));
   });
 
+  test('before sends do not move the place of their channel in the log back', async () => {
+    const { apply, published } = await startRoom(2);
+    await apply([sent('a')]);
+    const before = published.length;
+    await apply([reacted('0', 'a', '\u{1f44d}'), sent('b'), reacted('1', 'a', '\u{1f44d}'), sent('c')]);
+    expect(published.slice(before).map(({ text, position }) => `${text}${position}`)).toEqual(['a3', 'b4', 'c5', 'a6']);
+    const [channel] = await database.query('SELECT log_offset::int AS at FROM channel');
+    expect(channel).toEqual({ at: 5 });
+  });
+
   test('are refused by the rules, in the order of the log', async () => {
     const { apply } = await startRoom(1);
     await apply([sent('a'), sent('gone'), deleted('gone')]);
@@ -209,6 +220,15 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
       null,
     ]);
     expect((await messages()).find(({ text }) => text === 'a')?.reactions).toEqual([]);
+  });
+
+  test('go with messages that are trimmed, and those of closed matches', async () => {
+    const { apply } = await startRoom(1);
+    await apply([sent('a'), sent('b'), reacted('0', 'a', '\u{1f44d}'), reacted('0', 'b', '\u{1f44d}')]);
+    await apply([{ ...base('owner'), type: 'HistoryTrimmed', throughSeq: 2 }]);
+    expect(await database.query('SELECT message_id AS id FROM reaction')).toEqual([{ id: message('b') }]);
+    await database.query(deleteEntriesOf, { ids: [room] });
+    expect(await database.query('SELECT message_id AS id FROM reaction')).toEqual([]);
   });
 
   test('have a maximum of kinds, and a kind that nobody uses any longer makes room', async () => {

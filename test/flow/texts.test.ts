@@ -4,7 +4,8 @@ import { readText, type TextKind } from '../../api/text/text-kinds.ts';
 import { schema } from '../../schema/index.ts';
 import { textArguments } from '../../schema/text-arguments.ts';
 import { startApp } from '../support/app.ts';
-import { ask, type Data, guest, type Person, registered } from '../support/client.ts';
+import { ask, type Data, guest, type Person } from '../support/client.ts';
+import { appointed } from '../support/moderators.ts';
 import { samples } from '../support/texts.ts';
 import { openSocket, type ResponseError } from '../support/wire.ts';
 
@@ -30,11 +31,13 @@ let url: string;
 let ada: Person;
 let channelId: string;
 let messageId: string;
+let suspendedId: string;
 
 beforeAll(async () => {
   const app = await startApp({ COST_BUDGET_PER_MINUTE: '1000000000' });
   url = app.url;
-  ada = await registered(url);
+  ada = await appointed(app, 'Ada');
+  suspendedId = (await guest(url)).id;
   channelId = (await ada.ask('mutation { createRoom(input: { name: "Texts" }) { id } }')).createRoom.id;
   messageId = (await ada.ask(sendQuery, { input: { channelId, text: 'first' } })).send.message.id;
   return app.stop;
@@ -194,6 +197,11 @@ const uses: Record<string, Use> = {
     query: reactQuery('removeReaction'),
     variables: (emoji) => ({ id: messageId, emoji }),
     path: 'emoji',
+  },
+  'Mutation.suspendUser(reason:)': {
+    query: 'mutation ($id: ID!, $reason: String!) { suspendUser(userId: $id, reason: $reason) { id } }',
+    variables: (reason) => ({ id: suspendedId, reason }),
+    path: 'reason',
   },
   'Query.rooms(search:)': {
     query: 'query ($search: String) { rooms(search: $search, first: 1) { nodes { id } } }',

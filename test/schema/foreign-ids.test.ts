@@ -103,6 +103,8 @@ const idsOfUsers = [
   'Mutation.block(userId)',
   'Mutation.invite(userId)',
   'Mutation.openDirect(userId)',
+  'Mutation.reinstateUser(userId)',
+  'Mutation.suspendUser(userId)',
   'Mutation.unblock(userId)',
 ];
 

@@ -87,7 +87,7 @@ async function goOnline(people: Person[]): Promise<void> {
 }
 
 const user = `
-  id name avatarUrl isGuest createdAt email isModerator online lastSeenAt unreadCount blockedByViewer
+  id name avatarUrl isGuest createdAt email isModerator isSuspended online lastSeenAt unreadCount blockedByViewer
   channels(first: 2) { nodes { id } }
 `;
 const message = `

@@ -86,6 +86,8 @@ export type MessageKind =
   | 'JOINED'
   /** A user left. */
   | 'LEFT'
+  /** Written by the embedding application's backend. */
+  | 'NOTICE'
   /** A user was removed. */
   | 'REMOVED'
   /** Written by a user. */

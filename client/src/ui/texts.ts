@@ -249,9 +249,9 @@ export const texts = {
     tooLong: (n: number) => `${n.toLocaleString('en')} too long`,
     closed: 'This conversation is closed.',
     announcement: (author: string, text: string) => `${author}: ${text}`,
-    happened: (kind: Exclude<MessageKind, 'TEXT'>, name: string) => {
+    happened: (kind: Exclude<MessageKind, 'TEXT'>, name: string, text: string) => {
       const verbs = { JOINED: 'joined', LEFT: 'left', REMOVED: 'was removed' };
-      return `${name} ${verbs[kind]}`;
+      return kind === 'NOTICE' ? text : `${name} ${verbs[kind]}`;
     },
   },
   files: {

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<61a83dbcc50c3f1e59d07b56329de8f9>>
+ * @generated SignedSource<<48b155a80b680287240b1d59f54a7164>>
  * @lightSyntaxTransform
  * @codegen-command: npm run codegen
  */
@@ -9,7 +9,7 @@
 // @ts-nocheck
 
 import { ConcreteRequest } from 'relay-runtime';
-export type MessageKind = "JOINED" | "LEFT" | "REMOVED" | "TEXT";
+export type MessageKind = "JOINED" | "LEFT" | "NOTICE" | "REMOVED" | "TEXT";
 export type SendInput = {
   attachmentIds?: ReadonlyArray<string> | null | undefined;
   channelId: string;
