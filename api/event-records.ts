@@ -13,6 +13,7 @@ const addedTypes: Partial<Record<ChannelEvent['type'], number>> = {
   ReactionRemoved: 3,
   HistoryTrimmed: 3,
   NoticeSent: 3,
+  UserErased: 3,
 };
 /** Fields that were added after version 1 to events of a type, each with the version that added it. */
 const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [field: string, version: number])[]>> = {

@@ -125,6 +125,11 @@ export const channelEvent = z.discriminatedUnion('type', [
   /** A user reacts to a message with one emoji, which is fully qualified. */
   base.extend({ type: z.literal('ReactionAdded'), messageId: id, emoji: z.string() }),
   base.extend({ type: z.literal('ReactionRemoved'), messageId: id, emoji: z.string() }),
+  /**
+   * A user is erased: the profile, the membership of the channel, and some of the user's messages in it, which are deleted. Never
+   * rejected. The first event of an erasure has the user's id in place of a channel's, and erases the profile alone.
+   */
+  base.extend({ type: z.literal('UserErased'), userId: id, messageIds: z.array(id) }),
   /** Entries up to a seq are older than the retention: some of them are removed, from the first one on. */
   base.extend({ type: z.literal('HistoryTrimmed'), throughSeq: z.int() }),
 ]);
@@ -236,6 +241,8 @@ export type UserSignal =
   | { type: 'match' }
   /** The user's seen mark in a channel moved. */
   | { type: 'seen'; channelId: string }
+  /** The user's preferences for a channel changed. */
+  | { type: 'preferences'; channelId: string }
   /** The user's profile or preferences changed. */
   | { type: 'profile' }
   /** The user blocked or unblocked somebody. */
@@ -243,12 +250,25 @@ export type UserSignal =
   /** Sessions of the user were revoked. */
   | { type: 'sessions'; sessionIds: readonly string[] };
 
+/** Transient signals of one channel, which a gateway gathers for a moment. Nothing stores them. */
+export interface ActivitySignal {
+  /** Ids of the users who began to type or go on, and of the users who ceased. */
+  typing: readonly string[];
+  ceased: readonly string[];
+  /** Ids of the members whose seen mark moved. */
+  seen: readonly string[];
+  /** Whether gateways must tell again who types: somebody has begun to follow the channel. */
+  asks: boolean;
+}
+
 /** Topics of pubsub, each with the type of its messages. */
 export interface Signals {
   /** Changes of one channel: one signal for each transaction that changed it. */
   [channel: `channel:${string}`]: ChannelSignal;
   /** Changes that concern one user alone. */
   [user: `user:${string}`]: UserSignal;
+  /** Transient signals of one channel: who types, and how far members have seen. */
+  [activity: `activity:${string}`]: ActivitySignal;
   /** Outcomes of events that one gateway appended. */
   [outcomes: `outcomes:${string}`]: readonly { eventId: string; outcome: Outcome }[];
   /**
@@ -267,5 +287,7 @@ export type Topic = keyof Signals & string;
 export const channelTopic = (channelId: string) => `channel:${channelId}` as const;
 /** Returns the topic of the changes that concern one user alone. */
 export const userTopic = (userId: string) => `user:${userId}` as const;
+/** Returns the topic of a channel's transient signals. */
+export const activityTopic = (channelId: string) => `activity:${channelId}` as const;
 /** Returns the topic of a gateway's outcomes. */
 export const outcomesTopic = (gatewayId: string) => `outcomes:${gatewayId}` as const;

@@ -334,6 +334,10 @@ export const settings = z.object({
     'Time without an update after which the subscription `updates` says that it has caught up, as a sign of life.',
   ),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
+  TYPING_LEASE_MS: count(6_000).describe('How long a member counts as typing after the latest call of `typing`.'),
+  RECEIPTS_MAX_MEMBERS: count(100).describe(
+    'Maximum number of members of a channel in which the subscription `activity` tells how far each has seen.',
+  ),
   GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
   NODE_ENV: word.optional().describe('production: INTROSPECTION and GRAPHIQL are off unless they are set.'),
   INTROSPECTION: oneOf(switches)

@@ -23,7 +23,8 @@ builder.node(User, {
   fields: (t) => ({
     name: t.exposeString('name', {
       extensions: shareable,
-      description: 'Display name, 1 to 50 characters as readers count them (grapheme clusters). Names are not unique.',
+      description:
+        'Display name, 1 to 50 characters as readers count them (grapheme clusters). Names are not unique. Empty for a user who was erased: word it yourself.',
     }),
     avatarUrl: t.string({
       extensions: shareable,
@@ -305,6 +306,21 @@ builder.mutationFields((t) => ({
         name: input.name ?? null,
         avatarId: input.avatarId == null ? null : readId('Attachment', input.avatarId),
       }),
+  }),
+  deleteAccount: t.boolean({
+    nullable: true,
+    description:
+      'Erases the viewer: the profile and all sessions at once; memberships, uploads and the texts of messages follow within moments. Messages keep their place and count as deleted, with an author whose name is empty. BAD_USER_INPUT on `password` if it is wrong.',
+    args: {
+      password: t.arg.string({
+        extensions: textOf('password'),
+        description: 'The password; null for a guest, who has none.',
+      }),
+    },
+    resolve: async (_root, { password }, context) => {
+      await context.domain.accounts.deleteAccount(requireViewer(context), password ?? null);
+      return true;
+    },
   }),
   requestPasswordReset: t.boolean({
     nullable: true,

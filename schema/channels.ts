@@ -1,5 +1,6 @@
 import { canReadChannel, canSeeChannel } from '../api/domain/access.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
+import type { ListKey } from '../api/domain/channel-statements.ts';
 import type { TimeKey } from '../api/domain/pages.ts';
 import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
@@ -159,24 +160,29 @@ builder.node(Membership, {
   fields: (t) => ({
     user: t.field({
       type: User,
+      extensions: shareable,
       description: 'The member.',
       resolve: ({ userId }, _args, { loaders }) => loaders.presentUser(userId),
     }),
     channel: t.field({
       type: Channel,
+      extensions: shareable,
       description: 'The channel.',
       resolve: ({ channelId }, _args, { loaders }) => loaders.presentChannel(channelId),
     }),
     role: t.field({
       type: MemberRole,
+      extensions: shareable,
       description: 'Role of the member in this channel.',
       resolve: ({ role }) => role,
     }),
     joinedAt: t.expose('joinedAt', {
       type: 'DateTime',
+      extensions: shareable,
       description: 'Time at which the user joined; after leaving and returning, the time of the return.',
     }),
     seenSeq: t.exposeInt('seenSeq', {
+      extensions: shareable,
       description:
         "The member has seen everything up to this `seq`. It starts at the entry of the member's own joining.",
     }),
@@ -189,11 +195,18 @@ builder.objectField(User, 'channels', (t) =>
       type: Channel,
       nullable: true,
       extensions: costs(5),
-      description: "The viewer's channels, most recent activity first. Null unless the user is the viewer.",
-      resolve: async (user, args, { viewer, domain }) => {
+      description:
+        "The viewer's channels: pinned ones first, then by most recent activity. Archived ones are left out unless asked for. Null unless the user is the viewer.",
+      args: {
+        archived: t.arg.boolean({
+          defaultValue: false,
+          description: 'Whether to include the channels that the viewer archived.',
+        }),
+      },
+      resolve: async (user, { archived, ...args }, { viewer, domain }) => {
         if (user.id !== viewer?.userId) return null;
-        const request = readPage(args, parseTimeKey);
-        return toConnection(await domain.channels.ofUser(user.id, request), request, activityKey);
+        const request = readPage(args, parseListKey);
+        return toConnection(await domain.channels.ofUser(user.id, request, archived ?? false), request, listKey);
       },
     },
     { description: "A page of the viewer's channels." },
@@ -370,6 +383,17 @@ function timeKey({ at, id }: TimeKey): string {
 
 function activityKey({ lastActivityAt, id }: ChannelRow): string {
   return timeKey({ at: lastActivityAt, id });
+}
+
+/** The first part is missing in cursors of former releases. */
+function listKey({ isPinned, ...channel }: ChannelRow & Pick<ListKey, 'isPinned'>): string {
+  return `${isPinned ? 1 : 0}:${activityKey(channel)}`;
+}
+
+function parseListKey(cursor: string): ListKey | null {
+  const [, pinned, rest = ''] = /^(?:([01]):)?(\d+:.*)$/.exec(cursor) ?? [];
+  const key = parseTimeKey(rest);
+  return key && { ...key, isPinned: pinned === '1' };
 }
 
 function parseTimeKey(cursor: string): TimeKey | null {

@@ -1,4 +1,5 @@
 import type { Accounts } from '../api/domain/accounts.ts';
+import type { Activity } from '../api/domain/activity/activity.ts';
 import type { AvatarCache } from '../api/domain/avatar-cache.ts';
 import type { Avatars } from '../api/domain/avatars.ts';
 import type { ChannelList } from '../api/domain/channel-list.ts';
@@ -7,6 +8,7 @@ import type { Matching } from '../api/domain/matching.ts';
 import type { Messages } from '../api/domain/messages.ts';
 import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
+import type { PreferenceStore } from '../api/domain/preferences.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Reactions } from '../api/domain/reactions.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
@@ -39,6 +41,7 @@ export interface LimitValues {
 /** The domain, by noun. The composition root (`api/compose/domain.ts`) makes it. */
 export interface Domain {
   accounts: Accounts;
+  activity: Pick<Activity, 'typing' | 'follow'>;
   avatars: Pick<Avatars, 'url'> & Pick<AvatarCache, 'picture'>;
   channels: Channels;
   channelList: ChannelList;
@@ -48,6 +51,7 @@ export interface Domain {
   moderation: Moderation;
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;
+  preferences: PreferenceStore;
   reactions: Reactions;
   receipts: Receipts;
   suspensions: Suspensions;

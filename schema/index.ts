@@ -1,4 +1,5 @@
 import './accounts.ts';
+import './activity.ts';
 import './channels.ts';
 import './errors.ts';
 import './limits.ts';
@@ -8,6 +9,7 @@ import './moderation.ts';
 import './presence.ts';
 import './reactions.ts';
 import './receipts.ts';
+import './preferences.ts';
 import './scalars.ts';
 import './stream-tickets.ts';
 import './suspensions.ts';

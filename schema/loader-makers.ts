@@ -7,6 +7,7 @@ import { byKey, byRequest, type Owner, required } from './batch-loaders.ts';
 
 /** Rows that a statement reads, as the equivalent of rows that it returns, where it returns one for each channel. */
 const rowsOfUnread = 10;
+const rowsOfMentions = 4;
 const rowsOfUnreadInAll = 50;
 /** The same for lists of blocked users, each of which takes a statement of its own. */
 const rowsOfBlocked = 100;
@@ -111,6 +112,9 @@ export const viewedMakers = {
   /** Unread messages, keyed `channelId:userId`. */
   unread: (owner: Owner) =>
     byKey(owner, (keys) => owner.domain.receipts.unread(keys.map(toPair), owner.reader), pairKey, rowsOfUnread),
+  /** Numbers of unread messages that mention the user, keyed `channelId:userId`. */
+  mentions: (owner: Owner) =>
+    byKey(owner, (keys) => owner.domain.receipts.mentions(keys.map(toPair), owner.reader), pairKey, rowsOfMentions),
   /** Numbers of unread messages in a list round, keyed `channelId:userId:seenSeq`. */
   unreadCount: (owner: Owner) =>
     byKey(

@@ -32,6 +32,8 @@ const views = {
   peer: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.peer.load(`${id}:${viewerId}`)),
   /** The viewer's unread messages, by channel. */
   unread: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.unread.load(`${id}:${viewerId}`)),
+  /** The viewer's number of unread messages that mention the viewer, by channel. */
+  mentions: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.mentions.load(`${id}:${viewerId}`)),
   /** The viewer's number of unread messages, by membership. In a list round it is counted for all viewers together. */
   unreadCount: ({ shared, viewerId }: Viewed) => ({
     async load({ channelId, seenSeq }: SeenByMember): Promise<number> {

@@ -1,28 +1,34 @@
 import {
   channelNotFound,
+  type MemberFacts,
   mayAsk,
   mayClose,
   mayDelete,
   mayInvite,
   mayJoin,
   mayLeave,
+  mayMeet,
   mayNotify,
   mayRead,
   mayUpdate,
 } from '../domain/policies.ts';
-import type { ChannelEvent, EventOf, Logged, Outcome, ReactionEvent, Rejection } from '../events.ts';
+import type { ChannelEvent, Entry, EventOf, Logged, Outcome, ReactionEvent, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
 import { systemUser } from '../system-user.ts';
 import { addHead, addMembership, type Changeset } from './changeset.ts';
 import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './channel-writes.ts';
 import { deleteEntry, insertMembershipEntry, insertNotice } from './entry-writes.ts';
+import { eraseEntries, eraseProfile } from './erasure.ts';
 import { type EventContext, readEventContext } from './event-context.ts';
 import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
 import { trimHistory } from './trim.ts';
 
 /** Every event except those that are applied in batches: sends, edits and reactions. */
 export type Change = Exclude<ChannelEvent, { type: 'MessageSent' | 'MessageEdited' | ReactionEvent['type'] }>;
+
+/** An event that ends the membership of a user. */
+type Departure = Logged & Pick<EventOf<'MemberLeft'>, 'userId' | 'gone'>;
 
 interface Context extends EventContext {
   query: Query;
@@ -49,6 +55,8 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return leave(event, context);
     case 'MessageDeleted':
       return remove(event, context);
+    case 'UserErased':
+      return erase(event, context);
     case 'NoticeSent':
       return notice(event, context);
     case 'HistoryTrimmed':
@@ -60,12 +68,12 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
 
 async function open(
   event: Logged<EventOf<'ChannelOpened'>>,
-  { query, changeset, channel, isBlocked }: Context,
+  { query, changeset, channel, isBlocked, isErased }: Context,
 ): Promise<Outcome> {
   if (channel) return done;
-  const rejection = mayAsk(isBlocked);
-  if (rejection) return rejected(rejection);
   const { kind, members } = event;
+  const rejection = mayAsk(isBlocked) ?? (kind === 'MATCH' ? null : mayMeet(isErased));
+  if (rejection) return rejected(rejection);
   const users = members.map(({ user }) => user);
   await insertUsers(query, users);
   await insertChannel(query, event);
@@ -108,14 +116,15 @@ async function close(
 
 async function join(
   event: Logged<EventOf<'MemberJoined'>>,
-  { query, changeset, channel, actor, subject, isBlocked }: Context,
+  { query, changeset, channel, actor, subject, isBlocked, isErased }: Context,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
   const isInvited = actorId !== user.id;
   const hidden = isInvited ? mayRead(channel, actor) : null;
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
-  const rejection = isInvited ? (mayInvite(channel, actor) ?? mayAsk(isBlocked)) : mayJoin(channel);
+  const refusal = isInvited ? (mayInvite(channel, actor) ?? mayAsk(isBlocked)) : mayJoin(channel);
+  const rejection = refusal ?? mayMeet(isErased);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
@@ -125,20 +134,39 @@ async function join(
   return { applied: true, entry };
 }
 
-async function leave(
-  event: Logged<EventOf<'MemberLeft'>>,
-  { query, changeset, channel, subject }: Context,
-): Promise<Outcome> {
+async function leave(event: Logged<EventOf<'MemberLeft'>>, context: Context): Promise<Outcome> {
+  const { channel, subject } = context;
   const rejection = mayLeave(channel);
   if (rejection) return rejected(rejection);
   if (subject?.state !== 'ACTIVE') return done;
   if (subject.revision !== event.revision) return rejected(staleMembership);
+  return { applied: true, entry: await depart(event, context) };
+}
+
+/** Ends an active membership, with the consequences for a channel of its kind. */
+async function depart(event: Departure, { query, changeset, channel, subject }: Context): Promise<Entry> {
   await endMembership(query, event);
   const left = { kind: 'LEFT', userId: event.userId, memberChange: -1 } as const;
   const entry = await insertMembershipEntry(query, event, left, changeset);
   if (channel?.kind === 'MATCH') await endMatch(event, query, changeset);
-  else await settleRoom(event, query, changeset, subject.role === 'OWNER');
-  return { applied: true, entry };
+  else if (channel?.kind === 'DIRECT') await closeChannel(query, event, changeset);
+  else await settleRoom(event, query, changeset, subject?.role === 'OWNER');
+  return entry;
+}
+
+/** Ends a membership in whichever state it is. One that never became active, as an invitation, ends without an entry. */
+async function withdraw(event: Departure, context: Context, state: MemberFacts['state']): Promise<void> {
+  if (state === 'LEFT' || state === 'REMOVED') return;
+  if (state === 'ACTIVE') await depart(event, context);
+  else await endMembership(context.query, event);
+}
+
+async function erase(event: Logged<EventOf<'UserErased'>>, context: Context): Promise<Outcome> {
+  const { query, changeset, channel, subject } = context;
+  await eraseProfile(query, event);
+  if (channel !== null && subject !== null) await withdraw({ ...event, gone: false }, context, subject.state);
+  await eraseEntries(query, event, changeset);
+  return done;
 }
 
 async function remove(
@@ -174,18 +202,13 @@ async function trim(
 }
 
 /** Ends a match for both users when one leaves: nobody can write there, and both can be matched again. */
-async function endMatch(event: Logged<EventOf<'MemberLeft'>>, query: Query, changeset: Changeset): Promise<void> {
+async function endMatch(event: Departure, query: Query, changeset: Changeset): Promise<void> {
   await closeChannel(query, event, changeset);
   for (const userId of await endMatchClaims(query, event)) changeset.matchUsers.set(userId, event.partition);
 }
 
 /** After a member left a room, passes ownership on if the owner left, and closes the room if nobody is left. */
-async function settleRoom(
-  event: Logged<EventOf<'MemberLeft'>>,
-  query: Query,
-  changeset: Changeset,
-  wasOwner: boolean,
-): Promise<void> {
+async function settleRoom(event: Departure, query: Query, changeset: Changeset, wasOwner: boolean): Promise<void> {
   const newOwnerId = wasOwner ? await promoteNextOwner(query, event) : null;
   await closeIfEmpty(query, event, changeset);
   if (newOwnerId) addMembership(changeset, event.channelId, newOwnerId);

@@ -2,6 +2,7 @@ import type { ChannelEvent, EventOf } from '../events.ts';
 import { blockBetween, blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
 import { entryColumns } from '../infra/database/entries.ts';
+import { isErased } from '../infra/database/erasures.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
@@ -21,6 +22,8 @@ const row = {
   revisedPosition: tables.entry.columns.revisedPosition,
   /** Whether one of the actor and the subject has blocked the other; where they are the same, of the members of a direct channel. */
   isBlocked: bool,
+  /** Whether the actor or the subject was erased. */
+  isErased: bool,
 };
 
 /** Every look-up is one of a row by its key, so that the plan fits tables of any size. */
@@ -35,7 +38,8 @@ const selectContexts = statement({
       (SELECT e.revised_position FROM entry e WHERE e.id = i.message_id) AS "revisedPosition",
       CASE WHEN i.actor_id <> i.subject_id THEN ${blockBetween('i.actor_id', 'i.subject_id')}
         ELSE EXISTS (SELECT FROM channel c WHERE c.id = i.channel_id AND c.kind = 'DIRECT')
-          AND ${blockInDirect('i.channel_id', 'i.actor_id')} END AS "isBlocked"
+          AND ${blockInDirect('i.channel_id', 'i.actor_id')} END AS "isBlocked",
+      ${isErased('i.actor_id')} OR ${isErased('i.subject_id')} AS "isErased"
     FROM unnest($channelIds, $actorIds, $subjectIds, $messageIds) WITH ORDINALITY
       AS i(channel_id, actor_id, subject_id, message_id, n) ORDER BY i.n`,
   parameters: {
@@ -73,6 +77,7 @@ function subjectOf(event: ChannelEvent): string {
     case 'MemberJoined':
       return event.user.id;
     case 'MemberLeft':
+    case 'UserErased':
       return event.userId;
     case 'ChannelOpened':
       return otherOfDirect(event) ?? event.actorId;

@@ -22,8 +22,10 @@ export async function activateMember(
 }
 
 /** Ends the membership of a user who left. */
-export async function endMembership(query: Query, event: Logged<EventOf<'MemberLeft'>>): Promise<void> {
-  const { channelId, userId, offset } = event;
+export async function endMembership(
+  query: Query,
+  { channelId, userId, offset }: Logged & { userId: string },
+): Promise<void> {
   await query(updateLeft, { channelId, userId, offset: String(offset) });
 }
 
@@ -37,7 +39,10 @@ export async function promoteNextOwner(query: Query, { channelId, offset }: Logg
 }
 
 /** Ends the match claims of both users when one leaves, and returns the ids of these users. */
-export async function endMatchClaims(query: Query, event: EventOf<'MemberLeft'>): Promise<string[]> {
+export async function endMatchClaims(
+  query: Query,
+  event: Pick<EventOf<'MemberLeft'>, 'channelId' | 'at' | 'userId' | 'gone'>,
+): Promise<string[]> {
   const rows = await query(updateEndedClaims, {
     channelId: event.channelId,
     at: event.at,

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { createCleanup } from '../domain/cleanup/cleanup.ts';
 import { createGuestCleanup } from '../domain/cleanup/guests.ts';
 import { createHistoryTrimming } from '../domain/cleanup/history-trimming.ts';
-import { type CleanupJob, dayMs, hourMs } from '../domain/cleanup/job.ts';
+import { type CleanupJob, dayMs, hourMs, onceCaughtUp } from '../domain/cleanup/job.ts';
 import { createMatchRepair } from '../domain/cleanup/match-repair.ts';
 import { createMatchCleanup } from '../domain/cleanup/matches.ts';
 import { createMessageDataCleanup } from '../domain/cleanup/message-data.ts';
@@ -13,6 +13,7 @@ import { createResetCleanup } from '../domain/cleanup/password-resets.ts';
 import { createPastChangesCleanup } from '../domain/cleanup/past-changes.ts';
 import { createSessionCleanup } from '../domain/cleanup/session-cleanup.ts';
 import { createUploadCleanup } from '../domain/cleanup/upload-cleanup.ts';
+import type { Erasures } from '../domain/erasure/erasures.ts';
 import type { LogGuard } from '../domain/log-guard.ts';
 import type { Submit } from '../domain/submit-event.ts';
 import type { Database } from '../infra/database/database.ts';
@@ -30,6 +31,7 @@ export async function openCleanup(given: {
   metrics: Metrics;
   database: Database;
   objects: Objects;
+  erasures: Pick<Erasures, 'job'>;
   pubsub: PubSub;
   submit: Submit;
   guard: LogGuard;
@@ -47,6 +49,7 @@ export async function openCleanup(given: {
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     ...trimming(given),
     createMatchRepair(given),
+    onceCaughtUp(guard, given.erasures.job),
     createNameKeys(database),
     createOffsetTracking(given),
     ...createModerationCleanup({ database, auditMs: config.AUDIT_DAYS * dayMs }),

@@ -4,16 +4,19 @@ import type { Domain } from '../../schema/domain.ts';
 import type { Config } from '../config.ts';
 import { createAccess } from '../domain/access.ts';
 import { createAccounts } from '../domain/accounts.ts';
+import { createActivity } from '../domain/activity/activity.ts';
 import { createAudit } from '../domain/audit.ts';
 import { type Auth, createAuth } from '../domain/auth.ts';
 import { createAvatarCache } from '../domain/avatar-cache.ts';
 import { createAvatars } from '../domain/avatars.ts';
 import { createBlocks } from '../domain/blocks.ts';
 import { createChannelList } from '../domain/channel-list.ts';
+import { createChannelReads } from '../domain/channel-reads.ts';
 import { createChannels } from '../domain/channels.ts';
 import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
+import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessageAccess } from '../domain/message-access.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
@@ -21,6 +24,7 @@ import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
 import type { HashCost } from '../domain/passwords.ts';
 import { maxReactionKinds } from '../domain/policies.ts';
+import { createPreferences } from '../domain/preferences.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReactions } from '../domain/reactions.ts';
@@ -40,6 +44,7 @@ import { makePrivateDirectory } from '../private-directory.ts';
 import { createSignalPublisher } from '../signal-publisher.ts';
 import { reasonOf, StartError } from '../start-errors.ts';
 import { openCleanup } from './cleanup.ts';
+import { openErasures } from './erasure.ts';
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
 import { openOutgoingMail, resetLinksOf } from './mail.ts';
@@ -92,13 +97,32 @@ export async function openDomain(
   const userCache = await open('user cache', createUserCache(common));
   const presence = await open(
     'presence',
-    createPresence({ database, pubsub, presence: state.presence, nodeId, leaseMs: config.PRESENCE_LEASE_MS, logger }),
+    createPresence({
+      ...common,
+      presence: state.presence,
+      nodeId,
+      leaseMs: config.PRESENCE_LEASE_MS,
+      onChange: createMatchPresence(common),
+    }),
   );
   const onlineMembers = await open('online members', createOnlineMembers({ ...common, presence: state.presence }));
+  const activity = await open(
+    'activity',
+    createActivity({
+      ...common,
+      access,
+      blocks,
+      onlineMembers,
+      reads: createChannelReads(database),
+      typingLeaseMs: config.TYPING_LEASE_MS,
+      receiptsMaxMembers: config.RECEIPTS_MAX_MEMBERS,
+    }),
+  );
 
   const files = { ...common, objects: required(ports.objects) };
   const uploads = await openUploads({ ...files, config, open, access, userCache, secrets });
-  await openCleanup({ ...files, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
+  const erasures = await openErasures({ ...files, submit, open, metrics: given.metrics });
+  await openCleanup({ ...files, erasures, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
@@ -113,6 +137,7 @@ export async function openDomain(
     slowGuestsAfter: config.SLOW_GUESTS_AFTER,
     minPasswordLength,
     hashCost,
+    erasures,
     outgoingMail,
     resetLinks: resetLinksOf(config),
   });
@@ -135,6 +160,7 @@ export async function openDomain(
   given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
   const domain: Domain = {
     accounts,
+    activity,
     avatars: { url: avatars.url, picture: avatarCache.picture },
     channels: createChannels({
       database,
@@ -167,19 +193,21 @@ export async function openDomain(
       blocks,
       findAttachable: uploads.findAttachable,
       rateLimits,
+      activity,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
       maxReplay: config.MAX_REPLAY,
     }),
     moderation,
     onlineMembers,
     presence,
+    preferences: createPreferences(common),
     reactions: createReactions({
       ...common,
       submit,
       history,
       messageAccess: createMessageAccess({ database, access }),
     }),
-    receipts: createReceipts(common),
+    receipts: createReceipts({ ...common, activity }),
     suspensions,
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
     updates,
@@ -192,6 +220,8 @@ export async function openDomain(
     'Updates of channel lists that wait for the next round of their channel.',
     channelList.waiting,
   );
+  given.metrics.gauge('activity_channels', 'Channels whose activity somebody here follows.', activity.size);
+  given.metrics.gauge('activity_waiting', 'Changes of activity that wait for a later round.', activity.waiting);
   given.metrics.gauge(
     'online_members_kept',
     'Members of channels whose presence is kept to count those online.',

@@ -70,6 +70,19 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     },
 
     /**
+     * Returns the position of a channel that a user is a member of.
+     * @throws NotFoundError or ForbiddenError when the user is not a member
+     */
+    async requireMember(channelId: string, userId: string): Promise<number> {
+      return judge(channelId, async () => {
+        const access = await read([channelId, userId]);
+        const { position } = requireReadable(access);
+        if (access.member?.state !== 'ACTIVE') throw noLongerMember();
+        return position;
+      });
+    },
+
+    /**
      * Returns an entry that a user may edit.
      * @param entry null when there is none
      * @throws NotFoundError, ForbiddenError or ConflictError when the user may not
@@ -178,8 +191,7 @@ export function judgeLiveEntry(
   entry: Entry,
   reader: { userId: string; head: number; hasBlocked(userId: string): boolean },
 ): 'skip' | 'alone' | ForbiddenError | null {
-  if (entry.position > reader.head && endsMembership(entry, reader.userId))
-    return new ForbiddenError('You are no longer a member of this channel.');
+  if (entry.position > reader.head && endsMembership(entry, reader.userId)) return noLongerMember();
   if (reader.hasBlocked(entry.authorId)) return 'skip';
   return showsBlocked(entry, reader) ? 'alone' : null;
 }
@@ -192,6 +204,28 @@ function showsBlocked({ replyToAuthorId, reactions }: Entry, reader: { hasBlocke
   return reactions.some(({ userIds }) => userIds.some(reader.hasBlocked));
 }
 
-function endsMembership({ kind, authorId }: Entry, userId: string): boolean {
+/**
+ * Decides whether a transient signal reaches one reader, who was a member when the stream began.
+ * @param signal.leftAt position of the entry by which the user left, of a signal that is for this user alone; else null
+ * @param reader.start where the stream began; of earlier signals only those of the present state are delivered
+ * @param reader.joinedAt position of the channel when membership was checked; only a later entry can end it
+ */
+export function judgeActivity(
+  signal: { position: number; userId: string; isPresent: boolean; isPresence: boolean; leftAt: number | null },
+  reader: { userId: string; start: number; joinedAt: number; hasBlocked(userId: string): boolean },
+): 'skip' | ForbiddenError | null {
+  const isOwn = signal.userId === reader.userId;
+  const isBefore = signal.position <= reader.start;
+  if (signal.leftAt !== null) return isOwn && !isBefore && signal.leftAt > reader.joinedAt ? noLongerMember() : 'skip';
+  if (isBefore && !signal.isPresent) return 'skip';
+  return (isOwn && !signal.isPresence) || reader.hasBlocked(signal.userId) ? 'skip' : null;
+}
+
+/** Returns whether an entry of a channel's history is the end of a user's membership. */
+export function endsMembership({ kind, authorId }: Entry, userId: string): boolean {
   return (kind === 'LEFT' || kind === 'REMOVED') && authorId === userId;
+}
+
+function noLongerMember(): ForbiddenError {
+  return new ForbiddenError('You are no longer a member of this channel.');
 }

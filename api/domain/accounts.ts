@@ -5,7 +5,9 @@ import { statement } from '../infra/database/statement.ts';
 import { nullable, text, uuid } from '../infra/database/types.ts';
 import { withKey } from '../text/comparison-key.ts';
 import { readText } from '../text/text-kinds.ts';
+import { createAccountDeletion } from './account-deletion.ts';
 import type { Auth, Viewer } from './auth.ts';
+import type { Erasures } from './erasure/erasures.ts';
 import type { OutgoingMail } from './outgoing-mail.ts';
 import { deleteResetsOf } from './password-reset-statements.ts';
 import { createPasswordResets, type ResetLinks } from './password-resets.ts';
@@ -35,6 +37,7 @@ export function createAccounts(options: {
   minPasswordLength: number;
   /** Cost of new hashes of passwords, by default the recommended one. */
   hashCost?: HashCost | undefined;
+  erasures: Pick<Erasures, 'begin'>;
   outgoingMail: Pick<OutgoingMail, 'enqueue'>;
   resetLinks: ResetLinks;
   securityLog: SecurityLog;
@@ -55,6 +58,7 @@ export function createAccounts(options: {
     ...users,
     ...signIn,
     ...resets,
+    ...createAccountDeletion({ ...options, users, passwords, sessions }),
     ...createUserSearch(options),
 
     /** Returns users by their ids, from the cache that live delivery uses. */

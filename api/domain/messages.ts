@@ -7,6 +7,7 @@ import type { AttachmentFacts, Entry } from '../events.ts';
 import type { LiveStream } from '../live/live-stream.ts';
 import { maxEntries } from '../lru-size.ts';
 import type { Access } from './access.ts';
+import type { Activity } from './activity/activity.ts';
 import type { Viewer } from './auth.ts';
 import type { History } from './history.ts';
 import type { ReadAround } from './history-around.ts';
@@ -51,6 +52,8 @@ export function createMessages(
     /** Returns the facts about uploads that a message attaches. */
     findAttachable(viewer: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]>;
     rateLimits: RateLimits;
+    /** Told of each message that was sent. */
+    activity: Pick<Activity, 'sent'>;
     maxMessageBytes: number;
   },
 ) {
@@ -90,9 +93,10 @@ export function createMessages(
         throw refusal;
       }
       const message = { messageId, clientId, text, replyToId, attachments };
-      return requireEntry(
-        await submit({ type: 'MessageSent', channelId, actorId: viewer.userId, ...message }, viewer.deadline),
-      );
+      const event = { type: 'MessageSent' as const, channelId, actorId: viewer.userId, ...message };
+      const entry = requireEntry(await submit(event, viewer.deadline));
+      options.activity.sent(channelId, viewer.userId);
+      return entry;
     },
 
     /**

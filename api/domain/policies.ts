@@ -86,6 +86,11 @@ export function mayAsk(isBlocked: boolean): Rejection | null {
   return isBlocked ? blocked : null;
 }
 
+/** Becoming a member of a room or a direct channel: neither by nor with a user who was erased. */
+export function mayMeet(isErased: boolean): Rejection | null {
+  return isErased ? { code: 'NOT_FOUND', message: 'User not found.' } : null;
+}
+
 /** Sending a notice, which the embedding application does: in any open channel. */
 export function mayNotify(channel: Channel): Rejection | null {
   if (channel === null) return channelNotFound;

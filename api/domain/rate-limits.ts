@@ -51,6 +51,10 @@ export const rates = {
   channelChanges: { points: 60, windowMs: minuteMs },
   /** Moves of the seen marks of one user: 25 a second in the long run. */
   seenMarks: { points: 100, windowMs: 4_000, share: 10 },
+  /** Calls of `typing` by one user: clients repeat it every few seconds. */
+  typing: { points: 40, windowMs: 10_000, share: 10 },
+  /** Changes of one user's preferences for channels. */
+  preferenceChanges: { points: 120, windowMs: minuteMs },
   /** Changes of one user's profile. */
   profileChanges: { points: 20, windowMs: minuteMs },
   /** Sessions ended by one user. */

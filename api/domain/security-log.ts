@@ -12,6 +12,8 @@ export const securityEvents = [
   'user_created',
   'user_create_fail',
   'user_updated',
+  'user_deleted',
+  'user_delete_fail',
   'authn_login_success',
   'authn_login_fail',
   'authn_token_created',
@@ -33,7 +35,13 @@ export const securityEvents = [
 type SecurityEvent = (typeof securityEvents)[number];
 
 /** Causes for which sessions are ended. */
-export type EndReason = 'logout' | 'revoked by the user' | 'password changed' | 'password reset' | 'too many sessions';
+export type EndReason =
+  | 'logout'
+  | 'revoked by the user'
+  | 'password changed'
+  | 'password reset'
+  | 'account deleted'
+  | 'too many sessions';
 
 /** Facts about an event. None of them is a text that a user wrote. */
 interface SecurityFacts {

@@ -111,6 +111,15 @@ export function createSessions({
       return grant(userId, sessionId, token);
     },
 
+    /** Ends all sessions of the viewer, in one transaction with `work`. */
+    async endAll({ userId, origin }: Viewer, work: (query: Query) => Promise<void>): Promise<void> {
+      const ended = await database.transaction(async (query) => {
+        await work(query);
+        return revoke(query, { userId });
+      });
+      await announceEnd(ended, { userId, reason: 'account deleted' }, origin);
+    },
+
     /**
      * Exchanges a refresh token for new tokens.
      * @param origin client that refreshes; its network is remembered

@@ -126,6 +126,11 @@ const uses: Record<string, Use> = {
     path: 'next',
     otherPath: 'current',
   },
+  'Mutation.deleteAccount(password:)': {
+    query: 'mutation ($text: String) { deleteAccount(password: $text) }',
+    variables: (text) => ({ text }),
+    path: 'password',
+  },
   'Mutation.requestPasswordReset(email:)': {
     query: 'mutation ($text: String!) { requestPasswordReset(email: $text) }',
     variables: (text) => ({ text: `${text}@${randomUUID()}.example` }),

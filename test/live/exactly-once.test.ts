@@ -147,6 +147,7 @@ async function createSimulation(fateOf: () => Fate) {
     blocks: { acquire: async () => blockListOf(blocking) },
     findAttachable: async () => [],
     rateLimits: noRateLimits,
+    activity: { sent: () => {} },
     maxMessageBytes: 4096,
     maxReplay,
   });

@@ -73,6 +73,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.joinRoom(channelId)': mutation('Channel', 'joinRoom(channelId: $id) { id }'),
   'Mutation.leaveChannel(channelId)': mutation('Channel', 'leaveChannel(channelId: $id) { id }'),
   'Mutation.markSeen(channelId)': mutation('Channel', 'markSeen(channelId: $id, seq: 1) { id }'),
+  'Mutation.markUnread(channelId)': mutation('Channel', 'markUnread(channelId: $id, seq: 1) { id }'),
   'Mutation.removeReaction(messageId)': mutation('Message', 'removeReaction(messageId: $id, emoji: "👍") { id }'),
   'Mutation.revokeSession(id)': mutation('DeviceSession', 'revokeSession(id: $id) { id }'),
   'Mutation.send(input.channelId)': mutation(
@@ -85,11 +86,20 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     'Channel',
     'startUpload(input: { channelId: $id, filename: "a.txt", byteSize: 1 }) { id }',
   ),
+  'Mutation.typing(channelId)': mutation('Channel', 'typing(channelId: $id)'),
+  'Mutation.updateMembership(channelId)': mutation(
+    'Channel',
+    'updateMembership(channelId: $id, input: { pinned: true }) { id }',
+  ),
   'Mutation.updateProfile(input.avatarId)': mutation('Attachment', 'updateProfile(input: { avatarId: $id }) { id }'),
   'Mutation.updateRoom(channelId)': mutation('Channel', 'updateRoom(channelId: $id, name: "Mine") { id }'),
   'Mutation.upload(channelId)': {
     types: ['Channel'],
     call: (id) => upload(url, eve.token, { bytes: 'text', filename: 'a.txt' }, id),
+  },
+  'Subscription.activity(channelId)': {
+    types: ['Channel'],
+    call: (id) => endOf('subscription ($id: ID!) { activity(channelId: $id) { __typename } }', { id }),
   },
   'Subscription.messages(channelId)': {
     types: ['Channel'],

@@ -97,7 +97,7 @@ const message = `
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
 `;
 const membership = `
-  id role joinedAt seenSeq unreadCount user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
+  id role joinedAt seenSeq unreadCount mentionCount notify pinned archived user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
 `;
 const channel = `
   id kind name visibility createdAt closedAt memberCount position trimmedSeq onlineCount

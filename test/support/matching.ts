@@ -90,7 +90,7 @@ export async function createMatchingWorld() {
     },
     presence: {
       renew: (nodeId, userIds, leaseMs) => memory.presence.renew(nodeId, userIds, leaseMs),
-      end: (nodeId, userId) => memory.presence.end(nodeId, userId),
+      end: (nodeId, userIds) => memory.presence.end(nodeId, userIds),
       online: (userIds) => memory.presence.online(userIds),
       away: (userIds) => memory.presence.away(userIds),
       seen: (userId) => memory.presence.seen(userId),

@@ -22,7 +22,7 @@ export interface ChangedChannel {
   /** Offsets of the newest changes of the membership and of the channel's properties. */
   memberOffset: number | null;
   changedOffset: number | null;
-  /** Whether the viewer's seen mark moved. */
+  /** Whether the viewer's seen mark moved, or preferences changed. */
   isSeen: boolean;
   /** Whether the viewer has blocked or unblocked somebody who is or was a member. */
   isBlockChanged: boolean;

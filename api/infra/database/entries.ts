@@ -35,6 +35,9 @@ export const selectEntries = statement({
 export const unblockedBy = (userId: string) =>
   `NOT EXISTS (SELECT FROM block b WHERE b.blocker_id = ${userId} AND b.blocked_id = e.author_id)`;
 
+/** Condition on an entry `e`: it is a message, and no user joining or leaving. */
+export const isMessage = `e.kind NOT IN ('JOINED', 'LEFT', 'REMOVED')`;
+
 /** Returns the entry of a row, which may come from JSON and has no further fields. Its times are in ISO 8601. */
 export function toEntry(row: EntryRow | JsonRow<EntryRow>): Entry {
   const { sentAt, editedAt, deletedAt } = row;

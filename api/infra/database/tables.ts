@@ -8,6 +8,7 @@ export const enums = {
   visibility: enumeration('visibility', ['PUBLIC', 'PRIVATE']),
   memberRole: enumeration('member_role', ['OWNER', 'MODERATOR', 'MEMBER']),
   memberState: enumeration('member_state', ['ACTIVE', 'LEFT', 'REMOVED']),
+  notifyLevel: enumeration('notify_level', ['ALL', 'MENTIONS', 'NOTHING']),
   entryKind: enumeration('entry_kind', ['TEXT', 'NOTICE', 'JOINED', 'LEFT', 'REMOVED']),
   reportAction: enumeration('report_action', ['DISMISS', 'DELETE_MESSAGE', 'SUSPEND_USER']),
   matchEndReason: enumeration('match_end_reason', ['LEFT', 'PARTNER_LEFT', 'PARTNER_GONE', 'EXPIRED']),
@@ -46,6 +47,13 @@ export const tables = {
     place: column('place', nullable(bytea)),
     createdAt: column('created_at', timestamptz),
     usedAt: column('used_at', nullable(timestamptz)),
+  }),
+  userErasure: table('user_erasure', {
+    userId: column('user_id', uuid),
+    erasedAt: column('erased_at', timestamptz),
+    step: column('step', nullable(text)),
+    cursor: column('cursor', nullable(text)),
+    completedAt: column('completed_at', nullable(timestamptz)),
   }),
   passwordReset: table('password_reset', {
     hash: column('hash', bytea),
@@ -225,6 +233,10 @@ export const tables = {
     userId: column('user_id', uuid),
     seq: column('seq', int4),
     changedAt: column('changed_at', nullable(timestamptz)),
+    joinedSeq: column('joined_seq', nullable(int4)),
+    notify: column('notify', enums.notifyLevel),
+    pinned: column('pinned', bool),
+    archivedSeq: column('archived_seq', nullable(int4)),
   }),
   matchClaim: table('match_claim', {
     ticketId: column('ticket_id', uuid),

@@ -73,8 +73,9 @@ function preview({ lastMessage, kind, closedAt }: ChannelItem, viewerId: string)
   if (!lastMessage) return texts.list.noMessages;
   const { author, deletedAt } = lastMessage;
   const text = lastMessage.text || texts.files.attachment;
-  if (lastMessage.kind !== 'TEXT') return texts.messages.happened(lastMessage.kind, author.name, lastMessage.text);
+  if (lastMessage.kind !== 'TEXT')
+    return texts.messages.happened(lastMessage.kind, texts.nameOf(author), lastMessage.text);
   const shown = deletedAt === null ? text : texts.list.deleted;
   if (author.id === viewerId) return texts.list.preview(texts.you, shown);
-  return kind === 'ROOM' ? texts.list.preview(author.name, shown) : shown;
+  return kind === 'ROOM' ? texts.list.preview(texts.nameOf(author), shown) : shown;
 }

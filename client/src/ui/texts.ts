@@ -56,6 +56,8 @@ export const texts = {
   more: 'Show more',
   you: 'You',
   failure: ({ code }: Pick<Failure, 'code'>) => failures[code],
+  /** An erased user has no name. */
+  nameOf: ({ name }: { name: string }) => name || 'Deleted account',
 
   welcome: {
     title: 'Talk to someone new',
