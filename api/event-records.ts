@@ -9,6 +9,8 @@ const wireHeader = 'parley-wire';
 
 /** Types of events that were added after version 1, each with the version that added it. */
 const addedTypes: Partial<Record<ChannelEvent['type'], number>> = {
+  ReactionAdded: 3,
+  ReactionRemoved: 3,
   HistoryTrimmed: 3,
   NoticeSent: 3,
   MemberRemoved: 3,

@@ -151,6 +151,9 @@ export const channelEvent = z.discriminatedUnion('type', [
   }),
   /** A message is deleted. `asModerator`: by a moderator of the service, as the gateway has checked; such an actor may be no member. */
   base.extend({ type: z.literal('MessageDeleted'), messageId: id, asModerator: z.boolean().default(false) }),
+  /** A user reacts to a message with one emoji, which is fully qualified. */
+  base.extend({ type: z.literal('ReactionAdded'), messageId: id, emoji: z.string() }),
+  base.extend({ type: z.literal('ReactionRemoved'), messageId: id, emoji: z.string() }),
   /**
    * A user is erased: the profile, the membership of the channel, and some of the user's messages in it, which are deleted. Never
    * rejected. The first event of an erasure has the user's id in place of a channel's, and erases the profile alone.
@@ -164,6 +167,20 @@ export type ChannelEvent = z.infer<typeof channelEvent>;
 export type NewEvent = z.input<typeof channelEvent>;
 /** An event of one type. */
 export type EventOf<Type extends ChannelEvent['type']> = Extract<ChannelEvent, { type: Type }>;
+
+/** An event that adds or removes a reaction. */
+export type ReactionEvent = EventOf<'ReactionAdded' | 'ReactionRemoved'>;
+
+/** Maximum number of users that a summary of reactions names. */
+export const summaryUsers = 20;
+
+/** The reactions to a message with one emoji. */
+export interface ReactionSummary {
+  emoji: string;
+  count: number;
+  /** Ids of the first users, at most `summaryUsers`. */
+  userIds: readonly string[];
+}
 
 /** One entry of a channel's history in one of its states, as it is stored, published and delivered. */
 export interface Entry {
@@ -179,6 +196,8 @@ export interface Entry {
   /** Author of the message that this one replies to; null if it is no reply. */
   replyToAuthorId: string | null;
   attachments: readonly AttachmentFacts[];
+  /** In the order in which the emoji came; none without reactions. */
+  reactions: readonly ReactionSummary[];
   /** Text of a JSON object. */
   data: string | null;
   /** Ids of the members that the message mentions, each once. */
@@ -189,7 +208,7 @@ export interface Entry {
   sentAt: string;
   editedAt: string | null;
   deletedAt: string | null;
-  /** Incremented by every edit and by the deletion. */
+  /** Incremented by every edit and by the deletion; not by reactions. */
   revision: number;
 }
 

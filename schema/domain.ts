@@ -10,6 +10,7 @@ import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
 import type { PreferenceStore } from '../api/domain/preferences.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
+import type { Reactions } from '../api/domain/reactions.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
 import type { ReportActions } from '../api/domain/report-actions.ts';
 import type { Reports } from '../api/domain/reports.ts';
@@ -34,6 +35,8 @@ export interface LimitValues {
   attachments: number;
   /** Maximum number of changes that a subscription replays. */
   replay: number;
+  /** Maximum number of kinds of reactions to one message. */
+  reactions: number;
   /** Days for which messages are kept; 0: they stay. */
   retentionDays: number;
   /** Days for which a cursor of `updates` can be used. */
@@ -56,6 +59,7 @@ export interface Domain {
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;
   preferences: PreferenceStore;
+  reactions: Reactions;
   receipts: Receipts;
   reports: Reports & ReportActions;
   roomModeration: RoomModeration;

@@ -7,6 +7,7 @@ import './matching.ts';
 import './messages.ts';
 import './moderation.ts';
 import './presence.ts';
+import './reactions.ts';
 import './receipts.ts';
 import './reports.ts';
 import './room-moderation.ts';

@@ -21,6 +21,9 @@ Limits.implement({
       description:
         'Maximum number of changes that a subscription replays; a client further behind gets RESYNC_REQUIRED.',
     }),
+    reactions: t.exposeInt('reactions', {
+      description: 'Maximum number of kinds of reactions, that is of different emoji, to one message.',
+    }),
     retentionDays: t.int({
       description: 'Days for which messages are kept, rounded up; 0: they are never removed because of their age.',
       resolve: ({ retentionDays }) => Math.ceil(retentionDays),

@@ -23,6 +23,11 @@ type Shared = { readonly owner: Owner } & MadeBy<typeof commonMakers> & MadeBy<t
 const views = {
   /** Users that the viewer has blocked. */
   blocked: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.blocked.load(`${id}:${viewerId}`)),
+  /** The viewer's reactions, by message and emoji. */
+  reacted: ({ shared, viewerId }: Viewed) => ({
+    load: async (messageId: string, emoji: string): Promise<boolean> =>
+      viewerId !== null && (await shared.reaction.load(`${messageId}:${viewerId}:${emoji}`)) !== null,
+  }),
   /** The other member of a direct channel or match, by channel. */
   peer: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.peer.load(`${id}:${viewerId}`)),
   /** The viewer's membership of a channel, also one that ended. */

@@ -90,8 +90,7 @@ builder.node(Message, {
     mentions: t.field({
       type: [User],
       extensions: { ...shareable, ...listOf(maxMentions) },
-      description:
-        'Users that the message mentions by their ids; a few may have left since. Empty once it is deleted.',
+      description: 'Users that the message mentions by their ids; a few may have left since. Empty once it is deleted.',
       // Bridges of older versions publish entries without this property, and the next one.
       resolve: async ({ mentionIds }, _args, { loaders }) => Promise.all((mentionIds ?? []).map(loaders.author)),
     }),

@@ -4,6 +4,7 @@ import { storeOutcomes } from '../infra/database/outcomes.ts';
 import { applyChange } from './changes.ts';
 import { type Changeset, createChangeset } from './changeset.ts';
 import { applyEdits } from './edits.ts';
+import { applyReactions } from './reactions.ts';
 import { applySends } from './sends.ts';
 import { type Step, toSteps } from './steps.ts';
 
@@ -31,6 +32,8 @@ async function applyStep(query: Query, step: Step, changeset: Changeset): Promis
       return applySends(query, step.events, changeset);
     case 'edits':
       return applyEdits(query, step.events, changeset);
+    case 'reactions':
+      return applyReactions(query, step.events, changeset);
     case 'change':
       return applyChange(query, step.event, changeset);
     case 'known':

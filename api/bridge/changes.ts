@@ -10,7 +10,7 @@ import {
   mayNotify,
   mayRead,
 } from '../domain/policies.ts';
-import type { ChannelEvent, Entry, EventOf, Logged, Outcome, Rejection } from '../events.ts';
+import type { ChannelEvent, Entry, EventOf, Logged, Outcome, ReactionEvent, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
 import { systemUser } from '../system-user.ts';
@@ -25,8 +25,8 @@ import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNext
 import { purge } from './purges.ts';
 import { trimHistory } from './trim.ts';
 
-/** Every event except those that are applied in batches: sends and edits. */
-export type Change = Exclude<ChannelEvent, { type: 'MessageSent' | 'MessageEdited' }>;
+/** Every event except those that are applied in batches: sends, edits and reactions. */
+export type Change = Exclude<ChannelEvent, { type: 'MessageSent' | 'MessageEdited' | ReactionEvent['type'] }>;
 
 /** An event that ends the membership of a user. */
 type Departure = Logged & Pick<EventOf<'MemberLeft'>, 'userId' | 'gone'>;

@@ -121,10 +121,13 @@ const updateDeleted = statement({
       UPDATE channel SET position = position + 1, version = version + 1, ${assignPlace('channel')}
       WHERE id = $channelId RETURNING *
     ), e AS (
-      UPDATE entry SET text = '', attachments = '[]', data = NULL, mention_ids = '{}', mentions_all = false, deleted_at = $at,
-        position = raised.position, revised_position = raised.position, revision = revision + 1, log_offset = $offset
+      UPDATE entry SET text = '', attachments = '[]', data = NULL, mention_ids = '{}', mentions_all = false, reactions = '[]',
+        deleted_at = $at, position = raised.position, revised_position = raised.position, revision = revision + 1,
+        log_offset = $offset
       FROM raised WHERE entry.id = $id RETURNING entry.*
-    ), unmentioned AS (${deleteMentionsOf('(SELECT * FROM entry WHERE id = $id)')})
+    ), unmentioned AS (${deleteMentionsOf('(SELECT * FROM entry WHERE id = $id)')}), unreacted AS (
+      DELETE FROM reaction WHERE message_id = $id
+    )
     SELECT ${writtenList} FROM e, raised`,
   parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },
   row: written,

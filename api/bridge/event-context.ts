@@ -9,8 +9,9 @@ import { columns, jsonOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, bool, nullable, uuid } from '../infra/database/types.ts';
 
-const channel = columns(tables.channel, 'c', channelFactFields);
-const member = columns(tables.member, 'm', memberFactFields);
+/** Columns of a channel `c` and of a member `m` that the rules need. */
+export const channel = columns(tables.channel, 'c', channelFactFields);
+export const member = columns(tables.member, 'm', memberFactFields);
 
 /** Rows that the rules for an event need: the channel, the memberships of the actor and the subject, and the entry. */
 const row = {

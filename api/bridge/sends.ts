@@ -56,6 +56,7 @@ function addPlaced(event: MessageSent, mentionIds: readonly string[], place: Pla
     replyToId,
     replyToAuthorId,
     attachments,
+    reactions: [],
     data,
     mentionIds,
     mentionsAll,

@@ -1,4 +1,4 @@
-import type { EventOf, Logged, Outcome } from '../events.ts';
+import type { EventOf, Logged, Outcome, ReactionEvent } from '../events.ts';
 import type { Change } from './changes.ts';
 
 type MessageSent = Logged<EventOf<'MessageSent'>>;
@@ -8,28 +8,45 @@ type MessageEdited = Logged<EventOf<'MessageEdited'>>;
 export type Step =
   | { kind: 'sends'; events: MessageSent[] }
   | { kind: 'edits'; events: MessageEdited[] }
+  | { kind: 'reactions'; events: Logged<ReactionEvent>[] }
   | { kind: 'change'; event: Logged<Change> }
   | { kind: 'known'; event: Logged; outcome: Outcome }
   | { kind: 'repeated'; event: Logged };
 
+/** Indexes of the last steps that have events of a channel: of any step, and of one that a send must not go before. */
+interface LastSteps {
+  any: number;
+  beforeSends: number;
+}
+
 /**
  * Splits events into steps, which are applied in order. An event joins an earlier step of its kind unless a step after that one
- * has events of its channel: the order matters within a channel only.
+ * has events of its channel: the order matters within a channel only. Sends go before reactions to other messages, which do not
+ * depend on them: both are batched where they alternate.
  * @param known stored outcomes of events
  */
 export function toSteps(events: readonly Logged[], known: ReadonlyMap<string, Outcome>): Step[] {
   const steps: Step[] = [];
   const seen = new Set<string>();
-  /** Index of the last step that has events of a channel. */
-  const lastSteps = new Map<string, number>();
+  const lastSteps = new Map<string, LastSteps>();
   for (const event of events) {
     const outcome = known.get(event.eventId);
     if (seen.has(event.eventId)) steps.push({ kind: 'repeated', event });
     else if (outcome) steps.push({ kind: 'known', event, outcome });
-    else lastSteps.set(event.channelId, addEvent(steps, event, lastSteps.get(event.channelId) ?? 0));
+    else lastSteps.set(event.channelId, addInOrder(steps, event, lastSteps.get(event.channelId)));
     seen.add(event.eventId);
   }
   return steps;
+}
+
+/** Adds an event after those of its channel that it must not go before. Returns the last steps of its channel. */
+function addInOrder(
+  steps: Step[],
+  event: Logged,
+  { any, beforeSends }: LastSteps = { any: 0, beforeSends: 0 },
+): LastSteps {
+  const index = addEvent(steps, event, event.type === 'MessageSent' ? beforeSends : any);
+  return { any: Math.max(any, index), beforeSends: isReaction(event) ? beforeSends : index };
 }
 
 /** Adds an event to a step that is not before `first`, or as a new one. Returns the index of its step. */
@@ -37,6 +54,7 @@ function addEvent(steps: Step[], event: Logged, first: number): number {
   for (let index = steps.length - 1; index >= first; index--) {
     const step = steps[index];
     if (step && joinStep(step, event)) return index;
+    if (step?.kind === 'reactions' && hasMessageOf(step.events, event)) break;
   }
   return steps.push(newStep(event)) - 1;
 }
@@ -44,7 +62,17 @@ function addEvent(steps: Step[], event: Logged, first: number): number {
 function newStep(event: Logged): Step {
   if (event.type === 'MessageSent') return { kind: 'sends', events: [event] };
   if (event.type === 'MessageEdited') return { kind: 'edits', events: [event] };
+  if (isReaction(event)) return { kind: 'reactions', events: [event] };
   return { kind: 'change', event };
+}
+
+function isReaction(event: Logged): event is Logged<ReactionEvent> {
+  return event.type === 'ReactionAdded' || event.type === 'ReactionRemoved';
+}
+
+/** Returns whether a send is of a message that had reactions before: they are refused. */
+function hasMessageOf(events: readonly ReactionEvent[], event: Logged): boolean {
+  return event.type === 'MessageSent' && events.some(({ messageId }) => messageId === event.messageId);
 }
 
 /**
@@ -54,6 +82,7 @@ function newStep(event: Logged): Step {
 function joinStep(step: Step, event: Logged): boolean {
   if (step.kind === 'sends' && event.type === 'MessageSent') return joinSends(step.events, event);
   if (step.kind === 'edits' && event.type === 'MessageEdited') return joinEdits(step.events, event);
+  if (step.kind === 'reactions' && isReaction(event)) return step.events.push(event) > 0;
   return false;
 }
 

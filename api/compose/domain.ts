@@ -19,13 +19,16 @@ import { createHistoryAround } from '../domain/history-around.ts';
 import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMentionChecks, maxMentions } from '../domain/mention-checks.ts';
+import { createMessageAccess } from '../domain/message-access.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
 import type { HashCost } from '../domain/passwords.ts';
+import { maxReactionKinds } from '../domain/policies.ts';
 import { createPreferences } from '../domain/preferences.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
+import { createReactions } from '../domain/reactions.ts';
 import { createReceipts } from '../domain/receipts.ts';
 import { createReportActions } from '../domain/report-actions.ts';
 import { createReports } from '../domain/reports.ts';
@@ -191,6 +194,7 @@ export async function openDomain(
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
+      reactions: maxReactionKinds,
       retentionDays: config.RETENTION_DAYS ?? 0,
       cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
@@ -216,6 +220,12 @@ export async function openDomain(
     onlineMembers,
     presence,
     preferences: createPreferences(common),
+    reactions: createReactions({
+      ...common,
+      submit,
+      history,
+      messageAccess: createMessageAccess({ database, access }),
+    }),
     receipts: createReceipts({ ...common, activity }),
     reports,
     suspensions,

@@ -207,8 +207,8 @@ export async function canReadFile(
  * Decides how a live entry reaches one reader who was a member when the stream began.
  * @param reader.head position of the channel when membership was checked; only a later entry can end it
  * @returns an error that ends the stream when the reader is no longer a member; `skip` when the reader has blocked the
- * author; `alone` when the entry shows a blocked author's message and must be rendered for this reader; null when the
- * reader gets the entry as everyone else does
+ * author; `alone` when the entry shows a blocked author's message, or names a blocked user, and must be rendered for this
+ * reader; null when the reader gets the entry as everyone else does
  */
 export function judgeLiveEntry(
   entry: Entry,
@@ -216,7 +216,15 @@ export function judgeLiveEntry(
 ): 'skip' | 'alone' | ForbiddenError | null {
   if (entry.position > reader.head && endsMembership(entry, reader.userId)) return noLongerMember();
   if (reader.hasBlocked(entry.authorId)) return 'skip';
-  return entry.replyToAuthorId !== null && reader.hasBlocked(entry.replyToAuthorId) ? 'alone' : null;
+  return showsBlocked(entry, reader) ? 'alone' : null;
+}
+
+/** Returns whether an entry names a blocked user: as the author of the message that it replies to, or with a reaction. */
+function showsBlocked({ replyToAuthorId, reactions }: Entry, reader: { hasBlocked(userId: string): boolean }): boolean {
+  if (replyToAuthorId !== null && reader.hasBlocked(replyToAuthorId)) return true;
+  // Bridges of older versions publish entries without reactions.
+  if (reactions === undefined || reactions.length === 0) return false;
+  return reactions.some(({ userIds }) => userIds.some(reader.hasBlocked));
 }
 
 /**

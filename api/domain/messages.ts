@@ -179,7 +179,9 @@ export function createMessages(
     const mayBeEmpty = !isEmptyMessage(parts);
     const text = input.text === null ? null : readMessage(input.text, { ...bounds('text'), mayBeEmpty });
     if (!isEmptyMessage({ ...parts, text: text ?? entry.text })) return { text, data };
-    throw new BadUserInputError([{ path: 'data', message: 'must stay, as the message has nothing else. Delete the message instead' }]);
+    throw new BadUserInputError([
+      { path: 'data', message: 'must stay, as the message has nothing else. Delete the message instead' },
+    ]);
   }
 
   async function readMentions(input: SendInput, userId: string): Promise<string[]> {

@@ -154,6 +154,33 @@ export function mayDeleteReported(entry: EntryFacts | null): Rejection | null {
   return entry === null ? messageNotFound : null;
 }
 
+/** Maximum number of kinds of reactions, that is of different emoji, to one message. */
+export const maxReactionKinds = 20;
+
+/** Reacting to a message or a notice: members, in an open channel, while it is not deleted. A block ends it in a direct channel. */
+export function mayReact({ channel, member, entry, at }: Omit<EntryChange, 'userId'>): Rejection | null {
+  const refusal = mayTakeBackReaction({ channel, member, entry });
+  if (refusal) return refusal;
+  if (entry?.kind !== 'TEXT' && entry?.kind !== 'NOTICE') return forbidden('You can react to messages only.');
+  if (entry.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
+  return may('REACT', channel, member, at);
+}
+
+/** Taking a reaction back: members, also in a closed channel. */
+export function mayTakeBackReaction({
+  channel,
+  member,
+  entry,
+}: Pick<EntryChange, 'channel' | 'member' | 'entry'>): Rejection | null {
+  return entry === null || mayRead(channel, member) ? messageNotFound : null;
+}
+
+/** Refusal of a reaction by an emoji that nobody has used for a message with the maximum of kinds. */
+export const tooManyReactionKinds: Rejection = {
+  code: 'CONFLICT',
+  message: `The message has ${maxReactionKinds} kinds of reactions, which is the maximum. Use one of them.`,
+};
+
 /** Moderating the service: users whom an operator has appointed. */
 export function mayModerateService(user: { isModerator: boolean } | null): Rejection | null {
   return user?.isModerator ? null : forbidden('Only moderators of the service can do this.');

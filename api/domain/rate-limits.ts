@@ -45,6 +45,8 @@ export const rates = {
   sends: { points: 200, windowMs: 4_000, share: 20 },
   /** Refused sends of one user that are looked up, because they may repeat a message that exists. */
   repeatedSends: { points: 100, windowMs: 10_000, share: 10 },
+  /** Reactions of one user that are added or removed: 25 a second in the long run. */
+  reactions: { points: 100, windowMs: 4_000, share: 10 },
   /** Changes of rooms and memberships by one user, including those that have a rate of their own. */
   channelChanges: { points: 60, windowMs: minuteMs },
   /** Moves of the seen marks of one user: 25 a second in the long run. */

@@ -23,6 +23,7 @@ const entry: Entry = {
   replyToId: null,
   replyToAuthorId: null,
   attachments: [file],
+  reactions: [],
   data: null,
   mentionIds: [],
   mentionsAll: false,

@@ -51,6 +51,8 @@ const guestQuery = 'mutation ($input: GuestInput!) { guest(input: $input) { user
 const registerQuery = 'mutation ($input: RegisterInput!) { register(input: $input) { user { name email } } }';
 const loginQuery = 'mutation ($input: LoginInput!) { login(input: $input) { user { name } } }';
 const createQuery = 'mutation ($input: CreateRoomInput!) { createRoom(input: $input) { name } }';
+const reactQuery = (field: string) =>
+  `mutation ($id: ID!, $emoji: String!) { ${field}(messageId: $id, emoji: $emoji) { id } }`;
 const changeQuery =
   'mutation ($current: String!, $next: String!) { changePassword(current: $current, next: $next) { token } }';
 
@@ -215,6 +217,16 @@ const uses: Record<string, Use> = {
     query: 'mutation ($id: ID!, $note: String) { resolveReport(id: $id, action: DISMISS, note: $note) { note } }',
     variables: (note) => ({ id: reportId, note }),
     path: 'note',
+  },
+  'Mutation.addReaction(emoji:)': {
+    query: reactQuery('addReaction'),
+    variables: (emoji) => ({ id: messageId, emoji }),
+    path: 'emoji',
+  },
+  'Mutation.removeReaction(emoji:)': {
+    query: reactQuery('removeReaction'),
+    variables: (emoji) => ({ id: messageId, emoji }),
+    path: 'emoji',
   },
   'Mutation.suspendUser(reason:)': {
     query: 'mutation ($id: ID!, $reason: String!) { suspendUser(userId: $id, reason: $reason) { id } }',

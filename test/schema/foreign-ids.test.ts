@@ -64,6 +64,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     types: ['DeviceSession'],
     call: by('query ($id: ID!) { sessions(after: $id) { id } }'),
   },
+  'Mutation.addReaction(messageId)': mutation('Message', 'addReaction(messageId: $id, emoji: "👍") { id }'),
   'Mutation.ban(channelId)': onOther('ban(channelId: $id, userId: $userId) { id }'),
   'Mutation.kick(channelId)': onOther('kick(channelId: $id, userId: $userId) { id }'),
   'Mutation.mute(channelId)': onOther('mute(channelId: $id, userId: $userId) { id }'),
@@ -85,6 +86,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.report(input.messageId)': mutation('Message', 'report(input: { messageId: $id, reason: "spam" }) { id }'),
   'Mutation.resolveReport(id)': mutation('Report', 'resolveReport(id: $id, action: DISMISS) { id }'),
   'Mutation.markUnread(channelId)': mutation('Channel', 'markUnread(channelId: $id, seq: 1) { id }'),
+  'Mutation.removeReaction(messageId)': mutation('Message', 'removeReaction(messageId: $id, emoji: "👍") { id }'),
   'Mutation.revokeSession(id)': mutation('DeviceSession', 'revokeSession(id: $id) { id }'),
   'Mutation.send(input.channelId)': mutation(
     'Channel',

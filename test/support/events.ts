@@ -94,6 +94,16 @@ export const eventMaker: fc.Arbitrary<() => NewEvent> = fc.oneof(
   },
 );
 
+/** Generates reactions to the messages of `eventMaker`. Several that are applied together change a message once. */
+export const reactionMaker: fc.Arbitrary<() => NewEvent> = fc
+  .tuple(person, fc.tuple(person, key), fc.constantFrom('👍', '❤️'), fc.boolean())
+  .map(([who, [author, clientId], emoji, isAdded]) => () => ({
+    ...base(who),
+    type: isAdded ? ('ReactionAdded' as const) : ('ReactionRemoved' as const),
+    messageId: messageOf(author, clientId),
+    emoji,
+  }));
+
 function sent(author: Person, clientId: string, said: string, reply: [Person, string] | null): NewEvent {
   const messageId = messageOf(author, clientId);
   return {

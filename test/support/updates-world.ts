@@ -74,6 +74,8 @@ export async function createUpdatesWorld(database: TestDatabase, pubsub: PubSub 
         return { ...moved, messageId, revision: found?.revision ?? 0 };
       }
       case 'MessageDeleted':
+      case 'ReactionAdded':
+      case 'ReactionRemoved':
         return { ...moved, messageId: own(moved.messageId) };
       case 'MessageSent':
         return {

@@ -1,15 +1,24 @@
-import type { AttachmentFacts, Entry } from '../../events.ts';
+import type { AttachmentFacts, Entry, ReactionSummary } from '../../events.ts';
 import { statement } from './statement.ts';
 import { columns, fieldsWithout, type Row } from './table.ts';
 import { tables } from './tables.ts';
 import { arrayOf, type JsonRow, json, nullable, uuid } from './types.ts';
 
-const stored = columns(tables.entry, 'e', fieldsWithout(tables.entry, ['revisedPosition', 'logOffset']));
+const stored = columns(
+  tables.entry,
+  'e',
+  fieldsWithout(tables.entry, ['replyCount', 'pinnedAt', 'revisedPosition', 'logOffset']),
+);
 
 /** Columns of an entry, from a table or expression named `e`, with the author of the entry that it replies to. */
 export const entryColumns = {
   list: `${stored.list}, (SELECT r.author_id FROM entry r WHERE r.id = e.reply_to_id) AS "replyToAuthorId"`,
-  row: { ...stored.row, attachments: json<AttachmentFacts[]>(), replyToAuthorId: nullable(uuid) },
+  row: {
+    ...stored.row,
+    attachments: json<AttachmentFacts[]>(),
+    reactions: json<ReactionSummary[]>(),
+    replyToAuthorId: nullable(uuid),
+  },
 };
 
 /** Row of a statement that selects `entryColumns`. */

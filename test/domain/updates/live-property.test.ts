@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LiveUpdate } from '../../../api/domain/updates/live-update.ts';
 import { channelTopic, type Entry, type NewEvent, userTopic } from '../../../api/events.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
-import { eventMaker, idOf } from '../../support/events.ts';
+import { eventMaker, idOf, reactionMaker } from '../../support/events.ts';
 import { createLossyPubSub, type Fate } from '../../support/lossy-pubsub.ts';
 import { headOf } from '../../support/signals.ts';
 import { type Following, openUpdatesGateway, type Taking } from '../../support/updates-gateway.ts';
@@ -26,7 +26,14 @@ type Step =
   | { type: 'restart'; taking: Taking };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 20, arbitrary: fc.record({ type: fc.constant('event' as const), make: eventMaker, channelId: channel }) },
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      type: fc.constant('event' as const),
+      make: fc.oneof({ weight: 4, arbitrary: eventMaker }, reactionMaker),
+      channelId: channel,
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({

@@ -4,7 +4,7 @@ import type { LiveUpdate } from '../../../api/domain/updates/live-update.ts';
 import type { NewEvent } from '../../../api/events.ts';
 import type { PubSub } from '../../../api/infra/pubsub/pubsub.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
-import { eventMaker, idOf } from '../../support/events.ts';
+import { eventMaker, idOf, reactionMaker } from '../../support/events.ts';
 import { createLossyPubSub, type Fate } from '../../support/lossy-pubsub.ts';
 import { type Following, openUpdatesGateway } from '../../support/updates-gateway.ts';
 import { createClientModel } from '../../support/updates-model.ts';
@@ -25,7 +25,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       type: fc.constant('event' as const),
-      make: eventMaker,
+      make: fc.oneof({ weight: 4, arbitrary: eventMaker }, reactionMaker),
       channelId: fc.constantFrom(...worldChannels),
     }),
   },

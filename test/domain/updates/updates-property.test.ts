@@ -7,7 +7,7 @@ import { createUpdates } from '../../../api/domain/updates/updates.ts';
 import type { NewEvent } from '../../../api/events.ts';
 import { completeRound } from '../../support/cleanup.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
-import { base, eventMaker, idOf } from '../../support/events.ts';
+import { base, eventMaker, idOf, reactionMaker } from '../../support/events.ts';
 import { createClientModel } from '../../support/updates-model.ts';
 import { createUpdatesWorld, joinedBy, partitionOf, sentBy, worldChannels } from '../../support/updates-world.ts';
 
@@ -24,7 +24,14 @@ type Step =
   | { type: 'resume' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 20, arbitrary: fc.record({ type: fc.constant('event' as const), make: eventMaker, channelId: channel }) },
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      type: fc.constant('event' as const),
+      make: fc.oneof({ weight: 4, arbitrary: eventMaker }, reactionMaker),
+      channelId: channel,
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
