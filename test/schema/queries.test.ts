@@ -10,6 +10,7 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 import { beforeAll, expect, test, vi } from 'vitest';
+import { askServer } from '../../api/compose/operator-socket.ts';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
 import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
@@ -35,6 +36,7 @@ beforeAll(async () => {
   const [first, ...others] = people as [Person, ...Person[]];
   ada = first;
   await ada.ask(register);
+  await askServer(app.directory, ['add', 'ada@example.org']);
   start = (await ada.ask('{ updates { cursor } }')).updates.cursor;
   rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), others.slice(0, 4)) };
   spoken = await spokenIn(rooms.many);
@@ -44,6 +46,7 @@ beforeAll(async () => {
     await fill(`Room ${n}`, [one], [one]);
     if (n % 2 === 0) await say(one, (await one.ask(openDirect, { id: ada.id })).openDirect.id, null);
   }
+  await Promise.all(others.map((one) => one.ask(report, { id: spoken[0] })));
   await goOnline(people);
   return app.stop;
 });
@@ -56,6 +59,7 @@ const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name 
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
 const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
+const report = 'mutation ($id: ID!) { report(input: { messageId: $id, reason: "spam" }) { id } }';
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
 /** Creates a room of Ada's with members, and has the speakers reply to its first message. */
@@ -151,6 +155,11 @@ const lists: [name: string, query: string][] = [
     } } } }`,
   ],
   ['online members', `query ($room: ID!) { channel(id: $room) { online { at: id ${user} } } }`],
+  [
+    'reports',
+    `query ($size: Int) { reports(first: $size) { nodes { at: id text reason status createdAt resolvedAt action note
+      reporter { ${user} } user { ${user} } message { ${message} } resolvedBy { id } } } }`,
+  ],
   ['users', `query ($size: Int) { users(search: "person", first: $size) { nodes { at: id ${user} } } }`],
 ];
 
@@ -233,7 +242,9 @@ test('the queries above cover every list of the schema and every field of its it
   const held = new Set(many.map(({ type }) => itemOf(type)));
   const expected = fields.filter((field) => held.has(field.parent) || many.includes(field));
 
-  expect(held).toEqual(new Set(['User', 'Channel', 'Message', 'DeviceSession', 'Attachment', 'Reaction', 'Update']));
+  expect(held).toEqual(
+    new Set(['User', 'Channel', 'Message', 'DeviceSession', 'Attachment', 'Reaction', 'Report', 'Update']),
+  );
   expect(expected.map(({ parent, name }) => `${parent}.${name}`).filter((field) => !asked.has(field))).toEqual([]);
 });
 
