@@ -165,8 +165,10 @@ describe('a message', () => {
   it('cannot be changed by other members, nor by its author after leaving', async () => {
     const id = await room();
     const sent = (await bob.ask(send, { input: { channelId: id, text: 'Mine' } })).send.message;
+    const hers = (await ada.ask(send, { input: { channelId: id, text: 'Hers' } })).send.message;
     expect(await ada.codeOf(edit, { id: sent.id, text: 'Ours' })).toBe('FORBIDDEN');
-    expect(await ada.codeOf(remove, { id: sent.id })).toBe('FORBIDDEN');
+    expect(await bob.codeOf(edit, { id: hers.id, text: 'Ours' })).toBe('FORBIDDEN');
+    expect(await bob.codeOf(remove, { id: hers.id })).toBe('FORBIDDEN');
     await bob.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id });
     expect(await bob.codeOf(edit, { id: sent.id, text: 'Still mine' })).toBe('NOT_FOUND');
     expect(await bob.codeOf(remove, { id: sent.id })).toBe('NOT_FOUND');

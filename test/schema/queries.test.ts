@@ -91,11 +91,11 @@ async function goOnline(people: Person[]): Promise<void> {
 }
 
 const user = `
-  id name avatarUrl isGuest createdAt email isModerator isSuspended online lastSeenAt unreadCount blockedByViewer
+  id name data avatarUrl isGuest createdAt email isModerator isSuspended online lastSeenAt unreadCount blockedByViewer
   channels(first: 2) { nodes { id } }
 `;
 const message = `
-  id cursor kind seq position text clientId sentAt editedAt deletedAt
+  id cursor kind seq position text data mentionsAll mentions { id } clientId sentAt editedAt deletedAt
   attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
   reactions { emoji count viewerReacted users { id name } }
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
@@ -158,7 +158,7 @@ const lists: [name: string, query: string][] = [
   [
     'reports',
     `query ($size: Int) { reports(first: $size) { nodes { at: id text reason status createdAt resolvedAt action note
-      reporter { ${user} } user { ${user} } message { ${message} } resolvedBy { id } } } }`,
+      reporter { id name } user { id name } message { id author { id } } resolvedBy { id } } } }`,
   ],
   ['users', `query ($size: Int) { users(search: "person", first: $size) { nodes { at: id ${user} } } }`],
 ];
