@@ -59,6 +59,6 @@ builder.mutationFields((t) => {
 });
 
 /** Returns whether the viewer may moderate the service. */
-async function viewerIsModerator({ viewer, loaders }: Context): Promise<boolean> {
+export async function viewerIsModerator({ viewer, loaders }: Context): Promise<boolean> {
   return viewer !== null && ((await loaders.user.load(viewer.userId))?.isModerator ?? false);
 }

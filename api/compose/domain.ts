@@ -19,6 +19,7 @@ import { createHistoryAround } from '../domain/history-around.ts';
 import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessageAccess } from '../domain/message-access.ts';
+import { createMessageVersions } from '../domain/message-versions.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
@@ -184,6 +185,7 @@ export async function openDomain(
       passwordLength: minPasswordLength,
     },
     matching,
+    messageVersions: createMessageVersions({ database }),
     messages: createMessages({
       submit,
       history,

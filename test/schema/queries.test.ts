@@ -56,6 +56,7 @@ const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name 
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
 const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
+const edit = 'mutation ($id: ID!) { editMessage(messageId: $id, text: "Hello again") { id } }';
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
 /** Creates a room of Ada's with members, and has the speakers reply to its first message. */
@@ -63,7 +64,7 @@ async function fill(name: string, members: Person[], speakers: Person[]): Promis
   const { id } = (await ada.ask(createRoom, { name })).createRoom;
   await Promise.all(members.map((one) => one.ask(joinRoom, { id })));
   const opening = await say(ada, id, null);
-  await Promise.all(speakers.map((one) => say(one, id, opening)));
+  await Promise.all(speakers.map(async (one) => one.ask(edit, { id: await say(one, id, opening) })));
   return id;
 }
 
@@ -93,6 +94,7 @@ const user = `
 const message = `
   id cursor kind seq position text clientId sentAt editedAt deletedAt
   attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
+  versions { text replacedAt }
   reactions { emoji count viewerReacted users { id name } }
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
 `;
@@ -232,7 +234,9 @@ test('the queries above cover every list of the schema and every field of its it
   const held = new Set(many.map(({ type }) => itemOf(type)));
   const expected = fields.filter((field) => held.has(field.parent) || many.includes(field));
 
-  expect(held).toEqual(new Set(['User', 'Channel', 'Message', 'DeviceSession', 'Attachment', 'Reaction', 'Update']));
+  expect(held).toEqual(
+    new Set(['User', 'Channel', 'Message', 'MessageVersion', 'DeviceSession', 'Attachment', 'Reaction', 'Update']),
+  );
   expect(expected.map(({ parent, name }) => `${parent}.${name}`).filter((field) => !asked.has(field))).toEqual([]);
 });
 
