@@ -5,6 +5,7 @@ import type { Avatars } from '../api/domain/avatars.ts';
 import type { ChannelList } from '../api/domain/channel-list.ts';
 import type { Channels } from '../api/domain/channels.ts';
 import type { Matching } from '../api/domain/matching.ts';
+import type { MessageVersions } from '../api/domain/message-versions.ts';
 import type { Messages } from '../api/domain/messages.ts';
 import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
@@ -55,6 +56,7 @@ export interface Domain {
   limits: LimitValues;
   matching: Matching;
   messages: Messages;
+  messageVersions: MessageVersions;
   moderation: Moderation;
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
   presence: PresenceDomain;

@@ -4,6 +4,7 @@ import './channels.ts';
 import './errors.ts';
 import './limits.ts';
 import './matching.ts';
+import './message-versions.ts';
 import './messages.ts';
 import './moderation.ts';
 import './presence.ts';

@@ -8,6 +8,7 @@ import { byKey, byRequest, type Owner, required } from './batch-loaders.ts';
 /** Rows that a statement reads, as the equivalent of rows that it returns, where it returns one for each channel. */
 const rowsOfUnread = 10;
 const rowsOfMentions = 4;
+const rowsOfVersions = 4;
 const rowsOfUnreadInAll = 50;
 /** The same for lists of blocked users, each of which takes a statement of its own. */
 const rowsOfBlocked = 100;
@@ -69,6 +70,14 @@ export const commonMakers = {
       owner,
       (ids) => owner.domain.messages.byIds(ids),
       ({ id }) => id,
+    ),
+  /** Earlier texts, by message. */
+  versions: (owner: Owner) =>
+    byKey(
+      owner,
+      (ids) => owner.domain.messageVersions.of(ids, owner.reader),
+      ({ id }) => id,
+      rowsOfVersions,
     ),
   /** Lists of the users that users have blocked. */
   blockedUsers: (owner: Owner) =>

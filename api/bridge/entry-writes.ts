@@ -127,6 +127,8 @@ const updateDeleted = statement({
       FROM raised WHERE entry.id = $id RETURNING entry.*
     ), unmentioned AS (${deleteMentionsOf('(SELECT * FROM entry WHERE id = $id)')}), unreacted AS (
       DELETE FROM reaction WHERE message_id = $id
+    ), unversioned AS (
+      DELETE FROM message_version WHERE message_id = $id
     )
     SELECT ${writtenList} FROM e, raised`,
   parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },

@@ -20,6 +20,7 @@ import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMentionChecks, maxMentions } from '../domain/mention-checks.ts';
 import { createMessageAccess } from '../domain/message-access.ts';
+import { createMessageVersions } from '../domain/message-versions.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
@@ -200,6 +201,7 @@ export async function openDomain(
       passwordLength: minPasswordLength,
     },
     matching,
+    messageVersions: createMessageVersions({ database }),
     messages: createMessages({
       securityLog,
       submit,

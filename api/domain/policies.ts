@@ -154,6 +154,14 @@ export function mayDeleteReported(entry: EntryFacts | null): Rejection | null {
   return entry === null ? messageNotFound : null;
 }
 
+/** Maximum number of earlier texts that are kept of a message: the newest ones. */
+export const maxVersions = 20;
+
+/** Returns whether a member moderates a channel: the owner and the moderators of a room. They may read earlier texts of messages. */
+export function mayModerate(channel: Channel, member: Pick<MemberFacts, 'role'> | null): boolean {
+  return channel?.kind === 'ROOM' && (member?.role === 'OWNER' || member?.role === 'MODERATOR');
+}
+
 /** Maximum number of kinds of reactions, that is of different emoji, to one message. */
 export const maxReactionKinds = 20;
 

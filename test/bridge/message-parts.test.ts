@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { applyEvents } from '../../api/bridge/apply.ts';
+import { maxVersions } from '../../api/domain/policies.ts';
 import { channelEvent, type EventOf, type NewEvent, type Outcome } from '../../api/events.ts';
 import { everyMember } from '../../api/infra/database/mentions.ts';
 import { systemUser } from '../../api/system-user.ts';
@@ -125,6 +126,42 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
         ['d', 6],
         ['e', 7],
       ]);
+    });
+  });
+
+  describe('earlier texts', () => {
+    const versions = async (clientId: string) =>
+      (
+        await database.prisma.messageVersion.findMany({
+          where: { messageId: idOf(clientId) },
+          orderBy: { revision: 'asc' },
+        })
+      ).map(({ text }) => text);
+
+    test('are kept by edits of the text alone, the newest ones of each message', async () => {
+      await apply(sent('a', { data: '{}' }), sent('b'));
+      await apply(
+        edited('a', { text: 'a1' }),
+        edited('b', { text: 'b1' }),
+        edited('a', { data: null, text: 'a1', revision: 1 }),
+      );
+      await apply(edited('a', { data: { json: '{"n":1}' }, revision: 1 }), edited('none', { text: 'no' }));
+      await apply(edited('a', { text: 'a2', revision: 2 }), edited('a', { text: 'a3', revision: 0 }));
+      expect([await versions('a'), await versions('b')]).toEqual([['a', 'a1'], ['b']]);
+      const texts = Array.from({ length: maxVersions + 5 }, (_, n) => `b${n + 2}`);
+      await apply(...texts.map((text, n) => edited('b', { text, revision: n + 1 })));
+      expect(await versions('b')).toEqual(['b1', ...texts].slice(-maxVersions - 1, -1));
+      expect(await versions('a')).toEqual(['a', 'a1']);
+    });
+
+    test('go with the message', async () => {
+      await apply(sent('a'), sent('b'), sent('c'));
+      await apply(...['a', 'b', 'c'].map((clientId) => edited(clientId, { text: 'new' })));
+      await apply(deleted('a'));
+      expect([await versions('a'), await versions('b')]).toEqual([[], ['b']]);
+      const { seq } = await database.prisma.entry.findUniqueOrThrow({ where: { id: idOf('b') } });
+      await apply({ ...base('owner'), type: 'HistoryTrimmed', throughSeq: seq });
+      expect([await versions('b'), await versions('c')]).toEqual([[], ['c']]);
     });
   });
 

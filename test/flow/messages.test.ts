@@ -2,16 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, type Data, follow, followMessages, guest, type Person, socket } from '../support/client.ts';
+import { appointed } from '../support/moderators.ts';
 
 let url: string;
 let ada: Person;
 let bob: Person;
+let moderator: Person;
 let channelId: string;
 
 beforeAll(async () => {
   const app = await startApp({ MAX_REPLAY: '20' });
   ({ url } = app);
-  [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
+  [ada, bob, moderator] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob'), appointed(app)]);
   channelId = await direct();
   return app.stop;
 });
@@ -514,6 +516,7 @@ describe('a seen mark', () => {
   });
 });
 
+<<<<<<< HEAD
 describe('data and mentions', () => {
   const parts = 'id position text data mentions { id } mentionsAll';
   const sendParts = `mutation ($input: SendInput!) { send(input: $input) { message { ${parts} } } }`;
@@ -603,5 +606,51 @@ describe('data and mentions', () => {
     const seen = (await bob.ask('query ($id: ID!) { user(id: $id) { data } }', { id: ada.id })).user;
     expect(seen.data).toEqual({ b: 2 });
     expect((await ada.ask(profile, { input: { data: null } })).updateProfile.data).toBeNull();
+=======
+describe('the earlier texts of a message', () => {
+  const versions = 'versions { text replacedAt }';
+  const read = `query ($id: ID!) { node(id: $id) { ... on Message { ${versions} } } }`;
+  const textsOf = async (who: Person, id: string) =>
+    (await who.ask(read, { id })).node.versions?.map(({ text }: Data) => text) ?? null;
+
+  it('are shown to its author and to moderators, and to nobody once it is deleted', async () => {
+    const id = await room();
+    const join = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
+    const cleo = await guest(url, 'Cleo');
+    await Promise.all([cleo, moderator].map((who) => who.ask(join, { id })));
+    const sent = await say('One', { channelId: id }, bob);
+    expect(await textsOf(bob, sent.id)).toEqual([]);
+    const everyone = [bob, ada, moderator, cleo];
+    const seen = everyone.map((who) =>
+      follow(
+        socket(url, who.token),
+        `subscription ($id: ID!) { messages(channelId: $id, after: 0) { text ${versions} } }`,
+        { id },
+      ),
+    );
+    for (const text of ['Two', 'Three']) await bob.ask(edit, { id: sent.id, text });
+    expect(await Promise.all(everyone.map((who) => textsOf(who, sent.id)))).toEqual([
+      ...[bob, ada, moderator].map(() => ['One', 'Two']),
+      null,
+    ]);
+    await vi.waitFor(() => {
+      const latest = seen.map(({ received }) => received.at(-1));
+      expect(latest.map((message: Data) => [message?.text, message?.versions?.length ?? null])).toEqual([
+        ...[bob, ada, moderator].map(() => ['Three', 2]),
+        ['Three', null],
+      ]);
+    });
+    await bob.ask(remove, { id: sent.id });
+    expect(await Promise.all(everyone.map((who) => textsOf(who, sent.id)))).toEqual([[], [], [], null]);
+  });
+
+  it('of a direct channel are shown to its author alone, and are not there for strangers', async () => {
+    const id = (await bob.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: ada.id })).openDirect.id;
+    const sent = await say('One', { channelId: id });
+    await ada.ask(edit, { id: sent.id, text: 'Two' });
+    expect([await textsOf(ada, sent.id), await textsOf(bob, sent.id)]).toEqual([['One'], null]);
+    expect((await moderator.ask(read, { id: sent.id })).node).toBeNull();
+    expect((await ask(url, read, { id: sent.id })).data.node).toBeNull();
+>>>>>>> main
   });
 });

@@ -59,7 +59,11 @@ const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name 
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
 const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
+<<<<<<< HEAD
 const report = 'mutation ($id: ID!) { report(input: { messageId: $id, reason: "spam" }) { id } }';
+=======
+const edit = 'mutation ($id: ID!) { editMessage(messageId: $id, text: "Hello again") { id } }';
+>>>>>>> main
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
 /** Creates a room of Ada's with members, and has the speakers reply to its first message. */
@@ -67,7 +71,7 @@ async function fill(name: string, members: Person[], speakers: Person[]): Promis
   const { id } = (await ada.ask(createRoom, { name })).createRoom;
   await Promise.all(members.map((one) => one.ask(joinRoom, { id })));
   const opening = await say(ada, id, null);
-  await Promise.all(speakers.map((one) => say(one, id, opening)));
+  await Promise.all(speakers.map(async (one) => one.ask(edit, { id: await say(one, id, opening) })));
   return id;
 }
 
@@ -97,6 +101,7 @@ const user = `
 const message = `
   id cursor kind seq position text data mentionsAll mentions { id } clientId sentAt editedAt deletedAt
   attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
+  versions { text replacedAt }
   reactions { emoji count viewerReacted users { id name } }
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
 `;
@@ -243,7 +248,11 @@ test('the queries above cover every list of the schema and every field of its it
   const expected = fields.filter((field) => held.has(field.parent) || many.includes(field));
 
   expect(held).toEqual(
+<<<<<<< HEAD
     new Set(['User', 'Channel', 'Message', 'DeviceSession', 'Attachment', 'Reaction', 'Report', 'Update']),
+=======
+    new Set(['User', 'Channel', 'Message', 'MessageVersion', 'DeviceSession', 'Attachment', 'Reaction', 'Update']),
+>>>>>>> main
   );
   expect(expected.map(({ parent, name }) => `${parent}.${name}`).filter((field) => !asked.has(field))).toEqual([]);
 });
