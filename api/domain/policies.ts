@@ -158,7 +158,7 @@ export function mayDeleteReported(entry: EntryFacts | null): Rejection | null {
 export const maxVersions = 20;
 
 /** Returns whether a member moderates a channel: the owner and the moderators of a room. They may read earlier texts of messages. */
-export function mayModerate(channel: Channel, member: Pick<MemberFacts, 'role'> | null): boolean {
+export function isChannelModerator(channel: Channel, member: Pick<MemberFacts, 'role'> | null): boolean {
   return channel?.kind === 'ROOM' && (member?.role === 'OWNER' || member?.role === 'MODERATOR');
 }
 

@@ -516,7 +516,6 @@ describe('a seen mark', () => {
   });
 });
 
-<<<<<<< HEAD
 describe('data and mentions', () => {
   const parts = 'id position text data mentions { id } mentionsAll';
   const sendParts = `mutation ($input: SendInput!) { send(input: $input) { message { ${parts} } } }`;
@@ -606,7 +605,9 @@ describe('data and mentions', () => {
     const seen = (await bob.ask('query ($id: ID!) { user(id: $id) { data } }', { id: ada.id })).user;
     expect(seen.data).toEqual({ b: 2 });
     expect((await ada.ask(profile, { input: { data: null } })).updateProfile.data).toBeNull();
-=======
+  });
+});
+
 describe('the earlier texts of a message', () => {
   const versions = 'versions { text replacedAt }';
   const read = `query ($id: ID!) { node(id: $id) { ... on Message { ${versions} } } }`;
@@ -651,6 +652,5 @@ describe('the earlier texts of a message', () => {
     expect([await textsOf(ada, sent.id), await textsOf(bob, sent.id)]).toEqual([['One'], null]);
     expect((await moderator.ask(read, { id: sent.id })).node).toBeNull();
     expect((await ask(url, read, { id: sent.id })).data.node).toBeNull();
->>>>>>> main
   });
 });
