@@ -97,7 +97,16 @@ function createDomain({ connected }: Backstage): Domain {
   };
   const avatars = { picture: async () => null };
   const uploads = { maxBytes: 1_000_000 };
-  return { presence, avatars, uploads, accounts: {}, channels: {}, messages: {}, receipts: {} } as unknown as Domain;
+  return {
+    presence,
+    avatars,
+    uploads,
+    accounts: {},
+    channels: {},
+    messages: {},
+    reactions: {},
+    receipts: {},
+  } as unknown as Domain;
 }
 
 /** Authentication without signatures: `signIn` returns the valid tokens. */
