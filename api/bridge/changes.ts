@@ -22,6 +22,7 @@ import { deleteEntry, insertMembershipEntry, insertNotice } from './entry-writes
 import { eraseEntries, eraseProfile } from './erasure.ts';
 import { type EventContext, readEventContext } from './event-context.ts';
 import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
+import { applyPin } from './pins.ts';
 import { trimHistory } from './trim.ts';
 
 /** Every event except those that are applied in batches: sends, edits and reactions. */
@@ -55,6 +56,9 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return leave(event, context);
     case 'MessageDeleted':
       return remove(event, context);
+    case 'MessagePinned':
+    case 'MessageUnpinned':
+      return applyPin(event, context);
     case 'UserErased':
       return erase(event, context);
     case 'NoticeSent':

@@ -24,7 +24,8 @@ import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
 import type { HashCost } from '../domain/passwords.ts';
-import { maxReactionKinds } from '../domain/policies.ts';
+import { createPins } from '../domain/pins.ts';
+import { maxPins, maxReactionKinds } from '../domain/policies.ts';
 import { createPreferences } from '../domain/preferences.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
@@ -158,6 +159,7 @@ export async function openDomain(
   const moderators = createServiceModerators(database);
   const { withdraw } = matching;
   const suspensions = createSuspensions({ ...common, auth, moderators, audit, withdraw });
+  const ofMessages = { submit, history, messageAccess: createMessageAccess({ database, access }) };
   given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
   const domain: Domain = {
     accounts,
@@ -180,6 +182,7 @@ export async function openDomain(
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
       reactions: maxReactionKinds,
+      pins: maxPins,
       retentionDays: config.RETENTION_DAYS ?? 0,
       cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
@@ -201,14 +204,10 @@ export async function openDomain(
     }),
     moderation,
     onlineMembers,
+    pins: createPins({ ...common, ...ofMessages }),
     presence,
     preferences: createPreferences(common),
-    reactions: createReactions({
-      ...common,
-      submit,
-      history,
-      messageAccess: createMessageAccess({ database, access }),
-    }),
+    reactions: createReactions({ ...common, ...ofMessages }),
     receipts: createReceipts({ ...common, activity }),
     suspensions,
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),

@@ -182,6 +182,31 @@ export function mayModerate(channel: Channel, member: Pick<MemberFacts, 'role'> 
   return channel?.kind === 'ROOM' && (member?.role === 'OWNER' || member?.role === 'MODERATOR');
 }
 
+/** Maximum number of pinned messages of a channel. */
+export const maxPins = 50;
+
+/** Pinning a message: in a room its owner and moderators, elsewhere anybody who may send. */
+export function mayPin(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
+  const refusal = mayUnpin(channel, member, entry);
+  if (refusal) return refusal;
+  if (entry?.kind !== 'TEXT' && entry?.kind !== 'NOTICE') return forbidden('You can pin messages only.');
+  return entry.deletedAt ? { code: 'CONFLICT', message: 'The message was deleted.' } : null;
+}
+
+/** Taking a pin away: those who may pin, also from a message that has none. */
+export function mayUnpin(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
+  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (channel?.kind === 'ROOM' && !mayModerate(channel, member))
+    return forbidden('Only the owner and the moderators of the room can pin messages.');
+  return maySend(channel, member);
+}
+
+/** Refusal of a pin beyond the maximum. */
+export const tooManyPins: Rejection = {
+  code: 'CONFLICT',
+  message: `The channel has ${maxPins} pinned messages, which is the maximum. Unpin one of them first.`,
+};
+
 /** Maximum number of kinds of reactions, that is of different emoji, to one message. */
 export const maxReactionKinds = 20;
 

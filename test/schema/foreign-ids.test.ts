@@ -74,6 +74,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.leaveChannel(channelId)': mutation('Channel', 'leaveChannel(channelId: $id) { id }'),
   'Mutation.markSeen(channelId)': mutation('Channel', 'markSeen(channelId: $id, seq: 1) { id }'),
   'Mutation.markUnread(channelId)': mutation('Channel', 'markUnread(channelId: $id, seq: 1) { id }'),
+  'Mutation.pinMessage(messageId)': mutation('Message', 'pinMessage(messageId: $id) { id }'),
   'Mutation.removeReaction(messageId)': mutation('Message', 'removeReaction(messageId: $id, emoji: "👍") { id }'),
   'Mutation.revokeSession(id)': mutation('DeviceSession', 'revokeSession(id: $id) { id }'),
   'Mutation.send(input.channelId)': mutation(
@@ -87,6 +88,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     'startUpload(input: { channelId: $id, filename: "a.txt", byteSize: 1 }) { id }',
   ),
   'Mutation.typing(channelId)': mutation('Channel', 'typing(channelId: $id)'),
+  'Mutation.unpinMessage(messageId)': mutation('Message', 'unpinMessage(messageId: $id) { id }'),
   'Mutation.updateMembership(channelId)': mutation(
     'Channel',
     'updateMembership(channelId: $id, input: { pinned: true }) { id }',

@@ -57,6 +57,7 @@ const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
 const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
 const edit = 'mutation ($id: ID!) { editMessage(messageId: $id, text: "Hello again") { id } }';
+const pin = 'mutation ($id: ID!) { pinMessage(messageId: $id) { id } }';
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
 /** Creates a room of Ada's with members, and has the speakers reply to its first message. */
@@ -65,6 +66,7 @@ async function fill(name: string, members: Person[], speakers: Person[]): Promis
   await Promise.all(members.map((one) => one.ask(joinRoom, { id })));
   const opening = await say(ada, id, null);
   await Promise.all(speakers.map(async (one) => one.ask(edit, { id: await say(one, id, opening) })));
+  await ada.ask(pin, { id: opening });
   return id;
 }
 
@@ -92,7 +94,7 @@ const user = `
   channels(first: 2) { nodes { id } }
 `;
 const message = `
-  id cursor kind seq position text clientId sentAt editedAt deletedAt
+  id cursor kind seq position text clientId sentAt editedAt deletedAt pinnedAt
   attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
   versions { text replacedAt }
   reactions { emoji count viewerReacted users { id name } }
@@ -103,7 +105,7 @@ const membership = `
 `;
 const channel = `
   id kind name visibility createdAt closedAt memberCount position trimmedSeq onlineCount
-  peer { id name online } lastMessage { ${message} } viewerMembership { ${membership} }
+  peer { id name online } pinnedMessages { ${message} } lastMessage { ${message} } viewerMembership { ${membership} }
 `;
 
 /** Queries for `$size` items. Those that take `$room` get the room with few members for a small size. */
