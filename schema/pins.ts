@@ -47,7 +47,7 @@ builder.mutationFields((t) => {
     unpinMessage: t.field({
       type: Message,
       nullable: true,
-      description: 'Takes the pin of a message away, for those who may pin it. A repeated call is harmless.',
+      description: 'Takes the pin of a message away, by the rules of `pinMessage`. A repeated call is harmless.',
       args,
       resolve: (_root, { messageId }, context) =>
         context.domain.pins.unpin(requireViewer(context), readId('Message', messageId)),

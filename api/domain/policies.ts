@@ -193,7 +193,7 @@ export function mayPin(channel: Channel, member: Member, entry: EntryFacts | nul
   return entry.deletedAt ? { code: 'CONFLICT', message: 'The message was deleted.' } : null;
 }
 
-/** Taking a pin away: those who may pin, also from a message that has none. */
+/** Taking a pin away: members who may pin, also from a message that has none. */
 export function mayUnpin(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
   if (entry === null || mayRead(channel, member)) return messageNotFound;
   if (channel?.kind === 'ROOM' && !mayModerate(channel, member))
