@@ -105,7 +105,7 @@ const membership = `
 `;
 const channel = `
   id kind name visibility createdAt closedAt memberCount position trimmedSeq onlineCount
-  peer { id name online } pinnedMessages { ${message} } lastMessage { ${message} } viewerMembership { ${membership} }
+  peer { id name online } pinnedMessages { id pinnedAt author { id } } lastMessage { ${message} } viewerMembership { ${membership} }
 `;
 
 /** Queries for `$size` items. Those that take `$room` get the room with few members for a small size. */
