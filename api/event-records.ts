@@ -15,12 +15,25 @@ const addedTypes: Partial<Record<ChannelEvent['type'], number>> = {
   MessageUnpinned: 3,
   HistoryTrimmed: 3,
   NoticeSent: 3,
+  MemberRemoved: 3,
+  MemberUnbanned: 3,
+  MemberMuted: 3,
+  MemberRoleSet: 3,
+  MessagesPurged: 3,
   UserErased: 3,
 };
 /** Fields that were added after version 1 to events of a type, each with the version that added it. */
 const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [field: string, version: number])[]>> = {
-  ChannelOpened: [['data', 3]],
-  ChannelUpdated: [['data', 3]],
+  ChannelOpened: [
+    ['data', 3],
+    ['description', 3],
+    ['settings', 3],
+  ],
+  ChannelUpdated: [
+    ['data', 3],
+    ['description', 3],
+    ['settings', 3],
+  ],
   MessageSent: [
     ['attachments', 2],
     ['data', 3],
@@ -33,6 +46,7 @@ const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [fiel
     ['mentions', 3],
     ['ifPosition', 3],
   ],
+  MessageDeleted: [['asModerator', 3]],
 };
 
 /** Thrown for a record that this process is too old to read. Its partition waits for a newer bridge. */

@@ -36,6 +36,14 @@ const attachmentFacts = z.object({
 });
 export type AttachmentFacts = z.infer<typeof attachmentFacts>;
 
+const role = z.enum(memberRoles);
+
+/** Rules of a room: the lowest roles that may do something, and the seconds between two messages of one member. */
+const channelSettings = z.object({ send: role, attach: role, invite: role, pin: role, slowModeSeconds: z.int() });
+/** Rules of a room, of which some may be missing: they stay as they are, or have their defaults. */
+const someSettings = channelSettings.partial();
+export type ChannelSettings = z.infer<typeof channelSettings>;
+export type SomeSettings = z.infer<typeof someSettings>;
 /** A replacement of custom data: null removes it. */
 const newData = z.object({ json: data.nullable() });
 
@@ -65,13 +73,17 @@ export const channelEvent = z.discriminatedUnion('type', [
     visibility: z.enum(visibilities),
     name: z.string().nullable(),
     data: data.nullable().default(null),
-    members: z.array(z.object({ user: userFacts, role: z.enum(memberRoles) })).min(1),
+    members: z.array(z.object({ user: userFacts, role })).min(1),
+    description: z.string().nullable().default(null),
+    settings: someSettings.nullable().default(null),
   }),
-  /** A room's own properties change; null leaves a property as it is. */
+  /** A room's own properties change; null leaves a property as it is. An empty description removes it. */
   base.extend({
     type: z.literal('ChannelUpdated'),
     name: z.string().nullable(),
     visibility: z.enum(visibilities).nullable(),
+    description: z.string().nullable().default(null),
+    settings: someSettings.nullable().default(null),
     data: newData.nullable().default(null),
   }),
   base.extend({ type: z.literal('ChannelClosed') }),
@@ -79,6 +91,22 @@ export const channelEvent = z.discriminatedUnion('type', [
   base.extend({ type: z.literal('MemberJoined'), user: userFacts, revision: z.int() }),
   /** A member leaves, which ends a match. `gone`: the user was absent from the match for too long. */
   base.extend({ type: z.literal('MemberLeft'), userId: id, revision: z.int(), gone: z.boolean() }),
+  /** A member is removed by a moderator. A ban keeps the user out, and may concern a user without a membership. */
+  base.extend({
+    type: z.literal('MemberRemoved'),
+    userId: id,
+    isBan: z.boolean(),
+    /** Facts about a banned user, who may not be a member; null for a kick. */
+    user: userFacts.nullable(),
+    /** The user's messages since then are deleted, by `MessagesPurged`; null deletes none. */
+    deleteSince: time.nullable(),
+  }),
+  base.extend({ type: z.literal('MemberUnbanned'), userId: id }),
+  /** A member may not write until a time; null ends that. */
+  base.extend({ type: z.literal('MemberMuted'), userId: id, until: time.nullable() }),
+  base.extend({ type: z.literal('MemberRoleSet'), userId: id, role }),
+  /** The next messages of a banned user are deleted, as far as a ban said. */
+  base.extend({ type: z.literal('MessagesPurged'), userId: id }),
   /** A message is sent. `messageId` is derived from channel, author and client id, so that it is the same for every retry. */
   base.extend({
     type: z.literal('MessageSent'),
@@ -121,7 +149,8 @@ export const channelEvent = z.discriminatedUnion('type', [
     data: data.nullable(),
     about: userFacts.nullable(),
   }),
-  base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
+  /** A message is deleted. `asModerator`: by a moderator of the service, as the gateway has checked; such an actor may be no member. */
+  base.extend({ type: z.literal('MessageDeleted'), messageId: id, asModerator: z.boolean().default(false) }),
   /** A user reacts to a message with one emoji, which is fully qualified. */
   base.extend({ type: z.literal('ReactionAdded'), messageId: id, emoji: z.string() }),
   base.extend({ type: z.literal('ReactionRemoved'), messageId: id, emoji: z.string() }),
@@ -189,10 +218,12 @@ export interface Entry {
 }
 
 /** Reason why the bridge did not apply an event. */
-export interface Rejection {
-  code: Extract<ErrorCode, 'NOT_FOUND' | 'FORBIDDEN' | 'CONFLICT' | 'BAD_USER_INPUT' | 'UNAVAILABLE'>;
-  message: string;
-}
+export type Rejection =
+  | {
+      code: Extract<ErrorCode, 'NOT_FOUND' | 'FORBIDDEN' | 'CONFLICT' | 'BAD_USER_INPUT' | 'UNAVAILABLE'>;
+      message: string;
+    }
+  | { code: 'RATE_LIMITED'; message: string; retryAfterMs: number };
 
 /** Outcome of an event: applied, with the entry that it created or changed if any, or rejected. */
 export type Outcome = { applied: true; entry: Entry | null } | { applied: false; rejection: Rejection };

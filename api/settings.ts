@@ -253,6 +253,9 @@ export const settings = z.object({
     'Minimum rate at which the body of a request must arrive, averaged over 30 s; slower ones are disconnected.',
   ),
   MAX_MESSAGE_BYTES: count(4096).describe('Maximum length of a message text, in bytes of UTF-8.'),
+  MAX_DATA_BYTES: count(4096).describe(
+    'Maximum length of the custom data of a user, a channel or a message, in bytes of JSON.',
+  ),
   MAX_UPLOAD_BYTES: count(104_857_600).describe('Maximum size of one file, in bytes.'),
   MAX_USER_FILES_BYTES: bytes(2_147_483_648).describe('Maximum total size of the files of one user, in bytes.'),
   MAX_GUEST_FILES_BYTES: bytes(67_108_864).describe('Maximum total size of the files of one guest, in bytes.'),

@@ -32,6 +32,14 @@ builder.node(User, {
         "URL of the user's picture. Always served by this server: the uploaded picture, else Gravatar if the server is configured to fetch it, else a drawing derived from the id.",
       resolve: (user, _args, { domain }) => domain.avatars.url(user),
     }),
+    data: t.field({
+      type: 'JSON',
+      nullable: true,
+      extensions: shareable,
+      description: 'Custom data of the user. Null if there is none.',
+      // Cached users are without it.
+      resolve: async ({ id }, _args, { loaders }) => (await loaders.presentUser(id)).data,
+    }),
     isGuest: t.boolean({
       extensions: shareable,
       description: 'True until the user registers with a password.',
@@ -235,6 +243,7 @@ const ProfileInput = builder.inputType('ProfileInput', {
     avatarId: t.id({
       description: "Id of a picture that was uploaded without a channel, to show as the user's picture.",
     }),
+    data: t.field({ type: 'JSON', description: 'Replaces the custom data; null removes it.' }),
   }),
 });
 
@@ -299,11 +308,12 @@ builder.mutationFields((t) => ({
   updateProfile: t.field({
     type: User,
     nullable: true,
-    description: "Changes the viewer's name, picture, or both.",
+    description: "Changes the viewer's name, picture or custom data.",
     args: { input: t.arg({ type: ProfileInput, required: true, description: 'The changes.' }) },
     resolve: (_root, { input }, context) =>
       context.domain.accounts.updateProfile(requireViewer(context), {
         name: input.name ?? null,
+        data: input.data,
         avatarId: input.avatarId == null ? null : readId('Attachment', input.avatarId),
       }),
   }),

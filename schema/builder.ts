@@ -67,6 +67,7 @@ export const builder = new SchemaBuilder<{
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date | string };
+    JSON: { Input: unknown; Output: string };
     Upload: { Input: FilePart; Output: never };
   };
 }>({

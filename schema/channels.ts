@@ -1,16 +1,26 @@
 import { canReadChannel, canSeeChannel } from '../api/domain/access.ts';
+import { capabilities, capabilitiesOf } from '../api/domain/capabilities.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
 import type { ListKey } from '../api/domain/channel-statements.ts';
-import type { TimeKey } from '../api/domain/pages.ts';
-import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
+import type { channelKinds, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { User } from './accounts.ts';
-import { builder, costs, shareable, textOf } from './builder.ts';
+import { builder, costs, listOf, shareable, textOf } from './builder.ts';
 import { type Context, optionalViewer, requireViewer } from './context.ts';
-import { findId, isUuid, readId } from './ids.ts';
+import { parseTimeKey, timeKey } from './cursors.ts';
+import { findId, readId } from './ids.ts';
 import { nodeId } from './node-ids.ts';
 import { readPage, toConnection } from './pages.ts';
 import { readerOf } from './reader.ts';
+import {
+  Capability,
+  ChannelSettings,
+  ChannelSettingsInput,
+  defaultSettings,
+  MemberRole,
+  settingsOf,
+  toSettings,
+} from './room-rules.ts';
 
 const ChannelKind = builder.enumType('ChannelKind', {
   description: 'Kind of a channel.',
@@ -30,15 +40,6 @@ const Visibility = builder.enumType('Visibility', {
         'Visible to its members only; others need an invitation. Direct channels and matches are always private.',
     },
   } satisfies Record<(typeof visibilities)[number], object>,
-});
-
-const MemberRole = builder.enumType('MemberRole', {
-  description: 'Role of a member in a room.',
-  values: {
-    OWNER: { description: 'May rename and close the room.' },
-    MODERATOR: { description: 'May moderate the room.' },
-    MEMBER: { description: 'May read and write.' },
-  } satisfies Record<(typeof memberRoles)[number], object>,
 });
 
 /** A channel, backed by its database row. */
@@ -69,6 +70,40 @@ builder.node(Channel, {
       description: 'Name of a room. Null for direct channels and matches, and if the viewer no longer has access.',
       resolve: async (channel, _args, context) =>
         (await canSeeChannel(readerOf(context), channel)) ? channel.name : null,
+    }),
+    description: t.string({
+      nullable: true,
+      extensions: shareable,
+      description:
+        'Subject of a room, as its owner describes it. Null without a description, and if the viewer no longer has access.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.description : null,
+    }),
+    settings: t.field({
+      type: ChannelSettings,
+      extensions: shareable,
+      description: 'Rules of a room. Direct channels and matches have those that a room has without settings.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? settingsOf(channel) : defaultSettings,
+    }),
+    viewerCan: t.field({
+      type: [Capability],
+      extensions: { ...costs(1), ...listOf(capabilities.length) },
+      description:
+        'Everything that the viewer may do here now. Show and hide controls by this. While the viewer is muted, SEND and the like are missing; load it again at `mutedUntil`. Slow mode does not remove SEND.',
+      resolve: async (channel, _args, { loaders, viewer }) => {
+        if (viewer === null) return [];
+        const standing = await loaders.standing.load(channel.id);
+        return capabilitiesOf({ ...channel, isBlocked: standing?.isBlocked ?? false }, standing, new Date());
+      },
+    }),
+    data: t.field({
+      type: 'JSON',
+      nullable: true,
+      extensions: shareable,
+      description: 'Custom data of the channel. Null if there is none, and if the viewer no longer has access.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.data : null,
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
@@ -253,6 +288,8 @@ builder.queryFields((t) => ({
 /** Eighty characters may be longer than most texts. */
 const roomName = textOf('roomName', { maxBytes: 2_048 });
 
+const roomDescription = textOf('description', { maxBytes: 16_384 });
+
 const CreateRoomInput = builder.inputType('CreateRoomInput', {
   description: 'The room to open.',
   fields: (t) => ({
@@ -266,6 +303,12 @@ const CreateRoomInput = builder.inputType('CreateRoomInput', {
       defaultValue: 'PUBLIC',
       description: 'Whether the room is listed and open to everybody.',
     }),
+    description: t.string({
+      extensions: roomDescription,
+      description: 'Subject of the room, at most 1,000 characters as readers count them (grapheme clusters).',
+    }),
+    settings: t.field({ type: ChannelSettingsInput, description: 'Rules of the room.' }),
+    data: t.field({ type: 'JSON', description: 'Custom data of the room.' }),
     clientId: t.string({
       extensions: textOf('clientId'),
       description: 'Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room.',
@@ -282,17 +325,21 @@ builder.mutationFields((t) => {
       description:
         'Opens a room with the viewer as its owner. RATE_LIMITED after too many rooms in a day; a retry with the same `clientId` does not count.',
       args: { input: t.arg({ type: CreateRoomInput, required: true, description: 'The room to open.' }) },
-      resolve: (_root, { input: { name, visibility, clientId } }, context) =>
+      resolve: (_root, { input: { name, visibility, description, data, settings, clientId } }, context) =>
         context.domain.channels.createRoom(requireViewer(context), {
           name,
           visibility: visibility ?? 'PUBLIC',
+          description: description ?? null,
+          data,
+          settings: toSettings(settings),
           clientId: clientId ?? null,
         }),
     }),
     updateRoom: t.field({
       type: Channel,
       nullable: true,
-      description: "Changes a room's name, visibility, or both. FORBIDDEN unless the viewer is the owner.",
+      description:
+        'Changes properties of a room. Those that are left out stay. FORBIDDEN unless the viewer is the owner.',
       args: {
         channelId,
         name: t.arg.string({
@@ -303,11 +350,21 @@ builder.mutationFields((t) => {
           type: Visibility,
           description: 'Whether the room is listed and open to everybody from now on.',
         }),
+        description: t.arg.string({
+          extensions: roomDescription,
+          description:
+            'New description, at most 1,000 characters as readers count them (grapheme clusters). An empty one removes it.',
+        }),
+        data: t.arg({ type: 'JSON', description: 'Replaces the custom data; null removes it.' }),
+        settings: t.arg({ type: ChannelSettingsInput, description: 'Rules of the room that change.' }),
       },
-      resolve: (_root, { channelId: id, name, visibility }, context) =>
+      resolve: (_root, { channelId: id, name, visibility, description, data, settings }, context) =>
         context.domain.channels.updateRoom(requireViewer(context), readId('Channel', id), {
           name: name ?? null,
           visibility: visibility ?? null,
+          description: description ?? null,
+          data,
+          settings: toSettings(settings),
         }),
     }),
     closeRoom: t.field({
@@ -377,10 +434,6 @@ async function visibleChannel(context: Context, id: string | null): Promise<Chan
   return channel && (await canSeeChannel(readerOf(context), channel)) ? channel : null;
 }
 
-function timeKey({ at, id }: TimeKey): string {
-  return `${at.getTime()}:${id}`;
-}
-
 function activityKey({ lastActivityAt, id }: ChannelRow): string {
   return timeKey({ at: lastActivityAt, id });
 }
@@ -394,9 +447,4 @@ function parseListKey(cursor: string): ListKey | null {
   const [, pinned, rest = ''] = /^(?:([01]):)?(\d+:.*)$/.exec(cursor) ?? [];
   const key = parseTimeKey(rest);
   return key && { ...key, isPinned: pinned === '1' };
-}
-
-function parseTimeKey(cursor: string): TimeKey | null {
-  const [, at, id] = /^(\d{1,13}):([\da-f-]{36})$/.exec(cursor) ?? [];
-  return at && isUuid(id) ? { at: new Date(Number(at)), id } : null;
 }

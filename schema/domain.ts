@@ -14,6 +14,9 @@ import type { PreferenceStore } from '../api/domain/preferences.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Reactions } from '../api/domain/reactions.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
+import type { ReportActions } from '../api/domain/report-actions.ts';
+import type { Reports } from '../api/domain/reports.ts';
+import type { RoomModeration } from '../api/domain/room-moderation.ts';
 import type { StreamTickets } from '../api/domain/stream-tickets.ts';
 import type { Suspensions } from '../api/domain/suspensions.ts';
 import type { LiveUpdates } from '../api/domain/updates/live-updates.ts';
@@ -24,6 +27,10 @@ import type { Uploads } from '../api/domain/uploads.ts';
 export interface LimitValues {
   /** Maximum bytes of UTF-8 in a message's text. */
   messageBytes: number;
+  /** Maximum bytes of custom data, as JSON in UTF-8. */
+  dataBytes: number;
+  /** Maximum number of users whom a message mentions by their ids. */
+  mentions: number;
   /** Maximum bytes of one file. */
   uploadBytes: number;
   /** Maximum number of files per message. */
@@ -60,6 +67,8 @@ export interface Domain {
   preferences: PreferenceStore;
   reactions: Reactions;
   receipts: Receipts;
+  reports: Reports & ReportActions;
+  roomModeration: RoomModeration;
   suspensions: Suspensions;
   streamTickets: StreamTickets;
   updates: Updates;

@@ -11,6 +11,8 @@ import './presence.ts';
 import './pins.ts';
 import './reactions.ts';
 import './receipts.ts';
+import './reports.ts';
+import './room-moderation.ts';
 import './preferences.ts';
 import './scalars.ts';
 import './stream-tickets.ts';

@@ -10,6 +10,10 @@ Limits.implement({
     messageBytes: t.exposeInt('messageBytes', {
       description: "Maximum length of a message's text as sent, in bytes of UTF-8.",
     }),
+    dataBytes: t.exposeInt('dataBytes', {
+      description: 'Maximum length of the custom data of a user, a channel or a message, in bytes of JSON in UTF-8.',
+    }),
+    mentions: t.exposeInt('mentions', { description: 'Maximum number of users whom a message mentions by their ids.' }),
     uploadBytes: t.exposeInt('uploadBytes', { description: 'Maximum size of one file, in bytes.' }),
     attachments: t.exposeInt('attachments', { description: 'Maximum number of files per message.' }),
     pageSize: t.int({ description: 'Maximum number of nodes per page of a connection.', resolve: () => maxPageSize }),

@@ -30,6 +30,8 @@ const views = {
   }),
   /** The other member of a direct channel or match, by channel. */
   peer: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.peer.load(`${id}:${viewerId}`)),
+  /** The viewer's membership of a channel, also one that ended. */
+  standing: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.standing.load(`${id}:${viewerId}`)),
   /** The viewer's unread messages, by channel. */
   unread: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.unread.load(`${id}:${viewerId}`)),
   /** The viewer's number of unread messages that mention the viewer, by channel. */

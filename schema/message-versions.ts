@@ -1,5 +1,5 @@
 import type { MessageVersion as Version } from '../api/domain/message-versions.ts';
-import { maxVersions, mayModerate } from '../api/domain/policies.ts';
+import { isChannelModerator, maxVersions } from '../api/domain/policies.ts';
 import type { Entry } from '../api/events.ts';
 import { builder, costs, listOf } from './builder.ts';
 import type { Context } from './context.ts';
@@ -37,7 +37,7 @@ async function viewerMayRead(entry: Entry, context: Context): Promise<boolean> {
     loaders.membership.load(`${entry.channelId}:${viewer.userId}`),
     viewerIsModerator(context),
   ]);
-  return isModerator || mayModerate(channel, member);
+  return isModerator || isChannelModerator(channel, member);
 }
 
 /** Most messages were never edited, and need no look-up. */

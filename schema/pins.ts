@@ -39,7 +39,7 @@ builder.mutationFields((t) => {
       type: Message,
       nullable: true,
       description:
-        'Pins a message to its channel: in a room for the owner and moderators, elsewhere for anybody who may send. A repeated call is harmless. CONFLICT if the message is deleted, its channel is closed, or it has `limits.pins` pinned messages.',
+        'Pins a message to its channel: for members with the capability PIN. A repeated call is harmless. CONFLICT if the message is deleted, its channel is closed, or it has `limits.pins` pinned messages.',
       args,
       resolve: (_root, { messageId }, context) =>
         context.domain.pins.pin(requireViewer(context), readId('Message', messageId)),

@@ -5,7 +5,7 @@ import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
 
 /** Bounds of the reasons and notes of moderation. */
-const reasonText = textOf('reason', { maxBytes: 4_096 });
+export const reasonText = textOf('reason', { maxBytes: 4_096 });
 
 builder.objectField(User, 'isSuspended', (t) =>
   t.boolean({

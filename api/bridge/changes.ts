@@ -1,28 +1,29 @@
 import {
   channelNotFound,
-  type MemberFacts,
+  may,
   mayAsk,
+  mayBeInvited,
   mayClose,
   mayDelete,
-  mayInvite,
-  mayJoin,
-  mayLeave,
+  mayDeleteReported,
   mayMeet,
   mayNotify,
   mayRead,
-  mayUpdate,
 } from '../domain/policies.ts';
 import type { ChannelEvent, Entry, EventOf, Logged, Outcome, ReactionEvent, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
 import { systemUser } from '../system-user.ts';
+import { type ChangeContext, done, rejected } from './change-context.ts';
 import { addHead, addMembership, type Changeset } from './changeset.ts';
 import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './channel-writes.ts';
 import { deleteEntry, insertMembershipEntry, insertNotice } from './entry-writes.ts';
 import { eraseEntries, eraseProfile } from './erasure.ts';
-import { type EventContext, readEventContext } from './event-context.ts';
+import { readEventContext } from './event-context.ts';
+import * as moderation from './member-moderation.ts';
 import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
 import { applyPin } from './pins.ts';
+import { purge } from './purges.ts';
 import { trimHistory } from './trim.ts';
 
 /** Every event except those that are applied in batches: sends, edits and reactions. */
@@ -31,18 +32,13 @@ export type Change = Exclude<ChannelEvent, { type: 'MessageSent' | 'MessageEdite
 /** An event that ends the membership of a user. */
 type Departure = Logged & Pick<EventOf<'MemberLeft'>, 'userId' | 'gone'>;
 
-interface Context extends EventContext {
-  query: Query;
-  changeset: Changeset;
-}
-
 /** Applies one event. */
 export async function applyChange(query: Query, event: Logged<Change>, changeset: Changeset): Promise<void> {
   const context = { ...(await readEventContext(query, event)), query, changeset };
   changeset.outcomes.push({ event, outcome: await change(event, context) });
 }
 
-function change(event: Logged<Change>, context: Context): Promise<Outcome> | Outcome {
+function change(event: Logged<Change>, context: ChangeContext): Promise<Outcome> | Outcome {
   switch (event.type) {
     case 'ChannelOpened':
       return open(event, context);
@@ -54,6 +50,16 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return join(event, context);
     case 'MemberLeft':
       return leave(event, context);
+    case 'MemberRemoved':
+      return moderation.remove(event, context);
+    case 'MemberUnbanned':
+      return moderation.unban(event, context);
+    case 'MemberMuted':
+      return moderation.mute(event, context);
+    case 'MemberRoleSet':
+      return moderation.changeRole(event, context);
+    case 'MessagesPurged':
+      return purge(event, context);
     case 'MessageDeleted':
       return remove(event, context);
     case 'MessagePinned':
@@ -72,7 +78,7 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
 
 async function open(
   event: Logged<EventOf<'ChannelOpened'>>,
-  { query, changeset, channel, isBlocked, isErased }: Context,
+  { query, changeset, channel, isBlocked, isErased }: ChangeContext,
 ): Promise<Outcome> {
   if (channel) return done;
   const { kind, members } = event;
@@ -100,9 +106,9 @@ function addOpened(event: Logged<EventOf<'ChannelOpened'>>, changeset: Changeset
 
 async function update(
   event: Logged<EventOf<'ChannelUpdated'>>,
-  { query, changeset, channel, actor }: Context,
+  { query, changeset, channel, actor }: ChangeContext,
 ): Promise<Outcome> {
-  const rejection = mayUpdate(channel, actor);
+  const rejection = may('UPDATE', channel, actor, event.at);
   if (rejection) return rejected(rejection);
   await updateChannel(query, event, changeset);
   return done;
@@ -110,9 +116,9 @@ async function update(
 
 async function close(
   event: Logged<EventOf<'ChannelClosed'>>,
-  { query, changeset, channel, actor }: Context,
+  { query, changeset, channel, actor }: ChangeContext,
 ): Promise<Outcome> {
-  const rejection = mayClose(channel, actor);
+  const rejection = mayClose(channel, actor, event.at);
   if (rejection) return rejected(rejection);
   await closeChannel(query, event, changeset);
   return done;
@@ -120,14 +126,16 @@ async function close(
 
 async function join(
   event: Logged<EventOf<'MemberJoined'>>,
-  { query, changeset, channel, actor, subject, isBlocked, isErased }: Context,
+  { query, changeset, channel, actor, subject, isBlocked, isErased }: ChangeContext,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
   const isInvited = actorId !== user.id;
   const hidden = isInvited ? mayRead(channel, actor) : null;
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
-  const refusal = isInvited ? (mayInvite(channel, actor) ?? mayAsk(isBlocked)) : mayJoin(channel);
+  const refusal = isInvited
+    ? (may('INVITE', channel, actor, event.at) ?? mayAsk(isBlocked) ?? mayBeInvited(subject))
+    : may('JOIN', channel, subject, event.at);
   const rejection = refusal ?? mayMeet(isErased);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
@@ -138,17 +146,17 @@ async function join(
   return { applied: true, entry };
 }
 
-async function leave(event: Logged<EventOf<'MemberLeft'>>, context: Context): Promise<Outcome> {
+async function leave(event: Logged<EventOf<'MemberLeft'>>, context: ChangeContext): Promise<Outcome> {
   const { channel, subject } = context;
-  const rejection = mayLeave(channel);
+  if (channel && subject?.state !== 'ACTIVE') return done;
+  const rejection = may('LEAVE', channel, subject, event.at);
   if (rejection) return rejected(rejection);
-  if (subject?.state !== 'ACTIVE') return done;
-  if (subject.revision !== event.revision) return rejected(staleMembership);
+  if (subject?.revision !== event.revision) return rejected(staleMembership);
   return { applied: true, entry: await depart(event, context) };
 }
 
 /** Ends an active membership, with the consequences for a channel of its kind. */
-async function depart(event: Departure, { query, changeset, channel, subject }: Context): Promise<Entry> {
+async function depart(event: Departure, { query, changeset, channel, subject }: ChangeContext): Promise<Entry> {
   await endMembership(query, event);
   const left = { kind: 'LEFT', userId: event.userId, memberChange: -1 } as const;
   const entry = await insertMembershipEntry(query, event, left, changeset);
@@ -159,25 +167,27 @@ async function depart(event: Departure, { query, changeset, channel, subject }: 
 }
 
 /** Ends a membership in whichever state it is. One that never became active, as an invitation, ends without an entry. */
-async function withdraw(event: Departure, context: Context, state: MemberFacts['state']): Promise<void> {
-  if (state === 'LEFT' || state === 'REMOVED') return;
+async function withdraw(event: Departure, context: ChangeContext): Promise<void> {
+  const state = context.subject?.state;
+  if (state === undefined || state === 'LEFT' || state === 'REMOVED') return;
   if (state === 'ACTIVE') await depart(event, context);
   else await endMembership(context.query, event);
 }
 
-async function erase(event: Logged<EventOf<'UserErased'>>, context: Context): Promise<Outcome> {
-  const { query, changeset, channel, subject } = context;
+async function erase(event: Logged<EventOf<'UserErased'>>, context: ChangeContext): Promise<Outcome> {
+  const { query, changeset, channel } = context;
   await eraseProfile(query, event);
-  if (channel !== null && subject !== null) await withdraw({ ...event, gone: false }, context, subject.state);
+  if (channel !== null) await withdraw({ ...event, gone: false }, context);
   await eraseEntries(query, event, changeset);
   return done;
 }
 
 async function remove(
   event: Logged<EventOf<'MessageDeleted'>>,
-  { query, changeset, channel, actor, entry }: Context,
+  { query, changeset, channel, actor, entry }: ChangeContext,
 ): Promise<Outcome> {
-  const rejection = mayDelete(channel, actor, entry, event.actorId);
+  const change = { channel, member: actor, entry, userId: event.actorId, at: event.at };
+  const rejection = event.asModerator ? mayDeleteReported(entry) : mayDelete(change);
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
   return { applied: true, entry: await deleteEntry(query, event, changeset) };
@@ -186,7 +196,7 @@ async function remove(
 /** The embedding application may say anything in an open channel. A retry gets the notice that is there. */
 async function notice(
   event: Logged<EventOf<'NoticeSent'>>,
-  { query, changeset, channel, entry }: Context,
+  { query, changeset, channel, entry }: ChangeContext,
 ): Promise<Outcome> {
   if (entry) return { applied: true, entry: toEntry(entry) };
   const rejection = mayNotify(channel);
@@ -198,7 +208,7 @@ async function notice(
 
 async function trim(
   event: Logged<EventOf<'HistoryTrimmed'>>,
-  { query, changeset, channel }: Context,
+  { query, changeset, channel }: ChangeContext,
 ): Promise<Outcome> {
   if (channel === null) return rejected(channelNotFound);
   await trimHistory(query, event, changeset);
@@ -218,12 +228,7 @@ async function settleRoom(event: Departure, query: Query, changeset: Changeset, 
   if (newOwnerId) addMembership(changeset, event.channelId, newOwnerId);
 }
 
-const done: Outcome = { applied: true, entry: null };
 const staleMembership: Rejection = {
   code: 'CONFLICT',
   message: 'The membership has changed since you loaded it. Load the channel again and retry.',
 };
-
-function rejected(rejection: Rejection): Outcome {
-  return { applied: false, rejection };
-}

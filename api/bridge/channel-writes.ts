@@ -1,4 +1,4 @@
-import type { EventOf, Logged } from '../events.ts';
+import type { EventOf, Logged, SomeSettings } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
@@ -10,25 +10,33 @@ import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 /** Inserts the channel of an event, without its members. */
 export async function insertChannel(query: Query, event: Logged<EventOf<'ChannelOpened'>>): Promise<void> {
-  const { channelId, kind, visibility, name, data, members, at } = event;
-  const inserted = { channelId, kind, visibility, ...named(name), data, at, memberCount: members.length };
-  await query(insert, { ...inserted, ...placeOf(event) });
+  const { channelId, kind, visibility, name, data, description, members, at } = event;
+  const settings = settingsColumns(kind === 'ROOM' ? event.settings : null);
+  const inserted = { channelId, kind, visibility, ...named(name), data, description, at, memberCount: members.length };
+  await query(insert, { ...inserted, ...settings, ...placeOf(event) });
 }
 
-/** Changes a channel's own properties; null leaves them. */
+/** Changes a channel's own properties; null leaves one as it is. */
 export async function updateChannel(
   query: Query,
   event: Logged<EventOf<'ChannelUpdated'>>,
   changeset: Changeset,
 ): Promise<void> {
-  const { channelId, name, visibility, data } = event;
-  const replaced = { hasData: data !== null, data: data?.json ?? null };
-  const [head] = await query(update, { channelId, ...named(name), visibility, ...replaced, ...placeOf(event) });
+  const { channelId, name, visibility, description, data } = event;
+  const replaced = { description, hasData: data !== null, data: data?.json ?? null };
+  const changed = { channelId, ...named(name), visibility, ...replaced, ...settingsColumns(event.settings) };
+  const [head] = await query(update, { ...changed, ...placeOf(event) });
   if (head) addHead(changeset, head, event, true);
 }
 
 function named(name: string | null): { name: string | null; nameKey: string | null } {
   return name === null ? { name, nameKey: null } : withKey(name);
+}
+
+/** Returns the columns of settings; null for each that is missing. */
+function settingsColumns(settings: SomeSettings | null) {
+  const { send = null, attach = null, invite = null, pin = null, slowModeSeconds = null } = settings ?? {};
+  return { sendRole: send, attachRole: attach, inviteRole: invite, pinRole: pin, slowModeSeconds };
 }
 
 /** Closes a channel; one that is closed keeps its time. */
@@ -45,13 +53,32 @@ export async function closeIfEmpty(query: Query, event: Logged, changeset: Chang
   if (head) addHead(changeset, head, event, head.closedAt !== null);
 }
 
+/** Raises the version of a channel whose members changed, so that followers look at them. */
+export async function touchChannel(query: Query, event: Logged, changeset: Changeset): Promise<void> {
+  const [head] = await query(updateVersion, { channelId: event.channelId, ...placeOf(event) });
+  if (head) addHead(changeset, head, event);
+}
+
 const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'version', 'closedAt']);
+
+const propertyParameters = {
+  description: nullable(text),
+  sendRole: nullable(enums.memberRole),
+  attachRole: nullable(enums.memberRole),
+  inviteRole: nullable(enums.memberRole),
+  pinRole: nullable(enums.memberRole),
+  slowModeSeconds: nullable(int4),
+};
 
 const insert = statement({
   sql: `
-    INSERT INTO channel (id, kind, visibility, name, name_key, data, created_at, last_activity_at, member_count,
+    INSERT INTO channel (id, kind, visibility, name, name_key, data, description, created_at, last_activity_at, member_count,
+      send_role, attach_role, invite_role, pin_role, slow_mode_seconds,
       log_partition, log_offset, changed_offset, log_version, tracked_from, tracked_position)
-    VALUES ($channelId, $kind, $visibility, $name, $nameKey, $data, $at, $at, $memberCount, $partition, $offset, $offset, 0, 0, 0)`,
+    VALUES ($channelId, $kind, $visibility, $name, $nameKey, $data, nullif($description, ''), $at, $at, $memberCount,
+      coalesce($sendRole, 'MEMBER'), coalesce($attachRole, 'MEMBER'), coalesce($inviteRole, 'MEMBER'),
+      coalesce($pinRole, 'MODERATOR'), coalesce($slowModeSeconds, 0),
+      $partition, $offset, $offset, 0, 0, 0)`,
   parameters: {
     channelId: uuid,
     kind: enums.channelKind,
@@ -61,6 +88,7 @@ const insert = statement({
     data: nullable(text),
     at: timestamptz,
     memberCount: int4,
+    ...propertyParameters,
     ...placeParameters,
   },
 });
@@ -69,7 +97,11 @@ const update = statement({
   sql: sqlForUpdate(
     `
     name = coalesce($name, name), name_key = coalesce($nameKey, name_key), visibility = coalesce($visibility, visibility),
-    data = CASE WHEN $hasData THEN $data ELSE data END`,
+     data = CASE WHEN $hasData THEN $data ELSE data END,
+    description = CASE WHEN $description IS NULL THEN description ELSE nullif($description, '') END,
+    send_role = coalesce($sendRole, send_role), attach_role = coalesce($attachRole, attach_role),
+    invite_role = coalesce($inviteRole, invite_role), pin_role = coalesce($pinRole, pin_role),
+    slow_mode_seconds = coalesce($slowModeSeconds, slow_mode_seconds)`,
     'true',
   ),
   parameters: {
@@ -77,6 +109,7 @@ const update = statement({
     name: nullable(text),
     nameKey: nullable(text),
     visibility: nullable(enums.visibility),
+    ...propertyParameters,
     hasData: bool,
     data: nullable(text),
     ...placeParameters,
@@ -87,6 +120,12 @@ const update = statement({
 const updateClosed = statement({
   sql: sqlForUpdate('closed_at = coalesce(closed_at, $at)', 'closed_at IS NULL'),
   parameters: { channelId: uuid, at: timestamptz, ...placeParameters },
+  row: head.row,
+});
+
+const updateVersion = statement({
+  sql: sqlForUpdate('seq = seq', 'false'),
+  parameters: { channelId: uuid, ...placeParameters },
   row: head.row,
 });
 

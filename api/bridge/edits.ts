@@ -43,7 +43,8 @@ function decide(
   const decided = mentions.get(event.eventId);
   const parts = before && revise(before, event, isRefused(decided) ? undefined : decided);
   const isRepeated = before !== null && parts !== null && before.deletedAt === null && isSame(before, parts);
-  const rejection = (isRepeated ? mayDelete : mayEdit)(channel, actor, before, event.actorId);
+  const asked = { channel, member: actor, entry: before, userId: event.actorId, at: event.at };
+  const rejection = (isRepeated && before.authorId === event.actorId ? mayDelete : mayEdit)(asked);
   if (rejection) return rejected(rejection);
   if (isRefused(decided)) return rejected(decided);
   if (isRepeated || before === null || parts === null) return applied(before);

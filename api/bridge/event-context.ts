@@ -3,14 +3,15 @@ import { blockBetween, blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
 import { entryColumns } from '../infra/database/entries.ts';
 import { isErased } from '../infra/database/erasures.ts';
+import { channelFactFields, memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, bool, nullable, uuid } from '../infra/database/types.ts';
 
 /** Columns of a channel `c` and of a member `m` that the rules need. */
-export const channel = columns(tables.channel, 'c', ['kind', 'visibility', 'closedAt']);
-export const member = columns(tables.member, 'm', ['role', 'state', 'revision']);
+export const channel = columns(tables.channel, 'c', channelFactFields);
+export const member = columns(tables.member, 'm', memberFactFields);
 
 /** Rows that the rules for an event need: the channel, the memberships of the actor and the subject, and the entry. */
 const row = {
@@ -77,6 +78,10 @@ function subjectOf(event: ChannelEvent): string {
     case 'MemberJoined':
       return event.user.id;
     case 'MemberLeft':
+    case 'MemberRemoved':
+    case 'MemberUnbanned':
+    case 'MemberMuted':
+    case 'MemberRoleSet':
     case 'UserErased':
       return event.userId;
     case 'ChannelOpened':

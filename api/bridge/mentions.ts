@@ -1,4 +1,4 @@
-import { judgeMention, mayMentionAll } from '../domain/policies.ts';
+import { judgeMention, may } from '../domain/policies.ts';
 import type { EventOf, Logged, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { selectMentionFacts } from '../infra/database/mentions.ts';
@@ -57,8 +57,8 @@ export async function decideMentionsOfSends(
         ),
   );
   const contexts = toAll.length === 0 ? [] : await readEventContexts(query, toAll);
-  for (const [n, { eventId }] of toAll.entries()) {
-    const refusal = mayMentionAll(contexts[n]?.channel ?? null, contexts[n]?.actor ?? null);
+  for (const [n, { eventId, at }] of toAll.entries()) {
+    const refusal = may('MENTION_ALL', contexts[n]?.channel ?? null, contexts[n]?.actor ?? null, at);
     if (refusal) decided.set(eventId, refusal);
   }
   return decided;

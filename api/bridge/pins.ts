@@ -5,26 +5,21 @@ import { entryColumns, toEntry } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
 import { tables } from '../infra/database/tables.ts';
 import { int4, nullable, timestamptz, uuid } from '../infra/database/types.ts';
-import { addEntry, addHead, type Changeset } from './changeset.ts';
-import type { EventContext } from './event-context.ts';
+import type { ChangeContext } from './change-context.ts';
+import { addEntry, addHead } from './changeset.ts';
 import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 type PinEvent = Logged<EventOf<'MessagePinned'> | EventOf<'MessageUnpinned'>>;
-
-interface Context extends EventContext {
-  query: Query;
-  changeset: Changeset;
-}
 
 /**
  * Pins a message or takes its pin away, which gives it the next position and changes the channel. One that is so already
  * stays as it is.
  */
-export async function applyPin(event: PinEvent, context: Context): Promise<Outcome> {
+export async function applyPin(event: PinEvent, context: ChangeContext): Promise<Outcome> {
   const { query, actor, entry: row } = context;
   const channel = context.channel && { ...context.channel, isBlocked: context.isBlocked };
   const isPinned = event.type === 'MessagePinned';
-  const rejection = (isPinned ? mayPin : mayUnpin)(channel, actor, row);
+  const rejection = (isPinned ? mayPin : mayUnpin)({ channel, member: actor, entry: row, at: event.at });
   if (rejection) return { applied: false, rejection };
   if (row === null) throw new Error('The rules allow no pin of a message that does not exist.');
   const entry = toEntry(row);
@@ -39,7 +34,7 @@ async function countPins(query: Query, channelId: string): Promise<number> {
   return row?.count ?? 0;
 }
 
-async function writePin(event: PinEvent, { query, changeset }: Context): Promise<Outcome> {
+async function writePin(event: PinEvent, { query, changeset }: ChangeContext): Promise<Outcome> {
   const { channelId, messageId, at, type } = event;
   const pinnedAt = type === 'MessagePinned' ? at : null;
   const [row] = await query(updatePin, { channelId, id: messageId, pinnedAt, ...placeOf(event) });

@@ -22,17 +22,23 @@ export interface DecidedSend {
 }
 
 /**
- * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open, whose author is a
- * member, and which no block keeps from a direct channel.
+ * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open, whose author may send
+ * there, and which no block keeps from a direct channel. It has the rule `maySend` as SQL, in which roles are ordered from the owner on.
  * @param sends all of them rich, or none
+ * @param inSlowMode whether the sends are to rooms in slow mode, and allowed there by `maySendAgain`. Sends to such rooms are left
+ *   out otherwise: they cost more, because a member's newest message is noted
  * @returns the places of the sends that were accepted, by the ids of their messages
  */
-export async function placeSends(query: Query, sends: readonly DecidedSend[]): Promise<Map<string, Place>> {
+export async function placeSends(
+  query: Query,
+  sends: readonly DecidedSend[],
+  inSlowMode: boolean,
+): Promise<Map<string, Place>> {
   const events = sends.map(({ event }) => event);
   const arrays = toArrays(events);
   const rows = events.some(isRich)
-    ? await query(insertRich, { ...arrays, ...toRichArrays(sends) })
-    : await query(insertPlain, arrays);
+    ? await query(inSlowMode ? insertSlowRich : insertRich, { ...arrays, ...toRichArrays(sends) })
+    : await query(inSlowMode ? insertSlow : insertPlain, arrays);
   return new Map(rows.map((row) => [events[row.n - 1]?.messageId ?? '', row]));
 }
 
@@ -71,7 +77,7 @@ const ofBatch = { partition: 'a.partition', first: 'a.first', last: 'a.last' };
  * send in tables of any size: every look-up by a key is a subquery of one row, and nothing joins rows that were just
  * written, whose number the planner does not know.
  */
-const sqlFor = (isRich: boolean) => `
+const sqlFor = (isRich: boolean, inSlowMode: boolean) => `
 WITH input AS (
   SELECT * FROM unnest(
     $ids, $channelIds, $authorIds, $clientIds, $texts, $replyToIds, $times, $partitions, $offsets${isRich ? richParameters : ''}
@@ -80,10 +86,13 @@ WITH input AS (
   SELECT i.*, c.seq, c.position, c.version, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
   FROM input i
   CROSS JOIN LATERAL (
-    SELECT c.seq, c.position, c.version, c.kind FROM channel c
-    WHERE c.id = i.channel_id AND c.closed_at IS NULL LIMIT 1) c
+    SELECT c.seq, c.position, c.version, c.kind, c.send_role, c.attach_role
+    FROM channel c WHERE c.id = i.channel_id AND c.closed_at IS NULL
+      AND c.slow_mode_seconds ${inSlowMode ? '>' : '='} 0 LIMIT 1) c
   CROSS JOIN LATERAL (
-    SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE' LIMIT 1) m
+    SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE'
+      AND m.role <= c.send_role${isRich ? " AND (i.attachments = '[]' OR m.role <= c.attach_role)" : ''}
+      AND (m.muted_until IS NULL OR m.muted_until <= i.sent_at) LIMIT 1) m
   WHERE NOT EXISTS (SELECT FROM entry e WHERE e.id = i.id)
     AND NOT (c.kind = 'DIRECT' AND ${blockInDirect('i.channel_id', 'i.author_id')})
     AND (i.reply_to_id IS NULL OR EXISTS (
@@ -101,7 +110,7 @@ WITH input AS (
   INSERT INTO entry (id, channel_id, author_id, kind, client_id, seq, position, text, reply_to_id, sent_at, log_offset${isRich ? richColumns : ''})
   SELECT id, channel_id, author_id, 'TEXT', client_id, seq + place, position + place, text, reply_to_id, sent_at, log_offset${isRich ? richValues : ''}
   FROM allowed
-)${isRich ? attached + mentioned : ''}
+)${isRich ? attached + mentioned : ''}${inSlowMode ? noted : ''}
 SELECT n::int, seq + place AS seq, position + place AS position, version + 1 AS version,
   (SELECT r.author_id FROM entry r WHERE r.id = allowed.reply_to_id) AS "replyToAuthorId"
 FROM allowed`;
@@ -122,6 +131,13 @@ const attached = `, attached AS (
     id uuid, filename text, mimetype text, "byteSize" int, width int, height int)
   WHERE EXISTS (SELECT FROM users u WHERE u.id = a.author_id)
   ON CONFLICT DO NOTHING
+)`;
+
+/** The newest message of each author, from which slow mode counts. */
+const noted = `, noted AS (
+  UPDATE member m SET last_sent_at = a.at
+  FROM (SELECT channel_id, author_id, max(sent_at) AS at FROM allowed GROUP BY channel_id, author_id) a
+  WHERE m.channel_id = a.channel_id AND m.user_id = a.author_id
 )`;
 
 const richParameters = ', $attachments, $datas, $mentionIds, $mentionsAll';
@@ -156,15 +172,15 @@ const place = {
   replyToAuthorId: nullable(uuid),
 };
 
-const insertPlain = statement({ sql: sqlFor(false), parameters, row: place });
-const insertRich = statement({
-  sql: sqlFor(true),
-  parameters: {
-    ...parameters,
-    attachments: arrayOf(json<unknown>()),
-    datas: arrayOf(nullable(text)),
-    mentionIds: arrayOf(text),
-    mentionsAll: arrayOf(bool),
-  },
-  row: place,
-});
+const richSendParameters = {
+  ...parameters,
+  attachments: arrayOf(json<unknown>()),
+  datas: arrayOf(nullable(text)),
+  mentionIds: arrayOf(text),
+  mentionsAll: arrayOf(bool),
+};
+
+const insertPlain = statement({ sql: sqlFor(false, false), parameters, row: place });
+const insertRich = statement({ sql: sqlFor(true, false), parameters: richSendParameters, row: place });
+const insertSlow = statement({ sql: sqlFor(false, true), parameters, row: place });
+const insertSlowRich = statement({ sql: sqlFor(true, true), parameters: richSendParameters, row: place });

@@ -52,7 +52,7 @@ function decide(
   const channel = facts?.channel ? { ...facts.channel, isBlocked } : null;
   const entry = found?.channelId === event.channelId ? found : null;
   const isAdded = type === 'ReactionAdded';
-  const rejection = (isAdded ? mayReact : mayTakeBackReaction)(channel, member, entry);
+  const rejection = (isAdded ? mayReact : mayTakeBackReaction)({ channel, member, entry, at: event.at });
   if (rejection) return { applied: false, rejection };
   if (entry === null) throw new Error('The rules allow no reaction to a message that does not exist.');
   const { tally } = changed.get(messageId) ?? { tally: createReactionTally(entry.reactions) };

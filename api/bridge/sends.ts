@@ -1,11 +1,10 @@
-import { maySend } from '../domain/policies.ts';
 import type { Entry, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { addEntry, addHead, type Changeset } from './changeset.ts';
-import { readEventContext } from './event-context.ts';
 import { type DecidedMentions, decideMentionsOfSends, isRefused } from './mentions.ts';
 import { type DecidedSend, type Place, placeSends } from './place-sends.ts';
+import { judgeSends } from './refused-sends.ts';
 import { isRich } from './steps.ts';
 
 type MessageSent = Logged<EventOf<'MessageSent'>>;
@@ -18,17 +17,20 @@ type MessageSent = Logged<EventOf<'MessageSent'>>;
 export async function applySends(query: Query, events: readonly MessageSent[], changeset: Changeset): Promise<void> {
   const mentions = events.some(isRich) ? await decideMentionsOfSends(query, events) : noMentions;
   const sends = events.flatMap((event) => toSend(event, mentions.get(event.eventId)));
-  const places = await placeSends(query, sends);
+  const places = await placeSends(query, sends, false);
   const unplaced = await outcomesOfUnplaced(
     query,
     events.filter(({ messageId }) => !places.has(messageId)),
     mentions,
   );
+  const slow = sends.filter(({ event }) => unplaced.get(event) === null);
+  const slowPlaces = slow.length > 0 ? await placeSends(query, slow, true) : places;
   const mentionIds = new Map(sends.map((send) => [send.event, send.mentionIds]));
   for (const event of events) {
-    const place = places.get(event.messageId);
+    const place = places.get(event.messageId) ?? slowPlaces.get(event.messageId);
     const outcome = place ? addPlaced(event, mentionIds.get(event) ?? [], place, changeset) : unplaced.get(event);
-    if (outcome) changeset.outcomes.push({ event, outcome });
+    if (!outcome) throw new Error('A send that is allowed was not placed.');
+    changeset.outcomes.push({ event, outcome });
   }
 }
 
@@ -69,42 +71,26 @@ function addPlaced(event: MessageSent, mentionIds: readonly string[], place: Pla
   return { applied: true, entry };
 }
 
-/** Returns the stored entry for a retry, before any rule is checked, and the rejection for any other send. */
+/**
+ * Returns the stored entry for a retry, before any rule is checked, and the rejection for any other send; null for one to a room
+ * in slow mode that is allowed.
+ */
 async function outcomesOfUnplaced(
   query: Query,
   events: readonly MessageSent[],
   mentions: ReadonlyMap<string, DecidedMentions>,
-): Promise<ReadonlyMap<MessageSent, Outcome>> {
-  const outcomes = new Map<MessageSent, Outcome>();
-  if (events.length === 0) return outcomes;
+): Promise<ReadonlyMap<MessageSent, Outcome | null>> {
+  if (events.length === 0) return new Map();
   const rows = await query(selectEntries, { ids: events.map(({ messageId }) => messageId) });
   const stored = new Map(rows.map((row) => [row.id, toEntry(row)]));
-  for (const event of events) {
-    const entry = stored.get(event.messageId);
-    const outcome: Outcome = entry
-      ? { applied: true, entry }
-      : { applied: false, rejection: await rejectionOf(query, event, mentions.get(event.eventId)) };
-    outcomes.set(event, outcome);
-  }
-  return outcomes;
+  const others = events.filter(({ messageId }) => !stored.has(messageId));
+  const rejections =
+    others.length > 0 ? await judgeSends(query, others, mentions) : new Map<MessageSent, Rejection | null>();
+  return new Map(
+    events.map((event) => {
+      const entry = stored.get(event.messageId);
+      const rejection = rejections.get(event) ?? null;
+      return [event, entry ? { applied: true, entry } : rejection && { applied: false, rejection }];
+    }),
+  );
 }
-
-/** Checks the rules in the same order as the gateway. */
-async function rejectionOf(
-  query: Query,
-  event: MessageSent,
-  mentions: DecidedMentions | undefined,
-): Promise<Rejection> {
-  const { channel, actor, entry, isBlocked } = await readEventContext(query, event);
-  const refusal = maySend(channel && { ...channel, isBlocked }, actor) ?? (isRefused(mentions) ? mentions : null);
-  return refusal ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken);
-}
-
-const invalidReply: Rejection = {
-  code: 'BAD_USER_INPUT',
-  message: '`replyToId` must be the id of a message in this channel.',
-};
-const fileTaken: Rejection = {
-  code: 'CONFLICT',
-  message: 'One of the files is already attached to another message. Upload it again.',
-};

@@ -11,6 +11,7 @@ import { createNameKeys } from '../domain/cleanup/name-keys.ts';
 import { createOffsetTracking } from '../domain/cleanup/offsets.ts';
 import { createResetCleanup } from '../domain/cleanup/password-resets.ts';
 import { createPastChangesCleanup } from '../domain/cleanup/past-changes.ts';
+import { createPurgeJob } from '../domain/cleanup/purges.ts';
 import { createSessionCleanup } from '../domain/cleanup/session-cleanup.ts';
 import { createUploadCleanup } from '../domain/cleanup/upload-cleanup.ts';
 import type { Erasures } from '../domain/erasure/erasures.ts';
@@ -49,6 +50,7 @@ export async function openCleanup(given: {
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     ...trimming(given),
     createMatchRepair(given),
+    createPurgeJob({ database, submit }),
     onceCaughtUp(guard, given.erasures.job),
     createNameKeys(database),
     createOffsetTracking(given),

@@ -18,6 +18,7 @@ import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
 import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
+import { createMentionChecks, maxMentions } from '../domain/mention-checks.ts';
 import { createMessageAccess } from '../domain/message-access.ts';
 import { createMessageVersions } from '../domain/message-versions.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
@@ -31,6 +32,9 @@ import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReactions } from '../domain/reactions.ts';
 import { createReceipts } from '../domain/receipts.ts';
+import { createReportActions } from '../domain/report-actions.ts';
+import { createReports } from '../domain/reports.ts';
+import { createRoomModeration } from '../domain/room-moderation.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
 import { createServiceModerators } from '../domain/service-moderators.ts';
@@ -128,6 +132,7 @@ export async function openDomain(
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
+  const maxDataBytes = config.MAX_DATA_BYTES;
   const minPasswordLength = config.PASSWORD_MIN_LENGTH;
   const outgoingMail = await openOutgoingMail(given);
   const accounts = createAccounts({
@@ -138,6 +143,7 @@ export async function openDomain(
     sessionBounds,
     slowGuestsAfter: config.SLOW_GUESTS_AFTER,
     minPasswordLength,
+    maxDataBytes,
     hashCost,
     erasures,
     outgoingMail,
@@ -160,24 +166,34 @@ export async function openDomain(
   const { withdraw } = matching;
   const suspensions = createSuspensions({ ...common, auth, moderators, audit, withdraw });
   const ofMessages = { submit, history, messageAccess: createMessageAccess({ database, access }) };
+  const findEntry = async (id: string) => (await history.byIds([id]))[0] ?? null;
+  const reports = {
+    ...createReports({ ...common, access, moderators, findEntry }),
+    ...createReportActions({ ...common, moderators, suspensions, submit, audit }),
+  };
   given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
+  const channelsOfDomain = createChannels({
+    database,
+    submit,
+    accounts,
+    userCache,
+    moderation,
+    rateLimits,
+    securityLog,
+    maxDataBytes,
+    directSecret: await readServerSecret(database, 'direct-channels'),
+  });
   const domain: Domain = {
     accounts,
     activity,
     avatars: { url: avatars.url, picture: avatarCache.picture },
-    channels: createChannels({
-      database,
-      submit,
-      accounts,
-      userCache,
-      moderation,
-      rateLimits,
-      securityLog,
-      directSecret: await readServerSecret(database, 'direct-channels'),
-    }),
+    channels: channelsOfDomain,
+    roomModeration: createRoomModeration({ ...common, submit, channels: channelsOfDomain, accounts, access }),
     channelList,
     limits: {
       messageBytes: config.MAX_MESSAGE_BYTES,
+      dataBytes: maxDataBytes,
+      mentions: maxMentions,
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
@@ -190,6 +206,7 @@ export async function openDomain(
     matching,
     messageVersions: createMessageVersions({ database }),
     messages: createMessages({
+      securityLog,
       submit,
       history,
       readAround: createHistoryAround({ database, access }),
@@ -197,9 +214,11 @@ export async function openDomain(
       feeds,
       blocks,
       findAttachable: uploads.findAttachable,
+      checkMentions: createMentionChecks({ database, access }),
       rateLimits,
       activity,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
+      maxDataBytes,
       maxReplay: config.MAX_REPLAY,
     }),
     moderation,
@@ -209,6 +228,7 @@ export async function openDomain(
     preferences: createPreferences(common),
     reactions: createReactions({ ...common, ...ofMessages }),
     receipts: createReceipts({ ...common, activity }),
+    reports,
     suspensions,
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
     updates,

@@ -3,8 +3,10 @@ import { BadUserInputError, ForbiddenError, NotFoundError, UnavailableError } fr
 import type { Entry, Rejection } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { selectAccess } from './access-statements.ts';
+import type { Capability } from './capabilities.ts';
+import { type ChannelFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 import type { LogGuard } from './log-guard.ts';
-import { type ChannelFacts, isPublicRoom, type MemberFacts, mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
+import { may, mayDelete, mayEdit, mayRead, mayReport, maySend } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*
@@ -58,14 +60,25 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     },
 
     /**
-     * Checks that a user may send to a channel.
-     * @throws NotFoundError or ForbiddenError when the user is not a member, ConflictError when the channel is closed, or one of
-     *   the members of a direct channel has blocked the other
+     * Checks that a user may send to a channel, with files or without.
+     * @throws NotFoundError or ForbiddenError when the user may not, ConflictError when the channel is closed, or one of the
+     *   members of a direct channel has blocked the other
      */
-    async requireSend(channelId: string, userId: string): Promise<void> {
+    async requireSend(channelId: string, userId: string, hasFiles: boolean): Promise<void> {
       return judge(channelId, async () => {
         const { channel, member } = await read([channelId, userId]);
-        throwRefusal(maySend(channel, member));
+        throwRefusal(maySend(channel, member, new Date(), hasFiles));
+      });
+    },
+
+    /**
+     * Checks that a user has a capability in a channel.
+     * @throws NotFoundError, ForbiddenError or ConflictError when the user has not
+     */
+    async requireCapability(capability: Capability, channelId: string, userId: string): Promise<void> {
+      return judge(channelId, async () => {
+        const { channel, member } = await read([channelId, userId]);
+        throwRefusal(may(capability, channel, member, new Date()));
       });
     },
 
@@ -95,6 +108,13 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
      * @throws NotFoundError or ForbiddenError when the user may not
      */
     requireDelete: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayDelete, entry, userId),
+
+    /**
+     * Returns an entry that a user may report.
+     * @param entry null when there is none
+     * @throws NotFoundError, or BadUserInputError for an entry that no other user wrote
+     */
+    requireReport: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayReport, entry, userId),
   };
 
   /**
@@ -114,13 +134,13 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
   }
 
   async function requireChange(
-    rule: typeof mayEdit | typeof mayDelete,
+    rule: typeof mayEdit | typeof mayDelete | typeof mayReport,
     entry: Entry | null,
     userId: string,
   ): Promise<Entry> {
     await judge(entry?.channelId ?? null, async () => {
       const { channel, member } = entry ? await read([entry.channelId, userId]) : { channel: null, member: null };
-      throwRefusal(rule(channel, member, entry, userId));
+      throwRefusal(rule({ channel, member, entry, userId, at: new Date() }));
     });
     if (entry === null) throw new Error('the rules allow no change of an entry that is not there');
     return entry;
@@ -153,7 +173,10 @@ export function throwRefusal(refusal: Rejection | null): void {
 }
 
 /** Returns whether a reader may see that a channel exists, with its name and its number of members. */
-export async function canSeeChannel(reader: ReaderFacts, channel: ChannelFacts & { id: string }): Promise<boolean> {
+export async function canSeeChannel(
+  reader: ReaderFacts,
+  channel: Pick<ChannelFacts, 'kind' | 'visibility'> & { id: string },
+): Promise<boolean> {
   return isPublicRoom(channel) || canReadChannel(reader, channel.id);
 }
 

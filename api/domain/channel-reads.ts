@@ -2,6 +2,7 @@ import type { Channel } from '../../prisma/generated/client.ts';
 import type { MemberRole } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { readText } from '../text/text-kinds.ts';
+import type { MemberFacts } from './channel-facts.ts';
 import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
 import {
   type ListKey,
@@ -11,9 +12,9 @@ import {
   selectMemberships,
   selectPeers,
   selectRooms,
+  selectStandings,
 } from './channel-statements.ts';
 import { type Page, type PageRequest, type TimeKey, toPage, toTimePage } from './pages.ts';
-import type { MemberFacts } from './policies.ts';
 import type { Preferences } from './preferences.ts';
 
 /** An active membership of a channel. */
@@ -38,6 +39,14 @@ export function createChannelReads({ read }: Pick<Database, 'read'>) {
     /** Returns active memberships, in no order. */
     memberships(pairs: readonly ChannelOfUser[], reader: string): Promise<Membership[]> {
       return read(reader, selectMemberships, toColumns(pairs));
+    },
+
+    /** Returns memberships, also those that ended, in no order, and whether a block keeps the user from writing. */
+    standings(
+      pairs: readonly ChannelOfUser[],
+      reader: string,
+    ): Promise<(ChannelOfUser & MemberFacts & { isBlocked: boolean })[]> {
+      return read(reader, selectStandings, toColumns(pairs));
     },
 
     /** Returns the other user of each direct channel or match for its member, in no order. */

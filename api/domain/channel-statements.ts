@@ -1,3 +1,5 @@
+import { blockInDirect } from '../infra/database/blocks.ts';
+import { memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, fieldsWithout } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
@@ -5,7 +7,8 @@ import { arrayOf, bool, int4, nullable, text, uuid } from '../infra/database/typ
 import { isArchived, isPinned, notifyLevel, ownRecord, seenSeq } from './own-records.ts';
 import { declarePages, highestId, lowestId, type TimeKey, timePage, timePageParameters } from './pages.ts';
 
-const membership = columns(tables.member, 'm', ['channelId', 'userId', 'role', 'state', 'revision', 'joinedAt']);
+const standing = columns(tables.member, 'm', ['channelId', 'userId', ...memberFactFields]);
+const membership = columns(tables.member, 'm', ['channelId', 'userId', ...memberFactFields, 'joinedAt']);
 const membershipList = `${membership.list}, ${seenSeq} AS "seenSeq",
   ${notifyLevel} AS notify, ${isPinned} AS pinned, ${isArchived} AS archived`;
 const membershipRow = { ...membership.row, seenSeq: int4, notify: enums.notifyLevel, pinned: bool, archived: bool };
@@ -20,6 +23,20 @@ export const selectMemberships = statement({
     WHERE m.state = 'ACTIVE'`,
   parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
   row: membershipRow,
+});
+
+/**
+ * Reads the memberships among pairs of a channel and a user, also those that ended, in no order, and whether a block keeps the
+ * user from writing.
+ */
+export const selectStandings = statement({
+  sql: `
+    SELECT ${standing.list}, c.kind = 'DIRECT' AND ${blockInDirect('m.channel_id', 'm.user_id')} AS "isBlocked"
+    FROM member m JOIN channel c ON c.id = m.channel_id
+    JOIN (SELECT DISTINCT * FROM unnest($channelIds, $userIds) AS k(channel_id, user_id)) k
+      ON k.channel_id = m.channel_id AND k.user_id = m.user_id`,
+  parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
+  row: { ...standing.row, isBlocked: bool },
 });
 
 const own = columns(tables.member, 'own', ['channelId', 'userId']);

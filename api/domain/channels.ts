@@ -5,17 +5,18 @@ import { BadUserInputError, NotFoundError } from '../errors.ts';
 import type { UserFacts, Visibility } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { isSystemUser } from '../system-user.ts';
-import { readText } from '../text/text-kinds.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { createChannelLimits, type InviterFacts } from './channel-limits.ts';
 import { createChannelReads } from './channel-reads.ts';
+import { readData, readNewData } from './custom-data.ts';
 import type { Moderation } from './moderation.ts';
-import { channelNotFound, mayAsk, mayInvite, mayRead } from './policies.ts';
+import { channelNotFound, may, mayAsk, mayBeInvited, mayRead } from './policies.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { type RoomInput, readRoom } from './room-properties.ts';
 import type { SecurityLog } from './security-log.ts';
 import { rejectionError, type Submit } from './submit-event.ts';
-import { clientIdProblems, throwProblems } from './text.ts';
+import { clientIdProblems } from './text.ts';
 import { toUserFacts } from './user-facts.ts';
 
 /** Namespace of direct channels' ids until version 0.1: everybody could compute them. Channels opened then keep their ids. */
@@ -33,11 +34,12 @@ export function createChannels(
     submit: Submit;
     accounts: { facts(userId: string): Promise<UserFacts | null> };
     rateLimits: RateLimits;
+    maxDataBytes: number;
     directSecret: Uint8Array;
     securityLog: SecurityLog;
   },
 ) {
-  const { database, moderation, accounts, submit, directSecret, securityLog } = options;
+  const { database, moderation, accounts, submit, directSecret, securityLog, maxDataBytes } = options;
   const reads = createChannelReads(database);
   const limits = createChannelLimits(options.rateLimits, options);
 
@@ -47,33 +49,34 @@ export function createChannels(
     /** Creates a room that the viewer owns. The same `clientId` returns the same room. */
     async createRoom(
       viewer: Viewer,
-      input: { name: string; visibility: Visibility; clientId: string | null },
+      {
+        clientId,
+        data,
+        ...input
+      }: RoomInput & { name: string; visibility: Visibility; data: unknown; clientId: string | null },
     ): Promise<Channel> {
-      const { value: name, problems } = readText('roomName', input.name, 'input.name');
-      throwProblems([...problems, ...clientIdProblems(input.clientId, 'input.clientId')]);
-      const channelId = input.clientId === null ? randomUUID() : uuidV5(input.clientId, viewer.userId);
+      const room = readRoom(input, 'input.', clientIdProblems(clientId, 'input.clientId'));
+      const json = readData(data, 'input.data', maxDataBytes);
+      const channelId = clientId === null ? randomUUID() : uuidV5(clientId, viewer.userId);
       await limits.change(viewer.userId);
-      const [present] = input.clientId === null ? [] : await reads.byIds([channelId], viewer.userId);
+      const [present] = clientId === null ? [] : await reads.byIds([channelId], viewer.userId);
       if (present) return present;
       await limits.create(viewer.userId);
       const members = [{ user: factsOfViewer(viewer), role: 'OWNER' as const }];
-      const room = { kind: 'ROOM', visibility: input.visibility, name, members } as const;
-      await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...room }, viewer.deadline);
+      const opened = { ...room, data: json, kind: 'ROOM', visibility: input.visibility, members } as const;
+      await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...opened }, viewer.deadline);
       return requireChannel(channelId);
     },
 
-    /** Changes a room's name, visibility or both; null leaves one as it is. */
+    /** Changes properties of a room; null leaves one as it is, and so do `data` that are undefined; an empty description removes it. */
     async updateRoom(
       viewer: Viewer,
       channelId: string,
-      input: { name: string | null; visibility: Visibility | null },
+      { data, ...input }: RoomInput & { data: unknown },
     ): Promise<Channel> {
-      const read = input.name === null ? null : readText('roomName', input.name, 'name');
-      const name = read?.value ?? null;
-      throwProblems(read?.problems ?? []);
+      const change = { ...readRoom(input, ''), data: readNewData(data, 'data', maxDataBytes) };
       await limits.change(viewer.userId);
-      const { visibility } = input;
-      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, name, visibility }, viewer.deadline);
+      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, ...change }, viewer.deadline);
       return requireChannel(channelId);
     },
 
@@ -106,6 +109,7 @@ export function createChannels(
       await requireInvite(channelId, viewer.userId);
       await requireUnblocked(viewer.userId, userId);
       const [user, member] = await Promise.all([requireFacts(userId), findMember(channelId, userId)]);
+      throwRefusal(mayBeInvited(member));
       if (member?.state !== 'ACTIVE') await limits.beInvited(userId, viewer.userId);
       const before = member?.revision ?? 0;
       await submit(
@@ -156,7 +160,7 @@ export function createChannels(
       reads.byIds([channelId], userId),
       findMember(channelId, userId),
     ]);
-    throwRefusal(mayInvite(channel, member));
+    throwRefusal(may('INVITE', channel, member, new Date()));
   }
 
   async function requireUnblocked(userId: string, otherId: string): Promise<void> {

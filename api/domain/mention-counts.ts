@@ -7,7 +7,7 @@ import { arrayOf, int4, uuid } from '../infra/database/types.ts';
 import { ownRecord, seenSeq } from './own-records.ts';
 
 /** Number of mentions at which counting stops, and of the newest ones that are examined: own and hidden ones do not count. */
-export const maxMentions = 1_000;
+const maxMentions = 1_000;
 const maxExamined = 2 * maxMentions;
 
 const member = columns(tables.member, 'm', ['channelId', 'userId']);

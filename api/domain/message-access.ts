@@ -8,14 +8,10 @@ import { tables } from '../infra/database/tables.ts';
 import { arrayOf, bool, nullable, uuid } from '../infra/database/types.ts';
 import { type Access, throwRefusal } from './access.ts';
 import { accessList, accessRow } from './access-statements.ts';
-import { type ChannelFacts, type EntryFacts, type MemberFacts, messageNotFound } from './policies.ts';
+import { type EntryChange, messageNotFound } from './policies.ts';
 
 /** Rule for something that a user does with a message. */
-type MessageRule = (
-  channel: ChannelFacts | null,
-  member: MemberFacts | null,
-  entry: EntryFacts | null,
-) => Rejection | null;
+type MessageRule = (change: EntryChange) => Rejection | null;
 
 /**
  * Creates the checks that come before a user does something with a message of somebody else. Checks made at the same moment share
@@ -39,7 +35,9 @@ export function createMessageAccess(options: { database: Pick<Database, 'query'>
     async require(rule: MessageRule, messageId: string, userId: string): Promise<string> {
       const { channelId, member, entry, ...found } = await read([messageId, userId]);
       const channel = found.channel && { ...found.channel, isBlocked: found.isBlocked };
-      const refusal = found.isAuthorBlocked ? messageNotFound : rule(channel, member, entry);
+      const refusal = found.isAuthorBlocked
+        ? messageNotFound
+        : rule({ channel, member, entry, userId, at: new Date() });
       await access.judge(channelId, async () => throwRefusal(refusal));
       if (channelId === null) throw new Error('The rules allow nothing with a message that does not exist.');
       return channelId;

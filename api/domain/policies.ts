@@ -1,33 +1,13 @@
-import type { ChannelKind, EntryKind, MemberRole, Rejection, Visibility } from '../events.ts';
+import type { Rejection } from '../events.ts';
+import { type Capability, isAbove, type Lack, lackOf } from './capabilities.ts';
+import { type ChannelFacts, type EntryFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 
 /*
  * Rules of channels and messages, as pure functions of facts. Each returns the reason for a refusal, or null when the
  * action is allowed. The gateway checks a rule before it submits an event, so that callers get a quick response; the
- * bridge checks it again in the channel's order, and its decision is final.
+ * bridge checks it again in the channel's order, and its decision is final. `at` is the time of the action: the bridge
+ * takes it from the event, so that a log that is applied again has the same outcomes.
  */
-
-/** Facts about a channel that the rules depend on. */
-export interface ChannelFacts {
-  kind: ChannelKind;
-  visibility: Visibility;
-  closedAt: Date | string | null;
-  /** Whether one of the members of a direct channel has blocked the other. Needed for sending alone. */
-  isBlocked?: boolean;
-}
-
-/** Facts about a membership that the rules depend on. */
-export interface MemberFacts {
-  role: MemberRole;
-  state: 'ACTIVE' | 'LEFT' | 'REMOVED';
-  revision: number;
-}
-
-/** Facts about an entry that the rules depend on. */
-export interface EntryFacts {
-  authorId: string;
-  kind: EntryKind;
-  deletedAt: Date | string | null;
-}
 
 /** Facts about the author of a message and one user whom it mentions. */
 export interface MentionFacts {
@@ -45,6 +25,16 @@ interface MessageParts {
 
 type Channel = ChannelFacts | null;
 type Member = MemberFacts | null;
+type Time = Date | string;
+
+/** A change of an entry by a user. */
+export interface EntryChange {
+  channel: Channel;
+  member: Member;
+  entry: EntryFacts | null;
+  userId: string;
+  at: Time;
+}
 
 /** Refusal that does not tell a channel that is not there from one that the user may not see. */
 export const channelNotFound: Rejection = {
@@ -58,24 +48,17 @@ export const messageNotFound: Rejection = {
   message: "Message not found, or you don't have access to it.",
 };
 
-/** Returns whether a channel is a public room: everyone may see it and join it. */
-export function isPublicRoom({ kind, visibility }: ChannelFacts): boolean {
-  return kind === 'ROOM' && visibility === 'PUBLIC';
-}
-
 /**
  * Reading a channel's history: members, and both users of a match even after leaving. Others may not even learn that a
  * private channel exists.
  */
-export function mayRead(channel: Channel, member: Member): Rejection | null {
+export function mayRead(
+  channel: Pick<ChannelFacts, 'kind' | 'visibility'> | null,
+  member: Pick<MemberFacts, 'state'> | null,
+): Rejection | null {
   if (channel === null) return channelNotFound;
   if (member?.state === 'ACTIVE' || (channel.kind === 'MATCH' && member?.state === 'LEFT')) return null;
   return isPublicRoom(channel) ? forbidden('Only members can do this. Join the room first.') : channelNotFound;
-}
-
-/** Sending a message: members only, in an open channel. In a direct channel a block keeps both members from it. */
-export function maySend(channel: Channel, member: Member): Rejection | null {
-  return mayRead(channel, member) ?? (channel?.closedAt ? closed : null) ?? mayAsk(channel?.isBlocked ?? false);
 }
 
 /**
@@ -97,12 +80,6 @@ export function mayNotify(channel: Channel): Rejection | null {
   return channel.closedAt ? closed : null;
 }
 
-/** Mentioning every member: in a room its owner and moderators, elsewhere anybody who may send. */
-export function mayMentionAll(channel: Channel, member: Member): Rejection | null {
-  if (channel?.kind !== 'ROOM' || member?.role === 'OWNER' || member?.role === 'MODERATOR') return null;
-  return forbidden('Only the owner and the moderators of the room can mention everybody.');
-}
-
 /**
  * Mentioning one user: members only. A mention of a user who is no longer a member, or has blocked the author, is left out without
  * a word; one of a user whom the author has blocked is refused.
@@ -117,44 +94,40 @@ export function judgeMention({
   return hasBlockedAuthor ? 'drop' : 'keep';
 }
 
-/** Joining without an invitation: open public rooms only. */
-export function mayJoin(channel: Channel): Rejection | null {
-  if (channel === null || !isPublicRoom(channel)) return channelNotFound;
-  return channel.closedAt ? closed : null;
-}
-
-/** Inviting another user: any member, in an open room. */
-export function mayInvite(channel: Channel, member: Member): Rejection | null {
-  const refusal = maySend(channel, member);
-  if (refusal) return refusal;
-  return channel?.kind === 'ROOM' ? null : forbidden('You can invite users to rooms only.');
-}
-
-/** Leaving: any member, except that a direct channel stays for good. */
-export function mayLeave(channel: Channel): Rejection | null {
+/** Doing something that a capability stands for. */
+export function may(capability: Capability, channel: Channel, member: Member, at: Time): Rejection | null {
   if (channel === null) return channelNotFound;
-  return channel.kind === 'DIRECT' ? forbidden('You cannot leave a direct channel.') : null;
+  const lack = lackOf(capability, channel, member, at);
+  return lack && refusalOf(lack, channel, member);
 }
 
-/** Changing a room's name or visibility: its owner, while it is open. */
-export function mayUpdate(channel: Channel, member: Member): Rejection | null {
-  return mayClose(channel, member) ?? (channel?.closedAt ? closed : null);
+/** Sending a message, with files or without. */
+export function maySend(channel: Channel, member: Member, at: Time, hasFiles: boolean): Rejection | null {
+  return may('SEND', channel, member, at) ?? (hasFiles ? may('ATTACH', channel, member, at) : null);
 }
 
-/** Closing a room: its owner. */
-export function mayClose(channel: Channel, member: Member): Rejection | null {
-  const refusal = mayRead(channel, member);
-  if (refusal) return refusal;
-  if (channel?.kind !== 'ROOM') return forbidden('You can do this in rooms only.');
-  return member?.role === 'OWNER' ? null : forbidden('Only the owner of the room can do this.');
+/**
+ * Sending the next message in a room in slow mode: members without a moderating role must wait.
+ * @param lastSentAt time of the member's message before; null if slow mode counts none
+ */
+export function maySendAgain(
+  { kind, slowModeSeconds }: { kind: ChannelFacts['kind']; slowModeSeconds: number },
+  { role }: Pick<MemberFacts, 'role'>,
+  lastSentAt: Time | null,
+  at: Time,
+): Rejection | null {
+  if (kind !== 'ROOM' || role !== 'MEMBER' || lastSentAt === null) return null;
+  const slowModeMs = slowModeSeconds * 1_000;
+  const retryAfterMs = new Date(lastSentAt).getTime() + slowModeMs - new Date(at).getTime();
+  if (retryAfterMs <= 0) return null;
+  const message = `This room is in slow mode: you can send one message every ${slowModeSeconds} seconds.`;
+  // The clocks of gateways may differ.
+  return { code: 'RATE_LIMITED', message, retryAfterMs: Math.min(retryAfterMs, slowModeMs) };
 }
 
-/** Editing a message: its author, while it is not deleted and the channel is open. */
-export function mayEdit(channel: Channel, member: Member, entry: EntryFacts | null, userId: string): Rejection | null {
-  const refusal = mayDelete(channel, member, entry, userId);
-  if (refusal) return refusal;
-  if (entry?.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
-  return channel?.closedAt ? closed : null;
+/** Closing a room: its owner, who may repeat it. */
+export function mayClose(channel: Channel, member: Member, at: Time): Rejection | null {
+  return may('CLOSE', channel && { ...channel, closedAt: null }, member, at);
 }
 
 /** Returns whether a message would have neither text nor data nor files. */
@@ -162,43 +135,48 @@ export function isEmptyMessage({ text, data, attachments }: MessageParts): boole
   return text === '' && data === null && attachments.length === 0;
 }
 
-/** Deleting a message: its author, also in a closed channel. */
-export function mayDelete(
-  channel: Channel,
-  member: Member,
-  entry: EntryFacts | null,
-  userId: string,
-): Rejection | null {
+/** Becoming a member by an invitation: everybody who is not banned. */
+export function mayBeInvited(member: Member): Rejection | null {
+  return member?.bannedAt
+    ? { code: 'CONFLICT', message: 'The user is banned from this room. Unban them first.' }
+    : null;
+}
+
+/** Reporting a message: users who may read it, also after they have blocked its author. */
+export function mayReport({ channel, member, entry, userId }: EntryChange): Rejection | null {
   if (entry === null || mayRead(channel, member)) return messageNotFound;
-  if (entry.kind !== 'TEXT') return forbidden('You can edit or delete text messages only.');
-  return entry.authorId === userId ? null : forbidden('You can edit or delete your own messages only.');
+  if (entry.kind === 'TEXT' && entry.authorId !== userId) return null;
+  return { code: 'BAD_USER_INPUT', message: 'must name a message that another user wrote' };
+}
+
+/** Deleting a message that was reported: a moderator of the service, whom the gateway has checked, in any channel. */
+export function mayDeleteReported(entry: EntryFacts | null): Rejection | null {
+  return entry === null ? messageNotFound : null;
 }
 
 /** Maximum number of earlier texts that are kept of a message: the newest ones. */
 export const maxVersions = 20;
 
 /** Returns whether a member moderates a channel: the owner and the moderators of a room. They may read earlier texts of messages. */
-export function mayModerate(channel: Channel, member: Pick<MemberFacts, 'role'> | null): boolean {
+export function isChannelModerator(channel: Channel, member: Pick<MemberFacts, 'role'> | null): boolean {
   return channel?.kind === 'ROOM' && (member?.role === 'OWNER' || member?.role === 'MODERATOR');
 }
 
 /** Maximum number of pinned messages of a channel. */
 export const maxPins = 50;
 
-/** Pinning a message: in a room its owner and moderators, elsewhere anybody who may send. */
-export function mayPin(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
-  const refusal = mayUnpin(channel, member, entry);
+/** Pinning a message or a notice that is not deleted. */
+export function mayPin(change: Omit<EntryChange, 'userId'>): Rejection | null {
+  const { entry } = change;
+  const refusal = mayUnpin(change);
   if (refusal) return refusal;
   if (entry?.kind !== 'TEXT' && entry?.kind !== 'NOTICE') return forbidden('You can pin messages only.');
   return entry.deletedAt ? { code: 'CONFLICT', message: 'The message was deleted.' } : null;
 }
 
 /** Taking a pin away: members who may pin, also from a message that has none. */
-export function mayUnpin(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
-  if (entry === null || mayRead(channel, member)) return messageNotFound;
-  if (channel?.kind === 'ROOM' && !mayModerate(channel, member))
-    return forbidden('Only the owner and the moderators of the room can pin messages.');
-  return maySend(channel, member);
+export function mayUnpin({ channel, member, entry, at }: Omit<EntryChange, 'userId'>): Rejection | null {
+  return entry === null || mayRead(channel, member) ? messageNotFound : may('PIN', channel, member, at);
 }
 
 /** Refusal of a pin beyond the maximum. */
@@ -211,16 +189,20 @@ export const tooManyPins: Rejection = {
 export const maxReactionKinds = 20;
 
 /** Reacting to a message or a notice: members, in an open channel, while it is not deleted. A block ends it in a direct channel. */
-export function mayReact(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
-  const refusal = mayTakeBackReaction(channel, member, entry);
+export function mayReact({ channel, member, entry, at }: Omit<EntryChange, 'userId'>): Rejection | null {
+  const refusal = mayTakeBackReaction({ channel, member, entry });
   if (refusal) return refusal;
   if (entry?.kind !== 'TEXT' && entry?.kind !== 'NOTICE') return forbidden('You can react to messages only.');
   if (entry.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
-  return (channel?.closedAt ? closed : null) ?? mayAsk(channel?.isBlocked ?? false);
+  return may('REACT', channel, member, at);
 }
 
 /** Taking a reaction back: members, also in a closed channel. */
-export function mayTakeBackReaction(channel: Channel, member: Member, entry: EntryFacts | null): Rejection | null {
+export function mayTakeBackReaction({
+  channel,
+  member,
+  entry,
+}: Pick<EntryChange, 'channel' | 'member' | 'entry'>): Rejection | null {
   return entry === null || mayRead(channel, member) ? messageNotFound : null;
 }
 
@@ -244,8 +226,69 @@ export function maySuspend(user: { isModerator: boolean }): Rejection | null {
     : null;
 }
 
+/** Moderating another user: members of lower roles, and users who are not members. */
+export function mayModerate(
+  capability: Extract<Capability, 'KICK' | 'BAN' | 'MUTE' | 'SET_ROLE'>,
+  channel: Channel,
+  member: Member,
+  other: Member,
+  at: Time,
+): Rejection | null {
+  const refusal = may(capability, channel, member, at);
+  if (refusal || member === null || other?.state !== 'ACTIVE') return refusal;
+  return isAbove(member.role, other.role) ? null : forbidden('You can do this to members of lower roles only.');
+}
+
+/** Editing a message: its author, while it is not deleted and the author may send. A block does not count. */
+export function mayEdit(change: EntryChange): Rejection | null {
+  const { channel, member, entry, userId, at } = change;
+  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry.kind !== 'TEXT') return onlyTexts;
+  if (entry.authorId !== userId) return forbidden('You can edit your own messages only.');
+  if (entry.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
+  return may('SEND', channel && { ...channel, isBlocked: false }, member, at);
+}
+
+/** Deleting a message: its author, also in a closed channel, and members who may delete everybody's. */
+export function mayDelete({ channel, member, entry, userId, at }: EntryChange): Rejection | null {
+  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry.kind !== 'TEXT') return onlyTexts;
+  if (entry.authorId === userId || may('DELETE_MESSAGES', channel, member, at) === null) return null;
+  return forbidden('You can delete your own messages only.');
+}
+
+/** Returns the refusal for a cause. A user who may not see the channel is told that it is not there. */
+function refusalOf(lack: Lack, channel: ChannelFacts, member: Member): Rejection {
+  const unreadable = mayRead(channel, member);
+  if (unreadable?.code === 'NOT_FOUND') return unreadable;
+  switch (lack) {
+    case 'hidden':
+      return channelNotFound;
+    case 'banned':
+      return forbidden('You are banned from this room.');
+    case 'not a member':
+      return unreadable ?? closed;
+    case 'already a member':
+      return { code: 'CONFLICT', message: 'You are a member of this channel already.' };
+    case 'muted':
+      return forbidden('You are muted in this channel. `mutedUntil` of your membership says until when.');
+    case 'kind':
+      return forbidden(`You cannot do this in a ${kindNames[channel.kind]}.`);
+    case 'role':
+      return forbidden('Your role in this room does not allow this.');
+    case 'closed':
+      return closed;
+    case 'blocked':
+      return blocked;
+    default:
+      throw new Error(`unknown cause ${lack satisfies never}`);
+  }
+}
+
+const kindNames = { ROOM: 'room', DIRECT: 'direct channel', MATCH: 'match' } as const;
 /** The same for both users. */
 const blocked: Rejection = { code: 'CONFLICT', message: 'One of you has blocked the other.' };
+const onlyTexts: Rejection = forbidden('You can edit or delete text messages only.');
 const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed. You can read it, but not add to it.' };
 
 function forbidden(message: string): Rejection {

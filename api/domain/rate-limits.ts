@@ -75,8 +75,14 @@ export const rates = {
   invitesOfInviteeByGuests: { points: 20, windowMs: hourMs },
   /** Invitations and new direct channels that one user gets from one other. */
   invitesOfPair: { points: 10, windowMs: hourMs },
+  /** Kicks, bans, mutes and changes of roles by one user. */
+  roomModeration: { points: 60, windowMs: minuteMs },
   /** Blocks and their ends by one user. */
   blocks: { points: 60, windowMs: minuteMs },
+  /** Reports by one user. */
+  reports: { points: 10, windowMs: minuteMs },
+  /** Reports by one user in a day. */
+  reportsOfDay: { points: 100, windowMs: dayMs },
   /** Suspensions, their ends and resolved reports by one moderator of the service. */
   moderation: { points: 120, windowMs: minuteMs },
   /** Searches for users by one registered user. */

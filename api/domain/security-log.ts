@@ -27,9 +27,16 @@ export const securityEvents = [
   'excess_rate_limit_exceeded',
   'user_blocked',
   'user_unblocked',
+  'user_reported',
   'user_suspended',
   'user_reinstated',
   'room_closed',
+  'member_kicked',
+  'member_banned',
+  'member_unbanned',
+  'member_muted',
+  'member_role_changed',
+  'message_deleted',
 ] as const;
 
 type SecurityEvent = (typeof securityEvents)[number];

@@ -5,6 +5,7 @@ import {
   ForbiddenError,
   NotFoundError,
   type ParleyError,
+  RateLimitedError,
   UnavailableError,
 } from '../errors.ts';
 import { encodeEvent } from '../event-records.ts';
@@ -153,7 +154,8 @@ async function findOutcomes(query: Query, events: readonly PendingEvent[]): Prom
 }
 
 /** Returns the error that a client receives for a rejection. */
-export function rejectionError({ code, message }: Rejection): ParleyError {
+export function rejectionError(rejection: Rejection): ParleyError {
+  const { code, message } = rejection;
   switch (code) {
     case 'NOT_FOUND':
       return new NotFoundError(message);
@@ -165,6 +167,8 @@ export function rejectionError({ code, message }: Rejection): ParleyError {
       return new BadUserInputError([{ path: 'input', message }]);
     case 'UNAVAILABLE':
       return new UnavailableError(message);
+    case 'RATE_LIMITED':
+      return new RateLimitedError(message, rejection.retryAfterMs);
     default:
       throw new Error(`unknown rejection ${code satisfies never}`);
   }

@@ -45,7 +45,7 @@ export function createSuspensions(options: {
       return apply(viewer, user, { until: input.until, reason: reason.value });
     },
 
-    /** Suspends a user for good because of a report. @param reason text in its stored form */
+    /** Suspends a user for good because of a report. @param reason text in its stored form. @throws as `suspend` */
     async suspendReported(viewer: Viewer, userId: string, reason: string): Promise<void> {
       await apply(viewer, await requireSubject(viewer, userId), { until: null, reason });
     },

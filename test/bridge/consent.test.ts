@@ -1,17 +1,12 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createBridge } from '../../api/bridge/bridge.ts';
-import { encodeEvent } from '../../api/event-records.ts';
-import type { NewEvent, Outcome } from '../../api/events.ts';
-import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
-import { noBridgeMetrics } from '../support/bridge-metrics.ts';
+import type { NewEvent } from '../../api/events.ts';
+import { type Apply, createApplier } from '../support/applier.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { base, factsOf, idOf, opened, room } from '../support/events.ts';
-import { createTestLogger } from '../support/logger.ts';
-import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let database: TestDatabase;
 /** Applies events in one batch, and returns the outcome of each. */
-let apply: (...events: NewEvent[]) => Promise<(Outcome | undefined)[]>;
+let apply: Apply;
 
 beforeAll(async () => {
   database = await openDatabase();
@@ -20,25 +15,8 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await database.empty();
-  apply = await createApplier();
+  apply = await createApplier(database);
 });
-
-async function createApplier(): Promise<typeof apply> {
-  const [logger, pubsub] = [createTestLogger(), createLossyPubSub(() => 'deliver')];
-  const outcomes = new Map<string, Outcome>();
-  await pubsub.subscribe('outcomes:gateway', (published) => {
-    for (const { eventId, outcome } of published) outcomes.set(eventId, outcome);
-  });
-  const log = createMemoryEventLog({ logger });
-  const bridge = createBridge({ log, database, pubsub, metrics: noBridgeMetrics, logger, connections: 5 });
-  await bridge.assigned(0, { id: 'log', partitions: 1, bounds: null });
-  let next = 0n;
-  return async (...events) => {
-    const records = events.map((event, n) => ({ ...encodeEvent(event), offset: next + BigInt(n) }));
-    next = await bridge.handle({ partition: 0, records });
-    return events.map(({ eventId }) => outcomes.get(eventId));
-  };
-}
 
 type Name = 'owner' | 'ada' | 'bob';
 

@@ -123,4 +123,5 @@ const deletion = ({ messageId }: { messageId: string }): NewEvent => ({
   ...base('owner'),
   type: 'MessageDeleted',
   messageId,
+  asModerator: false,
 });

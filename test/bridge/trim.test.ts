@@ -57,7 +57,13 @@ describe.each(databaseKinds)('old messages over %s', (kind) => {
     const first = sentBy('owner', 'text 0', room);
     outcomes.length = 0;
     await world.applyAll([trimmed(2), edited(first, 'new')]);
-    await world.apply({ ...base('owner'), channelId: room, type: 'MessageDeleted', messageId: messageIdOf(first) });
+    await world.apply({
+      ...base('owner'),
+      channelId: room,
+      type: 'MessageDeleted',
+      messageId: messageIdOf(first),
+      asModerator: false,
+    });
     expect(outcomes).toEqual(['applied', 'NOT_FOUND', 'NOT_FOUND']);
   });
 

@@ -48,7 +48,7 @@ function createNode({
         memberships ??
         pairs.filter(({ userId }) => members.has(userId)).map((pair) => ({ ...pair, seenSeq: 7 }) as never),
     },
-    access: { requireSend: async () => {}, requireMember: async () => 1 },
+    access: { requireCapability: async () => {}, requireMember: async () => 1 },
     blocks: { acquire: async () => ({ has: () => false, release() {} }) },
     rateLimits: noRateLimits,
     typingLeaseMs: leaseMs,
@@ -255,7 +255,7 @@ test('typing is limited for each user', async () => {
   const rateLimits = createRateLimits({ limits, onRefused: () => {}, logger: createTestLogger() });
   const activity = createActivity({
     pubsub: createLossyPubSub(() => 'deliver'),
-    access: { requireSend: async () => {} },
+    access: { requireCapability: async () => {} },
     rateLimits,
     logger: createTestLogger(),
   } as never);

@@ -32,12 +32,15 @@ let ada: Person;
 let channelId: string;
 let messageId: string;
 let suspendedId: string;
+let reportId: string;
 
 beforeAll(async () => {
   const app = await startApp({ COST_BUDGET_PER_MINUTE: '1000000000' });
   url = app.url;
   ada = await appointed(app, 'Ada');
   suspendedId = (await guest(url)).id;
+  const report = 'mutation ($id: ID!) { report(input: { userId: $id, reason: "spam" }) { id } }';
+  reportId = (await ada.ask(report, { id: suspendedId })).report.id;
   channelId = (await ada.ask('mutation { createRoom(input: { name: "Texts" }) { id } }')).createRoom.id;
   messageId = (await ada.ask(sendQuery, { input: { channelId, text: 'first' } })).send.message.id;
   return app.stop;
@@ -164,6 +167,18 @@ const uses: Record<string, Use> = {
     variables: (clientId) => ({ input: { name: 'Tea', clientId } }),
     path: 'input.clientId',
   },
+  'CreateRoomInput.description': {
+    query: 'mutation ($input: CreateRoomInput!) { createRoom(input: $input) { description } }',
+    variables: (description) => ({ input: { name: 'Tea', description } }),
+    path: 'input.description',
+    read: ({ createRoom }) => createRoom.description,
+  },
+  'Mutation.updateRoom(description:)': {
+    query: 'mutation ($id: ID!, $text: String) { updateRoom(channelId: $id, description: $text) { description } }',
+    variables: (text) => ({ id: channelId, text }),
+    path: 'description',
+    read: ({ updateRoom }) => updateRoom.description,
+  },
   'Mutation.updateRoom(name:)': {
     query: 'mutation ($id: ID!, $name: String) { updateRoom(channelId: $id, name: $name) { name } }',
     variables: (name) => ({ id: channelId, name }),
@@ -192,6 +207,16 @@ const uses: Record<string, Use> = {
     variables: (text) => ({ id: messageId, text }),
     path: 'text',
     read: ({ editMessage }) => editMessage.text,
+  },
+  'ReportInput.reason': {
+    query: 'mutation ($input: ReportInput!) { report(input: $input) { reason } }',
+    variables: (reason) => ({ input: { userId: suspendedId, reason } }),
+    path: 'input.reason',
+  },
+  'Mutation.resolveReport(note:)': {
+    query: 'mutation ($id: ID!, $note: String) { resolveReport(id: $id, action: DISMISS, note: $note) { note } }',
+    variables: (note) => ({ id: reportId, note }),
+    path: 'note',
   },
   'Mutation.addReaction(emoji:)': {
     query: reactQuery('addReaction'),

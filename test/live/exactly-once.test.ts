@@ -6,6 +6,7 @@ import type { BlockList } from '../../api/domain/blocks.ts';
 import { createHistory } from '../../api/domain/history.ts';
 import { createMessages } from '../../api/domain/messages.ts';
 import { noRateLimits } from '../../api/domain/rate-limits.ts';
+import { noSecurityLog } from '../../api/domain/security-log.ts';
 import { encodeEvent } from '../../api/event-records.ts';
 import type { Entry, NewEvent } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
@@ -146,9 +147,12 @@ async function createSimulation(fateOf: () => Fate) {
     feeds,
     blocks: { acquire: async () => blockListOf(blocking) },
     findAttachable: async () => [],
+    checkMentions: async () => [],
     rateLimits: noRateLimits,
+    securityLog: noSecurityLog,
     activity: { sent: () => {} },
     maxMessageBytes: 4096,
+    maxDataBytes: 4096,
     maxReplay,
   });
   const audiences = createTestAudiences();

@@ -16,6 +16,8 @@ let url: string;
 /** A user who is a member of nothing but an own room. */
 let eve: Person;
 let ownRoom: string;
+/** Id of a user who is a member of the channels of others. */
+let otherId: string;
 /** Ids of objects that belong to others, by type. */
 const foreign: Record<string, string[]> = {};
 
@@ -24,6 +26,7 @@ beforeAll(async () => {
   ({ url } = app);
   const [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
   eve = await guest(url, 'Eve');
+  otherId = bob.id;
   ownRoom = (await eve.ask(createRoom)).createRoom.id;
 
   const { createRoom: room } = await ada.ask(createRoom);
@@ -39,6 +42,8 @@ beforeAll(async () => {
   foreign['Message'] = await Promise.all(channelIds.map((id, n) => sendTo(ada, id, files[n + 1] ?? '')));
   foreign['Membership'] = await Promise.all(channelIds.map((id) => membershipOf(ada, id)));
   foreign['DeviceSession'] = [(await ada.ask('{ sessions { id } }')).sessions[0].id];
+  const report = 'mutation ($id: ID!) { report(input: { userId: $id, reason: "spam" }) { id } }';
+  foreign['Report'] = [(await ada.ask(report, { id: bob.id })).report.id];
   return app.stop;
 });
 
@@ -52,7 +57,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   },
   'Query.channel(id)': { types: ['Channel'], call: by('query ($id: ID!) { channel(id: $id) { id } }') },
   'Query.node(id)': {
-    types: ['Channel', 'Message', 'Membership', 'DeviceSession', 'Match', 'Attachment'],
+    types: ['Channel', 'Message', 'Membership', 'DeviceSession', 'Match', 'Attachment', 'Report'],
     call: by('query ($id: ID!) { node(id: $id) { id } }'),
   },
   'Query.sessions(after)': {
@@ -60,6 +65,11 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     call: by('query ($id: ID!) { sessions(after: $id) { id } }'),
   },
   'Mutation.addReaction(messageId)': mutation('Message', 'addReaction(messageId: $id, emoji: "👍") { id }'),
+  'Mutation.ban(channelId)': onOther('ban(channelId: $id, userId: $userId) { id }'),
+  'Mutation.kick(channelId)': onOther('kick(channelId: $id, userId: $userId) { id }'),
+  'Mutation.mute(channelId)': onOther('mute(channelId: $id, userId: $userId) { id }'),
+  'Mutation.setRole(channelId)': onOther('setRole(channelId: $id, userId: $userId, role: MEMBER) { id }'),
+  'Mutation.unban(channelId)': onOther('unban(channelId: $id, userId: $userId) { id }'),
   'Mutation.closeRoom(channelId)': mutation('Channel', 'closeRoom(channelId: $id) { id }'),
   'Mutation.deleteMessage(messageId)': mutation('Message', 'deleteMessage(messageId: $id) { id }'),
   'Mutation.editMessage(messageId)': mutation('Message', 'editMessage(messageId: $id, text: "New") { id }'),
@@ -73,6 +83,8 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.joinRoom(channelId)': mutation('Channel', 'joinRoom(channelId: $id) { id }'),
   'Mutation.leaveChannel(channelId)': mutation('Channel', 'leaveChannel(channelId: $id) { id }'),
   'Mutation.markSeen(channelId)': mutation('Channel', 'markSeen(channelId: $id, seq: 1) { id }'),
+  'Mutation.report(input.messageId)': mutation('Message', 'report(input: { messageId: $id, reason: "spam" }) { id }'),
+  'Mutation.resolveReport(id)': mutation('Report', 'resolveReport(id: $id, action: DISMISS) { id }'),
   'Mutation.markUnread(channelId)': mutation('Channel', 'markUnread(channelId: $id, seq: 1) { id }'),
   'Mutation.pinMessage(messageId)': mutation('Message', 'pinMessage(messageId: $id) { id }'),
   'Mutation.removeReaction(messageId)': mutation('Message', 'removeReaction(messageId: $id, emoji: "👍") { id }'),
@@ -112,10 +124,18 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
 /** Arguments that take the id of a user: all users may find each other by name, so no user is hidden. */
 const idsOfUsers = [
   'Query.user(id)',
+  'Mutation.ban(userId)',
   'Mutation.block(userId)',
+  'Mutation.editMessage(mentionIds)',
+  'Mutation.send(input.mentionIds)',
   'Mutation.invite(userId)',
+  'Mutation.kick(userId)',
+  'Mutation.mute(userId)',
   'Mutation.openDirect(userId)',
+  'Mutation.setRole(userId)',
+  'Mutation.unban(userId)',
   'Mutation.reinstateUser(userId)',
+  'Mutation.report(input.userId)',
   'Mutation.suspendUser(userId)',
   'Mutation.unblock(userId)',
 ];
@@ -162,6 +182,12 @@ function idPaths(path: string, given: GraphQLInputType, above: readonly string[]
 
 function by(query: string, variables: () => object = () => ({})): Call {
   return (id) => ask(url, query, { ...variables(), id }, eve.token);
+}
+
+/** Calls a mutation that acts on a user in a channel. */
+function onOther(field: string) {
+  const query = `mutation ($id: ID!, $userId: ID!) { ${field} }`;
+  return { types: ['Channel'], call: by(query, () => ({ userId: otherId })) };
 }
 
 function mutation(type: string, field: string) {

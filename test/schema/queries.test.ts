@@ -10,6 +10,7 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 import { beforeAll, expect, test, vi } from 'vitest';
+import { askServer } from '../../api/compose/operator-socket.ts';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
 import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
@@ -35,6 +36,7 @@ beforeAll(async () => {
   const [first, ...others] = people as [Person, ...Person[]];
   ada = first;
   await ada.ask(register);
+  await askServer(app.directory, ['add', 'ada@example.org']);
   start = (await ada.ask('{ updates { cursor } }')).updates.cursor;
   rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), others.slice(0, 4)) };
   spoken = await spokenIn(rooms.many);
@@ -44,6 +46,7 @@ beforeAll(async () => {
     await fill(`Room ${n}`, [one], [one]);
     if (n % 2 === 0) await say(one, (await one.ask(openDirect, { id: ada.id })).openDirect.id, null);
   }
+  await Promise.all(others.map((one) => one.ask(report, { id: spoken[0] })));
   await goOnline(people);
   return app.stop;
 });
@@ -56,6 +59,7 @@ const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name 
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
 const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
+const report = 'mutation ($id: ID!) { report(input: { messageId: $id, reason: "spam" }) { id } }';
 const edit = 'mutation ($id: ID!) { editMessage(messageId: $id, text: "Hello again") { id } }';
 const pin = 'mutation ($id: ID!) { pinMessage(messageId: $id) { id } }';
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
@@ -90,11 +94,11 @@ async function goOnline(people: Person[]): Promise<void> {
 }
 
 const user = `
-  id name avatarUrl isGuest createdAt email isModerator isSuspended online lastSeenAt unreadCount blockedByViewer
+  id name data avatarUrl isGuest createdAt email isModerator isSuspended online lastSeenAt unreadCount blockedByViewer
   channels(first: 2) { nodes { id } }
 `;
 const message = `
-  id cursor kind seq position text clientId sentAt editedAt deletedAt pinnedAt
+  id cursor kind seq position text data mentionsAll clientId sentAt editedAt deletedAt pinnedAt
   attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
   versions { text replacedAt }
   reactions { emoji count viewerReacted users { id name } }
@@ -104,7 +108,8 @@ const membership = `
   id role joinedAt seenSeq unreadCount mentionCount notify pinned archived user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
 `;
 const channel = `
-  id kind name visibility createdAt closedAt memberCount position trimmedSeq onlineCount
+  id kind name description visibility createdAt closedAt memberCount position trimmedSeq onlineCount viewerCan data
+  settings { send attach invite pin slowModeSeconds }
   peer { id name online } pinnedMessages { id pinnedAt author { id } } lastMessage { ${message} } viewerMembership { ${membership} }
 `;
 
@@ -135,7 +140,7 @@ const lists: [name: string, query: string][] = [
   ],
   [
     'messages',
-    `query ($size: Int) { channel(id: "$many") { messages(last: $size) { position edges { cursor node { at: id ${message} } } } } }`,
+    `query ($size: Int) { channel(id: "$many") { messages(last: $size) { position edges { cursor node { at: id mentions { id name } ${message} } } } } }`,
   ],
   [
     'messages around one',
@@ -154,6 +159,11 @@ const lists: [name: string, query: string][] = [
     } } } }`,
   ],
   ['online members', `query ($room: ID!) { channel(id: $room) { online { at: id ${user} } } }`],
+  [
+    'reports',
+    `query ($size: Int) { reports(first: $size) { nodes { at: id text reason status createdAt resolvedAt action note
+      reporter { id name } user { id name } message { id author { id } } resolvedBy { id } } } }`,
+  ],
   ['users', `query ($size: Int) { users(search: "person", first: $size) { nodes { at: id ${user} } } }`],
 ];
 
@@ -237,7 +247,17 @@ test('the queries above cover every list of the schema and every field of its it
   const expected = fields.filter((field) => held.has(field.parent) || many.includes(field));
 
   expect(held).toEqual(
-    new Set(['User', 'Channel', 'Message', 'MessageVersion', 'DeviceSession', 'Attachment', 'Reaction', 'Update']),
+    new Set([
+      'User',
+      'Channel',
+      'Message',
+      'MessageVersion',
+      'DeviceSession',
+      'Attachment',
+      'Reaction',
+      'Report',
+      'Update',
+    ]),
   );
   expect(expected.map(({ parent, name }) => `${parent}.${name}`).filter((field) => !asked.has(field))).toEqual([]);
 });

@@ -61,6 +61,7 @@ export const eventMaker: fc.Arbitrary<() => NewEvent> = fc.oneof(
       ...base(author),
       type: 'MessageDeleted' as const,
       messageId: messageOf(author, clientId),
+      asModerator: false,
     })),
   },
   {

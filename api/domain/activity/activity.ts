@@ -19,7 +19,7 @@ import { createLocalTypers } from './local-typers.ts';
 export function createActivity(
   options: Omit<ActivityChannelOptions, 'publisher'> & {
     pubsub: PubSub;
-    access: Pick<Access, 'requireSend' | 'requireMember'>;
+    access: Pick<Access, 'requireCapability' | 'requireMember'>;
     blocks: Pick<Blocks, 'acquire'>;
     rateLimits: RateLimits;
     receiptsMaxMembers: number;
@@ -38,7 +38,7 @@ export function createActivity(
      */
     async typing({ userId }: Viewer, channelId: string, isActive: boolean): Promise<void> {
       await limit.take(userId);
-      await access.requireSend(channelId, userId);
+      await access.requireCapability('TYPE', channelId, userId);
       typers.set(channelId, userId, isActive);
     },
     /** Ends the typing of a user who has sent a message. */

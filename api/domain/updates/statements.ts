@@ -97,7 +97,7 @@ const channelsOfViewer = `
       ELSE w.next[c.log_partition + 1] END AS lower) y) x
   LEFT JOIN LATERAL (${knownPosition}) known
     ON m.state = 'ACTIVE' AND x."isTracked" AND c.log_offset >= x.lower AND w.since IS NOT NULL
-  WHERE m.user_id = w.user_id`;
+  WHERE m.user_id = w.user_id AND m.revision > 0`;
 
 const snapshotRow = {
   n: int4,

@@ -13,12 +13,32 @@ export type ChannelKind =
   /** A named channel for many people. */
   | 'ROOM';
 
+/** Rules of a room. A field that is left out stays as it is; in a new room it has its default. */
+export type ChannelSettingsInput = {
+  /** Lowest role that may attach files. MEMBER by default. */
+  attach?: MemberRole | null | undefined;
+  /** Lowest role that may invite users. MEMBER by default. */
+  invite?: MemberRole | null | undefined;
+  /** Lowest role that may pin messages. MODERATOR by default. */
+  pin?: MemberRole | null | undefined;
+  /** Lowest role that may send. MEMBER by default. */
+  send?: MemberRole | null | undefined;
+  /** Minimum number of seconds between two messages of a member without a moderating role, 0 to 21600. 0 by default. */
+  slowModeSeconds?: number | null | undefined;
+};
+
 /** The room to open. */
 export type CreateRoomInput = {
   /** Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room. */
   clientId?: string | null | undefined;
+  /** Custom data of the room. */
+  data?: unknown;
+  /** Subject of the room, at most 1,000 characters as readers count them (grapheme clusters). */
+  description?: string | null | undefined;
   /** Name of the room, 1 to 80 characters as readers count them (grapheme clusters). */
   name: string;
+  /** Rules of the room. */
+  settings?: ChannelSettingsInput | null | undefined;
   /** Whether the room is listed and open to everybody. */
   visibility?: Visibility | null | undefined;
 };
@@ -115,9 +135,15 @@ export type SendInput = {
   channelId: string | number;
   /** Idempotency key, 1 to 128 UTF-16 code units, unique to the author and the channel, for instance a UUID. It makes a retry harmless. */
   clientId?: string | null | undefined;
+  /** Custom data. A message may have nothing else. */
+  data?: unknown;
+  /** Ids of members to mention, at most `limits.mentions`. CONFLICT for a user whom the viewer has blocked; users who have blocked the viewer are left out. */
+  mentionIds?: Array<string | number> | null | undefined;
+  /** Mentions every member. FORBIDDEN in rooms unless the viewer is the owner or a moderator. */
+  mentionsAll?: boolean | null | undefined;
   /** Id of the message in the same channel that this one replies to. */
   replyToId?: string | number | null | undefined;
-  /** Text of the message, at most `limits.messageBytes` bytes of UTF-8 as sent. Line ends become LF, and control characters are removed. Without attachments it must have something to see. */
+  /** Text of the message, at most `limits.messageBytes` bytes of UTF-8 as sent. Line ends become LF, and control characters are removed. Without attachments and `data` it must have something to see. */
   text?: string;
 };
 

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<48b155a80b680287240b1d59f54a7164>>
+ * @generated SignedSource<<c23c8157bcf16234e321266332f7c0ae>>
  * @lightSyntaxTransform
  * @codegen-command: npm run codegen
  */
@@ -14,6 +14,9 @@ export type SendInput = {
   attachmentIds?: ReadonlyArray<string> | null | undefined;
   channelId: string;
   clientId?: string | null | undefined;
+  data?: any | null | undefined;
+  mentionIds?: ReadonlyArray<string> | null | undefined;
+  mentionsAll?: boolean | null | undefined;
   replyToId?: string | null | undefined;
   text?: string;
 };
