@@ -110,7 +110,7 @@ const membership = `
 const channel = `
   id kind name description visibility createdAt closedAt memberCount position trimmedSeq onlineCount viewerCan data
   settings { send attach invite pin slowModeSeconds }
-  peer { id name online } pinnedMessages { id pinnedAt author { id } } lastMessage { ${message} } viewerMembership { ${membership} }
+  peer { id name online } lastMessage { ${message} } viewerMembership { ${membership} }
 `;
 
 /** Queries for `$size` items. Those that take `$room` get the room with few members for a small size. */
@@ -120,6 +120,10 @@ const lists: [name: string, query: string][] = [
   [
     'rooms, each with its messages',
     `query ($size: Int) { rooms(first: $size) { nodes { at: id messages(last: 2) { position nodes { id author { id } } } } } }`,
+  ],
+  [
+    'rooms, each with its pinned messages',
+    `query ($size: Int) { rooms(first: $size) { nodes { at: id pinnedMessages { id pinnedAt author { id } } } } }`,
   ],
   [
     'rooms, each with its members',
