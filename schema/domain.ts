@@ -9,6 +9,7 @@ import type { MessageVersions } from '../api/domain/message-versions.ts';
 import type { Messages } from '../api/domain/messages.ts';
 import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
+import type { Pins } from '../api/domain/pins.ts';
 import type { PreferenceStore } from '../api/domain/preferences.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Reactions } from '../api/domain/reactions.ts';
@@ -38,6 +39,8 @@ export interface LimitValues {
   replay: number;
   /** Maximum number of kinds of reactions to one message. */
   reactions: number;
+  /** Maximum number of pinned messages of a channel. */
+  pins: number;
   /** Days for which messages are kept; 0: they stay. */
   retentionDays: number;
   /** Days for which a cursor of `updates` can be used. */
@@ -59,6 +62,7 @@ export interface Domain {
   messageVersions: MessageVersions;
   moderation: Moderation;
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
+  pins: Pins;
   presence: PresenceDomain;
   preferences: PreferenceStore;
   reactions: Reactions;

@@ -8,6 +8,7 @@ import './message-versions.ts';
 import './messages.ts';
 import './moderation.ts';
 import './presence.ts';
+import './pins.ts';
 import './reactions.ts';
 import './receipts.ts';
 import './reports.ts';

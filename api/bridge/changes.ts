@@ -22,6 +22,7 @@ import { eraseEntries, eraseProfile } from './erasure.ts';
 import { readEventContext } from './event-context.ts';
 import * as moderation from './member-moderation.ts';
 import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
+import { applyPin } from './pins.ts';
 import { purge } from './purges.ts';
 import { trimHistory } from './trim.ts';
 
@@ -61,6 +62,9 @@ function change(event: Logged<Change>, context: ChangeContext): Promise<Outcome>
       return purge(event, context);
     case 'MessageDeleted':
       return remove(event, context);
+    case 'MessagePinned':
+    case 'MessageUnpinned':
+      return applyPin(event, context);
     case 'UserErased':
       return erase(event, context);
     case 'NoticeSent':

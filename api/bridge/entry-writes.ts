@@ -122,7 +122,7 @@ const updateDeleted = statement({
       WHERE id = $channelId RETURNING *
     ), e AS (
       UPDATE entry SET text = '', attachments = '[]', data = NULL, mention_ids = '{}', mentions_all = false, reactions = '[]',
-        deleted_at = $at, position = raised.position, revised_position = raised.position, revision = revision + 1,
+        deleted_at = $at, pinned_at = NULL, position = raised.position, revised_position = raised.position, revision = revision + 1,
         log_offset = $offset
       FROM raised WHERE entry.id = $id RETURNING entry.*
     ), unmentioned AS (${deleteMentionsOf('(SELECT * FROM entry WHERE id = $id)')}), unreacted AS (

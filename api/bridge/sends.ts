@@ -63,6 +63,7 @@ function addPlaced(event: MessageSent, mentionIds: readonly string[], place: Pla
     sentAt: event.at,
     editedAt: null,
     deletedAt: null,
+    pinnedAt: null,
     revision: 0,
   };
   addEntry(changeset, entry);

@@ -25,7 +25,8 @@ import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
 import type { HashCost } from '../domain/passwords.ts';
-import { maxReactionKinds } from '../domain/policies.ts';
+import { createPins } from '../domain/pins.ts';
+import { maxPins, maxReactionKinds } from '../domain/policies.ts';
 import { createPreferences } from '../domain/preferences.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
@@ -164,6 +165,7 @@ export async function openDomain(
   const moderators = createServiceModerators(database);
   const { withdraw } = matching;
   const suspensions = createSuspensions({ ...common, auth, moderators, audit, withdraw });
+  const ofMessages = { submit, history, messageAccess: createMessageAccess({ database, access }) };
   const findEntry = async (id: string) => (await history.byIds([id]))[0] ?? null;
   const reports = {
     ...createReports({ ...common, access, moderators, findEntry }),
@@ -196,6 +198,7 @@ export async function openDomain(
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
       reactions: maxReactionKinds,
+      pins: maxPins,
       retentionDays: config.RETENTION_DAYS ?? 0,
       cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
@@ -220,14 +223,10 @@ export async function openDomain(
     }),
     moderation,
     onlineMembers,
+    pins: createPins({ ...common, ...ofMessages }),
     presence,
     preferences: createPreferences(common),
-    reactions: createReactions({
-      ...common,
-      submit,
-      history,
-      messageAccess: createMessageAccess({ database, access }),
-    }),
+    reactions: createReactions({ ...common, ...ofMessages }),
     receipts: createReceipts({ ...common, activity }),
     reports,
     suspensions,

@@ -516,6 +516,66 @@ describe('a seen mark', () => {
   });
 });
 
+describe('a pinned message', () => {
+  const pin = 'mutation ($id: ID!) { pinMessage(messageId: $id) { id position pinnedAt } }';
+  const unpin = 'mutation ($id: ID!) { unpinMessage(messageId: $id) { id pinnedAt } }';
+  const list = 'query ($id: ID!) { channel(id: $id) { pinnedMessages { text pinnedAt } } }';
+  const listedBy = async (who: Person, id: string) =>
+    (await who.ask(list, { id })).channel.pinnedMessages?.map(({ text }: Data) => text) ?? null;
+
+  it('is listed for members, newest pin first, and changes live', async () => {
+    const id = await room();
+    const [one, two] = [await say('One', { channelId: id }), await say('Two', { channelId: id }, bob)];
+    const query = 'subscription ($id: ID!, $after: Int) { messages(channelId: $id, after: $after) { text pinnedAt } }';
+    const live = follow(socket(url, bob.token), query, { id, after: two.position });
+    const { cursor } = (await bob.ask('{ updates { cursor } }')).updates;
+    await ada.ask(pin, { id: two.id });
+    const { pinMessage } = await ada.ask(pin, { id: one.id });
+    expect(pinMessage).toMatchObject({ id: one.id, pinnedAt: expect.any(String) });
+    expect((await ada.ask(pin, { id: one.id })).pinMessage).toEqual(pinMessage);
+    expect([await listedBy(bob, id), await listedBy(moderator, id)]).toEqual([['One', 'Two'], null]);
+    expect((await ada.ask(unpin, { id: one.id })).unpinMessage.pinnedAt).toBeNull();
+    await vi.waitFor(() =>
+      expect(live.received.map(({ text, pinnedAt }) => [text, pinnedAt !== null])).toEqual([
+        ['Two', true],
+        ['One', true],
+        ['One', false],
+      ]),
+    );
+    await ada.ask(remove, { id: one.id });
+    expect(await listedBy(ada, id)).toEqual(['Two']);
+    const missed = 'query ($after: String) { updates(after: $after) { updates { event { __typename } } } }';
+    const { updates } = (await bob.ask(missed, { after: cursor })).updates;
+    expect(updates.map(({ event }: Data) => event.__typename)).toContain('ChannelChanged');
+  });
+
+  it('is left out for users who have blocked its author', async () => {
+    const id = await room();
+    const cleo = await guest(url, 'Cleo');
+    await cleo.ask('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id });
+    await ada.ask(pin, { id: (await say('One', { channelId: id }, bob)).id });
+    await cleo.ask('mutation ($id: ID!) { block(userId: $id) { id } }', { id: bob.id });
+    expect([await listedBy(cleo, id), await listedBy(ada, id)]).toEqual([[], ['One']]);
+  });
+
+  it('is pinned by moderators of a room alone, and by both members of a direct channel', async () => {
+    const id = await room();
+    const { id: messageId } = await say('One', { channelId: id }, bob);
+    for (const mutation of [pin, unpin]) {
+      expect(await bob.codeOf(mutation, { id: messageId })).toBe('FORBIDDEN');
+      expect(await moderator.codeOf(mutation, { id: messageId })).toBe('NOT_FOUND');
+      expect(await ada.codeOf(mutation, { id: foreignId('m') })).toBe('NOT_FOUND');
+      expect(await ada.codeOf(mutation, { id: 'nothing' })).toBe('NOT_FOUND');
+      expect((await ask(url, mutation, { id: messageId })).errors[0]?.extensions['code']).toBe('UNAUTHENTICATED');
+    }
+    const direct = (await bob.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: ada.id })).openDirect
+      .id;
+    const sent = await say('One', { channelId: direct });
+    await bob.ask(pin, { id: sent.id });
+    expect(await listedBy(ada, direct)).toEqual(['One']);
+  });
+});
+
 describe('data and mentions', () => {
   const parts = 'id position text data mentions { id } mentionsAll';
   const sendParts = `mutation ($input: SendInput!) { send(input: $input) { message { ${parts} } } }`;

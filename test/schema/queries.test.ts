@@ -61,6 +61,7 @@ const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
 const report = 'mutation ($id: ID!) { report(input: { messageId: $id, reason: "spam" }) { id } }';
 const edit = 'mutation ($id: ID!) { editMessage(messageId: $id, text: "Hello again") { id } }';
+const pin = 'mutation ($id: ID!) { pinMessage(messageId: $id) { id } }';
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
 /** Creates a room of Ada's with members, and has the speakers reply to its first message. */
@@ -69,6 +70,7 @@ async function fill(name: string, members: Person[], speakers: Person[]): Promis
   await Promise.all(members.map((one) => one.ask(joinRoom, { id })));
   const opening = await say(ada, id, null);
   await Promise.all(speakers.map(async (one) => one.ask(edit, { id: await say(one, id, opening) })));
+  await ada.ask(pin, { id: opening });
   return id;
 }
 
@@ -96,7 +98,7 @@ const user = `
   channels(first: 2) { nodes { id } }
 `;
 const message = `
-  id cursor kind seq position text data mentionsAll clientId sentAt editedAt deletedAt
+  id cursor kind seq position text data mentionsAll clientId sentAt editedAt deletedAt pinnedAt
   attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
   versions { text replacedAt }
   reactions { emoji count viewerReacted users { id name } }
@@ -118,6 +120,10 @@ const lists: [name: string, query: string][] = [
   [
     'rooms, each with its messages',
     `query ($size: Int) { rooms(first: $size) { nodes { at: id messages(last: 2) { position nodes { id author { id } } } } } }`,
+  ],
+  [
+    'rooms, each with its pinned messages',
+    `query ($size: Int) { rooms(first: $size) { nodes { at: id pinnedMessages { id pinnedAt author { id } } } } }`,
   ],
   [
     'rooms, each with its members',
