@@ -54,7 +54,7 @@ it('has the end of a room once it is closed, and no refused attempt', async () =
   expect(JSON.stringify(app.logger.childLines)).not.toContain('Secret room');
 });
 
-it('has every act of moderation, with who acted on whom', async () => {
+it('has every act of moderation, with both users', async () => {
   const mod = await appointed(app);
   const eve = await guest(app.url, 'Eve');
   const { createRoom } = await ada.ask('mutation { createRoom(input: { name: "Moderated" }) { id } }');
