@@ -97,7 +97,6 @@ export function createChannelFeed(options: FeedOptions) {
     stop(): void {
       if (recent) recentEntries.remove(recent);
       fail(failure ?? new FeedRestartedError('the feed was stopped'));
-      channels.unfollow(channelId, listener);
     },
   };
 
@@ -119,6 +118,8 @@ export function createChannelFeed(options: FeedOptions) {
   function fail(error: Error): void {
     failure = error;
     order.stop();
+    // Its position would make the state of a restored database look old once more to the streams that resume.
+    channels.unfollow(channelId, listener);
     notify();
   }
 

@@ -51,7 +51,7 @@ async function startFeed(head: number, { recentBytes = 1_000_000, memory = creat
     await pubsub.publish('channel:c', signalOf('c', entries(from, to)));
     await vi.waitFor(() => expect(feed.last()).toBe(last));
   };
-  return { feed, database, source, publish, change, check: channels.check };
+  return { feed, database, source, publish, change, channels, check: channels.check };
 }
 
 describe('a feed', () => {
@@ -92,6 +92,20 @@ describe('a feed', () => {
     database.head = 0;
     await check();
     await expect(stream.next()).rejects.toBeInstanceOf(FeedRestartedError);
+    await feed.stop();
+  });
+
+  test('that has ended lets others follow the restored channel', async () => {
+    const { feed, database, publish, channels, check } = await startFeed(0);
+    await publish(1, 2);
+    database.head = 1;
+    await check();
+    expect(feed.failed()).toBe(true);
+    const later = { onSignal: vi.fn(), onRestored: vi.fn() };
+    expect(await channels.follow('c', later)).toMatchObject({ position: 1 });
+    await check();
+    expect(later.onRestored).not.toHaveBeenCalled();
+    expect(channels.size()).toBe(1);
     await feed.stop();
   });
 
