@@ -59,6 +59,8 @@ export const channelEvent = z.discriminatedUnion('type', [
     visibility: z.enum(visibilities),
     name: z.string().nullable(),
     members: z.array(z.object({ user: userFacts, role: z.enum(memberRoles) })).min(1),
+    /** Ids of those members who are asked, and have not accepted yet. */
+    invitedIds: z.array(id).default([]),
   }),
   /** A room's name or visibility changes; null leaves a property as it is. */
   base.extend({
@@ -67,9 +69,14 @@ export const channelEvent = z.discriminatedUnion('type', [
     visibility: z.enum(visibilities).nullable(),
   }),
   base.extend({ type: z.literal('ChannelClosed') }),
-  /** A user becomes a member: by joining (actor and user are the same) or by invitation. Revision 0: there was no row. */
+  /**
+   * A user becomes a member: by joining or accepting an invitation. Revision 0: there was no row. Gateways before wire version 3
+   * made others members by it; then the actor is the inviter.
+   */
   base.extend({ type: z.literal('MemberJoined'), user: userFacts, revision: z.int() }),
-  /** A member leaves, which ends a match. `gone`: the user was absent from the match for too long. */
+  /** A user is asked to become a member. Revision 0: there was no row. */
+  base.extend({ type: z.literal('MemberInvited'), user: userFacts, revision: z.int() }),
+  /** A member leaves, which ends a match, or a user declines an invitation. `gone`: the user was absent from the match for too long. */
   base.extend({ type: z.literal('MemberLeft'), userId: id, revision: z.int(), gone: z.boolean() }),
   /** A message is sent. `messageId` is derived from channel, author and client id, so that it is the same for every retry. */
   base.extend({

@@ -1,14 +1,4 @@
-import {
-  mayAsk,
-  mayClose,
-  mayDelete,
-  mayEdit,
-  mayInvite,
-  mayJoin,
-  mayLeave,
-  mayRead,
-  mayUpdate,
-} from '../domain/policies.ts';
+import { mayAsk, mayClose, mayDelete, mayEdit, mayInvite, mayInviteAgain, mayJoin, mayLeave, mayRead, mayUpdate } from '../domain/policies.ts';
 import type { ChannelEvent, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
@@ -16,7 +6,8 @@ import { addHead, addMembership, type Changeset } from './changeset.ts';
 import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './channel-writes.ts';
 import { deleteEntry, editEntry, insertMembershipEntry } from './entry-writes.ts';
 import { type EventContext, readEventContext } from './event-context.ts';
-import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
+import { acceptDirect, declineInvitation, inviteUser } from './invitations.ts';
+import { activateMember, endMatchClaims, endMembership, inviteMember, insertUsers, promoteNextOwner } from './member-writes.ts';
 
 /** Every event except a send. */
 export type Change = Exclude<ChannelEvent, { type: 'MessageSent' }>;
@@ -42,6 +33,8 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return close(event, context);
     case 'MemberJoined':
       return join(event, context);
+    case 'MemberInvited':
+      return invite(event, context);
     case 'MemberLeft':
       return leave(event, context);
     case 'MessageEdited':
@@ -60,11 +53,15 @@ async function open(
   if (channel) return done;
   const rejection = mayAsk(isBlocked);
   if (rejection) return rejected(rejection);
-  const { kind, members } = event;
+  const { kind, members, invitedIds } = event;
   const users = members.map(({ user }) => user);
   await insertUsers(query, users);
   await insertChannel(query, event);
   for (const { user, role } of members) {
+    if (invitedIds.includes(user.id)) {
+      await inviteMember(query, event, user.id);
+      continue;
+    }
     const joined = { kind: 'JOINED', userId: user.id, memberChange: 0 } as const;
     const entry = kind === 'ROOM' ? await insertMembershipEntry(query, event, joined, changeset) : null;
     await activateMember(query, event, { userId: user.id, role, joinedSeq: entry?.seq ?? 0 });
@@ -103,36 +100,58 @@ async function close(
 
 async function join(
   event: Logged<EventOf<'MemberJoined'>>,
-  { query, changeset, channel, actor, subject, isBlocked }: Context,
+  { query, changeset, channel, actor, subject }: Context,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
-  const isInvited = actorId !== user.id;
-  const hidden = isInvited ? mayRead(channel, actor) : null;
+  const isAdded = actorId !== user.id;
+  const hidden = isAdded ? mayRead(channel, actor) : null;
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
-  const rejection = isInvited ? (mayInvite(channel, actor) ?? mayAsk(isBlocked)) : mayJoin(channel);
+  const rejection = isAdded ? mayInvite(channel, actor) : mayJoin(channel, subject);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
+  if (channel?.kind === 'DIRECT') {
+    await acceptDirect(query, event, user.id, changeset);
+    return done;
+  }
   const joined = { kind: 'JOINED', userId: user.id, memberChange: 1 } as const;
   const entry = await insertMembershipEntry(query, event, joined, changeset);
   await activateMember(query, event, { userId: user.id, role: 'MEMBER', joinedSeq: entry.seq });
   return { applied: true, entry };
 }
 
-async function leave(
-  event: Logged<EventOf<'MemberLeft'>>,
-  { query, changeset, channel, subject }: Context,
+async function invite(
+  event: Logged<EventOf<'MemberInvited'>>,
+  { query, changeset, channel, actor, subject }: Context,
 ): Promise<Outcome> {
-  const rejection = mayLeave(channel);
+  const { user, revision } = event;
+  const hidden = mayRead(channel, actor);
+  if (hidden) return rejected(hidden);
+  if (subject?.state === 'ACTIVE' || subject?.state === 'INVITED') return done;
+  const rejection = mayInvite(channel, actor) ?? mayInviteAgain(subject);
   if (rejection) return rejected(rejection);
-  if (subject?.state !== 'ACTIVE') return done;
-  if (subject.revision !== event.revision) return rejected(staleMembership);
+  if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
+  await insertUsers(query, [user]);
+  await inviteUser(query, event, user.id, changeset);
+  return done;
+}
+
+async function leave(event: Logged<EventOf<'MemberLeft'>>, context: Context): Promise<Outcome> {
+  const { query, changeset, channel, subject } = context;
+  if (channel && subject?.state !== 'ACTIVE' && subject?.state !== 'INVITED') return done;
+  if (channel && subject?.revision !== event.revision) return rejected(staleMembership);
+  const rejection = mayLeave(channel, subject);
+  if (rejection) return rejected(rejection);
+  if (subject?.state === 'INVITED') {
+    await declineInvitation(query, event, event.userId, changeset);
+    return done;
+  }
   await endMembership(query, event);
   const left = { kind: 'LEFT', userId: event.userId, memberChange: -1 } as const;
   const entry = await insertMembershipEntry(query, event, left, changeset);
   if (channel?.kind === 'MATCH') await endMatch(event, query, changeset);
-  else await settleRoom(event, query, changeset, subject.role === 'OWNER');
+  else await settleRoom(event, query, changeset, subject?.role === 'OWNER');
   return { applied: true, entry };
 }
 

@@ -10,8 +10,8 @@ import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 /** Inserts the channel of an event, without its members. */
 export async function insertChannel(query: Query, event: Logged<EventOf<'ChannelOpened'>>): Promise<void> {
-  const { channelId, kind, visibility, name, members, at } = event;
-  const inserted = { channelId, kind, visibility, ...named(name), at, memberCount: members.length };
+  const { channelId, kind, visibility, name, members, invitedIds, at } = event;
+  const inserted = { channelId, kind, visibility, ...named(name), at, memberCount: members.length - invitedIds.length };
   await query(insert, { ...inserted, ...placeOf(event) });
 }
 
@@ -28,6 +28,13 @@ export async function updateChannel(
 
 function named(name: string | null): { name: string | null; nameKey: string | null } {
   return name === null ? { name, nameKey: null } : withKey(name);
+}
+
+/** Adds a number to the members of a channel, and raises its version: 0 where only an invitation changed. */
+export async function changeMemberCount(query: Query, event: Logged, by: number, changeset: Changeset): Promise<void> {
+  const { channelId } = event;
+  const [head] = await query(updateMemberCount, { channelId, by, ...placeOf(event) });
+  if (head) addHead(changeset, head, event);
 }
 
 /** Closes a channel; one that is closed keeps its time. */
@@ -76,6 +83,12 @@ const update = statement({
     visibility: nullable(enums.visibility),
     ...placeParameters,
   },
+  row: head.row,
+});
+
+const updateMemberCount = statement({
+  sql: sqlForUpdate('member_count = member_count + $by', 'false'),
+  parameters: { channelId: uuid, by: int4, ...placeParameters },
   row: head.row,
 });
 

@@ -36,7 +36,9 @@ const selectContext = statement({
 });
 
 /** Current rows that decide whether an event is applied; null where there is no such row. */
-export type EventContext = Row<typeof row>;
+export interface EventContext extends Row<typeof row> {
+  channel: (NonNullable<Row<typeof row>['channel']> & { isBlocked: boolean }) | null;
+}
 
 /** Reads the context of an event in one statement. */
 export async function readEventContext(query: Query, event: ChannelEvent): Promise<EventContext> {
@@ -44,13 +46,15 @@ export async function readEventContext(query: Query, event: ChannelEvent): Promi
   const subjectId = subjectOf(event);
   const [context] = await query(selectContext, { channelId, actorId, subjectId, messageId: messageOf(event) });
   if (context === undefined) throw new Error('A statement without FROM returned no row.');
-  return context;
+  const { channel, isBlocked } = context;
+  return { ...context, channel: channel && { ...channel, isBlocked } };
 }
 
 /** Returns the user whose membership the event changes, or the other user of a direct channel that is opened; else the actor. */
 function subjectOf(event: ChannelEvent): string {
   switch (event.type) {
     case 'MemberJoined':
+    case 'MemberInvited':
       return event.user.id;
     case 'MemberLeft':
       return event.userId;

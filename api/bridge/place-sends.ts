@@ -16,14 +16,20 @@ export type Place = Row<typeof place>;
  * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open, whose author is a
  * member, and which no block keeps from a direct channel.
  * @param events sends that all have files or all have none
+ * @param areAccepting whether their authors may be invited members of direct channels, who accept by them
  * @returns the places of the sends that were accepted, by their index in the batch
  */
-export async function placeSends(query: Query, events: readonly MessageSent[]): Promise<Map<number, Place>> {
+export async function placeSends(
+  query: Query,
+  events: readonly MessageSent[],
+  areAccepting = false,
+): Promise<Map<number, Place>> {
   const hasFiles = events.some(({ attachments }) => attachments.length > 0);
+  const { plain, withFiles } = areAccepting ? insertsOfInvited : inserts;
   const sends = toArrays(events);
   const rows = hasFiles
-    ? await query(insertWithFiles, { ...sends, attachments: events.map((event) => JSON.stringify(event.attachments)) })
-    : await query(insertPlain, sends);
+    ? await query(withFiles, { ...sends, attachments: events.map((event) => JSON.stringify(event.attachments)) })
+    : await query(plain, sends);
   return new Map(rows.map((row) => [row.n - 1, row]));
 }
 
@@ -53,7 +59,7 @@ const ofBatch = { partition: 'a.partition', first: 'a.first', last: 'a.last' };
  * send in tables of any size: every look-up by a key is a subquery of one row, and nothing joins rows that were just
  * written, whose number the planner does not know.
  */
-const sqlFor = (hasFiles: boolean) => `
+const sqlFor = (hasFiles: boolean, states: string) => `
 WITH input AS (
   SELECT * FROM unnest(
     $ids, $channelIds, $authorIds, $clientIds, $texts, $replyToIds, $times, $partitions, $offsets${hasFiles ? ', $attachments' : ''}
@@ -65,7 +71,7 @@ WITH input AS (
     SELECT c.seq, c.position, c.version, c.kind FROM channel c
     WHERE c.id = i.channel_id AND c.closed_at IS NULL LIMIT 1) c
   CROSS JOIN LATERAL (
-    SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE' LIMIT 1) m
+    SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state ${states} LIMIT 1) m
   WHERE NOT EXISTS (SELECT FROM entry e WHERE e.id = i.id)
     AND NOT (c.kind = 'DIRECT' AND ${blockInDirect('i.channel_id', 'i.author_id')})
     AND (i.reply_to_id IS NULL OR EXISTS (
@@ -128,9 +134,15 @@ const place = {
   replyToAuthorId: nullable(uuid),
 };
 
-const insertPlain = statement({ sql: sqlFor(false), parameters, row: place });
-const insertWithFiles = statement({
-  sql: sqlFor(true),
-  parameters: { ...parameters, attachments: arrayOf(json<unknown>()) },
-  row: place,
-});
+const parametersWithFiles = { ...parameters, attachments: arrayOf(json<unknown>()) };
+
+const inserts = {
+  plain: statement({ sql: sqlFor(false, "= 'ACTIVE'"), parameters, row: place }),
+  withFiles: statement({ sql: sqlFor(true, "= 'ACTIVE'"), parameters: parametersWithFiles, row: place }),
+};
+
+const activeOrInvited = "IN ('ACTIVE', 'INVITED')";
+const insertsOfInvited = {
+  plain: statement({ sql: sqlFor(false, activeOrInvited), parameters, row: place }),
+  withFiles: statement({ sql: sqlFor(true, activeOrInvited), parameters: parametersWithFiles, row: place }),
+};

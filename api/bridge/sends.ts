@@ -3,13 +3,15 @@ import type { Entry, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { addEntry, addHead, type Changeset } from './changeset.ts';
-import { readEventContext } from './event-context.ts';
+import { type EventContext, readEventContext } from './event-context.ts';
+import { acceptDirect } from './invitations.ts';
 import { type Place, placeSends } from './place-sends.ts';
 
 type MessageSent = Logged<EventOf<'MessageSent'>>;
 
 /**
- * Applies a batch of sends, of which none repeats or replies to another of the batch.
+ * Applies a batch of sends, of which none repeats or replies to another of the batch. The statement for all of them places no message of
+ * an invited member: such a message accepts the invitation, and is placed by itself.
  * @param query of the transaction that has locked the log's position
  * @param events sends that all have files or all have none
  */
@@ -18,6 +20,7 @@ export async function applySends(query: Query, events: readonly MessageSent[], c
   const unplaced = await outcomesOfUnplaced(
     query,
     events.filter((_, index) => !places.has(index)),
+    changeset,
   );
   for (const [index, event] of events.entries()) {
     const place = places.get(index);
@@ -51,30 +54,48 @@ function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outc
   return { applied: true, entry };
 }
 
-/** Returns the stored entry for a retry, before any rule is checked, and the rejection for any other send. */
+/**
+ * Returns the stored entry for a retry, before any rule is checked, and the rejection for any other send that does not accept an
+ * invitation.
+ */
 async function outcomesOfUnplaced(
   query: Query,
   events: readonly MessageSent[],
+  changeset: Changeset,
 ): Promise<ReadonlyMap<MessageSent, Outcome>> {
   const outcomes = new Map<MessageSent, Outcome>();
   if (events.length === 0) return outcomes;
   const rows = await query(selectEntries, { ids: events.map(({ messageId }) => messageId) });
   const stored = new Map(rows.map((row) => [row.id, toEntry(row)]));
+  /** Channels of direct conversations that this batch accepts, with the user. */
+  const accepted = new Set<string>();
   for (const event of events) {
     const entry = stored.get(event.messageId);
-    const outcome: Outcome = entry
-      ? { applied: true, entry }
-      : { applied: false, rejection: await rejectionOf(query, event) };
-    outcomes.set(event, outcome);
+    outcomes.set(event, entry ? { applied: true, entry } : await placeOrReject(query, event, { accepted, changeset }));
   }
   return outcomes;
 }
 
+/** Places a message by which its author accepts a direct conversation, and those that follow it. */
+async function placeOrReject(
+  query: Query,
+  event: MessageSent,
+  { accepted, changeset }: { accepted: Set<string>; changeset: Changeset },
+): Promise<Outcome> {
+  const context = await readEventContext(query, event);
+  const key = `${event.channelId}:${event.actorId}`;
+  const isAccepting = context.actor?.state === 'INVITED' && maySend(context.channel, context.actor) === null;
+  const place = isAccepting || accepted.has(key) ? (await placeSends(query, [event], true)).get(0) : undefined;
+  if (place === undefined) return { applied: false, rejection: rejectionOf(event, context) };
+  const outcome = addPlaced(event, place, changeset);
+  if (isAccepting) await acceptDirect(query, event, event.actorId, changeset);
+  accepted.add(key);
+  return outcome;
+}
+
 /** Checks the rules in the same order as the gateway. */
-async function rejectionOf(query: Query, event: MessageSent): Promise<Rejection> {
-  const { channel, actor, entry, isBlocked } = await readEventContext(query, event);
-  const refusal = maySend(channel && { ...channel, isBlocked }, actor);
-  return refusal ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken);
+function rejectionOf(event: MessageSent, { channel, actor, entry }: EventContext): Rejection {
+  return maySend(channel, actor) ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken);
 }
 
 const invalidReply: Rejection = {

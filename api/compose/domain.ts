@@ -13,6 +13,7 @@ import { createChannels } from '../domain/channels.ts';
 import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
+import { createInvitationWatch } from '../domain/invitation-watch.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
@@ -146,6 +147,7 @@ export async function openDomain(
       history,
       readAround: createHistoryAround({ database, access }),
       access,
+      watchInvitation: createInvitationWatch({ access, userSignals, logger }),
       feeds,
       blocks,
       findAttachable: uploads.findAttachable,

@@ -27,8 +27,10 @@ export interface ChannelAccess {
 export interface ReaderFacts {
   /** Null when a result is made for all members of a channel, or nobody is signed in. */
   userId: string | null;
-  /** Whether the reader is a member of a channel, or left it and it is a match. */
+  /** Whether the reader is a member of a channel, is asked for it and it is direct, or left it and it is a match. */
   mayRead(channelId: string): Promise<boolean>;
+  /** Whether the reader is invited to a channel. */
+  isInvited(channelId: string): Promise<boolean>;
   hasBlocked(userId: string): Promise<boolean>;
 }
 
@@ -50,11 +52,14 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     judge,
 
     /**
-     * Returns a channel whose history a user may read.
+     * Returns a channel whose history a user may read, and whether the user is asked for it and has not accepted.
      * @throws NotFoundError or ForbiddenError when the user is not a member
      */
-    async requireRead(channelId: string, userId: string): Promise<ReadableChannel> {
-      return judge(channelId, async () => requireReadable(await read([channelId, userId])));
+    async requireRead(channelId: string, userId: string): Promise<ReadableChannel & { isInvited: boolean }> {
+      return judge(channelId, async () => {
+        const found = await read([channelId, userId]);
+        return { ...requireReadable(found), isInvited: found.member?.state === 'INVITED' };
+      });
     },
 
     /**
@@ -141,10 +146,13 @@ export function throwRefusal(refusal: Rejection | null): void {
 
 /** Returns whether a reader may see that a channel exists, with its name and its number of members. */
 export async function canSeeChannel(reader: ReaderFacts, channel: ChannelFacts & { id: string }): Promise<boolean> {
-  return isPublicRoom(channel) || canReadChannel(reader, channel.id);
+  return isPublicRoom(channel) || (await canReadChannel(reader, channel.id)) || reader.isInvited(channel.id);
 }
 
-/** Returns whether a reader may read a channel's history and see its members: members, and both users of a match that is over. */
+/**
+ * Returns whether a reader may read a channel's history and see its members: members, users who are asked for a direct conversation, and
+ * both users of a match that is over.
+ */
 export function canReadChannel(reader: ReaderFacts, channelId: string): Promise<boolean> {
   return reader.mayRead(channelId);
 }

@@ -4,31 +4,34 @@ import { tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, nullable, text, uuid } from '../infra/database/types.ts';
 import { declarePages, timePage, timePageParameters } from './pages.ts';
 
-const membership = columns(tables.member, 'm', ['channelId', 'userId', 'role', 'state', 'revision', 'joinedAt']);
+const membership = columns(tables.member, 'm', ['channelId', 'userId', 'role', 'state', 'revision', 'joinedAt', 'invitedBy']);
 const membershipList = `${membership.list}, greatest(m.joined_seq, s.seq) AS "seenSeq"`;
 const membershipRow = { ...membership.row, seenSeq: int4 };
 const membershipTables = `member m LEFT JOIN seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id`;
 
-/** Reads the active memberships among pairs of a channel and a user, in no order. */
+/** Reads the active and invited memberships among pairs of a channel and a user, in no order. */
 export const selectMemberships = statement({
   sql: `
     SELECT ${membershipList} FROM ${membershipTables}
     JOIN (SELECT DISTINCT * FROM unnest($channelIds, $userIds) AS k(channel_id, user_id)) k
       ON k.channel_id = m.channel_id AND k.user_id = m.user_id
-    WHERE m.state = 'ACTIVE'`,
+    WHERE m.state IN ('ACTIVE', 'INVITED')`,
   parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
   row: membershipRow,
 });
 
 const own = columns(tables.member, 'own', ['channelId', 'userId']);
 
-/** Reads the other user of direct and match channels for their readers: members, and users who left a match. In no order. */
+/**
+ * Reads the other user of direct and match channels for their readers: members, users who are asked for a direct conversation, and users
+ * who left a match. In no order.
+ */
 export const selectPeers = statement({
   sql: `
     SELECT ${own.list}, m.user_id AS "peerId" FROM unnest($channelIds, $userIds) AS w(channel_id, user_id)
     JOIN channel c ON c.id = w.channel_id AND c.kind <> 'ROOM'
-    JOIN member own ON own.channel_id = c.id AND own.user_id = w.user_id 
-      AND (own.state = 'ACTIVE' OR (c.kind = 'MATCH' AND own.state = 'LEFT'))
+    JOIN member own ON own.channel_id = c.id AND own.user_id = w.user_id
+      AND (own.state = 'ACTIVE' OR (c.kind = 'MATCH' AND own.state = 'LEFT') OR (c.kind = 'DIRECT' AND own.state = 'INVITED'))
     JOIN member m ON m.channel_id = c.id AND m.user_id <> own.user_id`,
   parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
   row: { ...own.row, peerId: uuid },
@@ -97,13 +100,13 @@ export const selectRooms = declarePages((backward) => {
   });
 });
 
-/** Reads a page of the channels of a user, the latest activity first. */
+/** Reads a page of the channels that a user is a member of or invited to, the latest activity first. */
 export const selectChannelsOfUser = declarePages((backward) => {
   const { where, order } = timePage(byActivity, backward);
   return statement({
     sql: `
       SELECT ${channel.list} FROM channel c JOIN member m ON m.channel_id = c.id
-      WHERE m.user_id = $userId AND m.state = 'ACTIVE' AND ${where} ${order}`,
+      WHERE m.user_id = $userId AND m.state IN ('ACTIVE', 'INVITED') AND ${where} ${order}`,
     parameters: { userId: uuid, ...timePageParameters },
     row: channel.row,
   });

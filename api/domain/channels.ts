@@ -10,7 +10,7 @@ import type { Viewer } from './auth.ts';
 import { createChannelLimits, type InviterFacts } from './channel-limits.ts';
 import { createChannelReads } from './channel-reads.ts';
 import type { Moderation } from './moderation.ts';
-import { channelNotFound, mayAsk, mayInvite, mayRead } from './policies.ts';
+import { channelNotFound, mayAsk, mayInvite, mayInviteAgain, mayRead } from './policies.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { SecurityLog } from './security-log.ts';
 import { rejectionError, type Submit } from './submit-event.ts';
@@ -84,19 +84,17 @@ export function createChannels(
       return requireChannel(channelId);
     },
 
-    /** Makes the viewer a member of a public room. */
+    /** Makes the viewer a member of a public room, or accepts an invitation. */
     async joinRoom(viewer: Viewer, channelId: string): Promise<Channel> {
       await limits.join(viewer.userId);
-      const user = factsOfViewer(viewer);
-      const before = await revision(channelId, viewer.userId);
-      await submit(
-        { type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before },
-        viewer.deadline,
-      );
+      await join(viewer, channelId, await revision(channelId, viewer.userId));
       return requireChannel(channelId);
     },
 
-    /** Makes another user a member of a room that the viewer is a member of. */
+    /**
+     * Asks another user to become a member of a room that the viewer is a member of. Repeated calls are harmless.
+     * @throws ConflictError if one of the two has blocked the other, or the user has declined; RateLimitedError
+     */
     async invite(viewer: Viewer, channelId: string, userId: string): Promise<Channel> {
       if (userId === viewer.userId) {
         throw new BadUserInputError([{ path: 'userId', message: 'must not be your own id. Join the room instead' }]);
@@ -105,16 +103,21 @@ export function createChannels(
       await requireInvite(channelId, viewer.userId);
       await requireUnblocked(viewer.userId, userId);
       const [user, member] = await Promise.all([requireFacts(userId), findMember(channelId, userId)]);
-      if (member?.state !== 'ACTIVE') await limits.beInvited(userId, viewer.userId);
+      throwRefusal(mayInviteAgain(member));
+      if (!isMember(member)) await limits.beInvited(userId, viewer.userId);
       const before = member?.revision ?? 0;
       await submit(
-        { type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before },
+        { type: 'MemberInvited', channelId, actorId: viewer.userId, user, revision: before },
         viewer.deadline,
       );
       return requireChannel(channelId);
     },
 
-    /** Returns the only direct channel between the viewer and another user, which the first call opens. */
+    /**
+     * Returns the only direct channel between the viewer and another user, which the first call opens: the other is asked then. A viewer
+     * who was asked, or has declined, accepts by this.
+     * @throws ConflictError if one of the two has blocked the other; RateLimitedError
+     */
     async openDirect(viewer: Viewer, userId: string): Promise<Channel> {
       if (userId === viewer.userId) {
         throw new BadUserInputError([{ path: 'userId', message: 'must not be your own id' }]);
@@ -123,17 +126,18 @@ export function createChannels(
       const channelId = uuidV5(pair, directSecret);
       await requireUnblocked(viewer.userId, userId);
       const channel = await findFirst([uuidV5(pair, formerNamespace), channelId]);
-      if (channel) return channel;
+      if (channel) return acceptDirect(viewer, channel);
       await limits.invite(viewer.userId);
       const other = await requireFacts(userId);
       await limits.beInvited(userId, viewer.userId);
       const members = [factsOfViewer(viewer), other].map((user) => ({ user, role: 'MEMBER' as const }));
-      const direct = { kind: 'DIRECT', visibility: 'PRIVATE', name: null, members } as const;
+      const direct = { kind: 'DIRECT' as const, visibility: 'PRIVATE' as const, name: null, members, invitedIds: [userId] };
       await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...direct }, viewer.deadline);
-      return requireChannel(channelId);
+      // The other user may have opened it at the same moment.
+      return acceptDirect(viewer, await requireChannel(channelId));
     },
 
-    /** Ends the viewer's membership; leaving a match ends it for both. Repeated calls are harmless. */
+    /** Ends the viewer's membership, or declines an invitation; leaving a match ends it for both. Repeated calls are harmless. */
     async leaveChannel(viewer: Viewer, channelId: string): Promise<Channel> {
       const { userId } = viewer;
       await limits.change(userId);
@@ -148,6 +152,19 @@ export function createChannels(
       return requireChannel(channelId);
     },
   };
+
+  /** Makes the viewer an active member of a direct channel. */
+  async function acceptDirect(viewer: Viewer, channel: Channel): Promise<Channel> {
+    const member = await findMember(channel.id, viewer.userId);
+    if (member?.state === 'ACTIVE') return channel;
+    await join(viewer, channel.id, member?.revision ?? 0);
+    return requireChannel(channel.id);
+  }
+
+  async function join(viewer: Viewer, channelId: string, before: number): Promise<void> {
+    const joined = { type: 'MemberJoined', channelId, user: factsOfViewer(viewer), revision: before } as const;
+    await submit({ ...joined, actorId: viewer.userId }, viewer.deadline);
+  }
 
   /** Checks early that a user may invite to a channel, so that attempts without effect use up nobody's invitations. */
   async function requireInvite(channelId: string, userId: string): Promise<void> {
@@ -191,6 +208,11 @@ export function createChannels(
 }
 
 export type Channels = ReturnType<typeof createChannels>;
+
+/** Whether a user is a member, or asked to become one. */
+function isMember(member: { state: string } | null): boolean {
+  return member?.state === 'ACTIVE' || member?.state === 'INVITED';
+}
 
 function factsOfViewer({ userId, name, createdAt }: Viewer): UserFacts {
   return toUserFacts({ id: userId, name, createdAt });

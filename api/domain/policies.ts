@@ -18,7 +18,8 @@ export interface ChannelFacts {
 /** Facts about a membership that the rules depend on. */
 export interface MemberFacts {
   role: MemberRole;
-  state: 'ACTIVE' | 'LEFT' | 'REMOVED';
+  /** INVITED: was asked and has neither accepted nor declined. DECLINED: was asked and declined. */
+  state: 'ACTIVE' | 'INVITED' | 'DECLINED' | 'LEFT' | 'REMOVED';
   revision: number;
 }
 
@@ -50,16 +51,21 @@ export function isPublicRoom({ kind, visibility }: ChannelFacts): boolean {
 }
 
 /**
- * Reading a channel's history: members, and both users of a match even after leaving. Others may not even learn that a
- * private channel exists.
+ * Reading a channel's history: members, users who are asked for a direct conversation, and both users of a match even after
+ * leaving. Users who are invited to a room know that it exists; others may not even learn that of a private channel.
  */
 export function mayRead(channel: Channel, member: Member): Rejection | null {
   if (channel === null) return channelNotFound;
   if (member?.state === 'ACTIVE' || (channel.kind === 'MATCH' && member?.state === 'LEFT')) return null;
+  if (member?.state === 'INVITED')
+    return channel.kind === 'DIRECT' ? null : forbidden('Only members can do this. Accept the invitation first.');
   return isPublicRoom(channel) ? forbidden('Only members can do this. Join the room first.') : channelNotFound;
 }
 
-/** Sending a message: members only, in an open channel. In a direct channel a block keeps both members from it. */
+/**
+ * Sending a message: members only, in an open channel. A user who is asked for a direct conversation accepts by a message. In a
+ * direct channel a block keeps both members from it.
+ */
 export function maySend(channel: Channel, member: Member): Rejection | null {
   return mayRead(channel, member) ?? (channel?.closedAt ? closed : null) ?? mayAsk(channel?.isBlocked ?? false);
 }
@@ -72,10 +78,14 @@ export function mayAsk(isBlocked: boolean): Rejection | null {
   return isBlocked ? blocked : null;
 }
 
-/** Joining without an invitation: open public rooms only. */
-export function mayJoin(channel: Channel): Rejection | null {
-  if (channel === null || !isPublicRoom(channel)) return channelNotFound;
-  return channel.closedAt ? closed : null;
+/**
+ * Joining by oneself: an open public room, or an open channel that the user was invited to, also after declining. In a direct
+ * channel a block keeps the user from it.
+ */
+export function mayJoin(channel: Channel, member: Member): Rejection | null {
+  const wasAsked = member?.state === 'INVITED' || member?.state === 'DECLINED';
+  if (channel === null || !(wasAsked || isPublicRoom(channel))) return channelNotFound;
+  return (channel.closedAt ? closed : null) ?? mayAsk(channel.isBlocked ?? false);
 }
 
 /** Inviting another user: any member, in an open room. */
@@ -85,10 +95,16 @@ export function mayInvite(channel: Channel, member: Member): Rejection | null {
   return channel?.kind === 'ROOM' ? null : forbidden('You can invite users to rooms only.');
 }
 
-/** Leaving: any member, except that a direct channel stays for good. */
-export function mayLeave(channel: Channel): Rejection | null {
+/** Inviting a user again: not one who has declined. */
+export function mayInviteAgain(invitee: Member): Rejection | null {
+  return invitee?.state === 'DECLINED' ? declined : null;
+}
+
+/** Leaving: any member, except that a direct channel stays for good once it is accepted. Leaving an invitation declines it. */
+export function mayLeave(channel: Channel, member: Member): Rejection | null {
   if (channel === null) return channelNotFound;
-  return channel.kind === 'DIRECT' ? forbidden('You cannot leave a direct channel.') : null;
+  const isDeclined = member?.state === 'INVITED';
+  return channel.kind === 'DIRECT' && !isDeclined ? forbidden('You cannot leave a direct channel.') : null;
 }
 
 /** Changing a room's name or visibility: its owner, while it is open. */
@@ -124,6 +140,7 @@ export function mayDelete(
   return entry.authorId === userId ? null : forbidden('You can edit or delete your own messages only.');
 }
 
+const declined: Rejection = { code: 'CONFLICT', message: 'The user has declined an invitation to this room.' };
 /** The same for both users. */
 const blocked: Rejection = { code: 'CONFLICT', message: 'One of you has blocked the other.' };
 const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed. You can read it, but not add to it.' };

@@ -1,3 +1,4 @@
+import { openDirectOf } from '../support/invitations.ts';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
@@ -9,7 +10,6 @@ import { openMemoryDatabase } from '../support/database.ts';
 import { createTestLogger } from '../support/logger.ts';
 
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
-const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 
 /** Settings of a process without a bridge. The services that they must name are not used: the ports are given. */
 const gatewayAlone = {
@@ -51,9 +51,7 @@ beforeAll(async () => {
   };
 });
 
-async function direct([one, other]: readonly [Person, Person]): Promise<string> {
-  return (await one.ask(openDirect, { id: other.id })).openDirect.id;
-}
+const direct = ([one, other]: readonly [Person, Person]) => openDirectOf(one, other);
 
 test('a gateway hears the channels that somebody follows there, and nothing of others', async () => {
   const [ada, bob] = [await guest(here, 'Ada'), await guest(here, 'Bob')];

@@ -1,3 +1,4 @@
+import { openDirectOf } from '../support/invitations.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GraphQLFormattedError } from 'graphql';
 import type { Client } from 'graphql-ws';
@@ -77,8 +78,7 @@ type People = { channelId: string; sender: Person; reader: Person };
 
 async function signInPair(url: string): Promise<People> {
   const [sender, reader] = await Promise.all([guest(url, 'Sender'), guest(url, 'Reader')]);
-  const opened = await sender.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: reader.id });
-  return { channelId: opened.openDirect.id, sender, reader };
+  return { channelId: await openDirectOf(sender, reader), sender, reader };
 }
 
 async function connectPairs(url: string, people: readonly People[]): Promise<Pairs> {

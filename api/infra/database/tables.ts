@@ -7,7 +7,7 @@ export const enums = {
   channelKind: enumeration('channel_kind', ['ROOM', 'DIRECT', 'MATCH']),
   visibility: enumeration('visibility', ['PUBLIC', 'PRIVATE']),
   memberRole: enumeration('member_role', ['OWNER', 'MODERATOR', 'MEMBER']),
-  memberState: enumeration('member_state', ['ACTIVE', 'LEFT', 'REMOVED']),
+  memberState: enumeration('member_state', ['ACTIVE', 'LEFT', 'REMOVED', 'INVITED', 'DECLINED']),
   entryKind: enumeration('entry_kind', ['TEXT', 'JOINED', 'LEFT', 'REMOVED']),
   matchEndReason: enumeration('match_end_reason', ['LEFT', 'PARTNER_LEFT', 'PARTNER_GONE', 'EXPIRED']),
 };
@@ -84,6 +84,7 @@ export const tables = {
     userId: column('user_id', uuid),
     role: column('role', enums.memberRole),
     state: column('state', enums.memberState),
+    invitedBy: column('invited_by', nullable(uuid)),
     joinedAt: column('joined_at', timestamptz),
     joinedSeq: column('joined_seq', int4),
     revision: column('revision', int4),
