@@ -146,7 +146,9 @@ describe('a block', () => {
     if (!zoe || !tom) throw new Error('two guests must sign in');
     const { id } = (await zoe.ask(openDirect, { id: tom.id })).openDirect;
     const rooms = await Promise.all(
-      [zoe, tom].map(async (one) => (await one.ask('mutation { createRoom(input: { name: "Own" }) { id } }')).createRoom),
+      [zoe, tom].map(
+        async (one) => (await one.ask('mutation { createRoom(input: { name: "Own" }) { id } }')).createRoom,
+      ),
     );
     const attempts = [
       { one: zoe, other: tom, own: rooms[0]?.id },
