@@ -1,4 +1,4 @@
-import { type ChannelEvent, channelEvent } from './events.ts';
+import { type ChannelEvent, channelEvent, type WrittenEvent } from './events.ts';
 import type { LogRecord } from './infra/event-log/event-log.ts';
 
 /** Newest version of log records that this process can read. */
@@ -11,8 +11,16 @@ const wireHeader = 'parley-wire';
 const addedTypes: Partial<Record<ChannelEvent['type'], number>> = { MemberInvited: 3 };
 /** Fields that were added after version 1 to events of a type, each with the version that added it. */
 const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [field: string, version: number])[]>> = {
-  ChannelOpened: [['invitedIds', 3]],
   MessageSent: [['attachments', 2]],
+  ChannelOpened: [
+    ['description', 3],
+    ['settings', 3],
+    ['invitedIds', 3],
+  ],
+  ChannelUpdated: [
+    ['description', 3],
+    ['settings', 3],
+  ],
 };
 
 /** Thrown for a record that this process is too old to read. Its partition waits for a newer bridge. */
@@ -24,7 +32,7 @@ export class NewerWireError extends Error {
  * Encodes an event as a log record: JSON keyed by the channel's id. A header names the lowest wire version that holds all of
  * it, so that older processes can read as many records as possible.
  */
-export function encodeEvent(event: ChannelEvent): LogRecord {
+export function encodeEvent(event: WrittenEvent): LogRecord {
   return {
     key: event.channelId,
     value: Buffer.from(JSON.stringify(event)),
@@ -33,7 +41,7 @@ export function encodeEvent(event: ChannelEvent): LogRecord {
 }
 
 /** Returns the lowest wire version that holds all of an event: an addition that says nothing is not needed. */
-function lowestVersion(event: ChannelEvent): number {
+function lowestVersion(event: WrittenEvent): number {
   const fields: Readonly<Record<string, unknown>> = event;
   const needed = (addedFields[event.type] ?? []).filter(([field]) => saysSomething(fields[field]));
   return Math.max(1, addedTypes[event.type] ?? 1, ...needed.map(([, version]) => version));

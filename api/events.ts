@@ -33,6 +33,15 @@ const attachmentFacts = z.object({
 });
 export type AttachmentFacts = z.infer<typeof attachmentFacts>;
 
+const role = z.enum(memberRoles);
+
+/** Rules of a room: the lowest roles that may do something, and the seconds between two messages of one member. */
+const channelSettings = z.object({ send: role, attach: role, invite: role, pin: role, slowModeSeconds: z.int() });
+/** Rules of a room, of which some may be missing: they stay as they are, or have their defaults. */
+const someSettings = channelSettings.partial();
+export type ChannelSettings = z.infer<typeof channelSettings>;
+export type SomeSettings = z.infer<typeof someSettings>;
+
 const base = z.object({
   eventId: id,
   channelId: id,
@@ -58,15 +67,19 @@ export const channelEvent = z.discriminatedUnion('type', [
     kind: z.enum(channelKinds),
     visibility: z.enum(visibilities),
     name: z.string().nullable(),
-    members: z.array(z.object({ user: userFacts, role: z.enum(memberRoles) })).min(1),
+    members: z.array(z.object({ user: userFacts, role })).min(1),
     /** Ids of those members who are asked, and have not accepted yet. */
     invitedIds: z.array(id).default([]),
+    description: z.string().nullable().default(null),
+    settings: someSettings.nullable().default(null),
   }),
-  /** A room's name or visibility changes; null leaves a property as it is. */
+  /** Properties of a room change; null leaves one as it is. An empty description removes it. */
   base.extend({
     type: z.literal('ChannelUpdated'),
     name: z.string().nullable(),
     visibility: z.enum(visibilities).nullable(),
+    description: z.string().nullable().default(null),
+    settings: someSettings.nullable().default(null),
   }),
   base.extend({ type: z.literal('ChannelClosed') }),
   /**
@@ -91,6 +104,8 @@ export const channelEvent = z.discriminatedUnion('type', [
   base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
 ]);
 export type ChannelEvent = z.infer<typeof channelEvent>;
+/** An event as it is written: fields with a default may be missing. */
+export type WrittenEvent = z.input<typeof channelEvent>;
 /** An event of one type. */
 export type EventOf<Type extends ChannelEvent['type']> = Extract<ChannelEvent, { type: Type }>;
 

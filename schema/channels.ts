@@ -1,15 +1,25 @@
 import { canReadChannel, canSeeChannel } from '../api/domain/access.ts';
+import { capabilities, capabilitiesOf } from '../api/domain/capabilities.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
 import type { TimeKey } from '../api/domain/pages.ts';
-import type { channelKinds, memberRoles, visibilities } from '../api/events.ts';
+import type { channelKinds, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { User } from './accounts.ts';
-import { builder, costs, shareable, textOf } from './builder.ts';
+import { builder, costs, listOf, shareable, textOf } from './builder.ts';
 import { type Context, optionalViewer, requireViewer } from './context.ts';
 import { findId, isUuid, readId } from './ids.ts';
 import { nodeId } from './node-ids.ts';
 import { readPage, toConnection } from './pages.ts';
 import { readerOf } from './reader.ts';
+import {
+  Capability,
+  ChannelSettings,
+  ChannelSettingsInput,
+  defaultSettings,
+  MemberRole,
+  settingsOf,
+  toSettings,
+} from './room-rules.ts';
 
 const ChannelKind = builder.enumType('ChannelKind', {
   description: 'Kind of a channel.',
@@ -29,15 +39,6 @@ const Visibility = builder.enumType('Visibility', {
         'Visible to its members only; others need an invitation. Direct channels and matches are always private.',
     },
   } satisfies Record<(typeof visibilities)[number], object>,
-});
-
-const MemberRole = builder.enumType('MemberRole', {
-  description: 'Role of a member in a room.',
-  values: {
-    OWNER: { description: 'May rename and close the room.' },
-    MODERATOR: { description: 'May moderate the room.' },
-    MEMBER: { description: 'May read and write.' },
-  } satisfies Record<(typeof memberRoles)[number], object>,
 });
 
 const MembershipState = builder.enumType('MembershipState', {
@@ -79,6 +80,31 @@ builder.node(Channel, {
       description: 'Name of a room. Null for direct channels and matches, and if the viewer no longer has access.',
       resolve: async (channel, _args, context) =>
         (await canSeeChannel(readerOf(context), channel)) ? channel.name : null,
+    }),
+    description: t.string({
+      nullable: true,
+      extensions: shareable,
+      description: 'What a room is about. Null without a description, and if the viewer no longer has access.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.description : null,
+    }),
+    settings: t.field({
+      type: ChannelSettings,
+      extensions: shareable,
+      description: 'Rules of a room. Direct channels and matches have those that a room has without settings.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? settingsOf(channel) : defaultSettings,
+    }),
+    viewerCan: t.field({
+      type: [Capability],
+      extensions: { ...costs(1), ...listOf(capabilities.length) },
+      description:
+        'Everything that the viewer may do here now. Show and hide controls by this. While the viewer is muted, SEND and the like are missing; load it again at `mutedUntil`. Slow mode does not remove SEND.',
+      resolve: async (channel, _args, { loaders, viewer }) => {
+        if (viewer === null) return [];
+        const standing = await loaders.standing.load(channel.id);
+        return capabilitiesOf({ ...channel, isBlocked: standing?.isBlocked ?? false }, standing, new Date());
+      },
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
@@ -194,7 +220,8 @@ builder.node(Membership, {
     }),
     joinedAt: t.expose('joinedAt', {
       type: 'DateTime',
-      description: 'Time at which the user joined; after leaving and returning, the time of the return. While INVITED, the time of the invitation.',
+      description:
+        'Time at which the user joined; after leaving and returning, the time of the return. While INVITED, the time of the invitation.',
     }),
     seenSeq: t.exposeInt('seenSeq', {
       description:
@@ -261,6 +288,8 @@ builder.queryFields((t) => ({
 /** Eighty characters may be longer than most texts. */
 const roomName = textOf('roomName', { maxBytes: 2_048 });
 
+const roomDescription = textOf('description', { maxBytes: 16_384 });
+
 const CreateRoomInput = builder.inputType('CreateRoomInput', {
   description: 'The room to open.',
   fields: (t) => ({
@@ -274,6 +303,11 @@ const CreateRoomInput = builder.inputType('CreateRoomInput', {
       defaultValue: 'PUBLIC',
       description: 'Whether the room is listed and open to everybody.',
     }),
+    description: t.string({
+      extensions: roomDescription,
+      description: 'What the room is about, at most 1,000 characters as readers count them (grapheme clusters).',
+    }),
+    settings: t.field({ type: ChannelSettingsInput, description: 'Rules of the room.' }),
     clientId: t.string({
       extensions: textOf('clientId'),
       description: 'Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room.',
@@ -290,17 +324,20 @@ builder.mutationFields((t) => {
       description:
         'Opens a room with the viewer as its owner. RATE_LIMITED after too many rooms in a day; a retry with the same `clientId` does not count.',
       args: { input: t.arg({ type: CreateRoomInput, required: true, description: 'The room to open.' }) },
-      resolve: (_root, { input: { name, visibility, clientId } }, context) =>
+      resolve: (_root, { input: { name, visibility, description, settings, clientId } }, context) =>
         context.domain.channels.createRoom(requireViewer(context), {
           name,
           visibility: visibility ?? 'PUBLIC',
+          description: description ?? null,
+          settings: toSettings(settings),
           clientId: clientId ?? null,
         }),
     }),
     updateRoom: t.field({
       type: Channel,
       nullable: true,
-      description: "Changes a room's name, visibility, or both. FORBIDDEN unless the viewer is the owner.",
+      description:
+        'Changes properties of a room. Those that are left out stay. FORBIDDEN unless the viewer is the owner.',
       args: {
         channelId,
         name: t.arg.string({
@@ -311,11 +348,19 @@ builder.mutationFields((t) => {
           type: Visibility,
           description: 'Whether the room is listed and open to everybody from now on.',
         }),
+        description: t.arg.string({
+          extensions: roomDescription,
+          description:
+            'New description, at most 1,000 characters as readers count them (grapheme clusters). An empty one removes it.',
+        }),
+        settings: t.arg({ type: ChannelSettingsInput, description: 'Rules of the room that change.' }),
       },
-      resolve: (_root, { channelId: id, name, visibility }, context) =>
+      resolve: (_root, { channelId: id, name, visibility, description, settings }, context) =>
         context.domain.channels.updateRoom(requireViewer(context), readId('Channel', id), {
           name: name ?? null,
           visibility: visibility ?? null,
+          description: description ?? null,
+          settings: toSettings(settings),
         }),
     }),
     closeRoom: t.field({
@@ -330,7 +375,8 @@ builder.mutationFields((t) => {
     joinRoom: t.field({
       type: Channel,
       nullable: true,
-      description: 'Makes the viewer a member of a public room, or accepts an invitation, also one that the viewer has declined. Does nothing if the viewer is a member already.',
+      description:
+        'Makes the viewer a member of a public room, or accepts an invitation, also one that the viewer has declined. Does nothing if the viewer is a member already.',
       args: { channelId },
       resolve: (_root, { channelId: id }, context) =>
         context.domain.channels.joinRoom(requireViewer(context), readId('Channel', id)),

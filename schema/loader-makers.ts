@@ -100,6 +100,9 @@ export const viewedMakers = {
     ),
   /** The other members of direct channels and matches, keyed `channelId:userId`. */
   peer: (owner: Owner) => byKey(owner, (keys) => owner.domain.channels.peers(keys.map(toPair), owner.reader), pairKey),
+  /** Memberships, also those that ended, keyed `channelId:userId`. */
+  standing: (owner: Owner) =>
+    byKey(owner, (keys) => owner.domain.channels.standings(keys.map(toPair), owner.reader), pairKey),
   /** Unread entries, keyed `channelId:userId`. */
   unread: (owner: Owner) =>
     byKey(owner, (keys) => owner.domain.receipts.unread(keys.map(toPair), owner.reader), pairKey, rowsOfUnread),

@@ -25,6 +25,8 @@ const views = {
   blocked: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.blocked.load(`${id}:${viewerId}`)),
   /** The other member of a direct channel or match, by channel. */
   peer: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.peer.load(`${id}:${viewerId}`)),
+  /** The viewer's membership of a channel, also one that ended. */
+  standing: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.standing.load(`${id}:${viewerId}`)),
   /** The viewer's unread entries, by channel. */
   unread: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.unread.load(`${id}:${viewerId}`)),
   /** The viewer's number of unread entries, by membership. In a list round it is counted for all viewers together. */

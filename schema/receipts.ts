@@ -13,7 +13,11 @@ builder.objectFields(Membership, (t) => ({
     description:
       "Number of entries after `seenSeq`, without the viewer's own and those of blocked authors. At most 1,000: show that as 1000+. Null on memberships of others.",
     resolve: (membership, _args, { viewer, loaders }) =>
-      membership.userId !== viewer?.userId ? null : membership.state === 'INVITED' ? 0 : loaders.unreadCount.load(membership),
+      membership.userId !== viewer?.userId
+        ? null
+        : membership.state === 'INVITED'
+          ? 0
+          : loaders.unreadCount.load(membership),
   }),
   firstUnseen: t.field({
     type: Message,

@@ -1,4 +1,4 @@
-import { mayAsk, mayClose, mayDelete, mayEdit, mayInvite, mayInviteAgain, mayJoin, mayLeave, mayRead, mayUpdate } from '../domain/policies.ts';
+import { may, mayAsk, mayBeInvited, mayClose, mayDelete, mayEdit, mayRead } from '../domain/policies.ts';
 import type { ChannelEvent, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
@@ -7,7 +7,14 @@ import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './chan
 import { deleteEntry, editEntry, insertMembershipEntry } from './entry-writes.ts';
 import { type EventContext, readEventContext } from './event-context.ts';
 import { acceptDirect, declineInvitation, inviteUser } from './invitations.ts';
-import { activateMember, endMatchClaims, endMembership, inviteMember, insertUsers, promoteNextOwner } from './member-writes.ts';
+import {
+  activateMember,
+  endMatchClaims,
+  endMembership,
+  insertUsers,
+  inviteMember,
+  promoteNextOwner,
+} from './member-writes.ts';
 
 /** Every event except a send. */
 export type Change = Exclude<ChannelEvent, { type: 'MessageSent' }>;
@@ -82,7 +89,7 @@ async function update(
   event: Logged<EventOf<'ChannelUpdated'>>,
   { query, changeset, channel, actor }: Context,
 ): Promise<Outcome> {
-  const rejection = mayUpdate(channel, actor);
+  const rejection = may('UPDATE', channel, actor, event.at);
   if (rejection) return rejected(rejection);
   await updateChannel(query, event, changeset);
   return done;
@@ -92,7 +99,7 @@ async function close(
   event: Logged<EventOf<'ChannelClosed'>>,
   { query, changeset, channel, actor }: Context,
 ): Promise<Outcome> {
-  const rejection = mayClose(channel, actor);
+  const rejection = mayClose(channel, actor, event.at);
   if (rejection) return rejected(rejection);
   await closeChannel(query, event, changeset);
   return done;
@@ -107,7 +114,9 @@ async function join(
   const hidden = isAdded ? mayRead(channel, actor) : null;
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
-  const rejection = isAdded ? mayInvite(channel, actor) : mayJoin(channel, subject);
+  const rejection = isAdded
+    ? (may('INVITE', channel, actor, event.at) ?? mayBeInvited(subject))
+    : may('JOIN', channel, subject, event.at);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
@@ -129,7 +138,7 @@ async function invite(
   const hidden = mayRead(channel, actor);
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE' || subject?.state === 'INVITED') return done;
-  const rejection = mayInvite(channel, actor) ?? mayInviteAgain(subject);
+  const rejection = may('INVITE', channel, actor, event.at) ?? mayBeInvited(subject);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
@@ -141,7 +150,7 @@ async function leave(event: Logged<EventOf<'MemberLeft'>>, context: Context): Pr
   const { query, changeset, channel, subject } = context;
   if (channel && subject?.state !== 'ACTIVE' && subject?.state !== 'INVITED') return done;
   if (channel && subject?.revision !== event.revision) return rejected(staleMembership);
-  const rejection = mayLeave(channel, subject);
+  const rejection = may('LEAVE', channel, subject, event.at);
   if (rejection) return rejected(rejection);
   if (subject?.state === 'INVITED') {
     await declineInvitation(query, event, event.userId, changeset);
@@ -160,7 +169,8 @@ async function edit(
   { query, changeset, channel, actor, entry }: Context,
 ): Promise<Outcome> {
   const isRepeated = entry?.text === event.text && entry.deletedAt === null;
-  const rejection = (isRepeated ? mayDelete : mayEdit)(channel, actor, entry, event.actorId);
+  const asked = { channel, member: actor, entry, userId: event.actorId, at: event.at };
+  const rejection = (isRepeated && entry.authorId === event.actorId ? mayDelete : mayEdit)(asked);
   if (rejection) return rejected(rejection);
   if (isRepeated) return { applied: true, entry: toEntry(entry) };
   if (entry?.revision !== event.revision) return rejected(staleMessage);
@@ -171,7 +181,7 @@ async function remove(
   event: Logged<EventOf<'MessageDeleted'>>,
   { query, changeset, channel, actor, entry }: Context,
 ): Promise<Outcome> {
-  const rejection = mayDelete(channel, actor, entry, event.actorId);
+  const rejection = mayDelete({ channel, member: actor, entry, userId: event.actorId, at: event.at });
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
   return { applied: true, entry: await deleteEntry(query, event, changeset) };

@@ -1,4 +1,4 @@
-import type { EventOf, Logged } from '../events.ts';
+import type { EventOf, Logged, SomeSettings } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
@@ -10,24 +10,33 @@ import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 /** Inserts the channel of an event, without its members. */
 export async function insertChannel(query: Query, event: Logged<EventOf<'ChannelOpened'>>): Promise<void> {
-  const { channelId, kind, visibility, name, members, invitedIds, at } = event;
-  const inserted = { channelId, kind, visibility, ...named(name), at, memberCount: members.length - invitedIds.length };
-  await query(insert, { ...inserted, ...placeOf(event) });
+  const { channelId, kind, visibility, name, description, members, invitedIds, at } = event;
+  const settings = settingsColumns(kind === 'ROOM' ? event.settings : null);
+  const memberCount = members.length - invitedIds.length;
+  const inserted = { channelId, kind, visibility, ...named(name), description, at, memberCount };
+  await query(insert, { ...inserted, ...settings, ...placeOf(event) });
 }
 
-/** Changes the name and the visibility of a channel; null leaves them. */
+/** Changes properties of a channel; null leaves one as it is. */
 export async function updateChannel(
   query: Query,
   event: Logged<EventOf<'ChannelUpdated'>>,
   changeset: Changeset,
 ): Promise<void> {
-  const { channelId, name, visibility } = event;
-  const [head] = await query(update, { channelId, ...named(name), visibility, ...placeOf(event) });
+  const { channelId, name, visibility, description } = event;
+  const changed = { channelId, ...named(name), visibility, description, ...settingsColumns(event.settings) };
+  const [head] = await query(update, { ...changed, ...placeOf(event) });
   if (head) addHead(changeset, head, event, true);
 }
 
 function named(name: string | null): { name: string | null; nameKey: string | null } {
   return name === null ? { name, nameKey: null } : withKey(name);
+}
+
+/** Returns the columns of settings; null for each that is missing. */
+function settingsColumns(settings: SomeSettings | null) {
+  const { send = null, attach = null, invite = null, pin = null, slowModeSeconds = null } = settings ?? {};
+  return { sendRole: send, attachRole: attach, inviteRole: invite, pinRole: pin, slowModeSeconds };
 }
 
 /** Adds a number to the members of a channel, and raises its version: 0 where only an invitation changed. */
@@ -53,11 +62,24 @@ export async function closeIfEmpty(query: Query, event: Logged, changeset: Chang
 
 const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'version', 'closedAt']);
 
+const propertyParameters = {
+  description: nullable(text),
+  sendRole: nullable(enums.memberRole),
+  attachRole: nullable(enums.memberRole),
+  inviteRole: nullable(enums.memberRole),
+  pinRole: nullable(enums.memberRole),
+  slowModeSeconds: nullable(int4),
+};
+
 const insert = statement({
   sql: `
-    INSERT INTO channel (id, kind, visibility, name, name_key, created_at, last_activity_at, member_count,
+    INSERT INTO channel (id, kind, visibility, name, name_key, description, created_at, last_activity_at, member_count,
+      send_role, attach_role, invite_role, pin_role, slow_mode_seconds,
       log_partition, log_offset, changed_offset, log_version, tracked_from, tracked_position)
-    VALUES ($channelId, $kind, $visibility, $name, $nameKey, $at, $at, $memberCount, $partition, $offset, $offset, 0, 0, 0)`,
+    VALUES ($channelId, $kind, $visibility, $name, $nameKey, nullif($description, ''), $at, $at, $memberCount,
+      coalesce($sendRole, 'MEMBER'), coalesce($attachRole, 'MEMBER'), coalesce($inviteRole, 'MEMBER'),
+      coalesce($pinRole, 'MODERATOR'), coalesce($slowModeSeconds, 0),
+      $partition, $offset, $offset, 0, 0, 0)`,
   parameters: {
     channelId: uuid,
     kind: enums.channelKind,
@@ -66,6 +88,7 @@ const insert = statement({
     nameKey: nullable(text),
     at: timestamptz,
     memberCount: int4,
+    ...propertyParameters,
     ...placeParameters,
   },
 });
@@ -73,7 +96,11 @@ const insert = statement({
 const update = statement({
   sql: sqlForUpdate(
     `
-    name = coalesce($name, name), name_key = coalesce($nameKey, name_key), visibility = coalesce($visibility, visibility)`,
+    name = coalesce($name, name), name_key = coalesce($nameKey, name_key), visibility = coalesce($visibility, visibility),
+    description = CASE WHEN $description IS NULL THEN description ELSE nullif($description, '') END,
+    send_role = coalesce($sendRole, send_role), attach_role = coalesce($attachRole, attach_role),
+    invite_role = coalesce($inviteRole, invite_role), pin_role = coalesce($pinRole, pin_role),
+    slow_mode_seconds = coalesce($slowModeSeconds, slow_mode_seconds)`,
     'true',
   ),
   parameters: {
@@ -81,6 +108,7 @@ const update = statement({
     name: nullable(text),
     nameKey: nullable(text),
     visibility: nullable(enums.visibility),
+    ...propertyParameters,
     ...placeParameters,
   },
   row: head.row,

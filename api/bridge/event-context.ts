@@ -2,13 +2,14 @@ import type { ChannelEvent, EventOf } from '../events.ts';
 import { blockBetween, blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
 import { entryColumns } from '../infra/database/entries.ts';
+import { channelFactFields, memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { bool, nullable, uuid } from '../infra/database/types.ts';
 
-const channel = columns(tables.channel, 'c', ['kind', 'visibility', 'closedAt']);
-const member = columns(tables.member, 'm', ['role', 'state', 'revision']);
+const channel = columns(tables.channel, 'c', channelFactFields);
+const member = columns(tables.member, 'm', memberFactFields);
 
 /** Rows that the rules for an event need: the channel, the memberships of the actor and the subject, and the entry. */
 const row = {

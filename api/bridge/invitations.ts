@@ -24,7 +24,12 @@ export async function acceptDirect(query: Query, event: Logged, userId: string, 
 }
 
 /** Ends an invitation for good. */
-export async function declineInvitation(query: Query, event: Logged, userId: string, changeset: Changeset): Promise<void> {
+export async function declineInvitation(
+  query: Query,
+  event: Logged,
+  userId: string,
+  changeset: Changeset,
+): Promise<void> {
   await markDeclined(query, event, userId);
   await changeMemberCount(query, event, 0, changeset);
   addMembership(changeset, event.channelId, userId);

@@ -25,7 +25,11 @@ export async function activateMember(
  * Inserts an invited membership, or makes an ended one invited. The seq at which an ended one began stays: entries that were seen
  * are not unread again.
  */
-export async function inviteMember(query: Query, { channelId, at, actorId, offset }: Logged, userId: string): Promise<void> {
+export async function inviteMember(
+  query: Query,
+  { channelId, at, actorId, offset }: Logged,
+  userId: string,
+): Promise<void> {
   await query(upsertInvited, { channelId, userId, at, invitedBy: actorId, offset: String(offset) });
 }
 

@@ -13,8 +13,8 @@ type MessageSent = Logged<EventOf<'MessageSent'>>;
 export type Place = Row<typeof place>;
 
 /**
- * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open, whose author is a
- * member, and which no block keeps from a direct channel.
+ * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open and whose author
+ * may send there: the rule `maySend` as SQL, in which roles are ordered from the owner on.
  * @param events sends that all have files or all have none
  * @param areAccepting whether their authors may be invited members of direct channels, who accept by them
  * @returns the places of the sends that were accepted, by their index in the batch
@@ -68,10 +68,12 @@ WITH input AS (
   SELECT i.*, c.seq, c.position, c.version, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
   FROM input i
   CROSS JOIN LATERAL (
-    SELECT c.seq, c.position, c.version, c.kind FROM channel c
-    WHERE c.id = i.channel_id AND c.closed_at IS NULL LIMIT 1) c
+    SELECT c.seq, c.position, c.version, c.kind, c.send_role${hasFiles ? ', c.attach_role' : ''}
+    FROM channel c WHERE c.id = i.channel_id AND c.closed_at IS NULL LIMIT 1) c
   CROSS JOIN LATERAL (
-    SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state ${states} LIMIT 1) m
+    SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state ${states}
+      AND m.role <= c.send_role${hasFiles ? ' AND m.role <= c.attach_role' : ''}
+      AND (m.muted_until IS NULL OR m.muted_until <= i.sent_at) LIMIT 1) m
   WHERE NOT EXISTS (SELECT FROM entry e WHERE e.id = i.id)
     AND NOT (c.kind = 'DIRECT' AND ${blockInDirect('i.channel_id', 'i.author_id')})
     AND (i.reply_to_id IS NULL OR EXISTS (

@@ -84,7 +84,7 @@ async function placeOrReject(
 ): Promise<Outcome> {
   const context = await readEventContext(query, event);
   const key = `${event.channelId}:${event.actorId}`;
-  const isAccepting = context.actor?.state === 'INVITED' && maySend(context.channel, context.actor) === null;
+  const isAccepting = context.actor?.state === 'INVITED' && refusalOf(event, context) === null;
   const place = isAccepting || accepted.has(key) ? (await placeSends(query, [event], true)).get(0) : undefined;
   if (place === undefined) return { applied: false, rejection: rejectionOf(event, context) };
   const outcome = addPlaced(event, place, changeset);
@@ -94,8 +94,13 @@ async function placeOrReject(
 }
 
 /** Checks the rules in the same order as the gateway. */
-function rejectionOf(event: MessageSent, { channel, actor, entry }: EventContext): Rejection {
-  return maySend(channel, actor) ?? (event.replyToId !== null && entry?.kind !== 'TEXT' ? invalidReply : fileTaken);
+function rejectionOf(event: MessageSent, context: EventContext): Rejection {
+  const isReplyMissing = event.replyToId !== null && context.entry?.kind !== 'TEXT';
+  return refusalOf(event, context) ?? (isReplyMissing ? invalidReply : fileTaken);
+}
+
+function refusalOf({ at, attachments }: MessageSent, { channel, actor }: EventContext): Rejection | null {
+  return maySend(channel, actor, at, attachments.length > 0);
 }
 
 const invalidReply: Rejection = {

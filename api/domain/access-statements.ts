@@ -1,11 +1,12 @@
 import { blockInDirect } from '../infra/database/blocks.ts';
+import { channelFactFields, memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, bool, nullable, uuid } from '../infra/database/types.ts';
 
-const channel = columns(tables.channel, 'c', ['kind', 'visibility', 'closedAt', 'position', 'trimmedPosition']);
-const member = columns(tables.member, 'm', ['role', 'state', 'revision']);
+const channel = columns(tables.channel, 'c', [...channelFactFields, 'position', 'trimmedPosition']);
+const member = columns(tables.member, 'm', memberFactFields);
 
 /** Types of the columns of `accessList`. */
 export const accessRow = { channel: nullable(jsonOf(channel.row)), member: nullable(jsonOf(member.row)) };

@@ -3,8 +3,9 @@ import { BadUserInputError, ForbiddenError, NotFoundError, UnavailableError } fr
 import type { Entry, Rejection } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { selectAccess } from './access-statements.ts';
+import { type ChannelFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 import type { LogGuard } from './log-guard.ts';
-import { type ChannelFacts, isPublicRoom, type MemberFacts, mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
+import { mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*
@@ -63,14 +64,14 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     },
 
     /**
-     * Checks that a user may send to a channel.
-     * @throws NotFoundError or ForbiddenError when the user is not a member, ConflictError when the channel is closed, or one of
-     *   the members of a direct channel has blocked the other
+     * Checks that a user may send to a channel, with files or without.
+     * @throws NotFoundError or ForbiddenError when the user may not, ConflictError when the channel is closed, or one of the
+     *   members of a direct channel has blocked the other
      */
-    async requireSend(channelId: string, userId: string): Promise<void> {
+    async requireSend(channelId: string, userId: string, hasFiles: boolean): Promise<void> {
       return judge(channelId, async () => {
         const { channel, member } = await read([channelId, userId]);
-        throwRefusal(maySend(channel, member));
+        throwRefusal(maySend(channel, member, new Date(), hasFiles));
       });
     },
 
@@ -112,7 +113,7 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
   ): Promise<Entry> {
     await judge(entry?.channelId ?? null, async () => {
       const { channel, member } = entry ? await read([entry.channelId, userId]) : { channel: null, member: null };
-      throwRefusal(rule(channel, member, entry, userId));
+      throwRefusal(rule({ channel, member, entry, userId, at: new Date() }));
     });
     if (entry === null) throw new Error('the rules allow no change of an entry that is not there');
     return entry;
@@ -145,7 +146,10 @@ export function throwRefusal(refusal: Rejection | null): void {
 }
 
 /** Returns whether a reader may see that a channel exists, with its name and its number of members. */
-export async function canSeeChannel(reader: ReaderFacts, channel: ChannelFacts & { id: string }): Promise<boolean> {
+export async function canSeeChannel(
+  reader: ReaderFacts,
+  channel: Pick<ChannelFacts, 'kind' | 'visibility'> & { id: string },
+): Promise<boolean> {
   return isPublicRoom(channel) || (await canReadChannel(reader, channel.id)) || reader.isInvited(channel.id);
 }
 

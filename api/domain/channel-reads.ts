@@ -2,6 +2,7 @@ import type { Channel } from '../../prisma/generated/client.ts';
 import type { MemberRole } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { readText } from '../text/text-kinds.ts';
+import type { MemberFacts } from './channel-facts.ts';
 import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
 import {
   selectChannels,
@@ -10,9 +11,9 @@ import {
   selectMemberships,
   selectPeers,
   selectRooms,
+  selectStandings,
 } from './channel-statements.ts';
 import { type Page, type PageRequest, type TimeKey, toPage, toTimePage } from './pages.ts';
-import type { MemberFacts } from './policies.ts';
 
 /** An active or invited membership of a channel. */
 export interface Membership extends MemberFacts {
@@ -38,6 +39,14 @@ export function createChannelReads({ read }: Pick<Database, 'read'>) {
     /** Returns active and invited memberships, in no order. */
     memberships(pairs: readonly ChannelOfUser[], reader: string): Promise<Membership[]> {
       return read(reader, selectMemberships, toColumns(pairs));
+    },
+
+    /** Returns memberships, also those that ended, in no order, and whether there is a block in a direct channel. */
+    standings(
+      pairs: readonly ChannelOfUser[],
+      reader: string,
+    ): Promise<(ChannelOfUser & MemberFacts & { isBlocked: boolean })[]> {
+      return read(reader, selectStandings, toColumns(pairs));
     },
 
     /** Returns the other user of each direct channel or match for its member, in no order. */

@@ -1,10 +1,13 @@
+import { blockInDirect } from '../infra/database/blocks.ts';
+import { memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, fieldsWithout } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { arrayOf, int4, nullable, text, uuid } from '../infra/database/types.ts';
+import { arrayOf, bool, int4, nullable, text, uuid } from '../infra/database/types.ts';
 import { declarePages, timePage, timePageParameters } from './pages.ts';
 
-const membership = columns(tables.member, 'm', ['channelId', 'userId', 'role', 'state', 'revision', 'joinedAt', 'invitedBy']);
+const standing = columns(tables.member, 'm', ['channelId', 'userId', ...memberFactFields]);
+const membership = columns(tables.member, 'm', ['channelId', 'userId', ...memberFactFields, 'joinedAt', 'invitedBy']);
 const membershipList = `${membership.list}, greatest(m.joined_seq, s.seq) AS "seenSeq"`;
 const membershipRow = { ...membership.row, seenSeq: int4 };
 const membershipTables = `member m LEFT JOIN seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id`;
@@ -18,6 +21,17 @@ export const selectMemberships = statement({
     WHERE m.state IN ('ACTIVE', 'INVITED')`,
   parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
   row: membershipRow,
+});
+
+/** Reads the memberships among pairs of a channel and a user, also those that ended, in no order. */
+export const selectStandings = statement({
+  sql: `
+    SELECT ${standing.list}, c.kind = 'DIRECT' AND ${blockInDirect('m.channel_id', 'm.user_id')} AS "isBlocked"
+    FROM member m JOIN channel c ON c.id = m.channel_id
+    JOIN (SELECT DISTINCT * FROM unnest($channelIds, $userIds) AS k(channel_id, user_id)) k
+      ON k.channel_id = m.channel_id AND k.user_id = m.user_id`,
+  parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
+  row: { ...standing.row, isBlocked: bool },
 });
 
 const own = columns(tables.member, 'own', ['channelId', 'userId']);

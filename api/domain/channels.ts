@@ -4,17 +4,17 @@ import type { Channel } from '../../prisma/generated/client.ts';
 import { BadUserInputError, NotFoundError } from '../errors.ts';
 import type { UserFacts, Visibility } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
-import { readText } from '../text/text-kinds.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { createChannelLimits, type InviterFacts } from './channel-limits.ts';
 import { createChannelReads } from './channel-reads.ts';
 import type { Moderation } from './moderation.ts';
-import { channelNotFound, mayAsk, mayInvite, mayInviteAgain, mayRead } from './policies.ts';
+import { channelNotFound, may, mayAsk, mayBeInvited, mayRead } from './policies.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { type RoomInput, readRoom } from './room-properties.ts';
 import type { SecurityLog } from './security-log.ts';
 import { rejectionError, type Submit } from './submit-event.ts';
-import { clientIdProblems, throwProblems } from './text.ts';
+import { clientIdProblems } from './text.ts';
 import { toUserFacts } from './user-facts.ts';
 
 /** Namespace of direct channels' ids until version 0.1: everybody could compute them. Channels opened then keep their ids. */
@@ -46,33 +46,25 @@ export function createChannels(
     /** Creates a room that the viewer owns. The same `clientId` returns the same room. */
     async createRoom(
       viewer: Viewer,
-      input: { name: string; visibility: Visibility; clientId: string | null },
+      { clientId, ...input }: RoomInput & { name: string; visibility: Visibility; clientId: string | null },
     ): Promise<Channel> {
-      const { value: name, problems } = readText('roomName', input.name, 'input.name');
-      throwProblems([...problems, ...clientIdProblems(input.clientId, 'input.clientId')]);
-      const channelId = input.clientId === null ? randomUUID() : uuidV5(input.clientId, viewer.userId);
+      const room = readRoom(input, 'input.', clientIdProblems(clientId, 'input.clientId'));
+      const channelId = clientId === null ? randomUUID() : uuidV5(clientId, viewer.userId);
       await limits.change(viewer.userId);
-      const [present] = input.clientId === null ? [] : await reads.byIds([channelId], viewer.userId);
+      const [present] = clientId === null ? [] : await reads.byIds([channelId], viewer.userId);
       if (present) return present;
       await limits.create(viewer.userId);
       const members = [{ user: factsOfViewer(viewer), role: 'OWNER' as const }];
-      const room = { kind: 'ROOM', visibility: input.visibility, name, members } as const;
-      await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...room }, viewer.deadline);
+      const opened = { ...room, kind: 'ROOM', visibility: input.visibility, members } as const;
+      await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...opened }, viewer.deadline);
       return requireChannel(channelId);
     },
 
-    /** Changes a room's name, visibility or both; null leaves one as it is. */
-    async updateRoom(
-      viewer: Viewer,
-      channelId: string,
-      input: { name: string | null; visibility: Visibility | null },
-    ): Promise<Channel> {
-      const read = input.name === null ? null : readText('roomName', input.name, 'name');
-      const name = read?.value ?? null;
-      throwProblems(read?.problems ?? []);
+    /** Changes properties of a room; null leaves one as it is, and an empty description removes it. */
+    async updateRoom(viewer: Viewer, channelId: string, input: RoomInput): Promise<Channel> {
+      const room = readRoom(input, '');
       await limits.change(viewer.userId);
-      const { visibility } = input;
-      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, name, visibility }, viewer.deadline);
+      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, ...room }, viewer.deadline);
       return requireChannel(channelId);
     },
 
@@ -103,7 +95,7 @@ export function createChannels(
       await requireInvite(channelId, viewer.userId);
       await requireUnblocked(viewer.userId, userId);
       const [user, member] = await Promise.all([requireFacts(userId), findMember(channelId, userId)]);
-      throwRefusal(mayInviteAgain(member));
+      throwRefusal(mayBeInvited(member));
       if (!isMember(member)) await limits.beInvited(userId, viewer.userId);
       const before = member?.revision ?? 0;
       await submit(
@@ -131,7 +123,13 @@ export function createChannels(
       const other = await requireFacts(userId);
       await limits.beInvited(userId, viewer.userId);
       const members = [factsOfViewer(viewer), other].map((user) => ({ user, role: 'MEMBER' as const }));
-      const direct = { kind: 'DIRECT' as const, visibility: 'PRIVATE' as const, name: null, members, invitedIds: [userId] };
+      const direct = {
+        kind: 'DIRECT' as const,
+        visibility: 'PRIVATE' as const,
+        name: null,
+        members,
+        invitedIds: [userId],
+      };
       await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...direct }, viewer.deadline);
       // The other user may have opened it at the same moment.
       return acceptDirect(viewer, await requireChannel(channelId));
@@ -172,7 +170,7 @@ export function createChannels(
       reads.byIds([channelId], userId),
       findMember(channelId, userId),
     ]);
-    throwRefusal(mayInvite(channel, member));
+    throwRefusal(may('INVITE', channel, member, new Date()));
   }
 
   async function requireUnblocked(userId: string, otherId: string): Promise<void> {

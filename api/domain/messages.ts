@@ -91,7 +91,7 @@ export function createMessages(
       return requireEntry(await submit({ type: 'MessageEdited', ...change }, viewer.deadline));
     },
 
-    /** Deletes one of the viewer's own messages; its place in the history stays. */
+    /** Deletes a message: one of the viewer's own, or one that the viewer may delete as a moderator. Its place in the history stays. */
     async remove(viewer: Viewer, messageId: string): Promise<Entry> {
       await sends.take(viewer.userId);
       const { channelId } = await access.requireDelete(await findEntry(messageId), viewer.userId);
@@ -117,9 +117,10 @@ export function createMessages(
 
   async function checkSend({ channelId, attachmentIds }: SendInput, userId: string): Promise<void> {
     checkAttachments(attachmentIds);
-    const key = `${channelId}:${userId}`;
+    const hasFiles = attachmentIds.length > 0;
+    const key = `${channelId}:${userId}${hasFiles ? ':files' : ''}`;
     if (permissions.has(key)) return;
-    await access.requireSend(channelId, userId);
+    await access.requireSend(channelId, userId, hasFiles);
     permissions.set(key, true);
   }
 

@@ -1,37 +1,26 @@
-import type { ChannelKind, EntryKind, MemberRole, Rejection, Visibility } from '../events.ts';
+import type { Rejection } from '../events.ts';
+import { type Capability, isAbove, type Lack, lackOf } from './capabilities.ts';
+import { type ChannelFacts, type EntryFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 
 /*
  * Rules of channels and messages, as pure functions of facts. Each returns the reason for a refusal, or null when the
  * action is allowed. The gateway checks a rule before it submits an event, so that callers get a quick response; the
- * bridge checks it again in the channel's order, and its decision is final.
+ * bridge checks it again in the channel's order, and its decision is final. `at` is the time of the action: the bridge
+ * takes it from the event, so that a log that is applied again has the same outcomes.
  */
-
-/** Facts about a channel that the rules depend on. */
-export interface ChannelFacts {
-  kind: ChannelKind;
-  visibility: Visibility;
-  closedAt: Date | string | null;
-  /** Whether one of the members of a direct channel has blocked the other. Needed for sending alone. */
-  isBlocked?: boolean;
-}
-
-/** Facts about a membership that the rules depend on. */
-export interface MemberFacts {
-  role: MemberRole;
-  /** INVITED: was asked and has neither accepted nor declined. DECLINED: was asked and declined. */
-  state: 'ACTIVE' | 'INVITED' | 'DECLINED' | 'LEFT' | 'REMOVED';
-  revision: number;
-}
-
-/** Facts about an entry that the rules depend on. */
-export interface EntryFacts {
-  authorId: string;
-  kind: EntryKind;
-  deletedAt: Date | string | null;
-}
 
 type Channel = ChannelFacts | null;
 type Member = MemberFacts | null;
+type Time = Date | string;
+
+/** A change of an entry by a user. */
+export interface EntryChange {
+  channel: Channel;
+  member: Member;
+  entry: EntryFacts | null;
+  userId: string;
+  at: Time;
+}
 
 /** Refusal that does not tell a channel that is not there from one that the user may not see. */
 export const channelNotFound: Rejection = {
@@ -45,102 +34,115 @@ export const messageNotFound: Rejection = {
   message: "Message not found, or you don't have access to it.",
 };
 
-/** Returns whether a channel is a public room: everyone may see it and join it. */
-export function isPublicRoom({ kind, visibility }: ChannelFacts): boolean {
-  return kind === 'ROOM' && visibility === 'PUBLIC';
-}
-
 /**
  * Reading a channel's history: members, users who are asked for a direct conversation, and both users of a match even after
  * leaving. Users who are invited to a room know that it exists; others may not even learn that of a private channel.
  */
-export function mayRead(channel: Channel, member: Member): Rejection | null {
+export function mayRead(
+  channel: Pick<ChannelFacts, 'kind' | 'visibility'> | null,
+  member: Pick<MemberFacts, 'state'> | null,
+): Rejection | null {
   if (channel === null) return channelNotFound;
   if (member?.state === 'ACTIVE' || (channel.kind === 'MATCH' && member?.state === 'LEFT')) return null;
-  if (member?.state === 'INVITED')
-    return channel.kind === 'DIRECT' ? null : forbidden('Only members can do this. Accept the invitation first.');
+  if (member?.state === 'INVITED') return channel.kind === 'DIRECT' ? null : notAccepted;
   return isPublicRoom(channel) ? forbidden('Only members can do this. Join the room first.') : channelNotFound;
 }
 
-/**
- * Sending a message: members only, in an open channel. A user who is asked for a direct conversation accepts by a message. In a
- * direct channel a block keeps both members from it.
- */
-export function maySend(channel: Channel, member: Member): Rejection | null {
-  return mayRead(channel, member) ?? (channel?.closedAt ? closed : null) ?? mayAsk(channel?.isBlocked ?? false);
+/** Doing something that a capability stands for. */
+export function may(capability: Capability, channel: Channel, member: Member, at: Time): Rejection | null {
+  if (channel === null) return channelNotFound;
+  const lack = lackOf(capability, channel, member, at);
+  return lack && refusalOf(lack, channel, member);
+}
+
+/** Sending a message, with files or without. */
+export function maySend(channel: Channel, member: Member, at: Time, hasFiles: boolean): Rejection | null {
+  return may('SEND', channel, member, at) ?? (hasFiles ? may('ATTACH', channel, member, at) : null);
+}
+
+/** Closing a room: its owner, who may repeat it. */
+export function mayClose(channel: Channel, member: Member, at: Time): Rejection | null {
+  return may('CLOSE', channel && { ...channel, closedAt: null }, member, at);
+}
+
+/** Being invited: everybody who is not banned, and has not declined. */
+export function mayBeInvited(member: Member): Rejection | null {
+  if (member?.bannedAt) return { code: 'CONFLICT', message: 'The user is banned from this room. Unban them first.' };
+  return member?.state === 'DECLINED'
+    ? { code: 'CONFLICT', message: 'The user has declined an invitation to this room, and can still join it.' }
+    : null;
 }
 
 /**
- * Asking another user for a conversation: by an invitation, or by a new direct channel.
+ * Asking another user for a conversation: by an invitation, or by a direct channel.
  * @param isBlocked whether one of the two has blocked the other
  */
 export function mayAsk(isBlocked: boolean): Rejection | null {
   return isBlocked ? blocked : null;
 }
 
-/**
- * Joining by oneself: an open public room, or an open channel that the user was invited to, also after declining. In a direct
- * channel a block keeps the user from it.
- */
-export function mayJoin(channel: Channel, member: Member): Rejection | null {
-  const wasAsked = member?.state === 'INVITED' || member?.state === 'DECLINED';
-  if (channel === null || !(wasAsked || isPublicRoom(channel))) return channelNotFound;
-  return (channel.closedAt ? closed : null) ?? mayAsk(channel.isBlocked ?? false);
-}
-
-/** Inviting another user: any member, in an open room. */
-export function mayInvite(channel: Channel, member: Member): Rejection | null {
-  const refusal = maySend(channel, member);
-  if (refusal) return refusal;
-  return channel?.kind === 'ROOM' ? null : forbidden('You can invite users to rooms only.');
-}
-
-/** Inviting a user again: not one who has declined. */
-export function mayInviteAgain(invitee: Member): Rejection | null {
-  return invitee?.state === 'DECLINED' ? declined : null;
-}
-
-/** Leaving: any member, except that a direct channel stays for good once it is accepted. Leaving an invitation declines it. */
-export function mayLeave(channel: Channel, member: Member): Rejection | null {
-  if (channel === null) return channelNotFound;
-  const isDeclined = member?.state === 'INVITED';
-  return channel.kind === 'DIRECT' && !isDeclined ? forbidden('You cannot leave a direct channel.') : null;
-}
-
-/** Changing a room's name or visibility: its owner, while it is open. */
-export function mayUpdate(channel: Channel, member: Member): Rejection | null {
-  return mayClose(channel, member) ?? (channel?.closedAt ? closed : null);
-}
-
-/** Closing a room: its owner. */
-export function mayClose(channel: Channel, member: Member): Rejection | null {
-  const refusal = mayRead(channel, member);
-  if (refusal) return refusal;
-  if (channel?.kind !== 'ROOM') return forbidden('You can do this in rooms only.');
-  return member?.role === 'OWNER' ? null : forbidden('Only the owner of the room can do this.');
-}
-
-/** Editing a message: its author, while it is not deleted and the channel is open. */
-export function mayEdit(channel: Channel, member: Member, entry: EntryFacts | null, userId: string): Rejection | null {
-  const refusal = mayDelete(channel, member, entry, userId);
-  if (refusal) return refusal;
-  if (entry?.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
-  return channel?.closedAt ? closed : null;
-}
-
-/** Deleting a message: its author, also in a closed channel. */
-export function mayDelete(
+/** Moderating another user: members of lower roles, and users who are not members. */
+export function mayModerate(
+  capability: Extract<Capability, 'KICK' | 'BAN' | 'MUTE' | 'SET_ROLE'>,
   channel: Channel,
   member: Member,
-  entry: EntryFacts | null,
-  userId: string,
+  other: Member,
+  at: Time,
 ): Rejection | null {
-  if (entry === null || mayRead(channel, member)) return messageNotFound;
-  if (entry.kind !== 'TEXT') return forbidden('You can edit or delete text messages only.');
-  return entry.authorId === userId ? null : forbidden('You can edit or delete your own messages only.');
+  const refusal = may(capability, channel, member, at);
+  if (refusal || member === null || other?.state !== 'ACTIVE') return refusal;
+  return isAbove(member.role, other.role) ? null : forbidden('You can do this to members of lower roles only.');
 }
 
-const declined: Rejection = { code: 'CONFLICT', message: 'The user has declined an invitation to this room.' };
+/** Editing a message: its author, while it is not deleted and the author may send. */
+export function mayEdit(change: EntryChange): Rejection | null {
+  const { channel, member, entry, userId, at } = change;
+  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry.kind !== 'TEXT') return onlyTexts;
+  if (entry.authorId !== userId) return forbidden('You can edit your own messages only.');
+  if (entry.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
+  return may('SEND', channel, member, at);
+}
+
+/** Deleting a message: its author, also in a closed channel, and members who may delete everybody's. */
+export function mayDelete({ channel, member, entry, userId, at }: EntryChange): Rejection | null {
+  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry.kind !== 'TEXT') return onlyTexts;
+  if (entry.authorId === userId || may('DELETE_MESSAGES', channel, member, at) === null) return null;
+  return forbidden('You can delete your own messages only.');
+}
+
+/** Returns the refusal for a cause. A user who may not see the channel is told that it is not there. */
+function refusalOf(lack: Lack, channel: ChannelFacts, member: Member): Rejection {
+  const unreadable = mayRead(channel, member);
+  if (unreadable?.code === 'NOT_FOUND') return unreadable;
+  switch (lack) {
+    case 'hidden':
+      return channelNotFound;
+    case 'banned':
+      return forbidden('You are banned from this room.');
+    case 'not a member':
+      return unreadable ?? (member?.state === 'INVITED' ? notAccepted : closed);
+    case 'blocked':
+      return blocked;
+    case 'already a member':
+      return { code: 'CONFLICT', message: 'You are a member of this channel already.' };
+    case 'muted':
+      return forbidden('You are muted in this channel. `mutedUntil` of your membership says until when.');
+    case 'kind':
+      return forbidden(`You cannot do this in a ${kindNames[channel.kind]}.`);
+    case 'role':
+      return forbidden('Your role in this room does not allow this.');
+    case 'closed':
+      return closed;
+    default:
+      throw new Error(`unknown cause ${lack satisfies never}`);
+  }
+}
+
+const kindNames = { ROOM: 'room', DIRECT: 'direct channel', MATCH: 'match' } as const;
+const onlyTexts: Rejection = forbidden('You can edit or delete text messages only.');
+const notAccepted = forbidden('Only members can do this. Accept the invitation first.');
 /** The same for both users. */
 const blocked: Rejection = { code: 'CONFLICT', message: 'One of you has blocked the other.' };
 const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed. You can read it, but not add to it.' };

@@ -8,7 +8,7 @@ import {
   UnavailableError,
 } from '../errors.ts';
 import { encodeEvent } from '../event-records.ts';
-import { type ChannelEvent, type Entry, type Outcome, outcomesTopic, type Rejection } from '../events.ts';
+import { type Entry, type Outcome, outcomesTopic, type Rejection, type WrittenEvent } from '../events.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { readOutcomes } from '../infra/database/outcomes.ts';
@@ -18,10 +18,10 @@ import { createSignalWatch } from '../live/signal-watch.ts';
 import type { Logger } from '../logger.ts';
 import { createPendingEvents, type PendingEvent } from './pending-events.ts';
 
-type Draft<Event> = Event extends ChannelEvent ? Omit<Event, 'eventId' | 'gatewayId' | 'at'> : never;
+type Draft<Event> = Event extends WrittenEvent ? Omit<Event, 'eventId' | 'gatewayId' | 'at'> : never;
 
 /** An event as a rule of the domain makes it; `submit` adds its id, the gateway and the time. */
-export type EventDraft = Draft<ChannelEvent>;
+export type EventDraft = Draft<WrittenEvent>;
 
 /**
  * Appends an event to the log and waits for its outcome.
@@ -95,14 +95,14 @@ export function createSubmitEvent(options: {
 
   async function submit(draft: EventDraft, deadline = Number.POSITIVE_INFINITY): Promise<Entry | null> {
     if (deadline <= performance.now()) throw tooLate();
-    const event: ChannelEvent = { ...draft, eventId: randomUUID(), gatewayId, at: new Date().toISOString() };
+    const event: WrittenEvent = { ...draft, eventId: randomUUID(), gatewayId, at: new Date().toISOString() };
     const outcome = await append(event, deadline);
     if (outcome.applied) return outcome.entry;
     throw rejectionError(outcome.rejection);
   }
 
   /** The outcome may arrive before the log confirms the append: it settles the event then. */
-  function append(event: ChannelEvent, deadline: number): Promise<Outcome> {
+  function append(event: WrittenEvent, deadline: number): Promise<Outcome> {
     const record = encodeEvent(event);
     return new Promise((resolve, reject) => {
       const since = performance.now();

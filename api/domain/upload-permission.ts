@@ -18,12 +18,12 @@ export function createUploadPermission(options: {
      * Checks that a user may upload a file for a channel, or for the user's own picture if `channelId` is null.
      * @param address IP address of the client: the guests of one address are limited together
      * @throws RateLimitedError after too many uploads; NotFoundError, ForbiddenError or ConflictError if the user may not
-     * send messages to the channel
+     * send files to the channel
      */
     async check(userId: string, channelId: string | null, address: string): Promise<void> {
       await uploads.take(userId);
       if (await userCache.isGuest(userId)) await guestUploadsOfDay.take(address);
-      if (channelId !== null) await access.requireSend(channelId, userId);
+      if (channelId !== null) await access.requireSend(channelId, userId, true);
     },
     /** Counts an attempt to finish a direct upload. @throws RateLimitedError */
     checkFinish: (userId: string): Promise<void> => finishedUploads.take(userId),

@@ -52,6 +52,16 @@ export const textKinds = {
       };
     },
   },
+  description: {
+    form: 'NFC, trimmed; line ends of every kind become LF, other control characters except tabs are removed',
+    refused: `${malformed}; an empty text removes the description`,
+    length: describeCharacters(1_000).replace('1 to', 'at most'),
+    comparison: 'never',
+    read(text) {
+      const value = withoutControls(text).normalize('NFC').trim();
+      return { value, problem: textProblem(text) ?? (value === '' ? null : lengthProblem(value, 1_000)) };
+    },
+  },
   message: {
     form: 'as written; line ends of every kind become LF, other control characters except tabs are removed',
     refused: `${malformed}, nothing to see unless files are attached`,

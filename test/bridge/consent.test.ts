@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { encodeEvent } from '../../api/event-records.ts';
-import type { ChannelEvent, Outcome } from '../../api/events.ts';
+import type { Outcome, WrittenEvent } from '../../api/events.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { noBridgeMetrics } from '../support/bridge-metrics.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
@@ -11,7 +11,7 @@ import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let database: TestDatabase;
 /** Applies events in one batch, and returns the outcome of each. */
-let apply: (...events: ChannelEvent[]) => Promise<(Outcome | undefined)[]>;
+let apply: (...events: WrittenEvent[]) => Promise<(Outcome | undefined)[]>;
 
 beforeAll(async () => {
   database = await openDatabase();
@@ -42,41 +42,41 @@ async function createApplier(): Promise<typeof apply> {
 
 type Name = 'owner' | 'ada' | 'bob';
 
-function openedDirect(one: Name, other: Name): ChannelEvent {
+function openedDirect(one: Name, other: Name): WrittenEvent {
   const members = [one, other].map((name) => ({ user: factsOf(name), role: 'MEMBER' as const }));
   const direct = { kind: 'DIRECT', visibility: 'PRIVATE', name: null, members } as const;
-  return { ...base(one), type: 'ChannelOpened', ...direct, invitedIds: [] };
+  return { ...base(one), type: 'ChannelOpened', ...direct };
 }
 
 /** The direct channel of two users, as one of them opens it now. */
-function asked(one: Name, other: Name): ChannelEvent {
+function asked(one: Name, other: Name): WrittenEvent {
   const direct = openedDirect(one, other);
   return direct.type === 'ChannelOpened' ? { ...direct, invitedIds: [idOf(other)] } : direct;
 }
 
 let sends = 0;
 
-function sent(author: Name): ChannelEvent {
+function sent(author: Name): WrittenEvent {
   const clientId = `send ${sends++}`;
   const message = { messageId: idOf(`${author} ${clientId}`), clientId, text: 'hello', replyToId: null };
   return { ...base(author), type: 'MessageSent', ...message, attachments: [] };
 }
 
-const invited = (actor: Name, user: Name, revision = 0): ChannelEvent => ({
+const invited = (actor: Name, user: Name, revision = 0): WrittenEvent => ({
   ...base(actor),
   type: 'MemberInvited',
   user: factsOf(user),
   revision,
 });
 
-const joined = (user: Name, revision = 0): ChannelEvent => ({
+const joined = (user: Name, revision = 0): WrittenEvent => ({
   ...base(user),
   type: 'MemberJoined',
   user: factsOf(user),
   revision,
 });
 
-const left = (user: Name, revision: number): ChannelEvent => ({
+const left = (user: Name, revision: number): WrittenEvent => ({
   ...base(user),
   type: 'MemberLeft',
   userId: idOf(user),
@@ -275,7 +275,7 @@ describe('a user who is asked for a direct conversation', () => {
   });
 
   test('does not accept by a reply to a message that is not there', async () => {
-    const reply = { ...sent('bob'), replyToId: idOf('nothing') } as ChannelEvent;
+    const reply = { ...sent('bob'), replyToId: idOf('nothing') } as WrittenEvent;
     expect(await apply(reply)).toEqual([refusedAs('BAD_USER_INPUT')]);
     expect(await stateOf('bob')).toMatchObject({ state: 'INVITED', members: 1 });
   });

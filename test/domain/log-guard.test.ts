@@ -115,7 +115,7 @@ test('the number of partitions covers positions that a bridge of an older releas
 test('a refusal counts once a running bridge has replayed the log: before that, the request may be repeated', async () => {
   const { guard } = createGuard();
   const access = createAccess(database, { isCaughtUp: guard.isCaughtUp, caughtUpMs: -1 });
-  const send = () => access.requireSend(room, idOf('ada'));
+  const send = () => access.requireSend(room, idOf('ada'), false);
   const edit = () => access.requireEdit(null, idOf('ada'));
   const attach = () => access.judge(room, () => Promise.reject(new BadUserInputError([])));
   await expect(send()).rejects.toBeInstanceOf(UnavailableError);

@@ -1,8 +1,8 @@
-import { openDirectOf } from '../support/invitations.ts';
 import type { Client } from 'graphql-ws';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { follow, followMessages, guest, type Person, socket } from '../support/client.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
+import { openDirectOf } from '../support/invitations.ts';
 import { patientSettings } from '../support/patience.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { type RedisService, startOwnRedis } from '../support/services/redis.ts';

@@ -1,4 +1,3 @@
-import { openDirectOf } from '../support/invitations.ts';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
@@ -7,6 +6,7 @@ import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { startApp } from '../support/app.ts';
 import { follow, followMessages, guest, type Person, socket } from '../support/client.ts';
 import { openMemoryDatabase } from '../support/database.ts';
+import { openDirectOf } from '../support/invitations.ts';
 import { createTestLogger } from '../support/logger.ts';
 
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';

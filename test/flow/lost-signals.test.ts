@@ -1,7 +1,7 @@
-import { openDirectOf } from '../support/invitations.ts';
 import { beforeAll, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { followMessages, guest, socket } from '../support/client.ts';
+import { openDirectOf } from '../support/invitations.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let url: string;

@@ -1,7 +1,7 @@
-import { addMember } from '../support/invitations.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, guest, type Person } from '../support/client.ts';
+import { addMember } from '../support/invitations.ts';
 
 let url: string;
 let ada: Person;

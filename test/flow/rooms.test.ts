@@ -1,8 +1,8 @@
-import { addMember, openDirectOf } from '../support/invitations.ts';
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
+import { addMember, openDirectOf } from '../support/invitations.ts';
 
 let url: string;
 let ada: Person;
@@ -148,8 +148,7 @@ describe('a room', () => {
   it('admits each user invited by any member once, and its history names them', async () => {
     const [eve, id] = [await guest(url, 'Eve'), await openRoom('Invited', 'PRIVATE')];
     await addMember(ada, bob, id);
-    for (const one of [bob, ada])
-      expect((await one.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(2);
+    for (const one of [bob, ada]) expect((await one.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(2);
     expect((await eve.ask(join, { id })).joinRoom.memberCount).toBe(3);
     expect((await ada.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(3);
     expect((await eve.ask(history, { id })).channel.messages.nodes).toEqual(

@@ -138,6 +138,18 @@ const uses: Record<string, Use> = {
     variables: (clientId) => ({ input: { name: 'Tea', clientId } }),
     path: 'input.clientId',
   },
+  'CreateRoomInput.description': {
+    query: 'mutation ($input: CreateRoomInput!) { createRoom(input: $input) { description } }',
+    variables: (description) => ({ input: { name: 'Tea', description } }),
+    path: 'input.description',
+    read: ({ createRoom }) => createRoom.description,
+  },
+  'Mutation.updateRoom(description:)': {
+    query: 'mutation ($id: ID!, $text: String) { updateRoom(channelId: $id, description: $text) { description } }',
+    variables: (text) => ({ id: channelId, text }),
+    path: 'description',
+    read: ({ updateRoom }) => updateRoom.description,
+  },
   'Mutation.updateRoom(name:)': {
     query: 'mutation ($id: ID!, $name: String) { updateRoom(channelId: $id, name: $name) { name } }',
     variables: (name) => ({ id: channelId, name }),

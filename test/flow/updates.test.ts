@@ -1,7 +1,7 @@
-import { addMember } from '../support/invitations.ts';
 import { beforeAll, expect, test } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, guest } from '../support/client.ts';
+import { addMember } from '../support/invitations.ts';
 import { expectEveryUpdate, expectRefusals, presentCursor, takeUpdates } from '../support/updates-flow.ts';
 
 let url: string;

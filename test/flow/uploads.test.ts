@@ -1,4 +1,3 @@
-import { addMember } from '../support/invitations.ts';
 import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { type Data, follow, guest, type Person, socket } from '../support/client.ts';
+import { addMember } from '../support/invitations.ts';
 import { storedFiles, type TestFile, upload } from '../support/upload.ts';
 
 let url: string;

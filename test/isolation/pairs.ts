@@ -1,10 +1,10 @@
-import { openDirectOf } from '../support/invitations.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GraphQLFormattedError } from 'graphql';
 import type { Client } from 'graphql-ws';
 import { vi } from 'vitest';
 import { type Data, type Followed, followMessages, guest, type Person, socket } from '../support/client.ts';
 import { readHistory } from '../support/history.ts';
+import { openDirectOf } from '../support/invitations.ts';
 
 /** Message that was sent and delivered. */
 export interface Spoken {

@@ -97,7 +97,8 @@ const membership = `
   id role joinedAt seenSeq unreadCount user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
 `;
 const channel = `
-  id kind name visibility createdAt closedAt memberCount position onlineCount
+  id kind name description visibility createdAt closedAt memberCount position onlineCount viewerCan
+  settings { send attach invite pin slowModeSeconds }
   peer { id name online } lastMessage { ${message} } viewerMembership { ${membership} }
 `;
 

@@ -1,4 +1,3 @@
-import { addMember } from '../support/invitations.ts';
 import {
   type GraphQLField,
   type GraphQLObjectType,
@@ -12,6 +11,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
 import { type Data, follow, guest, type Person, socket } from '../support/client.ts';
+import { addMember } from '../support/invitations.ts';
 import { upload } from '../support/upload.ts';
 import { openStream } from '../support/wire.ts';
 

@@ -10,7 +10,7 @@ import { noSecurityLog } from '../../api/domain/security-log.ts';
 import type { SharedTimer } from '../../api/domain/shared-timer.ts';
 import { rejectionError, type Submit } from '../../api/domain/submit-event.ts';
 import { UnavailableError } from '../../api/errors.ts';
-import type { Logged } from '../../api/events.ts';
+import { channelEvent, type Logged } from '../../api/events.ts';
 import type { Database } from '../../api/infra/database/database.ts';
 import { readOutcomes } from '../../api/infra/database/outcomes.ts';
 import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
@@ -67,7 +67,8 @@ export async function createMatchingWorld() {
     const fault = faults.shift();
     if (fault === 'lost') throw new UnavailableError('lost');
     const place = { partition: 0, offset: offset++ };
-    const event: Logged = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString(), ...place };
+    const written = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
+    const event: Logged = { ...channelEvent.parse(written), ...place };
     let applied = createChangeset();
     await database.transaction(async (query) => {
       applied = await applyEvents(query, [event], await readOutcomes(query, [event.eventId]));

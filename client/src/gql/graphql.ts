@@ -13,12 +13,30 @@ export type ChannelKind =
   /** A named channel for many people. */
   | 'ROOM';
 
+/** Rules of a room. A field that is left out stays as it is; in a new room it has its default. */
+export type ChannelSettingsInput = {
+  /** Lowest role that may attach files. MEMBER by default. */
+  attach?: MemberRole | null | undefined;
+  /** Lowest role that may invite users. MEMBER by default. */
+  invite?: MemberRole | null | undefined;
+  /** Lowest role that may pin messages. MODERATOR by default. */
+  pin?: MemberRole | null | undefined;
+  /** Lowest role that may send. MEMBER by default. */
+  send?: MemberRole | null | undefined;
+  /** Minimum number of seconds between two messages of a member without a moderating role, 0 to 21600. 0 by default. */
+  slowModeSeconds?: number | null | undefined;
+};
+
 /** The room to open. */
 export type CreateRoomInput = {
   /** Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room. */
   clientId?: string | null | undefined;
+  /** What the room is about, at most 1,000 characters as readers count them (grapheme clusters). */
+  description?: string | null | undefined;
   /** Name of the room, 1 to 80 characters as readers count them (grapheme clusters). */
   name: string;
+  /** Rules of the room. */
+  settings?: ChannelSettingsInput | null | undefined;
   /** Whether the room is listed and open to everybody. */
   visibility?: Visibility | null | undefined;
 };

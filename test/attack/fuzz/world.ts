@@ -1,7 +1,7 @@
-import { addMember, openDirectOf } from '../../support/invitations.ts';
 import { randomBytes } from 'node:crypto';
-import { type ChannelFacts, type MemberFacts, mayRead } from '../../../api/domain/policies.ts';
+import { mayRead } from '../../../api/domain/policies.ts';
 import { ask, type Data, type GraphQLResponse } from '../../support/client.ts';
+import { addMember, openDirectOf } from '../../support/invitations.ts';
 import { upload } from '../../support/upload.ts';
 import type { Ids } from './values.ts';
 
@@ -39,7 +39,7 @@ interface Someone {
 /** Beginning of every secret; no text of the fuzzer contains it, so that no search can find one by itself. */
 const mark = 'zqx';
 const secret = () => `${mark}${randomBytes(12).toString('hex')}`;
-const privateRoom: ChannelFacts = { kind: 'ROOM', visibility: 'PRIVATE', closedAt: null };
+const privateRoom = { kind: 'ROOM', visibility: 'PRIVATE' } as const;
 
 /**
  * Creates a world: a private room and a direct channel of two others, and a viewer who left the room and is blocked;
@@ -63,9 +63,9 @@ export async function createWorld(url: string): Promise<World> {
   const sessionId = (await ada.ask('{ sessions { id } }')).sessions[0].id;
   const hiddenName = (await hidden.ask('{ me { name } }')).me.name;
 
-  const left: MemberFacts = { role: 'MEMBER', state: 'LEFT', revision: 1 };
-  const active: MemberFacts = { role: 'MEMBER', state: 'ACTIVE', revision: 1 };
-  const readersOf = (members: Partial<Record<Kind, MemberFacts>>) =>
+  const left = { state: 'LEFT' } as const;
+  const active = { state: 'ACTIVE' } as const;
+  const readersOf = (members: Partial<Record<Kind, typeof left | typeof active>>) =>
     kinds.filter((kind) => mayRead(privateRoom, members[kind] ?? null) === null);
   const secrets = [
     ...secretsOf('the private room of others', foreign, readersOf({ blocked: left })),

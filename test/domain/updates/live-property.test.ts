@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LiveUpdate } from '../../../api/domain/updates/live-update.ts';
-import { type ChannelEvent, channelTopic, type Entry, userTopic } from '../../../api/events.ts';
+import { channelTopic, type Entry, userTopic, type WrittenEvent } from '../../../api/events.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
 import { eventMaker, idOf } from '../../support/events.ts';
 import { createLossyPubSub, type Fate } from '../../support/lossy-pubsub.ts';
@@ -17,7 +17,7 @@ const taking = fc.constantFrom<Taking>('pull', 'push');
 
 /** A change, or something that happens to the client or its gateway. */
 type Step =
-  | { type: 'event'; make: () => ChannelEvent; channelId: string }
+  | { type: 'event'; make: () => WrittenEvent; channelId: string }
   | { type: 'block' | 'unblock' | 'mark'; channelId: string }
   | { type: 'rename'; name: string }
   | { type: 'network'; fate: Fate }
@@ -145,7 +145,7 @@ async function createRun(database: TestDatabase, maxReplay: number, first: Takin
     }
   }
 
-  async function noteAccess(channelId: string, event: ChannelEvent | null = null): Promise<void> {
+  async function noteAccess(channelId: string, event: WrittenEvent | null = null): Promise<void> {
     if (event !== null && event.type !== 'MemberLeft' && event.type !== 'MemberJoined') return;
     const [found] = await database.query<{ position: number }>('SELECT position FROM channel WHERE id = $1', [
       channelId,

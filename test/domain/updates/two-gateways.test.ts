@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LiveUpdate } from '../../../api/domain/updates/live-update.ts';
-import type { ChannelEvent } from '../../../api/events.ts';
+import type { WrittenEvent } from '../../../api/events.ts';
 import type { PubSub } from '../../../api/infra/pubsub/pubsub.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
 import { eventMaker, idOf } from '../../support/events.ts';
@@ -15,7 +15,7 @@ const gateway = fc.constantFrom<0 | 1>(0, 1);
 
 /** A change, a change of one gateway's connection to the bridge, a pause, or a move of the client to a gateway. */
 type Step =
-  | { type: 'event'; make: () => ChannelEvent; channelId: string }
+  | { type: 'event'; make: () => WrittenEvent; channelId: string }
   | { type: 'network'; gateway: 0 | 1; fate: Fate }
   | { type: 'pause' }
   | { type: 'move'; gateway: 0 | 1; cursor: number };

@@ -4,7 +4,7 @@ import { createOffsetTracking } from '../../../api/domain/cleanup/offsets.ts';
 import type { BacklogUpdate } from '../../../api/domain/updates/sweep.ts';
 import { encodeUpdateCursor } from '../../../api/domain/updates/update-cursor.ts';
 import { createUpdates } from '../../../api/domain/updates/updates.ts';
-import type { ChannelEvent } from '../../../api/events.ts';
+import type { WrittenEvent } from '../../../api/events.ts';
 import { completeRound } from '../../support/cleanup.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
 import { base, eventMaker, idOf } from '../../support/events.ts';
@@ -16,7 +16,7 @@ const channel = fc.constantFrom(...worldChannels);
 
 /** A change, or a look of the client at its updates. */
 type Step =
-  | { type: 'event'; make: () => ChannelEvent; channelId: string }
+  | { type: 'event'; make: () => WrittenEvent; channelId: string }
   | { type: 'block' | 'unblock' | 'old edit' | 'remove' | 'mark' | 'absence'; channelId: string }
   | { type: 'rename'; name: string }
   | { type: 'track' }
@@ -126,7 +126,7 @@ async function createRun(database: TestDatabase, maxReplay: number) {
 
   /** Lets Ada leave a channel, where somebody sends a message, and join it again. */
   async function beAbsent(channelId: string): Promise<void> {
-    const left: ChannelEvent = { ...base('ada'), type: 'MemberLeft', userId: ada, revision: 0, gone: false };
+    const left: WrittenEvent = { ...base('ada'), type: 'MemberLeft', userId: ada, revision: 0, gone: false };
     for (const event of [left, sentBy('owner', `unseen ${absences++}`, channelId), joinedBy('ada', channelId)])
       await world.apply(event.type === 'MessageSent' ? event : await world.in(event, channelId));
   }
