@@ -17,16 +17,13 @@ type MessageSent = Logged<EventOf<'MessageSent'>>;
  */
 export async function applySends(query: Query, events: readonly MessageSent[], changeset: Changeset): Promise<void> {
   const places = await placeSends(query, events);
-  const unplaced = await outcomesOfUnplaced(
-    query,
-    events.filter((_, index) => !places.has(index)),
-    changeset,
-  );
   for (const [index, event] of events.entries()) {
     const place = places.get(index);
-    const outcome = place ? addPlaced(event, place, changeset) : unplaced.get(event);
-    if (outcome) changeset.outcomes.push({ event, outcome });
+    if (place) changeset.outcomes.push({ event, outcome: addPlaced(event, place, changeset) });
   }
+  // Those that are placed now have higher positions.
+  const unplaced = events.filter((_, index) => !places.has(index));
+  changeset.outcomes.push(...(await outcomesOfUnplaced(query, unplaced, changeset)));
 }
 
 function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outcome {
@@ -62,16 +59,19 @@ async function outcomesOfUnplaced(
   query: Query,
   events: readonly MessageSent[],
   changeset: Changeset,
-): Promise<ReadonlyMap<MessageSent, Outcome>> {
-  const outcomes = new Map<MessageSent, Outcome>();
-  if (events.length === 0) return outcomes;
+): Promise<Changeset['outcomes']> {
+  if (events.length === 0) return [];
+  const outcomes: Changeset['outcomes'] = [];
   const rows = await query(selectEntries, { ids: events.map(({ messageId }) => messageId) });
   const stored = new Map(rows.map((row) => [row.id, toEntry(row)]));
   /** Channels of direct conversations that this batch accepts, with the user. */
   const accepted = new Set<string>();
   for (const event of events) {
     const entry = stored.get(event.messageId);
-    outcomes.set(event, entry ? { applied: true, entry } : await placeOrReject(query, event, { accepted, changeset }));
+    const outcome: Outcome = entry
+      ? { applied: true, entry }
+      : await placeOrReject(query, event, { accepted, changeset });
+    outcomes.push({ event, outcome });
   }
   return outcomes;
 }

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { encodeEvent } from '../../api/event-records.ts';
-import type { Outcome, WrittenEvent } from '../../api/events.ts';
+import { channelTopic, type Outcome, type WrittenEvent } from '../../api/events.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { noBridgeMetrics } from '../support/bridge-metrics.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
@@ -12,6 +12,10 @@ import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 let database: TestDatabase;
 /** Applies events in one batch, and returns the outcome of each. */
 let apply: (...events: WrittenEvent[]) => Promise<(Outcome | undefined)[]>;
+
+/** Positions of the entries that were published, in their order, and the position of the newest head. */
+let told: number[];
+let headPosition: number;
 
 beforeAll(async () => {
   database = await openDatabase();
@@ -28,6 +32,11 @@ async function createApplier(): Promise<typeof apply> {
   const outcomes = new Map<string, Outcome>();
   await pubsub.subscribe('outcomes:gateway', (published) => {
     for (const { eventId, outcome } of published) outcomes.set(eventId, outcome);
+  });
+  told = [];
+  await pubsub.subscribe(channelTopic(room), ({ head, entries }) => {
+    told.push(...entries.map(({ position }) => position));
+    headPosition = head.position;
   });
   const log = createMemoryEventLog({ logger });
   const bridge = createBridge({ log, database, pubsub, metrics: noBridgeMetrics, logger, connections: 5 });
@@ -249,6 +258,8 @@ describe('a user who is asked for a direct conversation', () => {
     const replies = [sent('bob'), sent('ada'), sent('bob')];
     expect(await apply(...replies)).toEqual([applied, applied, applied]);
     expect(await stateOf('bob')).toEqual({ state: 'ACTIVE', revision: 2, members: 2 });
+    expect(told).toEqual([1, 2, 3, 4]);
+    expect(headPosition).toBe(4);
     const sql = 'SELECT id FROM entry WHERE author_id = $1 ORDER BY seq';
     const ofBob = [replies[0], replies[2]].map((event) => ({ id: event?.type === 'MessageSent' && event.messageId }));
     expect(await database.query(sql, [idOf('bob')])).toEqual(ofBob);
