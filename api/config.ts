@@ -28,6 +28,9 @@ const variables = settings.superRefine((given, { addIssue }) => {
   for (const name of ['S3_ENDPOINT', 'S3_PUBLIC_ENDPOINT'] as const) {
     if (given[name] && !given.S3_BUCKET) refuse('S3_BUCKET', `must be set together with ${name}`);
   }
+  if (given.SMTP_URL && !given.MAIL_FROM) refuse('MAIL_FROM', 'must be set together with SMTP_URL');
+  if (given.SMTP_URL && !given.PUBLIC_URL && !given.PASSWORD_RESET_URL)
+    refuse('PUBLIC_URL', 'or PASSWORD_RESET_URL must be set together with SMTP_URL: mails have links');
   if (given.TOKEN_TTL_SECONDS > given.REFRESH_TTL_DAYS * 86_400)
     refuse('REFRESH_TTL_DAYS', 'must not be shorter than TOKEN_TTL_SECONDS: a token may not outlive its session');
   if (given.TRUSTED_DOCUMENTS_ONLY === 'on' && given.GRAPHIQL === 'on')

@@ -8,7 +8,7 @@ export const oldestWireVersion = 2;
 const wireHeader = 'parley-wire';
 
 /** Types of events that were added after version 1, each with the version that added it. */
-const addedTypes: Partial<Record<ChannelEvent['type'], number>> = { MemberInvited: 3 };
+const addedTypes: Partial<Record<ChannelEvent['type'], number>> = { HistoryTrimmed: 3, MemberInvited: 3 };
 /** Fields that were added after version 1 to events of a type, each with the version that added it. */
 const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [field: string, version: number])[]>> = {
   MessageSent: [['attachments', 2]],

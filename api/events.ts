@@ -102,6 +102,8 @@ export const channelEvent = z.discriminatedUnion('type', [
   }),
   base.extend({ type: z.literal('MessageEdited'), messageId: id, text: z.string(), revision: z.int() }),
   base.extend({ type: z.literal('MessageDeleted'), messageId: id }),
+  /** Entries up to a seq are older than the retention: some of them are removed, from the first one on. */
+  base.extend({ type: z.literal('HistoryTrimmed'), throughSeq: z.int() }),
 ]);
 export type ChannelEvent = z.infer<typeof channelEvent>;
 /** An event as it is written: fields with a default may be missing. */
@@ -161,6 +163,8 @@ export interface Head extends LogPlace {
   partition: number;
   /** Offset of the newest event that changed the channel; -1 if it is not known. */
   offset: number;
+  /** Entries up to this seq were removed because of their age; left out if the change removed none. */
+  trimmedSeq?: number;
   /** Whether the channel's own properties changed: it was opened, renamed, closed, or its visibility changed. */
   changed: boolean;
   /**

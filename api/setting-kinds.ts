@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { canonicalEmail } from './text/email-address.ts';
 
 /** Largest value that fits a timer and an SQL integer. */
 export const maxInteger = 2 ** 31 - 2;
@@ -98,6 +99,24 @@ export function readRedisUrl(text: string): string | null {
   const { hostname, username, password, pathname } = new URL(text);
   const isValid = hostname !== '' && /^\/?\d{0,5}$/.test(pathname) && isDecodable(username + password);
   return isValid ? text : null;
+}
+
+/** Returns the URL of an SMTP server; null if it is not one, or has a path or a broken percent-encoding. */
+export function readSmtpUrl(text: string): string | null {
+  if (!/^smtps?:\/\//i.test(text) || !URL.canParse(text)) return null;
+  const { hostname, username, password, pathname } = new URL(text);
+  return hostname !== '' && /^\/?$/.test(pathname) && isDecodable(username + password) ? text : null;
+}
+
+/** Returns the sender of mails, `Name <address>` or an address; null if it is neither, or names several. */
+export function readSender(text: string): string | null {
+  const address = /^(?:[^<>@,;:\r\n]*<([^<>]+)>|([^<>]+))$/.exec(text);
+  return canonicalEmail(address?.[1] ?? address?.[2] ?? '') === null ? null : text;
+}
+
+/** Returns the beginning of a link to a page, to which a token is appended; null if it is not a URL of HTTP. */
+export function readLink(text: string): string | null {
+  return /^https?:\/\/[^\s\\@]+$/i.test(text) && URL.canParse(text) ? text : null;
 }
 
 /** Returns a Kafka broker as `host:port`, by default with port 9092; null if it is not one. IPv6 has brackets. */

@@ -12,9 +12,12 @@ import {
   readDatabaseUrl,
   readEndpoint,
   readHost,
+  readLink,
   readOrigin,
   readPublicUrl,
   readRedisUrl,
+  readSender,
+  readSmtpUrl,
   word,
 } from './setting-kinds.ts';
 
@@ -166,6 +169,23 @@ export const settings = z.object({
   S3_ACCESS_KEY_ID: word.optional().describe('Access key id for S3.'),
   S3_SECRET_ACCESS_KEY: word.optional().describe('Secret access key for S3.'),
   S3_DIRECT_READS: onOff('off').describe('on: redirect downloads to S3.'),
+  SMTP_URL: read(
+    readSmtpUrl,
+    'must be smtp://user:password@host:587, or smtps://… for TLS; percent-encode special characters of the password',
+  )
+    .optional()
+    .describe(
+      'SMTP server for mails: smtp://user:password@host:587, or smtps://… for TLS; ?requireTLS=true refuses to send without it. Unset: no mails are sent. Without DATABASE_URL and NODE_ENV=production they are logged at the level info.',
+    ),
+  MAIL_FROM: read(readSender, 'must be an e-mail address, or a name with one: Parley <no-reply@example.org>')
+    .optional()
+    .describe('Sender of mails: an e-mail address, or a name with one: Parley <no-reply@example.org>.'),
+  PASSWORD_RESET_URL: read(readLink, 'must be the URL of a page, such as https://app.example.org/reset#')
+    .optional()
+    .describe(
+      'Link that mails have to choose a new password; the token is appended. Unset: the page of the web client at PUBLIC_URL.',
+    ),
+  PASSWORD_RESET_MINUTES: count(60).describe('Minutes for which such a link works, once.'),
   LOG_LEVEL: oneOf(logLevels)
     .default('warn')
     .describe(`Least severe level to log: ${logLevels.join(', ')}.`),
@@ -298,8 +318,13 @@ export const settings = z.object({
   MATCH_ABSENCE_MS: count(30_000).describe(
     'Maximum absence from a match before it ends: time without a connection, or a query or call of `match`.',
   ),
+  RETENTION_DAYS: duration(36_500)
+    .optional()
+    .describe(
+      'Days for which messages are kept. Older ones are removed, with everything that belongs to them. Unset: they stay.',
+    ),
   MATCH_RETENTION_HOURS: duration(87_600)
-    .default(720)
+    .default(24)
     .describe('Hours for which a match is kept after its end. Then it is removed with its messages and files.'),
   CAUGHT_UP_MS: count(20_000).describe(
     'Time without an update after which the subscription `updates` says that it has caught up, as a sign of life.',

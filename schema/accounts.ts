@@ -305,6 +305,38 @@ builder.mutationFields((t) => ({
         avatarId: input.avatarId == null ? null : readId('Attachment', input.avatarId),
       }),
   }),
+  requestPasswordReset: t.boolean({
+    nullable: true,
+    description:
+      'Sends a link to choose a new password, if the e-mail address has an account with a password; responds the same either way. BAD_USER_INPUT if it is not an e-mail address, RATE_LIMITED after too many requests.',
+    args: {
+      email: t.arg.string({
+        required: true,
+        extensions: textOf('email'),
+        description: 'E-mail address of the account.',
+      }),
+    },
+    resolve: async (_root, { email }, { domain, ...origin }) => {
+      await domain.accounts.requestPasswordReset(email, origin);
+      return true;
+    },
+  }),
+  resetPassword: t.field({
+    type: Session,
+    nullable: true,
+    description:
+      'Sets a new password by the token of a link, revokes every session of the user, and signs in. A token works once and for a limited time, by default an hour: BAD_USER_INPUT on `token` if it no longer works.',
+    args: {
+      token: t.arg.string({
+        required: true,
+        extensions: textOf('resetToken'),
+        description: 'Token at the end of the link.',
+      }),
+      password: t.arg.string({ required: true, extensions: textOf('password'), description: newPassword }),
+    },
+    resolve: (_root, { token, password }, { domain, ...origin }) =>
+      domain.accounts.resetPassword(token, password, origin),
+  }),
   changePassword: t.field({
     type: Session,
     nullable: true,

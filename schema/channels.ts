@@ -118,6 +118,13 @@ builder.node(Channel, {
       description:
         'Set when nobody can send any longer: the match was left, or the room was closed. The history stays.',
     }),
+    trimmedSeq: t.int({
+      extensions: shareable,
+      description:
+        'Messages up to this `seq` were removed because of their age (`limits.retentionDays`): drop them. 0: none was, or the viewer no longer has access.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.trimmedSeq : 0,
+    }),
     memberCount: t.int({
       extensions: shareable,
       description: 'Number of members. 0 if the viewer no longer has access.',

@@ -24,6 +24,8 @@ export interface LimitValues {
   attachments: number;
   /** Maximum number of changes that a subscription replays. */
   replay: number;
+  /** Days for which messages are kept; 0: they stay. */
+  retentionDays: number;
   /** Days for which a cursor of `updates` can be used. */
   cursorDays: number;
   /** Minimum number of Unicode code points of a new password. */

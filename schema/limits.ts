@@ -17,6 +17,10 @@ Limits.implement({
       description:
         'Maximum number of changes that a subscription replays; a client further behind gets RESYNC_REQUIRED.',
     }),
+    retentionDays: t.int({
+      description: 'Days for which messages are kept, rounded up; 0: they are never removed because of their age.',
+      resolve: ({ retentionDays }) => Math.ceil(retentionDays),
+    }),
     cursorDays: t.exposeInt('cursorDays', {
       description: 'Days for which a cursor of `updates` can be used; an older one gets RESYNC_REQUIRED.',
     }),

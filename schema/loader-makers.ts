@@ -1,7 +1,7 @@
 import type { ChannelOfUser } from '../api/domain/channel-of-user.ts';
 import type { HistoryAround, MessageOfUser } from '../api/domain/history-around.ts';
 import type { PageRequest, TimeKey } from '../api/domain/pages.ts';
-import type { SeenByMember } from '../api/domain/unread-counts.ts';
+import type { SeenByMember } from '../api/domain/unread-of-members.ts';
 import { byKey, byRequest, type Owner, required } from './batch-loaders.ts';
 
 /** Rows that a statement reads, as the equivalent of rows that it returns, where it returns one for each channel. */
@@ -76,7 +76,7 @@ export const commonMakers = {
       ({ id }) => id,
       rowsOfBlocked,
     ),
-  /** Numbers of unread entries over all channels, by user. */
+  /** Numbers of unread messages over all channels, by user. */
   unreadInAll: (owner: Owner) =>
     byKey(
       owner,
@@ -103,10 +103,10 @@ export const viewedMakers = {
   /** Memberships, also those that ended, keyed `channelId:userId`. */
   standing: (owner: Owner) =>
     byKey(owner, (keys) => owner.domain.channels.standings(keys.map(toPair), owner.reader), pairKey),
-  /** Unread entries, keyed `channelId:userId`. */
+  /** Unread messages, keyed `channelId:userId`. */
   unread: (owner: Owner) =>
     byKey(owner, (keys) => owner.domain.receipts.unread(keys.map(toPair), owner.reader), pairKey, rowsOfUnread),
-  /** Numbers of unread entries in a list round, keyed `channelId:userId:seenSeq`. */
+  /** Numbers of unread messages in a list round, keyed `channelId:userId:seenSeq`. */
   unreadCount: (owner: Owner) =>
     byKey(
       owner,

@@ -2,7 +2,7 @@ import type { Viewer } from '../api/domain/auth.ts';
 import type { HistoryPage } from '../api/domain/history.ts';
 import type { HistoryAround } from '../api/domain/history-around.ts';
 import type { PageRequest } from '../api/domain/pages.ts';
-import type { SeenByMember } from '../api/domain/unread-counts.ts';
+import type { SeenByMember } from '../api/domain/unread-of-members.ts';
 import type { Entry } from '../api/events.ts';
 import type { ListRound } from '../api/list-round.ts';
 import type { Channel as ChannelRow, User as UserRow } from '../prisma/generated/client.ts';
@@ -27,9 +27,9 @@ const views = {
   peer: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.peer.load(`${id}:${viewerId}`)),
   /** The viewer's membership of a channel, also one that ended. */
   standing: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.standing.load(`${id}:${viewerId}`)),
-  /** The viewer's unread entries, by channel. */
+  /** The viewer's unread messages, by channel. */
   unread: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.unread.load(`${id}:${viewerId}`)),
-  /** The viewer's number of unread entries, by membership. In a list round it is counted for all viewers together. */
+  /** The viewer's number of unread messages, by membership. In a list round it is counted for all viewers together. */
   unreadCount: ({ shared, viewerId }: Viewed) => ({
     async load({ channelId, seenSeq }: SeenByMember): Promise<number> {
       const key = `${channelId}:${viewerId}`;

@@ -11,7 +11,7 @@ builder.objectFields(Membership, (t) => ({
     nullable: true,
     extensions: costs(3),
     description:
-      "Number of entries after `seenSeq`, without the viewer's own and those of blocked authors. At most 1,000: show that as 1000+. Null on memberships of others.",
+      "Number of messages after `seenSeq` that are neither deleted, nor the viewer's own, nor by a blocked author. Users joining and leaving never count. At most 1,000: show that as 1000+. Null on memberships of others.",
     resolve: (membership, _args, { viewer, loaders }) =>
       membership.userId !== viewer?.userId
         ? null
@@ -24,7 +24,7 @@ builder.objectFields(Membership, (t) => ({
     nullable: true,
     extensions: costs(3),
     description:
-      'The first unread entry, to scroll to when the channel is opened. Null if everything has been seen, and on memberships of others.',
+      'The first unread message, to scroll to when the channel is opened. Null if there is none, and on memberships of others.',
     resolve: async ({ channelId, userId }, _args, { viewer, loaders }) => {
       const unread = userId === viewer?.userId ? await loaders.unread.load(channelId) : null;
       return unread?.firstId ? loaders.entry.load(unread.firstId) : null;
@@ -37,7 +37,7 @@ builder.objectField(User, 'unreadCount', (t) =>
     nullable: true,
     extensions: costs(50),
     description:
-      'Number of unread entries over all channels, for a badge. At most 1,000: show that as 1000+. Null unless the user is the viewer.',
+      'Number of unread messages over all channels, for a badge. At most 1,000: show that as 1000+. Null unless the user is the viewer.',
     resolve: async ({ id }, _args, { viewer, loaders }) =>
       id === viewer?.userId ? ((await loaders.unreadInAll.load(id))?.count ?? 0) : null,
   }),

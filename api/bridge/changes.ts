@@ -1,4 +1,4 @@
-import { may, mayAsk, mayBeInvited, mayClose, mayDelete, mayEdit, mayRead } from '../domain/policies.ts';
+import { channelNotFound, may, mayAsk, mayBeInvited, mayClose, mayDelete, mayEdit, mayRead } from '../domain/policies.ts';
 import type { ChannelEvent, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
@@ -15,6 +15,7 @@ import {
   inviteMember,
   promoteNextOwner,
 } from './member-writes.ts';
+import { trimHistory } from './trim.ts';
 
 /** Every event except a send. */
 export type Change = Exclude<ChannelEvent, { type: 'MessageSent' }>;
@@ -48,6 +49,8 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return edit(event, context);
     case 'MessageDeleted':
       return remove(event, context);
+    case 'HistoryTrimmed':
+      return trim(event, context);
     default:
       throw new Error(`unknown event ${JSON.stringify(event satisfies never)}`);
   }
@@ -185,6 +188,15 @@ async function remove(
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
   return { applied: true, entry: await deleteEntry(query, event, changeset) };
+}
+
+async function trim(
+  event: Logged<EventOf<'HistoryTrimmed'>>,
+  { query, changeset, channel }: Context,
+): Promise<Outcome> {
+  if (channel === null) return rejected(channelNotFound);
+  await trimHistory(query, event, changeset);
+  return done;
 }
 
 /** Ends a match for both users when one leaves: nobody can write there, and both can be matched again. */

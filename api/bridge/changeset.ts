@@ -19,6 +19,8 @@ export interface ChannelHead {
   position: number;
   seq: number;
   version: number;
+  /** See `Head`. */
+  trimmedSeq?: number;
 }
 
 /** Returns an empty changeset. */
@@ -40,12 +42,16 @@ export function addEntry({ entries }: Changeset, entry: Entry): void {
  */
 export function addHead(
   { heads }: Changeset,
-  { id, position, seq, version }: ChannelHead,
+  { id, position, seq, version, trimmedSeq }: ChannelHead,
   { partition, offset }: LogPlace,
   changed = false,
 ): void {
-  const hasChanged = changed || heads.get(id)?.changed === true;
-  heads.set(id, { channelId: id, position, seq, version, partition, offset, changed: hasChanged, through: -1 });
+  const before = heads.get(id);
+  const hasChanged = changed || before?.changed === true;
+  const head: Head = { channelId: id, position, seq, version, partition, offset, changed: hasChanged, through: -1 };
+  const trimmed = trimmedSeq ?? before?.trimmedSeq;
+  if (trimmed !== undefined) head.trimmedSeq = trimmed;
+  heads.set(id, head);
 }
 
 /** Adds a user whose membership of a channel began, changed or ended. */

@@ -1,12 +1,14 @@
 import type { Config } from '../config.ts';
 import { createCleanup } from '../domain/cleanup/cleanup.ts';
 import { createGuestCleanup } from '../domain/cleanup/guests.ts';
+import { createHistoryTrimming } from '../domain/cleanup/history-trimming.ts';
 import { type CleanupJob, dayMs, hourMs } from '../domain/cleanup/job.ts';
 import { createMatchRepair } from '../domain/cleanup/match-repair.ts';
 import { createMatchCleanup } from '../domain/cleanup/matches.ts';
 import { createMessageDataCleanup } from '../domain/cleanup/message-data.ts';
 import { createNameKeys } from '../domain/cleanup/name-keys.ts';
 import { createOffsetTracking } from '../domain/cleanup/offsets.ts';
+import { createResetCleanup } from '../domain/cleanup/password-resets.ts';
 import { createPastChangesCleanup } from '../domain/cleanup/past-changes.ts';
 import { createSessionCleanup } from '../domain/cleanup/session-cleanup.ts';
 import { createUploadCleanup } from '../domain/cleanup/upload-cleanup.ts';
@@ -39,8 +41,10 @@ export async function openCleanup(given: {
   const jobs = [
     createUploadCleanup({ database, objects, guard }),
     ...often(ttlMs, [...createSessionCleanup({ database, ttlMs }), createGuestCleanup({ database, ttlMs })]),
+    createResetCleanup(database),
     ...createMessageDataCleanup(database),
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
+    ...trimming(given),
     createMatchRepair(given),
     createNameKeys(database),
     createOffsetTracking(given),
@@ -49,6 +53,16 @@ export async function openCleanup(given: {
   const cleanup = await open('cleanup', createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));
   const help = 'Seconds since the last complete round of the cleanup job that has waited for the longest time.';
   metrics.gauge('cleanup_age_seconds', help, () => cleanup.ageMs() / 1_000);
+}
+
+/** Returns the job that removes old messages; none if they stay. */
+function trimming({
+  config,
+  ...given
+}: Pick<Parameters<typeof openCleanup>[0], 'config' | 'database' | 'submit' | 'guard'>) {
+  if (config.RETENTION_DAYS === undefined) return [];
+  const retentionMs = config.RETENTION_DAYS * dayMs;
+  return often(retentionMs, [createHistoryTrimming({ ...given, retentionMs })]);
 }
 
 /** Returns jobs whose rounds come at least four times within the age at which they remove rows: a short age counts too. */

@@ -37,6 +37,7 @@ import { reasonOf, StartError } from '../start-errors.ts';
 import { openCleanup } from './cleanup.ts';
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
+import { openOutgoingMail, resetLinksOf } from './mail.ts';
 import type { Ports } from './ports.ts';
 import { readSigningSecrets } from './signing-secrets.ts';
 import { openSubmit } from './submit.ts';
@@ -97,6 +98,7 @@ export async function openDomain(
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
   const minPasswordLength = config.PASSWORD_MIN_LENGTH;
+  const outgoingMail = await openOutgoingMail(given);
   const accounts = createAccounts({
     ...common,
     auth,
@@ -105,6 +107,8 @@ export async function openDomain(
     sessionBounds,
     minPasswordLength,
     hashCost,
+    outgoingMail,
+    resetLinks: resetLinksOf(config),
   });
   const avatars = createAvatars({ ...common, publicUrl, thumbnail, gravatar: gravatarOf(config) });
   const avatarCache = createAvatarCache({ load: avatars.picture });
@@ -138,6 +142,7 @@ export async function openDomain(
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
+      retentionDays: config.RETENTION_DAYS ?? 0,
       cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
     },

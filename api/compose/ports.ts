@@ -3,6 +3,9 @@ import type { Database } from '../infra/database/database.ts';
 import { createMemoryDatabase, createPgliteDatabase, type MemoryDatabase } from '../infra/database/pglite.ts';
 import type { EventLog } from '../infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../infra/event-log/memory.ts';
+import { createLogMail } from '../infra/mail/log.ts';
+import type { MailPort } from '../infra/mail/mail.ts';
+import { createNoMail } from '../infra/mail/none.ts';
 import { createFileObjects } from '../infra/objects/files.ts';
 import { type Contents, createMemoryObjects } from '../infra/objects/memory.ts';
 import type { Objects } from '../infra/objects/objects.ts';
@@ -23,6 +26,8 @@ export interface Ports {
   log: EventLog;
   /** Null in a process without a gateway: bridges know files by the facts in events alone. */
   objects: Objects | null;
+  /** Null in a process without a gateway. */
+  mail: MailPort | null;
 }
 
 /**
@@ -32,13 +37,16 @@ export interface Ports {
  */
 export async function openPorts(opening: Opening, given: Partial<Ports> = {}): Promise<Ports> {
   const { config, open } = opening;
+  const isGateway = config.SERVICES.includes('gateway');
   const openObjectStore = () => open('object store', openObjects(opening));
+  const openMail = () => open('mail', createMail(opening));
   return {
     database: given.database ?? (await open('database', openDatabase(opening))),
     pubsub: given.pubsub ?? (await openReached('pubsub', createPubSub(opening), opening)),
     state: given.state ?? (await openReached('state', createState(opening), opening)),
     log: given.log ?? (await openReached('event log', createEventLog(opening), opening)),
-    objects: given.objects ?? (config.SERVICES.includes('gateway') ? await openObjectStore() : null),
+    objects: given.objects ?? (isGateway ? await openObjectStore() : null),
+    mail: given.mail ?? (isGateway ? await openMail() : null),
   };
 }
 
@@ -111,6 +119,7 @@ export async function openMemoryPorts({ logger, open }: Pick<Opening, 'logger' |
     state: await open('state', createMemoryState()),
     log: await open('event log', createMemoryEventLog({ logger })),
     objects: await open('object store', createMemoryObjects(files)),
+    mail: await open('mail', createLogMail({ logger })),
   };
 }
 
@@ -179,6 +188,15 @@ async function openObjects({ config, logger, stopping }: Opening): Promise<Objec
   const objects = await reach(service, { timeoutMs: config.START_TIMEOUT_MS, stopping, logger });
   if (objects === null) throw new Error('the object store was not opened');
   return objects;
+}
+
+/** A link in a log could be used by its readers, so mails are logged on the machine of a developer only. */
+async function createMail({ config, logger }: Opening): Promise<MailPort> {
+  const { SMTP_URL: url, MAIL_FROM: from = '', DATABASE_URL, NODE_ENV } = config;
+  if (url === undefined)
+    return DATABASE_URL || NODE_ENV === 'production' ? createNoMail({ logger }) : createLogMail({ logger });
+  const { createSmtpMail } = await import('../infra/mail/smtp.ts');
+  return createSmtpMail({ url, from });
 }
 
 /** Statuses of a store that is busy, or in which another process creates the bucket at this moment. */

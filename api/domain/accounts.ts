@@ -6,6 +6,9 @@ import { nullable, text, uuid } from '../infra/database/types.ts';
 import { withKey } from '../text/comparison-key.ts';
 import { readText } from '../text/text-kinds.ts';
 import type { Auth, Viewer } from './auth.ts';
+import type { OutgoingMail } from './outgoing-mail.ts';
+import { deleteResetsOf } from './password-reset-statements.ts';
+import { createPasswordResets, type ResetLinks } from './password-resets.ts';
 import { createPasswordRules } from './password-rules.ts';
 import { createPasswords, type HashCost } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
@@ -30,6 +33,8 @@ export function createAccounts(options: {
   minPasswordLength: number;
   /** Cost of new hashes of passwords, by default the recommended one. */
   hashCost?: HashCost | undefined;
+  outgoingMail: Pick<OutgoingMail, 'enqueue'>;
+  resetLinks: ResetLinks;
   securityLog: SecurityLog;
 }) {
   const { database, auth, userCache, ownPicture, rateLimits, securityLog } = options;
@@ -39,6 +44,7 @@ export function createAccounts(options: {
   const sessions = createSessions({ database, auth, bounds: options.sessionBounds, securityLog });
   const users = createUserReads(database);
   const signIn = createSignIn({ database, userCache, passwords, passwordRules, sessions, rateLimits, securityLog });
+  const resets = createPasswordResets({ ...options, passwords, passwordRules, sessions, links: options.resetLinks });
   const passwordChanges = rateLimits.shared('password', rates.passwordChanges);
   const profileChanges = rateLimits.shared('profile', rates.profileChanges);
   const sessionEnds = rateLimits.shared('session-ends', rates.sessionEnds);
@@ -46,6 +52,7 @@ export function createAccounts(options: {
   return {
     ...users,
     ...signIn,
+    ...resets,
     ...createUserSearch(options),
 
     /** Returns users by their ids, from the cache that live delivery uses. */
@@ -102,6 +109,7 @@ export function createAccounts(options: {
       const renewed = await sessions.renewAlone(viewer, async (query) => {
         const changed = await query(updatePassword, { userId: viewer.userId, passwordHash, nextHash });
         if (changed.length === 0) throw wrongPassword();
+        await query(deleteResetsOf, { userId: viewer.userId });
       });
       securityLog.write('authn_password_change', { userId: viewer.userId }, viewer.origin);
       return renewed;

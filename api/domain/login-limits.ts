@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { addressGroup } from '../address.ts';
 import type { Database } from '../infra/database/database.ts';
+import { emailKey } from '../text/email-address.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import { selectFamiliar } from './session-statements.ts';
 
@@ -15,6 +16,11 @@ const nobody = '00000000-0000-0000-0000-000000000000';
  */
 export function placeOf(userId: string, address: string): Uint8Array {
   return digest(`${userId}:${addressGroup(address)}`);
+}
+
+/** Returns the key by which attempts at the account of an e-mail address are counted, whether or not it exists. */
+export function accountKey(email: string): string {
+  return Buffer.from(digest(emailKey(email))).toString('base64url');
 }
 
 /**
@@ -32,11 +38,12 @@ export function createLoginLimits({ database, rateLimits }: { database: Database
 
     /**
      * Counts an attempt by its account, which is known by its e-mail address whether or not it exists.
+     * @param email in any form
      * @param userId user of the address; null if there is none
      * @throws RateLimitedError after too many attempts
      */
     async takeOfAccount(email: string, userId: string | null, address: string): Promise<void> {
-      const account = Buffer.from(digest(email)).toString('base64url');
+      const account = accountKey(email);
       await ofAccountAndAddress.take(`${addressGroup(address)}:${account}`);
       const id = userId ?? nobody;
       const familiar = await database.query(selectFamiliar, { userId: id, place: placeOf(id, address) });

@@ -105,6 +105,12 @@ export const rates = {
   refreshesOfAddress: { points: 600, windowMs: minuteMs },
   /** Stream tickets created by one user. */
   streamTickets: { points: 60, windowMs: minuteMs },
+  /** Links to choose a new password that are requested from one address. */
+  resetRequests: { points: 20, windowMs: hourMs },
+  /** Links that are requested for one account, known by its e-mail address whether or not it exists. */
+  resetRequestsOfAccount: { points: 5, windowMs: hourMs },
+  /** Passwords chosen by links from one address, with any token. */
+  resets: { points: 30, windowMs: minuteMs },
   /** Password changes of one user, each of which tests the present password. */
   passwordChanges: { points: 10, windowMs: minuteMs },
 } as const satisfies Record<string, Rate | FrequentRate>;

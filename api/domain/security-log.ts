@@ -18,6 +18,9 @@ export const securityEvents = [
   'authn_token_reuse',
   'authn_password_change',
   'authn_password_change_fail',
+  'authn_password_reset_request',
+  'authn_password_reset',
+  'authn_password_reset_fail',
   'session_revoked',
   'excess_rate_limit_exceeded',
   'user_blocked',
@@ -28,7 +31,7 @@ export const securityEvents = [
 type SecurityEvent = (typeof securityEvents)[number];
 
 /** Causes for which sessions are ended. */
-export type EndReason = 'logout' | 'revoked by the user' | 'password changed' | 'too many sessions';
+export type EndReason = 'logout' | 'revoked by the user' | 'password changed' | 'password reset' | 'too many sessions';
 
 /** Facts about an event. None of them is a text that a user wrote. */
 interface SecurityFacts {

@@ -61,17 +61,32 @@ export function createSessions({
       device: string,
       origin?: Origin,
     ): Promise<SignedIn> {
-      const place = origin ? placeOf(userId, origin.address) : null;
-      const sessionId = randomUUID();
-      const { token, ended } = await database.transaction(async (query) => {
-        const at = new Date(now());
-        const begun = await query(insertSession, { id: sessionId, userId, device, at, passwordHash, place });
-        if (begun.length === 0) throw new UnauthenticatedError('The password was just changed. Sign in again.');
-        const surplus = await query(updateSurplusRevoked, { userId, kept: sessionId, others: bounds.perUser - 1, at });
-        return { token: await refreshTokens.issue(query, sessionId), ended: surplus.map(({ id }) => id) };
+      const { sessionId, token, ended } = await database.transaction(async (query) => {
+        const begun = await insert(query, { userId, passwordHash, device, origin });
+        const surplus = { userId, kept: begun.sessionId, others: bounds.perUser - 1, at: new Date(now()) };
+        return { ...begun, ended: (await query(updateSurplusRevoked, surplus)).map(({ id }) => id) };
       });
       securityLog.write('authn_login_success', { userId, sessionId, isGuest: passwordHash === null }, origin);
       await announceEnd(ended, { userId, reason: 'too many sessions' }, origin);
+      return grant(userId, sessionId, token);
+    },
+
+    /**
+     * Begins a session of a user and ends all others, in one transaction with `work`.
+     * @param work sets a new password, and returns the user with its hash
+     */
+    async beginAlone(
+      device: string,
+      origin: Origin,
+      work: (query: Query) => Promise<Pick<User, 'id' | 'passwordHash'>>,
+    ): Promise<SignedIn> {
+      const { userId, sessionId, token, ended } = await database.transaction(async (query) => {
+        const { id, passwordHash } = await work(query);
+        const others = await revoke(query, { userId: id });
+        return { userId: id, ended: others, ...(await insert(query, { userId: id, passwordHash, device, origin })) };
+      });
+      securityLog.write('authn_login_success', { userId, sessionId, isGuest: false }, origin);
+      await announceEnd(ended, { userId, reason: 'password reset' }, origin);
       return grant(userId, sessionId, token);
     },
 
@@ -163,6 +178,20 @@ export function createSessions({
       return session;
     },
   };
+
+  /** Inserts a session with its first refresh token, unless the password hash has changed. */
+  async function insert(
+    query: Query,
+    given: { userId: string; passwordHash: string | null; device: string; origin: Origin | undefined },
+  ): Promise<{ sessionId: string; token: string }> {
+    const { userId, passwordHash, device, origin } = given;
+    const sessionId = randomUUID();
+    const place = origin ? placeOf(userId, origin.address) : null;
+    const row = { id: sessionId, userId, device, at: new Date(now()), passwordHash, place };
+    const begun = await query(insertSession, row);
+    if (begun.length === 0) throw new UnauthenticatedError('The password was just changed. Sign in again.');
+    return { sessionId, token: await refreshTokens.issue(query, sessionId) };
+  }
 
   async function requireOwn(userId: string, id: string): Promise<Session> {
     const session = await database.prisma.session.findFirst({ where: { id, userId } });

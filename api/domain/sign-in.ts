@@ -4,7 +4,7 @@ import { addressGroup } from '../address.ts';
 import { ConflictError, UnauthenticatedError } from '../errors.ts';
 import type { Database } from '../infra/database/database.ts';
 import { withKey } from '../text/comparison-key.ts';
-import { emailKey, storedEmails } from '../text/email-address.ts';
+import { storedEmails } from '../text/email-address.ts';
 import { readText } from '../text/text-kinds.ts';
 import type { Viewer } from './auth.ts';
 import { deviceName } from './device-name.ts';
@@ -17,6 +17,7 @@ import type { SecurityLog } from './security-log.ts';
 import type { Sessions, SignedIn } from './sessions.ts';
 import { throwProblems } from './text.ts';
 import type { UserCache } from './user-cache.ts';
+import { findByEmail } from './users-by-email.ts';
 
 /** Creates the ways to sign in: registering, logging in, and entering as a guest. */
 export function createSignIn(options: {
@@ -28,8 +29,8 @@ export function createSignIn(options: {
   rateLimits: RateLimits;
   securityLog: SecurityLog;
 }) {
-  const { userCache, passwords, passwordRules, sessions, rateLimits, securityLog } = options;
-  const { prisma } = options.database;
+  const { database, userCache, passwords, passwordRules, sessions, rateLimits, securityLog } = options;
+  const { prisma } = database;
   const logins = createLoginLimits(options);
   const newcomers = rateLimits.ofAddress('newcomers', rates.newcomers);
   const guestsOfDay = rateLimits.ofAddress('guests-day', rates.guestsOfDay);
@@ -124,19 +125,13 @@ export function createSignIn(options: {
   /** Returns the user of an address, or null, after counting the attempt to log in. */
   async function findWithinLimits(email: string, { address }: Origin): Promise<User | null> {
     await logins.takeOfAddress(address);
-    const user = await findByEmail(storedEmails(email));
-    await logins.takeOfAccount(emailKey(email), user?.id ?? null, address);
+    const user = await findByEmail(database, storedEmails(email));
+    await logins.takeOfAccount(email, user?.id ?? null, address);
     return user;
   }
 
   async function isGuest({ userId }: Viewer): Promise<boolean> {
     return (await prisma.user.count({ where: { id: userId, passwordHash: null } })) > 0;
-  }
-
-  /** Returns the user of the first of these forms of an address that has one. */
-  async function findByEmail(forms: readonly string[]): Promise<User | null> {
-    const users = await prisma.user.findMany({ where: { email: { in: [...forms] }, passwordHash: { not: null } } });
-    return forms.flatMap((form) => users.find(({ email }) => email === form) ?? [])[0] ?? null;
   }
 
   /** Turns the viewer into a user with a password if the viewer is a guest, else creates one. */
@@ -147,7 +142,7 @@ export function createSignIn(options: {
     origin: Origin,
   ): Promise<User> {
     const { email } = fields;
-    if ((await findByEmail(emails)) !== null) throw emailTaken(email, origin);
+    if ((await findByEmail(database, emails)) !== null) throw emailTaken(email, origin);
     try {
       const where = { id: viewer?.userId ?? '', passwordHash: null };
       const [guest] = viewer ? await prisma.user.updateManyAndReturn({ where, data: fields }) : [];

@@ -101,6 +101,7 @@ export function createChannelFeed(options: FeedOptions) {
   };
 
   function onSignal({ head, entries }: ChannelSignal): void {
+    if (recent && head.trimmedSeq) recentEntries.trim(recent, head.trimmedSeq);
     order.accept(entries);
     raise(head.position);
   }

@@ -26,6 +26,11 @@ export function createRecentBudget(maxBytes: number, onEvicted: () => void) {
       makeNewest(recent);
       while (bytes > maxBytes) evict();
     },
+    /** Drops the entries of a feed up to a seq, which were removed from the history. */
+    trim(recent: RecentEntries, seq: number): void {
+      const dropped = recent.dropThrough(seq);
+      if (byAge.has(recent)) bytes -= dropped;
+    },
     /** Gives back the memory of a feed that ends. */
     remove(recent: RecentEntries): void {
       if (byAge.delete(recent)) bytes -= recent.bytes();

@@ -38,6 +38,12 @@ export function createRecentEntries(start: number) {
       lowest = oldest.position;
       return empty(first);
     },
+    /** Drops the entries up to a seq, which were removed from the history, and returns their memory in bytes. */
+    dropThrough(seq: number): number {
+      const trimmed = slots.flatMap((entry, slot) => (entry && entry.seq <= seq ? [slot] : []));
+      // From the last one on, as emptying a slot may move those after it.
+      return trimmed.reverse().reduce((sum, slot) => sum + empty(slot), 0);
+    },
     /** Returns at most `limit` entries after a position, or null if older ones may be missing. */
     since(position: number, limit: number): readonly Entry[] | null {
       if (position < lowest) return null;

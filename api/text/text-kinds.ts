@@ -126,6 +126,13 @@ export const textKinds = {
     comparison: 'equality',
     read: (text) => ({ value: text.trim(), problem: null }),
   },
+  resetToken: {
+    form: 'as sent, without spaces and line breaks around it, which come with copying',
+    refused: 'any other than a token of a mail of this server',
+    length: '',
+    comparison: 'equality',
+    read: (text) => ({ value: text.trim(), problem: null }),
+  },
   cursor: {
     form: 'as sent',
     refused: 'any other than a cursor of the same connection',

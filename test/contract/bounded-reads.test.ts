@@ -8,13 +8,10 @@ import {
   selectLast,
   selectPages,
 } from '../../api/domain/history-statements.ts';
-import { noRateLimits } from '../../api/domain/rate-limits.ts';
-import { countUnread, createReceipts, maxUnread, selectUnread } from '../../api/domain/receipts.ts';
+import { createUnread, maxUnread, selectChannelsWithNews, selectUnread } from '../../api/domain/unread.ts';
 import { selectByName } from '../../api/domain/user-search.ts';
 import type { Statement } from '../../api/infra/database/statement.ts';
-import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
-import { createTestLogger } from '../support/logger.ts';
 
 /** Entries of the large room; Ada has seen none of them. */
 const entries = 5_000;
@@ -33,19 +30,20 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
-const logger = createTestLogger();
 const page = { limit: 51, afterAt: null, afterId: null, beforeAt: null, beforeId: null };
 /** The end of the members, who all joined at the same time. */
 const late = { afterAt: new Date('2026-01-01T00:00:00Z'), afterId: 'ff000000-0000-0000-0000-000000000000' };
 const names = { prefix: 'user', afterName: null, afterId: null, beforeName: null, beforeId: null, limit: 51 };
 const pair = { channelIds: [room], userIds: [ada] };
+const unread = { ...pair, afters: [0], window: 2 * maxUnread };
 const backward = { backward: true };
 const around = (messageId: string) => ({ ...pair, messageIds: [messageId], limit: 50 });
 
 /** Statements with the most rows that each may examine in tables and indexes. */
 const reads: [name: string, statement: Statement<unknown, never>, parameters: object, rows: number][] = [
-  ['unread entries of a channel', selectUnread, pair, 4 * maxUnread],
-  ['unread entries of all channels', countUnread, { userIds: [ada] }, 4 * maxUnread],
+  ['unread messages of a channel', selectUnread, unread, 4 * maxUnread],
+  ['unread messages behind many of the own', selectUnread, { ...unread, userIds: [author] }, 4 * maxUnread],
+  ['channels with news', selectChannelsWithNews, { userIds: [ada] }, 10],
   ['the newest entry', selectLast, pair, 100],
   ['the newest page of the history', selectPages(backward), { ...pair, after: 0, before: 1e9, limit: 51 }, 500],
   ['the page around a message', selectAround, around(middle), 220],
@@ -80,23 +78,26 @@ describe.each(databaseKinds)('over %s', (kind) => {
     expect(examined).toBeLessThanOrEqual(rows);
   });
 
-  test('unread entries are counted up to the bound, and the first one is found', async () => {
-    const [first] = await database.query<{ id: string }>('SELECT id FROM entry WHERE channel_id = $1 AND seq = 1', [
+  test('unread messages are counted up to the bound, and the first one is found', async () => {
+    const counts = createUnread(database);
+    const pairs = [{ channelId: room, userId: ada }];
+    expect(await counts.unread(pairs, ada)).toEqual([{ ...pairs[0], count: maxUnread, firstId: oldest }]);
+    expect(await counts.unreadInAll([ada], ada)).toEqual([{ userId: ada, count: maxUnread }]);
+  });
+
+  test('messages behind thousands of the own are counted, and the first one is found', async () => {
+    const counts = createUnread(database);
+    const [first] = await database.query<{ id: string }>('SELECT id FROM entry WHERE channel_id = $1 AND seq = $2', [
       room,
+      entries - 9,
     ]);
-    expect(await database.query(selectUnread, pair)).toEqual([
-      { channelId: room, userId: ada, count: maxUnread, firstId: first?.id },
-    ]);
-    expect(await database.query(countUnread, { userIds: [ada] })).toEqual([{ userId: ada, count: maxUnread }]);
+    const pair = { channelId: room, userId: author };
+    expect(await counts.unread([pair], author)).toEqual([{ ...pair, count: 10, firstId: first?.id }]);
+    expect(await counts.unreadInAll([author], author)).toEqual([{ userId: author, count: 10 }]);
   });
 
   test('counts for many members of a channel are those of each member', async () => {
-    const receipts = createReceipts({
-      database,
-      pubsub: createMemoryPubSub({ logger }),
-      rateLimits: noRateLimits,
-      logger,
-    });
+    const counts = createUnread(database);
     const marks: [userId: string, seenSeq: number][] = [
       ...[0, entries - 1_500, entries - 700, entries - 5, entries].map((seq): [string, number] => [ada, seq]),
       ...[0, entries - 1_500, entries - 5, entries].map((seq): [string, number] => [author, seq]),
@@ -107,11 +108,9 @@ describe.each(databaseKinds)('over %s', (kind) => {
          ON CONFLICT (channel_id, user_id) DO UPDATE SET seq = excluded.seq`,
         [room, userId, seenSeq],
       );
-      const [one] = await receipts.unread([{ channelId: room, userId }], userId);
-      const [shared] = await receipts.unreadCounts(new Array(5).fill({ channelId: room, userId, seenSeq }), 'rounds');
-      const isOwn = userId === author && seenSeq === 0;
-      // A count of the entries from the mark on passes over two thousand of the member's own, and ends there.
-      expect(shared?.count).toBe(isOwn ? 10 : one?.count);
+      const [one] = await counts.unread([{ channelId: room, userId }], userId);
+      const [shared] = await counts.unreadCounts(new Array(5).fill({ channelId: room, userId, seenSeq }), 'rounds');
+      expect(shared?.count).toBe(one?.count);
     }
     await database.query('DELETE FROM seen_mark');
   });

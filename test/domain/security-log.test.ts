@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Viewer } from '../../api/domain/auth.ts';
 import type { Origin } from '../../api/domain/origin.ts';
 import { securityEvents } from '../../api/domain/security-log.ts';
@@ -64,6 +64,13 @@ function someEmail(): string {
   const email = `${randomUUID()}@example.org`;
   secrets.add(email);
   return email;
+}
+
+/** Returns the token of the mail in the log of a server without SMTP. */
+function tokenOf(lines: readonly unknown[]): string {
+  const [, token] = /reset-password\/([\w-]+)/.exec(JSON.stringify(lines)) ?? [];
+  if (token === undefined) throw new Error('no mail was logged');
+  return token;
 }
 
 /** Forgets the lines so far, does some work that may fail, and returns the lines that it wrote. */
@@ -164,6 +171,20 @@ describe('the security log', () => {
     expect(await eventsOf(() => change(wrongPassword))).toEqual(['authn_password_change_fail']);
     await login(email);
     expect(await eventsOf(() => change(password))).toEqual(['session_revoked', 'authn_password_change']);
+  });
+
+  it('has requests for a new password by a digest of the address, and uses of links', async () => {
+    const email = someEmail();
+    await register(email);
+    logger.lines.length = 0;
+    expect(await linesOf(() => accounts().requestPasswordReset(email, origin))).toMatchObject([
+      { event: 'authn_password_reset_request', emailDigest: expect.any(String) },
+    ]);
+    const token = await vi.waitFor(() => tokenOf(logger.lines));
+    secrets.add(token);
+    const reset = async () => keep(await accounts().resetPassword(token, nextPassword, origin));
+    expect(await eventsOf(reset)).toEqual(['authn_login_success', 'session_revoked', 'authn_password_reset']);
+    expect(await eventsOf(reset)).toEqual(['authn_password_reset_fail']);
   });
 
   it('has refusals by a rate limit once a minute for each action and network', async () => {

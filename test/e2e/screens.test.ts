@@ -58,6 +58,10 @@ describe.each(widths)('at %i px', (width) => {
     await check(window, 'welcome');
     await goTo(window, '#/sign-in', 'Password');
     await check(window, 'sign-in');
+    await goTo(window, '#/forgot-password', 'Send the link');
+    await check(window, 'forgot password');
+    await goTo(window, '#/reset-password/unknown', 'Save and sign in');
+    await check(window, 'reset password');
     await goTo(window, '#/', 'Your name');
     await page.getByRole('button', { name: 'Browse rooms' }).click();
     await page.getByRole('button', { name: /^Join/ }).waitFor();

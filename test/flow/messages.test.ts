@@ -420,7 +420,7 @@ describe('changes', () => {
 });
 
 describe('a seen mark', () => {
-  it('moves forward only, and unread entries are counted from it', async () => {
+  it('moves forward only, and unread messages are counted from it', async () => {
     const kim = await guest(url, 'Kim');
     const { id } = (await kim.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: ada.id })).openDirect;
     for (const text of ['a', 'b', 'c']) await ada.ask(send, { input: { channelId: id, text } });
@@ -457,7 +457,7 @@ describe('a seen mark', () => {
     ).toBe('NOT_FOUND');
   });
 
-  it("begins at the member's own joining; later joins and deleted messages count as unread, and no other user sees it", async () => {
+  it("begins at the member's own joining; joins and deleted messages are never unread, and no other user sees it", async () => {
     const id = await room();
     const [eve, kim] = await Promise.all([guest(url, 'Eve'), guest(url, 'Kim')]);
     await ada.ask(send, { input: { channelId: id, text: 'Before' } });
@@ -476,12 +476,18 @@ describe('a seen mark', () => {
     const sent = (await ada.ask(send, { input: { channelId: id, text: 'Taken back' } })).send.message;
     await ada.ask(remove, { id: sent.id });
     expect(await eve.ask(own, { id })).toEqual({
-      me: { unreadCount: 2 },
+      me: { unreadCount: 0 },
+      channel: { viewerMembership: { seenSeq: 4, unreadCount: 0, firstUnseen: null } },
+    });
+    await kim.ask(leave, { id });
+    await ada.ask(send, { input: { channelId: id, text: 'Hello' } });
+    expect(await eve.ask(own, { id })).toEqual({
+      me: { unreadCount: 1 },
       channel: {
         viewerMembership: {
           seenSeq: 4,
-          unreadCount: 2,
-          firstUnseen: { kind: 'JOINED', author: { name: 'Kim' }, text: '' },
+          unreadCount: 1,
+          firstUnseen: { kind: 'TEXT', author: { name: 'Ada' }, text: 'Hello' },
         },
       },
     });
@@ -490,7 +496,7 @@ describe('a seen mark', () => {
     } }`;
     const { edges } = (await eve.ask(members, { id })).channel.members;
     expect(edges.filter(({ node }: Data) => node.id !== eve.id)).toEqual(
-      [ada, bob, kim].map((one) => ({
+      [ada, bob].map((one) => ({
         membership: { unreadCount: null, firstUnseen: null },
         node: { id: one.id, unreadCount: null },
       })),
@@ -502,6 +508,6 @@ describe('a seen mark', () => {
       'FORBIDDEN',
     );
     await eve.ask(join, { id });
-    expect((await eve.ask(own, { id })).channel.viewerMembership).toMatchObject({ seenSeq: 8, unreadCount: 0 });
+    expect((await eve.ask(own, { id })).channel.viewerMembership).toMatchObject({ seenSeq: 10, unreadCount: 0 });
   });
 });

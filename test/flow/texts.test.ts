@@ -121,6 +121,22 @@ const uses: Record<string, Use> = {
     path: 'next',
     otherPath: 'current',
   },
+  'Mutation.requestPasswordReset(email:)': {
+    query: 'mutation ($text: String!) { requestPasswordReset(email: $text) }',
+    variables: (text) => ({ text: `${text}@${randomUUID()}.example` }),
+    path: 'email',
+  },
+  'Mutation.resetPassword(password:)': {
+    query: 'mutation ($text: String!) { resetPassword(token: "unknown", password: $text) { token } }',
+    variables: (text) => ({ text }),
+    path: 'password',
+    otherPath: 'token',
+  },
+  'Mutation.resetPassword(token:)': {
+    query: 'mutation ($text: String!) { resetPassword(token: $text, password: "battery staple") { token } }',
+    variables: (text) => ({ text }),
+    path: 'token',
+  },
   'Mutation.refresh(refreshToken:)': {
     query: 'mutation ($text: String!) { refresh(refreshToken: $text) { token } }',
     variables: (text) => ({ text }),
@@ -198,7 +214,7 @@ const uses: Record<string, Use> = {
 };
 
 /** Kinds whose texts the domain reads with something added, or refuses for more reasons than their characters. */
-const composed = new Set<TextKind>(['email', 'password', 'searchTerm', 'refreshToken']);
+const composed = new Set<TextKind>(['email', 'password', 'searchTerm', 'refreshToken', 'resetToken']);
 /** Uses that are tried with all samples; each kind that people see has one. */
 const thorough = new Set([
   ...['GuestInput.name', 'CreateRoomInput.name', 'MatchInput.tags', 'SendInput.text', 'Query.rooms(search:)'],

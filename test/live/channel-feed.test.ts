@@ -9,7 +9,7 @@ import { createTestLogger } from '../support/logger.ts';
 import { createTestChannelSignals, headOf, signalOf } from '../support/signals.ts';
 
 const entry = (position: number, facts: Partial<Entry> = {}) =>
-  ({ id: `m${position}`, position, text: '', attachments: [], ...facts }) as Entry;
+  ({ id: `m${position}`, position, seq: position, text: '', attachments: [], ...facts }) as Entry;
 const entries = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => entry(from + n));
 const positionsOf = (backlog: Backlog<Entry> | null) => backlog?.entries.map(({ position }) => position);
 
@@ -93,6 +93,17 @@ describe('a feed', () => {
     await check();
     await expect(stream.next()).rejects.toBeInstanceOf(FeedRestartedError);
     await feed.stop();
+  });
+
+  test('drops the entries that were removed from the history, and gives their memory back', async () => {
+    const memory = createFeedMemory();
+    const { feed, publish } = await startFeed(0, { memory });
+    await publish(1, 4);
+    const before = memory.recentEntries.bytes();
+    feed.accept({ head: headOf('c', 4, { trimmedSeq: 2 }), entries: [] });
+    expect([positionsOf(feed.since(0)), memory.recentEntries.bytes()]).toEqual([[3, 4], before / 2]);
+    await feed.stop();
+    expect(memory.recentEntries.bytes()).toBe(0);
   });
 
   test('that has ended lets others follow the restored channel', async () => {

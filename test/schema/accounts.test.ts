@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { SqlDatabase } from '../../api/infra/database/database.ts';
+import type { Mail, MailPort } from '../../api/infra/mail/mail.ts';
 import { createLogger } from '../../api/logger.ts';
 import { encodeId } from '../../schema/ids.ts';
 import { startApp } from '../support/app.ts';
@@ -52,6 +53,10 @@ const queries = {
   changePassword: `mutation ($current: String!, $next: String!) {
     changePassword(current: $current, next: $next) { ${session} }
   }`,
+  requestPasswordReset: 'mutation ($email: String!) { requestPasswordReset(email: $email) }',
+  resetPassword: `mutation ($token: String!, $password: String!) {
+    resetPassword(token: $token, password: $password) { ${session} }
+  }`,
 };
 type Operation = keyof typeof queries;
 
@@ -64,11 +69,13 @@ const revoked = { code: 4403 };
 let app: Awaited<ReturnType<typeof startApp>>;
 /** Text of every response so far. */
 const responses: { operation: string; text: string }[] = [];
+const mails: Mail[] = [];
+const mail: MailPort = { send: async (sent) => void mails.push(sent), stop: () => {} };
 const addresses: string[] = [];
 const tokens: string[] = [];
 
 beforeAll(async () => {
-  app = await startApp({ RATE_LIMITS: 'on' });
+  app = await startApp({ RATE_LIMITS: 'on' }, { ports: { mail } });
 });
 afterAll(() => app.stop());
 
@@ -294,6 +301,36 @@ describe('changePassword', () => {
   });
 });
 
+describe('resetPassword', () => {
+  it('takes the token of a mailed link once, closes the sockets of all sessions and signs in', async () => {
+    const { email, token } = await signUp();
+    const socket = await connect(token);
+
+    expect(await fieldOf('requestPasswordReset', { email: ` ${email.toUpperCase()}` })).toBe(true);
+    const link = await vi.waitFor(() => mailedTo(email));
+    expect(link.url).toMatch(/^http:\/\/localhost:0\/#\/reset-password\/[\w-]{43}$/);
+    const given = { token: link.token, password: nextPassword };
+    const signedIn = await fieldOf('resetPassword', given);
+
+    expect(await socket.closed).toMatchObject(revoked);
+    expect(signedIn.user).toMatchObject({ email, isGuest: false });
+    expect(await fieldOf('me', {}, signedIn.token)).toMatchObject({ email });
+    expect(await errorOf('me', {}, token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    const again = await errorOf('resetPassword', given);
+    expect(again.error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'token' }] });
+    expect(await errorOf('login', { input: { email, password } })).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect((await fieldOf('login', { input: { email, password: nextPassword } })).user.id).toBe(signedIn.user.id);
+  });
+
+  it('is not possible for an address without an account, whose response is the same', async () => {
+    const email = someAddress();
+    expect(await fieldOf('requestPasswordReset', { email })).toBe(true);
+    const { error } = await errorOf('requestPasswordReset', { email: 'nobody' });
+    expect(error.extensions).toMatchObject({ code: 'BAD_USER_INPUT', fields: [{ path: 'email' }] });
+    expect(() => mailedTo(email)).toThrow('no mail');
+  });
+});
+
 describe('me', () => {
   it('is the signed-in user, and null without a token', async () => {
     const { token, user, email } = await signUp();
@@ -474,6 +511,8 @@ describe('secrets', () => {
     const { email, token, refreshToken } = await signUp();
     const { token: guestToken } = await signUpGuest();
     const [{ id }] = await fieldOf('sessions', {}, token);
+    await fieldOf('requestPasswordReset', { email });
+    const link = await vi.waitFor(() => mailedTo(email));
     const input = { email: someAddress(), password, name: 'Ada' };
     const failing: [Operation, object, string?][] = [
       ['register', { input }],
@@ -482,6 +521,7 @@ describe('secrets', () => {
       ['login', { input: { email, password } }],
       ['refresh', { refreshToken }],
       ['changePassword', { current: password, next: nextPassword }, token],
+      ['resetPassword', { token: link.token, password: nextPassword }],
       ['updateProfile', { input: { name: 'Countess' } }, token],
       ['revokeSession', { id }, token],
       ['logout', {}, token],
@@ -504,7 +544,7 @@ describe('secrets', () => {
 
   it('were in none of these responses, except for tokens in responses to signing in', () => {
     expect(responses.length).toBeGreaterThan(100);
-    const signIns = new Set(['register', 'login', 'guest', 'refresh', 'changePassword']);
+    const signIns = new Set(['register', 'login', 'guest', 'refresh', 'changePassword', 'resetPassword']);
     for (const { operation, text } of responses) {
       expectNone(text, [password, nextPassword, wrongPassword, '$argon2', 'passwordHash', 'password_hash']);
       if (!signIns.has(operation)) expectNone(text, tokens);
@@ -536,6 +576,15 @@ async function errorOf(operation: Operation, variables: object = {}, token?: str
   if (error === undefined || more.length > 0) throw new Error(`${operation}: not one error: ${JSON.stringify(errors)}`);
   expect(data?.[operation] ?? null).toBeNull();
   return { error, code: error.extensions['code'] };
+}
+
+/** Returns the link of the mail to an address. */
+function mailedTo(address: string): { url: string; token: string } {
+  const text = mails.find(({ to }) => to === address)?.text ?? '';
+  const [url, token] = /\S+#\/reset-password\/(\S+)/.exec(text) ?? [];
+  if (url === undefined || token === undefined) throw new Error('no mail');
+  tokens.push(token);
+  return { url, token };
 }
 
 function someAddress(): string {

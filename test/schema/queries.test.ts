@@ -36,7 +36,7 @@ beforeAll(async () => {
   ada = first;
   await ada.ask(register);
   start = (await ada.ask('{ updates { cursor } }')).updates.cursor;
-  rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), []) };
+  rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), others.slice(0, 4)) };
   spoken = await spokenIn(rooms.many);
   // Rooms and direct channels alternate, so a page of any size has both.
   for (const [n, one] of others.entries()) {

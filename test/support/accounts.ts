@@ -5,6 +5,7 @@ import type { Origin } from '../../api/domain/origin.ts';
 import { noSecurityLog } from '../../api/domain/security-log.ts';
 import { createSessions, type SignedIn } from '../../api/domain/sessions.ts';
 import { BadUserInputError, type FieldProblem, UnauthenticatedError } from '../../api/errors.ts';
+import type { Mail, MailPort } from '../../api/infra/mail/mail.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { withKey } from '../../api/text/comparison-key.ts';
@@ -33,6 +34,8 @@ export async function createAccountsWorld(kind?: DatabaseKind) {
   const pubsub = createLossyPubSub(() => network.fate);
   const clock = { now: Date.now() };
   const state = { memory: createMemoryState(), isAway: false };
+  const mails: Mail[] = [];
+  const mail: MailPort = { send: async (sent) => void mails.push(sent), stop: () => {} };
   const nodes: Auth[] = [];
   const stops: (() => Promise<void>)[] = [];
 
@@ -53,7 +56,7 @@ export async function createAccountsWorld(kind?: DatabaseKind) {
       return state.memory.limits.take(key, rate, points);
     },
   };
-  const ports = { database, pubsub, state: { ...createMemoryState(), limits } };
+  const ports = { database, pubsub, mail, state: { ...createMemoryState(), limits } };
   const environment = { JWT_SECRET: secret, TOKEN_TTL_SECONDS: `${ttlSeconds}` };
   const limited = await openTestDomain({ ports, environment, logger });
   const unlimited = await openTestDomain({ ports, environment: { ...environment, RATE_LIMITS: 'off' }, logger });
@@ -65,6 +68,8 @@ export async function createAccountsWorld(kind?: DatabaseKind) {
     logger,
     network,
     pubsub,
+    /** Mails that were sent. */
+    mails,
     clock,
     state,
     node,
@@ -96,7 +101,7 @@ export async function createAccountsWorld(kind?: DatabaseKind) {
     },
     /** Returns all rows of users and sessions as text, with bytes in hexadecimal digits. */
     async dump(): Promise<string> {
-      const tables = ['users', 'session', 'refresh_token'];
+      const tables = ['users', 'session', 'refresh_token', 'password_reset'];
       const rows = tables.map((table) => database.query(`SELECT t::text FROM ${table} t`));
       return JSON.stringify(await Promise.all(rows));
     },

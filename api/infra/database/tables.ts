@@ -43,6 +43,11 @@ export const tables = {
     createdAt: column('created_at', timestamptz),
     usedAt: column('used_at', nullable(timestamptz)),
   }),
+  passwordReset: table('password_reset', {
+    hash: column('hash', bytea),
+    userId: column('user_id', uuid),
+    expiresAt: column('expires_at', timestamptz),
+  }),
   block: table('block', {
     blockerId: column('blocker_id', uuid),
     blockedId: column('blocked_id', uuid),
@@ -75,6 +80,7 @@ export const tables = {
     seq: column('seq', int4),
     position: column('position', int4),
     trimmedPosition: column('trimmed_position', int4),
+    trimmedSeq: column('trimmed_seq', int4),
     version: column('version', int4),
     memberCount: column('member_count', int4),
     lastActivityAt: column('last_activity_at', timestamptz),

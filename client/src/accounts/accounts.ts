@@ -3,6 +3,8 @@ import {
   EnterAsGuestDocument,
   RegisterDocument,
   type RegisterInput,
+  RequestPasswordResetDocument,
+  ResetPasswordDocument,
   SignInDocument,
   SignOutDocument,
 } from '../gql/graphql.ts';
@@ -38,6 +40,17 @@ export function createAccounts({ url, session }: { url: string; session: ViewerS
     async signIn(email: string, password: string): Promise<Failure | null> {
       const result = await client.mutation(SignInDocument, { input: { email, password } }).toPromise();
       if (result.data?.login) session.set(result.data.login);
+      return toFailure(result.error);
+    },
+    /** Has a link to choose a new password sent, if the address has an account. */
+    async requestPasswordReset(email: string): Promise<Failure | null> {
+      const result = await client.mutation(RequestPasswordResetDocument, { email }).toPromise();
+      return toFailure(result.error);
+    },
+    /** Sets a new password by the token of such a link, and signs in. */
+    async resetPassword(token: string, password: string): Promise<Failure | null> {
+      const result = await client.mutation(ResetPasswordDocument, { token, password }).toPromise();
+      if (result.data?.resetPassword) session.set(result.data.resetPassword);
       return toFailure(result.error);
     },
     /** Signs out locally even if the server cannot be reached; the session then expires on the server. */

@@ -8,7 +8,7 @@ import { useReadable } from '../ui/use-readable.ts';
 import type { Failure } from '../urql/errors.ts';
 import { maxNameLength } from './accounts.ts';
 import { useAccounts } from './contexts.ts';
-import { Wordmark } from './wordmark.tsx';
+import { FrontForm } from './front-form.tsx';
 
 type Mode = 'sign-in' | 'register';
 
@@ -48,52 +48,52 @@ export function SignInScreen({ mode, channelId }: { mode: Mode; channelId: strin
     channelId === undefined ? { screen: viewer ? 'account' : 'home' } : { screen: 'channel', channelId };
 
   return (
-    <div className="front">
-      <form className="front-card" onSubmit={submit} noValidate>
-        <Wordmark />
-        <h1 className="front-title">{isNew ? texts.account.register : texts.account.signIn}</h1>
-        {isNew && viewer && <p className="front-lead">{texts.account.registerLead}</p>}
-        {isNew && (
-          <Field
-            label={texts.account.name}
-            name="name"
-            defaultValue={viewer?.name ?? ''}
-            maxLength={maxNameLength}
-            autoComplete="nickname"
-            problem={problem('name')}
-          />
-        )}
+    <FrontForm
+      title={isNew ? texts.account.register : texts.account.signIn}
+      lead={isNew && viewer ? texts.account.registerLead : undefined}
+      onSubmit={submit}
+    >
+      {isNew && (
         <Field
-          label={texts.account.email}
-          name="email"
-          type="email"
-          autoComplete="email"
-          inputMode="email"
-          problem={problem('email')}
+          label={texts.account.name}
+          name="name"
+          defaultValue={viewer?.name ?? ''}
+          maxLength={maxNameLength}
+          autoComplete="nickname"
+          problem={problem('name')}
         />
-        <Field
-          label={texts.account.password}
-          name="password"
-          type="password"
-          autoComplete={isNew ? 'new-password' : 'current-password'}
-          hint={isNew ? texts.account.newPasswordHint : ''}
-          problem={passwordMessage === undefined ? null : texts.account.passwordProblem(passwordMessage)}
-        />
-        {failure && failure.fields === undefined && <SignInFailure failure={failure} />}
-        <div className="front-actions">
-          <Button variant="primary" type="submit" isWide isBusy={isBusy}>
-            {isNew ? texts.account.register : texts.account.signIn}
-          </Button>
-        </div>
-        <p className="front-foot">
-          {isNew ? texts.welcome.haveAccount : texts.account.noAccount}{' '}
-          <a href={href({ screen: isNew ? 'sign-in' : 'register', channelId })}>
-            {isNew ? texts.account.signIn : texts.account.register}
-          </a>
-          <a href={href(asGuest)}>{viewer ? texts.back : texts.account.asGuest}</a>
-        </p>
-      </form>
-    </div>
+      )}
+      <Field
+        label={texts.account.email}
+        name="email"
+        type="email"
+        autoComplete="email"
+        inputMode="email"
+        problem={problem('email')}
+      />
+      <Field
+        label={texts.account.password}
+        name="password"
+        type="password"
+        autoComplete={isNew ? 'new-password' : 'current-password'}
+        hint={isNew ? texts.account.newPasswordHint : ''}
+        problem={passwordMessage === undefined ? null : texts.account.passwordProblem(passwordMessage)}
+      />
+      {failure && failure.fields === undefined && <SignInFailure failure={failure} />}
+      <div className="front-actions">
+        <Button variant="primary" type="submit" isWide isBusy={isBusy}>
+          {isNew ? texts.account.register : texts.account.signIn}
+        </Button>
+      </div>
+      <p className="front-foot">
+        {isNew ? texts.welcome.haveAccount : texts.account.noAccount}{' '}
+        <a href={href({ screen: isNew ? 'sign-in' : 'register', channelId })}>
+          {isNew ? texts.account.signIn : texts.account.register}
+        </a>
+        {!isNew && <a href={href({ screen: 'forgot-password' })}>{texts.reset.forgot}</a>}
+        <a href={href(asGuest)}>{viewer ? texts.back : texts.account.asGuest}</a>
+      </p>
+    </FrontForm>
   );
 }
 

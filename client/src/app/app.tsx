@@ -1,6 +1,8 @@
 import { AccountScreen } from '../accounts/account-screen.tsx';
 import type { Accounts } from '../accounts/accounts.ts';
 import { AccountsContext } from '../accounts/contexts.ts';
+import { ForgotPasswordScreen } from '../accounts/forgot-password-screen.tsx';
+import { ResetPasswordScreen } from '../accounts/reset-password-screen.tsx';
 import type { ViewerSession } from '../accounts/session.ts';
 import { SignInScreen } from '../accounts/sign-in-screen.tsx';
 import { Welcome } from '../accounts/welcome.tsx';
@@ -51,6 +53,8 @@ function SignedOut() {
 
 function Front({ route }: { route: Route }) {
   const channelId = 'channelId' in route ? route.channelId : undefined;
+  if (route.screen === 'forgot-password') return <ForgotPasswordScreen />;
+  if (route.screen === 'reset-password') return <ResetPasswordScreen token={route.token} key={route.token} />;
   if (route.screen !== 'sign-in' && route.screen !== 'register') return <Welcome channelId={channelId} />;
   return <SignInScreen mode={route.screen} channelId={channelId} key={route.screen} />;
 }
@@ -88,6 +92,10 @@ function Screen({ route }: { route: Route }) {
     case 'sign-in':
     case 'register':
       return <SignInScreen mode={route.screen} channelId={route.channelId} key={route.screen} />;
+    case 'forgot-password':
+      return <ForgotPasswordScreen />;
+    case 'reset-password':
+      return <ResetPasswordScreen token={route.token} key={route.token} />;
     default:
       return route satisfies never;
   }

@@ -1,4 +1,5 @@
 import { dayOf } from '../ui/time.tsx';
+import { mayBeUnread } from './may-be-unread.ts';
 import type { Message } from './message.ts';
 import type { PendingMessage } from './outbox.ts';
 
@@ -16,7 +17,7 @@ export interface RowsInput {
   /** Unsent messages of this channel, in the order in which they were written. */
   pending: readonly PendingMessage[];
   viewerId: string;
-  /** The divider is placed above the first message of another author after `seenSeq` and up to `openedSeq`. */
+  /** The divider is placed above the first message that may be unread after `seenSeq` and up to `openedSeq`. */
   seenSeq: number;
   openedSeq: number;
 }
@@ -26,7 +27,9 @@ const groupMs = 5 * 60_000;
 
 /** Returns the rows of a conversation: day separators, the divider above unread messages, and grouped messages. */
 export function toRows({ messages, pending, viewerId, seenSeq, openedSeq }: RowsInput): Row[] {
-  const firstUnseen = messages.find(({ seq, author }) => seq > seenSeq && seq <= openedSeq && author.id !== viewerId);
+  const firstUnseen = messages.find(
+    (message) => message.seq > seenSeq && message.seq <= openedSeq && mayBeUnread(message, viewerId),
+  );
   const rows = messages.flatMap((message, index): Row[] => {
     const before = messages[index - 1];
     const isNewDay = before === undefined || dayOf(before.sentAt) !== dayOf(message.sentAt);

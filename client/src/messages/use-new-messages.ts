@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { texts } from '../ui/texts.ts';
+import { mayBeUnread } from './may-be-unread.ts';
 import type { Message } from './message.ts';
 
 interface NewMessagesOptions {
@@ -32,7 +33,7 @@ export function useNewMessages({ entries, isReady, isAtEnd, viewerId }: NewMessa
     if (added.length > 0) setAnnouncement(added.map(announce).join('. '));
   }, [entries, isReady, lastSeq, viewerId]);
 
-  const count = entries.filter(({ seq, author }) => seq > (seenSeq ?? lastSeq) && author.id !== viewerId).length;
+  const count = entries.filter((entry) => entry.seq > (seenSeq ?? lastSeq) && mayBeUnread(entry, viewerId)).length;
   return { count, announcement };
 }
 

@@ -3,21 +3,31 @@ import { useMemo, useSyncExternalStore } from 'react';
 /**
  * The screen that is shown. Routes are in the URL's hash, so that any server can serve the page. `find` starts a search
  * for a stranger and redirects to `stranger`. `sign-in` and `register` lead to a channel if there is one: its link was opened
- * while signed out.
+ * while signed out. `reset-password` has the token of a link in a mail.
  */
 export type Route =
-  | { screen: 'home' | 'find' | 'stranger' | 'rooms' | 'new-room' | 'account' }
+  | { screen: 'home' | 'find' | 'stranger' | 'rooms' | 'new-room' | 'account' | 'forgot-password' }
   | { screen: 'sign-in' | 'register'; channelId?: string | undefined }
-  | { screen: 'channel'; channelId: string };
+  | { screen: 'channel'; channelId: string }
+  | { screen: 'reset-password'; token: string };
 
-const plainScreens = ['find', 'stranger', 'rooms', 'new-room', 'account', 'sign-in', 'register'] as const;
+const plainScreens = [
+  'find',
+  'stranger',
+  'rooms',
+  'new-room',
+  'account',
+  'sign-in',
+  'register',
+  'forgot-password',
+] as const;
 const screensWithChannel = ['channel', 'sign-in', 'register'] as const;
 
 /** Returns the URL of a route. */
 export function href(route: Route): string {
   if (route.screen === 'home') return '#/';
-  const channelId = 'channelId' in route ? route.channelId : undefined;
-  return channelId === undefined ? `#/${route.screen}` : `#/${route.screen}/${encodeURIComponent(channelId)}`;
+  const id = 'token' in route ? route.token : 'channelId' in route ? route.channelId : undefined;
+  return id === undefined ? `#/${route.screen}` : `#/${route.screen}/${encodeURIComponent(id)}`;
 }
 
 /** Navigates to a route. With `replace`, the present route is removed from the browser's history. */
@@ -36,6 +46,7 @@ function parse(hash: string): Route {
   const [screen = '', id] = hash.replace(/^#\/?/, '').split('/');
   const withChannel = screensWithChannel.find((name) => name === screen);
   if (withChannel && id) return { screen: withChannel, channelId: decodeId(id) };
+  if (screen === 'reset-password') return id ? { screen, token: decodeId(id) } : { screen: 'forgot-password' };
   const known = plainScreens.find((name) => name === screen);
   return { screen: known ?? 'home' };
 }

@@ -106,6 +106,21 @@ export const texts = {
     asGuest: 'Continue without an account',
     menu: (name: string) => `${name}, your account`,
   },
+  reset: {
+    forgot: 'Forgot your password?',
+    forgotTitle: 'Forgot your password?',
+    forgotLead: 'Enter your e-mail address. You get a link to choose a new password.',
+    sendLink: 'Send the link',
+    sendAgain: 'Send it again',
+    sent: (email: string) =>
+      `If ${email} has an account, the link is on its way. It works for a limited time. Check your spam folder too.`,
+    title: 'Choose a new password',
+    lead: 'You are then signed in here, and signed out on all other devices.',
+    newPassword: 'New password',
+    save: 'Save and sign in',
+    linkIsOver: 'This link was used or has expired. Request another one.',
+    anotherLink: 'Request another link',
+  },
   /** Number of unread messages for the title of the tab. */
   unreadTitle: (n: number) => (n < maxUnread ? String(n) : `${maxUnread}+`),
   list: {

@@ -10,27 +10,34 @@ export interface SeenByMember extends ChannelOfUser {
   seenSeq: number;
 }
 
-/** Number of unread entries of a member. */
+/** Number of unread messages of a member. */
 interface MemberCount {
   count: number;
-  /** False if there may be more, among older entries. */
+  /** False if there may be more, among older ones. */
   isExact: boolean;
 }
 
-/** Newest entries of a channel: seqs and authors, newest first. */
-interface NewestEntries {
+/** Newest messages of a channel that are not deleted: seqs and authors, newest first. */
+interface NewestMessages {
   seqs: readonly number[];
   authorIds: readonly string[];
+  /** Seq above which these are all. */
+  from: number;
 }
 
-/** Maximum number of newest entries of a channel whose authors are read. */
+/** Maximum number of newest messages of a channel whose authors are read. */
 const maxNewest = 2_000;
+/** Maximum number of newest entries among which they are found. */
+const maxExamined = 10_000;
+
+/** Condition on an entry `e`: it may be unread, as joins, leaves and deleted messages never are. */
+export const isMessage = `e.kind NOT IN ('JOINED', 'LEFT', 'REMOVED') AND e.deleted_at IS NULL`;
 
 /**
- * Counts the unread entries of many members of one channel, each up to a bound, by two statements: the authors of its newest
- * entries are the same for all of them.
- * @param maxCount number of entries at which counting stops
- * @returns a count for each member in the same order; it may be too low where the newest entries are too few to tell
+ * Counts the unread messages of many members of one channel, each up to a bound, by two statements: the authors of its newest
+ * messages are the same for all of them.
+ * @param maxCount number of messages at which counting stops
+ * @returns a count for each member in the same order; it may be too low where the newest messages are too few to tell
  */
 export async function countForMembers(
   { read }: Pick<Database, 'read'>,
@@ -41,7 +48,9 @@ export async function countForMembers(
   const { channelId = '' } = members[0] ?? {};
   const after = members.reduce((lowest, { seenSeq }) => Math.min(lowest, seenSeq), Number.MAX_SAFE_INTEGER);
   const [found] = await read(reader, selectNewestAuthors, { channelId, after });
-  const newest = { seqs: found?.seqs ?? [], authorIds: found?.authorIds ?? [] };
+  const { seqs = null, authorIds: authors = null, head } = found ?? {};
+  const from = seqs?.length === maxNewest ? (seqs.at(-1) ?? 0) - 1 : Math.max(after, (head ?? 0) - maxExamined);
+  const newest = { seqs: seqs ?? [], authorIds: authors ?? [], from };
   const authorIds = [...new Set(newest.authorIds)];
   const blockerIds = members.map(({ userId }) => userId);
   const blocks = authorIds.length === 0 ? [] : await read(reader, selectBlocksAmong, { blockerIds, authorIds });
@@ -56,7 +65,7 @@ const nobody: ReadonlySet<string> = new Set();
 
 /** @param hidden users whom the member has blocked */
 function countUnread(
-  { seqs, authorIds }: NewestEntries,
+  { seqs, authorIds, from }: NewestMessages,
   { userId, seenSeq }: SeenByMember,
   hidden: ReadonlySet<string>,
   maxCount: number,
@@ -67,16 +76,19 @@ function countUnread(
     const authorId = authorIds[n] as string;
     if (authorId !== userId && !hidden.has(authorId)) count++;
   }
-  return { count, isExact: count === maxCount || seqs.length < maxNewest };
+  return { count, isExact: count === maxCount || seenSeq >= from };
 }
 
 const selectNewestAuthors = statement({
   sql: `
-    SELECT array_agg(e.seq ORDER BY e.seq DESC) AS seqs, array_agg(e.author_id ORDER BY e.seq DESC) AS "authorIds" FROM (
-      SELECT e.seq, e.author_id FROM entry e WHERE e.channel_id = $channelId AND e.seq > $after
-      ORDER BY e.seq DESC LIMIT ${maxNewest}) e`,
+    SELECT array_agg(e.seq ORDER BY e.seq DESC) AS seqs, array_agg(e.author_id ORDER BY e.seq DESC) AS "authorIds",
+      (SELECT c.seq FROM channel c WHERE c.id = $channelId) AS head
+    FROM (
+      SELECT e.seq, e.author_id FROM (
+        SELECT * FROM entry e WHERE e.channel_id = $channelId AND e.seq > $after ORDER BY e.seq DESC LIMIT ${maxExamined}) e
+      WHERE ${isMessage} ORDER BY e.seq DESC LIMIT ${maxNewest}) e`,
   parameters: { channelId: uuid, after: int4 },
-  row: { seqs: nullable(arrayOf(int4)), authorIds: nullable(arrayOf(uuid)) },
+  row: { seqs: nullable(arrayOf(int4)), authorIds: nullable(arrayOf(uuid)), head: nullable(int4) },
 });
 
 const block = columns(tables.block, 'b', ['blockerId', 'blockedId']);

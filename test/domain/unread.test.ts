@@ -1,18 +1,21 @@
 import { expect, test } from 'vitest';
 import type { ChannelOfUser } from '../../api/domain/channel-of-user.ts';
-import { noRateLimits } from '../../api/domain/rate-limits.ts';
-import { createReceipts, selectUnread } from '../../api/domain/receipts.ts';
+import { createUnread, selectUnread } from '../../api/domain/unread.ts';
 import type { Database } from '../../api/infra/database/database.ts';
-import { createMemoryPubSub } from '../../api/infra/pubsub/memory.ts';
-import { createTestLogger } from '../support/logger.ts';
 
-/** Creates receipts over a database in which everybody has one unread entry in each channel, which counts its statements. */
+/** Creates counts over a database in which everybody has one unread message in each channel, which counts its statements. */
 function setUp() {
   const counts = { statements: 0, running: 0, mostRunning: 0, mostPairs: 0 };
   const rowsOf = (statement: unknown, { channelIds = [], userIds = [] }: Record<string, string[]>) => {
-    if (statement !== selectUnread) return [{ seqs: [2], authorIds: ['somebody'] }];
+    if (statement !== selectUnread) return [{ seqs: [2], authorIds: ['somebody'], head: 2 }];
     counts.mostPairs = Math.max(counts.mostPairs, channelIds.length);
-    return channelIds.map((channelId, n) => ({ channelId, userId: userIds[n], count: 1, firstId: null }));
+    return channelIds.map((channelId, n) => ({
+      channelId,
+      userId: userIds[n],
+      count: 1,
+      firstId: null,
+      through: null,
+    }));
   };
   const read = async (_reader: string, statement: unknown, parameters: Record<string, string[]>) => {
     counts.statements++;
@@ -21,15 +24,7 @@ function setUp() {
     counts.running--;
     return 'blockerIds' in parameters ? [] : rowsOf(statement, parameters);
   };
-  const logger = createTestLogger();
-  const database = { read } as unknown as Database;
-  const receipts = createReceipts({
-    database,
-    pubsub: createMemoryPubSub({ logger }),
-    rateLimits: noRateLimits,
-    logger,
-  });
-  return { receipts, counts };
+  return { unread: createUnread({ read } as unknown as Database), counts };
 }
 
 /** Members of channels, each with one of the numbers of members. */
@@ -40,9 +35,9 @@ function membersOf(sizes: readonly number[]): (ChannelOfUser & { seenSeq: number
 }
 
 test('counts in many channels take one small statement after another', async () => {
-  const { receipts, counts } = setUp();
+  const { unread, counts } = setUp();
   const members = membersOf([...new Array(120).fill(1), 40, 2, 30]);
-  const found = await receipts.unreadCounts(members, 'rounds');
+  const found = await unread.unreadCounts(members, 'rounds');
   expect(new Set(found.map(({ channelId, userId }) => `${channelId} ${userId}`)).size).toBe(members.length);
   expect(found.every(({ count, seenSeq }) => count === 1 && seenSeq === 1)).toBe(true);
   expect(counts).toMatchObject({ statements: 3 + 2 * 2, mostRunning: 1, mostPairs: 50 });
