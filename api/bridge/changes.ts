@@ -1,4 +1,13 @@
-import { channelNotFound, may, mayAsk, mayBeInvited, mayClose, mayDelete, mayEdit, mayRead } from '../domain/policies.ts';
+import {
+  channelNotFound,
+  may,
+  mayAsk,
+  mayBeInvited,
+  mayClose,
+  mayDelete,
+  mayEdit,
+  mayRead,
+} from '../domain/policies.ts';
 import type { ChannelEvent, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
@@ -110,7 +119,7 @@ async function close(
 
 async function join(
   event: Logged<EventOf<'MemberJoined'>>,
-  { query, changeset, channel, actor, subject }: Context,
+  { query, changeset, channel, actor, subject, isBlocked }: Context,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
   const isAdded = actorId !== user.id;
@@ -118,7 +127,7 @@ async function join(
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
   const rejection = isAdded
-    ? (may('INVITE', channel, actor, event.at) ?? mayBeInvited(subject))
+    ? (may('INVITE', channel, actor, event.at) ?? mayAsk(isBlocked) ?? mayBeInvited(subject))
     : may('JOIN', channel, subject, event.at);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
@@ -135,13 +144,13 @@ async function join(
 
 async function invite(
   event: Logged<EventOf<'MemberInvited'>>,
-  { query, changeset, channel, actor, subject }: Context,
+  { query, changeset, channel, actor, subject, isBlocked }: Context,
 ): Promise<Outcome> {
   const { user, revision } = event;
   const hidden = mayRead(channel, actor);
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE' || subject?.state === 'INVITED') return done;
-  const rejection = may('INVITE', channel, actor, event.at) ?? mayBeInvited(subject);
+  const rejection = may('INVITE', channel, actor, event.at) ?? mayAsk(isBlocked) ?? mayBeInvited(subject);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);

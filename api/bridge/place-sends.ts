@@ -13,8 +13,8 @@ type MessageSent = Logged<EventOf<'MessageSent'>>;
 export type Place = Row<typeof place>;
 
 /**
- * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open and whose author
- * may send there: the rule `maySend` as SQL, in which roles are ordered from the owner on.
+ * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open, whose author may send
+ * there, and which no block keeps from a direct channel. It has the rule `maySend` as SQL, in which roles are ordered from the owner on.
  * @param events sends that all have files or all have none
  * @param areAccepting whether their authors may be invited members of direct channels, who accept by them
  * @returns the places of the sends that were accepted, by their index in the batch

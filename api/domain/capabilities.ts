@@ -44,8 +44,6 @@ interface Rule {
   standings: readonly Standing[];
   /** Kinds in which it is possible for INVITED users, in place of `kinds`; none if left out. */
   invitedIn?: readonly ChannelKind[];
-  /** Whether it is possible in spite of a block. */
-  whenBlocked: boolean;
   /** Lowest roles in a room, all of which the user must reach, or settings that name them. Elsewhere roles do not count. */
   roles: readonly (MemberRole | RoleSetting)[];
   /** Whether it is possible in a closed channel. */
@@ -68,7 +66,6 @@ const table: Readonly<Record<Capability, Rule>> = {
     roles: ['sendRole'],
     whenClosed: false,
     invitedIn: inDirect,
-    whenBlocked: false,
   },
   ATTACH: {
     kinds: anywhere,
@@ -76,33 +73,30 @@ const table: Readonly<Record<Capability, Rule>> = {
     roles: ['sendRole', 'attachRole'],
     whenClosed: false,
     invitedIn: inDirect,
-    whenBlocked: false,
   },
-  REACT: { kinds: anywhere, standings: writers, roles: ['MEMBER'], whenClosed: false, whenBlocked: false },
-  TYPE: { kinds: anywhere, standings: writers, roles: ['sendRole'], whenClosed: false, whenBlocked: false },
+  REACT: { kinds: anywhere, standings: writers, roles: ['MEMBER'], whenClosed: false },
+  TYPE: { kinds: anywhere, standings: writers, roles: ['sendRole'], whenClosed: false },
   MENTION_ALL: {
     kinds: inRooms,
     standings: writers,
     roles: ['sendRole', 'MODERATOR'],
     whenClosed: false,
-    whenBlocked: true,
   },
-  INVITE: { kinds: inRooms, standings: writers, roles: ['inviteRole'], whenClosed: false, whenBlocked: false },
-  PIN: { kinds: anywhere, standings: writers, roles: ['pinRole'], whenClosed: false, whenBlocked: true },
-  UPDATE: { kinds: inRooms, standings: members, roles: ['OWNER'], whenClosed: false, whenBlocked: true },
-  CLOSE: { kinds: inRooms, standings: members, roles: ['OWNER'], whenClosed: false, whenBlocked: true },
-  KICK: { kinds: inRooms, standings: members, roles: ['MODERATOR'], whenClosed: true, whenBlocked: true },
-  BAN: { kinds: inRooms, standings: members, roles: ['MODERATOR'], whenClosed: true, whenBlocked: true },
-  MUTE: { kinds: inRooms, standings: members, roles: ['MODERATOR'], whenClosed: false, whenBlocked: true },
-  DELETE_MESSAGES: { kinds: inRooms, standings: members, roles: ['MODERATOR'], whenClosed: true, whenBlocked: true },
-  SET_ROLE: { kinds: inRooms, standings: members, roles: ['OWNER'], whenClosed: true, whenBlocked: true },
+  INVITE: { kinds: inRooms, standings: writers, roles: ['inviteRole'], whenClosed: false },
+  PIN: { kinds: anywhere, standings: writers, roles: ['pinRole'], whenClosed: false },
+  UPDATE: { kinds: inRooms, standings: members, roles: ['OWNER'], whenClosed: false },
+  CLOSE: { kinds: inRooms, standings: members, roles: ['OWNER'], whenClosed: false },
+  KICK: { kinds: inRooms, standings: members, roles: ['MODERATOR'], whenClosed: true },
+  BAN: { kinds: inRooms, standings: members, roles: ['MODERATOR'], whenClosed: true },
+  MUTE: { kinds: inRooms, standings: members, roles: ['MODERATOR'], whenClosed: false },
+  DELETE_MESSAGES: { kinds: inRooms, standings: members, roles: ['MODERATOR'], whenClosed: true },
+  SET_ROLE: { kinds: inRooms, standings: members, roles: ['OWNER'], whenClosed: true },
   JOIN: {
     kinds: asking,
     standings: outsiders,
     roles: ['MEMBER'],
     whenClosed: false,
     invitedIn: asking,
-    whenBlocked: false,
   },
   LEAVE: {
     kinds: ['ROOM', 'MATCH'],
@@ -110,7 +104,6 @@ const table: Readonly<Record<Capability, Rule>> = {
     roles: ['MEMBER'],
     whenClosed: true,
     invitedIn: asking,
-    whenBlocked: true,
   },
 };
 
@@ -143,7 +136,7 @@ export function lackOf(
   if (lack) return lack;
   if (channel.kind === 'ROOM' && !rule.roles.every((role) => hasRole(channel, member, role))) return 'role';
   if (channel.closedAt !== null && !rule.whenClosed) return 'closed';
-  return channel.isBlocked && !rule.whenBlocked ? 'blocked' : null;
+  return channel.kind === 'DIRECT' && channel.isBlocked === true && isWriting(rule) ? 'blocked' : null;
 }
 
 /** Users who have not been asked may join public rooms only. */
@@ -168,6 +161,11 @@ export function standingOf(member: MemberFacts | null, at: Date | string): Stand
 /** Returns whether a role is above another: one acts on members of lower roles only. */
 export function isAbove(role: MemberRole, other: MemberRole): boolean {
   return rankOf(role) < rankOf(other);
+}
+
+/** A block keeps both members of a direct channel from everything that a mute keeps a member from. */
+function isWriting(rule: Rule): boolean {
+  return !rule.standings.includes('MUTED');
 }
 
 function lackOfPlace(rule: Rule, { kind }: ChannelFacts, standing: Standing): Lack | null {

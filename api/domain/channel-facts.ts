@@ -10,10 +10,7 @@ export interface ChannelFacts {
   attachRole: MemberRole;
   inviteRole: MemberRole;
   pinRole: MemberRole;
-  /**
-   * Whether one of the users concerned has blocked the other: the members of a direct channel, or a member and the user to invite. Left
-   * out where blocks do not matter.
-   */
+  /** Whether one of the members of a direct channel has blocked the other. Needed for writing alone. */
   isBlocked?: boolean;
 }
 

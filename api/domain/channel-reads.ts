@@ -41,7 +41,7 @@ export function createChannelReads({ read }: Pick<Database, 'read'>) {
       return read(reader, selectMemberships, toColumns(pairs));
     },
 
-    /** Returns memberships, also those that ended, in no order, and whether there is a block in a direct channel. */
+    /** Returns memberships, also those that ended, in no order, and whether a block keeps the user from writing. */
     standings(
       pairs: readonly ChannelOfUser[],
       reader: string,

@@ -23,7 +23,10 @@ export const selectMemberships = statement({
   row: membershipRow,
 });
 
-/** Reads the memberships among pairs of a channel and a user, also those that ended, in no order. */
+/**
+ * Reads the memberships among pairs of a channel and a user, also those that ended, in no order, and whether a block keeps the
+ * user from writing.
+ */
 export const selectStandings = statement({
   sql: `
     SELECT ${standing.list}, c.kind = 'DIRECT' AND ${blockInDirect('m.channel_id', 'm.user_id')} AS "isBlocked"

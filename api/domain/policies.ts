@@ -94,14 +94,14 @@ export function mayModerate(
   return isAbove(member.role, other.role) ? null : forbidden('You can do this to members of lower roles only.');
 }
 
-/** Editing a message: its author, while it is not deleted and the author may send. */
+/** Editing a message: its author, while it is not deleted and the author may send. A block does not count. */
 export function mayEdit(change: EntryChange): Rejection | null {
   const { channel, member, entry, userId, at } = change;
   if (entry === null || mayRead(channel, member)) return messageNotFound;
   if (entry.kind !== 'TEXT') return onlyTexts;
   if (entry.authorId !== userId) return forbidden('You can edit your own messages only.');
   if (entry.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
-  return may('SEND', channel, member, at);
+  return may('SEND', channel && { ...channel, isBlocked: false }, member, at);
 }
 
 /** Deleting a message: its author, also in a closed channel, and members who may delete everybody's. */
@@ -135,16 +135,18 @@ function refusalOf(lack: Lack, channel: ChannelFacts, member: Member): Rejection
       return forbidden('Your role in this room does not allow this.');
     case 'closed':
       return closed;
+    case 'blocked':
+      return blocked;
     default:
       throw new Error(`unknown cause ${lack satisfies never}`);
   }
 }
 
 const kindNames = { ROOM: 'room', DIRECT: 'direct channel', MATCH: 'match' } as const;
-const onlyTexts: Rejection = forbidden('You can edit or delete text messages only.');
 const notAccepted = forbidden('Only members can do this. Accept the invitation first.');
 /** The same for both users. */
 const blocked: Rejection = { code: 'CONFLICT', message: 'One of you has blocked the other.' };
+const onlyTexts: Rejection = forbidden('You can edit or delete text messages only.');
 const closed: Rejection = { code: 'CONFLICT', message: 'The channel is closed. You can read it, but not add to it.' };
 
 function forbidden(message: string): Rejection {

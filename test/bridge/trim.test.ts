@@ -4,7 +4,7 @@ import { createHistoryTrimming } from '../../api/domain/cleanup/history-trimming
 import { dayMs } from '../../api/domain/cleanup/job.ts';
 import type { Submit } from '../../api/domain/submit-event.ts';
 import { NotFoundError } from '../../api/errors.ts';
-import { type ChannelEvent, type ChannelSignal, channelTopic } from '../../api/events.ts';
+import { type WrittenEvent, type ChannelSignal, channelTopic } from '../../api/events.ts';
 import { completeRound } from '../support/cleanup.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
 import { base } from '../support/events.ts';
@@ -139,7 +139,7 @@ describe.each(databaseKinds)('old messages over %s', (kind) => {
 
 const apply: Submit = async (draft) => {
   const { eventId, gatewayId, at } = base('owner');
-  await world.apply({ ...draft, eventId, gatewayId, at } as ChannelEvent);
+  await world.apply({ ...draft, eventId, gatewayId, at } as WrittenEvent);
   return null;
 };
 
@@ -158,14 +158,14 @@ async function say(count: number, channelId = room, from = 0): Promise<void> {
 }
 
 const trim = (throughSeq: number) => world.apply(trimmed(throughSeq));
-const trimmed = (throughSeq: number): ChannelEvent => ({
+const trimmed = (throughSeq: number): WrittenEvent => ({
   ...base('owner'),
   channelId: room,
   type: 'HistoryTrimmed',
   throughSeq,
 });
-const messageIdOf = (event: ChannelEvent) => ('messageId' in event ? event.messageId : '');
-const edited = (event: ChannelEvent, text: string): ChannelEvent & { type: 'MessageEdited' } => ({
+const messageIdOf = (event: WrittenEvent) => ('messageId' in event ? event.messageId : '');
+const edited = (event: WrittenEvent, text: string): WrittenEvent & { type: 'MessageEdited' } => ({
   ...base('owner'),
   channelId: room,
   type: 'MessageEdited',

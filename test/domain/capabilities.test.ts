@@ -172,6 +172,16 @@ describe('the table of capabilities', () => {
   });
 });
 
+test('a block between the members of a direct channel keeps both from writing, and counts nowhere else', () => {
+  for (const kind of channelKinds) {
+    const channel: ChannelFacts = { ...room, kind, isBlocked: true };
+    const free = capabilitiesOf({ ...channel, isBlocked: false }, active('MEMBER'), now);
+    expect(capabilitiesOf(channel, active('MEMBER'), now)).toEqual(
+      kind === 'DIRECT' ? free.filter((name) => !namesIn(directly).includes(name)) : free,
+    );
+  }
+});
+
 describe('a refusal', () => {
   it('is made for exactly the capabilities that a user lacks', () => {
     for (const { kind, visibility, standing, role, state } of cases) {
@@ -214,12 +224,11 @@ describe('a refusal', () => {
   });
 });
 
-test('a block keeps the members of a direct channel from writing, and nobody else', () => {
+test('a block keeps the members of a direct channel from writing and from accepting', () => {
   const direct: ChannelFacts = { ...room, kind: 'DIRECT', visibility: 'PRIVATE', isBlocked: true };
-  expect(capabilitiesOf(direct, active('MEMBER'), now)).toEqual(['PIN']);
+  expect(capabilitiesOf(direct, active('MEMBER'), now)).toEqual([]);
   expect(capabilitiesOf(direct, members.INVITED('MEMBER'), now)).toEqual(['LEAVE']);
   expect(may('SEND', direct, active('MEMBER'), now)?.code).toBe('CONFLICT');
-  expect(may('INVITE', { ...room, isBlocked: true }, active('MEMBER'), now)?.code).toBe('CONFLICT');
 });
 
 test('a mute ends at its time', () => {

@@ -88,7 +88,7 @@ describe('an argument', () => {
     }
     expect(error).toBeInstanceOf(BadUserInputError);
     expect((error as BadUserInputError).extensions.fields).toEqual([
-      { path, message: expect.stringMatching(/^must be at most (128|1024|2048|8192) bytes$/) },
+      { path, message: expect.stringMatching(/^must be at most (128|1024|2048|8192|16384) bytes$/) },
     ]);
   });
 
