@@ -14,6 +14,7 @@ import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
 import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
 import { countStatements } from '../support/counting.ts';
+import { openDirectOf } from '../support/invitations.ts';
 
 // The parts of a long list load their rows apart: here all parts belong to one turn of the event loop.
 vi.mock('../../api/pacer.ts', () => ({ createPacer: () => ({ enter: () => null, wait: () => Promise.resolve() }) }));
@@ -41,7 +42,7 @@ beforeAll(async () => {
   // Rooms and direct channels alternate, so a page of any size has both.
   for (const [n, one] of others.entries()) {
     await fill(`Room ${n}`, [one], [one]);
-    if (n % 2 === 0) await say(one, (await one.ask(openDirect, { id: ada.id })).openDirect.id, null);
+    if (n % 2 === 0) await say(one, await openDirectOf(one, ada), null);
   }
   await goOnline(people);
   return app.stop;
@@ -53,7 +54,6 @@ const register = `mutation {
 }`;
 const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name }) { id } }';
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
-const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
 /** Creates a room of Ada's with members, and has the speakers reply to its first message. */
@@ -94,7 +94,7 @@ const message = `
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
 `;
 const membership = `
-  id role joinedAt seenSeq unreadCount user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
+  id state role joinedAt invitedBy { id name } seenSeq unreadCount user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
 `;
 const channel = `
   id kind name description visibility createdAt closedAt memberCount position onlineCount viewerCan

@@ -47,16 +47,18 @@ function ChannelPane({ channelId, channel }: { channelId: string; channel: Chann
       actions={
         isAsking ? (
           <DeclineButton channelId={channelId} />
-        ) : isRoom && (
-          <>
-            <IconButton
-              icon="people"
-              label={texts.rooms.people}
-              aria-expanded={isListingMembers}
-              onClick={() => setListingMembers(!isListingMembers)}
-            />
-            <LeaveRoom channel={channel} />
-          </>
+        ) : (
+          isRoom && (
+            <>
+              <IconButton
+                icon="people"
+                label={texts.rooms.people}
+                aria-expanded={isListingMembers}
+                onClick={() => setListingMembers(!isListingMembers)}
+              />
+              <LeaveRoom channel={channel} />
+            </>
+          )
         )
       }
     >

@@ -142,7 +142,9 @@ export const texts = {
   invitations: {
     title: 'You are invited',
     room: (inviter: string) =>
-      inviter === '' ? 'Join the room to see its messages.' : `${inviter} invites you. Join the room to see its messages.`,
+      inviter === ''
+        ? 'Join the room to see its messages.'
+        : `${inviter} invites you. Join the room to see its messages.`,
     direct: 'Wants to talk to you. Reply to accept.',
     preview: 'Invitation',
     join: 'Join',
