@@ -84,7 +84,8 @@ builder.node(Channel, {
     description: t.string({
       nullable: true,
       extensions: shareable,
-      description: 'What a room is about. Null without a description, and if the viewer no longer has access.',
+      description:
+        'Subject of a room, as its owner describes it. Null without a description, and if the viewer no longer has access.',
       resolve: async (channel, _args, context) =>
         (await canSeeChannel(readerOf(context), channel)) ? channel.description : null,
     }),
@@ -312,7 +313,7 @@ const CreateRoomInput = builder.inputType('CreateRoomInput', {
     }),
     description: t.string({
       extensions: roomDescription,
-      description: 'What the room is about, at most 1,000 characters as readers count them (grapheme clusters).',
+      description: 'Subject of the room, at most 1,000 characters as readers count them (grapheme clusters).',
     }),
     settings: t.field({ type: ChannelSettingsInput, description: 'Rules of the room.' }),
     clientId: t.string({

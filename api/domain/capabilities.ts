@@ -2,7 +2,7 @@ import { type ChannelKind, channelKinds, type MemberRole, memberRoles } from '..
 import { type ChannelFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 
 /*
- * Who may do what in a channel, as one table. The rules of `policies.ts`, by which the bridge decides, and `Channel.viewerCan`,
+ * The capabilities of users in channels, as one table. The rules of `policies.ts`, by which the bridge decides, and `Channel.viewerCan`,
  * by which clients show their controls, both read it.
  */
 
@@ -156,11 +156,6 @@ export function standingOf(member: MemberFacts | null, at: Date | string): Stand
   if (member.bannedAt !== null) return 'BANNED';
   const isMuted = member.mutedUntil !== null && new Date(member.mutedUntil) > new Date(at);
   return member.state === 'ACTIVE' && isMuted ? 'MUTED' : member.state;
-}
-
-/** Returns whether a role is above another: one acts on members of lower roles only. */
-export function isAbove(role: MemberRole, other: MemberRole): boolean {
-  return rankOf(role) < rankOf(other);
 }
 
 /** A block keeps both members of a direct channel from everything that a mute keeps a member from. */

@@ -1,5 +1,5 @@
 import type { Rejection } from '../events.ts';
-import { type Capability, isAbove, type Lack, lackOf } from './capabilities.ts';
+import { type Capability, type Lack, lackOf } from './capabilities.ts';
 import { type ChannelFacts, type EntryFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 
 /*
@@ -79,19 +79,6 @@ export function mayBeInvited(member: Member): Rejection | null {
  */
 export function mayAsk(isBlocked: boolean): Rejection | null {
   return isBlocked ? blocked : null;
-}
-
-/** Moderating another user: members of lower roles, and users who are not members. */
-export function mayModerate(
-  capability: Extract<Capability, 'KICK' | 'BAN' | 'MUTE' | 'SET_ROLE'>,
-  channel: Channel,
-  member: Member,
-  other: Member,
-  at: Time,
-): Rejection | null {
-  const refusal = may(capability, channel, member, at);
-  if (refusal || member === null || other?.state !== 'ACTIVE') return refusal;
-  return isAbove(member.role, other.role) ? null : forbidden('You can do this to members of lower roles only.');
 }
 
 /** Editing a message: its author, while it is not deleted and the author may send. A block does not count. */

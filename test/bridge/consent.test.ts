@@ -280,7 +280,7 @@ describe('a user who is asked for a direct conversation', () => {
     expect(await stateOf('bob')).toEqual({ state: 'ACTIVE', revision: 3, members: 2 });
   });
 
-  test('and replies cannot decline any more', async () => {
+  test('and replies can no longer decline', async () => {
     expect(await apply(sent('bob'), left('bob', 1))).toEqual([applied, refusedAs('CONFLICT')]);
     expect(await stateOf('bob')).toMatchObject({ state: 'ACTIVE' });
   });

@@ -4,7 +4,7 @@ import { createHistoryTrimming } from '../../api/domain/cleanup/history-trimming
 import { dayMs } from '../../api/domain/cleanup/job.ts';
 import type { Submit } from '../../api/domain/submit-event.ts';
 import { NotFoundError } from '../../api/errors.ts';
-import { type WrittenEvent, type ChannelSignal, channelTopic } from '../../api/events.ts';
+import { type ChannelSignal, channelTopic, type WrittenEvent } from '../../api/events.ts';
 import { completeRound } from '../support/cleanup.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
 import { base } from '../support/events.ts';

@@ -96,7 +96,7 @@ const elsewhere: Record<Exclude<ChannelKind, 'ROOM'>, Record<Standing, { open: s
   },
 };
 
-/** What each setting decides, by its value: the active members who may do it in an open room. */
+/** Capabilities that follow each setting, by its value: the active members who have them in an open room. */
 const bySetting: Record<(typeof roleSettings)[number], Partial<Record<Capability, Record<MemberRole, string>>>> = {
   sendRole: {
     SEND: upTo(),

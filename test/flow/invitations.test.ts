@@ -191,7 +191,7 @@ describe('an invitation', () => {
     expect(errors[0]?.extensions['code']).toBe('UNAUTHENTICATED');
   });
 
-  it('of a member changes nothing, and of one who left asks anew', async () => {
+  it('of a member changes nothing, and a former member is asked again', async () => {
     const id = await room();
     await addMember(ada, bob, id);
     expect((await ada.ask(invite, { id, userId: bob.id })).invite).toEqual({ memberCount: 2 });

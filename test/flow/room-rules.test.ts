@@ -126,7 +126,7 @@ describe('the settings of a room', () => {
 });
 
 describe('viewerCan', () => {
-  it('has what outsiders may do: join open public rooms', async () => {
+  it('lets outsiders join open public rooms, and nothing else', async () => {
     const id = await openRoom();
     expect(await capabilitiesOf(eve, id)).toEqual(['JOIN']);
     await ada.ask('mutation ($id: ID!) { closeRoom(channelId: $id) { id } }', { id });

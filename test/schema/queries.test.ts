@@ -97,7 +97,7 @@ const membership = `
   id state role joinedAt invitedBy { id name } seenSeq unreadCount user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
 `;
 const channel = `
-  id kind name description visibility createdAt closedAt memberCount position onlineCount viewerCan
+  id kind name description visibility createdAt closedAt memberCount position trimmedSeq onlineCount viewerCan
   settings { send attach invite pin slowModeSeconds }
   peer { id name online } lastMessage { ${message} } viewerMembership { ${membership} }
 `;

@@ -33,7 +33,7 @@ interface HubChannel {
   references: number;
   /** Members who have entered. */
   users: Set<ChannelUser>;
-  /** Users who get no entries: those whom a room asks. */
+  /** Users without entries: a room asks them. */
   observers: Set<ChannelUser>;
   /** While it sleeps: every live stream has everything up to here. -1 before it is followed. */
   position: number;

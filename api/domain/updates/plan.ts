@@ -53,7 +53,7 @@ export function planChannel(channel: ChangedChannel, to: Mark): ChannelPlan {
 
 /**
  * Whether a membership that has changed began at an offset or later. One without an entry began when the channel was opened, or in a
- * direct channel anew after declining.
+ * direct channel again after declining.
  */
 function beganAbove({ joinedOffset, revision, isDirect }: ChangedChannel, lower: number): boolean {
   if (joinedOffset !== null) return joinedOffset >= lower;

@@ -31,7 +31,7 @@ export type ChannelSettingsInput = {
 export type CreateRoomInput = {
   /** Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room. */
   clientId?: string | null | undefined;
-  /** What the room is about, at most 1,000 characters as readers count them (grapheme clusters). */
+  /** Subject of the room, at most 1,000 characters as readers count them (grapheme clusters). */
   description?: string | null | undefined;
   /** Name of the room, 1 to 80 characters as readers count them (grapheme clusters). */
   name: string;
