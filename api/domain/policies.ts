@@ -122,8 +122,6 @@ function refusalOf(lack: Lack, channel: ChannelFacts, member: Member): Rejection
       return forbidden('Your role in this room does not allow this.');
     case 'closed':
       return closed;
-    case 'blocked':
-      return blocked;
     default:
       throw new Error(`unknown cause ${lack satisfies never}`);
   }
