@@ -179,6 +179,44 @@ describe('a user who is asked for a direct conversation', () => {
   });
 });
 
+describe('a block', () => {
+  const block = 'mutation ($id: ID!) { block(userId: $id) { id } }';
+  const say =
+    'mutation ($id: ID!) { send(input: { channelId: $id, text: "hello", clientId: "one" }) { message { id } } }';
+
+  it('at the moment of a message lets it have its place or refuses it, and ends the conversation', async () => {
+    const [kim, eve] = await Promise.all([guest(url, 'Kim'), guest(url, 'Eve')]);
+    const id = (await kim.ask(open, { id: eve.id })).openDirect.id;
+    await eve.ask(send, { id, text: 'accepted' });
+    const [code] = await Promise.all([kim.codeOf(say, { id }), eve.codeOf(block, { id: kim.id })]);
+    expect([null, 'CONFLICT']).toContain(code);
+    const texts = (await lookAt(kim, id)).messages.nodes.map(({ text }: Data) => text);
+    expect(texts).toEqual(code === null ? ['accepted', 'hello'] : ['accepted']);
+    // A retry of the message that has its place returns it.
+    expect(await kim.codeOf(say, { id })).toBe(code);
+    for (const one of [kim, eve]) {
+      expect(await one.codeOf(send, { id, text: 'more' })).toBe('CONFLICT');
+      expect((await lookAt(one, id)).viewerCan).not.toContain('SEND');
+    }
+  });
+
+  it('at the moment of a match lets the two be matched or keeps them apart', async () => {
+    const match = 'mutation { match { status partner { id } } }';
+    const [kim, eve] = await Promise.all([guest(url, 'Kim'), guest(url, 'Eve')]);
+    await kim.ask(match);
+    await Promise.all([eve.ask(match), kim.ask(block, { id: eve.id })]);
+    const states = await Promise.all(
+      [kim, eve].map(async (one) => (await one.ask('{ match { status partner { id } } }')).match),
+    );
+    const partners = states.map((state) => state?.partner?.id ?? null);
+    expect([
+      [null, null],
+      [eve.id, kim.id],
+    ]).toContainEqual(partners);
+    for (const one of [kim, eve]) await one.ask('mutation { unmatch { id } }');
+  });
+});
+
 describe('an invitation', () => {
   it('is refused to outsiders, invited users, unknown users and users who are not signed in', async () => {
     const [id, eve] = [await room(), await guest(url, 'Eve')];
