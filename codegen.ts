@@ -41,7 +41,7 @@ async function writeOperations(schemaDocument: DocumentNode): Promise<void> {
     schemaAst: schema,
     documents: await readOperations(),
     config: {
-      scalars: { DateTime: 'string', Upload: 'File' },
+      scalars: { DateTime: 'string', JSON: 'unknown', Upload: 'File' },
       strictScalars: true,
       useTypeImports: true,
       enumType: 'string-literal',

@@ -4,6 +4,7 @@ import { type Bridge, openBridge } from './compose/bridge.ts';
 import { type DomainChoices, openDomain } from './compose/domain.ts';
 import { type GatewayChoices, makeGateway } from './compose/gateway.ts';
 import { createLifecycle, type Open } from './compose/lifecycle.ts';
+import { createOperatorSocket } from './compose/operator-socket.ts';
 import { openPorts, type Ports } from './compose/ports.ts';
 import type { Config } from './config.ts';
 import { createHealth, type ReadyCheck } from './gateway/http/health.ts';
@@ -52,6 +53,11 @@ async function openAll(
   const metrics = createMetrics();
   const ports = await openPorts(given, overrides.ports);
   measureDatabase(metrics, ports.database);
+  if (config.DATABASE_URL === undefined && overrides.ports?.database === undefined)
+    await open(
+      'operator socket',
+      createOperatorSocket({ directory: config.DATA_DIR, database: ports.database, logger }),
+    );
   const bridge = config.SERVICES.includes('bridge') ? await openBridge({ config, logger, open, metrics, ports }) : null;
   const domain = config.SERVICES.includes('gateway')
     ? await openDomain({ ...overrides, config, logger, open, metrics, ports })

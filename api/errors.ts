@@ -39,6 +39,19 @@ export class ForbiddenError extends ParleyError {
   readonly code = 'FORBIDDEN';
 }
 
+/** Thrown when a suspended user signs in. `extensions.until` is the end of the suspension in ISO 8601; null if it has none. */
+export class SuspendedError extends ParleyError {
+  override readonly name = 'SuspendedError';
+  readonly code = 'FORBIDDEN';
+  override readonly extensions: Readonly<{ until: string | null }>;
+
+  constructor(until: Date | null) {
+    const end = until?.toISOString() ?? null;
+    super(end === null ? 'This account is suspended.' : `This account is suspended until ${end}. Sign in after that.`);
+    this.extensions = { until: end };
+  }
+}
+
 /** Thrown for something that does not exist, or that the viewer has no access to. */
 export class NotFoundError extends ParleyError {
   override readonly name = 'NotFoundError';

@@ -1,4 +1,4 @@
-import { type ChannelEvent, channelEvent, type WrittenEvent } from './events.ts';
+import { type ChannelEvent, channelEvent, type NewEvent } from './events.ts';
 import type { LogRecord } from './infra/event-log/event-log.ts';
 
 /** Newest version of log records that this process can read. */
@@ -8,19 +8,45 @@ export const oldestWireVersion = 2;
 const wireHeader = 'parley-wire';
 
 /** Types of events that were added after version 1, each with the version that added it. */
-const addedTypes: Partial<Record<ChannelEvent['type'], number>> = { HistoryTrimmed: 3, MemberInvited: 3 };
+const addedTypes: Partial<Record<ChannelEvent['type'], number>> = {
+  ReactionAdded: 3,
+  ReactionRemoved: 3,
+  HistoryTrimmed: 3,
+  NoticeSent: 3,
+  MemberInvited: 3,
+  MemberRemoved: 3,
+  MemberUnbanned: 3,
+  MemberMuted: 3,
+  MemberRoleSet: 3,
+  MessagesPurged: 3,
+  UserErased: 3,
+};
 /** Fields that were added after version 1 to events of a type, each with the version that added it. */
 const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [field: string, version: number])[]>> = {
-  MessageSent: [['attachments', 2]],
   ChannelOpened: [
+    ['data', 3],
     ['description', 3],
     ['settings', 3],
     ['invitedIds', 3],
   ],
   ChannelUpdated: [
+    ['data', 3],
     ['description', 3],
     ['settings', 3],
   ],
+  MessageSent: [
+    ['attachments', 2],
+    ['data', 3],
+    ['mentionIds', 3],
+    ['mentionsAll', 3],
+  ],
+  // Only an edit of the data or the mentions has no text.
+  MessageEdited: [
+    ['data', 3],
+    ['mentions', 3],
+    ['ifPosition', 3],
+  ],
+  MessageDeleted: [['asModerator', 3]],
 };
 
 /** Thrown for a record that this process is too old to read. Its partition waits for a newer bridge. */
@@ -32,7 +58,7 @@ export class NewerWireError extends Error {
  * Encodes an event as a log record: JSON keyed by the channel's id. A header names the lowest wire version that holds all of
  * it, so that older processes can read as many records as possible.
  */
-export function encodeEvent(event: WrittenEvent): LogRecord {
+export function encodeEvent(event: NewEvent): LogRecord {
   return {
     key: event.channelId,
     value: Buffer.from(JSON.stringify(event)),
@@ -41,7 +67,7 @@ export function encodeEvent(event: WrittenEvent): LogRecord {
 }
 
 /** Returns the lowest wire version that holds all of an event: an addition that says nothing is not needed. */
-function lowestVersion(event: WrittenEvent): number {
+function lowestVersion(event: NewEvent): number {
   const fields: Readonly<Record<string, unknown>> = event;
   const needed = (addedFields[event.type] ?? []).filter(([field]) => saysSomething(fields[field]));
   return Math.max(1, addedTypes[event.type] ?? 1, ...needed.map(([, version]) => version));

@@ -253,6 +253,9 @@ export const settings = z.object({
     'Minimum rate at which the body of a request must arrive, averaged over 30 s; slower ones are disconnected.',
   ),
   MAX_MESSAGE_BYTES: count(4096).describe('Maximum length of a message text, in bytes of UTF-8.'),
+  MAX_DATA_BYTES: count(4096).describe(
+    'Maximum length of the custom data of a user, a channel or a message, in bytes of JSON.',
+  ),
   MAX_UPLOAD_BYTES: count(104_857_600).describe('Maximum size of one file, in bytes.'),
   MAX_USER_FILES_BYTES: bytes(2_147_483_648).describe('Maximum total size of the files of one user, in bytes.'),
   MAX_GUEST_FILES_BYTES: bytes(67_108_864).describe('Maximum total size of the files of one guest, in bytes.'),
@@ -311,6 +314,10 @@ export const settings = z.object({
   MAX_NODE_BACKLOG_BYTES: count(134_217_728).describe(
     'Maximum memory for the messages that resuming clients of this process are being sent, in bytes; above it further clients wait for their turn.',
   ),
+  SLOW_GUESTS_AFTER: count(3).describe(
+    'Number of users of one network who were suspended within a week, from which on that network may add 5 guests an hour. Others of the network can still sign in and register.',
+  ),
+  AUDIT_DAYS: duration(3_650).default(365).describe('Days for which the audit trail keeps an act of moderation.'),
   MATCH_LEASE_MS: count(15_000).describe(
     'Lifetime of a place in the matching queue unless it is renewed by a subscription or a call of `match`; also that of places which a killed gateway followed.',
   ),
@@ -330,6 +337,10 @@ export const settings = z.object({
     'Time without an update after which the subscription `updates` says that it has caught up, as a sign of life.',
   ),
   PRESENCE_LEASE_MS: count(30_000).describe('How long users of a killed process still count as online.'),
+  TYPING_LEASE_MS: count(6_000).describe('How long a member counts as typing after the latest call of `typing`.'),
+  RECEIPTS_MAX_MEMBERS: count(100).describe(
+    'Maximum number of members of a channel in which the subscription `activity` tells how far each has seen.',
+  ),
   GRAVATAR: onOff('off').describe("on: this server fetches users' pictures from Gravatar and caches them."),
   NODE_ENV: word.optional().describe('production: INTROSPECTION and GRAPHIQL are off unless they are set.'),
   INTROSPECTION: oneOf(switches)

@@ -4,6 +4,7 @@ interface Field {
   name: string;
   type: string;
   isNullable: boolean;
+  isList: boolean;
   attributes: string;
 }
 
@@ -50,7 +51,7 @@ function describeTables(schema: string): string {
   });
   return `// Written by npm run codegen from prisma/schema.prisma.
 import { column, table } from './table.ts';
-import { bool, bytea, enumeration, int4, int8, json, nullable, text, timestamptz, uuid } from './types.ts';
+import { arrayOf, bool, bytea, enumeration, int4, int8, json, nullable, text, timestamptz, uuid } from './types.ts';
 
 /** Enums of the schema. */
 export const enums = {
@@ -75,7 +76,7 @@ function readBlocks(schema: string): Block[] {
 function readFields({ lines }: Block): Field[] {
   return lines.flatMap((line) => {
     const [, name, type, mark, attributes = ''] = /^(\w+)\s+(\w+)(\?|\[\])?(.*)$/.exec(line) ?? [];
-    return name && type ? [{ name, type, isNullable: mark === '?', attributes }] : [];
+    return name && type ? [{ name, type, isNullable: mark === '?', isList: mark === '[]', attributes }] : [];
   });
 }
 
@@ -87,7 +88,8 @@ function describeEnum(block: Block): string {
 function describeColumn(field: Field, enums: readonly Block[]): string {
   const name = /@map\("(\w+)"\)/.exec(field.attributes)?.[1] ?? field.name;
   const type = describeType(field, enums);
-  return `column('${name}', ${field.isNullable ? `nullable(${type})` : type})`;
+  const described = field.isNullable ? `nullable(${type})` : field.isList ? `arrayOf(${type})` : type;
+  return `column('${name}', ${described})`;
 }
 
 function describeType({ name, type, attributes }: Field, enums: readonly Block[]): string {

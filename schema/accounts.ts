@@ -1,5 +1,6 @@
 import { maxListed, type SignedIn } from '../api/domain/sessions.ts';
 import type { NameKey } from '../api/domain/user-search.ts';
+import { isSystemUser } from '../api/system-user.ts';
 import { storable } from '../api/text/characters.ts';
 import type { Session as SessionRow, User as UserRow } from '../prisma/generated/client.ts';
 import { builder, costs, shareable, textOf } from './builder.ts';
@@ -22,7 +23,8 @@ builder.node(User, {
   fields: (t) => ({
     name: t.exposeString('name', {
       extensions: shareable,
-      description: 'Display name, 1 to 50 characters as readers count them (grapheme clusters). Names are not unique.',
+      description:
+        'Display name, 1 to 50 characters as readers count them (grapheme clusters). Names are not unique. Empty for a user who was erased: word it yourself.',
     }),
     avatarUrl: t.string({
       extensions: shareable,
@@ -30,10 +32,18 @@ builder.node(User, {
         "URL of the user's picture. Always served by this server: the uploaded picture, else Gravatar if the server is configured to fetch it, else a drawing derived from the id.",
       resolve: (user, _args, { domain }) => domain.avatars.url(user),
     }),
+    data: t.field({
+      type: 'JSON',
+      nullable: true,
+      extensions: shareable,
+      description: 'Custom data of the user. Null if there is none.',
+      // Cached users are without it.
+      resolve: async ({ id }, _args, { loaders }) => (await loaders.presentUser(id)).data,
+    }),
     isGuest: t.boolean({
       extensions: shareable,
       description: 'True until the user registers with a password.',
-      resolve: ({ passwordHash }) => passwordHash === null,
+      resolve: ({ id, passwordHash }) => passwordHash === null && !isSystemUser(id),
     }),
     lastSeenAt: t.field({
       type: 'DateTime',
@@ -233,6 +243,7 @@ const ProfileInput = builder.inputType('ProfileInput', {
     avatarId: t.id({
       description: "Id of a picture that was uploaded without a channel, to show as the user's picture.",
     }),
+    data: t.field({ type: 'JSON', description: 'Replaces the custom data; null removes it.' }),
   }),
 });
 
@@ -297,13 +308,29 @@ builder.mutationFields((t) => ({
   updateProfile: t.field({
     type: User,
     nullable: true,
-    description: "Changes the viewer's name, picture, or both.",
+    description: "Changes the viewer's name, picture or custom data.",
     args: { input: t.arg({ type: ProfileInput, required: true, description: 'The changes.' }) },
     resolve: (_root, { input }, context) =>
       context.domain.accounts.updateProfile(requireViewer(context), {
         name: input.name ?? null,
+        data: input.data,
         avatarId: input.avatarId == null ? null : readId('Attachment', input.avatarId),
       }),
+  }),
+  deleteAccount: t.boolean({
+    nullable: true,
+    description:
+      'Erases the viewer: the profile and all sessions at once; memberships, uploads and the texts of messages follow within moments. Messages keep their place and count as deleted, with an author whose name is empty. BAD_USER_INPUT on `password` if it is wrong.',
+    args: {
+      password: t.arg.string({
+        extensions: textOf('password'),
+        description: 'The password; null for a guest, who has none.',
+      }),
+    },
+    resolve: async (_root, { password }, context) => {
+      await context.domain.accounts.deleteAccount(requireViewer(context), password ?? null);
+      return true;
+    },
   }),
   requestPasswordReset: t.boolean({
     nullable: true,

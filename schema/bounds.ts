@@ -34,8 +34,8 @@ const defaultIdBytes = 128;
 /** Maximum number of items of a list that declares no other. */
 const defaultItems = 100;
 
-/** Scalars of a fixed size, and files, whose streams are bounded while they are read. */
-const fixedSize = new Set(['Int', 'Float', 'Boolean', 'DateTime', 'Upload']);
+/** Scalars of a fixed size, files, whose streams are bounded while they are read, and custom data, which the domain bounds. */
+const fixedSize = new Set(['Int', 'Float', 'Boolean', 'DateTime', 'JSON', 'Upload']);
 
 /** Adds the problems of a value to `problems`. @throws TooLargeError for a text above a limit of the server */
 type Check = (value: unknown, path: string, limits: LimitValues, problems: FieldProblem[]) => void;

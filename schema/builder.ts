@@ -31,6 +31,12 @@ export const shareableOfEvent = { isShareable: 'ofEvent' };
 /** Field extension for the fields that lead from the event of a subscription to the value that it is about. */
 export const shareableAsEvent = { isShareable: 'asEvent' };
 
+/**
+ * Field extension for objects that are the same for every member, but have fields that are shared on the event itself alone. Below
+ * it, such fields count as selected on the event.
+ */
+export const shareablePartOfEvent = { isShareable: 'partOfEvent' };
+
 /** Type extension for events that are executed for each viewer. */
 export const ownEvent = { isOwn: true };
 
@@ -61,6 +67,7 @@ export const builder = new SchemaBuilder<{
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date | string };
+    JSON: { Input: unknown; Output: string };
     Upload: { Input: FilePart; Output: never };
   };
 }>({

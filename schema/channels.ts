@@ -1,13 +1,14 @@
 import { canReadChannel, canSeeChannel } from '../api/domain/access.ts';
 import { capabilities, capabilitiesOf } from '../api/domain/capabilities.ts';
 import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
-import type { TimeKey } from '../api/domain/pages.ts';
+import type { ListKey } from '../api/domain/channel-statements.ts';
 import type { channelKinds, visibilities } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { User } from './accounts.ts';
 import { builder, costs, listOf, shareable, textOf } from './builder.ts';
 import { type Context, optionalViewer, requireViewer } from './context.ts';
-import { findId, isUuid, readId } from './ids.ts';
+import { parseTimeKey, timeKey } from './cursors.ts';
+import { findId, readId } from './ids.ts';
 import { nodeId } from './node-ids.ts';
 import { readPage, toConnection } from './pages.ts';
 import { readerOf } from './reader.ts';
@@ -107,6 +108,14 @@ builder.node(Channel, {
         return capabilitiesOf({ ...channel, isBlocked: standing?.isBlocked ?? false }, standing, new Date());
       },
     }),
+    data: t.field({
+      type: 'JSON',
+      nullable: true,
+      extensions: shareable,
+      description: 'Custom data of the channel. Null if there is none, and if the viewer no longer has access.',
+      resolve: async (channel, _args, context) =>
+        (await canSeeChannel(readerOf(context), channel)) ? channel.data : null,
+    }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
       extensions: shareable,
@@ -200,11 +209,13 @@ builder.node(Membership, {
   fields: (t) => ({
     user: t.field({
       type: User,
+      extensions: shareable,
       description: 'The member.',
       resolve: ({ userId }, _args, { loaders }) => loaders.presentUser(userId),
     }),
     channel: t.field({
       type: Channel,
+      extensions: shareable,
       description: 'The channel.',
       resolve: ({ channelId }, _args, { loaders }) => loaders.presentChannel(channelId),
     }),
@@ -223,15 +234,18 @@ builder.node(Membership, {
     }),
     role: t.field({
       type: MemberRole,
+      extensions: shareable,
       description: 'Role of the member in this channel.',
       resolve: ({ role }) => role,
     }),
     joinedAt: t.expose('joinedAt', {
       type: 'DateTime',
+      extensions: shareable,
       description:
         'Time at which the user joined; after leaving and returning, the time of the return. While INVITED, the time of the invitation.',
     }),
     seenSeq: t.exposeInt('seenSeq', {
+      extensions: shareable,
       description:
         "The member has seen everything up to this `seq`. It starts at the entry of the member's own joining.",
     }),
@@ -245,11 +259,17 @@ builder.objectField(User, 'channels', (t) =>
       nullable: true,
       extensions: costs(5),
       description:
-        "The viewer's channels and invitations, most recent activity first. Null unless the user is the viewer.",
-      resolve: async (user, args, { viewer, domain }) => {
+        "The viewer's channels and invitations: pinned ones first, then by most recent activity. Archived ones are left out unless asked for. Null unless the user is the viewer.",
+      args: {
+        archived: t.arg.boolean({
+          defaultValue: false,
+          description: 'Whether to include the channels that the viewer archived.',
+        }),
+      },
+      resolve: async (user, { archived, ...args }, { viewer, domain }) => {
         if (user.id !== viewer?.userId) return null;
-        const request = readPage(args, parseTimeKey);
-        return toConnection(await domain.channels.ofUser(user.id, request), request, activityKey);
+        const request = readPage(args, parseListKey);
+        return toConnection(await domain.channels.ofUser(user.id, request, archived ?? false), request, listKey);
       },
     },
     { description: "A page of the viewer's channels." },
@@ -316,6 +336,7 @@ const CreateRoomInput = builder.inputType('CreateRoomInput', {
       description: 'Subject of the room, at most 1,000 characters as readers count them (grapheme clusters).',
     }),
     settings: t.field({ type: ChannelSettingsInput, description: 'Rules of the room.' }),
+    data: t.field({ type: 'JSON', description: 'Custom data of the room.' }),
     clientId: t.string({
       extensions: textOf('clientId'),
       description: 'Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room.',
@@ -332,11 +353,12 @@ builder.mutationFields((t) => {
       description:
         'Opens a room with the viewer as its owner. RATE_LIMITED after too many rooms in a day; a retry with the same `clientId` does not count.',
       args: { input: t.arg({ type: CreateRoomInput, required: true, description: 'The room to open.' }) },
-      resolve: (_root, { input: { name, visibility, description, settings, clientId } }, context) =>
+      resolve: (_root, { input: { name, visibility, description, data, settings, clientId } }, context) =>
         context.domain.channels.createRoom(requireViewer(context), {
           name,
           visibility: visibility ?? 'PUBLIC',
           description: description ?? null,
+          data,
           settings: toSettings(settings),
           clientId: clientId ?? null,
         }),
@@ -361,13 +383,15 @@ builder.mutationFields((t) => {
           description:
             'New description, at most 1,000 characters as readers count them (grapheme clusters). An empty one removes it.',
         }),
+        data: t.arg({ type: 'JSON', description: 'Replaces the custom data; null removes it.' }),
         settings: t.arg({ type: ChannelSettingsInput, description: 'Rules of the room that change.' }),
       },
-      resolve: (_root, { channelId: id, name, visibility, description, settings }, context) =>
+      resolve: (_root, { channelId: id, name, visibility, description, data, settings }, context) =>
         context.domain.channels.updateRoom(requireViewer(context), readId('Channel', id), {
           name: name ?? null,
           visibility: visibility ?? null,
           description: description ?? null,
+          data,
           settings: toSettings(settings),
         }),
     }),
@@ -411,7 +435,7 @@ builder.mutationFields((t) => {
       type: Channel,
       nullable: true,
       description:
-        "Ends the viewer's membership of a room or a match, or declines an invitation for good: a declined direct conversation does not ask again. An owner who leaves hands the room to the member of the highest role and longest standing; the last member to leave closes it.",
+        "Ends the viewer's membership of a room or a match, or declines an invitation for good: a declined direct conversation does not ask again. An accepted direct channel is archived: left out of the viewer's list until its next message. An owner who leaves hands the room to the member of the highest role and longest standing; the last member to leave closes it.",
       args: { channelId },
       resolve: (_root, { channelId: id }, context) =>
         context.domain.channels.leaveChannel(requireViewer(context), readId('Channel', id)),
@@ -439,15 +463,17 @@ async function visibleChannel(context: Context, id: string | null): Promise<Chan
   return channel && (await canSeeChannel(readerOf(context), channel)) ? channel : null;
 }
 
-function timeKey({ at, id }: TimeKey): string {
-  return `${at.getTime()}:${id}`;
-}
-
 function activityKey({ lastActivityAt, id }: ChannelRow): string {
   return timeKey({ at: lastActivityAt, id });
 }
 
-function parseTimeKey(cursor: string): TimeKey | null {
-  const [, at, id] = /^(\d{1,13}):([\da-f-]{36})$/.exec(cursor) ?? [];
-  return at && isUuid(id) ? { at: new Date(Number(at)), id } : null;
+/** The first part is missing in cursors of former releases. */
+function listKey({ isPinned, ...channel }: ChannelRow & Pick<ListKey, 'isPinned'>): string {
+  return `${isPinned ? 1 : 0}:${activityKey(channel)}`;
+}
+
+function parseListKey(cursor: string): ListKey | null {
+  const [, pinned, rest = ''] = /^(?:([01]):)?(\d+:.*)$/.exec(cursor) ?? [];
+  const key = parseTimeKey(rest);
+  return key && { ...key, isPinned: pinned === '1' };
 }

@@ -1,6 +1,8 @@
+import type { Path } from 'graphql/jsutils/Path.js';
 import type { Viewer } from '../api/domain/auth.ts';
 import type { Origin } from '../api/domain/origin.ts';
 import { UnauthenticatedError } from '../api/errors.ts';
+import type { Entry, ReactionSummary } from '../api/events.ts';
 import type { Pacer } from '../api/pacer.ts';
 import type { Domain } from './domain.ts';
 import type { Loaders } from './loaders.ts';
@@ -11,6 +13,14 @@ export interface Execution {
   isOver: boolean;
 }
 
+/** A value in a result that depends on the viewer, where the result is made for many: whether the viewer has reacted. */
+export interface ReactionMark {
+  /** Path of the value in the result. */
+  path: Path;
+  entry: Entry;
+  reaction: ReactionSummary;
+}
+
 /** The context of resolvers: one per operation. */
 export interface Context extends Origin {
   /** The signed-in user; null without a valid token. */
@@ -19,6 +29,8 @@ export interface Context extends Origin {
   refusal?: UnauthenticatedError;
   /** Set when a result is made once for every member of this channel; `viewer` is null then. */
   memberOf?: string;
+  /** Set together with `memberOf`: collects the values that must be filled in for each viewer. */
+  marks?: ReactionMark[];
   /**
    * Time by `performance.now()` from which the operation's time is limited: its request arrived then, or the execution of a live
    * result began.

@@ -10,6 +10,7 @@ const prefixes = {
   DeviceSession: 'd',
   Match: 't',
   Attachment: 'f',
+  Report: 'r',
 } as const;
 
 export type NodeType = keyof typeof prefixes;

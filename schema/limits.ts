@@ -10,12 +10,19 @@ Limits.implement({
     messageBytes: t.exposeInt('messageBytes', {
       description: "Maximum length of a message's text as sent, in bytes of UTF-8.",
     }),
+    dataBytes: t.exposeInt('dataBytes', {
+      description: 'Maximum length of the custom data of a user, a channel or a message, in bytes of JSON in UTF-8.',
+    }),
+    mentions: t.exposeInt('mentions', { description: 'Maximum number of users whom a message mentions by their ids.' }),
     uploadBytes: t.exposeInt('uploadBytes', { description: 'Maximum size of one file, in bytes.' }),
     attachments: t.exposeInt('attachments', { description: 'Maximum number of files per message.' }),
     pageSize: t.int({ description: 'Maximum number of nodes per page of a connection.', resolve: () => maxPageSize }),
     replay: t.exposeInt('replay', {
       description:
         'Maximum number of changes that a subscription replays; a client further behind gets RESYNC_REQUIRED.',
+    }),
+    reactions: t.exposeInt('reactions', {
+      description: 'Maximum number of kinds of reactions, that is of different emoji, to one message.',
     }),
     retentionDays: t.int({
       description: 'Days for which messages are kept, rounded up; 0: they are never removed because of their age.',

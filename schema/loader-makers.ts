@@ -1,11 +1,13 @@
 import type { ChannelOfUser } from '../api/domain/channel-of-user.ts';
 import type { HistoryAround, MessageOfUser } from '../api/domain/history-around.ts';
 import type { PageRequest, TimeKey } from '../api/domain/pages.ts';
+import type { Reaction } from '../api/domain/reactions.ts';
 import type { SeenByMember } from '../api/domain/unread-of-members.ts';
 import { byKey, byRequest, type Owner, required } from './batch-loaders.ts';
 
 /** Rows that a statement reads, as the equivalent of rows that it returns, where it returns one for each channel. */
 const rowsOfUnread = 10;
+const rowsOfMentions = 4;
 const rowsOfUnreadInAll = 50;
 /** The same for lists of blocked users, each of which takes a statement of its own. */
 const rowsOfBlocked = 100;
@@ -98,6 +100,13 @@ export const viewedMakers = {
         ),
       ({ blockedId, blockerId }) => `${blockedId}:${blockerId}`,
     ),
+  /** Reactions, keyed `messageId:userId:emoji`. */
+  reaction: (owner: Owner) =>
+    byKey(
+      owner,
+      (keys) => owner.domain.reactions.existing(keys.map(toReaction), owner.reader),
+      ({ messageId, userId, emoji }) => `${messageId}:${userId}:${emoji}`,
+    ),
   /** The other members of direct channels and matches, keyed `channelId:userId`. */
   peer: (owner: Owner) => byKey(owner, (keys) => owner.domain.channels.peers(keys.map(toPair), owner.reader), pairKey),
   /** Memberships, also those that ended, keyed `channelId:userId`. */
@@ -106,6 +115,9 @@ export const viewedMakers = {
   /** Unread messages, keyed `channelId:userId`. */
   unread: (owner: Owner) =>
     byKey(owner, (keys) => owner.domain.receipts.unread(keys.map(toPair), owner.reader), pairKey, rowsOfUnread),
+  /** Numbers of unread messages that mention the user, keyed `channelId:userId`. */
+  mentions: (owner: Owner) =>
+    byKey(owner, (keys) => owner.domain.receipts.mentions(keys.map(toPair), owner.reader), pairKey, rowsOfMentions),
   /** Numbers of unread messages in a list round, keyed `channelId:userId:seenSeq`. */
   unreadCount: (owner: Owner) =>
     byKey(
@@ -154,6 +166,12 @@ function messageKey({ messageId, ...pair }: MessageOfUser): string {
 function toPair(key: string): ChannelOfUser {
   const [channelId = '', userId = ''] = key.split(':');
   return { channelId, userId };
+}
+
+/** Reads a key of `reaction`. */
+function toReaction(key: string): Reaction {
+  const [messageId = '', userId = '', emoji = ''] = key.split(':');
+  return { messageId, userId, emoji };
 }
 
 /** Reads a key of `unreadCount`. */

@@ -23,12 +23,19 @@ type Shared = { readonly owner: Owner } & MadeBy<typeof commonMakers> & MadeBy<t
 const views = {
   /** Users that the viewer has blocked. */
   blocked: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.blocked.load(`${id}:${viewerId}`)),
+  /** The viewer's reactions, by message and emoji. */
+  reacted: ({ shared, viewerId }: Viewed) => ({
+    load: async (messageId: string, emoji: string): Promise<boolean> =>
+      viewerId !== null && (await shared.reaction.load(`${messageId}:${viewerId}:${emoji}`)) !== null,
+  }),
   /** The other member of a direct channel or match, by channel. */
   peer: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.peer.load(`${id}:${viewerId}`)),
   /** The viewer's membership of a channel, also one that ended. */
   standing: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.standing.load(`${id}:${viewerId}`)),
   /** The viewer's unread messages, by channel. */
   unread: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.unread.load(`${id}:${viewerId}`)),
+  /** The viewer's number of unread messages that mention the viewer, by channel. */
+  mentions: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.mentions.load(`${id}:${viewerId}`)),
   /** The viewer's number of unread messages, by membership. In a list round it is counted for all viewers together. */
   unreadCount: ({ shared, viewerId }: Viewed) => ({
     async load({ channelId, seenSeq }: SeenByMember): Promise<number> {

@@ -1,5 +1,6 @@
 import { canReadChannel, canReadEntry } from '../api/domain/access.ts';
 import type { HistoryPage } from '../api/domain/history.ts';
+import { maxMentions } from '../api/domain/mention-checks.ts';
 import { BadUserInputError } from '../api/errors.ts';
 import type { Entry, entryKinds } from '../api/events.ts';
 import { User } from './accounts.ts';
@@ -19,6 +20,7 @@ const MessageKind = builder.enumType('MessageKind', {
   description: "Kind of an entry in a channel's history.",
   values: {
     TEXT: { description: 'Written by a user.' },
+    NOTICE: { description: "Written by the embedding application's backend." },
     JOINED: { description: 'A user joined the room.' },
     LEFT: { description: 'A user left.' },
     REMOVED: { description: 'A user was removed.' },
@@ -54,7 +56,8 @@ builder.node(Message, {
     author: t.field({
       type: User,
       extensions: shareable,
-      description: 'The author; for JOINED, LEFT and REMOVED the user concerned.',
+      description:
+        "The author; for JOINED, LEFT and REMOVED the user concerned; for a NOTICE the user it is about, else the server's own system user.",
       // Without a promise, since most executions of live delivery wait for nothing else.
       resolve: ({ authorId }, _args, { domain, loaders }) =>
         domain.accounts.cachedAuthor(authorId) ?? loaders.author(authorId),
@@ -62,7 +65,7 @@ builder.node(Message, {
     clientId: t.exposeString('clientId', {
       nullable: true,
       extensions: shareable,
-      description: "Idempotency key given by the author's device. Null for entries that nobody wrote.",
+      description: "Idempotency key given by the author's device. Null for entries that no user wrote.",
     }),
     seq: t.exposeInt('seq', {
       extensions: shareable,
@@ -75,7 +78,26 @@ builder.node(Message, {
     }),
     text: t.exposeString('text', {
       extensions: shareable,
-      description: 'Text of the message. Empty once deleted, and for entries of other kinds.',
+      description: 'Text of the message. Empty once deleted, and for entries of other kinds than TEXT and NOTICE.',
+    }),
+    data: t.field({
+      type: 'JSON',
+      nullable: true,
+      extensions: shareable,
+      description: 'Custom data of the message. Null if it has none, and once it is deleted.',
+      resolve: ({ data }) => data,
+    }),
+    mentions: t.field({
+      type: [User],
+      extensions: { ...shareable, ...listOf(maxMentions) },
+      description: 'Users that the message mentions by their ids; a few may have left since. Empty once it is deleted.',
+      // Bridges of older versions publish entries without this property, and the next one.
+      resolve: async ({ mentionIds }, _args, { loaders }) => Promise.all((mentionIds ?? []).map(loaders.author)),
+    }),
+    mentionsAll: t.boolean({
+      extensions: shareable,
+      description: 'Whether the message mentions every member. False once it is deleted.',
+      resolve: ({ mentionsAll }) => mentionsAll ?? false,
     }),
     replyTo: t.field({
       type: Message,
@@ -193,7 +215,16 @@ const SendInput = builder.inputType('SendInput', {
       defaultValue: '',
       extensions: messageText,
       description:
-        'Text of the message, at most `limits.messageBytes` bytes of UTF-8 as sent. Line ends become LF, and control characters are removed. Without attachments it must have something to see.',
+        'Text of the message, at most `limits.messageBytes` bytes of UTF-8 as sent. Line ends become LF, and control characters are removed. Without attachments and `data` it must have something to see.',
+    }),
+    data: t.field({ type: 'JSON', description: 'Custom data. A message may have nothing else.' }),
+    mentionIds: t.idList({
+      description:
+        'Ids of members to mention, at most `limits.mentions`. CONFLICT for a user whom the viewer has blocked; users who have blocked the viewer are left out.',
+    }),
+    mentionsAll: t.boolean({
+      defaultValue: false,
+      description: 'Mentions every member. FORBIDDEN in rooms unless the viewer is the owner or a moderator.',
     }),
     attachmentIds: t.idList({
       description:
@@ -229,10 +260,17 @@ builder.mutationFields((t) => {
       description:
         'Sends a message; resolves when it is durable and has its place. The same `clientId` returns the same message, even if the rest of the input differs, unless a text is too long. UNAVAILABLE means that the outcome is not known yet: send again with the same `clientId`.',
       args: { input: t.arg({ type: SendInput, required: true, description: 'The message to send.' }) },
-      resolve: async (_root, { input: { channelId, text, attachmentIds, replyToId, clientId } }, context) => ({
+      resolve: async (
+        _root,
+        { input: { channelId, text, attachmentIds, replyToId, clientId, ...input } },
+        context,
+      ) => ({
         message: await context.domain.messages.send(requireViewer(context), {
           channelId: readId('Channel', channelId),
           text,
+          data: input.data,
+          mentionIds: (input.mentionIds ?? []).map((id) => readId('User', id)),
+          mentionsAll: input.mentionsAll ?? false,
           replyToId: replyToId == null ? null : readId('Message', replyToId),
           clientId: clientId ?? null,
           attachmentIds: (attachmentIds ?? []).map((id) => readId('Attachment', id)),
@@ -242,17 +280,28 @@ builder.mutationFields((t) => {
     editMessage: t.field({
       type: Message,
       nullable: true,
-      description: "Changes the text of one of the viewer's messages. CONFLICT if it was edited in the meantime.",
+      description:
+        "Changes the text, the data or the mentions of one of the viewer's messages; parts that are left out stay. CONFLICT if it was edited in the meantime: since `ifPosition`, or else while this edit was under way. Reactions and pins are no edits.",
       args: {
         messageId,
         text: t.arg.string({
-          required: true,
           extensions: messageText,
-          description: 'New text of the message, by the same rules as `SendInput.text`. It may not be empty.',
+          description: 'New text, by the same rules as `SendInput.text`.',
         }),
+        data: t.arg({ type: 'JSON', description: 'Replaces the custom data; null removes it.' }),
+        mentionIds: t.arg.idList({
+          description: 'Replaces the mentioned members, by the same rules as `SendInput.mentionIds`.',
+        }),
+        ifPosition: t.arg.int({ description: '`position` of the message as the author saw it.' }),
       },
-      resolve: (_root, { messageId: id, text }, context) =>
-        context.domain.messages.edit(requireViewer(context), readId('Message', id), text),
+      resolve: (_root, { messageId: id, text, data, mentionIds, ifPosition }, context) =>
+        context.domain.messages.edit(requireViewer(context), {
+          messageId: readId('Message', id),
+          text: text ?? null,
+          data,
+          mentionIds: mentionIds?.map((userId) => readId('User', userId)) ?? null,
+          ifPosition: ifPosition ?? null,
+        }),
     }),
     deleteMessage: t.field({
       type: Message,

@@ -1,8 +1,9 @@
+import type { Membership as MembershipRow } from '../api/domain/channel-reads.ts';
 import { NotFoundError } from '../api/errors.ts';
 import { User } from './accounts.ts';
 import { builder, costs } from './builder.ts';
 import { Membership } from './channels.ts';
-import { requireViewer } from './context.ts';
+import { type Context, requireViewer } from './context.ts';
 import { readId } from './ids.ts';
 import { Message } from './messages.ts';
 
@@ -18,6 +19,14 @@ builder.objectFields(Membership, (t) => ({
         : membership.state === 'INVITED'
           ? 0
           : loaders.unreadCount.load(membership),
+  }),
+  mentionCount: t.int({
+    nullable: true,
+    extensions: costs(2),
+    description:
+      'Number of unread messages that mention the viewer, alone or with every member. At most 1,000. Null on memberships of others.',
+    resolve: async ({ channelId, userId }, _args, { viewer, loaders }) =>
+      userId === viewer?.userId ? ((await loaders.mentions.load(channelId))?.count ?? 0) : null,
   }),
   firstUnseen: t.field({
     type: Message,
@@ -37,31 +46,44 @@ builder.objectField(User, 'unreadCount', (t) =>
     nullable: true,
     extensions: costs(50),
     description:
-      'Number of unread messages over all channels, for a badge. At most 1,000: show that as 1000+. Null unless the user is the viewer.',
+      'Number of unread messages over all channels, for a badge; without archived channels and those whose `notify` is NOTHING, and only messages that mention the viewer where it is MENTIONS. At most 1,000: show that as 1000+. Null unless the user is the viewer.',
     resolve: async ({ id }, _args, { viewer, loaders }) =>
       id === viewer?.userId ? ((await loaders.unreadInAll.load(id))?.count ?? 0) : null,
   }),
 );
 
-builder.mutationField('markSeen', (t) =>
-  t.field({
-    type: Membership,
-    nullable: true,
-    description: "Moves the viewer's seen mark forward to `seq`; never back, nor beyond the newest entry.",
-    args: {
-      channelId: t.arg.id({ required: true, description: 'Id of the channel.' }),
-      seq: t.arg.int({ required: true, description: '`seq` of the last message that was seen.' }),
-    },
-    resolve: async (_root, { channelId, seq }, context) => {
-      const viewer = requireViewer(context);
-      const id = readId('Channel', channelId);
-      await context.domain.receipts.markSeen(viewer, id, seq);
-      const [membership] = await context.domain.channels.memberships(
-        [{ channelId: id, userId: viewer.userId }],
-        viewer.userId,
-      );
-      if (membership === undefined) throw new NotFoundError('You are no longer a member of this channel.');
-      return membership;
-    },
-  }),
-);
+builder.mutationFields((t) => {
+  const channelId = t.arg.id({ required: true, description: 'Id of the channel.' });
+  return {
+    markSeen: t.field({
+      type: Membership,
+      nullable: true,
+      description: "Moves the viewer's seen mark forward to `seq`; never back, nor beyond the newest entry.",
+      args: { channelId, seq: t.arg.int({ required: true, description: '`seq` of the last message that was seen.' }) },
+      resolve: async (_root, { channelId: id, seq }, context) => {
+        await context.domain.receipts.markSeen(requireViewer(context), readId('Channel', id), seq);
+        return ownMembership(context, id);
+      },
+    }),
+    markUnread: t.field({
+      type: Membership,
+      nullable: true,
+      description:
+        "Moves the viewer's seen mark back, so that the message with this `seq` and all later ones are unread again; never forward. Messages from before the viewer joined can be unread, too.",
+      args: { channelId, seq: t.arg.int({ required: true, description: '`seq` of the first message to be unread.' }) },
+      resolve: async (_root, { channelId: id, seq }, context) => {
+        await context.domain.receipts.markUnread(requireViewer(context), readId('Channel', id), seq);
+        return ownMembership(context, id);
+      },
+    }),
+  };
+});
+
+/** Returns the viewer's membership after a change of its own record. @throws NotFoundError if it has ended meanwhile */
+export async function ownMembership(context: Context, channelId: string): Promise<MembershipRow> {
+  const { userId } = requireViewer(context);
+  const pair = { channelId: readId('Channel', channelId), userId };
+  const [membership] = await context.domain.channels.memberships([pair], userId);
+  if (membership === undefined) throw new NotFoundError('You are no longer a member of this channel.');
+  return membership;
+}

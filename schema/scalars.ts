@@ -17,3 +17,10 @@ builder.scalarType('DateTime', {
     return time;
   },
 });
+
+/** The domain reads and bounds the value, by api/domain/custom-data.ts, and keeps its text. */
+builder.scalarType('JSON', {
+  description:
+    'Custom data of the embedding application: a JSON object of at most `limits.dataBytes` bytes and 16 levels, without integers beyond 2^53 - 1. Stored and returned as given.',
+  serialize: (text) => JSON.parse(text),
+});

@@ -48,7 +48,7 @@ ChannelChanged.implement({
 const MembershipChanged = builder.objectRef<EventOf<'membership'>>('MembershipChanged');
 MembershipChanged.implement({
   extensions: ownEvent,
-  description: "The viewer's own membership changed: joined, left, role, seen mark.",
+  description: "The viewer's own membership changed: joined, left, role, seen mark, preferences.",
   fields: (t) => ({
     channelId: t.id({
       extensions: shareable,
@@ -68,7 +68,7 @@ MembershipChanged.implement({
 const MatchChanged = builder.objectRef<EventOf<'match'>>('MatchChanged');
 MatchChanged.implement({
   extensions: ownEvent,
-  description: "The viewer's match or place in the queue changed.",
+  description: "The viewer's match or place in the queue changed, or the partner came online or went offline.",
   fields: (t) => ({
     match: t.field({
       type: Match,

@@ -10,6 +10,7 @@ const file = { id: randomUUID(), filename: 'a.txt', mimetype: 'text/plain', byte
 function sent(change: Partial<EventOf<'MessageSent'>> = {}): EventOf<'MessageSent'> {
   return {
     ...{ type: 'MessageSent', ...ids, gatewayId: 'g', at, clientId: 'c', text: 'Hi', replyToId: null, attachments: [] },
+    ...{ data: null, mentionIds: [], mentionsAll: false },
     ...change,
   };
 }
@@ -17,6 +18,12 @@ function sent(change: Partial<EventOf<'MessageSent'>> = {}): EventOf<'MessageSen
 test('a record names the lowest version that holds all of its event', () => {
   expect(wireVersionOf(encodeEvent(sent()))).toBe(1);
   expect(wireVersionOf(encodeEvent(sent({ attachments: [file] })))).toBe(2);
+  expect(wireVersionOf(encodeEvent(sent({ attachments: [file], data: '{}' })))).toBe(3);
+  const edited = { ...{ type: 'MessageEdited' as const, ...ids, gatewayId: 'g', at }, text: null, revision: 0 };
+  expect(wireVersionOf(encodeEvent({ ...edited, text: 'Hi' }))).toBe(1);
+  expect(wireVersionOf(encodeEvent({ ...edited, text: 'Hi', ifPosition: 0 }))).toBe(3);
+  expect(wireVersionOf(encodeEvent({ ...edited, mentions: { ids: [] } }))).toBe(3);
+  expect(wireVersionOf(encodeEvent({ ...edited, data: { json: null } }))).toBe(3);
 });
 
 test('an event is the same after it was encoded and decoded', () => {

@@ -119,25 +119,35 @@ test('presence ends the leases after a renewal that is under way', async () => {
   const calls: string[] = [];
   const port = {
     async renew() {
+      calls.push('renewing');
       await passed;
       calls.push('renew');
       return { online: [], offline: [] };
     },
     async end() {
       calls.push('end');
-      return false;
+      return [];
     },
     online: async () => new Set<string>(),
     seen: async () => {},
     away: async () => new Map<string, number>(),
   };
   const database = { query: async () => [] };
-  const presence = createPresence({ presence: port, database, pubsub, nodeId: 'n', leaseMs: 1e6, logger });
+  const presence = createPresence({
+    presence: port,
+    database,
+    pubsub,
+    nodeId: 'n',
+    leaseMs: 1e6,
+    onChange: async () => {},
+    logger,
+  });
   presence.connected('user');
+  await vi.waitFor(() => expect(calls).toEqual(['renewing']));
   const stopped = presence.stop();
   pass();
   await stopped;
-  expect(calls).toEqual(['renew', 'end']);
+  expect(calls).toEqual(['renewing', 'renew', 'end']);
 });
 
 test('a stream over HTTP that opens while the gateway stops is closed at once', () => {

@@ -1,16 +1,12 @@
-import type { EventOf, Logged, Outcome } from '../events.ts';
+import type { Logged, Outcome } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { storeOutcomes } from '../infra/database/outcomes.ts';
-import { applyChange, type Change } from './changes.ts';
+import { applyChange } from './changes.ts';
 import { type Changeset, createChangeset } from './changeset.ts';
+import { applyEdits } from './edits.ts';
+import { applyReactions } from './reactions.ts';
 import { applySends } from './sends.ts';
-
-/** Events that are applied together, or one event. */
-type Step =
-  | { kind: 'sends'; events: Logged<EventOf<'MessageSent'>>[] }
-  | { kind: 'change'; event: Logged<Change> }
-  | { kind: 'known'; event: Logged; outcome: Outcome }
-  | { kind: 'repeated'; event: Logged };
+import { type Step, toSteps } from './steps.ts';
 
 /**
  * Applies events in order. Nothing else writes channels, members and entries. An event whose outcome is stored gets that
@@ -30,48 +26,14 @@ export async function applyEvents(
   return changeset;
 }
 
-/**
- * Splits events into steps. A batch of sends ends before a send that repeats or replies to another of the batch, or has one
- * of its files, because a statement does not see its own writes.
- */
-function toSteps(events: readonly Logged[], known: ReadonlyMap<string, Outcome>): Step[] {
-  const steps: Step[] = [];
-  const seen = new Set<string>();
-  for (const event of events) {
-    const outcome = known.get(event.eventId);
-    const last = steps.at(-1);
-    const isRepeated = seen.has(event.eventId);
-    seen.add(event.eventId);
-    if (isRepeated) steps.push({ kind: 'repeated', event });
-    else if (outcome) steps.push({ kind: 'known', event, outcome });
-    else if (event.type !== 'MessageSent') steps.push({ kind: 'change', event });
-    else if (last?.kind === 'sends' && takesSameStatement(event, last.events) && !refersTo(event, last.events))
-      last.events.push(event);
-    else steps.push({ kind: 'sends', events: [event] });
-  }
-  return steps;
-}
-
-/** The statement for sends with files costs more than the one for sends without. */
-function takesSameStatement(
-  { attachments }: EventOf<'MessageSent'>,
-  [first]: readonly EventOf<'MessageSent'>[],
-): boolean {
-  return attachments.length > 0 === (first !== undefined && first.attachments.length > 0);
-}
-
-function refersTo(event: EventOf<'MessageSent'>, events: readonly EventOf<'MessageSent'>[]): boolean {
-  const files = new Set(event.attachments.map(({ id }) => id));
-  return events.some(
-    ({ messageId, attachments }) =>
-      messageId === event.messageId || messageId === event.replyToId || attachments.some(({ id }) => files.has(id)),
-  );
-}
-
 async function applyStep(query: Query, step: Step, changeset: Changeset): Promise<void> {
   switch (step.kind) {
     case 'sends':
       return applySends(query, step.events, changeset);
+    case 'edits':
+      return applyEdits(query, step.events, changeset);
+    case 'reactions':
+      return applyReactions(query, step.events, changeset);
     case 'change':
       return applyChange(query, step.event, changeset);
     case 'known':

@@ -5,17 +5,23 @@ import {
   mayBeInvited,
   mayClose,
   mayDelete,
-  mayEdit,
+  mayDeleteReported,
+  mayMeet,
+  mayNotify,
   mayRead,
 } from '../domain/policies.ts';
-import type { ChannelEvent, EventOf, Logged, Outcome, Rejection } from '../events.ts';
+import type { ChannelEvent, Entry, EventOf, Logged, Outcome, ReactionEvent, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
+import { systemUser } from '../system-user.ts';
+import { type ChangeContext, done, rejected } from './change-context.ts';
 import { addHead, addMembership, type Changeset } from './changeset.ts';
 import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './channel-writes.ts';
-import { deleteEntry, editEntry, insertMembershipEntry } from './entry-writes.ts';
-import { type EventContext, readEventContext } from './event-context.ts';
+import { deleteEntry, insertMembershipEntry, insertNotice } from './entry-writes.ts';
+import { eraseEntries, eraseProfile } from './erasure.ts';
+import { readEventContext } from './event-context.ts';
 import { acceptDirect, declineInvitation, inviteUser } from './invitations.ts';
+import * as moderation from './member-moderation.ts';
 import {
   activateMember,
   endMatchClaims,
@@ -24,23 +30,22 @@ import {
   inviteMember,
   promoteNextOwner,
 } from './member-writes.ts';
+import { purge } from './purges.ts';
 import { trimHistory } from './trim.ts';
 
-/** Every event except a send. */
-export type Change = Exclude<ChannelEvent, { type: 'MessageSent' }>;
+/** Every event except those that are applied in batches: sends, edits and reactions. */
+export type Change = Exclude<ChannelEvent, { type: 'MessageSent' | 'MessageEdited' | ReactionEvent['type'] }>;
 
-interface Context extends EventContext {
-  query: Query;
-  changeset: Changeset;
-}
+/** An event that ends the membership of a user. */
+type Departure = Logged & Pick<EventOf<'MemberLeft'>, 'userId' | 'gone'>;
 
-/** Applies one event that is not a send. */
+/** Applies one event. */
 export async function applyChange(query: Query, event: Logged<Change>, changeset: Changeset): Promise<void> {
   const context = { ...(await readEventContext(query, event)), query, changeset };
   changeset.outcomes.push({ event, outcome: await change(event, context) });
 }
 
-function change(event: Logged<Change>, context: Context): Promise<Outcome> | Outcome {
+function change(event: Logged<Change>, context: ChangeContext): Promise<Outcome> | Outcome {
   switch (event.type) {
     case 'ChannelOpened':
       return open(event, context);
@@ -54,10 +59,22 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
       return invite(event, context);
     case 'MemberLeft':
       return leave(event, context);
-    case 'MessageEdited':
-      return edit(event, context);
+    case 'MemberRemoved':
+      return moderation.remove(event, context);
+    case 'MemberUnbanned':
+      return moderation.unban(event, context);
+    case 'MemberMuted':
+      return moderation.mute(event, context);
+    case 'MemberRoleSet':
+      return moderation.changeRole(event, context);
+    case 'MessagesPurged':
+      return purge(event, context);
     case 'MessageDeleted':
       return remove(event, context);
+    case 'UserErased':
+      return erase(event, context);
+    case 'NoticeSent':
+      return notice(event, context);
     case 'HistoryTrimmed':
       return trim(event, context);
     default:
@@ -67,12 +84,12 @@ function change(event: Logged<Change>, context: Context): Promise<Outcome> | Out
 
 async function open(
   event: Logged<EventOf<'ChannelOpened'>>,
-  { query, changeset, channel, isBlocked }: Context,
+  { query, changeset, channel, isBlocked, isErased }: ChangeContext,
 ): Promise<Outcome> {
   if (channel) return done;
-  const rejection = mayAsk(isBlocked);
-  if (rejection) return rejected(rejection);
   const { kind, members, invitedIds } = event;
+  const rejection = mayAsk(isBlocked) ?? (kind === 'MATCH' ? null : mayMeet(isErased));
+  if (rejection) return rejected(rejection);
   const users = members.map(({ user }) => user);
   await insertUsers(query, users);
   await insertChannel(query, event);
@@ -99,7 +116,7 @@ function addOpened(event: Logged<EventOf<'ChannelOpened'>>, changeset: Changeset
 
 async function update(
   event: Logged<EventOf<'ChannelUpdated'>>,
-  { query, changeset, channel, actor }: Context,
+  { query, changeset, channel, actor }: ChangeContext,
 ): Promise<Outcome> {
   const rejection = may('UPDATE', channel, actor, event.at);
   if (rejection) return rejected(rejection);
@@ -109,7 +126,7 @@ async function update(
 
 async function close(
   event: Logged<EventOf<'ChannelClosed'>>,
-  { query, changeset, channel, actor }: Context,
+  { query, changeset, channel, actor }: ChangeContext,
 ): Promise<Outcome> {
   const rejection = mayClose(channel, actor, event.at);
   if (rejection) return rejected(rejection);
@@ -119,16 +136,17 @@ async function close(
 
 async function join(
   event: Logged<EventOf<'MemberJoined'>>,
-  { query, changeset, channel, actor, subject, isBlocked }: Context,
+  { query, changeset, channel, actor, subject, isBlocked, isErased }: ChangeContext,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
   const isAdded = actorId !== user.id;
   const hidden = isAdded ? mayRead(channel, actor) : null;
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
-  const rejection = isAdded
+  const refusal = isAdded
     ? (may('INVITE', channel, actor, event.at) ?? mayAsk(isBlocked) ?? mayBeInvited(subject))
     : may('JOIN', channel, subject, event.at);
+  const rejection = refusal ?? mayMeet(isErased);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
@@ -144,13 +162,14 @@ async function join(
 
 async function invite(
   event: Logged<EventOf<'MemberInvited'>>,
-  { query, changeset, channel, actor, subject, isBlocked }: Context,
+  { query, changeset, channel, actor, subject, isBlocked, isErased }: ChangeContext,
 ): Promise<Outcome> {
   const { user, revision } = event;
   const hidden = mayRead(channel, actor);
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE' || subject?.state === 'INVITED') return done;
-  const rejection = may('INVITE', channel, actor, event.at) ?? mayAsk(isBlocked) ?? mayBeInvited(subject);
+  const refusal = may('INVITE', channel, actor, event.at) ?? mayAsk(isBlocked) ?? mayBeInvited(subject);
+  const rejection = refusal ?? mayMeet(isErased);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
@@ -158,50 +177,78 @@ async function invite(
   return done;
 }
 
-async function leave(event: Logged<EventOf<'MemberLeft'>>, context: Context): Promise<Outcome> {
+async function leave(event: Logged<EventOf<'MemberLeft'>>, context: ChangeContext): Promise<Outcome> {
   const { query, changeset, channel, subject } = context;
   if (channel && subject?.state !== 'ACTIVE' && subject?.state !== 'INVITED') return done;
   if (channel && subject?.revision !== event.revision) return rejected(staleMembership);
   const rejection = may('LEAVE', channel, subject, event.at);
   if (rejection) return rejected(rejection);
-  if (subject?.state === 'INVITED') {
-    await declineInvitation(query, event, event.userId, changeset);
-    return done;
-  }
+  // Hiding a direct channel is a preference of the user: nobody leaves it.
+  if (channel?.kind === 'DIRECT' && subject?.state === 'ACTIVE') return done;
+  if (subject?.state === 'ACTIVE') return { applied: true, entry: await depart(event, context) };
+  await declineInvitation(query, event, event.userId, changeset);
+  return done;
+}
+
+/** Ends an active membership, with the consequences for a channel of its kind. */
+async function depart(event: Departure, { query, changeset, channel, subject }: ChangeContext): Promise<Entry> {
   await endMembership(query, event);
   const left = { kind: 'LEFT', userId: event.userId, memberChange: -1 } as const;
   const entry = await insertMembershipEntry(query, event, left, changeset);
   if (channel?.kind === 'MATCH') await endMatch(event, query, changeset);
+  else if (channel?.kind === 'DIRECT') await closeChannel(query, event, changeset);
   else await settleRoom(event, query, changeset, subject?.role === 'OWNER');
-  return { applied: true, entry };
+  return entry;
 }
 
-async function edit(
-  event: Logged<EventOf<'MessageEdited'>>,
-  { query, changeset, channel, actor, entry }: Context,
-): Promise<Outcome> {
-  const isRepeated = entry?.text === event.text && entry.deletedAt === null;
-  const asked = { channel, member: actor, entry, userId: event.actorId, at: event.at };
-  const rejection = (isRepeated && entry.authorId === event.actorId ? mayDelete : mayEdit)(asked);
-  if (rejection) return rejected(rejection);
-  if (isRepeated) return { applied: true, entry: toEntry(entry) };
-  if (entry?.revision !== event.revision) return rejected(staleMessage);
-  return { applied: true, entry: await editEntry(query, event, event.text, changeset) };
+/** Ends a membership in whichever state it is. One that never became active, as an invitation, ends without an entry. */
+async function withdraw(event: Departure, context: ChangeContext): Promise<void> {
+  const { query, changeset, channel, subject } = context;
+  const state = subject?.state;
+  if (state === undefined || state === 'LEFT' || state === 'REMOVED') return;
+  if (state === 'ACTIVE') {
+    await depart(event, context);
+    return;
+  }
+  await endMembership(query, event);
+  if (channel?.kind === 'DIRECT') await closeChannel(query, event, changeset);
+}
+
+async function erase(event: Logged<EventOf<'UserErased'>>, context: ChangeContext): Promise<Outcome> {
+  const { query, changeset, channel } = context;
+  await eraseProfile(query, event);
+  if (channel !== null) await withdraw({ ...event, gone: false }, context);
+  await eraseEntries(query, event, changeset);
+  return done;
 }
 
 async function remove(
   event: Logged<EventOf<'MessageDeleted'>>,
-  { query, changeset, channel, actor, entry }: Context,
+  { query, changeset, channel, actor, entry }: ChangeContext,
 ): Promise<Outcome> {
-  const rejection = mayDelete({ channel, member: actor, entry, userId: event.actorId, at: event.at });
+  const change = { channel, member: actor, entry, userId: event.actorId, at: event.at };
+  const rejection = event.asModerator ? mayDeleteReported(entry) : mayDelete(change);
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
   return { applied: true, entry: await deleteEntry(query, event, changeset) };
 }
 
+/** The embedding application may say anything in an open channel. A retry gets the notice that is there. */
+async function notice(
+  event: Logged<EventOf<'NoticeSent'>>,
+  { query, changeset, channel, entry }: ChangeContext,
+): Promise<Outcome> {
+  if (entry) return { applied: true, entry: toEntry(entry) };
+  const rejection = mayNotify(channel);
+  if (rejection) return rejected(rejection);
+  const author = event.about ?? systemUser;
+  await insertUsers(query, [author]);
+  return { applied: true, entry: await insertNotice(query, event, author.id, changeset) };
+}
+
 async function trim(
   event: Logged<EventOf<'HistoryTrimmed'>>,
-  { query, changeset, channel }: Context,
+  { query, changeset, channel }: ChangeContext,
 ): Promise<Outcome> {
   if (channel === null) return rejected(channelNotFound);
   await trimHistory(query, event, changeset);
@@ -209,33 +256,19 @@ async function trim(
 }
 
 /** Ends a match for both users when one leaves: nobody can write there, and both can be matched again. */
-async function endMatch(event: Logged<EventOf<'MemberLeft'>>, query: Query, changeset: Changeset): Promise<void> {
+async function endMatch(event: Departure, query: Query, changeset: Changeset): Promise<void> {
   await closeChannel(query, event, changeset);
   for (const userId of await endMatchClaims(query, event)) changeset.matchUsers.set(userId, event.partition);
 }
 
 /** After a member left a room, passes ownership on if the owner left, and closes the room if nobody is left. */
-async function settleRoom(
-  event: Logged<EventOf<'MemberLeft'>>,
-  query: Query,
-  changeset: Changeset,
-  wasOwner: boolean,
-): Promise<void> {
+async function settleRoom(event: Departure, query: Query, changeset: Changeset, wasOwner: boolean): Promise<void> {
   const newOwnerId = wasOwner ? await promoteNextOwner(query, event) : null;
   await closeIfEmpty(query, event, changeset);
   if (newOwnerId) addMembership(changeset, event.channelId, newOwnerId);
 }
 
-const done: Outcome = { applied: true, entry: null };
 const staleMembership: Rejection = {
   code: 'CONFLICT',
   message: 'The membership has changed since you loaded it. Load the channel again and retry.',
 };
-const staleMessage: Rejection = {
-  code: 'CONFLICT',
-  message: 'The message has been edited since you loaded it. Load it again before you edit it.',
-};
-
-function rejected(rejection: Rejection): Outcome {
-  return { applied: false, rejection };
-}

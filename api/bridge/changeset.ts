@@ -60,3 +60,13 @@ export function addMembership({ memberships }: Changeset, channelId: string, use
   if (userIds) userIds.add(userId);
   else memberships.set(channelId, new Set([userId]));
 }
+
+/**
+ * Returns the place in the log that a change has whose event is applied after later ones: that of the newest event of its channel.
+ */
+export function latestPlace(
+  { heads }: Changeset,
+  { channelId, partition, offset }: { channelId: string } & LogPlace,
+): LogPlace {
+  return { partition, offset: Math.max(offset, heads.get(channelId)?.offset ?? -1) };
+}

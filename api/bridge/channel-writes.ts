@@ -3,28 +3,29 @@ import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
-import { int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { bool, int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
 import { withKey } from '../text/comparison-key.ts';
 import { addHead, type Changeset } from './changeset.ts';
 import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 /** Inserts the channel of an event, without its members. */
 export async function insertChannel(query: Query, event: Logged<EventOf<'ChannelOpened'>>): Promise<void> {
-  const { channelId, kind, visibility, name, description, members, invitedIds, at } = event;
+  const { channelId, kind, visibility, name, data, description, members, invitedIds, at } = event;
   const settings = settingsColumns(kind === 'ROOM' ? event.settings : null);
   const memberCount = members.length - invitedIds.length;
-  const inserted = { channelId, kind, visibility, ...named(name), description, at, memberCount };
+  const inserted = { channelId, kind, visibility, ...named(name), data, description, at, memberCount };
   await query(insert, { ...inserted, ...settings, ...placeOf(event) });
 }
 
-/** Changes properties of a channel; null leaves one as it is. */
+/** Changes a channel's own properties; null leaves one as it is. */
 export async function updateChannel(
   query: Query,
   event: Logged<EventOf<'ChannelUpdated'>>,
   changeset: Changeset,
 ): Promise<void> {
-  const { channelId, name, visibility, description } = event;
-  const changed = { channelId, ...named(name), visibility, description, ...settingsColumns(event.settings) };
+  const { channelId, name, visibility, description, data } = event;
+  const replaced = { description, hasData: data !== null, data: data?.json ?? null };
+  const changed = { channelId, ...named(name), visibility, ...replaced, ...settingsColumns(event.settings) };
   const [head] = await query(update, { ...changed, ...placeOf(event) });
   if (head) addHead(changeset, head, event, true);
 }
@@ -39,7 +40,7 @@ function settingsColumns(settings: SomeSettings | null) {
   return { sendRole: send, attachRole: attach, inviteRole: invite, pinRole: pin, slowModeSeconds };
 }
 
-/** Adds a number to the members of a channel, and raises its version: 0 where only an invitation changed. */
+/** Adds a number to the members of a channel, and raises its version. */
 export async function changeMemberCount(query: Query, event: Logged, by: number, changeset: Changeset): Promise<void> {
   const { channelId } = event;
   const [head] = await query(updateMemberCount, { channelId, by, ...placeOf(event) });
@@ -60,6 +61,12 @@ export async function closeIfEmpty(query: Query, event: Logged, changeset: Chang
   if (head) addHead(changeset, head, event, head.closedAt !== null);
 }
 
+/** Raises the version of a channel whose members changed, so that followers look at them. */
+export async function touchChannel(query: Query, event: Logged, changeset: Changeset): Promise<void> {
+  const [head] = await query(updateVersion, { channelId: event.channelId, ...placeOf(event) });
+  if (head) addHead(changeset, head, event);
+}
+
 const head = columns(tables.channel, 'channel', ['id', 'position', 'seq', 'version', 'closedAt']);
 
 const propertyParameters = {
@@ -73,10 +80,10 @@ const propertyParameters = {
 
 const insert = statement({
   sql: `
-    INSERT INTO channel (id, kind, visibility, name, name_key, description, created_at, last_activity_at, member_count,
+    INSERT INTO channel (id, kind, visibility, name, name_key, data, description, created_at, last_activity_at, member_count,
       send_role, attach_role, invite_role, pin_role, slow_mode_seconds,
       log_partition, log_offset, changed_offset, log_version, tracked_from, tracked_position)
-    VALUES ($channelId, $kind, $visibility, $name, $nameKey, nullif($description, ''), $at, $at, $memberCount,
+    VALUES ($channelId, $kind, $visibility, $name, $nameKey, $data, nullif($description, ''), $at, $at, $memberCount,
       coalesce($sendRole, 'MEMBER'), coalesce($attachRole, 'MEMBER'), coalesce($inviteRole, 'MEMBER'),
       coalesce($pinRole, 'MODERATOR'), coalesce($slowModeSeconds, 0),
       $partition, $offset, $offset, 0, 0, 0)`,
@@ -86,6 +93,7 @@ const insert = statement({
     visibility: enums.visibility,
     name: nullable(text),
     nameKey: nullable(text),
+    data: nullable(text),
     at: timestamptz,
     memberCount: int4,
     ...propertyParameters,
@@ -97,6 +105,7 @@ const update = statement({
   sql: sqlForUpdate(
     `
     name = coalesce($name, name), name_key = coalesce($nameKey, name_key), visibility = coalesce($visibility, visibility),
+     data = CASE WHEN $hasData THEN $data ELSE data END,
     description = CASE WHEN $description IS NULL THEN description ELSE nullif($description, '') END,
     send_role = coalesce($sendRole, send_role), attach_role = coalesce($attachRole, attach_role),
     invite_role = coalesce($inviteRole, invite_role), pin_role = coalesce($pinRole, pin_role),
@@ -109,6 +118,8 @@ const update = statement({
     nameKey: nullable(text),
     visibility: nullable(enums.visibility),
     ...propertyParameters,
+    hasData: bool,
+    data: nullable(text),
     ...placeParameters,
   },
   row: head.row,
@@ -123,6 +134,12 @@ const updateMemberCount = statement({
 const updateClosed = statement({
   sql: sqlForUpdate('closed_at = coalesce(closed_at, $at)', 'closed_at IS NULL'),
   parameters: { channelId: uuid, at: timestamptz, ...placeParameters },
+  row: head.row,
+});
+
+const updateVersion = statement({
+  sql: sqlForUpdate('seq = seq', 'false'),
+  parameters: { channelId: uuid, ...placeParameters },
   row: head.row,
 });
 

@@ -1,10 +1,11 @@
 import { v5 as uuidV5 } from 'uuid';
-import type { Entry, EntryKind, Logged, LogPlace } from '../events.ts';
+import type { Entry, EntryKind, EventOf, Logged, LogPlace } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.ts';
+import { deleteMentionsOf } from '../infra/database/mentions.ts';
 import { statement } from '../infra/database/statement.ts';
 import { enums, tables } from '../infra/database/tables.ts';
-import { int4, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
 import { addEntry, addHead, addMembership, type Changeset } from './changeset.ts';
 import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
@@ -20,24 +21,48 @@ export async function insertMembershipEntry(
 ): Promise<Entry> {
   const { channelId, at, eventId } = event;
   const id = uuidV5(userId, eventId);
-  const [row] = await query(insertEntry, { channelId, id, userId, kind, at, memberChange, ...placeOf(event) });
+  const nothing = { clientId: null, shown: '', data: null };
+  const [row] = await query(insertEntry, {
+    channelId,
+    id,
+    userId,
+    kind,
+    at,
+    memberChange,
+    ...nothing,
+    ...placeOf(event),
+  });
   addMembership(changeset, channelId, userId);
   return addWritten(row, event, changeset);
 }
 
-/** Sets the text of an entry, marks it as edited and gives it the next position. */
-export async function editEntry(
+/**
+ * Inserts the entry of a notice at the next place of the channel.
+ * @param authorId the user that the notice is about, or the system user
+ */
+export async function insertNotice(
   query: Query,
-  event: Logged & { messageId: string },
-  newText: string,
+  event: Logged<EventOf<'NoticeSent'>>,
+  authorId: string,
   changeset: Changeset,
 ): Promise<Entry> {
-  const { channelId, messageId, at } = event;
-  const [row] = await query(updateEdited, { channelId, id: messageId, at, text: newText, ...placeOf(event) });
+  const { channelId, messageId: id, clientId, text: shown, data, at } = event;
+  const entry = {
+    channelId,
+    id,
+    userId: authorId,
+    kind: 'NOTICE',
+    clientId,
+    shown,
+    data,
+    at,
+    memberChange: 0,
+  } as const;
+  const [row] = await query(insertEntry, { ...entry, ...placeOf(event) });
   return addWritten(row, event, changeset);
 }
 
-/** Removes the text and the files of an entry, marks it as deleted and gives it the next position. */
+/** Removes the content of an entry, marks it as deleted and gives it the next position. */
 export async function deleteEntry(
   query: Query,
   event: Logged & { messageId: string },
@@ -48,17 +73,19 @@ export async function deleteEntry(
   return addWritten(row, event, changeset);
 }
 
-function addWritten(row: (EntryRow & { version: number }) | undefined, place: LogPlace, changeset: Changeset): Entry {
+function addWritten(row: WrittenRow | undefined, place: LogPlace, changeset: Changeset): Entry {
   if (row === undefined) throw new Error('The channel of an entry does not exist.');
-  const { version, ...stored } = row;
+  const { version, channelSeq, ...stored } = row;
   const entry = toEntry(stored);
-  const { channelId, position, seq } = entry;
   addEntry(changeset, entry);
-  addHead(changeset, { id: channelId, position, seq, version }, place);
+  addHead(changeset, { id: entry.channelId, position: entry.position, seq: channelSeq, version }, place);
   return entry;
 }
 
-const written = { ...entryColumns.row, version: tables.channel.columns.version };
+const { version, seq: channelSeq } = tables.channel.columns;
+const written = { ...entryColumns.row, version, channelSeq };
+const writtenList = `${entryColumns.list}, raised.version, raised.seq AS "channelSeq"`;
+type WrittenRow = EntryRow & { version: number; channelSeq: number };
 
 const insertEntry = statement({
   sql: `
@@ -68,15 +95,18 @@ const insertEntry = statement({
         ${assignPlace('channel')}
       WHERE id = $channelId RETURNING *
     ), e AS (
-      INSERT INTO entry (id, channel_id, author_id, kind, seq, position, text, sent_at, log_offset)
-      SELECT $id, id, $userId, $kind, seq, position, '', $at, $offset FROM raised RETURNING *
+      INSERT INTO entry (id, channel_id, author_id, kind, client_id, seq, position, text, data, sent_at, log_offset)
+      SELECT $id, id, $userId, $kind, $clientId, seq, position, $shown, $data, $at, $offset FROM raised RETURNING *
     )
-    SELECT ${entryColumns.list}, raised.version FROM e, raised`,
+    SELECT ${writtenList} FROM e, raised`,
   parameters: {
     channelId: uuid,
     id: uuid,
     userId: uuid,
     kind: enums.entryKind,
+    clientId: nullable(text),
+    shown: text,
+    data: nullable(text),
     at: timestamptz,
     memberChange: int4,
     ...placeParameters,
@@ -84,27 +114,21 @@ const insertEntry = statement({
   row: written,
 });
 
-const updateEdited = statement({
-  sql: sqlForUpdate('text = $text, edited_at = $at'),
-  parameters: { channelId: uuid, id: uuid, at: timestamptz, text, ...placeParameters },
-  row: written,
-});
-
+/** The statement sees the entry as it was: its mentions are those to remove. */
 const updateDeleted = statement({
-  sql: sqlForUpdate(`text = '', attachments = '[]', deleted_at = $at`),
-  parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },
-  row: written,
-});
-
-function sqlForUpdate(assignments: string): string {
-  return `
+  sql: `
     WITH raised AS (
       UPDATE channel SET position = position + 1, version = version + 1, ${assignPlace('channel')}
       WHERE id = $channelId RETURNING *
     ), e AS (
-      UPDATE entry SET ${assignments}, position = raised.position, revision = revision + 1,
+      UPDATE entry SET text = '', attachments = '[]', data = NULL, mention_ids = '{}', mentions_all = false, reactions = '[]',
+        deleted_at = $at, position = raised.position, revised_position = raised.position, revision = revision + 1,
         log_offset = $offset
       FROM raised WHERE entry.id = $id RETURNING entry.*
+    ), unmentioned AS (${deleteMentionsOf('(SELECT * FROM entry WHERE id = $id)')}), unreacted AS (
+      DELETE FROM reaction WHERE message_id = $id
     )
-    SELECT ${entryColumns.list}, raised.version FROM e, raised`;
-}
+    SELECT ${writtenList} FROM e, raised`,
+  parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },
+  row: written,
+});

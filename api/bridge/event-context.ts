@@ -2,14 +2,16 @@ import type { ChannelEvent, EventOf } from '../events.ts';
 import { blockBetween, blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
 import { entryColumns } from '../infra/database/entries.ts';
+import { isErased } from '../infra/database/erasures.ts';
 import { channelFactFields, memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { bool, nullable, uuid } from '../infra/database/types.ts';
+import { arrayOf, bool, nullable, uuid } from '../infra/database/types.ts';
 
-const channel = columns(tables.channel, 'c', channelFactFields);
-const member = columns(tables.member, 'm', memberFactFields);
+/** Columns of a channel `c` and of a member `m` that the rules need. */
+export const channel = columns(tables.channel, 'c', channelFactFields);
+export const member = columns(tables.member, 'm', memberFactFields);
 
 /** Rows that the rules for an event need: the channel, the memberships of the actor and the subject, and the entry. */
 const row = {
@@ -17,22 +19,36 @@ const row = {
   actor: nullable(jsonOf(member.row)),
   subject: nullable(jsonOf(member.row)),
   entry: nullable(jsonOf(entryColumns.row)),
+  /** Position of the newest edit or of the deletion of the entry; null if there was none, or if it is not known. */
+  revisedPosition: tables.entry.columns.revisedPosition,
   /** Whether one of the actor and the subject has blocked the other; where they are the same, of the members of a direct channel. */
   isBlocked: bool,
+  /** Whether the actor or the subject was erased. */
+  isErased: bool,
 };
 
-const selectContext = statement({
+/** Every look-up is one of a row by its key, so that the plan fits tables of any size. */
+const selectContexts = statement({
   sql: `
     SELECT
-      (SELECT ${channel.object} FROM channel c WHERE c.id = $channelId) AS channel,
-      (SELECT ${member.object} FROM member m WHERE m.channel_id = $channelId AND m.user_id = $actorId) AS actor,
-      (SELECT ${member.object} FROM member m WHERE m.channel_id = $channelId AND m.user_id = $subjectId) AS subject,
+      (SELECT ${channel.object} FROM channel c WHERE c.id = i.channel_id) AS channel,
+      (SELECT ${member.object} FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.actor_id) AS actor,
+      (SELECT ${member.object} FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.subject_id) AS subject,
       (SELECT to_jsonb(found) FROM (SELECT ${entryColumns.list} FROM entry e
-        WHERE e.id = $messageId AND e.channel_id = $channelId) AS found) AS entry,
-      CASE WHEN $actorId <> $subjectId THEN ${blockBetween('$actorId', '$subjectId')}
-        ELSE EXISTS (SELECT FROM channel c WHERE c.id = $channelId AND c.kind = 'DIRECT')
-          AND ${blockInDirect('$channelId', '$actorId')} END AS "isBlocked"`,
-  parameters: { channelId: uuid, actorId: uuid, subjectId: uuid, messageId: nullable(uuid) },
+        WHERE e.id = i.message_id AND e.channel_id = i.channel_id) AS found) AS entry,
+      (SELECT e.revised_position FROM entry e WHERE e.id = i.message_id) AS "revisedPosition",
+      CASE WHEN i.actor_id <> i.subject_id THEN ${blockBetween('i.actor_id', 'i.subject_id')}
+        ELSE EXISTS (SELECT FROM channel c WHERE c.id = i.channel_id AND c.kind = 'DIRECT')
+          AND ${blockInDirect('i.channel_id', 'i.actor_id')} END AS "isBlocked",
+      ${isErased('i.actor_id')} OR ${isErased('i.subject_id')} AS "isErased"
+    FROM unnest($channelIds, $actorIds, $subjectIds, $messageIds) WITH ORDINALITY
+      AS i(channel_id, actor_id, subject_id, message_id, n) ORDER BY i.n`,
+  parameters: {
+    channelIds: arrayOf(uuid),
+    actorIds: arrayOf(uuid),
+    subjectIds: arrayOf(uuid),
+    messageIds: arrayOf(nullable(uuid)),
+  },
   row,
 });
 
@@ -41,14 +57,25 @@ export interface EventContext extends Row<typeof row> {
   channel: (NonNullable<Row<typeof row>['channel']> & { isBlocked: boolean }) | null;
 }
 
-/** Reads the context of an event in one statement. */
+/** Reads the contexts of events in one statement, in the order of the events. */
+export async function readEventContexts(query: Query, events: readonly ChannelEvent[]): Promise<EventContext[]> {
+  const contexts = await query(selectContexts, {
+    channelIds: events.map(({ channelId }) => channelId),
+    actorIds: events.map(({ actorId }) => actorId),
+    subjectIds: events.map(subjectOf),
+    messageIds: events.map(messageOf),
+  });
+  return contexts.map((context) => {
+    const { channel, isBlocked } = context;
+    return { ...context, channel: channel && { ...channel, isBlocked } };
+  });
+}
+
+/** Reads the context of an event. */
 export async function readEventContext(query: Query, event: ChannelEvent): Promise<EventContext> {
-  const { channelId, actorId } = event;
-  const subjectId = subjectOf(event);
-  const [context] = await query(selectContext, { channelId, actorId, subjectId, messageId: messageOf(event) });
-  if (context === undefined) throw new Error('A statement without FROM returned no row.');
-  const { channel, isBlocked } = context;
-  return { ...context, channel: channel && { ...channel, isBlocked } };
+  const [context] = await readEventContexts(query, [event]);
+  if (context === undefined) throw new Error('A statement returned no row for its parameters.');
+  return context;
 }
 
 /** Returns the user whose membership the event changes, or the other user of a direct channel that is opened; else the actor. */
@@ -58,6 +85,11 @@ function subjectOf(event: ChannelEvent): string {
     case 'MemberInvited':
       return event.user.id;
     case 'MemberLeft':
+    case 'MemberRemoved':
+    case 'MemberUnbanned':
+    case 'MemberMuted':
+    case 'MemberRoleSet':
+    case 'UserErased':
       return event.userId;
     case 'ChannelOpened':
       return otherOfDirect(event) ?? event.actorId;

@@ -1,7 +1,7 @@
 import type { Logged } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { addMembership, type Changeset } from './changeset.ts';
-import { changeMemberCount } from './channel-writes.ts';
+import { changeMemberCount, touchChannel } from './channel-writes.ts';
 import { inviteMember, markAccepted, markDeclined } from './member-writes.ts';
 
 /*
@@ -12,7 +12,7 @@ import { inviteMember, markAccepted, markDeclined } from './member-writes.ts';
 /** Asks a user to become a member. */
 export async function inviteUser(query: Query, event: Logged, userId: string, changeset: Changeset): Promise<void> {
   await inviteMember(query, event, userId);
-  await changeMemberCount(query, event, 0, changeset);
+  await touchChannel(query, event, changeset);
   addMembership(changeset, event.channelId, userId);
 }
 
@@ -31,6 +31,6 @@ export async function declineInvitation(
   changeset: Changeset,
 ): Promise<void> {
   await markDeclined(query, event, userId);
-  await changeMemberCount(query, event, 0, changeset);
+  await touchChannel(query, event, changeset);
   addMembership(changeset, event.channelId, userId);
 }

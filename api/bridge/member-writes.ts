@@ -3,7 +3,7 @@ import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
-import { int4, int8, json, timestamptz, uuid } from '../infra/database/types.ts';
+import { bool, int4, int8, json, nullable, timestamptz, uuid } from '../infra/database/types.ts';
 import { withKey } from '../text/comparison-key.ts';
 
 /** Inserts users that do not exist: a database restored from a backup may lack some. */
@@ -44,9 +44,41 @@ export async function markDeclined(query: Query, { channelId, offset }: Logged, 
 }
 
 /** Ends the membership of a user who left. */
-export async function endMembership(query: Query, event: Logged<EventOf<'MemberLeft'>>): Promise<void> {
-  const { channelId, userId, offset } = event;
+export async function endMembership(
+  query: Query,
+  { channelId, userId, offset }: Logged & { userId: string },
+): Promise<void> {
   await query(updateLeft, { channelId, userId, offset: String(offset) });
+}
+
+/**
+ * Ends the membership of a user who is kicked or banned. The row of a banned user who was never a member has revision 0: the user is
+ * told nothing.
+ */
+export async function removeMember(query: Query, event: Logged<EventOf<'MemberRemoved'>>): Promise<void> {
+  const { channelId, userId, at, isBan, offset } = event;
+  await query(upsertRemoved, { channelId, userId, at, isBan, offset: String(offset) });
+}
+
+/** Ends the ban of a user. */
+export async function endBan(query: Query, { channelId, userId }: EventOf<'MemberUnbanned'>): Promise<void> {
+  await query(updateUnbanned, { channelId, userId });
+}
+
+/** Sets the time until which a member may not write. */
+export async function setMute(query: Query, event: Logged<EventOf<'MemberMuted'>>): Promise<void> {
+  const { channelId, userId, until, offset } = event;
+  await query(updateMuted, { channelId, userId, until, offset: String(offset) });
+}
+
+/** Sets the role of a member. */
+export async function setRole(
+  query: Query,
+  { channelId, offset }: Logged,
+  userId: string,
+  role: MemberRole,
+): Promise<void> {
+  await query(updateRole, { channelId, userId, role, offset: String(offset) });
 }
 
 /**
@@ -59,7 +91,10 @@ export async function promoteNextOwner(query: Query, { channelId, offset }: Logg
 }
 
 /** Ends the match claims of both users when one leaves, and returns the ids of these users. */
-export async function endMatchClaims(query: Query, event: EventOf<'MemberLeft'>): Promise<string[]> {
+export async function endMatchClaims(
+  query: Query,
+  event: Pick<EventOf<'MemberLeft'>, 'channelId' | 'at' | 'userId' | 'gone'>,
+): Promise<string[]> {
   const rows = await query(updateEndedClaims, {
     channelId: event.channelId,
     at: event.at,
@@ -125,6 +160,35 @@ const updateLeft = statement({
     UPDATE member SET state = 'LEFT', role = 'MEMBER', revision = revision + 1, log_offset = $offset
     WHERE channel_id = $channelId AND user_id = $userId`,
   parameters: { channelId: uuid, userId: uuid, offset: int8 },
+});
+
+const upsertRemoved = statement({
+  sql: `
+    INSERT INTO member (channel_id, user_id, role, state, joined_at, joined_seq, revision, banned_at, log_offset)
+    SELECT $channelId, $userId, 'MEMBER', 'REMOVED', $at, 0, 0, $at, $offset WHERE $isBan OR EXISTS (
+      SELECT FROM member m WHERE m.channel_id = $channelId AND m.user_id = $userId)
+    ON CONFLICT (channel_id, user_id) DO UPDATE SET role = 'MEMBER', state = 'REMOVED', revision = CASE WHEN member.revision = 0 THEN 0 ELSE member.revision + 1 END,
+      banned_at = CASE WHEN $isBan THEN $at ELSE member.banned_at END, log_offset = excluded.log_offset`,
+  parameters: { channelId: uuid, userId: uuid, at: timestamptz, isBan: bool, offset: int8 },
+});
+
+const updateUnbanned = statement({
+  sql: 'UPDATE member SET banned_at = NULL WHERE channel_id = $channelId AND user_id = $userId',
+  parameters: { channelId: uuid, userId: uuid },
+});
+
+const updateMuted = statement({
+  sql: `
+    UPDATE member SET muted_until = $until, revision = revision + 1, log_offset = $offset
+    WHERE channel_id = $channelId AND user_id = $userId`,
+  parameters: { channelId: uuid, userId: uuid, until: nullable(timestamptz), offset: int8 },
+});
+
+const updateRole = statement({
+  sql: `
+    UPDATE member SET role = $role, revision = revision + 1, log_offset = $offset
+    WHERE channel_id = $channelId AND user_id = $userId`,
+  parameters: { channelId: uuid, userId: uuid, role: enums.memberRole, offset: int8 },
 });
 
 const memberUser = columns(tables.member, 'member', ['userId']);

@@ -1,33 +1,66 @@
-import { maySend } from '../domain/policies.ts';
 import type { Entry, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { addEntry, addHead, type Changeset } from './changeset.ts';
-import { type EventContext, readEventContext } from './event-context.ts';
 import { acceptDirect } from './invitations.ts';
-import { type Place, placeSends } from './place-sends.ts';
+import { type DecidedMentions, decideMentionsOfSends, isRefused } from './mentions.ts';
+import { type DecidedSend, type Place, placeSends } from './place-sends.ts';
+import { judgeSends } from './refused-sends.ts';
+import { isRich } from './steps.ts';
 
 type MessageSent = Logged<EventOf<'MessageSent'>>;
 
 /**
- * Applies a batch of sends, of which none repeats or replies to another of the batch. The statement for all of them places no message of
- * an invited member: such a message accepts the invitation, and is placed by itself.
+ * Applies a batch of sends, of which none repeats or replies to another of the batch. The statement for all of
+ * them leaves out rooms in slow mode and invited authors, whose messages are judged one by one.
  * @param query of the transaction that has locked the log's position
- * @param events sends that all have files or all have none
+ * @param events all of them rich, or none
  */
 export async function applySends(query: Query, events: readonly MessageSent[], changeset: Changeset): Promise<void> {
-  const places = await placeSends(query, events);
-  for (const [index, event] of events.entries()) {
-    const place = places.get(index);
-    if (place) changeset.outcomes.push({ event, outcome: addPlaced(event, place, changeset) });
-  }
-  // Those that are placed now have higher positions.
-  const unplaced = events.filter((_, index) => !places.has(index));
-  changeset.outcomes.push(...(await outcomesOfUnplaced(query, unplaced, changeset)));
+  const mentions = events.some(isRich) ? await decideMentionsOfSends(query, events) : noMentions;
+  const sends = events.flatMap((event) => toSend(event, mentions.get(event.eventId)));
+  const places = await placeSends(query, sends, false);
+  addPlaced(sends, places, changeset);
+  const unplaced = await outcomesOfUnplaced(
+    query,
+    events.filter(({ messageId }) => !places.has(messageId)),
+    mentions,
+  );
+  for (const [event, outcome] of unplaced) if (outcome) changeset.outcomes.push({ event, outcome });
+  const allowed = sends.filter(({ event }) => unplaced.get(event) === null);
+  if (allowed.length > 0) await applyAllowed(query, allowed, changeset);
 }
 
-function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outcome {
-  const { channelId, actorId, clientId, text, replyToId, attachments } = event;
+/** Applies sends that the statement for all of them left out. They are placed now, and have higher positions. */
+async function applyAllowed(query: Query, sends: readonly DecidedSend[], changeset: Changeset): Promise<void> {
+  const places = await placeSends(query, sends, true);
+  if (places.size < sends.length) throw new Error('A send that is allowed was not placed.');
+  addPlaced(sends, places, changeset);
+  const accepted = new Set<string>();
+  for (const { event } of sends) {
+    const key = `${event.channelId}:${event.actorId}`;
+    if (!places.get(event.messageId)?.isAccepting || accepted.has(key)) continue;
+    await acceptDirect(query, event, event.actorId, changeset);
+    accepted.add(key);
+  }
+}
+
+function addPlaced(sends: readonly DecidedSend[], places: ReadonlyMap<string, Place>, changeset: Changeset): void {
+  for (const { event, mentionIds } of sends) {
+    const place = places.get(event.messageId);
+    if (place) changeset.outcomes.push({ event, outcome: addEntryOf(event, mentionIds, place, changeset) });
+  }
+}
+
+const noMentions: ReadonlyMap<string, DecidedMentions> = new Map();
+
+/** Returns the send to place; none if its mentions are refused. */
+function toSend(event: MessageSent, mentions: DecidedMentions = []): DecidedSend[] {
+  return isRefused(mentions) ? [] : [{ event, mentionIds: mentions }];
+}
+
+function addEntryOf(event: MessageSent, mentionIds: readonly string[], place: Place, changeset: Changeset): Outcome {
+  const { channelId, actorId, clientId, text, replyToId, attachments, data, mentionsAll } = event;
   const { seq, position, version, replyToAuthorId } = place;
   const entry: Entry = {
     id: event.messageId,
@@ -41,6 +74,10 @@ function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outc
     replyToId,
     replyToAuthorId,
     attachments,
+    reactions: [],
+    data,
+    mentionIds,
+    mentionsAll,
     sentAt: event.at,
     editedAt: null,
     deletedAt: null,
@@ -52,62 +89,25 @@ function addPlaced(event: MessageSent, place: Place, changeset: Changeset): Outc
 }
 
 /**
- * Returns the stored entry for a retry, before any rule is checked, and the rejection for any other send that does not accept an
- * invitation.
+ * Returns the stored entry for a retry, before any rule is checked, and the rejection for any other send; null for one that is allowed:
+ * to a room in slow mode, or by an author who accepts a direct conversation by it.
  */
 async function outcomesOfUnplaced(
   query: Query,
   events: readonly MessageSent[],
-  changeset: Changeset,
-): Promise<Changeset['outcomes']> {
-  if (events.length === 0) return [];
-  const outcomes: Changeset['outcomes'] = [];
+  mentions: ReadonlyMap<string, DecidedMentions>,
+): Promise<ReadonlyMap<MessageSent, Outcome | null>> {
+  if (events.length === 0) return new Map();
   const rows = await query(selectEntries, { ids: events.map(({ messageId }) => messageId) });
   const stored = new Map(rows.map((row) => [row.id, toEntry(row)]));
-  /** Channels of direct conversations that this batch accepts, with the user. */
-  const accepted = new Set<string>();
-  for (const event of events) {
-    const entry = stored.get(event.messageId);
-    const outcome: Outcome = entry
-      ? { applied: true, entry }
-      : await placeOrReject(query, event, { accepted, changeset });
-    outcomes.push({ event, outcome });
-  }
-  return outcomes;
+  const others = events.filter(({ messageId }) => !stored.has(messageId));
+  const rejections =
+    others.length > 0 ? await judgeSends(query, others, mentions) : new Map<MessageSent, Rejection | null>();
+  return new Map(
+    events.map((event) => {
+      const entry = stored.get(event.messageId);
+      const rejection = rejections.get(event) ?? null;
+      return [event, entry ? { applied: true, entry } : rejection && { applied: false, rejection }];
+    }),
+  );
 }
-
-/** Places a message by which its author accepts a direct conversation, and those that follow it. */
-async function placeOrReject(
-  query: Query,
-  event: MessageSent,
-  { accepted, changeset }: { accepted: Set<string>; changeset: Changeset },
-): Promise<Outcome> {
-  const context = await readEventContext(query, event);
-  const key = `${event.channelId}:${event.actorId}`;
-  const isAccepting = context.actor?.state === 'INVITED' && refusalOf(event, context) === null;
-  const place = isAccepting || accepted.has(key) ? (await placeSends(query, [event], true)).get(0) : undefined;
-  if (place === undefined) return { applied: false, rejection: rejectionOf(event, context) };
-  const outcome = addPlaced(event, place, changeset);
-  if (isAccepting) await acceptDirect(query, event, event.actorId, changeset);
-  accepted.add(key);
-  return outcome;
-}
-
-/** Checks the rules in the same order as the gateway. */
-function rejectionOf(event: MessageSent, context: EventContext): Rejection {
-  const isReplyMissing = event.replyToId !== null && context.entry?.kind !== 'TEXT';
-  return refusalOf(event, context) ?? (isReplyMissing ? invalidReply : fileTaken);
-}
-
-function refusalOf({ at, attachments }: MessageSent, { channel, actor }: EventContext): Rejection | null {
-  return maySend(channel, actor, at, attachments.length > 0);
-}
-
-const invalidReply: Rejection = {
-  code: 'BAD_USER_INPUT',
-  message: '`replyToId` must be the id of a message in this channel.',
-};
-const fileTaken: Rejection = {
-  code: 'CONFLICT',
-  message: 'One of the files is already attached to another message. Upload it again.',
-};

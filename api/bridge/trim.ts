@@ -1,5 +1,6 @@
 import type { EventOf, Logged } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
+import { deleteMentionsOf } from '../infra/database/mentions.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
@@ -10,7 +11,7 @@ import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 /** Maximum number of entries that one event removes: sends of the same partition wait for no longer. */
 export const maxTrimmed = 200;
 
-/** Removes entries of a channel up to a seq, the first ones, and moves the places up to which its history is trimmed. */
+/** Removes entries of a channel up to a seq, the first ones, with their mentions, and moves the places up to which its history is trimmed. */
 export async function trimHistory(
   query: Query,
   event: Logged<EventOf<'HistoryTrimmed'>>,
@@ -32,8 +33,8 @@ const deleteFirst = statement({
     WITH gone AS (
       DELETE FROM entry WHERE id = ANY(ARRAY(
         SELECT e.id FROM entry e WHERE e.channel_id = $channelId AND e.seq <= $throughSeq ORDER BY e.seq LIMIT ${maxTrimmed}))
-      RETURNING seq
-    ), through AS (
+      RETURNING *
+    ), unmentioned AS (${deleteMentionsOf('gone')}), through AS (
       SELECT max(seq) AS seq FROM gone
     )
     UPDATE channel SET trimmed_seq = through.seq, version = version + 1, ${assignPlace('channel', { isChanged: 'true' })},

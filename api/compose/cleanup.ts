@@ -2,16 +2,19 @@ import type { Config } from '../config.ts';
 import { createCleanup } from '../domain/cleanup/cleanup.ts';
 import { createGuestCleanup } from '../domain/cleanup/guests.ts';
 import { createHistoryTrimming } from '../domain/cleanup/history-trimming.ts';
-import { type CleanupJob, dayMs, hourMs } from '../domain/cleanup/job.ts';
+import { type CleanupJob, dayMs, hourMs, onceCaughtUp } from '../domain/cleanup/job.ts';
 import { createMatchRepair } from '../domain/cleanup/match-repair.ts';
 import { createMatchCleanup } from '../domain/cleanup/matches.ts';
 import { createMessageDataCleanup } from '../domain/cleanup/message-data.ts';
+import { createModerationCleanup } from '../domain/cleanup/moderation.ts';
 import { createNameKeys } from '../domain/cleanup/name-keys.ts';
 import { createOffsetTracking } from '../domain/cleanup/offsets.ts';
 import { createResetCleanup } from '../domain/cleanup/password-resets.ts';
 import { createPastChangesCleanup } from '../domain/cleanup/past-changes.ts';
+import { createPurgeJob } from '../domain/cleanup/purges.ts';
 import { createSessionCleanup } from '../domain/cleanup/session-cleanup.ts';
 import { createUploadCleanup } from '../domain/cleanup/upload-cleanup.ts';
+import type { Erasures } from '../domain/erasure/erasures.ts';
 import type { LogGuard } from '../domain/log-guard.ts';
 import type { Submit } from '../domain/submit-event.ts';
 import type { Database } from '../infra/database/database.ts';
@@ -29,6 +32,7 @@ export async function openCleanup(given: {
   metrics: Metrics;
   database: Database;
   objects: Objects;
+  erasures: Pick<Erasures, 'job'>;
   pubsub: PubSub;
   submit: Submit;
   guard: LogGuard;
@@ -46,8 +50,11 @@ export async function openCleanup(given: {
     ...often(retentionMs, createMatchCleanup({ database, submit, guard, retentionMs })),
     ...trimming(given),
     createMatchRepair(given),
+    createPurgeJob({ database, submit }),
+    onceCaughtUp(guard, given.erasures.job),
     createNameKeys(database),
     createOffsetTracking(given),
+    ...createModerationCleanup({ database, auditMs: config.AUDIT_DAYS * dayMs }),
     ...createPastChangesCleanup({ database, cursorMs: config.CURSOR_DAYS * dayMs }),
   ];
   const cleanup = await open('cleanup', createCleanup({ database, jobs, onRemoved: metrics.onRemoved, logger }));

@@ -4,28 +4,42 @@ import type { Domain } from '../../schema/domain.ts';
 import type { Config } from '../config.ts';
 import { createAccess } from '../domain/access.ts';
 import { createAccounts } from '../domain/accounts.ts';
+import { createActivity } from '../domain/activity/activity.ts';
+import { createAudit } from '../domain/audit.ts';
 import { type Auth, createAuth } from '../domain/auth.ts';
 import { createAvatarCache } from '../domain/avatar-cache.ts';
 import { createAvatars } from '../domain/avatars.ts';
 import { createBlocks } from '../domain/blocks.ts';
 import { createChannelList } from '../domain/channel-list.ts';
+import { createChannelReads } from '../domain/channel-reads.ts';
 import { createChannels } from '../domain/channels.ts';
 import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
 import { createInvitationWatch } from '../domain/invitation-watch.ts';
+import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
+import { createMentionChecks, maxMentions } from '../domain/mention-checks.ts';
+import { createMessageAccess } from '../domain/message-access.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
 import type { HashCost } from '../domain/passwords.ts';
+import { maxReactionKinds } from '../domain/policies.ts';
+import { createPreferences } from '../domain/preferences.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
+import { createReactions } from '../domain/reactions.ts';
 import { createReceipts } from '../domain/receipts.ts';
+import { createReportActions } from '../domain/report-actions.ts';
+import { createReports } from '../domain/reports.ts';
+import { createRoomModeration } from '../domain/room-moderation.ts';
 import { createSecurityLog, noSecurityLog } from '../domain/security-log.ts';
 import { readServerSecret } from '../domain/server-secret.ts';
+import { createServiceModerators } from '../domain/service-moderators.ts';
 import { createStreamTickets } from '../domain/stream-tickets.ts';
 import { createStreamTokens } from '../domain/stream-tokens.ts';
+import { createSuspensions } from '../domain/suspensions.ts';
 import { createUserCache } from '../domain/user-cache.ts';
 import type { Objects } from '../infra/objects/objects.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
@@ -35,6 +49,7 @@ import { makePrivateDirectory } from '../private-directory.ts';
 import { createSignalPublisher } from '../signal-publisher.ts';
 import { reasonOf, StartError } from '../start-errors.ts';
 import { openCleanup } from './cleanup.ts';
+import { openErasures } from './erasure.ts';
 import type { Open } from './lifecycle.ts';
 import { openLive } from './live.ts';
 import { openOutgoingMail, resetLinksOf } from './mail.ts';
@@ -87,16 +102,36 @@ export async function openDomain(
   const userCache = await open('user cache', createUserCache(common));
   const presence = await open(
     'presence',
-    createPresence({ database, pubsub, presence: state.presence, nodeId, leaseMs: config.PRESENCE_LEASE_MS, logger }),
+    createPresence({
+      ...common,
+      presence: state.presence,
+      nodeId,
+      leaseMs: config.PRESENCE_LEASE_MS,
+      onChange: createMatchPresence(common),
+    }),
   );
   const onlineMembers = await open('online members', createOnlineMembers({ ...common, presence: state.presence }));
+  const activity = await open(
+    'activity',
+    createActivity({
+      ...common,
+      access,
+      blocks,
+      onlineMembers,
+      reads: createChannelReads(database),
+      typingLeaseMs: config.TYPING_LEASE_MS,
+      receiptsMaxMembers: config.RECEIPTS_MAX_MEMBERS,
+    }),
+  );
 
   const files = { ...common, objects: required(ports.objects) };
   const uploads = await openUploads({ ...files, config, open, access, userCache, secrets });
-  await openCleanup({ ...files, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
+  const erasures = await openErasures({ ...files, submit, open, metrics: given.metrics });
+  await openCleanup({ ...files, erasures, submit, guard: log, log: ports.log, config, open, metrics: given.metrics });
 
   const { ownPicture, thumbnail } = uploads;
   const sessionBounds = { ttlMs: config.REFRESH_TTL_DAYS * dayMs, perUser: config.MAX_SESSIONS_PER_USER };
+  const maxDataBytes = config.MAX_DATA_BYTES;
   const minPasswordLength = config.PASSWORD_MIN_LENGTH;
   const outgoingMail = await openOutgoingMail(given);
   const accounts = createAccounts({
@@ -105,8 +140,11 @@ export async function openDomain(
     userCache,
     ownPicture,
     sessionBounds,
+    slowGuestsAfter: config.SLOW_GUESTS_AFTER,
     minPasswordLength,
+    maxDataBytes,
     hashCost,
+    erasures,
     outgoingMail,
     resetLinks: resetLinksOf(config),
   });
@@ -122,32 +160,51 @@ export async function openDomain(
     moderation,
     times: { leaseMs: config.MATCH_LEASE_MS, relaxMs: config.MATCH_RELAX_MS, absenceMs: config.MATCH_ABSENCE_MS },
   });
+  const audit = createAudit(database);
+  const moderators = createServiceModerators(database);
+  const { withdraw } = matching;
+  const suspensions = createSuspensions({ ...common, auth, moderators, audit, withdraw });
+  const findEntry = async (id: string) => (await history.byIds([id]))[0] ?? null;
+  const reports = {
+    ...createReports({ ...common, access, moderators, findEntry }),
+    ...createReportActions({ ...common, moderators, suspensions, submit, audit }),
+  };
   given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
+  const preferences = createPreferences(common);
+  const channelsOfDomain = createChannels({
+    database,
+    preferences,
+    submit,
+    accounts,
+    userCache,
+    moderation,
+    rateLimits,
+    securityLog,
+    maxDataBytes,
+    directSecret: await readServerSecret(database, 'direct-channels'),
+  });
   const domain: Domain = {
     accounts,
+    activity,
     avatars: { url: avatars.url, picture: avatarCache.picture },
-    channels: createChannels({
-      database,
-      submit,
-      accounts,
-      userCache,
-      moderation,
-      rateLimits,
-      securityLog,
-      directSecret: await readServerSecret(database, 'direct-channels'),
-    }),
+    channels: channelsOfDomain,
+    roomModeration: createRoomModeration({ ...common, submit, channels: channelsOfDomain, accounts, access }),
     channelList,
     limits: {
       messageBytes: config.MAX_MESSAGE_BYTES,
+      dataBytes: maxDataBytes,
+      mentions: maxMentions,
       uploadBytes: config.MAX_UPLOAD_BYTES,
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
+      reactions: maxReactionKinds,
       retentionDays: config.RETENTION_DAYS ?? 0,
       cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
     },
     matching,
     messages: createMessages({
+      securityLog,
       submit,
       history,
       readAround: createHistoryAround({ database, access }),
@@ -156,14 +213,26 @@ export async function openDomain(
       feeds,
       blocks,
       findAttachable: uploads.findAttachable,
+      checkMentions: createMentionChecks({ database, access }),
       rateLimits,
+      activity,
       maxMessageBytes: config.MAX_MESSAGE_BYTES,
+      maxDataBytes,
       maxReplay: config.MAX_REPLAY,
     }),
     moderation,
     onlineMembers,
     presence,
-    receipts: createReceipts(common),
+    preferences,
+    reactions: createReactions({
+      ...common,
+      submit,
+      history,
+      messageAccess: createMessageAccess({ database, access }),
+    }),
+    receipts: createReceipts({ ...common, activity }),
+    reports,
+    suspensions,
     streamTickets: createStreamTickets({ ...common, secrets, auth, limits: state.limits }),
     updates,
     liveUpdates,
@@ -175,6 +244,8 @@ export async function openDomain(
     'Updates of channel lists that wait for the next round of their channel.',
     channelList.waiting,
   );
+  given.metrics.gauge('activity_channels', 'Channels whose activity somebody here follows.', activity.size);
+  given.metrics.gauge('activity_waiting', 'Changes of activity that wait for a later round.', activity.waiting);
   given.metrics.gauge(
     'online_members_kept',
     'Members of channels whose presence is kept to count those online.',

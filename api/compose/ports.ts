@@ -41,7 +41,7 @@ export async function openPorts(opening: Opening, given: Partial<Ports> = {}): P
   const openObjectStore = () => open('object store', openObjects(opening));
   const openMail = () => open('mail', createMail(opening));
   return {
-    database: given.database ?? (await open('database', openDatabase(opening))),
+    database: given.database ?? (await openDatabasePort(opening)),
     pubsub: given.pubsub ?? (await openReached('pubsub', createPubSub(opening), opening)),
     state: given.state ?? (await openReached('state', createState(opening), opening)),
     log: given.log ?? (await openReached('event log', createEventLog(opening), opening)),
@@ -95,9 +95,14 @@ interface Opening {
 export async function openLogPorts(opening: Opening): Promise<Pick<Ports, 'database' | 'log'>> {
   const { open } = opening;
   return {
-    database: await open('database', openDatabase(opening)),
+    database: await openDatabasePort(opening),
     log: await open('event log', createEventLog(opening)),
   };
+}
+
+/** Opens the database alone, for the operator's commands. */
+export function openDatabasePort(opening: Opening): Promise<Database> {
+  return opening.open('database', openDatabase(opening));
 }
 
 /** Opens an empty database in memory, also where the configuration names another one. @param image files that it starts with */

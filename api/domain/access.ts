@@ -3,9 +3,10 @@ import { BadUserInputError, ForbiddenError, NotFoundError, UnavailableError } fr
 import type { Entry, Rejection } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { selectAccess } from './access-statements.ts';
+import type { Capability } from './capabilities.ts';
 import { type ChannelFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 import type { LogGuard } from './log-guard.ts';
-import { mayDelete, mayEdit, mayRead, maySend } from './policies.ts';
+import { may, mayDelete, mayEdit, mayRead, mayReport, maySend, mayTakePart, noLongerMember } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*
@@ -76,6 +77,29 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     },
 
     /**
+     * Checks that a user has a capability in a channel.
+     * @throws NotFoundError, ForbiddenError or ConflictError when the user has not
+     */
+    async requireCapability(capability: Capability, channelId: string, userId: string): Promise<void> {
+      return judge(channelId, async () => {
+        const { channel, member } = await read([channelId, userId]);
+        throwRefusal(may(capability, channel, member, new Date()));
+      });
+    },
+
+    /**
+     * Returns the position of a channel that a user is a member of.
+     * @throws NotFoundError or ForbiddenError when the user is not a member
+     */
+    async requireMember(channelId: string, userId: string): Promise<number> {
+      return judge(channelId, async () => {
+        const access = await read([channelId, userId]);
+        throwRefusal(mayTakePart(access.channel, access.member));
+        return requireReadable(access).position;
+      });
+    },
+
+    /**
      * Returns an entry that a user may edit.
      * @param entry null when there is none
      * @throws NotFoundError, ForbiddenError or ConflictError when the user may not
@@ -88,6 +112,13 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
      * @throws NotFoundError or ForbiddenError when the user may not
      */
     requireDelete: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayDelete, entry, userId),
+
+    /**
+     * Returns an entry that a user may report.
+     * @param entry null when there is none
+     * @throws NotFoundError, or BadUserInputError for an entry that no other user wrote
+     */
+    requireReport: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayReport, entry, userId),
   };
 
   /**
@@ -107,7 +138,7 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
   }
 
   async function requireChange(
-    rule: typeof mayEdit | typeof mayDelete,
+    rule: typeof mayEdit | typeof mayDelete | typeof mayReport,
     entry: Entry | null,
     userId: string,
   ): Promise<Entry> {
@@ -183,19 +214,46 @@ export async function canReadFile(
  * Decides how a live entry reaches one reader who was a member when the stream began.
  * @param reader.head position of the channel when membership was checked; only a later entry can end it
  * @returns an error that ends the stream when the reader is no longer a member; `skip` when the reader has blocked the
- * author; `alone` when the entry shows a blocked author's message and must be rendered for this reader; null when the
- * reader gets the entry as everyone else does
+ * author; `alone` when the entry shows a blocked author's message, or names a blocked user, and must be rendered for this
+ * reader; null when the reader gets the entry as everyone else does
  */
 export function judgeLiveEntry(
   entry: Entry,
   reader: { userId: string; head: number; hasBlocked(userId: string): boolean },
 ): 'skip' | 'alone' | ForbiddenError | null {
   if (entry.position > reader.head && endsMembership(entry, reader.userId))
-    return new ForbiddenError('You are no longer a member of this channel.');
+    return new ForbiddenError(noLongerMember.message);
   if (reader.hasBlocked(entry.authorId)) return 'skip';
-  return entry.replyToAuthorId !== null && reader.hasBlocked(entry.replyToAuthorId) ? 'alone' : null;
+  return showsBlocked(entry, reader) ? 'alone' : null;
 }
 
-function endsMembership({ kind, authorId }: Entry, userId: string): boolean {
+/** Returns whether an entry names a blocked user: as the author of the message that it replies to, or with a reaction. */
+function showsBlocked({ replyToAuthorId, reactions }: Entry, reader: { hasBlocked(userId: string): boolean }): boolean {
+  if (replyToAuthorId !== null && reader.hasBlocked(replyToAuthorId)) return true;
+  // Bridges of older versions publish entries without reactions.
+  if (reactions === undefined || reactions.length === 0) return false;
+  return reactions.some(({ userIds }) => userIds.some(reader.hasBlocked));
+}
+
+/**
+ * Decides whether a transient signal reaches one reader, who was a member when the stream began.
+ * @param signal.leftAt position of the entry by which the user left, of a signal that is for this user alone; else null
+ * @param reader.start where the stream began; of earlier signals only those of the present state are delivered
+ * @param reader.joinedAt position of the channel when membership was checked; only a later entry can end it
+ */
+export function judgeActivity(
+  signal: { position: number; userId: string; isPresent: boolean; isPresence: boolean; leftAt: number | null },
+  reader: { userId: string; start: number; joinedAt: number; hasBlocked(userId: string): boolean },
+): 'skip' | ForbiddenError | null {
+  const isOwn = signal.userId === reader.userId;
+  const isBefore = signal.position <= reader.start;
+  if (signal.leftAt !== null)
+    return isOwn && !isBefore && signal.leftAt > reader.joinedAt ? new ForbiddenError(noLongerMember.message) : 'skip';
+  if (isBefore && !signal.isPresent) return 'skip';
+  return (isOwn && !signal.isPresence) || reader.hasBlocked(signal.userId) ? 'skip' : null;
+}
+
+/** Returns whether an entry of a channel's history is the end of a user's membership. */
+export function endsMembership({ kind, authorId }: Entry, userId: string): boolean {
   return (kind === 'LEFT' || kind === 'REMOVED') && authorId === userId;
 }

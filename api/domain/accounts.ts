@@ -5,7 +5,10 @@ import { statement } from '../infra/database/statement.ts';
 import { nullable, text, uuid } from '../infra/database/types.ts';
 import { withKey } from '../text/comparison-key.ts';
 import { readText } from '../text/text-kinds.ts';
+import { createAccountDeletion } from './account-deletion.ts';
 import type { Auth, Viewer } from './auth.ts';
+import { readNewData } from './custom-data.ts';
+import type { Erasures } from './erasure/erasures.ts';
 import type { OutgoingMail } from './outgoing-mail.ts';
 import { deleteResetsOf } from './password-reset-statements.ts';
 import { createPasswordResets, type ResetLinks } from './password-resets.ts';
@@ -20,6 +23,14 @@ import type { UserCache } from './user-cache.ts';
 import { createUserReads } from './user-reads.ts';
 import { createUserSearch } from './user-search.ts';
 
+/** Changes of a profile; null leaves a part as it is. */
+interface ProfileChanges {
+  name: string | null;
+  avatarId: string | null;
+  /** Value of the scalar `JSON`: null removes the data, undefined keeps them. */
+  data?: unknown;
+}
+
 /** Creates the accounts of the domain: users, and how they sign in. E-mail addresses are unique among users with a password. */
 export function createAccounts(options: {
   database: Database;
@@ -29,21 +40,25 @@ export function createAccounts(options: {
   ownPicture(viewer: Viewer, uploadId: string): Promise<object | null>;
   rateLimits: RateLimits;
   sessionBounds: SessionBounds;
+  /** Number of suspended users of a network from which on its guests are slowed down. */
+  slowGuestsAfter: number;
   /** Minimum length of a new password, in Unicode code points. */
   minPasswordLength: number;
+  maxDataBytes: number;
   /** Cost of new hashes of passwords, by default the recommended one. */
   hashCost?: HashCost | undefined;
+  erasures: Pick<Erasures, 'begin'>;
   outgoingMail: Pick<OutgoingMail, 'enqueue'>;
   resetLinks: ResetLinks;
   securityLog: SecurityLog;
 }) {
-  const { database, auth, userCache, ownPicture, rateLimits, securityLog } = options;
+  const { database, auth, userCache, ownPicture, rateLimits, securityLog, maxDataBytes } = options;
   const { prisma } = database;
   const passwords = createPasswords(options.hashCost);
   const passwordRules = createPasswordRules({ minLength: options.minPasswordLength });
   const sessions = createSessions({ database, auth, bounds: options.sessionBounds, securityLog });
   const users = createUserReads(database);
-  const signIn = createSignIn({ database, userCache, passwords, passwordRules, sessions, rateLimits, securityLog });
+  const signIn = createSignIn({ ...options, passwords, passwordRules, sessions });
   const resets = createPasswordResets({ ...options, passwords, passwordRules, sessions, links: options.resetLinks });
   const passwordChanges = rateLimits.shared('password', rates.passwordChanges);
   const profileChanges = rateLimits.shared('profile', rates.profileChanges);
@@ -53,6 +68,7 @@ export function createAccounts(options: {
     ...users,
     ...signIn,
     ...resets,
+    ...createAccountDeletion({ ...options, users, passwords, sessions }),
     ...createUserSearch(options),
 
     /** Returns users by their ids, from the cache that live delivery uses. */
@@ -75,18 +91,24 @@ export function createAccounts(options: {
     },
 
     /** Changes the viewer's name, and the upload that is the viewer's picture; null leaves one as it is. */
-    async updateProfile(viewer: Viewer, changes: { name: string | null; avatarId: string | null }): Promise<User> {
+    async updateProfile(viewer: Viewer, changes: ProfileChanges): Promise<User> {
       const { avatarId } = changes;
       const read = changes.name === null ? null : readText('userName', changes.name, 'input.name');
       const name = read?.value ?? null;
       throwProblems(read?.problems ?? []);
+      const newData = readNewData(changes.data, 'input.data', maxDataBytes);
       await profileChanges.take(viewer.userId);
       if (avatarId !== null && (await ownPicture(viewer, avatarId)) === null) throw noOwnPicture();
-      if (name === null && avatarId === null) return users.byId(viewer.userId);
-      const data = { ...(name === null ? {} : withKey(name)), ...(avatarId === null ? {} : { avatarId }) };
+      if (name === null && avatarId === null && newData === null) return users.byId(viewer.userId);
+      const custom = newData === null ? {} : { data: newData.json };
+      const data = { ...(name === null ? {} : withKey(name)), ...(avatarId === null ? {} : { avatarId }), ...custom };
       const user = await prisma.user.update({ where: { id: viewer.userId }, data });
       auth.forget(viewer.sessionId);
-      const changed = [...(name === null ? [] : ['name']), ...(avatarId === null ? [] : ['avatarId'])];
+      const changed = [
+        ...(name === null ? [] : ['name']),
+        ...(avatarId === null ? [] : ['avatarId']),
+        ...Object.keys(custom),
+      ];
       securityLog.write('user_updated', { userId: user.id, changed }, viewer.origin);
       await userCache.publishChange(user.id);
       return user;

@@ -76,12 +76,7 @@ const table: Readonly<Record<Capability, Rule>> = {
   },
   REACT: { kinds: anywhere, standings: writers, roles: ['MEMBER'], whenClosed: false },
   TYPE: { kinds: anywhere, standings: writers, roles: ['sendRole'], whenClosed: false },
-  MENTION_ALL: {
-    kinds: inRooms,
-    standings: writers,
-    roles: ['sendRole', 'MODERATOR'],
-    whenClosed: false,
-  },
+  MENTION_ALL: { kinds: anywhere, standings: writers, roles: ['sendRole', 'MODERATOR'], whenClosed: false },
   INVITE: { kinds: inRooms, standings: writers, roles: ['inviteRole'], whenClosed: false },
   PIN: { kinds: anywhere, standings: writers, roles: ['pinRole'], whenClosed: false },
   UPDATE: { kinds: inRooms, standings: members, roles: ['OWNER'], whenClosed: false },
@@ -99,7 +94,7 @@ const table: Readonly<Record<Capability, Rule>> = {
     invitedIn: asking,
   },
   LEAVE: {
-    kinds: ['ROOM', 'MATCH'],
+    kinds: anywhere,
     standings: members,
     roles: ['MEMBER'],
     whenClosed: true,
@@ -156,6 +151,11 @@ export function standingOf(member: MemberFacts | null, at: Date | string): Stand
   if (member.bannedAt !== null) return 'BANNED';
   const isMuted = member.mutedUntil !== null && new Date(member.mutedUntil) > new Date(at);
   return member.state === 'ACTIVE' && isMuted ? 'MUTED' : member.state;
+}
+
+/** Returns whether a role is above another: one acts on members of lower roles only. */
+export function isAbove(role: MemberRole, other: MemberRole): boolean {
+  return rankOf(role) < rankOf(other);
 }
 
 /** A block keeps both members of a direct channel from everything that a mute keeps a member from. */

@@ -101,7 +101,7 @@ export function createChannelList(options: {
   };
 
   function onUserSignal(userId: string, signal: UserSignal): void {
-    if (signal.type === 'seen') notify(userId, signal.channelId);
+    if (signal.type === 'seen' || signal.type === 'preferences') notify(userId, signal.channelId);
     if (signal.type !== 'membership') return;
     notify(userId, signal.channelId);
     void reloadSafely([userId]);

@@ -5,6 +5,7 @@ import { readText } from '../text/text-kinds.ts';
 import type { MemberFacts } from './channel-facts.ts';
 import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
 import {
+  type ListKey,
   selectChannels,
   selectChannelsOfUser,
   selectMembers,
@@ -14,9 +15,10 @@ import {
   selectStandings,
 } from './channel-statements.ts';
 import { type Page, type PageRequest, type TimeKey, toPage, toTimePage } from './pages.ts';
+import type { Preferences } from './preferences.ts';
 
 /** An active or invited membership of a channel. */
-export interface Membership extends MemberFacts {
+export interface Membership extends MemberFacts, Preferences {
   channelId: string;
   userId: string;
   role: MemberRole;
@@ -72,10 +74,23 @@ export function createChannelReads({ read }: Pick<Database, 'read'>) {
       return toPage(rows, request);
     },
 
-    /** Reads a page of a user's channels, latest activity first. */
-    async ofUser(userId: string, request: PageRequest<TimeKey>): Promise<Page<Channel>> {
-      const rows = await read(userId, selectChannelsOfUser(request), { userId, ...toTimePage(request) });
+    /** Reads a page of a user's channels: pinned ones first, latest activity first. @param archived whether to include archived ones */
+    async ofUser(
+      userId: string,
+      request: PageRequest<ListKey>,
+      archived: boolean,
+    ): Promise<Page<Channel & Pick<ListKey, 'isPinned'>>> {
+      const rows = await read(userId, selectChannelsOfUser(request), {
+        userId,
+        archived,
+        afterPinned: request.after?.isPinned ?? null,
+        beforePinned: request.before?.isPinned ?? null,
+        ...toTimePage(request),
+      });
       return toPage(rows, request);
     },
   };
 }
+
+/** The reads of channels, made by `createChannelReads`. */
+export type ChannelReads = ReturnType<typeof createChannelReads>;

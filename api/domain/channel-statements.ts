@@ -2,15 +2,17 @@ import { blockInDirect } from '../infra/database/blocks.ts';
 import { memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, fieldsWithout } from '../infra/database/table.ts';
-import { tables } from '../infra/database/tables.ts';
+import { enums, tables } from '../infra/database/tables.ts';
 import { arrayOf, bool, int4, nullable, text, uuid } from '../infra/database/types.ts';
-import { declarePages, timePage, timePageParameters } from './pages.ts';
+import { isArchived, isPinned, notifyLevel, ownRecord, seenSeq } from './own-records.ts';
+import { declarePages, highestId, lowestId, type TimeKey, timePage, timePageParameters } from './pages.ts';
 
 const standing = columns(tables.member, 'm', ['channelId', 'userId', ...memberFactFields]);
 const membership = columns(tables.member, 'm', ['channelId', 'userId', ...memberFactFields, 'joinedAt', 'invitedBy']);
-const membershipList = `${membership.list}, greatest(m.joined_seq, s.seq) AS "seenSeq"`;
-const membershipRow = { ...membership.row, seenSeq: int4 };
-const membershipTables = `member m LEFT JOIN seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id`;
+const membershipList = `${membership.list}, ${seenSeq} AS "seenSeq",
+  ${notifyLevel} AS notify, ${isPinned} AS pinned, ${isArchived} AS archived`;
+const membershipRow = { ...membership.row, seenSeq: int4, notify: enums.notifyLevel, pinned: bool, archived: bool };
+const membershipTables = `member m LEFT JOIN ${ownRecord}`;
 
 /** Reads the active and invited memberships among pairs of a channel and a user, in no order. */
 export const selectMemberships = statement({
@@ -117,14 +119,33 @@ export const selectRooms = declarePages((backward) => {
   });
 });
 
-/** Reads a page of the channels that a user is a member of or invited to, the latest activity first. */
+/** Place of a channel in the list of a user: pinned ones come first, each part by latest activity. */
+export interface ListKey extends TimeKey {
+  isPinned: boolean;
+}
+
+/**
+ * Reads a page of the channels that a user is a member of or invited to: pinned ones first, the latest activity first. Archived ones are
+ * left out unless they are asked for.
+ */
 export const selectChannelsOfUser = declarePages((backward) => {
-  const { where, order } = timePage(byActivity, backward);
+  const direction = backward ? 'ASC' : 'DESC';
+  const place = `${isPinned}, c.last_activity_at, c.id`;
   return statement({
     sql: `
-      SELECT ${channel.list} FROM channel c JOIN member m ON m.channel_id = c.id
-      WHERE m.user_id = $userId AND m.state IN ('ACTIVE', 'INVITED') AND ${where} ${order}`,
-    parameters: { userId: uuid, ...timePageParameters },
-    row: channel.row,
+      SELECT ${channel.list}, ${isPinned} AS "isPinned" FROM member m
+      JOIN channel c ON c.id = m.channel_id LEFT JOIN ${ownRecord}
+      WHERE m.user_id = $userId AND m.state IN ('ACTIVE', 'INVITED') AND ($archived OR NOT ${isArchived})
+        AND (${place}) < (coalesce($afterPinned, true), coalesce($afterAt, 'infinity'), coalesce($afterId, ${highestId}))
+        AND (${place}) > (coalesce($beforePinned, false), coalesce($beforeAt, '-infinity'), coalesce($beforeId, ${lowestId}))
+      ORDER BY "isPinned" ${direction}, c.last_activity_at ${direction}, c.id ${direction} LIMIT $limit`,
+    parameters: {
+      userId: uuid,
+      archived: bool,
+      afterPinned: nullable(bool),
+      beforePinned: nullable(bool),
+      ...timePageParameters,
+    },
+    row: { ...channel.row, isPinned: bool },
   });
 });

@@ -4,12 +4,15 @@ import type { Channel } from '../../prisma/generated/client.ts';
 import { BadUserInputError, NotFoundError } from '../errors.ts';
 import type { UserFacts, Visibility } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
+import { isSystemUser } from '../system-user.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { createChannelLimits, type InviterFacts } from './channel-limits.ts';
 import { createChannelReads } from './channel-reads.ts';
+import { readData, readNewData } from './custom-data.ts';
 import type { Moderation } from './moderation.ts';
 import { channelNotFound, may, mayAsk, mayBeInvited, mayRead } from './policies.ts';
+import type { PreferenceStore } from './preferences.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { type RoomInput, readRoom } from './room-properties.ts';
 import type { SecurityLog } from './security-log.ts';
@@ -29,14 +32,16 @@ export function createChannels(
   options: InviterFacts & {
     database: Database;
     moderation: Pick<Moderation, 'areBlocked'>;
+    preferences: Pick<PreferenceStore, 'change'>;
     submit: Submit;
     accounts: { facts(userId: string): Promise<UserFacts | null> };
     rateLimits: RateLimits;
+    maxDataBytes: number;
     directSecret: Uint8Array;
     securityLog: SecurityLog;
   },
 ) {
-  const { database, moderation, accounts, submit, directSecret, securityLog } = options;
+  const { database, moderation, preferences, accounts, submit, directSecret, securityLog, maxDataBytes } = options;
   const reads = createChannelReads(database);
   const limits = createChannelLimits(options.rateLimits, options);
 
@@ -46,25 +51,34 @@ export function createChannels(
     /** Creates a room that the viewer owns. The same `clientId` returns the same room. */
     async createRoom(
       viewer: Viewer,
-      { clientId, ...input }: RoomInput & { name: string; visibility: Visibility; clientId: string | null },
+      {
+        clientId,
+        data,
+        ...input
+      }: RoomInput & { name: string; visibility: Visibility; data: unknown; clientId: string | null },
     ): Promise<Channel> {
       const room = readRoom(input, 'input.', clientIdProblems(clientId, 'input.clientId'));
+      const json = readData(data, 'input.data', maxDataBytes);
       const channelId = clientId === null ? randomUUID() : uuidV5(clientId, viewer.userId);
       await limits.change(viewer.userId);
       const [present] = clientId === null ? [] : await reads.byIds([channelId], viewer.userId);
       if (present) return present;
       await limits.create(viewer.userId);
       const members = [{ user: factsOfViewer(viewer), role: 'OWNER' as const }];
-      const opened = { ...room, kind: 'ROOM', visibility: input.visibility, members } as const;
+      const opened = { ...room, data: json, kind: 'ROOM', visibility: input.visibility, members } as const;
       await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...opened }, viewer.deadline);
       return requireChannel(channelId);
     },
 
-    /** Changes properties of a room; null leaves one as it is, and an empty description removes it. */
-    async updateRoom(viewer: Viewer, channelId: string, input: RoomInput): Promise<Channel> {
-      const room = readRoom(input, '');
+    /** Changes properties of a room; null leaves one as it is, and so do `data` that are undefined; an empty description removes it. */
+    async updateRoom(
+      viewer: Viewer,
+      channelId: string,
+      { data, ...input }: RoomInput & { data: unknown },
+    ): Promise<Channel> {
+      const change = { ...readRoom(input, ''), data: readNewData(data, 'data', maxDataBytes) };
       await limits.change(viewer.userId);
-      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, ...room }, viewer.deadline);
+      await submit({ type: 'ChannelUpdated', channelId, actorId: viewer.userId, ...change }, viewer.deadline);
       return requireChannel(channelId);
     },
 
@@ -135,13 +149,20 @@ export function createChannels(
       return acceptDirect(viewer, await requireChannel(channelId));
     },
 
-    /** Ends the viewer's membership, or declines an invitation; leaving a match ends it for both. Repeated calls are harmless. */
+    /**
+     * Ends the viewer's membership, or declines an invitation; leaving a match ends it for both. A direct channel that the viewer has
+     * accepted is archived in place of that: left out of the list until its next message. Repeated calls are harmless.
+     */
     async leaveChannel(viewer: Viewer, channelId: string): Promise<Channel> {
       const { userId } = viewer;
       await limits.change(userId);
       const member = await findMember(channelId, userId);
       const channel = await requireChannel(channelId);
       if (member === null) throwRefusal(mayRead(channel, null));
+      if (channel.kind === 'DIRECT' && member?.state === 'ACTIVE') {
+        await preferences.change(viewer, channelId, { notify: null, pinned: null, archived: true });
+        return channel;
+      }
       const before = member?.revision ?? 0;
       await submit(
         { type: 'MemberLeft', channelId, actorId: userId, userId, revision: before, gone: false },
@@ -192,7 +213,7 @@ export function createChannels(
 
   async function requireFacts(userId: string): Promise<UserFacts> {
     const facts = await accounts.facts(userId);
-    if (facts === null) throw new NotFoundError('User not found.');
+    if (facts === null || isSystemUser(userId)) throw new NotFoundError('User not found.');
     return facts;
   }
 

@@ -88,15 +88,11 @@ export function createMatching(
     /** Leaves the queue or the match; returns null when there is neither. */
     async unmatch({ userId }: Viewer): Promise<MatchView | null> {
       await unmatches.take(userId);
-      // A match is in the database: the viewer can leave it while the queue is away.
-      const [left] = await Promise.allSettled([queue.leave(userId)]);
-      const claim = await claims.latest(userId);
-      if (claim?.endReason === null) return lifecycle.leave(claim);
-      if (left.status === 'rejected') throw left.reason;
-      if (left.value === null) return null;
-      await notify(userId);
-      return leftView(left.value);
+      return withdraw(userId);
     },
+
+    /** Takes a user out of the queue, or ends the user's match, on behalf of a moderator; returns null when there is neither. */
+    withdraw,
 
     /**
      * Returns the viewer's match or place; null when there is neither. It is a sign of life in a match, and does not renew a
@@ -122,6 +118,17 @@ export function createMatching(
     /** Number of users whose match somebody follows on this node. */
     followed: followers.size,
   };
+
+  async function withdraw(userId: string): Promise<MatchView | null> {
+    // A match is in the database: it can end while the queue is away.
+    const [left] = await Promise.allSettled([queue.leave(userId)]);
+    const claim = await claims.latest(userId);
+    if (claim?.endReason === null) return lifecycle.leave(claim);
+    if (left.status === 'rejected') throw left.reason;
+    if (left.value === null) return null;
+    await notify(userId);
+    return leftView(left.value);
+  }
 
   /** Lets an absence of a user without a connection start again: an app may know no subscriptions. */
   async function noteSeen(userId: string): Promise<void> {

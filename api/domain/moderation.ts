@@ -5,6 +5,7 @@ import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, uuid } from '../infra/database/types.ts';
+import { isSystemUser } from '../system-user.ts';
 import type { Viewer } from './auth.ts';
 import type { Blocks } from './blocks.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
@@ -96,7 +97,7 @@ export function createModeration(options: {
     if (otherId === userId) throw new BadUserInputError([{ path: 'userId', message: 'must not be your own id' }]);
     await changes.take(userId);
     const user = await prisma.user.findUnique({ where: { id: otherId } });
-    if (user === null) throw new NotFoundError('User not found.');
+    if (user === null || isSystemUser(otherId)) throw new NotFoundError('User not found.');
     return user;
   }
 }

@@ -1,4 +1,5 @@
 import { batched } from '../batched.ts';
+import { RateLimitedError } from '../errors.ts';
 import { ignore } from '../ignore.ts';
 import type { Database } from '../infra/database/database.ts';
 import type { PubSub } from '../infra/pubsub/pubsub.ts';
@@ -9,6 +10,7 @@ import type { Logger } from '../logger.ts';
 import { selectMemberIds } from './channel-statements.ts';
 import { createPresenceIndex, type MemberGroup } from './presence-index.ts';
 import { createPresenceReading } from './presence-reading.ts';
+import { createPresenceWatches, type PresenceListener } from './presence-watches.ts';
 
 /** Members of a channel with a live connection, among the `maxMembers` of longest standing. */
 export interface OnlineMembers {
@@ -53,8 +55,8 @@ const reader = 'online-members';
 
 /**
  * Keeps the number of online members of the channels that somebody asks for. Members are read once, and again when a
- * signal of the channel says that a membership has changed; presence when a signal names a member. A channel that nobody asks
- * for between two checks is forgotten.
+ * signal of the channel says that a membership has changed; presence when a signal names a member. A channel that nobody watches
+ * or asks for between two checks is forgotten.
  * @param options.maxKept maximum number of members of all channels
  */
 export function createOnlineMembers(options: {
@@ -71,13 +73,16 @@ export function createOnlineMembers(options: {
   const index = createPresenceIndex(maxListed);
   const load = batched(readRooms);
   const reading = createPresenceReading({ presence, index, logger });
+  const watches = createPresenceWatches({ refreshMs, refresh: load, logger });
   let size = 0;
   const listener: ChannelListener = {
     onSignal({ head, entries, profileOf }) {
       const room = rooms.get(head.channelId);
       // A head alone may stand for any change.
       const mayConcernMembers = entries.length === 0 || entries.some(({ kind }) => kind !== 'TEXT');
-      if (room && mayConcernMembers && profileOf === undefined) room.isOutdated = true;
+      if (!room || !mayConcernMembers || profileOf !== undefined) return;
+      room.isOutdated = true;
+      watches.onOutdated(head.channelId);
     },
   };
   const watch = createSignalWatch({
@@ -102,10 +107,33 @@ export function createOnlineMembers(options: {
       rooms.set(channelId, present);
       return { channelId, count: present.onlineCount, firstIds: () => index.firstOnline(present) };
     },
+    /**
+     * Keeps a channel's online members until `leave` is called, and tells of each change from now on.
+     * @returns ids of the first members who are online now, at most `maxListed`
+     * @throws RateLimitedError if too many members are watched on this node
+     */
+    async watch(
+      channelId: string,
+      listener: PresenceListener,
+    ): Promise<{ onlineIds: readonly string[]; leave(): void }> {
+      const leave = watches.add(channelId, listener);
+      try {
+        const present = rooms.get(channelId);
+        if (present?.isRead !== true) await load(channelId);
+        else if (present.isOutdated) watches.onOutdated(channelId);
+        if (size > maxKept) throw new RateLimitedError(tooMany, refreshMs);
+        const room = rooms.get(channelId);
+        return { onlineIds: room ? index.firstOnline(room) : [], leave };
+      } catch (error) {
+        leave();
+        throw error;
+      }
+    },
     /** Returns the number of members that are kept, for metrics. */
     size: () => size,
     start: watch.start,
     async stop(): Promise<void> {
+      watches.stop();
       reading.stop();
       await watch.stop();
     },
@@ -154,7 +182,7 @@ export function createOnlineMembers(options: {
 
   /** Returns the room of a channel, which its signals outdate from now on, and moves it behind those asked for before. */
   function openRoom(channelId: string): Room {
-    const room = rooms.get(channelId) ?? createRoom(channelId);
+    const room = rooms.get(channelId) ?? createRoom(channelId, watches.tell);
     if (room.isOutdated) room.refreshedAt = performance.now();
     room.isOutdated = false;
     rooms.delete(channelId);
@@ -179,7 +207,7 @@ export function createOnlineMembers(options: {
   function evictExcept(part: readonly Room[]): void {
     for (const room of rooms.values()) {
       if (size <= maxKept) return;
-      if (!part.includes(room)) forget(room);
+      if (!part.includes(room) && !watches.has(room.channelId)) forget(room);
     }
   }
 
@@ -190,7 +218,7 @@ export function createOnlineMembers(options: {
   }
 
   async function checkAll(): Promise<void> {
-    for (const room of [...rooms.values()]) if (!room.isAsked) forget(room);
+    for (const room of [...rooms.values()]) if (!room.isAsked && !watches.has(room.channelId)) forget(room);
     const kept = [...rooms.keys()];
     for (const room of rooms.values()) room.isAsked = false;
     for (let from = 0; from < kept.length; from += roomsOfStatement) {
@@ -203,8 +231,11 @@ export function createOnlineMembers(options: {
 /** The online members of channels, made by `createOnlineMembers`. */
 export type OnlineMembersOfChannels = ReturnType<typeof createOnlineMembers>;
 
-function createRoom(channelId: string): Room {
-  const members = { memberIds: [], onlineCount: 0, firstOnline: null };
+const tooMany = 'Too many members of channels are followed at the moment: try again later.';
+
+function createRoom(channelId: string, tell: (channelId: string, userId: string, isOnline: boolean) => void): Room {
+  const onChange = (userId: string, isOnline: boolean) => tell(channelId, userId, isOnline);
+  const members = { memberIds: [], onlineCount: 0, firstOnline: null, onChange };
   const never = Number.NEGATIVE_INFINITY;
   return { ...members, channelId, isRead: false, isOutdated: false, refreshedAt: never, isAsked: true };
 }

@@ -1,5 +1,5 @@
 import type { Rejection } from '../events.ts';
-import { type Capability, type Lack, lackOf } from './capabilities.ts';
+import { type Capability, isAbove, type Lack, lackOf } from './capabilities.ts';
 import { type ChannelFacts, type EntryFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 
 /*
@@ -8,6 +8,20 @@ import { type ChannelFacts, type EntryFacts, isPublicRoom, type MemberFacts } fr
  * bridge checks it again in the channel's order, and its decision is final. `at` is the time of the action: the bridge
  * takes it from the event, so that a log that is applied again has the same outcomes.
  */
+
+/** Facts about the author of a message and one user whom it mentions. */
+export interface MentionFacts {
+  isMember: boolean;
+  hasBlockedAuthor: boolean;
+  isBlockedByAuthor: boolean;
+}
+
+/** Parts of a message, of which it has at least one. */
+interface MessageParts {
+  text: string;
+  data: string | null;
+  attachments: readonly unknown[];
+}
 
 type Channel = ChannelFacts | null;
 type Member = MemberFacts | null;
@@ -48,6 +62,45 @@ export function mayRead(
   return isPublicRoom(channel) ? forbidden('Only members can do this. Join the room first.') : channelNotFound;
 }
 
+/**
+ * Asking another user for a conversation: by an invitation, or by a new direct channel.
+ * @param isBlocked whether one of the two has blocked the other
+ */
+export function mayAsk(isBlocked: boolean): Rejection | null {
+  return isBlocked ? blocked : null;
+}
+
+/** Becoming a member of a room or a direct channel: neither by nor with a user who was erased. */
+export function mayMeet(isErased: boolean): Rejection | null {
+  return isErased ? { code: 'NOT_FOUND', message: 'User not found.' } : null;
+}
+
+/** Sending a notice, which the embedding application does: in any open channel. */
+export function mayNotify(channel: Channel): Rejection | null {
+  if (channel === null) return channelNotFound;
+  return channel.closedAt ? closed : null;
+}
+
+/**
+ * Mentioning one user: members only. A mention of a user who is no longer a member, or has blocked the author, is left out without
+ * a word; one of a user whom the author has blocked is refused.
+ */
+export function judgeMention({
+  isMember,
+  hasBlockedAuthor,
+  isBlockedByAuthor,
+}: MentionFacts): 'keep' | 'drop' | Rejection {
+  if (!isMember) return 'drop';
+  if (isBlockedByAuthor) return { code: 'CONFLICT', message: 'You cannot mention somebody you have blocked.' };
+  return hasBlockedAuthor ? 'drop' : 'keep';
+}
+
+/** Having a seen mark and preferences, and following the activity: active members only. */
+export function mayTakePart(channel: Channel, member: Member): Rejection | null {
+  if (channel !== null && member?.state === 'INVITED') return notAccepted;
+  return mayRead(channel, member) ?? (member?.state === 'ACTIVE' ? null : noLongerMember);
+}
+
 /** Doing something that a capability stands for. */
 export function may(capability: Capability, channel: Channel, member: Member, at: Time): Rejection | null {
   if (channel === null) return channelNotFound;
@@ -60,9 +113,33 @@ export function maySend(channel: Channel, member: Member, at: Time, hasFiles: bo
   return may('SEND', channel, member, at) ?? (hasFiles ? may('ATTACH', channel, member, at) : null);
 }
 
+/**
+ * Sending the next message in a room in slow mode: members without a moderating role must wait.
+ * @param lastSentAt time of the member's message before; null if slow mode counts none
+ */
+export function maySendAgain(
+  { kind, slowModeSeconds }: { kind: ChannelFacts['kind']; slowModeSeconds: number },
+  { role }: Pick<MemberFacts, 'role'>,
+  lastSentAt: Time | null,
+  at: Time,
+): Rejection | null {
+  if (kind !== 'ROOM' || role !== 'MEMBER' || lastSentAt === null) return null;
+  const slowModeMs = slowModeSeconds * 1_000;
+  const retryAfterMs = new Date(lastSentAt).getTime() + slowModeMs - new Date(at).getTime();
+  if (retryAfterMs <= 0) return null;
+  const message = `This room is in slow mode: you can send one message every ${slowModeSeconds} seconds.`;
+  // The clocks of gateways may differ.
+  return { code: 'RATE_LIMITED', message, retryAfterMs: Math.min(retryAfterMs, slowModeMs) };
+}
+
 /** Closing a room: its owner, who may repeat it. */
 export function mayClose(channel: Channel, member: Member, at: Time): Rejection | null {
   return may('CLOSE', channel && { ...channel, closedAt: null }, member, at);
+}
+
+/** Returns whether a message would have neither text nor data nor files. */
+export function isEmptyMessage({ text, data, attachments }: MessageParts): boolean {
+  return text === '' && data === null && attachments.length === 0;
 }
 
 /** Being invited: everybody who is not banned, and has not declined. */
@@ -73,12 +150,70 @@ export function mayBeInvited(member: Member): Rejection | null {
     : null;
 }
 
-/**
- * Asking another user for a conversation: by an invitation, or by a direct channel.
- * @param isBlocked whether one of the two has blocked the other
- */
-export function mayAsk(isBlocked: boolean): Rejection | null {
-  return isBlocked ? blocked : null;
+/** Reporting a message: users who may read it, also after they have blocked its author. */
+export function mayReport({ channel, member, entry, userId }: EntryChange): Rejection | null {
+  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry.kind === 'TEXT' && entry.authorId !== userId) return null;
+  return { code: 'BAD_USER_INPUT', message: 'must name a message that another user wrote' };
+}
+
+/** Deleting a message that was reported: a moderator of the service, whom the gateway has checked, in any channel. */
+export function mayDeleteReported(entry: EntryFacts | null): Rejection | null {
+  return entry === null ? messageNotFound : null;
+}
+
+/** Maximum number of kinds of reactions, that is of different emoji, to one message. */
+export const maxReactionKinds = 20;
+
+/** Reacting to a message or a notice: members, in an open channel, while it is not deleted. A block ends it in a direct channel. */
+export function mayReact({ channel, member, entry, at }: Omit<EntryChange, 'userId'>): Rejection | null {
+  const refusal = mayTakeBackReaction({ channel, member, entry });
+  if (refusal) return refusal;
+  if (entry?.kind !== 'TEXT' && entry?.kind !== 'NOTICE') return forbidden('You can react to messages only.');
+  if (entry.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
+  return may('REACT', channel, member, at);
+}
+
+/** Taking a reaction back: members, also in a closed channel. */
+export function mayTakeBackReaction({
+  channel,
+  member,
+  entry,
+}: Pick<EntryChange, 'channel' | 'member' | 'entry'>): Rejection | null {
+  return entry === null || mayRead(channel, member) ? messageNotFound : null;
+}
+
+/** Refusal of a reaction by an emoji that nobody has used for a message with the maximum of kinds. */
+export const tooManyReactionKinds: Rejection = {
+  code: 'CONFLICT',
+  message: `The message has ${maxReactionKinds} kinds of reactions, which is the maximum. Use one of them.`,
+};
+
+/** Moderating the service: users whom an operator has appointed. */
+export function mayModerateService(user: { isModerator: boolean } | null): Rejection | null {
+  return user?.isModerator ? null : forbidden('Only moderators of the service can do this.');
+}
+
+/** Suspending a user: not a moderator of the service, whose appointment an operator must end first. */
+export function maySuspend(user: { isModerator: boolean }): Rejection | null {
+  return user.isModerator
+    ? forbidden(
+        'A moderator of the service cannot be suspended. Ask the operator of the server to end the appointment first.',
+      )
+    : null;
+}
+
+/** Moderating another user: members of lower roles, and users who are not members. */
+export function mayModerate(
+  capability: Extract<Capability, 'KICK' | 'BAN' | 'MUTE' | 'SET_ROLE'>,
+  channel: Channel,
+  member: Member,
+  other: Member,
+  at: Time,
+): Rejection | null {
+  const refusal = may(capability, channel, member, at);
+  if (refusal || member === null || other?.state !== 'ACTIVE') return refusal;
+  return isAbove(member.role, other.role) ? null : forbidden('You can do this to members of lower roles only.');
 }
 
 /** Editing a message: its author, while it is not deleted and the author may send. A block does not count. */
@@ -129,6 +264,7 @@ function refusalOf(lack: Lack, channel: ChannelFacts, member: Member): Rejection
 
 const kindNames = { ROOM: 'room', DIRECT: 'direct channel', MATCH: 'match' } as const;
 const notAccepted = forbidden('Only members can do this. Accept the invitation first.');
+export const noLongerMember = forbidden('You are no longer a member of this channel.');
 /** The same for both users. */
 const blocked: Rejection = { code: 'CONFLICT', message: 'One of you has blocked the other.' };
 const onlyTexts: Rejection = forbidden('You can edit or delete text messages only.');

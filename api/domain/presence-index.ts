@@ -5,6 +5,8 @@ export interface MemberGroup {
   onlineCount: number;
   /** The first members who are online; null until it is read after a change. */
   firstOnline: readonly string[] | null;
+  /** Called with each member who comes online or goes offline, or joins or leaves the group while online. */
+  onChange(userId: string, isOnline: boolean): void;
 }
 
 interface KnownUser {
@@ -48,14 +50,14 @@ export function createPresenceIndex(maxListed: number) {
       return false;
     }
     user.groups.add(group);
-    if (user.isOnline) group.onlineCount++;
+    if (user.isOnline) count(group, userId, true);
     return true;
   }
 
   function removeFrom(userId: string, group: MemberGroup): void {
     const user = users.get(userId);
     if (!user?.groups.delete(group)) return;
-    if (user.isOnline) group.onlineCount--;
+    if (user.isOnline) count(group, userId, false);
     if (user.groups.size === 0) users.delete(userId);
   }
 
@@ -63,10 +65,13 @@ export function createPresenceIndex(maxListed: number) {
     const user = users.get(userId);
     if (user === undefined || user.isOnline === isOnline) return;
     user.isOnline = isOnline;
-    for (const group of user.groups) {
-      group.onlineCount += isOnline ? 1 : -1;
-      group.firstOnline = null;
-    }
+    for (const group of user.groups) count(group, userId, isOnline);
+  }
+
+  function count(group: MemberGroup, userId: string, isOnline: boolean): void {
+    group.onlineCount += isOnline ? 1 : -1;
+    group.firstOnline = null;
+    group.onChange(userId, isOnline);
   }
 
   function findOnline(memberIds: readonly string[], count: number): string[] {

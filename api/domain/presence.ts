@@ -9,15 +9,19 @@ import type { Logger } from '../logger.ts';
 /** Milliseconds for which a user stays online without a connection, so that reloading a page is no absence. */
 const graceMs = 2_000;
 
-/** Milliseconds for which changes are collected before they are announced to all nodes. */
-const announceMs = 100;
-/** Maximum number of users that one signal names. */
-const idsOfSignal = 1_000;
+/** Milliseconds for which connections and their ends are gathered before the state learns of them. */
+const gatherMs = 100;
+/** Maximum milliseconds between two looks for leases of killed nodes that have ended. */
+const expireMs = 1_000;
+/** Maximum number of users of one request to the state, one statement and one signal. */
+const portion = 500;
 
 /**
  * Keeps the users who are connected to this node online, by leases in the state port. One batch renews them, three times
- * within the duration of a lease.
+ * within the duration of a lease. Users who come and go within a moment share their requests, one of which runs at a time: however
+ * many reconnect at once, each moment costs a few.
  * @param options.leaseMs milliseconds for which users stay online after this node was killed
+ * @param options.onChange called with users who came online or went offline, after all nodes were told; must not reject
  */
 export function createPresence(options: {
   presence: PresencePort;
@@ -25,27 +29,33 @@ export function createPresence(options: {
   pubsub: Pick<PubSub, 'publish'>;
   nodeId: string;
   leaseMs: number;
+  onChange(userIds: readonly string[]): Promise<void>;
   logger: Logger;
 }) {
-  const { presence, database, nodeId, leaseMs, logger } = options;
+  const { presence, database, nodeId, leaseMs, onChange, logger } = options;
   /** Number of connections to this node, by user. */
   const connections = new Map<string, number>();
-  /** Timers of the users in their grace period. */
-  const leaving = new Map<string, NodeJS.Timeout>();
-  /** Users whose presence has changed and was not announced yet. */
-  const changed = new Set<string>();
-  let timer: NodeJS.Timeout | undefined;
-  let announcement: NodeJS.Timeout | undefined;
-  /** Requests to the state that are under way. */
-  const running = new Set<Promise<void>>();
+  /** Users whose lease must begin. */
+  const arrived = new Set<string>();
+  /** End of the grace period of users whose last connection has ended, in order, by the monotonic clock. */
+  const leaving = new Map<string, number>();
+  const timers: NodeJS.Timeout[] = [];
+  let isStateAway = false;
+  let gathering: NodeJS.Timeout | undefined;
+  /** Time of the next settlement, by the monotonic clock. */
+  let settlesAt = Number.POSITIVE_INFINITY;
+  /** The requests to the state that are under way or wait. */
+  let running: Promise<void> = Promise.resolve();
 
   return {
     /** Counts a connection of a user. Returns a function that must be called once, when the connection has ended. */
     connected(userId: string): () => void {
       const before = connections.get(userId) ?? 0;
       connections.set(userId, before + 1);
-      clearTimeout(leaving.get(userId));
-      if (!leaving.delete(userId) && before === 0) run(renew([userId]));
+      if (!leaving.delete(userId) && before === 0) {
+        arrived.add(userId);
+        settleAfter(gatherMs);
+      }
       return () => disconnected(userId);
     },
 
@@ -58,76 +68,109 @@ export function createPresence(options: {
     },
 
     start(): void {
-      timer = setInterval(() => run(renew([...connections.keys()])), leaseMs / 3);
+      timers.push(setInterval(() => void enqueue(() => renew([...connections.keys()])), leaseMs / 3));
+      timers.push(setInterval(expire, Math.min(expireMs, leaseMs / 3)));
     },
     /** Ends the leases of the users who are still connected to this node. */
     async stop(): Promise<void> {
-      clearInterval(timer);
-      for (const pending of leaving.values()) clearTimeout(pending);
+      for (const timer of timers) clearInterval(timer);
+      clearTimeout(gathering);
+      // Connections that end later are not settled.
+      settlesAt = Number.NEGATIVE_INFINITY;
       const userIds = new Set([...connections.keys(), ...leaving.keys()]);
       connections.clear();
+      leaving.clear();
       // A renewal that is under way would come after the end.
-      await Promise.all(running);
-      await endAll([...userIds]);
-      await publishChanges();
+      await enqueue(() => end([...userIds]));
     },
   };
 
-  function run(request: Promise<void>): void {
-    const ended = request.finally(() => running.delete(ended));
-    running.add(ended);
-  }
-
   function disconnected(userId: string): void {
-    const left = (connections.get(userId) ?? 1) - 1;
-    if (left > 0) {
-      connections.set(userId, left);
+    const others = (connections.get(userId) ?? 1) - 1;
+    if (others > 0) {
+      connections.set(userId, others);
       return;
     }
     connections.delete(userId);
-    const grace = setTimeout(() => run(endAfterGrace(userId)), graceMs);
-    leaving.set(userId, grace);
+    leaving.set(userId, performance.now() + graceMs);
+    settleAfter(graceMs);
   }
 
-  async function endAfterGrace(userId: string): Promise<void> {
-    leaving.delete(userId);
-    if (!connections.has(userId)) await endAll([userId]);
+  /** Tells the state of everyone who has come and gone, in at most that time. */
+  function settleAfter(ms: number): void {
+    const dueAt = performance.now() + ms;
+    if (dueAt >= settlesAt) return;
+    settlesAt = dueAt;
+    clearTimeout(gathering);
+    gathering = setTimeout(() => void enqueue(settle), ms);
   }
 
+  function enqueue(work: () => Promise<void>): Promise<void> {
+    running = running.then(work);
+    return running;
+  }
+
+  /** Tells of the users whose leases have ended, unless the state is away: the renewals find out when it is back. */
+  function expire(): void {
+    if (!isStateAway) void enqueue(() => renew([]));
+  }
+
+  async function settle(): Promise<void> {
+    if (settlesAt < 0) return;
+    settlesAt = Number.POSITIVE_INFINITY;
+    const arrivals = [...arrived];
+    arrived.clear();
+    const departures = takeDepartures();
+    const [next] = leaving.values();
+    if (next !== undefined) settleAfter(Math.max(gatherMs, next - performance.now()));
+    if (arrivals.length > 0) await renew(arrivals);
+    await end(departures);
+  }
+
+  /** Takes the users whose grace period has ended. */
+  function takeDepartures(): string[] {
+    const userIds: string[] = [];
+    for (const [userId, endsAt] of leaving) {
+      if (endsAt > performance.now()) break;
+      leaving.delete(userId);
+      userIds.push(userId);
+    }
+    return userIds;
+  }
+
+  /** Renews leases; without users, it ends the expired leases of any node alone. */
   async function renew(userIds: readonly string[]): Promise<void> {
     try {
-      const { online, offline } = await presence.renew(nodeId, userIds, leaseMs);
-      announce([...online, ...offline]);
-      await markLastSeen(offline);
+      for (let from = 0; from === 0 || from < userIds.length; from += portion) {
+        const { online, offline } = await presence.renew(nodeId, userIds.slice(from, from + portion), leaseMs);
+        await announce([...online, ...offline]);
+        await markLastSeen(offline);
+      }
+      isStateAway = false;
     } catch (error) {
+      isStateAway = true;
       logger.warn({ error }, 'presence was not renewed; the next round tries again');
     }
   }
 
-  async function endAll(userIds: readonly string[]): Promise<void> {
+  async function end(userIds: readonly string[]): Promise<void> {
     try {
-      const ended = await Promise.all(userIds.map((userId) => presence.end(nodeId, userId)));
-      const offline = userIds.filter((_, index) => ended[index]);
-      announce(offline);
-      await markLastSeen(offline);
+      for (let from = 0; from < userIds.length; from += portion) {
+        const offline = await presence.end(nodeId, userIds.slice(from, from + portion));
+        await announce(offline);
+        await markLastSeen(offline);
+      }
     } catch (error) {
       logger.warn({ error }, 'presence was not ended; the leases expire by themselves');
     }
   }
 
-  /** Tells every node whose presence changed, together with other changes of this moment. */
-  function announce(userIds: readonly string[]): void {
-    for (const userId of userIds) changed.add(userId);
-    if (changed.size > 0) announcement ??= setTimeout(() => void publishChanges(), announceMs);
-  }
-
-  async function publishChanges(): Promise<void> {
-    clearTimeout(announcement);
-    announcement = undefined;
-    const userIds = [...changed];
-    changed.clear();
-    for (let from = 0; from < userIds.length; from += idsOfSignal) {
-      await publishSignal(options, 'presence', userIds.slice(from, from + idsOfSignal));
+  /** Tells every node whose presence has changed. */
+  async function announce(userIds: readonly string[]): Promise<void> {
+    for (let from = 0; from < userIds.length; from += portion) {
+      const some = userIds.slice(from, from + portion);
+      await publishSignal(options, 'presence', some);
+      await onChange(some);
     }
   }
 

@@ -45,10 +45,16 @@ export const rates = {
   sends: { points: 200, windowMs: 4_000, share: 20 },
   /** Refused sends of one user that are looked up, because they may repeat a message that exists. */
   repeatedSends: { points: 100, windowMs: 10_000, share: 10 },
+  /** Reactions of one user that are added or removed: 25 a second in the long run. */
+  reactions: { points: 100, windowMs: 4_000, share: 10 },
   /** Changes of rooms and memberships by one user, including those that have a rate of their own. */
   channelChanges: { points: 60, windowMs: minuteMs },
   /** Moves of the seen marks of one user: 25 a second in the long run. */
   seenMarks: { points: 100, windowMs: 4_000, share: 10 },
+  /** Calls of `typing` by one user: clients repeat it every few seconds. */
+  typing: { points: 40, windowMs: 10_000, share: 10 },
+  /** Changes of one user's preferences for channels. */
+  preferenceChanges: { points: 120, windowMs: minuteMs },
   /** Changes of one user's profile. */
   profileChanges: { points: 20, windowMs: minuteMs },
   /** Sessions ended by one user. */
@@ -67,8 +73,16 @@ export const rates = {
   invitesOfInviteeByGuests: { points: 20, windowMs: hourMs },
   /** Invitations and new direct channels that one user gets from one other. */
   invitesOfPair: { points: 10, windowMs: hourMs },
+  /** Kicks, bans, mutes and changes of roles by one user. */
+  roomModeration: { points: 60, windowMs: minuteMs },
   /** Blocks and their ends by one user. */
   blocks: { points: 60, windowMs: minuteMs },
+  /** Reports by one user. */
+  reports: { points: 10, windowMs: minuteMs },
+  /** Reports by one user in a day. */
+  reportsOfDay: { points: 100, windowMs: dayMs },
+  /** Suspensions, their ends and resolved reports by one moderator of the service. */
+  moderation: { points: 120, windowMs: minuteMs },
   /** Searches for users by one registered user. */
   userSearches: { points: 60, windowMs: minuteMs },
   /** Searches for users by one guest. */
@@ -97,6 +111,8 @@ export const rates = {
   newcomers: { points: 120, windowMs: minuteMs },
   /** New guests from one address in a day. */
   guestsOfDay: { points: 1_000, windowMs: dayMs },
+  /** New guests from one address of a network from which several users were suspended within a week. */
+  guestsSlowed: { points: 5, windowMs: hourMs },
   /** Registrations from one address: each tells whether an e-mail address is taken. */
   registrations: { points: 60, windowMs: 10 * minuteMs },
   /** Refreshes of one session. */

@@ -13,6 +13,7 @@ import {
   updateNewestUsed,
   updateUsed,
 } from './session-statements.ts';
+import type { SuspensionFacts } from './suspension-rules.ts';
 
 /** Milliseconds for which a used refresh token can be used again: the response was lost, or two tabs refresh at once. */
 const graceMs = 10_000;
@@ -71,8 +72,11 @@ export function createRefreshTokens({ now, ttlMs }: { now: () => number; ttlMs: 
      */
     inspect,
 
-    /** Returns the session and the user of a token; null if it is unknown. */
-    async find(query: Query, refreshToken: string): Promise<{ sessionId: string; userId: string } | null> {
+    /** Returns the session and the user of a token, and the user's suspension; null if the token is unknown. */
+    async find(
+      query: Query,
+      refreshToken: string,
+    ): Promise<({ sessionId: string; userId: string } & SuspensionFacts) | null> {
       const [session = null] = await query(selectSessionOfToken, { hash: digest(refreshToken) });
       return session;
     },

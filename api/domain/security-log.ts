@@ -12,6 +12,8 @@ export const securityEvents = [
   'user_created',
   'user_create_fail',
   'user_updated',
+  'user_deleted',
+  'user_delete_fail',
   'authn_login_success',
   'authn_login_fail',
   'authn_token_created',
@@ -25,13 +27,28 @@ export const securityEvents = [
   'excess_rate_limit_exceeded',
   'user_blocked',
   'user_unblocked',
+  'user_reported',
+  'user_suspended',
+  'user_reinstated',
   'room_closed',
+  'member_kicked',
+  'member_banned',
+  'member_unbanned',
+  'member_muted',
+  'member_role_changed',
+  'message_deleted',
 ] as const;
 
 type SecurityEvent = (typeof securityEvents)[number];
 
 /** Causes for which sessions are ended. */
-export type EndReason = 'logout' | 'revoked by the user' | 'password changed' | 'password reset' | 'too many sessions';
+export type EndReason =
+  | 'logout'
+  | 'revoked by the user'
+  | 'password changed'
+  | 'password reset'
+  | 'account deleted'
+  | 'too many sessions';
 
 /** Facts about an event. None of them is a text that a user wrote. */
 interface SecurityFacts {
@@ -49,7 +66,7 @@ interface SecurityFacts {
   isGuest?: boolean;
   /** Action that was refused. */
   action?: string;
-  /** The other user of a block. */
+  /** The other user of a block, or of an act of moderation. */
   targetId?: string;
   channelId?: string;
 }

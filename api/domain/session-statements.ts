@@ -2,13 +2,17 @@ import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { bool, bytea, int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { notSuspended } from './suspension-rules.ts';
 
-/** Inserts a session, unless the user's password hash has changed; the user's row stays locked against a change. */
+const suspension = columns(tables.user, 'u', ['suspendedAt', 'suspendedUntil']);
+
+/** Inserts a session, unless the user's password hash has changed or the user is suspended; the user's row stays locked against a change. */
 export const insertSession = statement({
   sql: `
     INSERT INTO session (id, user_id, device, created_at, last_used_at, place)
     SELECT $id, u.id, $device, $at, $at, $place FROM users u
-    WHERE u.id = $userId AND u.password_hash IS NOT DISTINCT FROM $passwordHash FOR SHARE RETURNING id`,
+    WHERE u.id = $userId AND u.password_hash IS NOT DISTINCT FROM $passwordHash AND ${notSuspended}
+    FOR SHARE RETURNING id`,
   parameters: {
     id: uuid,
     userId: uuid,
@@ -51,13 +55,21 @@ export const selectFamiliar = statement({
   parameters: { userId: uuid, place: bytea },
 });
 
-/** Returns the session of a refresh token, also if it has ended. */
+/** Reads the suspension of a user. */
+export const selectSuspension = statement({
+  sql: `SELECT ${suspension.list} FROM users u WHERE u.id = $userId`,
+  parameters: { userId: uuid },
+  row: suspension.row,
+});
+
+/** Returns the session of a refresh token, also if it has ended, and the suspension of its user. */
 export const selectSessionOfToken = statement({
   sql: `
-    SELECT s.id AS "sessionId", s.user_id AS "userId" FROM refresh_token t JOIN session s ON s.id = t.session_id
+    SELECT s.id AS "sessionId", s.user_id AS "userId", ${suspension.list}
+    FROM refresh_token t JOIN session s ON s.id = t.session_id JOIN users u ON u.id = s.user_id
     WHERE t.hash = $hash`,
   parameters: { hash: bytea },
-  row: { sessionId: uuid, userId: uuid },
+  row: { sessionId: uuid, userId: uuid, ...suspension.row },
 });
 
 const session = columns(tables.session, 's', ['userId']);

@@ -7,7 +7,8 @@ import { placeOf } from './login-limits.ts';
 import type { Origin } from './origin.ts';
 import { createRefreshTokens, type Rotation } from './refresh-tokens.ts';
 import type { EndReason, SecurityLog } from './security-log.ts';
-import { insertSession, updateRevoked, updateSurplusRevoked } from './session-statements.ts';
+import { insertSession, selectSuspension, updateRevoked, updateSurplusRevoked } from './session-statements.ts';
+import { refuseSuspended } from './suspension-rules.ts';
 
 /** Tokens of a session, as a sign-in or a refresh returns them. */
 export interface SignedIn {
@@ -54,7 +55,8 @@ export function createSessions({
      * Begins a session of a user whose password was found to match the hash. Simultaneous sign-ins may exceed the maximum
      * number of sessions; the next one ends the surplus.
      * @param origin client that signs in; its network is remembered
-     * @throws UnauthenticatedError when the password was changed meanwhile, which ends every other session
+     * @throws SuspendedError for a suspended user; UnauthenticatedError when the password was changed meanwhile, which ends every
+     * other session
      */
     async begin(
       { id: userId, passwordHash }: Pick<User, 'id' | 'passwordHash'>,
@@ -109,6 +111,15 @@ export function createSessions({
       return grant(userId, sessionId, token);
     },
 
+    /** Ends all sessions of the viewer, in one transaction with `work`. */
+    async endAll({ userId, origin }: Viewer, work: (query: Query) => Promise<void>): Promise<void> {
+      const ended = await database.transaction(async (query) => {
+        await work(query);
+        return revoke(query, { userId });
+      });
+      await announceEnd(ended, { userId, reason: 'account deleted' }, origin);
+    },
+
     /**
      * Exchanges a refresh token for new tokens.
      * @param origin client that refreshes; its network is remembered
@@ -123,8 +134,15 @@ export function createSessions({
       return refuseReuse({ userId, sessionId }, origin);
     },
 
-    /** Returns the session and the user of a refresh token; null if it is unknown. */
-    ofToken: (refreshToken: string) => refreshTokens.find(database.query, refreshToken),
+    /**
+     * Returns the session and the user of a refresh token, also if the session has ended; null if the token is unknown.
+     * @throws SuspendedError if the user is suspended
+     */
+    async ofToken(refreshToken: string): Promise<{ sessionId: string; userId: string } | null> {
+      const session = await refreshTokens.find(database.query, refreshToken);
+      if (session) refuseSuspended(session, now());
+      return session;
+    },
 
     /**
      * Checks that the client which has the viewer's access token also signed in: it has the session's refresh token, or the
@@ -179,7 +197,7 @@ export function createSessions({
     },
   };
 
-  /** Inserts a session with its first refresh token, unless the password hash has changed. */
+  /** Inserts a session with its first refresh token, unless the password hash has changed or the user is suspended. */
   async function insert(
     query: Query,
     given: { userId: string; passwordHash: string | null; device: string; origin: Origin | undefined },
@@ -189,8 +207,15 @@ export function createSessions({
     const place = origin ? placeOf(userId, origin.address) : null;
     const row = { id: sessionId, userId, device, at: new Date(now()), passwordHash, place };
     const begun = await query(insertSession, row);
-    if (begun.length === 0) throw new UnauthenticatedError('The password was just changed. Sign in again.');
+    if (begun.length === 0) await refuseBegin(query, userId);
     return { sessionId, token: await refreshTokens.issue(query, sessionId) };
+  }
+
+  /** Throws the reason why a session of a user with the right password cannot begin. */
+  async function refuseBegin(query: Query, userId: string): Promise<never> {
+    const [user] = await query(selectSuspension, { userId });
+    if (user) refuseSuspended(user, now());
+    throw new UnauthenticatedError('The password was just changed. Sign in again.');
   }
 
   async function requireOwn(userId: string, id: string): Promise<Session> {

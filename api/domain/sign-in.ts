@@ -15,6 +15,8 @@ import type { Passwords } from './passwords.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import type { SecurityLog } from './security-log.ts';
 import type { Sessions, SignedIn } from './sessions.ts';
+import { createSlowedGuests } from './slowed-guests.ts';
+import { refuseSuspended } from './suspension-rules.ts';
 import { throwProblems } from './text.ts';
 import type { UserCache } from './user-cache.ts';
 import { findByEmail } from './users-by-email.ts';
@@ -27,6 +29,8 @@ export function createSignIn(options: {
   passwordRules: PasswordRules;
   sessions: Sessions;
   rateLimits: RateLimits;
+  /** Number of suspended users of a network from which on its guests are slowed down. */
+  slowGuestsAfter: number;
   securityLog: SecurityLog;
 }) {
   const { database, userCache, passwords, passwordRules, sessions, rateLimits, securityLog } = options;
@@ -34,6 +38,7 @@ export function createSignIn(options: {
   const logins = createLoginLimits(options);
   const newcomers = rateLimits.ofAddress('newcomers', rates.newcomers);
   const guestsOfDay = rateLimits.ofAddress('guests-day', rates.guestsOfDay);
+  const slowedGuests = createSlowedGuests({ ...options, suspensions: options.slowGuestsAfter });
   const registrations = rateLimits.ofAddress('registrations', rates.registrations);
   const refreshes = rateLimits.shared('refresh', rates.refreshes);
   const refreshesOfAddress = rateLimits.ofAddress('refreshes', rates.refreshesOfAddress);
@@ -43,7 +48,8 @@ export function createSignIn(options: {
      * Creates a user with a password. A guest who registers keeps id, channels, history and the present session, and must
      * prove the sign-in by its refresh token unless it is recent. A taken address takes as long as a free one, because the
      * password is hashed first; the error tells them apart, so attempts are limited.
-     * @throws ConflictError when the e-mail address is taken; the errors of `Sessions.prove`
+     * @throws ConflictError when the e-mail address is taken; SuspendedError for a suspended guest, whose token has ended; the errors
+     * of `Sessions.prove`
      */
     async register(
       viewer: Viewer | null,
@@ -67,6 +73,7 @@ export function createSignIn(options: {
         await newcomers.take(origin.address);
         await registrations.take(origin.address);
       });
+      if (viewer === null && input.refreshToken != null) await sessions.ofToken(input.refreshToken);
       if (viewer !== null && (await isGuest(viewer))) await sessions.prove(viewer, input.refreshToken ?? null);
       const passwordHash = await passwords.hash(input.password, addressGroup(origin.address));
       const fields = { email: email.value, ...withKey(name.value), passwordHash };
@@ -77,7 +84,7 @@ export function createSignIn(options: {
 
     /**
      * Begins a session of a user with a password.
-     * @throws UnauthenticatedError for a wrong address or password, without saying which
+     * @throws UnauthenticatedError for a wrong address or password, without saying which; SuspendedError
      */
     async login(input: { email: string; password: string; device: string | null }, origin: Origin): Promise<SignedIn> {
       const { email } = input;
@@ -101,6 +108,7 @@ export function createSignIn(options: {
       await securityLog.watchLimit('guest', origin, async () => {
         await newcomers.take(origin.address);
         await guestsOfDay.take(origin.address);
+        await slowedGuests.take(origin.address);
       });
       const fields = { ...withKey(name), email: read?.value ?? null };
       const user = await prisma.user.create({ data: { id: randomUUID(), createdAt: new Date(), ...fields } });
@@ -110,7 +118,7 @@ export function createSignIn(options: {
 
     /**
      * Exchanges a refresh token for new tokens.
-     * @throws UnauthenticatedError when the token is unknown, or was used wrongly: then its session is ended
+     * @throws UnauthenticatedError when the token is unknown, or was used wrongly: then its session is ended; SuspendedError
      */
     async refresh(refreshToken: string, origin: Origin): Promise<SignedIn> {
       await securityLog.watchLimit('refresh', origin, async () => {
@@ -130,8 +138,11 @@ export function createSignIn(options: {
     return user;
   }
 
+  /** Returns whether the viewer is a guest. @throws SuspendedError for a suspended user whose session still seems to be valid here */
   async function isGuest({ userId }: Viewer): Promise<boolean> {
-    return (await prisma.user.count({ where: { id: userId, passwordHash: null } })) > 0;
+    const user = await prisma.user.findUnique({ where: { id: userId } });
+    if (user) refuseSuspended(user);
+    return user !== null && user.passwordHash === null;
   }
 
   /** Turns the viewer into a user with a password if the viewer is a guest, else creates one. */

@@ -5,10 +5,11 @@ import {
   ForbiddenError,
   NotFoundError,
   type ParleyError,
+  RateLimitedError,
   UnavailableError,
 } from '../errors.ts';
 import { encodeEvent } from '../event-records.ts';
-import { type Entry, type Outcome, outcomesTopic, type Rejection, type WrittenEvent } from '../events.ts';
+import { type Entry, type NewEvent, type Outcome, outcomesTopic, type Rejection } from '../events.ts';
 import type { Database, Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { readOutcomes } from '../infra/database/outcomes.ts';
@@ -18,10 +19,10 @@ import { createSignalWatch } from '../live/signal-watch.ts';
 import type { Logger } from '../logger.ts';
 import { createPendingEvents, type PendingEvent } from './pending-events.ts';
 
-type Draft<Event> = Event extends WrittenEvent ? Omit<Event, 'eventId' | 'gatewayId' | 'at'> : never;
+type Draft<Event> = Event extends NewEvent ? Omit<Event, 'eventId' | 'gatewayId' | 'at'> : never;
 
 /** An event as a rule of the domain makes it; `submit` adds its id, the gateway and the time. */
-export type EventDraft = Draft<WrittenEvent>;
+export type EventDraft = Draft<NewEvent>;
 
 /**
  * Appends an event to the log and waits for its outcome.
@@ -95,14 +96,14 @@ export function createSubmitEvent(options: {
 
   async function submit(draft: EventDraft, deadline = Number.POSITIVE_INFINITY): Promise<Entry | null> {
     if (deadline <= performance.now()) throw tooLate();
-    const event: WrittenEvent = { ...draft, eventId: randomUUID(), gatewayId, at: new Date().toISOString() };
+    const event: NewEvent = { ...draft, eventId: randomUUID(), gatewayId, at: new Date().toISOString() };
     const outcome = await append(event, deadline);
     if (outcome.applied) return outcome.entry;
     throw rejectionError(outcome.rejection);
   }
 
   /** The outcome may arrive before the log confirms the append: it settles the event then. */
-  function append(event: WrittenEvent, deadline: number): Promise<Outcome> {
+  function append(event: NewEvent, deadline: number): Promise<Outcome> {
     const record = encodeEvent(event);
     return new Promise((resolve, reject) => {
       const since = performance.now();
@@ -153,7 +154,8 @@ async function findOutcomes(query: Query, events: readonly PendingEvent[]): Prom
 }
 
 /** Returns the error that a client receives for a rejection. */
-export function rejectionError({ code, message }: Rejection): ParleyError {
+export function rejectionError(rejection: Rejection): ParleyError {
+  const { code, message } = rejection;
   switch (code) {
     case 'NOT_FOUND':
       return new NotFoundError(message);
@@ -165,6 +167,8 @@ export function rejectionError({ code, message }: Rejection): ParleyError {
       return new BadUserInputError([{ path: 'input', message }]);
     case 'UNAVAILABLE':
       return new UnavailableError(message);
+    case 'RATE_LIMITED':
+      return new RateLimitedError(message, rejection.retryAfterMs);
     default:
       throw new Error(`unknown rejection ${code satisfies never}`);
   }

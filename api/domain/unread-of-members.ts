@@ -1,4 +1,5 @@
 import type { Database } from '../infra/database/database.ts';
+import { isMessage } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
@@ -31,7 +32,7 @@ const maxNewest = 2_000;
 const maxExamined = 10_000;
 
 /** Condition on an entry `e`: it may be unread, as joins, leaves and deleted messages never are. */
-export const isMessage = `e.kind NOT IN ('JOINED', 'LEFT', 'REMOVED') AND e.deleted_at IS NULL`;
+export const mayBeUnread = `${isMessage} AND e.deleted_at IS NULL`;
 
 /**
  * Counts the unread messages of many members of one channel, each up to a bound, by two statements: the authors of its newest
@@ -86,7 +87,7 @@ const selectNewestAuthors = statement({
     FROM (
       SELECT e.seq, e.author_id FROM (
         SELECT * FROM entry e WHERE e.channel_id = $channelId AND e.seq > $after ORDER BY e.seq DESC LIMIT ${maxExamined}) e
-      WHERE ${isMessage} ORDER BY e.seq DESC LIMIT ${maxNewest}) e`,
+      WHERE ${mayBeUnread} ORDER BY e.seq DESC LIMIT ${maxNewest}) e`,
   parameters: { channelId: uuid, after: int4 },
   row: { seqs: nullable(arrayOf(int4)), authorIds: nullable(arrayOf(uuid)), head: nullable(int4) },
 });

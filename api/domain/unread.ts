@@ -2,10 +2,12 @@ import type { Database } from '../infra/database/database.ts';
 import { unblockedBy } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
-import { tables } from '../infra/database/tables.ts';
+import { enums, tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
 import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
-import { countForMembers, isMessage, type SeenByMember } from './unread-of-members.ts';
+import { selectMentionCounts } from './mention-counts.ts';
+import { isArchived, notifyLevel, ownRecord, seenSeq } from './own-records.ts';
+import { countForMembers, mayBeUnread, type SeenByMember } from './unread-of-members.ts';
 
 /**
  * The unread messages of a member in one channel: those after the seen mark that are not deleted, by users other than the member whom
@@ -54,18 +56,32 @@ export function createUnread({ read }: Pick<Database, 'read'>) {
       return counted;
     },
 
-    /** Returns the numbers of unread messages of users in all of their channels, each at most `maxUnread`. */
+    mentions,
+
+    /**
+     * Returns the numbers of unread messages of users in all of their channels, each at most `maxUnread`: only those that mention the user
+     * in channels whose other messages should not alert the user. Archived and muted channels are left out.
+     */
     async unreadInAll(userIds: readonly string[], reader: string): Promise<{ userId: string; count: number }[]> {
       const counts = new Map(userIds.map((userId) => [userId, 0]));
-      let waiting = await read(reader, selectChannelsWithNews, { userIds });
-      while (waiting.length > 0) {
-        for (const { userId, count } of await unread(waiting.slice(0, countedAtOnce), reader))
-          counts.set(userId, Math.min(maxUnread, (counts.get(userId) ?? 0) + count));
-        waiting = waiting.slice(countedAtOnce).filter(({ userId }) => counts.get(userId) !== maxUnread);
-      }
+      const found = await read(reader, selectChannelsWithNews, { userIds });
+      for (const [notify, count] of [
+        ['MENTIONS', mentions],
+        ['ALL', unread],
+      ] as const)
+        await addCounts(
+          counts,
+          found.filter((channel) => channel.notify === notify),
+          (part) => count(part, reader),
+        );
       return [...counts].map(([userId, count]) => ({ userId, count }));
     },
   };
+
+  /** Returns the numbers of unread messages that mention members, each at most `maxMentions`; pairs without a membership are left out. */
+  function mentions(pairs: readonly ChannelOfUser[], reader: string): Promise<(ChannelOfUser & { count: number })[]> {
+    return read(reader, selectMentionCounts, toColumns(pairs));
+  }
 
   /** Returns the unread messages of users in channels, in no order; pairs without a membership are left out. */
   async function unread(pairs: readonly ChannelOfUser[], reader: string): Promise<Unread[]> {
@@ -111,6 +127,20 @@ export function createUnread({ read }: Pick<Database, 'read'>) {
   }
 }
 
+/** Adds the counts of channels to those of their users, in parts, until they reach the bound. */
+async function addCounts(
+  counts: Map<string, number>,
+  channels: readonly ChannelOfUser[],
+  count: (part: readonly ChannelOfUser[]) => Promise<readonly (ChannelOfUser & { count: number })[]>,
+): Promise<void> {
+  let waiting = channels;
+  while (waiting.length > 0) {
+    for (const { userId, count: added } of await count(waiting.slice(0, countedAtOnce)))
+      counts.set(userId, Math.min(maxUnread, (counts.get(userId) ?? 0) + added));
+    waiting = waiting.slice(countedAtOnce).filter(({ userId }) => counts.get(userId) !== maxUnread);
+  }
+}
+
 /** A count whose entries up to a seq were examined; null once there are no more to examine. */
 interface Counting extends Unread {
   through: number | null;
@@ -127,7 +157,6 @@ function groupByChannel(members: readonly SeenByMember[]): SeenByMember[][] {
 }
 
 const member = columns(tables.member, 'm', ['channelId', 'userId']);
-const seenMark = 'seen_mark s ON s.channel_id = m.channel_id AND s.user_id = m.user_id';
 
 /**
  * Counts the unread messages among the first `$window` entries after the seen mark, or after a seq above it. Seqs are dense, apart
@@ -141,27 +170,30 @@ export const selectUnread = statement({
     FROM unnest($channelIds, $userIds, $afters) AS w(channel_id, user_id, after)
     JOIN member m ON m.channel_id = w.channel_id AND m.user_id = w.user_id AND m.state = 'ACTIVE'
     JOIN channel c ON c.id = m.channel_id
-    LEFT JOIN ${seenMark}
+    LEFT JOIN ${ownRecord}
     CROSS JOIN LATERAL (SELECT coalesce((
-      SELECT e.seq - 1 FROM entry e WHERE e.channel_id = m.channel_id AND e.seq > greatest(m.joined_seq, s.seq, w.after)
+      SELECT e.seq - 1 FROM entry e WHERE e.channel_id = m.channel_id AND e.seq > greatest(${seenSeq}, w.after)
       ORDER BY e.seq LIMIT 1), c.seq) AS seq) f
     CROSS JOIN LATERAL (SELECT count(*)::int AS count, min(u.seq) AS first FROM (
       SELECT e.seq FROM entry e
       WHERE e.channel_id = m.channel_id AND e.seq > f.seq AND e.seq <= f.seq + $window
-        AND ${isMessage} AND e.author_id <> m.user_id AND ${unblockedBy('m.user_id')}
+        AND ${mayBeUnread} AND e.author_id <> m.user_id AND ${unblockedBy('m.user_id')}
       ORDER BY e.seq LIMIT ${maxUnread}) u) n`,
   parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid), afters: arrayOf(int4), window: int4 },
   row: { ...member.row, count: int4, firstId: nullable(uuid), through: nullable(int4) },
 });
 
-/** Reads the memberships of users whose channels have entries that they have not seen. */
+/**
+ * Reads the memberships of users whose channels have entries that they have not seen, without archived and muted ones.
+ */
 export const selectChannelsWithNews = statement({
   sql: `
-    SELECT ${member.list} FROM unnest($userIds) AS w(user_id) CROSS JOIN LATERAL (
-      SELECT m.channel_id, m.user_id FROM member m JOIN channel c ON c.id = m.channel_id
-      LEFT JOIN ${seenMark}
-      WHERE m.user_id = w.user_id AND m.state = 'ACTIVE' AND c.seq > greatest(m.joined_seq, s.seq)
+    SELECT ${member.list}, m.notify FROM unnest($userIds) AS w(user_id) CROSS JOIN LATERAL (
+      SELECT m.channel_id, m.user_id, ${notifyLevel} AS notify FROM member m JOIN channel c ON c.id = m.channel_id
+      LEFT JOIN ${ownRecord}
+      WHERE m.user_id = w.user_id AND m.state = 'ACTIVE' AND c.seq > ${seenSeq}
+        AND ${notifyLevel} <> 'NOTHING' AND NOT ${isArchived}
       ORDER BY c.last_activity_at DESC LIMIT ${maxCountedChannels}) m`,
   parameters: { userIds: arrayOf(uuid) },
-  row: member.row,
+  row: { ...member.row, notify: enums.notifyLevel },
 });

@@ -32,7 +32,7 @@ export function createUserCache(options: {
   });
 
   return {
-    /** Returns the users with these ids; ids of no user are left out. Their `lastSeenAt` may be outdated. */
+    /** Returns the users with these ids; ids of no user are left out. Their `lastSeenAt` may be outdated, and their data are left out. */
     async getMany(ids: readonly string[]): Promise<User[]> {
       const found = await Promise.all(ids.map(users.get));
       return found.filter((user) => user !== null);
@@ -66,8 +66,8 @@ export function createUserCache(options: {
   }
 
   async function readUsers(ids: readonly string[]): Promise<(User | null)[]> {
-    const rows = await database.prisma.user.findMany({ where: { id: { in: [...ids] } } });
-    const found = new Map(rows.map((user) => [user.id, user]));
+    const rows = await database.prisma.user.findMany({ where: { id: { in: [...ids] } }, omit: { data: true } });
+    const found = new Map(rows.map((user) => [user.id, { ...user, data: null }]));
     return ids.map((id) => found.get(id) ?? null);
   }
 }

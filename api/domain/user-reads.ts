@@ -29,6 +29,9 @@ export function createUserReads({ prisma, read }: Pick<Database, 'prisma' | 'rea
   };
 }
 
+/** Reads of users, made by `createUserReads`. */
+export type UserReads = ReturnType<typeof createUserReads>;
+
 const user = columns(tables.user, 'u', fieldsWithout(tables.user, ['changedAt']));
 /** Reads users by their ids, in no order. */
 const selectUsers = statement({

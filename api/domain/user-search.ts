@@ -5,6 +5,7 @@ import { statement } from '../infra/database/statement.ts';
 import { columns, fieldsWithout } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { int4, nullable, text, uuid } from '../infra/database/types.ts';
+import { systemUser } from '../system-user.ts';
 import { comparisonKey } from '../text/comparison-key.ts';
 import { readText } from '../text/text-kinds.ts';
 import type { Viewer } from './auth.ts';
@@ -102,7 +103,7 @@ export const selectByName = declarePages((backward) => {
   return statement({
     sql: `
       SELECT ${user.list} FROM users u
-      WHERE ${key} >= $prefix AND ${key} < $prefix || ${highest}
+      WHERE u.id <> '${systemUser.id}' AND ${key} >= $prefix AND ${key} < $prefix || ${highest}
         AND (${key}, u.id) > (coalesce(${keyOf('after')}, $afterKey, ''), coalesce($afterId, ${lowestId}))
         AND (${key}, u.id) < (coalesce(${keyOf('before')}, $beforeKey, ${highest}), coalesce($beforeId, ${highestId}))
         AND NOT EXISTS (

@@ -13,12 +13,14 @@ import {
 import type { CreateFrameEncoder } from './result-frames.ts';
 import type { Serialize } from './serializer.ts';
 import type { Sink, Subscriber } from './subscriber.ts';
+import type { LookUpValues } from './viewer-marks.ts';
 
 /** See `createAudience`. */
 interface AudienceOptions<Item extends Positioned> {
   source: LiveSource<Item>;
   make: MakePayloads<Item>;
   run: RunInRound;
+  lookUp?: LookUpValues | undefined;
   cache: PayloadCache;
   backlog: BacklogBudget;
   createEncoder: CreateFrameEncoder;

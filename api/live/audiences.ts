@@ -12,6 +12,7 @@ import { createCursorFrameEncoder, createFrameEncoder } from './result-frames.ts
 import { createSerializer } from './serializer.ts';
 import { createEmptyStream, type Stream } from './stream.ts';
 import type { Sink } from './subscriber.ts';
+import type { LookUpValues } from './viewer-marks.ts';
 
 /** The fields and variables that a subscription executes over each item. */
 export interface Selection extends Charge {
@@ -21,6 +22,8 @@ export interface Selection extends Charge {
   hasCursor?: boolean;
   /** Returns the function that executes the selection. Called once for each audience. */
   make(): MakePayloads<unknown>;
+  /** Looks up values that depend on the viewer, where payloads have marks with keys. */
+  lookUp?: LookUpValues;
 }
 
 /** The part of a subscription that follows one of its sources. */
@@ -169,8 +172,9 @@ export function createAudiences(options: AudiencesOptions) {
     };
     const { run } = followed;
     const make = selection.make();
+    const { lookUp } = selection;
     const createEncoder = selection.hasCursor ? createCursorFrameEncoder : createFrameEncoder;
-    const parts = { make, run, cache, backlog, createEncoder, serialize, onEmpty };
+    const parts = { make, run, lookUp, cache, backlog, createEncoder, serialize, onEmpty };
     const audience = createAudience({ ...options, source, ...parts });
     const member = { audience, share };
     followed.audiences.set(selection.key, member);

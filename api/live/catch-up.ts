@@ -6,6 +6,7 @@ import { filterForReader, payloadsOf } from './reader-filter.ts';
 import type { CreateFrameEncoder } from './result-frames.ts';
 import type { Serialize } from './serializer.ts';
 import type { Subscriber } from './subscriber.ts';
+import type { Payload, ViewerValues } from './viewer-marks.ts';
 
 /** Number of items in the first page of a backlog, and the maximum number in a page. */
 const firstPageSize = 25;
@@ -18,7 +19,7 @@ const groupBytes = 65_536;
 /** Items that are sent together, with their payloads. */
 interface Group<Item> {
   items: readonly Item[];
-  payloads: readonly Buffer[];
+  payloads: readonly Payload[];
   bytes: number;
   /** The end of the page: the position up to which it is complete, or the error of the reader. */
   end?: { through: number; error: Error | undefined };
@@ -29,6 +30,8 @@ interface Page<Item> {
   groups: Group<Item>[];
   /** Memory of the whole page, in bytes. */
   bytes: number;
+  /** Values of the payloads that depend on the viewer. */
+  values: ViewerValues;
   /** The source's version before the items were read. */
   version: number;
 }
@@ -90,6 +93,7 @@ export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<I
     const version = source.version();
     const { entries, through } = await loader.read(subscriber.position, pageSize);
     const all = entries.length > 0 ? await makePayloads(subscriber, entries) : [];
+    const values = await loader.valuesOf(all, [subscriber]);
     if (source.version() !== version && executions < maxExecutions)
       return loadPage(subscriber, pageSize, executions + 1);
     const { items, payloads, error } = filterForReader(subscriber, all.length > 0 ? entries : [], all);
@@ -100,11 +104,11 @@ export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<I
       return { items: own, payloads: group, bytes: totalBytes(group) };
     });
     groups.push({ items: [], payloads: [], bytes: 0, end: { through, error } });
-    return { groups, bytes: totalBytes(all), version };
+    return { groups, bytes: totalBytes(all), values, version };
   }
 
   /** Returns the payload of each item: shared ones, except where the reader needs one of its own. */
-  async function makePayloads(subscriber: Subscriber<Item>, items: readonly Item[]): Promise<readonly Buffer[]> {
+  async function makePayloads(subscriber: Subscriber<Item>, items: readonly Item[]): Promise<readonly Payload[]> {
     const shared = await loader.executeCached(items);
     const { alone } = filterForReader(subscriber, items, shared);
     if (alone.length === 0) return shared;
@@ -128,16 +132,20 @@ export function createCatchUp<Item extends Positioned>(options: CatchUpOptions<I
       portion.resize(left, group.bytes);
       left -= group.bytes;
       isFirst = false;
-      await sendGroup(subscriber, payloadsOf(current, group.items, group.payloads));
+      await sendGroup(subscriber, payloadsOf(current, group.items, group.payloads), page.values);
       subscriber.position = Math.max(subscriber.position, group.items.at(-1)?.position ?? group.end?.through ?? 0);
       if (group.end?.error) throw group.end.error;
     }
   }
 
-  async function sendGroup(subscriber: Subscriber<Item>, payloads: readonly Buffer[]): Promise<void> {
+  async function sendGroup(
+    subscriber: Subscriber<Item>,
+    payloads: readonly Payload[],
+    values: ViewerValues,
+  ): Promise<void> {
     if (payloads.length === 0) return;
     metrics.delivered(payloads.length);
-    const frames = createEncoder(payloads)(subscriber);
+    const frames = createEncoder(payloads, values)(subscriber);
     await subscriber.outbox.send(frames, 'backlog');
   }
 }

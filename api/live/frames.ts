@@ -19,8 +19,8 @@ export function encodePong(data: Buffer): Buffer {
 }
 
 /** Splits payloads into groups of at most `maxBytes` bytes, in order. A larger payload is a group by itself. */
-export function groupByBytes(payloads: readonly Buffer[], maxBytes: number): Buffer[][] {
-  const groups: Buffer[][] = [];
+export function groupByBytes<Payload extends Buffer>(payloads: readonly Payload[], maxBytes: number): Payload[][] {
+  const groups: Payload[][] = [];
   let room = 0;
   for (const payload of payloads) {
     if (payload.length > room) {

@@ -3,6 +3,7 @@ import type { AudienceMetrics, PageLoader } from './page-loader.ts';
 import { filterForReader, getsAll, payloadsOf } from './reader-filter.ts';
 import type { CreateFrameEncoder, EncodeFrames } from './result-frames.ts';
 import type { Subscriber } from './subscriber.ts';
+import type { Payload, ViewerValues } from './viewer-marks.ts';
 
 /** Maximum number of items that are executed together. */
 const maxBatchSize = 100;
@@ -12,7 +13,9 @@ interface Batch<Item> {
   items: readonly Item[];
   /** The position up to which `items` is complete. */
   through: number;
-  payloads: readonly Buffer[];
+  payloads: readonly Payload[];
+  /** Values of the payloads that depend on the viewer. */
+  values: ViewerValues;
   encode: EncodeFrames;
 }
 
@@ -73,14 +76,16 @@ export function createLiveDelivery<Item extends Positioned>(options: {
     const version = source.version();
     const { entries, through } = await loader.read(position, maxBatchSize);
     const all = entries.length > 0 ? await loader.execute(entries) : [];
+    const looked = loader.valuesOf(all, subscribers);
+    const values = looked instanceof Promise ? await looked : looked;
     if (source.version() !== version && ++outdated < maxExecutions) return;
     outdated = 0;
     const items = source.current(entries, version);
-    if (items) deliver(items, payloadsOf(items, entries, all), through);
+    if (items) deliver(items, payloadsOf(items, entries, all), values, through);
   }
 
-  function deliver(items: readonly Item[], payloads: readonly Buffer[], through: number): void {
-    const batch = { items, payloads, encode: createEncoder(payloads), through };
+  function deliver(items: readonly Item[], payloads: readonly Payload[], values: ViewerValues, through: number): void {
+    const batch = { items, payloads, values, encode: createEncoder(payloads, values), through };
     let delivered = 0;
     for (const subscriber of subscribers) {
       if (subscriber.position < through) delivered += deliverTo(subscriber, batch);
@@ -91,22 +96,26 @@ export function createLiveDelivery<Item extends Positioned>(options: {
 
   /** Returns the number of items that were queued for the subscriber. */
   function deliverTo(subscriber: Subscriber<Item>, batch: Batch<Item>): number {
-    const { items, encode, through } = batch;
+    const { items, values, encode, through } = batch;
+    // It joined while the values were looked up.
+    if (!values.covers(subscriber)) return leaveToCatchUp(subscriber);
     if (!getsAll(subscriber, items)) return deliverPart(subscriber, batch);
     if (items.length > 0) subscriber.outbox.add(encode(subscriber), source.kind);
     subscriber.position = through;
     return items.length;
   }
 
-  function deliverPart(subscriber: Subscriber<Item>, { items, payloads, through }: Batch<Item>): number {
+  function leaveToCatchUp(subscriber: Subscriber<Item>): 0 {
+    subscribers.delete(subscriber);
+    onBehind(subscriber);
+    return 0;
+  }
+
+  function deliverPart(subscriber: Subscriber<Item>, { items, payloads, values, through }: Batch<Item>): number {
     const own = filterForReader(subscriber, items, payloads);
-    if (own.alone.length > 0) {
-      // Others must not wait for the execution: this one gets it as a backlog, and then is live again.
-      subscribers.delete(subscriber);
-      onBehind(subscriber);
-      return 0;
-    }
-    if (own.payloads.length > 0) subscriber.outbox.add(createEncoder(own.payloads)(subscriber), source.kind);
+    // Others must not wait for the execution: this one gets it as a backlog, and then is live again.
+    if (own.alone.length > 0) return leaveToCatchUp(subscriber);
+    if (own.payloads.length > 0) subscriber.outbox.add(createEncoder(own.payloads, values)(subscriber), source.kind);
     subscriber.position = through;
     if (own.error) onError(subscriber, own.error);
     return own.payloads.length;

@@ -4,6 +4,15 @@ import { DatabaseUnavailableError } from '../infra/database/database.ts';
 import type { ExecutionRound, RunInRound } from './execution-rounds.ts';
 import { totalBytes } from './frames.ts';
 import type { Backlog, LiveSource, Positioned } from './live-source.ts';
+import {
+  createValues,
+  keysOf,
+  knownValues,
+  type LookUpValues,
+  type Payload,
+  type ViewerTarget,
+  type ViewerValues,
+} from './viewer-marks.ts';
 
 /**
  * Executes a selection over items.
@@ -15,10 +24,10 @@ export type MakePayloads<Item> = (
   items: readonly Item[],
   viewer: object | null,
   round: ExecutionRound,
-) => Promise<readonly Buffer[] | null>;
+) => Promise<readonly Payload[] | null>;
 
 /** Payloads of backlog pages, shared by all audiences of a node. The key: audience, the source's version, and positions. */
-export type PayloadCache = LRUCache<string, Promise<readonly Buffer[]>>;
+export type PayloadCache = LRUCache<string, Promise<readonly Payload[]>>;
 
 /** Counts the work of audiences. */
 export interface AudienceMetrics {
@@ -47,20 +56,22 @@ let loaderCount = 0;
  * Loads the pages of an audience: reads items from its source, and makes their payloads. Everything is retried while a
  * service is unavailable, until it succeeds, the audience is empty, or it took too long.
  * @param options.run runs the executions of the source
+ * @param options.lookUp looks up values that depend on the viewer, where payloads have marks with keys
  */
 export function createPageLoader<Item extends Positioned>(options: {
   source: LiveSource<Item>;
   make: MakePayloads<Item>;
   run: RunInRound;
+  lookUp?: LookUpValues | undefined;
   cache: PayloadCache;
   metrics: AudienceMetrics;
   retries?: RetryBounds;
   isEmpty(): boolean;
 }) {
-  const { source, make, run, cache, metrics, retries = defaultRetries, isEmpty } = options;
+  const { source, make, run, lookUp, cache, metrics, retries = defaultRetries, isEmpty } = options;
   const id = loaderCount++;
 
-  return { read, execute, executeCached };
+  return { read, execute, executeCached, valuesOf };
 
   /**
    * Returns at most `limit` items after a position, from memory or the database; none if the audience is empty.
@@ -80,8 +91,7 @@ export function createPageLoader<Item extends Positioned>(options: {
     try {
       return source.since(position, limit) ?? (await source.read(position, limit));
     } catch (error) {
-      if (error instanceof DatabaseUnavailableError) return null;
-      throw error;
+      return nullWhileUnavailable(error);
     }
   }
 
@@ -90,13 +100,32 @@ export function createPageLoader<Item extends Positioned>(options: {
    * @param viewer see `MakePayloads`
    * @throws UnavailableError when a service is unavailable for too long
    */
-  async function execute(items: readonly Item[], viewer: object | null = null): Promise<readonly Buffer[]> {
+  async function execute(items: readonly Item[], viewer: object | null = null): Promise<readonly Payload[]> {
     return (await executeOnce(items, viewer)) ?? (await retried(() => executeOnce(items, viewer))) ?? [];
   }
 
-  function executeOnce(items: readonly Item[], viewer: object | null): Promise<readonly Buffer[] | null> {
+  function executeOnce(items: readonly Item[], viewer: object | null): Promise<readonly Payload[] | null> {
     metrics.executed(items.length);
     return run(items.at(-1)?.position ?? 0, (round) => make(items, viewer, round));
+  }
+
+  /**
+   * Returns the values of payloads that depend on the viewer, without a promise if nothing must be looked up.
+   * @throws UnavailableError when the database is unavailable for too long
+   */
+  function valuesOf(
+    payloads: readonly Payload[],
+    targets: Iterable<ViewerTarget>,
+  ): ViewerValues | Promise<ViewerValues> {
+    const keys = lookUp ? keysOf(payloads) : [];
+    if (lookUp === undefined || keys.length === 0) return knownValues;
+    const userIds = new Set([...targets].flatMap(({ userId }) => userId ?? []));
+    return look(async () => createValues(userIds, await lookUp(keys, [...userIds], source.channelId)));
+  }
+
+  async function look(work: () => Promise<ViewerValues>): Promise<ViewerValues> {
+    const once = () => work().catch(nullWhileUnavailable);
+    return (await once()) ?? (await retried(once)) ?? knownValues;
   }
 
   /** Repeats some work that has failed, and returns its first result that is not null; null if the audience is empty. */
@@ -117,7 +146,7 @@ export function createPageLoader<Item extends Positioned>(options: {
   }
 
   /** Returns the same as `execute`, executed once for all subscribers that catch up with the same items. */
-  function executeCached(items: readonly Item[]): Promise<readonly Buffer[]> {
+  function executeCached(items: readonly Item[]): Promise<readonly Payload[]> {
     // Payloads may quote other messages. The version changes when one of them is edited or deleted.
     const key = `${id}:${source.version()}:${items.map(({ position }) => position)}`;
     const cached = cache.get(key);
@@ -135,5 +164,10 @@ export function createPageLoader<Item extends Positioned>(options: {
 
 /** See `createPageLoader`. */
 export type PageLoader<Item extends Positioned> = ReturnType<typeof createPageLoader<Item>>;
+
+function nullWhileUnavailable(error: unknown): null {
+  if (error instanceof DatabaseUnavailableError) return null;
+  throw error;
+}
 
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,11 +1,12 @@
 import type { Positioned, Reader } from './live-source.ts';
+import type { Payload } from './viewer-marks.ts';
 
 /** The part of some items that one reader gets. */
 interface Filtered<Item> {
   /** The items before an error, without those that the reader skips. */
   items: readonly Item[];
   /** The payload of each of them. */
-  payloads: readonly Buffer[];
+  payloads: readonly Payload[];
   /** The items among them whose payloads must be made for this reader alone. */
   alone: readonly Item[];
   /** The error that ends the reader's stream. */
@@ -32,7 +33,7 @@ export function getsAll<Item extends Positioned>(
 export function filterForReader<Item extends Positioned>(
   { reader, position }: { reader: Reader<Item>; position: number },
   items: readonly Item[],
-  payloads: readonly Buffer[],
+  payloads: readonly Payload[],
 ): Filtered<Item> {
   if (getsAll({ reader, position }, items)) return { items, payloads, alone: [] };
   const verdicts = items.map((item) => (item.position <= position ? 'skip' : reader.judge(item)));
@@ -54,8 +55,8 @@ export function filterForReader<Item extends Positioned>(
 export function payloadsOf<Item>(
   some: readonly Item[],
   all: readonly Item[],
-  payloads: readonly Buffer[],
-): readonly Buffer[] {
+  payloads: readonly Payload[],
+): readonly Payload[] {
   if (some === all) return payloads;
   const included = new Set(some);
   return payloads.filter((_, n) => included.has(all[n] as Item));

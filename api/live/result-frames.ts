@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { headerLength, totalBytes, writeHeader } from './frames.ts';
+import { knownValues, type Payload, type ViewerMark, type ViewerTarget, type ViewerValues } from './viewer-marks.ts';
 
 /**
  * Type of the messages that carry results: `next` in graphql-transport-ws, `data` in the older graphql-ws; `event` stands for
@@ -8,7 +9,7 @@ import { headerLength, totalBytes, writeHeader } from './frames.ts';
 export type ResultType = 'next' | 'data' | 'event';
 
 /** The subscription that a frame is for. */
-export interface FrameTarget {
+export interface FrameTarget extends ViewerTarget {
   /** The operation's id, as JSON. */
   idJson: string;
   /** Type of its messages, by the protocol of its socket. */
@@ -31,9 +32,10 @@ export type EncodeFrames = (target: FrameTarget) => Buffer;
 
 /**
  * Returns an encoder for payloads that many subscriptions get.
- * @param payloads JSON, one for each message
+ * @param payloads one for each message
+ * @param values of their marks, for the viewers that get them; only needed for marks with keys
  */
-export type CreateFrameEncoder = (payloads: readonly Buffer[]) => EncodeFrames;
+export type CreateFrameEncoder = (payloads: readonly Payload[], values?: ViewerValues) => EncodeFrames;
 
 /** Frames without operation ids and cursors, with room for ones of one length. */
 interface Template {
@@ -42,6 +44,14 @@ interface Template {
   idOffsets: number[];
   /** Offset of each cursor, in bytes. */
   cursorOffsets: number[];
+  /** Values that depend on the viewer, with their offsets in bytes. */
+  marks: ViewerMark[];
+}
+
+/** A payload that is cut at the places of the cursor. */
+interface Parts {
+  parts: readonly Buffer[];
+  marks: readonly ViewerMark[];
 }
 
 /** Lengths of the parts that a template has room for. */
@@ -74,35 +84,36 @@ const maxIdLength = 65_536;
 
 /**
  * Returns an encoder for payloads that many subscriptions get. The frames are built once for each type of message and length of
- * an operation's id; each call copies them and fills in the id.
- * @param payloads JSON, one for each message
+ * an operation's id; each call copies them and fills in the id, and the values that depend on the viewer.
  */
-export function createFrameEncoder(payloads: readonly Buffer[]): EncodeFrames {
-  const parts = payloads.map((payload) => [payload]);
+export const createFrameEncoder: CreateFrameEncoder = (payloads, values = knownValues) => {
+  const parts = payloads.map((payload) => ({ parts: [payload], marks: payload.marks ?? [] }));
   const templates = createTemplates((lengths, type) => createTemplate(parts, lengths, type));
-  return ({ idJson, resultType }) => {
+  return (target) => {
+    const { idJson, resultType } = target;
     const idLength = Buffer.byteLength(idJson);
     const template = templates({ id: idLength, cursor: 0 }, resultType);
-    return fillIds(template, idJson, idLength);
+    return fillValues(fillIds(template, idJson, idLength), template, target, values);
   };
-}
+};
 
 /**
  * Returns an encoder like that of `createFrameEncoder`, which also replaces `cursorPlaceholder`, wherever it stands in a payload,
  * by the target's cursor.
  */
-export function createCursorFrameEncoder(payloads: readonly Buffer[]): EncodeFrames {
-  const parts = payloads.map(splitAtPlaceholders);
+export const createCursorFrameEncoder: CreateFrameEncoder = (payloads, values = knownValues) => {
+  const parts = payloads.map((payload) => ({ parts: splitAtPlaceholders(payload), marks: payload.marks ?? [] }));
   const templates = createTemplates((lengths, type) => createTemplate(parts, lengths, type));
-  return ({ idJson, resultType, cursor }) => {
+  return (target) => {
+    const { idJson, resultType, cursor } = target;
     const text = cursor?.text() ?? '';
     const idLength = Buffer.byteLength(idJson);
     const template = templates({ id: idLength, cursor: text.length }, resultType);
     const frames = fillIds(template, idJson, idLength);
     for (const offset of template.cursorOffsets) frames.write(text, offset, 'latin1');
-    return frames;
+    return fillValues(frames, template, target, values);
   };
-}
+};
 
 /** Returns a function that creates each template once. Nearly all targets take the same one as the target before. */
 function createTemplates(create: (lengths: Lengths, type: ResultType) => Template) {
@@ -129,6 +140,12 @@ function fillIds({ bytes, idOffsets }: Template, idJson: string, idLength: numbe
   return frames;
 }
 
+/** The template has `false` for each value. JSON may have a space after `true`, so that both have one length. */
+function fillValues(frames: Buffer, { marks }: Template, target: FrameTarget, values: ViewerValues): Buffer {
+  for (const mark of marks) if (values.isTrue(mark, target)) frames.write('true ', mark.offset, 'latin1');
+  return frames;
+}
+
 /** Returns the parts of a payload between the places of the cursor. */
 function splitAtPlaceholders(payload: Buffer): Buffer[] {
   const parts: Buffer[] = [];
@@ -140,17 +157,17 @@ function splitAtPlaceholders(payload: Buffer): Buffer[] {
   return [...parts, payload.subarray(from)];
 }
 
-/** @param payloads the parts of each payload between the places of the cursor */
-function createTemplate(payloads: readonly (readonly Buffer[])[], length: Lengths, type: ResultType): Template {
+function createTemplate(payloads: readonly Parts[], length: Lengths, type: ResultType): Template {
   const { prefix, infix, suffix } = envelopes[type];
   const isFramed = type !== 'event';
   const envelopeLength = prefix.length + length.id + infix.length + suffix.length;
-  const lengths = payloads.map((parts) => envelopeLength + totalBytes(parts) + (parts.length - 1) * length.cursor);
+  const lengths = payloads.map(({ parts }) => envelopeLength + totalBytes(parts) + (parts.length - 1) * length.cursor);
   const bytes = Buffer.alloc(lengths.reduce((sum, one) => sum + (isFramed ? headerLength(one) : 0) + one, 0));
   const idOffsets: number[] = [];
   const cursorOffsets: number[] = [];
+  const placed: ViewerMark[] = [];
   let offset = 0;
-  for (const [n, parts] of payloads.entries()) {
+  for (const [n, { parts, marks }] of payloads.entries()) {
     if (isFramed) offset = writeHeader(bytes, offset, lengths[n] ?? 0);
     offset += bytes.write(prefix, offset, 'latin1');
     idOffsets.push(offset);
@@ -161,9 +178,20 @@ function createTemplate(payloads: readonly (readonly Buffer[])[], length: Length
         cursorOffsets.push(offset);
         offset += length.cursor;
       }
+      placed.push(...moved(marks, text, text.byteOffset - (parts[0] ?? text).byteOffset, offset));
       offset += text.copy(bytes, offset);
     }
     offset += bytes.write(suffix, offset, 'latin1');
   }
-  return { bytes, idOffsets, cursorOffsets };
+  return { bytes, idOffsets, cursorOffsets, marks: placed };
+}
+
+/**
+ * Returns the marks of a part of a payload with their offsets in a template.
+ * @param from offset of the part in the payload
+ * @param to offset of the part in the template
+ */
+function moved(marks: readonly ViewerMark[], { length }: Buffer, from: number, to: number): ViewerMark[] {
+  const own = marks.filter(({ offset }) => offset >= from && offset < from + length);
+  return own.map((mark) => ({ ...mark, offset: mark.offset - from + to }));
 }

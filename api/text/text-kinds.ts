@@ -3,6 +3,7 @@ import { collapseSpaces, isBlank, storable, textProblem, visibilityProblem } fro
 import { comparisonKey } from './comparison-key.ts';
 import { displayNameProblem } from './display-names.ts';
 import { canonicalEmail } from './email-address.ts';
+import { qualifiedEmoji } from './emoji.ts';
 import { cleanFilename } from './file-name.ts';
 import { normalisePassword } from './passwords.ts';
 import {
@@ -71,6 +72,26 @@ export const textKinds = {
       const problem =
         textProblem(text) ?? (isBlank(text) ? 'must not be empty: write something that can be seen' : null);
       return { value: withoutControls(text), problem };
+    },
+  },
+  emoji: {
+    form: 'fully qualified (UTS 51): `❤` becomes `❤️`',
+    refused: 'anything else than one emoji that Unicode recommends for general interchange',
+    length: 'one emoji',
+    comparison: 'equality',
+    read(text) {
+      const value = qualifiedEmoji(text);
+      return { value: value ?? text, problem: value === null ? 'must be one emoji' : null };
+    },
+  },
+  reason: {
+    form: 'trimmed; line ends of every kind become LF, other control characters except tabs are removed',
+    refused: `${malformed}, nothing to see`,
+    length: 'at most 4,096 bytes of UTF-8',
+    comparison: 'never',
+    read(text) {
+      const problem = textProblem(text) ?? (isBlank(text) ? 'must not be empty: say why' : null);
+      return { value: withoutControls(text).trim(), problem };
     },
   },
   email: {

@@ -2,15 +2,22 @@ import { percentile } from '../support/percentile.ts';
 import type { BenchOptions } from './options.ts';
 import { type Parley, type Services, startDistributed, startEmbedded, startServices } from './parley.ts';
 import { measureKafka, measurePgbench } from './pipeline/baselines.ts';
-import { openPairs, type Pairs } from './pipeline/pairs.ts';
+import { type Action, openPairs, type Pairs } from './pipeline/pairs.ts';
 import { cpuOfTree } from './processes.ts';
 import { circumstances, median, round, table, write } from './report.ts';
 
-/** Figures of one way of running Parley. */
-interface Figures {
+/** Changes that are acknowledged at full speed. */
+interface Throughput {
+  /** Number per second. */
   rate: number;
-  /** CPU time of each process per message, in microseconds. */
+  /** CPU time of each process for one of them, in microseconds. */
   cpu: Record<string, number>;
+}
+
+/** Figures of one way of running Parley. */
+interface Figures extends Throughput {
+  /** Edits, one after another of the last message of each sender. */
+  edits: Throughput;
   full: Delays;
   paced: Delays;
 }
@@ -69,19 +76,29 @@ async function measureParley(parley: Parley, others: Record<string, number>, sec
 
 async function measure(pairs: Pairs, pids: Record<string, number>, seconds: number): Promise<Figures> {
   pairs.clear();
-  const before = cpuOfAll(pids);
-  const begin = performance.now();
-  const count = await pairs.talk(seconds);
-  const took = (performance.now() - begin) / 1_000;
-  const after = cpuOfAll(pids);
-  const cpu = Object.fromEntries(
-    Object.keys(pids).map((name) => [name, ((after[name] ?? 0) - (before[name] ?? 0)) / count]),
-  );
+  const sends = await measureThroughput(pairs, pids, seconds, 'send');
   const full = delaysOf(pairs);
   pairs.clear();
   await pairs.talkAt(pacedRate, seconds);
   await pairs.verify();
-  return { rate: count / took, cpu, full, paced: delaysOf(pairs) };
+  const paced = delaysOf(pairs);
+  const edits = await measureThroughput(pairs, pids, seconds, 'edit');
+  return { ...sends, edits, full, paced };
+}
+
+async function measureThroughput(
+  pairs: Pairs,
+  pids: Record<string, number>,
+  seconds: number,
+  action: Action,
+): Promise<Throughput> {
+  const before = cpuOfAll(pids);
+  const begin = performance.now();
+  const count = await pairs.talk(seconds, action);
+  const took = (performance.now() - begin) / 1_000;
+  const after = cpuOfAll(pids);
+  const cpu = Object.keys(pids).map((name) => [name, ((after[name] ?? 0) - (before[name] ?? 0)) / count]);
+  return { rate: count / took, cpu: Object.fromEntries(cpu) };
 }
 
 function cpuOfAll(pids: Record<string, number>): Record<string, number> {
@@ -96,7 +113,7 @@ function delaysOf({ delays }: Pairs): Delays {
 function report(measured: Record<string, Figures[]>, rows: number, kafka: number): string[] {
   const modes = Object.entries(measured).filter(([, figures]) => figures.length > 0);
   const of = (figures: readonly Figures[], read: (one: Figures) => number) => round(median(figures.map(read)));
-  const total = ({ cpu }: Figures) => Object.values(cpu).reduce((sum, one) => sum + one, 0);
+  const total = ({ cpu }: Throughput) => Object.values(cpu).reduce((sum, one) => sum + one, 0);
   const head = ['', 'acknowledged/s', 'of pgbench', 'CPU, µs per message', 'to acknowledgement, ms', 'to delivery, ms'];
   const latency = (figures: readonly Figures[], of: (one: Figures) => [number, number]) =>
     `${round(median(figures.map((one) => of(one)[0])))} / ${round(median(figures.map((one) => of(one)[1])))}`;
@@ -113,6 +130,12 @@ function report(measured: Record<string, Figures[]>, rows: number, kafka: number
     latency(figures, (one) => one.paced.acknowledged),
     latency(figures, (one) => one.paced.delivered),
   ]);
+  const edits = modes.map(([mode, figures]) => [
+    mode,
+    of(figures, (one) => total(one.edits) / total(one)),
+    of(figures, (one) => one.rate / one.edits.rate),
+    of(figures, (one) => one.edits.rate),
+  ]);
   const processes = modes.flatMap(([mode, figures]) =>
     Object.keys(figures[0]?.cpu ?? {}).map((name) => [`${mode}: ${name}`, of(figures, ({ cpu }) => cpu[name] ?? 0)]),
   );
@@ -120,6 +143,7 @@ function report(measured: Record<string, Figures[]>, rows: number, kafka: number
     `pgbench alone, 16 clients, one row per transaction: ${round(rows)} per second. Kafka alone, from append to consumption at ${pacedRate} per second: ${round(kafka)} ms median. Times are p50 / p99.`,
     `**At full speed**\n\n${table(head, lines)}`,
     `**At ${pacedRate} per second**\n\n${table(['', 'to acknowledgement, ms', 'to delivery, ms'], paced)}`,
+    `**Cost of an edit in sends**\n\n${table(['', 'CPU', 'time at full speed', 'acknowledged/s'], edits)}`,
     `**CPU time of each process**, microseconds per message\n\n${table(['', ''], processes)}`,
   ];
 }

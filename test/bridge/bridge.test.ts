@@ -3,7 +3,7 @@ import { StuckRecordError } from '../../api/bridge/apply-batches.ts';
 import { type ChosenRecords, createBridge } from '../../api/bridge/bridge.ts';
 import { digestOf, WrongLogError } from '../../api/bridge/log-identity.ts';
 import { encodeEvent, NewerWireError } from '../../api/event-records.ts';
-import type { AttachmentFacts, Outcome, WrittenEvent } from '../../api/events.ts';
+import type { AttachmentFacts, NewEvent, Outcome } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { readOutcomes } from '../../api/infra/database/outcomes.ts';
 import type { Bounds, LogState, StoredRecord } from '../../api/infra/event-log/event-log.ts';
@@ -44,7 +44,7 @@ function stateOf(bounds: Bounds | null, id: string | null = 'log'): LogState {
   return { id, partitions: 4, bounds };
 }
 
-function records(values: readonly (WrittenEvent | Partial<StoredRecord>)[], from = 0): StoredRecord[] {
+function records(values: readonly (NewEvent | Partial<StoredRecord>)[], from = 0): StoredRecord[] {
   return values.map((value, n) => {
     const written =
       'eventId' in value ? encodeEvent(value) : { key: 'k', value: Buffer.from('?'), headers: {}, ...value };
@@ -52,11 +52,7 @@ function records(values: readonly (WrittenEvent | Partial<StoredRecord>)[], from
   });
 }
 
-function sent(
-  text: string,
-  clientId = text,
-  attachments: AttachmentFacts[] = [],
-): WrittenEvent & { messageId: string } {
+function sent(text: string, clientId = text, attachments: AttachmentFacts[] = []): NewEvent & { messageId: string } {
   return {
     ...base('owner'),
     type: 'MessageSent',
@@ -208,7 +204,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
 
   test('while a column is missing no record becomes a dead letter; the partition waits, says so, and continues once it is back', async () => {
     const { bridge, log, outcomes } = await createTestBridge();
-    const leave: WrittenEvent = {
+    const leave: NewEvent = {
       ...base('owner'),
       type: 'MemberLeft',
       userId: idOf('owner'),
@@ -275,7 +271,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
   test('tells the age of the oldest event that it has read and not applied, also after some before it were applied', async () => {
     const fault = { isActive: true };
     const { bridge } = await createTestBridge(withFault('guarded', 'P0001', () => fault.isActive));
-    const made = (event: WrittenEvent, seconds: number) => ({
+    const made = (event: NewEvent, seconds: number) => ({
       ...event,
       at: new Date(Date.now() - seconds * 1_000).toISOString(),
     });
@@ -569,7 +565,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
 
   test('users that a restored database lacks are inserted from the events', async () => {
     const { bridge } = await createTestBridge();
-    const joined: WrittenEvent = { ...base('ada'), type: 'MemberJoined', user: factsOf('ada'), revision: 0 };
+    const joined: NewEvent = { ...base('ada'), type: 'MemberJoined', user: factsOf('ada'), revision: 0 };
 
     await bridge.handle({ partition: 0, records: records([opened(), joined]) });
 
@@ -580,13 +576,13 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
 
   test('when the owner leaves, the member with the highest role and the longest membership becomes owner; when the last member leaves, the room closes', async () => {
     const { bridge, outcomes } = await createTestBridge();
-    const join = (who: 'ada' | 'bob'): WrittenEvent => ({
+    const join = (who: 'ada' | 'bob'): NewEvent => ({
       ...base(who),
       type: 'MemberJoined',
       user: factsOf(who),
       revision: 0,
     });
-    const leave = (who: 'owner' | 'ada' | 'bob', revision: number): WrittenEvent => ({
+    const leave = (who: 'owner' | 'ada' | 'bob', revision: number): NewEvent => ({
       ...base(who),
       type: 'MemberLeft',
       userId: idOf(who),
@@ -610,7 +606,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
 
   test('an event that is repeated, within a batch or over two, is applied once and keeps its outcome', async () => {
     const { bridge, outcomes } = await createTestBridge();
-    const rename = (name: string): WrittenEvent => ({
+    const rename = (name: string): NewEvent => ({
       ...base('owner'),
       type: 'ChannelUpdated',
       name,
@@ -618,7 +614,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
     });
     const [first, second] = [rename('A'), rename('B')];
     const message = sent('x');
-    const edit: WrittenEvent = {
+    const edit: NewEvent = {
       ...base('owner'),
       type: 'MessageEdited',
       messageId: message.messageId,
@@ -640,7 +636,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
   test('the outcome of an edit is stored without its text, and is read with the newest state of the message', async () => {
     const { bridge } = await createTestBridge();
     const message = sent('x');
-    const edit = (text: string, revision: number): WrittenEvent => ({
+    const edit = (text: string, revision: number): NewEvent => ({
       ...base('owner'),
       type: 'MessageEdited',
       messageId: message.messageId,

@@ -1,17 +1,13 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createBridge } from '../../api/bridge/bridge.ts';
-import { encodeEvent } from '../../api/event-records.ts';
-import { channelTopic, type Outcome, type WrittenEvent } from '../../api/events.ts';
-import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
-import { noBridgeMetrics } from '../support/bridge-metrics.ts';
+import { channelTopic, type NewEvent } from '../../api/events.ts';
+import { type Apply, createApplier } from '../support/applier.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { base, factsOf, idOf, opened, room } from '../support/events.ts';
-import { createTestLogger } from '../support/logger.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let database: TestDatabase;
 /** Applies events in one batch, and returns the outcome of each. */
-let apply: (...events: WrittenEvent[]) => Promise<(Outcome | undefined)[]>;
+let apply: Apply;
 
 /** Positions of the entries that were published, in their order, and the position of the newest head. */
 let told: number[];
@@ -24,68 +20,52 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await database.empty();
-  apply = await createApplier();
-});
-
-async function createApplier(): Promise<typeof apply> {
-  const [logger, pubsub] = [createTestLogger(), createLossyPubSub(() => 'deliver')];
-  const outcomes = new Map<string, Outcome>();
-  await pubsub.subscribe('outcomes:gateway', (published) => {
-    for (const { eventId, outcome } of published) outcomes.set(eventId, outcome);
-  });
+  const pubsub = createLossyPubSub(() => 'deliver');
   told = [];
   await pubsub.subscribe(channelTopic(room), ({ head, entries }) => {
     told.push(...entries.map(({ position }) => position));
     headPosition = head.position;
   });
-  const log = createMemoryEventLog({ logger });
-  const bridge = createBridge({ log, database, pubsub, metrics: noBridgeMetrics, logger, connections: 5 });
-  await bridge.assigned(0, { id: 'log', partitions: 1, bounds: null });
-  let next = 0n;
-  return async (...events) => {
-    const records = events.map((event, n) => ({ ...encodeEvent(event), offset: next + BigInt(n) }));
-    next = await bridge.handle({ partition: 0, records });
-    return events.map(({ eventId }) => outcomes.get(eventId));
-  };
-}
+  apply = await createApplier(database, pubsub);
+});
 
 type Name = 'owner' | 'ada' | 'bob';
 
-function openedDirect(one: Name, other: Name): WrittenEvent {
+function openedDirect(one: Name, other: Name): NewEvent {
   const members = [one, other].map((name) => ({ user: factsOf(name), role: 'MEMBER' as const }));
   const direct = { kind: 'DIRECT', visibility: 'PRIVATE', name: null, members } as const;
   return { ...base(one), type: 'ChannelOpened', ...direct };
 }
 
 /** The direct channel of two users, as one of them opens it now. */
-function asked(one: Name, other: Name): WrittenEvent {
+function asked(one: Name, other: Name): NewEvent {
   const direct = openedDirect(one, other);
   return direct.type === 'ChannelOpened' ? { ...direct, invitedIds: [idOf(other)] } : direct;
 }
 
 let sends = 0;
 
-function sent(author: Name): WrittenEvent {
+function sent(author: Name): NewEvent {
   const clientId = `send ${sends++}`;
   const message = { messageId: idOf(`${author} ${clientId}`), clientId, text: 'hello', replyToId: null };
   return { ...base(author), type: 'MessageSent', ...message, attachments: [] };
 }
 
-const invited = (actor: Name, user: Name, revision = 0): WrittenEvent => ({
+const invited = (actor: Name, user: Name, revision = 0): NewEvent => ({
   ...base(actor),
   type: 'MemberInvited',
   user: factsOf(user),
   revision,
 });
 
-const joined = (user: Name, revision = 0): WrittenEvent => ({
+const joined = (user: Name, revision = 0): NewEvent => ({
   ...base(user),
   type: 'MemberJoined',
   user: factsOf(user),
   revision,
 });
 
-const left = (user: Name, revision: number): WrittenEvent => ({
+const left = (user: Name, revision: number): NewEvent => ({
   ...base(user),
   type: 'MemberLeft',
   userId: idOf(user),
@@ -238,6 +218,56 @@ describe('a user who is invited to a room', () => {
   });
 });
 
+const removed = (user: Name, isBan: boolean): NewEvent => ({
+  ...base('owner'),
+  type: 'MemberRemoved',
+  userId: idOf(user),
+  isBan,
+  user: factsOf(user),
+  deleteSince: null,
+});
+
+describe('an invitation and a ban of the same user', () => {
+  beforeEach(() => apply(opened()));
+
+  test('withdraw the invitation if the ban comes second, without an entry', async () => {
+    expect(await apply(invited('owner', 'ada'), removed('ada', true))).toEqual([applied, applied]);
+    expect(await stateOf('ada')).toEqual({ state: 'REMOVED', revision: 2, members: 1 });
+    expect(await kinds()).toEqual(['JOINED']);
+    expect(await apply(joined('ada', 2), invited('owner', 'ada', 2))).toEqual([
+      refusedAs('FORBIDDEN'),
+      refusedAs('CONFLICT'),
+    ]);
+  });
+
+  test('refuse the invitation if the ban comes first', async () => {
+    expect(await apply(removed('ada', true), invited('owner', 'ada'))).toEqual([applied, refusedAs('CONFLICT')]);
+    expect(await stateOf('ada')).toMatchObject({ state: 'REMOVED', members: 1 });
+  });
+});
+
+test('a kick withdraws an invitation, after which the user can be invited again', async () => {
+  await apply(opened(), invited('owner', 'ada'));
+  expect(await apply(removed('ada', false), invited('owner', 'ada', 2))).toEqual([applied, applied]);
+  expect(await stateOf('ada')).toEqual({ state: 'INVITED', revision: 3, members: 1 });
+  expect(await kinds()).toEqual(['JOINED']);
+});
+
+const erased = (user: Name): NewEvent => ({ ...base(user), type: 'UserErased', userId: idOf(user), messageIds: [] });
+
+test('an erasure ends an invitation without an entry, and the user is invited no more', async () => {
+  await apply(opened(), invited('owner', 'ada'));
+  expect(await apply(erased('ada'), invited('owner', 'ada', 2))).toEqual([applied, refusedAs('NOT_FOUND')]);
+  expect(await stateOf('ada')).toEqual({ state: 'LEFT', revision: 2, members: 1 });
+  expect(await kinds()).toEqual(['JOINED']);
+});
+
+test('an erasure of the user who was asked closes a direct channel', async () => {
+  await apply(asked('ada', 'bob'), erased('bob'));
+  expect(await stateOf('bob')).toEqual({ state: 'LEFT', revision: 2, members: 1 });
+  expect(await apply(sent('ada'))).toEqual([refusedAs('CONFLICT')]);
+});
+
 test.each([
   ['an outsider', 'bob', 'FORBIDDEN'],
   ['an invited user', 'ada', 'FORBIDDEN'],
@@ -271,6 +301,11 @@ describe('a user who is asked for a direct conversation', () => {
     expect(await kinds()).toEqual(['TEXT']);
   });
 
+  test('stays a member who has accepted, also by the event of a user who leaves', async () => {
+    expect(await apply(joined('bob', 1), left('bob', 2))).toEqual([applied, { applied: true, entry: null }]);
+    expect(await stateOf('bob')).toEqual({ state: 'ACTIVE', revision: 2, members: 2 });
+  });
+
   test('who declines cannot write there until the user opens the channel', async () => {
     expect(await apply(left('bob', 1), sent('bob'), sent('ada'))).toEqual([applied, refusedAs('NOT_FOUND'), applied]);
     expect(await apply(asked('ada', 'bob'))).toEqual([{ applied: true, entry: null }]);
@@ -286,7 +321,7 @@ describe('a user who is asked for a direct conversation', () => {
   });
 
   test('does not accept by a reply to a message that is not there', async () => {
-    const reply = { ...sent('bob'), replyToId: idOf('nothing') } as WrittenEvent;
+    const reply = { ...sent('bob'), replyToId: idOf('nothing') } as NewEvent;
     expect(await apply(reply)).toEqual([refusedAs('BAD_USER_INPUT')]);
     expect(await stateOf('bob')).toMatchObject({ state: 'INVITED', members: 1 });
   });

@@ -5,7 +5,7 @@ import { createBridge } from '../../api/bridge/bridge.ts';
 import { portion } from '../../api/domain/cleanup/job.ts';
 import { createOffsetTracking } from '../../api/domain/cleanup/offsets.ts';
 import { encodeEvent } from '../../api/event-records.ts';
-import type { WrittenEvent } from '../../api/events.ts';
+import type { NewEvent } from '../../api/events.ts';
 import type { StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { noBridgeMetrics } from '../support/bridge-metrics.ts';
@@ -30,7 +30,7 @@ async function startBridge() {
   for (const partition of [0, 1]) await bridge.assigned(partition, { id: 'log', partitions: 2, bounds: null });
   return {
     /** Applies events at consecutive offsets of a partition, whose position is set to the first of them. */
-    async apply(events: readonly (WrittenEvent | null)[], from: number, partition = 0): Promise<void> {
+    async apply(events: readonly (NewEvent | null)[], from: number, partition = 0): Promise<void> {
       if (events.length === 0) return;
       await database.query('UPDATE log_position SET next_offset = $1 WHERE partition = $2', [from, partition]);
       await bridge.handle({ partition, records: recordsOf(events, from) });
@@ -38,12 +38,12 @@ async function startBridge() {
   };
 }
 
-function recordsOf(events: readonly (WrittenEvent | null)[], from: number): StoredRecord[] {
+function recordsOf(events: readonly (NewEvent | null)[], from: number): StoredRecord[] {
   const broken = { key: room, value: Buffer.from('{'), headers: { 'parley-wire': '1' } };
   return events.map((event, n) => ({ ...(event === null ? broken : encodeEvent(event)), offset: BigInt(from + n) }));
 }
 
-const sent = (text: string, channelId = room): WrittenEvent => ({
+const sent = (text: string, channelId = room): NewEvent => ({
   ...base('owner'),
   channelId,
   type: 'MessageSent',
@@ -53,16 +53,16 @@ const sent = (text: string, channelId = room): WrittenEvent => ({
   replyToId: null,
   attachments: [],
 });
-const renamed = (name: string): WrittenEvent => ({ ...base('owner'), type: 'ChannelUpdated', name, visibility: null });
-const joined = (): WrittenEvent => ({ ...base('ada'), type: 'MemberJoined', user: factsOf('ada'), revision: 0 });
-const left = (who: 'ada' | 'owner', revision: number): WrittenEvent => ({
+const renamed = (name: string): NewEvent => ({ ...base('owner'), type: 'ChannelUpdated', name, visibility: null });
+const joined = (): NewEvent => ({ ...base('ada'), type: 'MemberJoined', user: factsOf('ada'), revision: 0 });
+const left = (who: 'ada' | 'owner', revision: number): NewEvent => ({
   ...base(who),
   type: 'MemberLeft',
   userId: idOf(who),
   revision,
   gone: false,
 });
-const edited = (text: string): WrittenEvent => ({
+const edited = (text: string): NewEvent => ({
   ...base('owner'),
   type: 'MessageEdited',
   messageId: idOf(`${room} ${text}`),
@@ -218,7 +218,7 @@ describe.each(databaseKinds)('offsets in %s', (kind) => {
   });
 });
 
-async function applySplit(events: readonly WrittenEvent[], cuts: readonly number[]): Promise<void> {
+async function applySplit(events: readonly NewEvent[], cuts: readonly number[]): Promise<void> {
   const { apply } = await startBridge();
   const bounds = [...new Set([0, ...cuts, events.length])].filter((at) => at <= events.length).sort((a, b) => a - b);
   for (const [n, from] of bounds.entries()) await apply(events.slice(from, bounds[n + 1] ?? events.length), from);

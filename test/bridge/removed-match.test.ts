@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { createMatchCleanup } from '../../api/domain/cleanup/matches.ts';
 import { encodeEvent } from '../../api/event-records.ts';
-import type { Outcome, WrittenEvent } from '../../api/events.ts';
+import type { NewEvent, Outcome } from '../../api/events.ts';
 import type { Database, Query } from '../../api/infra/database/database.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import { noBridgeMetrics } from '../support/bridge-metrics.ts';
@@ -61,7 +61,7 @@ async function createTestBridge(over: Database) {
   await bridge.assigned(0, { id: null, partitions: 1, bounds: null });
 
   /** Applies events, and returns the code of each rejection; `applied` for the others. */
-  async function apply(...events: WrittenEvent[]): Promise<string[]> {
+  async function apply(...events: NewEvent[]): Promise<string[]> {
     const records = events.map((event) => ({ ...encodeEvent(event), offset: offset++ }));
     await bridge.handle({ partition: 0, records });
     await bridge.stop();
@@ -96,12 +96,12 @@ async function removeMatches() {
   return removal && completeRound(removal);
 }
 
-function opened(): WrittenEvent {
+function opened(): NewEvent {
   const members = ['owner', 'ada'].map((name) => ({ user: factsOf(name), role: 'MEMBER' as const }));
   return { ...base('owner'), type: 'ChannelOpened', kind: 'MATCH', visibility: 'PRIVATE', name: null, members };
 }
 
-const message = (): WrittenEvent & { messageId: string } => ({
+const message = (): NewEvent & { messageId: string } => ({
   ...base('owner'),
   type: 'MessageSent',
   messageId: idOf('match message'),
@@ -111,7 +111,7 @@ const message = (): WrittenEvent & { messageId: string } => ({
   attachments: [],
 });
 
-const left = (who: 'owner' | 'ada', revision: number): WrittenEvent => ({
+const left = (who: 'owner' | 'ada', revision: number): NewEvent => ({
   ...base(who),
   type: 'MemberLeft',
   userId: idOf(who),
@@ -119,8 +119,9 @@ const left = (who: 'owner' | 'ada', revision: number): WrittenEvent => ({
   gone: false,
 });
 
-const deletion = ({ messageId }: { messageId: string }): WrittenEvent => ({
+const deletion = ({ messageId }: { messageId: string }): NewEvent => ({
   ...base('owner'),
   type: 'MessageDeleted',
   messageId,
+  asModerator: false,
 });

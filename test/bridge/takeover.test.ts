@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { encodeEvent } from '../../api/event-records.ts';
-import type { ChannelSignal, WrittenEvent } from '../../api/events.ts';
+import type { ChannelSignal, NewEvent } from '../../api/events.ts';
 import type { EventLog } from '../../api/infra/event-log/event-log.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { createFeedSource } from '../../api/live/feed-source.ts';
@@ -16,7 +16,7 @@ const logger = createTestLogger();
 const log = { name: 'log' } as EventLog;
 const state = { id: null, partitions: 1, bounds: null };
 
-function sent(n: number): WrittenEvent {
+function sent(n: number): NewEvent {
   const said = { messageId: idOf(`message ${n}`), clientId: `${n}`, text: '', replyToId: null, attachments: [] };
   return { ...base('owner'), type: 'MessageSent', ...said };
 }
@@ -34,7 +34,7 @@ test('changes of a bridge that was killed between commit and publish show when t
   const verify = vi.fn(async (_userIds: readonly string[]) => {});
   await Promise.all([channels.start(), users.start()]);
 
-  const record = (offset: number, event: WrittenEvent) => ({ ...encodeEvent(event), offset: BigInt(offset) });
+  const record = (offset: number, event: NewEvent) => ({ ...encodeEvent(event), offset: BigInt(offset) });
   await first.assigned(0, state);
   await first.handle({ partition: 0, records: [record(0, opened())] });
   await channels.follow(room, { onSignal: (signal) => heard.push(signal) });

@@ -4,7 +4,7 @@ import { createHistoryTrimming } from '../../api/domain/cleanup/history-trimming
 import { dayMs } from '../../api/domain/cleanup/job.ts';
 import type { Submit } from '../../api/domain/submit-event.ts';
 import { NotFoundError } from '../../api/errors.ts';
-import { type ChannelSignal, channelTopic, type WrittenEvent } from '../../api/events.ts';
+import { type ChannelSignal, channelTopic, type NewEvent } from '../../api/events.ts';
 import { completeRound } from '../support/cleanup.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
 import { base } from '../support/events.ts';
@@ -57,7 +57,13 @@ describe.each(databaseKinds)('old messages over %s', (kind) => {
     const first = sentBy('owner', 'text 0', room);
     outcomes.length = 0;
     await world.applyAll([trimmed(2), edited(first, 'new')]);
-    await world.apply({ ...base('owner'), channelId: room, type: 'MessageDeleted', messageId: messageIdOf(first) });
+    await world.apply({
+      ...base('owner'),
+      channelId: room,
+      type: 'MessageDeleted',
+      messageId: messageIdOf(first),
+      asModerator: false,
+    });
     expect(outcomes).toEqual(['applied', 'NOT_FOUND', 'NOT_FOUND']);
   });
 
@@ -139,7 +145,7 @@ describe.each(databaseKinds)('old messages over %s', (kind) => {
 
 const apply: Submit = async (draft) => {
   const { eventId, gatewayId, at } = base('owner');
-  await world.apply({ ...draft, eventId, gatewayId, at } as WrittenEvent);
+  await world.apply({ ...draft, eventId, gatewayId, at } as NewEvent);
   return null;
 };
 
@@ -158,14 +164,14 @@ async function say(count: number, channelId = room, from = 0): Promise<void> {
 }
 
 const trim = (throughSeq: number) => world.apply(trimmed(throughSeq));
-const trimmed = (throughSeq: number): WrittenEvent => ({
+const trimmed = (throughSeq: number): NewEvent => ({
   ...base('owner'),
   channelId: room,
   type: 'HistoryTrimmed',
   throughSeq,
 });
-const messageIdOf = (event: WrittenEvent) => ('messageId' in event ? event.messageId : '');
-const edited = (event: WrittenEvent, text: string): WrittenEvent & { type: 'MessageEdited' } => ({
+const messageIdOf = (event: NewEvent) => ('messageId' in event ? event.messageId : '');
+const edited = (event: NewEvent, text: string): NewEvent & { type: 'MessageEdited' } => ({
   ...base('owner'),
   channelId: room,
   type: 'MessageEdited',

@@ -66,7 +66,7 @@ export function describeOnlineMembers(name: string, create: () => Promise<StateU
     }
 
     async function disconnect(userId: string): Promise<void> {
-      if (await under.state.presence.end('one', userId)) await pubsub.publish('presence', [userId]);
+      await pubsub.publish('presence', await under.state.presence.end('one', [userId]));
     }
 
     function change(channelId: string, userIds: string[]): void {

@@ -118,7 +118,7 @@ describe('state over Redis', () => {
       await state.tickets.enter(one, times);
     await state.tickets.leave(carol.userId);
     await state.presence.renew('one', ['ada', 'bob'], times.leaseMs);
-    await state.presence.end('one', 'bob');
+    await state.presence.end('one', ['bob']);
     await state.presence.away(['carol']);
     await state.limits.take('ada', { points: 1, windowMs: 600_000 });
 
@@ -221,7 +221,7 @@ describe('state over Redis', () => {
     await state.tickets.acknowledge([ada.id]);
     expect(await state.presence.online(['ada'])).toEqual(new Set());
     expect(await state.presence.away(['ada'])).toEqual(new Map([['ada', 1]]));
-    expect(await state.presence.end('one', 'ada')).toBe(true);
+    expect(await state.presence.end('one', ['ada'])).toEqual(['ada']);
     expect(await state.tickets.enter(ada, times)).toMatchObject({ status: 'waiting', ticket: ada });
     expect(await state.tickets.enter(ticket(), times)).toMatchObject({ status: 'paired', partner: ada });
     expect(await state.limits.take('new', { points: 1, windowMs: 60_000 })).toBe(0);
@@ -303,7 +303,7 @@ const operation = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ name: fc.constant('advance'), ms: fc.constantFrom(1, 150, 300, 700, 5_000) }) },
   { weight: 2, arbitrary: fc.record({ name: fc.constant('renew'), node, users: fc.uniqueArray(user) }) },
-  { weight: 1, arbitrary: fc.record({ name: fc.constant('end'), node, user }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('end'), node, users: fc.uniqueArray(user) }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('online'), users: fc.uniqueArray(user) }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('away'), users: fc.uniqueArray(user) }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('seen'), user }) },
@@ -327,7 +327,7 @@ async function perform({ tickets, presence }: State, one: Exclude<Operation, { n
       return { online, offline: offline.toSorted() };
     }
     case 'end':
-      return presence.end(one.node, one.user);
+      return presence.end(one.node, one.users);
     case 'online':
       return presence.online(one.users);
     case 'away':
@@ -347,7 +347,7 @@ async function expectUnavailable({ tickets, presence, limits, ready }: State): P
     () => tickets.acknowledge(['a']),
     () => tickets.unfollow('one', ['ada'], 1_000),
     () => presence.renew('one', ['ada'], 1_000),
-    () => presence.end('one', 'ada'),
+    () => presence.end('one', ['ada']),
     () => presence.online(['ada']),
     () => presence.away(['ada']),
     () => presence.seen('ada'),

@@ -259,13 +259,13 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
       expect(await presence.renew('two', ['ada'], 1_000)).toEqual({ online: [], offline: ['bob'] });
     });
 
-    test('ends the lease of one node, and returns whether it was the last one', async () => {
+    test('ends leases of one node, and returns the users who have no other', async () => {
       const { presence } = under.state;
       await presence.renew('one', ['ada'], 1_000);
       await presence.renew('two', ['ada'], 1_000);
 
-      expect(await presence.end('one', 'ada')).toBe(false);
-      expect(await presence.end('two', 'ada')).toBe(true);
+      expect(await presence.end('one', ['ada', 'nobody'])).toEqual(['nobody']);
+      expect(await presence.end('two', ['ada'])).toEqual(['ada']);
       expect(await presence.online(['ada'])).toEqual(new Set());
     });
 
@@ -278,7 +278,7 @@ export function describeState(name: string, create: () => Promise<StateUnderTest
           ['bob', 1],
         ]),
       );
-      await presence.end('one', 'ada');
+      await presence.end('one', ['ada']);
       await under.advance(500);
 
       expect(await presence.away(['ada', 'bob'])).toEqual(

@@ -44,7 +44,7 @@ function active(role: MemberRole): MemberFacts {
 const writing = 'SEND ATTACH REACT TYPE INVITE';
 const moderating = 'MENTION_ALL PIN KICK BAN MUTE DELETE_MESSAGES';
 const owning = 'UPDATE CLOSE SET_ROLE';
-const directly = 'SEND ATTACH REACT TYPE PIN';
+const directly = 'SEND ATTACH REACT TYPE MENTION_ALL PIN';
 
 /** Everything that users of a standing may do, by role, in an open room of default settings and in a closed one. */
 const inRooms: Record<Standing, Record<MemberRole, { open: string; closed: string }>> = {
@@ -78,8 +78,8 @@ const elsewhere: Record<Exclude<ChannelKind, 'ROOM'>, Record<Standing, { open: s
     NONE: { open: '', closed: '' },
     INVITED: { open: 'SEND ATTACH JOIN LEAVE', closed: 'LEAVE' },
     DECLINED: { open: 'JOIN', closed: '' },
-    ACTIVE: { open: directly, closed: '' },
-    MUTED: { open: '', closed: '' },
+    ACTIVE: { open: `${directly} LEAVE`, closed: 'LEAVE' },
+    MUTED: { open: 'LEAVE', closed: 'LEAVE' },
     LEFT: { open: '', closed: '' },
     REMOVED: { open: '', closed: '' },
     BANNED: { open: '', closed: '' },

@@ -219,7 +219,7 @@ it('delivers the match again when the partner goes offline or comes back', async
   const { seen, stream } = await watch(world.gateway({ timer }), ada);
   await tells(seen, ['MATCHED']);
 
-  await presence.end('node', ben.userId);
+  await presence.end('node', [ben.userId]);
   await world.pubsub.publish('presence', [ben.userId]);
   await tells(seen, ['MATCHED', 'MATCHED']);
   await presence.renew('node', [ben.userId], leaseMs);
@@ -228,7 +228,7 @@ it('delivers the match again when the partner goes offline or comes back', async
   expect(new Set(seen.map((view) => view?.id)).size).toBe(1);
 
   // The signal is lost: the next regular look notices it.
-  await presence.end('node', ben.userId);
+  await presence.end('node', [ben.userId]);
   timer.call();
   await tells(seen, ['MATCHED', 'MATCHED', 'MATCHED', 'MATCHED']);
   await stream.return?.();

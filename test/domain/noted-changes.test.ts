@@ -66,7 +66,7 @@ describe.each(databaseKinds)('changes that %s notes', (kind) => {
     expect(ended.map(({ user_id }) => user_id).sort()).toEqual([ada, bob].sort());
   });
 
-  it('a seen mark that is set or moves', async () => {
+  it('a seen mark that is set or moves, and preferences that change', async () => {
     await run('INSERT INTO seen_mark (channel_id, user_id, seq) VALUES ($1, $2, 1)', [room, ada]);
     await run(`UPDATE seen_mark SET changed_at = changed_at - interval '1 hour'`);
     const isRecent = async () =>
@@ -75,6 +75,11 @@ describe.each(databaseKinds)('changes that %s notes', (kind) => {
     expect(await isRecent()).toBe(false);
     await run('UPDATE seen_mark SET seq = 2');
     expect(await isRecent()).toBe(true);
+    for (const change of [`notify = 'NOTHING'`, 'pinned = true', 'archived_seq = 2', 'archived_seq = NULL']) {
+      await run(`UPDATE seen_mark SET changed_at = changed_at - interval '1 hour'`);
+      await run(`UPDATE seen_mark SET ${change}`);
+      expect(await isRecent(), change).toBe(true);
+    }
   });
 
   it('no longer than cursors can be used', async () => {

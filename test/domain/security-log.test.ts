@@ -187,6 +187,16 @@ describe('the security log', () => {
     expect(await eventsOf(reset)).toEqual(['authn_password_reset_fail']);
   });
 
+  it('has deleted accounts, and wrong passwords for it', async () => {
+    const viewer = await viewerOf(await register());
+    const erase = (given: string) => accounts().deleteAccount(viewer, given);
+    expect(await linesOf(() => erase(wrongPassword))).toMatchObject([{ event: 'user_delete_fail' }]);
+    expect(await linesOf(() => erase(password))).toMatchObject([
+      { event: 'session_revoked', reason: 'account deleted' },
+      { event: 'user_deleted', userId: viewer.userId, isGuest: false },
+    ]);
+  });
+
   it('has refusals by a rate limit once a minute for each action and network', async () => {
     const input = { name, email: null, device: null };
     for (const _ of Array(120)) await guest();

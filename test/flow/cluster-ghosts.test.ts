@@ -5,6 +5,7 @@ import { type Cluster, createCluster } from '../support/cluster.ts';
 import { patientSettings } from '../support/patience.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { createSharedDatabase, sharedKafka, sharedRedis } from '../support/services/shared.ts';
+import { activitySettings, testActivity, testKilledGateway } from './activity.ts';
 import { leavesQueue, openTab, takePlace, testGhosts } from './ghosts.ts';
 
 let cluster: Cluster;
@@ -14,7 +15,7 @@ let there: ServerProcess;
 beforeAll(async () => {
   const [brokers, redisUrl, databaseUrl] = await Promise.all([sharedKafka(), sharedRedis(), createSharedDatabase()]);
   cluster = createCluster({ databaseUrl, redisUrl, brokers });
-  const settings = { ...patientSettings, MATCH_LEASE_MS: '600000', MATCH_ABSENCE_MS: '500' };
+  const settings = { ...patientSettings, MATCH_LEASE_MS: '600000', MATCH_ABSENCE_MS: '500', ...activitySettings };
   [here, there] = await Promise.all([
     cluster.gateway(settings),
     cluster.gateway(settings),
@@ -24,6 +25,12 @@ beforeAll(async () => {
 afterAll(() => cluster?.stop());
 
 testGhosts(() => [here.url, there.url]);
+testActivity(() => [here.url, there.url]);
+
+test('the users of a killed gateway go offline with their leases', async () => {
+  const doomed = await cluster.gateway({ ...patientSettings, ...activitySettings, PRESENCE_LEASE_MS: '3000' });
+  await testKilledGateway(here.url, doomed.url, () => doomed.kill('SIGKILL'));
+});
 
 test('a place that a killed gateway followed ends with its lease', async () => {
   const doomed = await cluster.gateway({ ...patientSettings, MATCH_LEASE_MS: '1000' });

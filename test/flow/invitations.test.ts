@@ -28,6 +28,9 @@ const send = 'mutation ($id: ID!, $text: String!) { send(input: { channelId: $id
 const rename = 'mutation ($id: ID!, $name: String!) { updateRoom(channelId: $id, name: $name) { id } }';
 const markSeen = 'mutation ($id: ID!) { markSeen(channelId: $id, seq: 1) { id } }';
 
+const pinFirst = 'mutation ($id: ID!) { updateMembership(channelId: $id, input: { pinned: true }) { id } }';
+const typing = 'mutation ($id: ID!) { typing(channelId: $id) }';
+
 const room = async () => (await ada.ask(create)).createRoom.id as string;
 const direct = async (other: Person) => (await ada.ask(open, { id: other.id })).openDirect.id as string;
 const lookAt = async (who: Person, id: string) => (await who.ask(look, { id })).channel;
@@ -118,7 +121,7 @@ describe('a user who is asked for a direct conversation', () => {
     });
     expect(channel.viewerCan).toEqual(['SEND', 'ATTACH', 'JOIN', 'LEAVE']);
     expect(me).toEqual({ unreadCount: 0, channels: { nodes: [{ id }] } });
-    expect(await eve.codeOf(markSeen, { id })).not.toBeNull();
+    for (const document of [markSeen, pinFirst, typing]) expect(await eve.codeOf(document, { id })).toBe('FORBIDDEN');
 
     await eve.ask(send, { id, text: 'hi' });
     expect(await lookAt(eve, id)).toMatchObject({
@@ -126,6 +129,20 @@ describe('a user who is asked for a direct conversation', () => {
       viewerMembership: { state: 'ACTIVE', unreadCount: 1 },
     });
     expect((await lookAt(ada, id)).peer).toEqual({ name: 'Eve' });
+  });
+
+  it('hides the conversation after accepting it, until the next message', async () => {
+    const eve = await guest(url, 'Eve');
+    const id = await direct(eve);
+    await eve.ask(send, { id, text: 'hi' });
+    const listed = async () => (await eve.ask(look, { id })).me.channels.nodes;
+    expect(await listed()).toEqual([{ id }]);
+    for (let n = 0; n < 2; n++)
+      expect((await eve.ask(leave, { id })).leaveChannel).toMatchObject({ viewerMembership: { state: 'ACTIVE' } });
+    expect(await listed()).toEqual([]);
+
+    await ada.ask(send, { id, text: 'are you there?' });
+    expect(await listed()).toEqual([{ id }]);
   });
 
   it('gets its messages live and after a resume, until the user declines', async () => {

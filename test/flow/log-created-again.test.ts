@@ -6,7 +6,7 @@ import { beforeAll, expect, test, vi } from 'vitest';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { paths } from '../../api/config.ts';
 import { encodeEvent } from '../../api/event-records.ts';
-import type { ChannelEvent } from '../../api/events.ts';
+import type { NewEvent } from '../../api/events.ts';
 import type { SqlDatabase } from '../../api/infra/database/database.ts';
 import { createPostgresDatabase } from '../../api/infra/database/postgres.ts';
 import { createKafkaEventLog } from '../../api/infra/event-log/kafka.ts';
@@ -79,7 +79,7 @@ async function createAgain(topic: string): Promise<void> {
   await admin.disconnect();
 }
 
-function sent(text: string): ChannelEvent {
+function sent(text: string): NewEvent {
   const message = { messageId: idOf(text), clientId: text, text, replyToId: null, attachments: [] };
   return { ...base('owner'), type: 'MessageSent', ...message };
 }

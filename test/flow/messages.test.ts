@@ -511,3 +511,95 @@ describe('a seen mark', () => {
     expect((await eve.ask(own, { id })).channel.viewerMembership).toMatchObject({ seenSeq: 10, unreadCount: 0 });
   });
 });
+
+describe('data and mentions', () => {
+  const parts = 'id position text data mentions { id } mentionsAll';
+  const sendParts = `mutation ($input: SendInput!) { send(input: $input) { message { ${parts} } } }`;
+  const editParts = `mutation ($id: ID!, $text: String, $data: JSON, $mentionIds: [ID!], $ifPosition: Int) {
+    editMessage(messageId: $id, text: $text, data: $data, mentionIds: $mentionIds, ifPosition: $ifPosition) { ${parts} }
+  }`;
+  const refusedWith = (code: string, path?: string) => ({
+    errors: [{ extensions: { code, ...(path && { fields: [{ path }] }) } }],
+  });
+  const sendIn = (id: string, input: object, who = ada) =>
+    ask(url, sendParts, { input: { channelId: id, ...input } }, who.token);
+  const editOf = (id: string, change: object, who = ada) => ask(url, editParts, { id, ...change }, who.token);
+
+  it('are returned as given, and are the same live and in the history until the message is deleted', async () => {
+    const id = await room();
+    const bobs = socket(url, bob.token);
+    const live = follow(bobs, `subscription ($id: ID!) { messages(channelId: $id) { ${parts} } }`, { id });
+    const data = JSON.parse('{"z":{"__proto__":[1,"é",null]},"a":1.5}');
+    const input = { data, mentionIds: [bob.id, bob.id, ada.id], mentionsAll: true };
+    await vi.waitFor(async () => {
+      await sendIn(id, { text: 'Warm up' });
+      expect(live.received.length).toBeGreaterThan(0);
+    });
+
+    const { message } = (await sendIn(id, input)).data.send;
+    expect(message).toMatchObject({ text: '', mentions: [{ id: bob.id }, { id: ada.id }], mentionsAll: true });
+    expect(JSON.stringify(message.data)).toBe(JSON.stringify(data));
+    const edited = (await editOf(message.id, { text: 'Hi', mentionIds: [], ifPosition: message.position })).data;
+    expect(edited.editMessage).toMatchObject({ text: 'Hi', mentions: [], mentionsAll: true });
+    const history = `query ($id: ID!) { channel(id: $id) { messages(last: 1) { nodes { ${parts} } } } }`;
+    const read = async () => (await bob.ask(history, { id })).channel.messages.nodes[0];
+    expect(await read()).toEqual(edited.editMessage);
+    await ada.ask(remove, { id: message.id });
+    expect(await read()).toMatchObject({ data: null, mentions: [], mentionsAll: false });
+    await vi.waitFor(async () => expect(live.received.slice(-3)).toEqual([message, edited.editMessage, await read()]));
+    await bobs.dispose();
+  });
+
+  it('that are wrong are refused with their path, and members with a role alone mention everybody', async () => {
+    const id = await room();
+    const stranger = await guest(url, 'Stranger');
+    const wrong: [object, ReturnType<typeof refusedWith>][] = [
+      [{ data: [] }, refusedWith('BAD_USER_INPUT', 'input.data')],
+      [{ data: { a: 'a\0' } }, refusedWith('BAD_USER_INPUT', 'input.data')],
+      [{ data: { a: 'a'.repeat(5_000) } }, refusedWith('TOO_LARGE')],
+      [{ text: 'Hi', mentionIds: [bob.id, stranger.id] }, refusedWith('BAD_USER_INPUT', 'input.mentionIds.1')],
+      [{ text: 'Hi', mentionIds: Array(101).fill(bob.id) }, refusedWith('BAD_USER_INPUT', 'input.mentionIds')],
+      [{ data: null }, refusedWith('BAD_USER_INPUT', 'input.text')],
+    ];
+    for (const [input, refusal] of wrong) expect(await sendIn(id, input)).toMatchObject(refusal);
+    const twice = 'mutation ($id: ID!) { send(input: { channelId: $id, data: { a: 1, a: 2 } }) { message { id } } }';
+    expect(await ask(url, twice, { id }, ada.token)).toMatchObject(refusedWith('GRAPHQL_VALIDATION_FAILED'));
+    expect(await sendIn(id, { text: 'All', mentionsAll: true }, bob)).toMatchObject(refusedWith('FORBIDDEN'));
+    const block = 'mutation ($id: ID!) { block(userId: $id) { id } }';
+    await bob.ask(block, { id: ada.id });
+    const dropped = await sendIn(id, { text: 'Hi', mentionIds: [bob.id, ada.id] });
+    expect(dropped.data.send.message.mentions).toEqual([{ id: ada.id }]);
+    expect(await sendIn(id, { text: 'Hi', mentionIds: [ada.id] }, bob)).toMatchObject(refusedWith('CONFLICT'));
+    await bob.ask('mutation ($id: ID!) { unblock(userId: $id) { id } }', { id: ada.id });
+  });
+
+  it('are edited apart from the text, which stays, and an edit must leave something', async () => {
+    const id = await room();
+    const { message } = (await sendIn(id, { data: { n: 1 } })).data.send;
+    expect(await editOf(message.id, {})).toMatchObject(refusedWith('BAD_USER_INPUT', 'text'));
+    expect(await editOf(message.id, { data: null })).toMatchObject(refusedWith('BAD_USER_INPUT', 'data'));
+    expect((await editOf(message.id, { text: 'Hi', data: null })).data.editMessage).toMatchObject({ data: null });
+    const stale = { text: 'Late', ifPosition: message.position };
+    expect(await editOf(message.id, stale)).toMatchObject(refusedWith('CONFLICT'));
+    expect((await editOf(message.id, { data: { n: 2 } })).data.editMessage).toMatchObject({
+      text: 'Hi',
+      data: { n: 2 },
+    });
+  });
+
+  it('of users and rooms are set, kept and removed', async () => {
+    const create = 'mutation { createRoom(input: { name: "Data", data: { a: 1 } }) { id data } }';
+    const { id, data } = (await ada.ask(create)).createRoom;
+    expect(data).toEqual({ a: 1 });
+    const update =
+      'mutation ($id: ID!, $name: String, $data: JSON) { updateRoom(channelId: $id, name: $name, data: $data) { data } }';
+    expect((await ada.ask(update, { id, name: 'New' })).updateRoom.data).toEqual({ a: 1 });
+    expect((await ada.ask(update, { id, data: null })).updateRoom.data).toBeNull();
+    const profile = 'mutation ($input: ProfileInput!) { updateProfile(input: $input) { data } }';
+    expect((await ada.ask(profile, { input: { data: { b: 2 } } })).updateProfile.data).toEqual({ b: 2 });
+    expect((await ada.ask(profile, { input: { name: 'Ada' } })).updateProfile.data).toEqual({ b: 2 });
+    const seen = (await bob.ask('query ($id: ID!) { user(id: $id) { data } }', { id: ada.id })).user;
+    expect(seen.data).toEqual({ b: 2 });
+    expect((await ada.ask(profile, { input: { data: null } })).updateProfile.data).toBeNull();
+  });
+});

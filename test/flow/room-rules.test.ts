@@ -144,3 +144,99 @@ describe('deleting messages', () => {
     expect((await ada.ask(remove, { id: mine })).deleteMessage).toEqual({ deletedAt: expect.any(String), text: '' });
   });
 });
+
+describe('moderating a room', () => {
+  const acts = {
+    kick: 'mutation ($id: ID!, $userId: ID!) { kick(channelId: $id, userId: $userId) { memberCount } }',
+    ban: 'mutation ($id: ID!, $userId: ID!, $hours: Int) { ban(channelId: $id, userId: $userId, deleteHours: $hours) { memberCount } }',
+    unban: 'mutation ($id: ID!, $userId: ID!) { unban(channelId: $id, userId: $userId) { memberCount } }',
+    mute: 'mutation ($id: ID!, $userId: ID!, $until: DateTime) { mute(channelId: $id, userId: $userId, until: $until) { mutedUntil } }',
+    setRole:
+      'mutation ($id: ID!, $userId: ID!, $role: MemberRole = MODERATOR) { setRole(channelId: $id, userId: $userId, role: $role) { role } }',
+  };
+  const nobody = (who: Person) => who.id.slice(0, -2) + (who.id.endsWith('AA') ? 'BA' : 'AA');
+
+  it.each(Object.entries(acts))('%s is for members of higher roles, and needs a user and a room', async (name, act) => {
+    const id = await openRoom();
+    expect(await bob.codeOf(act, { id, userId: ada.id })).toBe('FORBIDDEN');
+    expect(await eve.codeOf(act, { id, userId: bob.id })).toBe('FORBIDDEN');
+    expect((await ask(url, act, { id, userId: bob.id })).errors[0]?.extensions['code']).toBe('UNAUTHENTICATED');
+    expect(await ada.codeOf(act, { id, userId: ada.id })).toBe('BAD_USER_INPUT');
+    expect(await ada.codeOf(act, { id, userId: nobody(bob) })).toBe('NOT_FOUND');
+    expect(await ada.codeOf(act, { id: 'nothing', userId: bob.id })).toBe('NOT_FOUND');
+    const secret = await openSecret();
+    expect(await bob.codeOf(act, { id: secret, userId: eve.id })).toBe('NOT_FOUND');
+    const isForMembers = name !== 'ban' && name !== 'unban';
+    expect(await ada.codeOf(act, { id, userId: eve.id })).toBe(isForMembers ? 'NOT_FOUND' : null);
+  });
+
+  it('refuses numbers and times out of bounds', async () => {
+    const id = await openRoom();
+    expect(await ada.codeOf(acts.ban, { id, userId: bob.id, hours: 169 })).toBe('BAD_USER_INPUT');
+    expect(await ada.codeOf(acts.ban, { id, userId: bob.id, hours: -1 })).toBe('BAD_USER_INPUT');
+    const past = new Date(0).toISOString();
+    expect(await ada.codeOf(acts.mute, { id, userId: bob.id, until: past })).toBe('BAD_USER_INPUT');
+  });
+
+  it('ends the streams of a user who is kicked or banned, and deletes messages', async () => {
+    const id = await openRoom();
+    const text = await say(bob, id);
+    const client = socket(url, bob.token);
+    const messages = follow(client, 'subscription ($id: ID!) { messages(channelId: $id) { id } }', { id });
+    const updates = follow(
+      client,
+      'subscription { updates { event { ... on MembershipChanged { channelId membership { id } } } } }',
+    );
+    await vi.waitFor(() => expect(updates.received).not.toEqual([]));
+    await say(ada, id);
+    await vi.waitFor(() => expect(messages.received).not.toEqual([]));
+
+    expect((await ada.ask(acts.ban, { id, userId: bob.id, hours: 1 })).ban.memberCount).toBe(1);
+    await vi.waitFor(() => expect(messages.ended?.errors[0]?.extensions?.['code']).toBe('FORBIDDEN'));
+    await vi.waitFor(() => expect(updates.received).toContainEqual({ event: { channelId: id, membership: null } }));
+    updates.stop();
+    const history = 'query ($id: ID!) { channel(id: $id) { messages(last: 10) { nodes { id kind deletedAt } } } }';
+    const { nodes } = (await ada.ask(history, { id })).channel.messages;
+    expect(nodes.find((node: Data) => node.id === text).deletedAt).not.toBeNull();
+    expect(nodes.at(-1).kind).toBe('REMOVED');
+
+    expect(await bob.codeOf(joinRoom, { id })).toBe('FORBIDDEN');
+    expect(await capabilitiesOf(bob, id)).toEqual([]);
+    const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
+    expect(await ada.codeOf(invite, { id, userId: bob.id })).toBe('CONFLICT');
+    await ada.ask(acts.unban, { id, userId: bob.id });
+    await bob.ask(joinRoom, { id });
+  });
+
+  it('mutes a member, who can still read, and hands the room over', async () => {
+    const id = await openRoom();
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    expect((await ada.ask(acts.mute, { id, userId: bob.id, until })).mute).toEqual({ mutedUntil: until });
+    expect(await bob.codeOf(send, { input: { channelId: id, text: 'Hello' } })).toBe('FORBIDDEN');
+    expect(await capabilitiesOf(bob, id)).toEqual(['LEAVE']);
+    expect((await ada.ask(acts.mute, { id, userId: bob.id, until: null })).mute).toEqual({ mutedUntil: null });
+    await say(bob, id);
+
+    expect((await ada.ask(acts.setRole, { id, userId: bob.id, role: 'OWNER' })).setRole).toEqual({ role: 'OWNER' });
+    const own = 'query ($id: ID!) { channel(id: $id) { viewerMembership { role } } }';
+    expect((await ada.ask(own, { id })).channel.viewerMembership).toEqual({ role: 'MODERATOR' });
+    expect(await ada.codeOf(acts.kick, { id, userId: bob.id })).toBe('FORBIDDEN');
+  });
+
+  it('slows members down, also without rate limits', async () => {
+    const id = await openRoom({ settings: { slowModeSeconds: 3_600 } });
+    const input = { channelId: id, text: 'Hello', clientId: 'one' };
+    const first = await bob.ask(send, { input });
+    const { errors } = await ask(url, send, { input: { ...input, clientId: 'two' } }, bob.token);
+    expect(errors[0]?.extensions).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) });
+    expect(await bob.ask(send, { input })).toEqual(first);
+    expect(await capabilitiesOf(bob, id)).toContain('SEND');
+    await say(ada, id);
+    await say(ada, id);
+  });
+
+  /** Creates a private room that Bob and Eve know nothing of. */
+  async function openSecret(): Promise<string> {
+    return (await ada.ask(create, { input: { name: 'Secret', visibility: 'PRIVATE' } })).createRoom.id;
+  }
+});

@@ -48,6 +48,8 @@ const operations = {
   invite: 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }',
   send: 'mutation ($id: ID!) { send(input: { channelId: $id, text: "Hello" }) { message { id } } }',
   markSeen: 'mutation ($id: ID!) { markSeen(channelId: $id, seq: 1) { id } }',
+  markUnread: 'mutation ($id: ID!) { markUnread(channelId: $id, seq: 1) { id } }',
+  updateMembership: 'mutation ($id: ID!) { updateMembership(channelId: $id, input: { notify: ALL }) { id } }',
 };
 
 /** Returns the error code of each operation; null where it is allowed. */
@@ -395,7 +397,7 @@ describe('a direct channel', () => {
     const eve = await guest(url, 'Eve');
     const id = await openDirectOf(ada, bob);
     expect(await refusals(ada, { id, userId: eve.id })).toEqual(
-      all('FORBIDDEN', { joinRoom: null, send: null, markSeen: null }),
+      all('FORBIDDEN', { joinRoom: null, send: null, markSeen: null, markUnread: null, updateMembership: null }),
     );
     expect(await refusals(eve, { id })).toEqual(all('NOT_FOUND'));
     expect((await eve.ask(look, { id })).channel).toBeNull();

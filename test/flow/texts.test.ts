@@ -4,7 +4,8 @@ import { readText, type TextKind } from '../../api/text/text-kinds.ts';
 import { schema } from '../../schema/index.ts';
 import { textArguments } from '../../schema/text-arguments.ts';
 import { startApp } from '../support/app.ts';
-import { ask, type Data, guest, type Person, registered } from '../support/client.ts';
+import { ask, type Data, guest, type Person } from '../support/client.ts';
+import { appointed } from '../support/moderators.ts';
 import { samples } from '../support/texts.ts';
 import { openSocket, type ResponseError } from '../support/wire.ts';
 
@@ -30,11 +31,16 @@ let url: string;
 let ada: Person;
 let channelId: string;
 let messageId: string;
+let suspendedId: string;
+let reportId: string;
 
 beforeAll(async () => {
   const app = await startApp({ COST_BUDGET_PER_MINUTE: '1000000000' });
   url = app.url;
-  ada = await registered(url);
+  ada = await appointed(app, 'Ada');
+  suspendedId = (await guest(url)).id;
+  const report = 'mutation ($id: ID!) { report(input: { userId: $id, reason: "spam" }) { id } }';
+  reportId = (await ada.ask(report, { id: suspendedId })).report.id;
   channelId = (await ada.ask('mutation { createRoom(input: { name: "Texts" }) { id } }')).createRoom.id;
   messageId = (await ada.ask(sendQuery, { input: { channelId, text: 'first' } })).send.message.id;
   return app.stop;
@@ -45,6 +51,8 @@ const guestQuery = 'mutation ($input: GuestInput!) { guest(input: $input) { user
 const registerQuery = 'mutation ($input: RegisterInput!) { register(input: $input) { user { name email } } }';
 const loginQuery = 'mutation ($input: LoginInput!) { login(input: $input) { user { name } } }';
 const createQuery = 'mutation ($input: CreateRoomInput!) { createRoom(input: $input) { name } }';
+const reactQuery = (field: string) =>
+  `mutation ($id: ID!, $emoji: String!) { ${field}(messageId: $id, emoji: $emoji) { id } }`;
 const changeQuery =
   'mutation ($current: String!, $next: String!) { changePassword(current: $current, next: $next) { token } }';
 
@@ -121,6 +129,11 @@ const uses: Record<string, Use> = {
     path: 'next',
     otherPath: 'current',
   },
+  'Mutation.deleteAccount(password:)': {
+    query: 'mutation ($text: String) { deleteAccount(password: $text) }',
+    variables: (text) => ({ text }),
+    path: 'password',
+  },
   'Mutation.requestPasswordReset(email:)': {
     query: 'mutation ($text: String!) { requestPasswordReset(email: $text) }',
     variables: (text) => ({ text: `${text}@${randomUUID()}.example` }),
@@ -194,6 +207,31 @@ const uses: Record<string, Use> = {
     variables: (text) => ({ id: messageId, text }),
     path: 'text',
     read: ({ editMessage }) => editMessage.text,
+  },
+  'ReportInput.reason': {
+    query: 'mutation ($input: ReportInput!) { report(input: $input) { reason } }',
+    variables: (reason) => ({ input: { userId: suspendedId, reason } }),
+    path: 'input.reason',
+  },
+  'Mutation.resolveReport(note:)': {
+    query: 'mutation ($id: ID!, $note: String) { resolveReport(id: $id, action: DISMISS, note: $note) { note } }',
+    variables: (note) => ({ id: reportId, note }),
+    path: 'note',
+  },
+  'Mutation.addReaction(emoji:)': {
+    query: reactQuery('addReaction'),
+    variables: (emoji) => ({ id: messageId, emoji }),
+    path: 'emoji',
+  },
+  'Mutation.removeReaction(emoji:)': {
+    query: reactQuery('removeReaction'),
+    variables: (emoji) => ({ id: messageId, emoji }),
+    path: 'emoji',
+  },
+  'Mutation.suspendUser(reason:)': {
+    query: 'mutation ($id: ID!, $reason: String!) { suspendUser(userId: $id, reason: $reason) { id } }',
+    variables: (reason) => ({ id: suspendedId, reason }),
+    path: 'reason',
   },
   'Query.rooms(search:)': {
     query: 'query ($search: String) { rooms(search: $search, first: 1) { nodes { id } } }',

@@ -6,8 +6,9 @@ import type { BlockList } from '../../api/domain/blocks.ts';
 import { createHistory } from '../../api/domain/history.ts';
 import { createMessages } from '../../api/domain/messages.ts';
 import { noRateLimits } from '../../api/domain/rate-limits.ts';
+import { noSecurityLog } from '../../api/domain/security-log.ts';
 import { encodeEvent } from '../../api/event-records.ts';
-import type { Entry, WrittenEvent } from '../../api/events.ts';
+import type { Entry, NewEvent } from '../../api/events.ts';
 import { type Database, DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import type { Bounds, EventLog, LogState, StoredRecord } from '../../api/infra/event-log/event-log.ts';
 import type { Selection } from '../../api/live/audiences.ts';
@@ -147,12 +148,16 @@ async function createSimulation(fateOf: () => Fate) {
     feeds,
     blocks: { acquire: async () => blockListOf(blocking) },
     findAttachable: async () => [],
+    checkMentions: async () => [],
     rateLimits: noRateLimits,
+    securityLog: noSecurityLog,
+    activity: { sent: () => {} },
     maxMessageBytes: 4096,
+    maxDataBytes: 4096,
     maxReplay,
   });
   const audiences = createTestAudiences();
-  const events: WrittenEvent[] = [];
+  const events: NewEvent[] = [];
   const followers: Follower[] = [];
   let blocking: string | null = null;
   let crashes = false;
@@ -179,7 +184,7 @@ async function createSimulation(fateOf: () => Fate) {
   const bridges = [0, 1].map(() => createBridge({ log, database, pubsub, metrics: noBridgeMetrics, logger }));
   const positions = [0n, 0n];
 
-  const append = (event: WrittenEvent) => void events.push(event);
+  const append = (event: NewEvent) => void events.push(event);
   const headOfRoom = async () => (await source.heads([room])).get(room)?.position ?? 0;
 
   async function handle(n: number, size: number): Promise<void> {
@@ -299,7 +304,7 @@ function withSmallPages(source: FeedSource & HeadSource): FeedSource & HeadSourc
 }
 
 /** A message of an author whom nobody blocks, so that every follower gets it. */
-function lastEvent(): WrittenEvent {
+function lastEvent(): NewEvent {
   const said = { messageId: idOf('the last'), clientId: 'the last', text: '', replyToId: null, attachments: [] };
   return { ...base('owner'), type: 'MessageSent', ...said };
 }
@@ -325,7 +330,7 @@ function createReadingOutbox(received: Entry[]): Outbox {
 }
 
 /** Applies the events one after another, and returns every state of every entry by its position. */
-async function replay(events: readonly WrittenEvent[]): Promise<Map<number, Entry>> {
+async function replay(events: readonly NewEvent[]): Promise<Map<number, Entry>> {
   await reference.empty();
   const states = new Map<number, Entry>();
   const pubsub = createLossyPubSub(() => 'deliver');

@@ -11,6 +11,8 @@ import {
   cursorPlaceholder,
   type ResultType,
 } from '../../api/live/result-frames.ts';
+import type { Payload, ViewerMark } from '../../api/live/viewer-marks.ts';
+import { readFrames } from '../support/frames.ts';
 
 let bytes: Buffer;
 let url: string;
@@ -121,4 +123,32 @@ describe('frames', () => {
     const frames = createFrameEncoder([payload])({ idJson: '"1"', resultType: 'next', cursor: null });
     expect((await decode(frames)).messages.map((message) => JSON.parse(message).payload)).toEqual([cursorPlaceholder]);
   });
+
+  test('have each value that depends on the viewer where it was selected, beside cursors', () => {
+    const text = fc.string({ unit: 'grapheme' });
+    const place = fc.record({ text, isCursor: fc.boolean(), userIds: fc.subarray(['ada', 'bob']) });
+    fc.assert(
+      fc.property(fc.array(fc.array(place), { minLength: 1 }), fc.constantFrom('ada', 'bob', null), (items, userId) => {
+        const payloads = items.map((places) => withMarks(places));
+        const cursor = { text: () => 'abc' };
+        const frames = createCursorFrameEncoder(payloads)({ idJson: '"1"', resultType: 'next', cursor, userId });
+        const expected = items.map((places) =>
+          places.map((one) => [one.text, one.isCursor ? 'abc' : '', userId !== null && one.userIds.includes(userId)]),
+        );
+        expect(readFrames(frames).map((frame) => JSON.parse(frame).payload)).toEqual(expected);
+      }),
+    );
+  });
 });
+
+/** Returns a payload with a mark for each place. */
+function withMarks(places: readonly { text: string; isCursor: boolean; userIds: string[] }[]): Payload {
+  const marks: ViewerMark[] = [];
+  let json = '[';
+  for (const [n, { text, isCursor, userIds }] of places.entries()) {
+    json += `${n > 0 ? ',' : ''}[${JSON.stringify(text)},"${isCursor ? cursorPlaceholder : ''}",`;
+    marks.push({ offset: Buffer.byteLength(json), userIds, key: null });
+    json += 'false]';
+  }
+  return Object.assign(Buffer.from(`${json}]`), { marks });
+}

@@ -16,6 +16,8 @@ let url: string;
 /** A user who is a member of nothing but an own room. */
 let eve: Person;
 let ownRoom: string;
+/** Id of a user who is a member of the channels of others. */
+let otherId: string;
 /** Ids of objects that belong to others, by type. */
 const foreign: Record<string, string[]> = {};
 
@@ -24,6 +26,7 @@ beforeAll(async () => {
   ({ url } = app);
   const [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
   eve = await guest(url, 'Eve');
+  otherId = bob.id;
   ownRoom = (await eve.ask(createRoom)).createRoom.id;
 
   const { createRoom: room } = await ada.ask(createRoom);
@@ -39,6 +42,8 @@ beforeAll(async () => {
   foreign['Message'] = await Promise.all(channelIds.map((id, n) => sendTo(ada, id, files[n + 1] ?? '')));
   foreign['Membership'] = await Promise.all(channelIds.map((id) => membershipOf(ada, id)));
   foreign['DeviceSession'] = [(await ada.ask('{ sessions { id } }')).sessions[0].id];
+  const report = 'mutation ($id: ID!) { report(input: { userId: $id, reason: "spam" }) { id } }';
+  foreign['Report'] = [(await ada.ask(report, { id: bob.id })).report.id];
   return app.stop;
 });
 
@@ -52,13 +57,19 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   },
   'Query.channel(id)': { types: ['Channel'], call: by('query ($id: ID!) { channel(id: $id) { id } }') },
   'Query.node(id)': {
-    types: ['Channel', 'Message', 'Membership', 'DeviceSession', 'Match', 'Attachment'],
+    types: ['Channel', 'Message', 'Membership', 'DeviceSession', 'Match', 'Attachment', 'Report'],
     call: by('query ($id: ID!) { node(id: $id) { id } }'),
   },
   'Query.sessions(after)': {
     types: ['DeviceSession'],
     call: by('query ($id: ID!) { sessions(after: $id) { id } }'),
   },
+  'Mutation.addReaction(messageId)': mutation('Message', 'addReaction(messageId: $id, emoji: "👍") { id }'),
+  'Mutation.ban(channelId)': onOther('ban(channelId: $id, userId: $userId) { id }'),
+  'Mutation.kick(channelId)': onOther('kick(channelId: $id, userId: $userId) { id }'),
+  'Mutation.mute(channelId)': onOther('mute(channelId: $id, userId: $userId) { id }'),
+  'Mutation.setRole(channelId)': onOther('setRole(channelId: $id, userId: $userId, role: MEMBER) { id }'),
+  'Mutation.unban(channelId)': onOther('unban(channelId: $id, userId: $userId) { id }'),
   'Mutation.closeRoom(channelId)': mutation('Channel', 'closeRoom(channelId: $id) { id }'),
   'Mutation.deleteMessage(messageId)': mutation('Message', 'deleteMessage(messageId: $id) { id }'),
   'Mutation.editMessage(messageId)': mutation('Message', 'editMessage(messageId: $id, text: "New") { id }'),
@@ -72,6 +83,10 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.joinRoom(channelId)': mutation('Channel', 'joinRoom(channelId: $id) { id }'),
   'Mutation.leaveChannel(channelId)': mutation('Channel', 'leaveChannel(channelId: $id) { id }'),
   'Mutation.markSeen(channelId)': mutation('Channel', 'markSeen(channelId: $id, seq: 1) { id }'),
+  'Mutation.report(input.messageId)': mutation('Message', 'report(input: { messageId: $id, reason: "spam" }) { id }'),
+  'Mutation.resolveReport(id)': mutation('Report', 'resolveReport(id: $id, action: DISMISS) { id }'),
+  'Mutation.markUnread(channelId)': mutation('Channel', 'markUnread(channelId: $id, seq: 1) { id }'),
+  'Mutation.removeReaction(messageId)': mutation('Message', 'removeReaction(messageId: $id, emoji: "👍") { id }'),
   'Mutation.revokeSession(id)': mutation('DeviceSession', 'revokeSession(id: $id) { id }'),
   'Mutation.send(input.channelId)': mutation(
     'Channel',
@@ -83,11 +98,20 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     'Channel',
     'startUpload(input: { channelId: $id, filename: "a.txt", byteSize: 1 }) { id }',
   ),
+  'Mutation.typing(channelId)': mutation('Channel', 'typing(channelId: $id)'),
+  'Mutation.updateMembership(channelId)': mutation(
+    'Channel',
+    'updateMembership(channelId: $id, input: { pinned: true }) { id }',
+  ),
   'Mutation.updateProfile(input.avatarId)': mutation('Attachment', 'updateProfile(input: { avatarId: $id }) { id }'),
   'Mutation.updateRoom(channelId)': mutation('Channel', 'updateRoom(channelId: $id, name: "Mine") { id }'),
   'Mutation.upload(channelId)': {
     types: ['Channel'],
     call: (id) => upload(url, eve.token, { bytes: 'text', filename: 'a.txt' }, id),
+  },
+  'Subscription.activity(channelId)': {
+    types: ['Channel'],
+    call: (id) => endOf('subscription ($id: ID!) { activity(channelId: $id) { __typename } }', { id }),
   },
   'Subscription.messages(channelId)': {
     types: ['Channel'],
@@ -98,9 +122,19 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
 /** Arguments that take the id of a user: all users may find each other by name, so no user is hidden. */
 const idsOfUsers = [
   'Query.user(id)',
+  'Mutation.ban(userId)',
   'Mutation.block(userId)',
+  'Mutation.editMessage(mentionIds)',
+  'Mutation.send(input.mentionIds)',
   'Mutation.invite(userId)',
+  'Mutation.kick(userId)',
+  'Mutation.mute(userId)',
   'Mutation.openDirect(userId)',
+  'Mutation.setRole(userId)',
+  'Mutation.unban(userId)',
+  'Mutation.reinstateUser(userId)',
+  'Mutation.report(input.userId)',
+  'Mutation.suspendUser(userId)',
   'Mutation.unblock(userId)',
 ];
 
@@ -146,6 +180,12 @@ function idPaths(path: string, given: GraphQLInputType, above: readonly string[]
 
 function by(query: string, variables: () => object = () => ({})): Call {
   return (id) => ask(url, query, { ...variables(), id }, eve.token);
+}
+
+/** Calls a mutation that acts on a user in a channel. */
+function onOther(field: string) {
+  const query = `mutation ($id: ID!, $userId: ID!) { ${field} }`;
+  return { types: ['Channel'], call: by(query, () => ({ userId: otherId })) };
 }
 
 function mutation(type: string, field: string) {

@@ -39,6 +39,7 @@ beforeAll(async () => {
   start = (await ada.ask('{ updates { cursor } }')).updates.cursor;
   rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), others.slice(0, 4)) };
   spoken = await spokenIn(rooms.many);
+  await Promise.all(people.map((one) => one.ask(react, { id: spoken[0] })));
   // Rooms and direct channels alternate, so a page of any size has both.
   for (const [n, one] of others.entries()) {
     await fill(`Room ${n}`, [one], [one]);
@@ -54,6 +55,7 @@ const register = `mutation {
 }`;
 const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name }) { id } }';
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
+const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
 /** Creates a room of Ada's with members, and has the speakers reply to its first message. */
@@ -85,19 +87,20 @@ async function goOnline(people: Person[]): Promise<void> {
 }
 
 const user = `
-  id name avatarUrl isGuest createdAt email isModerator online lastSeenAt unreadCount blockedByViewer
+  id name avatarUrl isGuest createdAt email isModerator isSuspended online lastSeenAt unreadCount blockedByViewer
   channels(first: 2) { nodes { id } }
 `;
 const message = `
   id cursor kind seq position text clientId sentAt editedAt deletedAt
   attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
+  reactions { emoji count viewerReacted users { id name } }
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
 `;
 const membership = `
-  id state role joinedAt invitedBy { id name } seenSeq unreadCount user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
+  id state role joinedAt invitedBy { id name } seenSeq unreadCount mentionCount notify pinned archived user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
 `;
 const channel = `
-  id kind name description visibility createdAt closedAt memberCount position trimmedSeq onlineCount viewerCan
+  id kind name description visibility createdAt closedAt memberCount position trimmedSeq onlineCount viewerCan data
   settings { send attach invite pin slowModeSeconds }
   peer { id name online } lastMessage { ${message} } viewerMembership { ${membership} }
 `;
@@ -230,7 +233,7 @@ test('the queries above cover every list of the schema and every field of its it
   const held = new Set(many.map(({ type }) => itemOf(type)));
   const expected = fields.filter((field) => held.has(field.parent) || many.includes(field));
 
-  expect(held).toEqual(new Set(['User', 'Channel', 'Message', 'DeviceSession', 'Attachment', 'Update']));
+  expect(held).toEqual(new Set(['User', 'Channel', 'Message', 'DeviceSession', 'Attachment', 'Reaction', 'Update']));
   expect(expected.map(({ parent, name }) => `${parent}.${name}`).filter((field) => !asked.has(field))).toEqual([]);
 });
 

@@ -101,7 +101,7 @@ describe('a field that is declared shareable', () => {
           .filter(isShareable)
           .map(({ name }) => `${type.name}.${name}`),
       )
-      .filter((name) => /^(Message|User|Channel|ChannelSettings|Attachment)\./.test(name));
+      .filter((name) => /^(Message|User|Channel|ChannelSettings|Attachment|Reaction)\./.test(name));
     expect([...seen].sort()).toEqual(declared.sort());
     expect(seen.size).toBeGreaterThan(20);
   });

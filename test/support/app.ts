@@ -28,5 +28,5 @@ export async function startApp(environment: Record<string, string> = {}, overrid
     await app.stop();
     await rm(directory, { recursive: true });
   };
-  return { url: `http://127.0.0.1:${app.port}`, directory, logger, stop };
+  return { url: `http://127.0.0.1:${app.port}`, directory, logger, domain: app.domain, stop };
 }

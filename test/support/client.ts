@@ -51,9 +51,12 @@ export async function guest(url: string, name = 'Guest'): Promise<Person> {
   return person(url, data.guest);
 }
 
-/** Registers a user with an e-mail address of their own. */
-export async function registered(url: string, name = 'Ada'): Promise<Person> {
-  const input = { name, email: `${randomUUID()}@example.org`, password: 'correct horse' };
+/** Password of the users that `registered` registers. */
+export const password = 'correct horse';
+
+/** Registers a user, by default with an e-mail address of their own. */
+export async function registered(url: string, name = 'Ada', email = `${randomUUID()}@example.org`): Promise<Person> {
+  const input = { name, email, password };
   const { data, errors } = await ask(
     url,
     'mutation ($input: RegisterInput!) { register(input: $input) { token refreshToken user { id } } }',

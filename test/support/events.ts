@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { v5 as uuidV5 } from 'uuid';
-import type { AttachmentFacts, UserFacts, WrittenEvent } from '../../api/events.ts';
+import type { AttachmentFacts, NewEvent, UserFacts } from '../../api/events.ts';
 
 const namespace = '5f0c2f80-3a64-4d0e-8f4b-2b8f6b1f7a11';
 
@@ -23,7 +23,7 @@ export function base(actor: Person) {
 }
 
 /** Creates the event that opens the room of all events, with its owner. */
-export function opened(): WrittenEvent {
+export function opened(): NewEvent {
   const members = [{ user: factsOf('owner'), role: 'OWNER' as const }];
   return { ...base('owner'), type: 'ChannelOpened', kind: 'ROOM', visibility: 'PUBLIC', name: 'Room', members };
 }
@@ -36,7 +36,7 @@ const text = fc.constantFrom('tea', 'coffee', 'water');
 const messageOf = (author: Person, clientId: string) => uuidV5(`${idOf(author)}:${clientId}`, room);
 
 /** Generates any event in the room, allowed or not, stale or not. The owner never leaves. */
-export const eventMaker: fc.Arbitrary<() => WrittenEvent> = fc.oneof(
+export const eventMaker: fc.Arbitrary<() => NewEvent> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.tuple(person, key, text, fc.option(fc.tuple(person, key))).map(
@@ -61,6 +61,7 @@ export const eventMaker: fc.Arbitrary<() => WrittenEvent> = fc.oneof(
       ...base(author),
       type: 'MessageDeleted' as const,
       messageId: messageOf(author, clientId),
+      asModerator: false,
     })),
   },
   {
@@ -93,7 +94,17 @@ export const eventMaker: fc.Arbitrary<() => WrittenEvent> = fc.oneof(
   },
 );
 
-function sent(author: Person, clientId: string, said: string, reply: [Person, string] | null): WrittenEvent {
+/** Generates reactions to the messages of `eventMaker`. Several that are applied together change a message once. */
+export const reactionMaker: fc.Arbitrary<() => NewEvent> = fc
+  .tuple(person, fc.tuple(person, key), fc.constantFrom('👍', '❤️'), fc.boolean())
+  .map(([who, [author, clientId], emoji, isAdded]) => () => ({
+    ...base(who),
+    type: isAdded ? ('ReactionAdded' as const) : ('ReactionRemoved' as const),
+    messageId: messageOf(author, clientId),
+    emoji,
+  }));
+
+function sent(author: Person, clientId: string, said: string, reply: [Person, string] | null): NewEvent {
   const messageId = messageOf(author, clientId);
   return {
     ...base(author),

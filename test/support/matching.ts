@@ -67,8 +67,8 @@ export async function createMatchingWorld() {
     const fault = faults.shift();
     if (fault === 'lost') throw new UnavailableError('lost');
     const place = { partition: 0, offset: offset++ };
-    const written = { ...draft, eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
-    const event: Logged = { ...channelEvent.parse(written), ...place };
+    const facts = { eventId: randomUUID(), gatewayId: 'one', at: new Date().toISOString() };
+    const event: Logged = { ...channelEvent.parse({ ...draft, ...facts }), ...place };
     let applied = createChangeset();
     await database.transaction(async (query) => {
       applied = await applyEvents(query, [event], await readOutcomes(query, [event.eventId]));
@@ -90,7 +90,7 @@ export async function createMatchingWorld() {
     },
     presence: {
       renew: (nodeId, userIds, leaseMs) => memory.presence.renew(nodeId, userIds, leaseMs),
-      end: (nodeId, userId) => memory.presence.end(nodeId, userId),
+      end: (nodeId, userIds) => memory.presence.end(nodeId, userIds),
       online: (userIds) => memory.presence.online(userIds),
       away: (userIds) => memory.presence.away(userIds),
       seen: (userId) => memory.presence.seen(userId),

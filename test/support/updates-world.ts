@@ -1,7 +1,7 @@
 import { v5 as uuidV5 } from 'uuid';
 import { createBridge } from '../../api/bridge/bridge.ts';
 import { encodeEvent } from '../../api/event-records.ts';
-import type { WrittenEvent } from '../../api/events.ts';
+import type { NewEvent } from '../../api/events.ts';
 import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { noBridgeMetrics } from './bridge-metrics.ts';
@@ -33,12 +33,12 @@ export async function createUpdatesWorld(database: TestDatabase, pubsub: PubSub 
   for (const channelId of worldChannels) await apply(openedBy('owner', channelId));
   return world;
 
-  async function apply(event: WrittenEvent): Promise<void> {
+  async function apply(event: NewEvent): Promise<void> {
     await applyAll([event]);
   }
 
   /** Applies events of one channel in one batch. */
-  async function applyAll(events: readonly WrittenEvent[]): Promise<void> {
+  async function applyAll(events: readonly NewEvent[]): Promise<void> {
     const partition = partitionOf(events[0]?.channelId);
     const from = next[partition] ?? 0n;
     const records = events.map((event, n) => ({ ...encodeEvent(event), offset: from + BigInt(n) }));
@@ -59,7 +59,7 @@ export async function createUpdatesWorld(database: TestDatabase, pubsub: PubSub 
   }
 
   /** Moves an event to a channel, and bases it on the present state. */
-  async function inChannel(event: WrittenEvent, channelId: string): Promise<WrittenEvent> {
+  async function inChannel(event: NewEvent, channelId: string): Promise<NewEvent> {
     const moved = { ...event, channelId };
     const own = (id: string) => uuidV5(id, channelId);
     switch (moved.type) {
@@ -74,6 +74,8 @@ export async function createUpdatesWorld(database: TestDatabase, pubsub: PubSub 
         return { ...moved, messageId, revision: found?.revision ?? 0 };
       }
       case 'MessageDeleted':
+      case 'ReactionAdded':
+      case 'ReactionRemoved':
         return { ...moved, messageId: own(moved.messageId) };
       case 'MessageSent':
         return {
@@ -98,19 +100,19 @@ export async function createUpdatesWorld(database: TestDatabase, pubsub: PubSub 
 export const partitionOf = (channelId: string | undefined) => (channelId === worldChannels.at(-1) ? 1 : 0);
 
 /** Creates the event that opens a room. */
-function openedBy(owner: 'owner' | 'ada', channelId: string): WrittenEvent {
+function openedBy(owner: 'owner' | 'ada', channelId: string): NewEvent {
   const members = [{ user: factsOf(owner), role: 'OWNER' as const }];
   const opened = { type: 'ChannelOpened', kind: 'ROOM', visibility: 'PUBLIC', name: 'Room', members } as const;
   return { ...base(owner), ...opened, channelId, members };
 }
 
 /** Creates the event by which somebody joins a room for the first time. */
-export function joinedBy(who: 'ada' | 'bob', channelId: string): WrittenEvent {
+export function joinedBy(who: 'ada' | 'bob', channelId: string): NewEvent {
   return { ...base(who), channelId, type: 'MemberJoined', user: factsOf(who), revision: 0 };
 }
 
 /** Creates the event by which somebody sends a message. */
-export function sentBy(author: 'owner' | 'ada' | 'bob', text: string, channelId: string): WrittenEvent {
+export function sentBy(author: 'owner' | 'ada' | 'bob', text: string, channelId: string): NewEvent {
   const messageId = uuidV5(`${author} ${text}`, channelId);
   const sent = { type: 'MessageSent', messageId, clientId: text, text, replyToId: null, attachments: [] } as const;
   return { ...base(author), ...sent, channelId, attachments: [] };

@@ -1,6 +1,7 @@
 import type { Database } from '../../infra/database/database.ts';
 import { statement } from '../../infra/database/statement.ts';
 import { int4, nullable, timestamptz, uuid } from '../../infra/database/types.ts';
+import { systemUser } from '../../system-user.ts';
 import { type CleanupJob, createScanJob, portion } from './job.ts';
 
 /**
@@ -36,9 +37,10 @@ const removeGoneGuests = statement({
     ), gone AS MATERIALIZED (
       SELECT p.id, p.email, p.avatar_id, ${isNone('member m WHERE m.user_id = p.id')} AS unknown, ${isNone('upload f WHERE f.user_id = p.id')}
         AND ${isNone('upload_ticket t WHERE t.user_id = p.id')}
-        AND ${isNone('match_claim k WHERE k.user_id = p.id')} AS unused
+        AND ${isNone('match_claim k WHERE k.user_id = p.id')}
+        AND ${isNone('report r WHERE r.user_id = p.id')} AND ${isNone('report r WHERE r.reporter_id = p.id')} AS unused
       FROM portion p
-      WHERE p.password_hash IS NULL AND p.created_at < $before AND ${isNone('session s WHERE s.user_id = p.id')}
+      WHERE p.id <> '${systemUser.id}' AND p.password_hash IS NULL AND p.created_at < $before AND ${isNone('session s WHERE s.user_id = p.id')}
     ), removed AS (
       DELETE FROM users WHERE id = ANY(ARRAY(SELECT g.id FROM gone g WHERE g.unknown AND g.unused)) AND password_hash IS NULL RETURNING id
     ), forgotten AS (

@@ -25,6 +25,7 @@ export interface CleanupJob {
   stop?(): Promise<void>;
 }
 
+export const minuteMs = 60_000;
 export const hourMs = 3_600_000;
 export const dayMs = 86_400_000;
 

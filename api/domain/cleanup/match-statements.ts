@@ -1,3 +1,4 @@
+import { deleteMentionsOf } from '../../infra/database/mentions.ts';
 import { statement } from '../../infra/database/statement.ts';
 import { columns } from '../../infra/database/table.ts';
 import { tables } from '../../infra/database/tables.ts';
@@ -57,11 +58,14 @@ export const selectClosedMatches = statement({
   row: { id: uuid },
 });
 
-/** Deletes entries of channels, up to a portion. */
+/** Deletes entries of channels with their mentions, up to a portion. */
 export const deleteEntriesOf = statement({
   sql: `
-    DELETE FROM entry WHERE id = ANY(ARRAY(
-      SELECT e.id FROM entry e WHERE e.channel_id = ANY($ids) LIMIT ${portion})) RETURNING id`,
+    WITH gone AS (
+      DELETE FROM entry WHERE id = ANY(ARRAY(
+        SELECT e.id FROM entry e WHERE e.channel_id = ANY($ids) LIMIT ${portion})) RETURNING *
+    ), unmentioned AS (${deleteMentionsOf('gone')})
+    SELECT id FROM gone`,
   parameters: ids,
   row: { id: uuid },
 });

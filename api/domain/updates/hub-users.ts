@@ -161,6 +161,7 @@ function eventOf(userId: string, signal: UserSignal): OwnEvent | null {
   switch (signal.type) {
     case 'membership':
     case 'seen':
+    case 'preferences':
       return { type: 'membership', channelId: signal.channelId };
     case 'match':
       return { type: 'match' };

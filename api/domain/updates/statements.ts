@@ -26,7 +26,7 @@ export interface ChangedChannel {
   /** Offsets of the newest changes of the membership and of the channel's properties. */
   memberOffset: number | null;
   changedOffset: number | null;
-  /** Whether the viewer's seen mark moved. */
+  /** Whether the viewer's seen mark moved, or preferences changed. */
   isSeen: boolean;
   /** Whether the viewer has blocked or unblocked somebody who is or was a member. */
   isBlockChanged: boolean;
@@ -105,7 +105,7 @@ const channelsOfViewer = `
       ELSE w.next[c.log_partition + 1] END AS lower) y) x
   LEFT JOIN LATERAL (${knownPosition}) known
     ON ${isReader} AND x."isTracked" AND c.log_offset >= x.lower AND w.since IS NOT NULL
-  WHERE m.user_id = w.user_id`;
+  WHERE m.user_id = w.user_id AND m.revision > 0`;
 
 const snapshotRow = {
   n: int4,

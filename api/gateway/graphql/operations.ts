@@ -7,7 +7,7 @@ import {
 } from 'graphql';
 import { getVariableValues } from 'graphql/execution/values.js';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { Context } from '../../../schema/context.ts';
+import type { Context, ReactionMark } from '../../../schema/context.ts';
 import type { Viewer } from '../../domain/auth.ts';
 import type { ShownEvent } from '../../domain/updates/live-update.ts';
 import { isUpdateSubscription, type UpdateSubscription } from '../../domain/updates/update-subscription.ts';
@@ -31,6 +31,7 @@ import { boundResult } from './response-size.ts';
 import { chargeOf, endOnError, withFreshLoaders, withLoadersOf } from './subscribe.ts';
 import type { LimitTime } from './time-limit.ts';
 import { createUpdateConsumers } from './update-consumer.ts';
+import { createMarkLookUp, toMarkedPayload } from './viewer-marks.ts';
 
 /**
  * Runs the operations of WebSockets. The plugins of HTTP parse and validate them, with the same limits; execution skips the
@@ -93,7 +94,15 @@ export function createOperations(
       const contextValue = sharing.isShareable ? createMemberContext(domain, channelId) : own;
       return makeWith({ schema, document, operationName, variableValues, contextValue }, toEvent);
     };
-    return { key, of: (channelId: string): Selection => ({ ...charge, key, make: () => make(channelId) }) };
+    return {
+      key,
+      of: (channelId: string): Selection => ({
+        ...charge,
+        key,
+        lookUp: createMarkLookUp(domain.reactions),
+        make: () => make(channelId),
+      }),
+    };
   }
 
   function makeWith(args: ExecutionArgs, toEvent: (item: unknown) => unknown): MakePayloads<unknown> {
@@ -101,17 +110,30 @@ export function createOperations(
     return async (items, viewer, round) => {
       const own = viewer ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) } : args;
       const events = items.map(toEvent);
-      const results = await limitTime(withLoadersOf(round, own), (given) => executeOver(given, events));
+      const marks: ReactionMark[] = [];
+      const results = await limitTime(withMarks(withLoadersOf(round, own), marks), (given) =>
+        executeOver(given, events),
+      );
       if (!Array.isArray(results) || results.some(({ errors }) => hasUnavailable(errors))) {
         round.hasFailed = true;
         return null;
       }
-      return results.map(toPayload);
+      if (marks.length === 0) return results.map(toPayload);
+      return results.map((result, n) =>
+        toMarkedPayload(
+          format(result),
+          marks.filter(({ entry }) => entry === items[n]),
+        ),
+      );
     };
   }
 
   function toPayload(result: ExecutionResult): Buffer {
-    return Buffer.from(JSON.stringify(withoutLocations(masked(result))));
+    return Buffer.from(JSON.stringify(format(result)));
+  }
+
+  function format(result: ExecutionResult): FormattedExecutionResult {
+    return withoutLocations(masked(result));
   }
 
   async function executeAdmitted(args: ExecutionArgs): Promise<ExecutionResult> {
@@ -149,6 +171,12 @@ export function createOperations(
 /** graphql-ws keeps the arguments for as long as a subscription lasts: this frees the memory they refer to. */
 function forget(args: ExecutionArgs): void {
   Object.assign(args, { sink: null, contextValue: null, variableValues: null });
+}
+
+/** Collects the values that depend on the viewer, if the result is made for several viewers. */
+function withMarks(args: ExecutionArgs, marks: ReactionMark[]): ExecutionArgs {
+  const context = args.contextValue as Context;
+  return context.memberOf === undefined ? args : { ...args, contextValue: { ...context, marks } };
 }
 
 /** Returns the event of a message in a stream of updates, whose cursor is filled in for each subscriber. */

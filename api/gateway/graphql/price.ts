@@ -2,6 +2,7 @@ import {
   type ArgumentNode,
   type DirectiveNode,
   type DocumentNode,
+  type GraphQLArgument,
   type GraphQLField,
   type GraphQLNamedType,
   type GraphQLSchema,
@@ -92,16 +93,17 @@ export function priceOf({ schema, document, operationName, variableValues }: Pri
 
   function priceOfField(field: Field, parent: string, args: readonly ArgumentNode[], below: number): number {
     const declared = Number(field.extensions['cost'] ?? 0);
-    if (hasPages(field)) return declared + Math.max(1, pageSize(args) * below);
+    const first = field.args.find(({ name }) => name === 'first');
+    if (first) return declared + Math.max(1, pageSize(args, first) * below);
     const isComposite = isCompositeType(getNamedType(field.type));
     const one = isComposite ? 1 + below : leafPrice;
     return declared + (factors.get(`${parent}.${field.name}`) ?? maxLength(field)) * one;
   }
 
-  function pageSize(args: readonly ArgumentNode[]): number {
+  function pageSize(args: readonly ArgumentNode[], { defaultValue = defaultPageSize }: GraphQLArgument): number {
     const size = (name: string) => readValue(args.find((one) => one.name.value === name)?.value);
     const given = [size('first'), size('last')].find((one) => typeof one === 'number');
-    return Math.min(Math.max(typeof given === 'number' ? given : defaultPageSize, 0), maxPageSize);
+    return Math.min(Math.max(typeof given === 'number' ? given : Number(defaultValue), 0), maxPageSize);
   }
 
   /** Whether `@skip` or `@include` leaves out a selection. */
@@ -128,10 +130,6 @@ function findField(parent: GraphQLNamedType | undefined, name: string): Field | 
   if (name === SchemaMetaFieldDef.name) return SchemaMetaFieldDef;
   if (name === TypeMetaFieldDef.name) return TypeMetaFieldDef;
   return isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
-}
-
-function hasPages({ args }: Field): boolean {
-  return args.some(({ name }) => name === 'first');
 }
 
 function maxLength({ type, extensions }: Field): number {

@@ -71,8 +71,7 @@ function subscribeLive(
   { audiences, limitTime }: { audiences: Audiences; limitTime: LimitTime },
 ): Stream<ExecutionResult> {
   const { source } = stream;
-  // Absent if the operation did not come over HTTP.
-  const { cursor } = args.contextValue as Partial<RequestContext>;
+  const cursor = cursorOf(args, source);
   if (cursor) cursor.position = stream.reader.position;
   const { run, release } = endOnError(stream, () => audiences.serveAlone(source, chargeOf(args)));
   const execute = async (event: Positioned, round: ExecutionRound) => {
@@ -92,6 +91,11 @@ function subscribeLive(
     }
   };
   return mapStream(stream, { map, onEnd: release });
+}
+
+/** Returns the cursor of a subscription; none for signals, which cannot be resumed, or if the operation did not come over HTTP. */
+function cursorOf(args: ExecutionArgs, { kind }: LiveSource<Positioned>) {
+  return kind === 'signal' ? undefined : (args.contextValue as Partial<RequestContext>).cursor;
 }
 
 /** Executes each update for this subscriber alone, when the reader asks for it. */

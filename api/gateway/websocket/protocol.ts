@@ -85,7 +85,8 @@ export function createProtocol(
     async onSubscribe({ extra }, id, payload) {
       if (extra.running.size >= maxSubscriptions) return [tooManySubscriptions(maxSubscriptions)];
       const { outbox, resultType, viewer } = extra;
-      const sink: Sink = { outbox, idJson: JSON.stringify(id), resultType, viewer, cursor: null };
+      const userId = viewer?.userId ?? null;
+      const sink: Sink = { outbox, idJson: JSON.stringify(id), resultType, viewer, userId, cursor: null };
       const request = { ...extra.caller, requestId: extra.requestId, arrivedAt: performance.now() };
       const context = createContext(domain, request, viewer);
       const prepared = await operations.prepare(payload, context, sink);

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { realpath, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { socketPath } from '../../local-socket.ts';
 import { DataInUseError } from './database.ts';
 
-/** Longest path of a Unix domain socket that every system accepts, in bytes. */
-const maxSocketPath = 103;
 /** Milliseconds to wait for a process that replaces a stale socket, and between attempts. It takes a few. */
 const maxTurnMs = 10_000;
 const retryMs = 10;
@@ -19,7 +18,7 @@ const retryMs = 10;
  * @throws DataInUseError when another process holds the lock
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const path = socketPath(await realpath(directory));
+  const path = await socketPath(directory, 'lock');
   const server = (await listen(path)) ?? (await replaceStale(path));
   if (server === null) {
     throw new DataInUseError(
@@ -34,13 +33,6 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     process.off('exit', removeFile);
     await new Promise<void>((done) => server.close(() => done()));
   };
-}
-
-/** Returns the path of the socket, the same in every process. `directory` is a real path, without symbolic links. */
-function socketPath(directory: string): string {
-  const path = join(directory, 'lock');
-  if (Buffer.byteLength(path) <= maxSocketPath) return path;
-  return `/tmp/parley-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
 }
 
 /** Listens on a socket; null if a file of that name exists. */

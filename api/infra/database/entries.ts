@@ -1,15 +1,24 @@
-import type { AttachmentFacts, Entry } from '../../events.ts';
+import type { AttachmentFacts, Entry, ReactionSummary } from '../../events.ts';
 import { statement } from './statement.ts';
 import { columns, fieldsWithout, type Row } from './table.ts';
 import { tables } from './tables.ts';
 import { arrayOf, type JsonRow, json, nullable, uuid } from './types.ts';
 
-const stored = columns(tables.entry, 'e', fieldsWithout(tables.entry, ['logOffset']));
+const stored = columns(
+  tables.entry,
+  'e',
+  fieldsWithout(tables.entry, ['replyCount', 'pinnedAt', 'revisedPosition', 'logOffset']),
+);
 
 /** Columns of an entry, from a table or expression named `e`, with the author of the entry that it replies to. */
 export const entryColumns = {
   list: `${stored.list}, (SELECT r.author_id FROM entry r WHERE r.id = e.reply_to_id) AS "replyToAuthorId"`,
-  row: { ...stored.row, attachments: json<AttachmentFacts[]>(), replyToAuthorId: nullable(uuid) },
+  row: {
+    ...stored.row,
+    attachments: json<AttachmentFacts[]>(),
+    reactions: json<ReactionSummary[]>(),
+    replyToAuthorId: nullable(uuid),
+  },
 };
 
 /** Row of a statement that selects `entryColumns`. */
@@ -25,6 +34,9 @@ export const selectEntries = statement({
 /** Returns a condition on an entry `e`: the user has not blocked its author. The user's id is an SQL expression. */
 export const unblockedBy = (userId: string) =>
   `NOT EXISTS (SELECT FROM block b WHERE b.blocker_id = ${userId} AND b.blocked_id = e.author_id)`;
+
+/** Condition on an entry `e`: it is a message, and no user joining or leaving. */
+export const isMessage = `e.kind NOT IN ('JOINED', 'LEFT', 'REMOVED')`;
 
 /** Returns the entry of a row, which may come from JSON and has no further fields. Its times are in ISO 8601. */
 export function toEntry(row: EntryRow | JsonRow<EntryRow>): Entry {

@@ -1,6 +1,6 @@
 // Written by npm run codegen from prisma/schema.prisma.
 import { column, table } from './table.ts';
-import { bool, bytea, enumeration, int4, int8, json, nullable, text, timestamptz, uuid } from './types.ts';
+import { arrayOf, bool, bytea, enumeration, int4, int8, json, nullable, text, timestamptz, uuid } from './types.ts';
 
 /** Enums of the schema. */
 export const enums = {
@@ -8,7 +8,9 @@ export const enums = {
   visibility: enumeration('visibility', ['PUBLIC', 'PRIVATE']),
   memberRole: enumeration('member_role', ['OWNER', 'MODERATOR', 'MEMBER']),
   memberState: enumeration('member_state', ['ACTIVE', 'LEFT', 'REMOVED', 'INVITED', 'DECLINED']),
-  entryKind: enumeration('entry_kind', ['TEXT', 'JOINED', 'LEFT', 'REMOVED']),
+  notifyLevel: enumeration('notify_level', ['ALL', 'MENTIONS', 'NOTHING']),
+  entryKind: enumeration('entry_kind', ['TEXT', 'NOTICE', 'JOINED', 'LEFT', 'REMOVED']),
+  reportAction: enumeration('report_action', ['DISMISS', 'DELETE_MESSAGE', 'SUSPEND_USER']),
   matchEndReason: enumeration('match_end_reason', ['LEFT', 'PARTNER_LEFT', 'PARTNER_GONE', 'EXPIRED']),
 };
 
@@ -24,6 +26,9 @@ export const tables = {
     createdAt: column('created_at', timestamptz),
     lastSeenAt: column('last_seen_at', nullable(timestamptz)),
     avatarId: column('avatar_id', nullable(uuid)),
+    suspendedAt: column('suspended_at', nullable(timestamptz)),
+    suspendedUntil: column('suspended_until', nullable(timestamptz)),
+    data: column('data', nullable(text)),
     changedAt: column('changed_at', nullable(timestamptz)),
   }),
   session: table('session', {
@@ -42,6 +47,13 @@ export const tables = {
     place: column('place', nullable(bytea)),
     createdAt: column('created_at', timestamptz),
     usedAt: column('used_at', nullable(timestamptz)),
+  }),
+  userErasure: table('user_erasure', {
+    userId: column('user_id', uuid),
+    erasedAt: column('erased_at', timestamptz),
+    step: column('step', nullable(text)),
+    cursor: column('cursor', nullable(text)),
+    completedAt: column('completed_at', nullable(timestamptz)),
   }),
   passwordReset: table('password_reset', {
     hash: column('hash', bytea),
@@ -62,6 +74,36 @@ export const tables = {
     channelId: column('channel_id', uuid),
     userId: column('user_id', uuid),
     changedAt: column('changed_at', timestamptz),
+  }),
+  suspendedPlace: table('suspended_place', {
+    userId: column('user_id', uuid),
+    place: column('place', bytea),
+    suspendedAt: column('suspended_at', timestamptz),
+  }),
+  audit: table('audit', {
+    id: column('id', uuid),
+    at: column('at', timestamptz),
+    act: column('act', text),
+    actorId: column('actor_id', nullable(uuid)),
+    userId: column('user_id', nullable(uuid)),
+    channelId: column('channel_id', nullable(uuid)),
+    messageId: column('message_id', nullable(uuid)),
+    until: column('until', nullable(timestamptz)),
+    reason: column('reason', nullable(text)),
+  }),
+  report: table('report', {
+    id: column('id', uuid),
+    reporterId: column('reporter_id', uuid),
+    userId: column('user_id', uuid),
+    channelId: column('channel_id', nullable(uuid)),
+    messageId: column('message_id', nullable(uuid)),
+    text: column('text', nullable(text)),
+    reason: column('reason', text),
+    createdAt: column('created_at', timestamptz),
+    resolvedAt: column('resolved_at', nullable(timestamptz)),
+    resolvedById: column('resolved_by_id', nullable(uuid)),
+    action: column('action', nullable(enums.reportAction)),
+    note: column('note', nullable(text)),
   }),
   channel: table('channel', {
     id: column('id', uuid),
@@ -84,6 +126,7 @@ export const tables = {
     version: column('version', int4),
     memberCount: column('member_count', int4),
     lastActivityAt: column('last_activity_at', timestamptz),
+    data: column('data', nullable(text)),
     logPartition: column('log_partition', nullable(int4)),
     logOffset: column('log_offset', nullable(int8)),
     changedOffset: column('changed_offset', nullable(int8)),
@@ -131,7 +174,26 @@ export const tables = {
     deletedAt: column('deleted_at', nullable(timestamptz)),
     revision: column('revision', int4),
     attachments: column('attachments', json<unknown>()),
+    reactions: column('reactions', json<unknown>()),
+    replyCount: column('reply_count', int4),
+    pinnedAt: column('pinned_at', nullable(timestamptz)),
+    data: column('data', nullable(text)),
+    mentionIds: column('mention_ids', arrayOf(uuid)),
+    mentionsAll: column('mentions_all', bool),
+    revisedPosition: column('revised_position', nullable(int4)),
     logOffset: column('log_offset', nullable(int8)),
+  }),
+  reaction: table('reaction', {
+    messageId: column('message_id', uuid),
+    emoji: column('emoji', text),
+    userId: column('user_id', uuid),
+    place: column('place', int8),
+  }),
+  mention: table('mention', {
+    channelId: column('channel_id', uuid),
+    userId: column('user_id', uuid),
+    seq: column('seq', int4),
+    authorId: column('author_id', uuid),
   }),
   upload: table('upload', {
     id: column('id', uuid),
@@ -187,6 +249,10 @@ export const tables = {
     userId: column('user_id', uuid),
     seq: column('seq', int4),
     changedAt: column('changed_at', nullable(timestamptz)),
+    joinedSeq: column('joined_seq', nullable(int4)),
+    notify: column('notify', enums.notifyLevel),
+    pinned: column('pinned', bool),
+    archivedSeq: column('archived_seq', nullable(int4)),
   }),
   matchClaim: table('match_claim', {
     ticketId: column('ticket_id', uuid),

@@ -21,6 +21,15 @@ export function createMemoryPresence(now: () => number): Presence {
     return !wasOnline;
   }
 
+  function endOne(nodeId: string, userId: string): boolean {
+    const nodes = leases.get(userId);
+    if (nodes === undefined) return true;
+    nodes.delete(nodeId);
+    if (isOnline(userId)) return false;
+    goOffline(userId);
+    return true;
+  }
+
   /** Ends expired leases, and returns the users without any left. */
   function expire(): string[] {
     const gone: string[] = [];
@@ -43,13 +52,8 @@ export function createMemoryPresence(now: () => number): Presence {
       const online = userIds.filter((userId) => renewOne(nodeId, userId, now() + leaseMs));
       return { online, offline: expire() };
     },
-    async end(nodeId, userId) {
-      const nodes = leases.get(userId);
-      if (nodes === undefined) return true;
-      nodes.delete(nodeId);
-      if (isOnline(userId)) return false;
-      goOffline(userId);
-      return true;
+    async end(nodeId, userIds) {
+      return userIds.filter((userId) => endOne(nodeId, userId));
     },
     async online(userIds) {
       return new Set(userIds.filter(isOnline));

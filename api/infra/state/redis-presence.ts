@@ -54,15 +54,22 @@ end
 return result
 `);
 
-/** Ends a lease. Arguments: node, user. Returns 1 when the user has no other lease. */
+/** Ends leases. Arguments: node, users. Returns the users without another lease. */
 const endScript = defineScript(`${presence}
-local node, user = args[1], args[2]
-if redis.call('EXISTS', leases(user)) == 0 then return 1 end
-redis.call('ZREM', key('ends'), entry(user, node))
-redis.call('ZREM', leases(user), node)
-if isOnline(user) then return 0 end
-goOffline(user)
-return 1
+local node, offline = args[1], {}
+for i = 2, #args do
+  local user = args[i]
+  local isKnown = redis.call('EXISTS', leases(user)) == 1
+  if isKnown then
+    redis.call('ZREM', key('ends'), entry(user, node))
+    redis.call('ZREM', leases(user), node)
+  end
+  if not isOnline(user) then
+    if isKnown then goOffline(user) end
+    table.insert(offline, user)
+  end
+end
+return offline
 `);
 
 /** Arguments: users. Returns the online users among them. */
@@ -117,8 +124,8 @@ export function createRedisPresence(run: RunScript): Presence {
       const online = await inBatches(userIds, renewBatch);
       return { online, offline: await expire() };
     },
-    async end(nodeId, userId) {
-      return (await run(endScript, [nodeId, userId])) === 1;
+    async end(nodeId, userIds) {
+      return inBatches(userIds, (some) => run(endScript, [nodeId, ...some]) as Promise<string[]>);
     },
     async online(userIds) {
       return new Set(await inBatches(userIds, readOnline));

@@ -53,8 +53,8 @@ export interface Presence {
    * @returns users who came online and users who went offline by this call
    */
   renew(nodeId: string, userIds: readonly string[], leaseMs: number): Promise<{ online: string[]; offline: string[] }>;
-  /** Ends a node's lease of a user; returns true when the user has no other. */
-  end(nodeId: string, userId: string): Promise<boolean>;
+  /** Ends a node's leases of users; returns those of them who have no other. */
+  end(nodeId: string, userIds: readonly string[]): Promise<string[]>;
   /** Returns the online users among these. */
   online(userIds: readonly string[]): Promise<Set<string>>;
   /**

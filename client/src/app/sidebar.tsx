@@ -72,7 +72,7 @@ function strangerText(match: MatchState): string {
     case 'waiting':
       return texts.match.searching;
     case 'talking':
-      return texts.match.talkingWith(match.talk.partner.name);
+      return texts.match.talkingWith(texts.nameOf(match.talk.partner));
     case 'none':
     case 'ended':
       return texts.match.find;

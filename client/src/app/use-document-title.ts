@@ -9,7 +9,7 @@ export function useDocumentTitle(): void {
   const { channels } = useReadable(useChannels());
   const match = useReadable(useMatching());
   const unread = channels.reduce((sum, { viewerMembership }) => sum + (viewerMembership?.unreadCount ?? 0), 0);
-  const matchTitle = match.step === 'talking' ? texts.match.foundTitle(match.talk.partner.name) : null;
+  const matchTitle = match.step === 'talking' ? texts.match.foundTitle(texts.nameOf(match.talk.partner)) : null;
 
   useEffect(() => {
     const update = () => {

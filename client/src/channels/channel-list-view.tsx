@@ -76,8 +76,9 @@ function preview(channel: ChannelItem, viewerId: string): string {
   if (!lastMessage) return texts.list.noMessages;
   const { author, deletedAt } = lastMessage;
   const text = lastMessage.text || texts.files.attachment;
-  if (lastMessage.kind !== 'TEXT') return texts.messages.happened(lastMessage.kind, author.name);
+  if (lastMessage.kind !== 'TEXT')
+    return texts.messages.happened(lastMessage.kind, texts.nameOf(author), lastMessage.text);
   const shown = deletedAt === null ? text : texts.list.deleted;
   if (author.id === viewerId) return texts.list.preview(texts.you, shown);
-  return kind === 'ROOM' ? texts.list.preview(author.name, shown) : shown;
+  return kind === 'ROOM' ? texts.list.preview(texts.nameOf(author), shown) : shown;
 }

@@ -149,5 +149,5 @@ export function lastActivityAt({ lastMessage, createdAt }: ChannelItem): string 
 
 /** Returns the name of a room, or of the other person in a direct channel or match. */
 export function channelName({ name, peer }: Pick<ChannelItem, 'name' | 'peer'>): string {
-  return name ?? peer?.name ?? texts.match.stranger;
+  return name ?? (peer ? texts.nameOf(peer) : texts.match.stranger);
 }

@@ -68,10 +68,12 @@ function Member({ user, role }: MemberProps) {
     <li className="member">
       <Avatar user={user} isOnline={user.online} />
       <div className="member-text">
-        <p className="member-name">{user.name}</p>
+        <p className="member-name">{texts.nameOf(user)}</p>
         {notes.length > 0 && <p className="member-note">{notes.join(', ')}</p>}
       </div>
-      {!isViewer && <IconButton icon="write" label={texts.rooms.write(user.name)} onClick={() => void openChannel()} />}
+      {!isViewer && (
+        <IconButton icon="write" label={texts.rooms.write(texts.nameOf(user))} onClick={() => void openChannel()} />
+      )}
       {failure && <FailureNote failure={failure} />}
     </li>
   );

@@ -31,6 +31,8 @@ export type ChannelSettingsInput = {
 export type CreateRoomInput = {
   /** Idempotency key, 1 to 128 UTF-16 code units: a retry with the same key returns the same room. */
   clientId?: string | null | undefined;
+  /** Custom data of the room. */
+  data?: unknown;
   /** Subject of the room, at most 1,000 characters as readers count them (grapheme clusters). */
   description?: string | null | undefined;
   /** Name of the room, 1 to 80 characters as readers count them (grapheme clusters). */
@@ -111,6 +113,8 @@ export type MessageKind =
   | 'JOINED'
   /** A user left. */
   | 'LEFT'
+  /** Written by the embedding application's backend. */
+  | 'NOTICE'
   /** A user was removed. */
   | 'REMOVED'
   /** Written by a user. */
@@ -138,9 +142,15 @@ export type SendInput = {
   channelId: string | number;
   /** Idempotency key, 1 to 128 UTF-16 code units, unique to the author and the channel, for instance a UUID. It makes a retry harmless. */
   clientId?: string | null | undefined;
+  /** Custom data. A message may have nothing else. */
+  data?: unknown;
+  /** Ids of members to mention, at most `limits.mentions`. CONFLICT for a user whom the viewer has blocked; users who have blocked the viewer are left out. */
+  mentionIds?: Array<string | number> | null | undefined;
+  /** Mentions every member. FORBIDDEN in rooms unless the viewer is the owner or a moderator. */
+  mentionsAll?: boolean | null | undefined;
   /** Id of the message in the same channel that this one replies to. */
   replyToId?: string | number | null | undefined;
-  /** Text of the message, at most `limits.messageBytes` bytes of UTF-8 as sent. Line ends become LF, and control characters are removed. Without attachments it must have something to see. */
+  /** Text of the message, at most `limits.messageBytes` bytes of UTF-8 as sent. Line ends become LF, and control characters are removed. Without attachments and `data` it must have something to see. */
   text?: string;
 };
 

@@ -25,7 +25,7 @@ export function MatchFound({ route }: { route: Route }) {
   return (
     <div className="match-found" role="status">
       <Avatar user={partner} size="small" />
-      <p>{texts.match.found(partner.name)}</p>
+      <p>{texts.match.found(texts.nameOf(partner))}</p>
       <a className="button button-primary" href={href({ screen: 'stranger' })}>
         {texts.match.openMatch}
       </a>

@@ -42,7 +42,9 @@ export function StrangerScreen() {
           <ConversationView
             channelId={match.talk.channel.id}
             intro={<MatchIntro partner={match.talk.partner} />}
-            {...(match.step === 'ended' ? { outro: texts.match.ended(match.talk.partner.name, match.reason) } : {})}
+            {...(match.step === 'ended'
+              ? { outro: texts.match.ended(texts.nameOf(match.talk.partner), match.reason) }
+              : {})}
           />
         </div>
       )}
@@ -57,7 +59,7 @@ function paneHeader(match: Exclude<MatchState, { step: 'none' }>) {
     case 'talking':
     case 'ended':
       return {
-        title: match.talk.partner.name,
+        title: texts.nameOf(match.talk.partner),
         subtitle: match.step === 'ended' ? texts.list.ended : texts.match.title,
         picture: <Avatar user={match.talk.partner} />,
       };
@@ -70,7 +72,7 @@ function MatchIntro({ partner }: { partner: { name: string; avatarUrl: string } 
   return (
     <div className="match-intro">
       <Avatar user={partner} size="large" />
-      <p className="match-intro-title">{texts.match.matchedWith(partner.name)}</p>
+      <p className="match-intro-title">{texts.match.matchedWith(texts.nameOf(partner))}</p>
       <p className="match-intro-hint">{texts.match.sayHello}</p>
     </div>
   );

@@ -87,7 +87,7 @@ function RowContent({ row, actions, isActive }: { row: Row; actions: MessageActi
     case 'event':
       return (
         <>
-          {texts.messages.happened(row.event, row.message.author.name)}
+          {texts.messages.happened(row.event, texts.nameOf(row.message.author), row.message.text)}
           <span aria-hidden="true"> · </span>
           <Time at={row.message.sentAt} />
         </>

@@ -1,5 +1,6 @@
 import { Avatar } from '../ui/avatar.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { texts } from '../ui/texts.ts';
 import { Time } from '../ui/time.tsx';
 import type { Message } from './message.ts';
 
@@ -8,7 +9,7 @@ export function MessageHead({ author, at }: { author: Message['author']; at: str
   return (
     <div className="message-head">
       <Avatar user={author} size="small" />
-      <span className="message-author">{author.name}</span>
+      <span className="message-author">{texts.nameOf(author)}</span>
       <Time at={at} />
     </div>
   );

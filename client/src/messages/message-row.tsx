@@ -52,9 +52,9 @@ interface QuoteProps {
 function Quote({ replyTo, show }: QuoteProps) {
   return (
     <button type="button" className="quote" tabIndex={-1} onClick={() => show?.(replyTo.id)}>
-      <span className="hidden">{texts.messages.replyTo(replyTo.author.name)}: </span>
+      <span className="hidden">{texts.messages.replyTo(texts.nameOf(replyTo.author))}: </span>
       <span className="quote-author" aria-hidden="true">
-        {replyTo.author.name}
+        {texts.nameOf(replyTo.author)}
       </span>
       <span className="quote-text">
         {replyTo.deletedAt ? texts.messages.deleted : replyTo.text || texts.files.attachment}

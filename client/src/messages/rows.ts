@@ -7,7 +7,7 @@ import type { PendingMessage } from './outbox.ts';
 export type Row =
   | { kind: 'day'; key: string; at: string }
   | { kind: 'unread'; key: string }
-  | { kind: 'event'; key: string; message: Message; event: 'JOINED' | 'LEFT' | 'REMOVED' }
+  | { kind: 'event'; key: string; message: Message; event: Exclude<Message['kind'], 'TEXT'> }
   | { kind: 'message'; key: string; message: Message; isOwn: boolean; isFirst: boolean }
   | { kind: 'pending'; key: string; pending: PendingMessage; isFirst: boolean };
 

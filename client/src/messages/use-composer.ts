@@ -112,7 +112,7 @@ function toContext(edit: Edit | null, replyTo: Message | null): ComposerContext 
   return (
     replyTo && {
       kind: 'reply',
-      title: texts.messages.replyingTo(replyTo.author.name),
+      title: texts.messages.replyingTo(texts.nameOf(replyTo.author)),
       text: replyTo.text || texts.files.attachment,
     }
   );

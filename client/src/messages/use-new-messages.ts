@@ -39,6 +39,6 @@ export function useNewMessages({ entries, isReady, isAtEnd, viewerId }: NewMessa
 
 function announce({ kind, author, text }: Message): string {
   return kind === 'TEXT'
-    ? texts.messages.announcement(author.name, text || texts.files.attachment)
-    : texts.messages.happened(kind, author.name);
+    ? texts.messages.announcement(texts.nameOf(author), text || texts.files.attachment)
+    : texts.messages.happened(kind, texts.nameOf(author), text);
 }

@@ -56,6 +56,8 @@ export const texts = {
   more: 'Show more',
   you: 'You',
   failure: ({ code }: Pick<Failure, 'code'>) => failures[code],
+  /** An erased user has no name. */
+  nameOf: ({ name }: { name: string }) => name || 'Deleted account',
 
   welcome: {
     title: 'Talk to someone new',
@@ -260,9 +262,9 @@ export const texts = {
     tooLong: (n: number) => `${n.toLocaleString('en')} too long`,
     closed: 'This conversation is closed.',
     announcement: (author: string, text: string) => `${author}: ${text}`,
-    happened: (kind: Exclude<MessageKind, 'TEXT'>, name: string) => {
+    happened: (kind: Exclude<MessageKind, 'TEXT'>, name: string, text: string) => {
       const verbs = { JOINED: 'joined', LEFT: 'left', REMOVED: 'was removed' };
-      return `${name} ${verbs[kind]}`;
+      return kind === 'NOTICE' ? text : `${name} ${verbs[kind]}`;
     },
   },
   files: {

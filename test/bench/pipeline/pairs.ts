@@ -7,19 +7,28 @@ import { openWire, type Wire } from '../wire.ts';
 interface Pair {
   channelId: string;
   sender: Wire;
-  /** Calls back with the seq of each message that is acknowledged. */
-  onAcknowledged: (seq: number) => void;
+  /** Calls back with each message that is acknowledged. */
+  onAcknowledged: (text: Buffer) => void;
+  /** Id of the message that was acknowledged last. */
+  lastId: string;
+  /** Positions. */
   acknowledged: Set<number>;
   delivered: number[];
 }
 
+/** Change of a message that senders make. */
+export type Action = 'send' | 'edit';
+
 /** Pairs of users who talk, with the delays of their messages. */
 export interface Pairs {
-  /** Keeps one message of each sender in flight; resolves with the number of acknowledged messages. */
-  talk(seconds: number): Promise<number>;
+  /**
+   * Keeps one send, or one edit of the last message, of each sender in flight; resolves with the number of acknowledged ones.
+   * Edits come after sends.
+   */
+  talk(seconds: number, action?: Action): Promise<number>;
   /** Sends at a fixed rate per second, one sender after another; resolves when every message is acknowledged. */
   talkAt(rate: number, seconds: number): Promise<number>;
-  /** Waits for deliveries; throws unless every acknowledged message was delivered once and in order. */
+  /** Waits for deliveries; throws unless every acknowledged change was delivered once and in order. */
   verify(): Promise<void>;
   /** Times since the send in milliseconds, of messages since `clear`. */
   delays: { acknowledged: number[]; delivered: number[] };
@@ -27,8 +36,10 @@ export interface Pairs {
   close(): void;
 }
 
-const send =
-  'mutation Send($channelId: ID!, $text: String!, $clientId: String!) { send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id seq } } }';
+const queries: Record<Action, string> = {
+  send: 'mutation Send($channelId: ID!, $text: String!, $clientId: String!) { send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id position } } }',
+  edit: 'mutation Edit($messageId: ID!, $text: String!) { editMessage(messageId: $messageId, text: $text) { id position } }',
+};
 const stampLength = 14;
 
 /**
@@ -55,7 +66,7 @@ export async function openPairs(
     await askAll(backstage, [asked]);
     const [opened] = await askAll<{ openDirect: { id: string } }>(backstage, [accepted]);
     const channelId = opened?.openDirect.id ?? '';
-    const partial = { channelId, acknowledged: new Set<number>(), delivered: [], onAcknowledged: () => {} };
+    const partial = { channelId, acknowledged: new Set<number>(), delivered: [], onAcknowledged: () => {}, lastId: '' };
     const pair: Pair = { ...partial, sender: await openSender(from.token, () => pair) };
     await openFollower(to.token, pair);
     return pair;
@@ -65,7 +76,7 @@ export async function openPairs(
     const protocol = graphqlTransport(token);
     return new Promise((resolve, reject) => {
       openWire(address, (text, self) => {
-        if (protocol.handle(text, self, () => resolve(self)) > 0) pairOf().onAcknowledged(seqOf(text));
+        if (protocol.handle(text, self, () => resolve(self)) > 0) pairOf().onAcknowledged(text);
       }).then(protocol.hello, reject);
     });
   }
@@ -74,23 +85,25 @@ export async function openPairs(
     const protocol = graphqlTransport(token);
     const wire = await openWire(address, (text, self) => {
       if (protocol.handle(text, self, () => protocol.join(self, [channelId])) === 0) return;
-      delivered.push(seqOf(text));
+      delivered.push(positionOf(text));
       const at = text.indexOf('T=');
       delays.delivered.push(performance.now() - Number(text.toString('latin1', at + 2, at + 2 + stampLength)));
     });
     protocol.hello(wire);
   }
 
-  function sendOne(pair: Pair): Promise<void> {
+  function actOnce(pair: Pair, action: Action): Promise<void> {
     const begin = performance.now();
     const text = `T=${begin.toFixed(3).padStart(stampLength, '0')} and the rest of the message`;
     const id = String(sent++);
-    const variables = { channelId: pair.channelId, text, clientId: id };
-    pair.sender.send(JSON.stringify({ id, type: 'subscribe', payload: { query: send, variables } }));
+    const variables =
+      action === 'send' ? { channelId: pair.channelId, text, clientId: id } : { messageId: pair.lastId, text };
+    pair.sender.send(JSON.stringify({ id, type: 'subscribe', payload: { query: queries[action], variables } }));
     return new Promise((resolve) => {
-      pair.onAcknowledged = (seq) => {
+      pair.onAcknowledged = (acknowledgement) => {
         delays.acknowledged.push(performance.now() - begin);
-        pair.acknowledged.add(seq);
+        pair.acknowledged.add(positionOf(acknowledgement));
+        pair.lastId = messageIdOf(acknowledgement);
         resolve();
       };
     });
@@ -98,11 +111,11 @@ export async function openPairs(
 
   return {
     delays,
-    async talk(seconds) {
+    async talk(seconds, action = 'send') {
       const end = performance.now() + seconds * 1_000;
       const counts = pairs.map(async (pair) => {
         let count = 0;
-        for (; performance.now() < end; count++) await sendOne(pair);
+        for (; performance.now() < end; count++) await actOnce(pair, action);
         return count;
       });
       return (await Promise.all(counts)).reduce((sum, one) => sum + one, 0);
@@ -114,7 +127,7 @@ export async function openPairs(
         const due = begin + (sends.length * 1_000) / rate;
         if (performance.now() < due) await setTimeout(due - performance.now());
         const pair = pairs[sends.length % pairs.length];
-        if (pair) sends.push(sendOne(pair));
+        if (pair) sends.push(actOnce(pair, 'send'));
       }
       await Promise.all(sends);
       return sends.length;
@@ -125,7 +138,7 @@ export async function openPairs(
       for (const { acknowledged, delivered } of pairs) {
         const expected = [...acknowledged].sort((a, b) => a - b);
         if (String(expected) !== String(delivered))
-          throw new Error('the deliveries differ from the acknowledged messages');
+          throw new Error('the deliveries differ from the acknowledged changes');
       }
     },
     clear() {
@@ -150,11 +163,21 @@ async function signIn(url: URL, people: number): Promise<Session[]> {
   return sessions.map(({ guest }) => guest);
 }
 
-const seqKey = Buffer.from('"seq":');
+const positionKey = Buffer.from('"position":');
+const messageKeys = [Buffer.from('"message":{"id":"'), Buffer.from('"editMessage":{"id":"')];
 
-/** Reads the `seq` of a message without parsing the rest of it. */
-function seqOf(text: Buffer): number {
-  const at = text.indexOf(seqKey);
-  if (at < 0) throw new Error(`no seq in ${text}`);
-  return Number.parseInt(text.toString('latin1', at + seqKey.length, at + seqKey.length + 10), 10);
+/** Reads the `position` of a message without parsing the rest of it. */
+function positionOf(text: Buffer): number {
+  const at = text.indexOf(positionKey);
+  if (at < 0) throw new Error(`no position in ${text}`);
+  return Number.parseInt(text.toString('latin1', at + positionKey.length, at + positionKey.length + 10), 10);
+}
+
+/** Reads the id of the message of an acknowledgement. */
+function messageIdOf(text: Buffer): string {
+  for (const key of messageKeys) {
+    const from = text.indexOf(key) + key.length;
+    if (from >= key.length) return text.toString('latin1', from, text.indexOf(34, from));
+  }
+  throw new Error(`no message in ${text}`);
 }

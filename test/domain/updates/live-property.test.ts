@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LiveUpdate } from '../../../api/domain/updates/live-update.ts';
-import { channelTopic, type Entry, userTopic, type WrittenEvent } from '../../../api/events.ts';
+import { channelTopic, type Entry, type NewEvent, userTopic } from '../../../api/events.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
-import { eventMaker, idOf } from '../../support/events.ts';
+import { eventMaker, idOf, reactionMaker } from '../../support/events.ts';
 import { createLossyPubSub, type Fate } from '../../support/lossy-pubsub.ts';
 import { headOf } from '../../support/signals.ts';
 import { type Following, openUpdatesGateway, type Taking } from '../../support/updates-gateway.ts';
@@ -17,7 +17,7 @@ const taking = fc.constantFrom<Taking>('pull', 'push');
 
 /** A change, or something that happens to the client or its gateway. */
 type Step =
-  | { type: 'event'; make: () => WrittenEvent; channelId: string }
+  | { type: 'event'; make: () => NewEvent; channelId: string }
   | { type: 'block' | 'unblock' | 'mark'; channelId: string }
   | { type: 'rename'; name: string }
   | { type: 'network'; fate: Fate }
@@ -26,7 +26,14 @@ type Step =
   | { type: 'restart'; taking: Taking };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 20, arbitrary: fc.record({ type: fc.constant('event' as const), make: eventMaker, channelId: channel }) },
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      type: fc.constant('event' as const),
+      make: fc.oneof({ weight: 4, arbitrary: eventMaker }, reactionMaker),
+      channelId: channel,
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -145,7 +152,7 @@ async function createRun(database: TestDatabase, maxReplay: number, first: Takin
     }
   }
 
-  async function noteAccess(channelId: string, event: WrittenEvent | null = null): Promise<void> {
+  async function noteAccess(channelId: string, event: NewEvent | null = null): Promise<void> {
     if (event !== null && event.type !== 'MemberLeft' && event.type !== 'MemberJoined') return;
     const [found] = await database.query<{ position: number }>('SELECT position FROM channel WHERE id = $1', [
       channelId,

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LiveUpdate } from '../../../api/domain/updates/live-update.ts';
-import type { WrittenEvent } from '../../../api/events.ts';
+import type { NewEvent } from '../../../api/events.ts';
 import type { PubSub } from '../../../api/infra/pubsub/pubsub.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
-import { eventMaker, idOf } from '../../support/events.ts';
+import { eventMaker, idOf, reactionMaker } from '../../support/events.ts';
 import { createLossyPubSub, type Fate } from '../../support/lossy-pubsub.ts';
 import { type Following, openUpdatesGateway } from '../../support/updates-gateway.ts';
 import { createClientModel } from '../../support/updates-model.ts';
@@ -15,7 +15,7 @@ const gateway = fc.constantFrom<0 | 1>(0, 1);
 
 /** A change, a change of one gateway's connection to the bridge, a pause, or a move of the client to a gateway. */
 type Step =
-  | { type: 'event'; make: () => WrittenEvent; channelId: string }
+  | { type: 'event'; make: () => NewEvent; channelId: string }
   | { type: 'network'; gateway: 0 | 1; fate: Fate }
   | { type: 'pause' }
   | { type: 'move'; gateway: 0 | 1; cursor: number };
@@ -25,7 +25,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       type: fc.constant('event' as const),
-      make: eventMaker,
+      make: fc.oneof({ weight: 4, arbitrary: eventMaker }, reactionMaker),
       channelId: fc.constantFrom(...worldChannels),
     }),
   },

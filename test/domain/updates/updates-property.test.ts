@@ -4,10 +4,10 @@ import { createOffsetTracking } from '../../../api/domain/cleanup/offsets.ts';
 import type { BacklogUpdate } from '../../../api/domain/updates/sweep.ts';
 import { encodeUpdateCursor } from '../../../api/domain/updates/update-cursor.ts';
 import { createUpdates } from '../../../api/domain/updates/updates.ts';
-import type { WrittenEvent } from '../../../api/events.ts';
+import type { NewEvent } from '../../../api/events.ts';
 import { completeRound } from '../../support/cleanup.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
-import { base, eventMaker, idOf } from '../../support/events.ts';
+import { base, eventMaker, idOf, reactionMaker } from '../../support/events.ts';
 import { createClientModel } from '../../support/updates-model.ts';
 import { createUpdatesWorld, joinedBy, partitionOf, sentBy, worldChannels } from '../../support/updates-world.ts';
 
@@ -16,7 +16,7 @@ const channel = fc.constantFrom(...worldChannels);
 
 /** A change, or a look of the client at its updates. */
 type Step =
-  | { type: 'event'; make: () => WrittenEvent; channelId: string }
+  | { type: 'event'; make: () => NewEvent; channelId: string }
   | { type: 'block' | 'unblock' | 'old edit' | 'remove' | 'mark' | 'absence'; channelId: string }
   | { type: 'rename'; name: string }
   | { type: 'track' }
@@ -24,7 +24,14 @@ type Step =
   | { type: 'resume' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 20, arbitrary: fc.record({ type: fc.constant('event' as const), make: eventMaker, channelId: channel }) },
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      type: fc.constant('event' as const),
+      make: fc.oneof({ weight: 4, arbitrary: eventMaker }, reactionMaker),
+      channelId: channel,
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -126,7 +133,7 @@ async function createRun(database: TestDatabase, maxReplay: number) {
 
   /** Lets Ada leave a channel, where somebody sends a message, and join it again. */
   async function beAbsent(channelId: string): Promise<void> {
-    const left: WrittenEvent = { ...base('ada'), type: 'MemberLeft', userId: ada, revision: 0, gone: false };
+    const left: NewEvent = { ...base('ada'), type: 'MemberLeft', userId: ada, revision: 0, gone: false };
     for (const event of [left, sentBy('owner', `unseen ${absences++}`, channelId), joinedBy('ada', channelId)])
       await world.apply(event.type === 'MessageSent' ? event : await world.in(event, channelId));
   }

@@ -3,7 +3,7 @@ import type { BacklogUpdate } from '../../../api/domain/updates/sweep.ts';
 import { decodeUpdateCursor, encodeUpdateCursor } from '../../../api/domain/updates/update-cursor.ts';
 import { createUpdates } from '../../../api/domain/updates/updates.ts';
 import { BadUserInputError, ResyncRequiredError, UnavailableError } from '../../../api/errors.ts';
-import type { WrittenEvent } from '../../../api/events.ts';
+import type { NewEvent } from '../../../api/events.ts';
 import type { Database } from '../../../api/infra/database/database.ts';
 import { createMemoryState } from '../../../api/infra/state/memory.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
@@ -126,7 +126,7 @@ describe.each(databaseKinds)('updates over %s', (kind) => {
   test('an edited message comes once, in its newest state', async () => {
     await sayIn(first, 'tea');
     const after = await cursorOfBefore();
-    const messageId = sentBy('owner', 'tea', first) as WrittenEvent & { messageId: string };
+    const messageId = sentBy('owner', 'tea', first) as NewEvent & { messageId: string };
     for (const [revision, text] of ['coffee', 'water'].entries())
       await world.apply({
         ...base('owner'),

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<a251ecef36d8054056b971143b344825>>
+ * @generated SignedSource<<159817b12da6ca499a7a248953f12f79>>
  * @lightSyntaxTransform
  * @codegen-command: npm run codegen
  */
@@ -9,7 +9,7 @@
 // @ts-nocheck
 
 import { ConcreteRequest } from 'relay-runtime';
-export type MessageKind = "JOINED" | "LEFT" | "REMOVED" | "TEXT";
+export type MessageKind = "JOINED" | "LEFT" | "NOTICE" | "REMOVED" | "TEXT";
 export type relayEditMutation$variables = {
   messageId: string;
   text: string;

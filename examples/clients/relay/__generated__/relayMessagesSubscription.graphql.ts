@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<78e196f04de479e40a43ae7cbce23b84>>
+ * @generated SignedSource<<11ad2e47bbce39afa3e1ba32a664179e>>
  * @lightSyntaxTransform
  * @codegen-command: npm run codegen
  */
@@ -9,7 +9,7 @@
 // @ts-nocheck
 
 import { ConcreteRequest } from 'relay-runtime';
-export type MessageKind = "JOINED" | "LEFT" | "REMOVED" | "TEXT";
+export type MessageKind = "JOINED" | "LEFT" | "NOTICE" | "REMOVED" | "TEXT";
 export type relayMessagesSubscription$variables = {
   after: number;
   channelId: string;

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<bb6184bb33a5e662f0ca7f3b44023ae4>>
+ * @generated SignedSource<<5933ed698d4e1a67a757af75749f9a94>>
  * @lightSyntaxTransform
  * @codegen-command: npm run codegen
  */
@@ -9,7 +9,7 @@
 // @ts-nocheck
 
 import { ConcreteRequest } from 'relay-runtime';
-export type MessageKind = "JOINED" | "LEFT" | "REMOVED" | "TEXT";
+export type MessageKind = "JOINED" | "LEFT" | "NOTICE" | "REMOVED" | "TEXT";
 export type relayPageQuery$variables = {
   channelId: string;
 };

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<61a83dbcc50c3f1e59d07b56329de8f9>>
+ * @generated SignedSource<<c23c8157bcf16234e321266332f7c0ae>>
  * @lightSyntaxTransform
  * @codegen-command: npm run codegen
  */
@@ -9,11 +9,14 @@
 // @ts-nocheck
 
 import { ConcreteRequest } from 'relay-runtime';
-export type MessageKind = "JOINED" | "LEFT" | "REMOVED" | "TEXT";
+export type MessageKind = "JOINED" | "LEFT" | "NOTICE" | "REMOVED" | "TEXT";
 export type SendInput = {
   attachmentIds?: ReadonlyArray<string> | null | undefined;
   channelId: string;
   clientId?: string | null | undefined;
+  data?: any | null | undefined;
+  mentionIds?: ReadonlyArray<string> | null | undefined;
+  mentionsAll?: boolean | null | undefined;
   replyToId?: string | null | undefined;
   text?: string;
 };

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<fa99897365a947fa832458d39bd4f76b>>
+ * @generated SignedSource<<396cff6d16692eba5dd0298e3ff35b4d>>
  * @lightSyntaxTransform
  * @codegen-command: npm run codegen
  */
@@ -9,7 +9,7 @@
 // @ts-nocheck
 
 import { ReaderFragment } from 'relay-runtime';
-export type MessageKind = "JOINED" | "LEFT" | "REMOVED" | "TEXT";
+export type MessageKind = "JOINED" | "LEFT" | "NOTICE" | "REMOVED" | "TEXT";
 import { FragmentRefs } from "relay-runtime";
 export type relay_message$data = {
   readonly attachments: ReadonlyArray<{

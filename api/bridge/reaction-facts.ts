@@ -1,0 +1,46 @@
+import type { EventOf } from '../events.ts';
+import { blockInDirect } from '../infra/database/blocks.ts';
+import type { Query } from '../infra/database/database.ts';
+import { statement } from '../infra/database/statement.ts';
+import { jsonOf, type Row } from '../infra/database/table.ts';
+import { arrayOf, bool, nullable, text, uuid } from '../infra/database/types.ts';
+import { channel, member } from './event-context.ts';
+
+/** Rows that the rules for a reaction need, apart from the message; null where there is no such row. */
+const row = {
+  channel: nullable(jsonOf(channel.row)),
+  member: nullable(jsonOf(member.row)),
+  /** Whether the user has the reaction already. */
+  isStored: bool,
+  /** Whether a block is between the members of a direct channel. */
+  isBlocked: bool,
+};
+export type ReactionFacts = Row<typeof row>;
+
+/** Reads the facts about each of some reactions, in the same order, in one statement. */
+export function readReactionFacts(
+  query: Query,
+  events: readonly Pick<EventOf<'ReactionAdded'>, 'channelId' | 'messageId' | 'actorId' | 'emoji'>[],
+): Promise<ReactionFacts[]> {
+  return query(selectFacts, {
+    channelIds: events.map(({ channelId }) => channelId),
+    messageIds: events.map(({ messageId }) => messageId),
+    userIds: events.map(({ actorId }) => actorId),
+    emoji: events.map((event) => event.emoji),
+  });
+}
+
+const selectFacts = statement({
+  sql: `
+    SELECT (SELECT ${channel.object} FROM channel c WHERE c.id = i.channel_id) AS channel,
+      (SELECT ${member.object} FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.user_id) AS member,
+      EXISTS (SELECT FROM reaction r
+        WHERE r.message_id = i.message_id AND r.emoji = i.emoji AND r.user_id = i.user_id) AS "isStored",
+      EXISTS (SELECT FROM channel c WHERE c.id = i.channel_id AND c.kind = 'DIRECT'
+        AND ${blockInDirect('c.id', 'i.user_id')}) AS "isBlocked"
+    FROM unnest($channelIds, $messageIds, $userIds, $emoji) WITH ORDINALITY
+      AS i(channel_id, message_id, user_id, emoji, n)
+    ORDER BY i.n`,
+  parameters: { channelIds: arrayOf(uuid), messageIds: arrayOf(uuid), userIds: arrayOf(uuid), emoji: arrayOf(text) },
+  row,
+});

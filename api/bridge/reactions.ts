@@ -1,0 +1,62 @@
+import { mayReact, mayTakeBackReaction, tooManyReactionKinds } from '../domain/policies.ts';
+import type { Entry, Logged, LogPlace, Outcome, ReactionEvent } from '../events.ts';
+import type { Query } from '../infra/database/database.ts';
+import { selectEntries, toEntry } from '../infra/database/entries.ts';
+import { type Changeset, latestPlace } from './changeset.ts';
+import { type ReactionFacts, readReactionFacts } from './reaction-facts.ts';
+import { createReactionTally } from './reaction-tally.ts';
+import { writeReactions } from './reaction-writes.ts';
+
+/** A message with the changes of its reactions. */
+interface Reacted {
+  entry: Entry;
+  place: LogPlace;
+  tally: ReturnType<typeof createReactionTally>;
+}
+
+/**
+ * Applies a batch of reactions in order. Those that change one message together give it one new position. Their outcomes have
+ * no entry: a message with many reactions is large, and a thousand outcomes would repeat it.
+ * @param query of the transaction that has locked the log's position
+ */
+export async function applyReactions(
+  query: Query,
+  events: readonly Logged<ReactionEvent>[],
+  changeset: Changeset,
+): Promise<void> {
+  const ids = [...new Set(events.map(({ messageId }) => messageId))];
+  const [facts, rows] = await Promise.all([readReactionFacts(query, events), query(selectEntries, { ids })]);
+  const messages = new Map(rows.map((row) => [row.id, { entry: toEntry(row) }]));
+  const changed = new Map<string, Reacted>();
+  for (const [n, event] of events.entries()) {
+    const entry = messages.get(event.messageId)?.entry ?? null;
+    changeset.outcomes.push({ event, outcome: decide(event, entry, facts[n], changed, changeset) });
+  }
+  const left = [...changed.values()].map(({ tally, ...message }) => ({ ...message, changes: tally.changes() }));
+  await writeReactions(
+    query,
+    left.filter(({ changes }) => changes.added.length + changes.removed.length > 0),
+    changeset,
+  );
+}
+
+function decide(
+  event: Logged<ReactionEvent>,
+  found: Entry | null,
+  facts: ReactionFacts | undefined,
+  changed: Map<string, Reacted>,
+  changeset: Changeset,
+): Outcome {
+  const { messageId, emoji, actorId: userId, type } = event;
+  const { member = null, isStored = false, isBlocked = false } = facts ?? {};
+  const channel = facts?.channel ? { ...facts.channel, isBlocked } : null;
+  const entry = found?.channelId === event.channelId ? found : null;
+  const isAdded = type === 'ReactionAdded';
+  const rejection = (isAdded ? mayReact : mayTakeBackReaction)({ channel, member, entry, at: event.at });
+  if (rejection) return { applied: false, rejection };
+  if (entry === null) throw new Error('The rules allow no reaction to a message that does not exist.');
+  const { tally } = changed.get(messageId) ?? { tally: createReactionTally(entry.reactions) };
+  changed.set(messageId, { entry, tally, place: latestPlace(changeset, event) });
+  const isDone = tally.set({ emoji, userId }, isAdded, isStored);
+  return isDone ? { applied: true, entry: null } : { applied: false, rejection: tooManyReactionKinds };
+}

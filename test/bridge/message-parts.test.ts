@@ -1,0 +1,280 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { applyEvents } from '../../api/bridge/apply.ts';
+import { channelEvent, type EventOf, type NewEvent, type Outcome } from '../../api/events.ts';
+import { everyMember } from '../../api/infra/database/mentions.ts';
+import { systemUser } from '../../api/system-user.ts';
+import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
+import { base, factsOf, idOf, opened, room } from '../support/events.ts';
+
+let database: TestDatabase;
+let offset = 0;
+
+/** Applies events in one batch, and returns the published entries and the outcomes. */
+async function apply(...events: NewEvent[]) {
+  const logged = events.map((event) => ({ ...channelEvent.parse(event), partition: 0, offset: offset++ }));
+  const { entries, outcomes } = await database.transaction((query) => applyEvents(query, logged, new Map()));
+  return { entries: entries.get(room) ?? [], outcomes: outcomes.map(({ outcome }) => summaryOf(outcome)) };
+}
+
+function summaryOf(outcome: Outcome): string {
+  return outcome.applied ? 'applied' : outcome.rejection.code;
+}
+
+type Parts = Partial<Omit<EventOf<'MessageSent'>, 'type'>>;
+const sent = (clientId: string, parts: Parts = {}): NewEvent => ({
+  ...{ ...base('owner'), type: 'MessageSent', messageId: idOf(clientId), clientId, text: clientId, replyToId: null },
+  ...parts,
+});
+const edited = (clientId: string, change: Partial<Omit<EventOf<'MessageEdited'>, 'type'>>): NewEvent => ({
+  ...{ ...base('owner'), type: 'MessageEdited', messageId: idOf(clientId), text: null, revision: 0 },
+  ...change,
+});
+const deleted = (clientId: string): NewEvent => ({
+  ...base('owner'),
+  type: 'MessageDeleted',
+  messageId: idOf(clientId),
+});
+const joined = (who: 'ada' | 'bob', revision = 0): NewEvent => ({
+  ...base(who),
+  type: 'MemberJoined',
+  user: factsOf(who),
+  revision,
+});
+const left = (who: 'ada' | 'bob', revision: number): NewEvent => ({
+  ...base(who),
+  type: 'MemberLeft',
+  userId: idOf(who),
+  revision,
+  gone: false,
+});
+
+async function block(blocker: string, blocked: string): Promise<void> {
+  await database.query('INSERT INTO block (blocker_id, blocked_id, created_at) VALUES ($1, $2, now())', [
+    idOf(blocker),
+    idOf(blocked),
+  ]);
+}
+
+/** Returns the counted mentions: pairs of a user and a seq. */
+async function mentions(): Promise<[userId: string, seq: number][]> {
+  const rows = await database.query<{ userId: string; seq: number }>(
+    'SELECT user_id AS "userId", seq FROM mention ORDER BY seq, user_id',
+  );
+  return rows.map(({ userId, seq }) => [userId, seq]);
+}
+
+/** Compares published entries with the stored ones. */
+async function expectStored(entries: readonly { id: string }[]): Promise<void> {
+  const stored = await database.prisma.entry.findMany({ where: { id: { in: entries.map(({ id }) => id) } } });
+  const pick = ({ id, seq, position, text, data, mentionIds, mentionsAll, revision }: (typeof stored)[number]) => [
+    ...[id, seq, position, text, data, [...mentionIds], mentionsAll, revision],
+  ];
+  const byId = new Map(stored.map((row) => [row.id, row]));
+  for (const entry of entries) expect(pick(entry as never)).toEqual(pick(byId.get(entry.id) as never));
+}
+
+describe.each(databaseKinds)('the bridge over %s', (kind) => {
+  beforeAll(async () => {
+    database = await openDatabase(kind);
+    return () => database.stop();
+  });
+  beforeEach(async () => {
+    await database.empty();
+    await apply(opened(), joined('ada'), joined('bob'));
+  });
+
+  describe('edits of one batch', () => {
+    test('take positions of their own in order, and each gets its own outcome', async () => {
+      const elsewhere = idOf('elsewhere');
+      const moved = { channelId: elsewhere, messageId: idOf('far') };
+      await apply({ ...opened(), channelId: elsewhere }, sent('far', moved));
+      await apply(sent('a'), sent('b'), sent('c'));
+      const { entries, outcomes } = await apply(
+        edited('a', { text: 'A' }),
+        edited('far', { ...moved, text: 'FAR' }),
+        edited('b', { text: 'B', actorId: idOf('ada') }),
+        edited('c', { text: 'C' }),
+        edited('none', { text: 'N' }),
+        edited('b', { text: 'B', revision: 1 }),
+      );
+
+      expect(outcomes).toEqual(['applied', 'applied', 'FORBIDDEN', 'applied', 'NOT_FOUND', 'CONFLICT']);
+      expect(entries.map(({ text, position }) => [text, position])).toEqual([
+        ['A', 7],
+        ['C', 8],
+      ]);
+      await expectStored(entries);
+      expect(await database.prisma.channel.findUnique({ where: { id: room } })).toMatchObject({ seq: 6, position: 8 });
+      expect(await database.prisma.channel.findUnique({ where: { id: elsewhere } })).toMatchObject({ position: 3 });
+    });
+
+    test('see those before them of the same message, and sends before them', async () => {
+      const { entries, outcomes } = await apply(
+        sent('a'),
+        edited('a', { text: 'b' }),
+        edited('a', { text: 'c' }),
+        edited('a', { text: 'b' }),
+        edited('a', { text: 'd', revision: 1 }),
+        sent('e', { replyToId: idOf('a') }),
+      );
+
+      expect(outcomes).toEqual(['applied', 'applied', 'CONFLICT', 'applied', 'applied', 'applied']);
+      expect(entries.map(({ text, position }) => [text, position])).toEqual([
+        ['a', 4],
+        ['b', 5],
+        ['d', 6],
+        ['e', 7],
+      ]);
+    });
+  });
+
+  test('an edit with the position that its author saw conflicts with edits since, not with other changes', async () => {
+    await apply(sent('a'));
+    // A change that is no edit, such as a reaction.
+    await database.query('UPDATE channel SET position = 5 WHERE id = $1', [room]);
+    await database.query('UPDATE entry SET position = 5 WHERE id = $1', [idOf('a')]);
+
+    expect((await apply(edited('a', { text: 'b', ifPosition: 4, revision: 7 }))).outcomes).toEqual(['applied']);
+    const late = [4, 5, 6].map((ifPosition) => edited('a', { text: `c${ifPosition}`, ifPosition, revision: 1 }));
+    expect((await apply(...late)).outcomes).toEqual(['CONFLICT', 'CONFLICT', 'applied']);
+    expect((await apply(edited('a', { text: 'c6', ifPosition: 4 }))).outcomes).toEqual(['applied']);
+
+    // A bridge of the release before has edited it: then every change counts.
+    await database.query('UPDATE entry SET revised_position = NULL WHERE id = $1', [idOf('a')]);
+    expect((await apply(edited('a', { text: 'd', ifPosition: 6 }))).outcomes).toEqual(['CONFLICT']);
+    expect((await apply(deleted('a'), edited('a', { text: 'e', ifPosition: 99 }))).outcomes).toEqual([
+      'applied',
+      'CONFLICT',
+    ]);
+  });
+
+  test('data is stored as given, replaced by edits that have some, and gone with the message', async () => {
+    const json = '{"b": 1, "a": {"__proto__": [1.0]}}';
+    const { entries } = await apply(sent('a', { data: json }), sent('b', { text: '', data: '{}' }));
+    expect(entries.map(({ data }) => data)).toEqual([json, '{}']);
+    await expectStored(entries);
+
+    const changed = await apply(
+      edited('a', { text: 'A' }),
+      edited('b', { data: { json: null } }),
+      edited('b', { data: { json: '{"n":1}' } }),
+    );
+    expect(changed.outcomes).toEqual(['applied', 'BAD_USER_INPUT', 'applied']);
+    expect(changed.entries.map(({ data }) => data)).toEqual([json, '{"n":1}']);
+    const removed = await apply(edited('a', { data: { json: null }, revision: 1 }), deleted('b'));
+    expect(removed.entries.map(({ text, data }) => [text, data])).toEqual([
+      ['A', null],
+      ['', null],
+    ]);
+    await expectStored(removed.entries);
+  });
+
+  test('a channel keeps its data until it is replaced or removed', async () => {
+    const id = idOf('with data');
+    const update = { ...base('owner'), channelId: id, type: 'ChannelUpdated', name: null, visibility: null } as const;
+    const dataOf = async () => (await database.prisma.channel.findUnique({ where: { id } }))?.data;
+    await apply({ ...opened(), channelId: id, data: '{"a":1}' } as NewEvent, { ...update, name: 'New' });
+    expect(await dataOf()).toBe('{"a":1}');
+    await apply({ ...update, eventId: idOf('second'), data: { json: '{"a":2}' } });
+    expect(await dataOf()).toBe('{"a":2}');
+    await apply({ ...update, eventId: idOf('third'), data: { json: null } });
+    expect(await dataOf()).toBeNull();
+  });
+
+  describe('mentions', () => {
+    const [owner, ada, bob] = [idOf('owner'), idOf('ada'), idOf('bob')];
+
+    test('are kept for members, and dropped for others and for members who have blocked the author', async () => {
+      await block('bob', 'owner');
+      await apply(left('ada', 1));
+      const { entries, outcomes } = await apply(
+        sent('a', { mentionIds: [owner, ada, bob, idOf('nobody')] }),
+        sent('b'),
+      );
+
+      expect(outcomes).toEqual(['applied', 'applied']);
+      expect(entries.map(({ mentionIds }) => mentionIds)).toEqual([[owner], []]);
+      await expectStored(entries);
+      expect(await mentions()).toEqual([[owner, 5]]);
+    });
+
+    test('of a user whom the author has blocked are refused, unless the message is there', async () => {
+      const first = sent('a', { mentionIds: [bob] });
+      await apply(first);
+      await block('owner', 'bob');
+      const again = { ...first, eventId: idOf('again') };
+      const { outcomes } = await apply(
+        again,
+        sent('b', { mentionIds: [ada, bob] }),
+        sent('c', { mentionIds: [ada] }),
+        edited('a', { text: 'A', mentions: { ids: [bob] } }),
+        edited('a', { text: 'A' }),
+      );
+      expect(outcomes).toEqual(['applied', 'CONFLICT', 'applied', 'CONFLICT', 'applied']);
+      expect(await mentions()).toEqual([
+        [bob, 4],
+        [ada, 5],
+      ]);
+    });
+
+    test('are replaced by edits that have some, and gone with the message', async () => {
+      await apply(sent('a', { mentionIds: [ada] }), sent('b', { mentionIds: [ada, bob] }));
+      const { entries } = await apply(
+        edited('a', { mentions: { ids: [bob] } }),
+        edited('b', { text: 'B' }),
+        edited('b', { mentions: { ids: [] }, revision: 1 }),
+      );
+      expect(entries.map(({ mentionIds }) => mentionIds)).toEqual([[bob], [ada, bob], []]);
+      await expectStored(entries.filter(({ text }) => text !== 'B').concat(entries.slice(-1)));
+      expect(await mentions()).toEqual([[bob, 4]]);
+      const removed = await apply(deleted('a'));
+      expect(removed.entries).toMatchObject([{ mentionIds: [], mentionsAll: false }]);
+      expect(await mentions()).toEqual([]);
+    });
+
+    test('of every member are one row, and in a room allowed to its owner and moderators only', async () => {
+      const { entries, outcomes } = await apply(
+        sent('a', { mentionIds: [ada], mentionsAll: true }),
+        sent('b', { mentionsAll: true, actorId: ada }),
+      );
+      expect(outcomes).toEqual(['applied', 'FORBIDDEN']);
+      expect(entries).toMatchObject([{ mentionIds: [ada], mentionsAll: true }]);
+      expect(await mentions()).toEqual([[everyMember, 4]]);
+      await apply(edited('a', { mentions: { ids: [bob] } }));
+      expect(await mentions()).toEqual([[everyMember, 4]]);
+      const { entries: removed } = await apply(deleted('a'));
+      expect(removed).toMatchObject([{ mentionIds: [], mentionsAll: false }]);
+      expect(await mentions()).toEqual([]);
+    });
+  });
+
+  describe('a notice', () => {
+    const notice = (id: string, about: 'ada' | 'carl' | null = null): NewEvent => ({
+      ...{ ...base('owner'), actorId: systemUser.id, type: 'NoticeSent', messageId: idOf(id), clientId: id },
+      ...{ text: id, data: '{"order":7}', about: about && factsOf(about) },
+    });
+
+    test('is an entry of the user that it is about, or of the system user, once', async () => {
+      const { entries, outcomes } = await apply(notice('a'), notice('b', 'ada'), notice('c', 'carl'));
+      expect(outcomes).toEqual(['applied', 'applied', 'applied']);
+      expect(entries.map(({ kind, authorId, seq, position }) => [kind, authorId, seq, position])).toEqual([
+        ['NOTICE', systemUser.id, 4, 4],
+        ['NOTICE', idOf('ada'), 5, 5],
+        ['NOTICE', idOf('carl'), 6, 6],
+      ]);
+      await expectStored(entries);
+      expect(await database.prisma.user.findUnique({ where: { id: systemUser.id } })).toMatchObject({ name: 'System' });
+
+      const again = await apply(notice('a'));
+      expect(again).toMatchObject({ outcomes: ['applied'], entries: [] });
+    });
+
+    test('is refused where the channel is closed or not there, and nobody edits one', async () => {
+      await apply(notice('a', 'ada'));
+      const elsewhere = { ...notice('b'), channelId: idOf('nowhere') };
+      const edit = edited('a', { text: 'other', actorId: idOf('ada') });
+      await apply({ ...base('owner'), type: 'ChannelClosed' });
+      expect((await apply(notice('c'), elsewhere, edit)).outcomes).toEqual(['CONFLICT', 'NOT_FOUND', 'FORBIDDEN']);
+    });
+  });
+});
