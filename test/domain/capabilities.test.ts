@@ -226,7 +226,7 @@ describe('a refusal', () => {
 
 test('a block keeps the members of a direct channel from writing and from accepting', () => {
   const direct: ChannelFacts = { ...room, kind: 'DIRECT', visibility: 'PRIVATE', isBlocked: true };
-  expect(capabilitiesOf(direct, active('MEMBER'), now)).toEqual([]);
+  expect(capabilitiesOf(direct, active('MEMBER'), now)).toEqual(['LEAVE']);
   expect(capabilitiesOf(direct, members.INVITED('MEMBER'), now)).toEqual(['LEAVE']);
   expect(may('SEND', direct, active('MEMBER'), now)?.code).toBe('CONFLICT');
 });

@@ -393,11 +393,18 @@ describe('a direct channel', () => {
     }
   });
 
-  it('admits no other users, cannot be left, and needs another user', async () => {
+  it('admits no other users, can be hidden, and needs another user', async () => {
     const eve = await guest(url, 'Eve');
     const id = await openDirectOf(ada, bob);
     expect(await refusals(ada, { id, userId: eve.id })).toEqual(
-      all('FORBIDDEN', { joinRoom: null, send: null, markSeen: null, markUnread: null, updateMembership: null }),
+      all('FORBIDDEN', {
+        joinRoom: null,
+        leaveChannel: null,
+        send: null,
+        markSeen: null,
+        markUnread: null,
+        updateMembership: null,
+      }),
     );
     expect(await refusals(eve, { id })).toEqual(all('NOT_FOUND'));
     expect((await eve.ask(look, { id })).channel).toBeNull();
