@@ -11,6 +11,8 @@ const wireHeader = 'parley-wire';
 const addedTypes: Partial<Record<ChannelEvent['type'], number>> = {
   ReactionAdded: 3,
   ReactionRemoved: 3,
+  MessagePinned: 3,
+  MessageUnpinned: 3,
   HistoryTrimmed: 3,
   NoticeSent: 3,
   MemberInvited: 3,

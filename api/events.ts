@@ -166,6 +166,9 @@ export const channelEvent = z.discriminatedUnion('type', [
    * rejected. The first event of an erasure has the user's id in place of a channel's, and erases the profile alone.
    */
   base.extend({ type: z.literal('UserErased'), userId: id, messageIds: z.array(id) }),
+  /** A message is pinned to its channel, or no longer. */
+  base.extend({ type: z.literal('MessagePinned'), messageId: id }),
+  base.extend({ type: z.literal('MessageUnpinned'), messageId: id }),
   /** Entries up to a seq are older than the retention: some of them are removed, from the first one on. */
   base.extend({ type: z.literal('HistoryTrimmed'), throughSeq: z.int() }),
 ]);
@@ -211,10 +214,12 @@ export interface Entry {
   mentionIds: readonly string[];
   /** Whether it mentions every member. */
   mentionsAll: boolean;
-  /** ISO 8601, like the two times below. */
+  /** ISO 8601, like the times below. */
   sentAt: string;
   editedAt: string | null;
   deletedAt: string | null;
+  /** Null if the message is not pinned. */
+  pinnedAt: string | null;
   /** Incremented by every edit and by the deletion; not by reactions. */
   revision: number;
 }

@@ -5,9 +5,11 @@ import type { Avatars } from '../api/domain/avatars.ts';
 import type { ChannelList } from '../api/domain/channel-list.ts';
 import type { Channels } from '../api/domain/channels.ts';
 import type { Matching } from '../api/domain/matching.ts';
+import type { MessageVersions } from '../api/domain/message-versions.ts';
 import type { Messages } from '../api/domain/messages.ts';
 import type { Moderation } from '../api/domain/moderation.ts';
 import type { OnlineMembersOfChannels } from '../api/domain/online-members.ts';
+import type { Pins } from '../api/domain/pins.ts';
 import type { PreferenceStore } from '../api/domain/preferences.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Reactions } from '../api/domain/reactions.ts';
@@ -37,6 +39,8 @@ export interface LimitValues {
   replay: number;
   /** Maximum number of kinds of reactions to one message. */
   reactions: number;
+  /** Maximum number of pinned messages of a channel. */
+  pins: number;
   /** Days for which messages are kept; 0: they stay. */
   retentionDays: number;
   /** Days for which a cursor of `updates` can be used. */
@@ -55,8 +59,10 @@ export interface Domain {
   limits: LimitValues;
   matching: Matching;
   messages: Messages;
+  messageVersions: MessageVersions;
   moderation: Moderation;
   onlineMembers: Pick<OnlineMembersOfChannels, 'of'>;
+  pins: Pins;
   presence: PresenceDomain;
   preferences: PreferenceStore;
   reactions: Reactions;

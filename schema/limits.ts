@@ -24,6 +24,7 @@ Limits.implement({
     reactions: t.exposeInt('reactions', {
       description: 'Maximum number of kinds of reactions, that is of different emoji, to one message.',
     }),
+    pins: t.exposeInt('pins', { description: 'Maximum number of pinned messages of a channel.' }),
     retentionDays: t.int({
       description: 'Days for which messages are kept, rounded up; 0: they are never removed because of their age.',
       resolve: ({ retentionDays }) => Math.ceil(retentionDays),

@@ -8,6 +8,8 @@ import { byKey, byRequest, type Owner, required } from './batch-loaders.ts';
 /** Rows that a statement reads, as the equivalent of rows that it returns, where it returns one for each channel. */
 const rowsOfUnread = 10;
 const rowsOfMentions = 4;
+const rowsOfVersions = 4;
+const rowsOfPinned = 5;
 const rowsOfUnreadInAll = 50;
 /** The same for lists of blocked users, each of which takes a statement of its own. */
 const rowsOfBlocked = 100;
@@ -70,6 +72,14 @@ export const commonMakers = {
       (ids) => owner.domain.messages.byIds(ids),
       ({ id }) => id,
     ),
+  /** Earlier texts, by message. */
+  versions: (owner: Owner) =>
+    byKey(
+      owner,
+      (ids) => owner.domain.messageVersions.of(ids, owner.reader),
+      ({ id }) => id,
+      rowsOfVersions,
+    ),
   /** Lists of the users that users have blocked. */
   blockedUsers: (owner: Owner) =>
     byKey(
@@ -128,6 +138,9 @@ export const viewedMakers = {
   /** Newest entries, keyed `channelId:userId`. */
   lastEntry: (owner: Owner) =>
     byKey(owner, (keys) => owner.domain.messages.lastOf(keys.map(toPair), owner.reader), pairKey),
+  /** Pinned entries, keyed `channelId:userId`. */
+  pinned: (owner: Owner) =>
+    byKey(owner, (keys) => owner.domain.pins.of(keys.map(toPair), owner.reader), pairKey, rowsOfPinned),
   /** Pages of history; an error for channels that the user is not a member of. */
   history: (owner: Owner) =>
     byRequest(owner, pairKey, async (pairs: readonly ChannelOfUser[], request: PageRequest<number>) =>

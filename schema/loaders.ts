@@ -59,6 +59,11 @@ const views = {
       },
     };
   },
+  /** Pinned entries by channel, the newest pin first. */
+  pinned: ({ shared, viewerId }: Viewed) => ({
+    load: async (channelId: string): Promise<readonly Entry[]> =>
+      (await shared.pinned.load(`${channelId}:${viewerId ?? noUserId}`))?.entries ?? [],
+  }),
   /** Pages of history by channel; an error for channels that the viewer is not a member of. */
   history: ({ shared, viewerId }: Viewed) => ({
     load: (key: { channelId: string; request: PageRequest<number> }): Promise<HistoryPage | null> =>

@@ -16,6 +16,8 @@ interface ShownReaction {
 
 /** Number of kinds of reactions that a message has for its price: few have more. */
 const pricedKinds = 6;
+/** Number of users of a reaction that are returned unless asked. */
+const defaultUsers = 10;
 
 const Reaction = builder.objectRef<ShownReaction>('Reaction');
 Reaction.implement({
@@ -37,12 +39,12 @@ Reaction.implement({
       description: `The first users who reacted with it, at most ${summaryUsers}, without users that the viewer has blocked.`,
       args: {
         first: t.arg.int({
-          required: true,
-          defaultValue: 10,
+          defaultValue: defaultUsers,
           description: `Number of users to return: 0 to ${summaryUsers}.`,
         }),
       },
-      resolve: ({ reaction }, { first }, context) => {
+      resolve: ({ reaction }, args, context) => {
+        const first = args.first ?? defaultUsers;
         if (first < 0 || first > summaryUsers)
           throw new BadUserInputError([{ path: 'first', message: `must be 0 to ${summaryUsers}` }]);
         return firstUsers(reaction.userIds, first, context);

@@ -34,7 +34,7 @@ const ChannelChanged = builder.objectRef<EventOf<'channel'>>('ChannelChanged');
 ChannelChanged.implement({
   extensions: ownEvent,
   description:
-    "The channel's own properties changed (name, visibility, closing), or the viewer became a member. Changes that follow from messages, such as the last message and the number of members, do not raise it.",
+    "The channel's own properties changed (name, visibility, pins, closing), or the viewer became a member. Changes that follow from messages, such as the last message and the number of members, do not raise it.",
   fields: (t) => ({
     channel: t.field({
       type: Channel,

@@ -30,6 +30,7 @@ import {
   inviteMember,
   promoteNextOwner,
 } from './member-writes.ts';
+import { applyPin } from './pins.ts';
 import { purge } from './purges.ts';
 import { trimHistory } from './trim.ts';
 
@@ -71,6 +72,9 @@ function change(event: Logged<Change>, context: ChangeContext): Promise<Outcome>
       return purge(event, context);
     case 'MessageDeleted':
       return remove(event, context);
+    case 'MessagePinned':
+    case 'MessageUnpinned':
+      return applyPin(event, context);
     case 'UserErased':
       return erase(event, context);
     case 'NoticeSent':

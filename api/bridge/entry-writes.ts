@@ -122,11 +122,13 @@ const updateDeleted = statement({
       WHERE id = $channelId RETURNING *
     ), e AS (
       UPDATE entry SET text = '', attachments = '[]', data = NULL, mention_ids = '{}', mentions_all = false, reactions = '[]',
-        deleted_at = $at, position = raised.position, revised_position = raised.position, revision = revision + 1,
+        deleted_at = $at, pinned_at = NULL, position = raised.position, revised_position = raised.position, revision = revision + 1,
         log_offset = $offset
       FROM raised WHERE entry.id = $id RETURNING entry.*
     ), unmentioned AS (${deleteMentionsOf('(SELECT * FROM entry WHERE id = $id)')}), unreacted AS (
       DELETE FROM reaction WHERE message_id = $id
+    ), unversioned AS (
+      DELETE FROM message_version WHERE message_id = $id
     )
     SELECT ${writtenList} FROM e, raised`,
   parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },

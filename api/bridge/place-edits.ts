@@ -1,3 +1,4 @@
+import { maxVersions } from '../domain/policies.ts';
 import type { Entry, EventOf, Logged } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
@@ -16,7 +17,7 @@ export interface Revision extends Pick<Entry, 'text' | 'data' | 'mentionIds'> {
 type EditPlace = Row<typeof place>;
 
 /**
- * Writes edits of different entries in one statement, each at the next position of its channel.
+ * Writes edits of different entries in one statement, each at the next position of its channel, and keeps the texts that they replace.
  * @returns their places, in the order of the edits
  */
 export function placeEdits(query: Query, revisions: readonly Revision[]): Promise<EditPlace[]> {
@@ -68,10 +69,12 @@ const ofBatch = { partition: 'p.partition', first: 'p.first', last: 'p.last' };
 const updateEdited = statement({
   sql: `
     WITH placed AS (
-      SELECT i.*, c.seq, c.version, c.position + row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS position
+      SELECT i.*, e.text AS old_text, e.revision, c.seq, c.version,
+        c.position + row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS position
       FROM unnest($ids, $channelIds, $times, $texts, $datas, $mentionIds, $partitions, $offsets) WITH ORDINALITY
         AS i(id, channel_id, edited_at, text, data, mention_ids, log_partition, log_offset, n)
       CROSS JOIN LATERAL (SELECT c.seq, c.position, c.version FROM channel c WHERE c.id = i.channel_id LIMIT 1) c
+      CROSS JOIN LATERAL (SELECT e.text, e.revision FROM entry e WHERE e.id = i.id LIMIT 1) e
     ), raised AS (
       UPDATE channel c SET position = p.position, version = c.version + 1, ${assignPlace('c', ofBatch)}
       FROM (
@@ -83,6 +86,14 @@ const updateEdited = statement({
       UPDATE entry e SET text = p.text, data = p.data, mention_ids = p.mention_ids::uuid[], edited_at = p.edited_at,
         position = p.position, revised_position = p.position, revision = e.revision + 1, log_offset = p.log_offset
       FROM placed p WHERE e.id = p.id
+    ), versioned AS (
+      INSERT INTO message_version (message_id, revision, text, replaced_at)
+      SELECT p.id, p.revision, p.old_text, p.edited_at FROM placed p WHERE p.old_text <> p.text
+    ), surplus AS (
+      DELETE FROM message_version v USING placed p
+      WHERE v.message_id = p.id AND p.old_text <> p.text AND v.revision <= (
+        SELECT o.revision FROM message_version o WHERE o.message_id = p.id
+        ORDER BY o.revision DESC OFFSET ${maxVersions - 1} LIMIT 1)
     )
     SELECT p.position, p.seq, p.version + 1 AS version FROM placed p ORDER BY p.n`,
   parameters: {

@@ -81,6 +81,7 @@ function addEntryOf(event: MessageSent, mentionIds: readonly string[], place: Pl
     sentAt: event.at,
     editedAt: null,
     deletedAt: null,
+    pinnedAt: null,
     revision: 0,
   };
   addEntry(changeset, entry);

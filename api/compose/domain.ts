@@ -21,11 +21,13 @@ import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMentionChecks, maxMentions } from '../domain/mention-checks.ts';
 import { createMessageAccess } from '../domain/message-access.ts';
+import { createMessageVersions } from '../domain/message-versions.ts';
 import { createMessages, maxAttachments } from '../domain/messages.ts';
 import { createModeration } from '../domain/moderation.ts';
 import { createOnlineMembers } from '../domain/online-members.ts';
 import type { HashCost } from '../domain/passwords.ts';
-import { maxReactionKinds } from '../domain/policies.ts';
+import { createPins } from '../domain/pins.ts';
+import { maxPins, maxReactionKinds } from '../domain/policies.ts';
 import { createPreferences } from '../domain/preferences.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
@@ -164,6 +166,7 @@ export async function openDomain(
   const moderators = createServiceModerators(database);
   const { withdraw } = matching;
   const suspensions = createSuspensions({ ...common, auth, moderators, audit, withdraw });
+  const ofMessages = { submit, history, messageAccess: createMessageAccess({ database, access }) };
   const findEntry = async (id: string) => (await history.byIds([id]))[0] ?? null;
   const reports = {
     ...createReports({ ...common, access, moderators, findEntry }),
@@ -198,11 +201,13 @@ export async function openDomain(
       attachments: maxAttachments,
       replay: config.MAX_REPLAY,
       reactions: maxReactionKinds,
+      pins: maxPins,
       retentionDays: config.RETENTION_DAYS ?? 0,
       cursorDays: config.CURSOR_DAYS,
       passwordLength: minPasswordLength,
     },
     matching,
+    messageVersions: createMessageVersions({ database }),
     messages: createMessages({
       securityLog,
       submit,
@@ -222,14 +227,10 @@ export async function openDomain(
     }),
     moderation,
     onlineMembers,
+    pins: createPins({ ...common, ...ofMessages }),
     presence,
     preferences,
-    reactions: createReactions({
-      ...common,
-      submit,
-      history,
-      messageAccess: createMessageAccess({ database, access }),
-    }),
+    reactions: createReactions({ ...common, ...ofMessages }),
     receipts: createReceipts({ ...common, activity }),
     reports,
     suspensions,

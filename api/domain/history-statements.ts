@@ -79,6 +79,18 @@ export const countChanges = statement({
 /** Maximum number of entries of blocked authors that are passed over in search of the newest entry. */
 const maxPassedOver = 1_000;
 
+/** Reads the pinned entries of each channel for a user, the newest pin first, without those whose author the user has blocked. */
+export const selectPinned = statement({
+  sql: `
+    SELECT w.user_id AS "viewerId", ${entryColumns.list}
+    FROM unnest($channelIds, $userIds) AS w(channel_id, user_id) CROSS JOIN LATERAL (
+      SELECT * FROM entry e WHERE e.channel_id = w.channel_id AND e.pinned_at IS NOT NULL AND ${unblockedBy('w.user_id')}
+      ORDER BY e.pinned_at DESC, e.seq DESC) e
+    ORDER BY e.pinned_at DESC, e.seq DESC`,
+  parameters: channelsOfUsers,
+  row: { viewerId: uuid, ...entryColumns.row },
+});
+
 /** Reads the newest entry of each channel for a user: the newest one whose author the user has not blocked. */
 export const selectLast = statement({
   sql: `

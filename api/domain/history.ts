@@ -5,7 +5,14 @@ import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import type { Statement } from '../infra/database/statement.ts';
 import { type ReadableChannel, requireReadable } from './access.ts';
 import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
-import { countChanges, type Snapshot, selectChanges, selectLast, selectPages } from './history-statements.ts';
+import {
+  countChanges,
+  type Snapshot,
+  selectChanges,
+  selectLast,
+  selectPages,
+  selectPinned,
+} from './history-statements.ts';
 import { type Page, type PageRequest, toPage } from './pages.ts';
 import { requirePosition, requireReplayable } from './resume.ts';
 
@@ -90,6 +97,24 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     ): Promise<{ channelId: string; userId: string; entry: Entry }[]> {
       const rows = await read(reader, selectLast, toColumns(pairs));
       return rows.map(({ viewerId, ...row }) => ({ channelId: row.channelId, userId: viewerId, entry: toEntry(row) }));
+    },
+
+    /**
+     * Returns the pinned entries of channels that have some for a user, the newest pin first. Membership is not checked.
+     * @param reader key of the user who waits for it
+     */
+    async pinnedOf(
+      pairs: readonly ChannelOfUser[],
+      reader: string,
+    ): Promise<{ channelId: string; userId: string; entries: Entry[] }[]> {
+      const found = new Map<string, { channelId: string; userId: string; entries: Entry[] }>();
+      for (const { viewerId: userId, ...row } of await read(reader, selectPinned, toColumns(pairs))) {
+        const { channelId } = row;
+        const key = `${channelId}:${userId}`;
+        const { entries } = found.get(key) ?? { entries: [] };
+        found.set(key, { channelId, userId, entries: [...entries, toEntry(row)] });
+      }
+      return [...found.values()];
     },
 
     /**

@@ -162,6 +162,37 @@ export function mayDeleteReported(entry: EntryFacts | null): Rejection | null {
   return entry === null ? messageNotFound : null;
 }
 
+/** Maximum number of earlier texts that are kept of a message: the newest ones. */
+export const maxVersions = 20;
+
+/** Returns whether a member moderates a channel: the owner and the moderators of a room. They may read earlier texts of messages. */
+export function isChannelModerator(channel: Channel, member: Pick<MemberFacts, 'role'> | null): boolean {
+  return channel?.kind === 'ROOM' && (member?.role === 'OWNER' || member?.role === 'MODERATOR');
+}
+
+/** Maximum number of pinned messages of a channel. */
+export const maxPins = 50;
+
+/** Pinning a message or a notice that is not deleted. */
+export function mayPin(change: Omit<EntryChange, 'userId'>): Rejection | null {
+  const { entry } = change;
+  const refusal = mayUnpin(change);
+  if (refusal) return refusal;
+  if (entry?.kind !== 'TEXT' && entry?.kind !== 'NOTICE') return forbidden('You can pin messages only.');
+  return entry.deletedAt ? { code: 'CONFLICT', message: 'The message was deleted.' } : null;
+}
+
+/** Taking a pin away: members who may pin, also from a message that has none. */
+export function mayUnpin({ channel, member, entry, at }: Omit<EntryChange, 'userId'>): Rejection | null {
+  return entry === null || mayRead(channel, member) ? messageNotFound : may('PIN', channel, member, at);
+}
+
+/** Refusal of a pin beyond the maximum. */
+export const tooManyPins: Rejection = {
+  code: 'CONFLICT',
+  message: `The channel has ${maxPins} pinned messages, which is the maximum. Unpin one of them first.`,
+};
+
 /** Maximum number of kinds of reactions, that is of different emoji, to one message. */
 export const maxReactionKinds = 20;
 

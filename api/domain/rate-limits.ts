@@ -47,6 +47,8 @@ export const rates = {
   repeatedSends: { points: 100, windowMs: 10_000, share: 10 },
   /** Reactions of one user that are added or removed: 25 a second in the long run. */
   reactions: { points: 100, windowMs: 4_000, share: 10 },
+  /** Pins and unpins by one user. */
+  pins: { points: 30, windowMs: minuteMs },
   /** Changes of rooms and memberships by one user, including those that have a rate of their own. */
   channelChanges: { points: 60, windowMs: minuteMs },
   /** Moves of the seen marks of one user: 25 a second in the long run. */

@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { applyEvents } from '../../api/bridge/apply.ts';
+import { maxPins, maxVersions } from '../../api/domain/policies.ts';
 import { channelEvent, type EventOf, type NewEvent, type Outcome } from '../../api/events.ts';
 import { everyMember } from '../../api/infra/database/mentions.ts';
 import { systemUser } from '../../api/system-user.ts';
@@ -125,6 +126,103 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
         ['d', 6],
         ['e', 7],
       ]);
+    });
+  });
+
+  describe('pins', () => {
+    const pinned = (clientId: string, who: 'owner' | 'ada' = 'owner'): NewEvent => ({
+      ...{ ...base(who), type: 'MessagePinned', messageId: idOf(clientId) },
+    });
+    const unpinned = (clientId: string): NewEvent => ({
+      ...{ ...base('owner'), type: 'MessageUnpinned', messageId: idOf(clientId) },
+    });
+    const stored = async () => {
+      const rows = await database.prisma.entry.findMany({
+        where: { pinnedAt: { not: null } },
+        orderBy: { seq: 'asc' },
+      });
+      return rows.map(({ text }) => text);
+    };
+
+    test('change the message and the channel once, and are no edits', async () => {
+      await apply(sent('a'));
+      const { entries, outcomes } = await apply(
+        pinned('a'),
+        pinned('a'),
+        edited('a', { text: 'A' }),
+        unpinned('a'),
+        unpinned('a'),
+      );
+      expect(outcomes).toEqual(Array.from({ length: 5 }, () => 'applied'));
+      expect(entries.map(({ position, pinnedAt, revision }) => [position, pinnedAt !== null, revision])).toEqual([
+        [5, true, 0],
+        [6, true, 1],
+        [7, false, 1],
+      ]);
+      await expectStored(entries.slice(-1));
+    });
+
+    test('are refused by the rules, in the order of the log', async () => {
+      await apply(sent('a'), sent('gone'), deleted('gone'));
+      const entry = await database.prisma.entry.findFirstOrThrow({ where: { kind: 'JOINED' } });
+      const { outcomes } = await apply(
+        pinned('a', 'ada'),
+        pinned('none'),
+        pinned('gone'),
+        { ...base('owner'), type: 'MessagePinned', messageId: entry.id },
+        pinned('a'),
+        { ...base('owner'), type: 'ChannelClosed' },
+        unpinned('a'),
+      );
+      expect(outcomes).toEqual(['FORBIDDEN', 'NOT_FOUND', 'CONFLICT', 'FORBIDDEN', 'applied', 'applied', 'CONFLICT']);
+      expect(await stored()).toEqual(['a']);
+    });
+
+    test('have a maximum in a channel, and go with their messages', async () => {
+      const names = Array.from({ length: maxPins + 1 }, (_, n) => `${n}`);
+      await apply(...names.map((name) => sent(name)));
+      const { outcomes } = await apply(...names.map((name) => pinned(name)));
+      expect(outcomes).toEqual([...names.slice(1).map(() => 'applied'), 'CONFLICT']);
+      const { entries } = await apply(deleted('0'));
+      expect(entries.map(({ pinnedAt }) => pinnedAt)).toEqual([null]);
+      expect((await apply(pinned(`${maxPins}`))).outcomes).toEqual(['applied']);
+      expect(await stored()).toEqual(names.slice(1));
+    });
+  });
+
+  describe('earlier texts', () => {
+    const versions = async (clientId: string) =>
+      (
+        await database.prisma.messageVersion.findMany({
+          where: { messageId: idOf(clientId) },
+          orderBy: { revision: 'asc' },
+        })
+      ).map(({ text }) => text);
+
+    test('are kept by edits of the text alone, the newest ones of each message', async () => {
+      await apply(sent('a', { data: '{}' }), sent('b'));
+      await apply(
+        edited('a', { text: 'a1' }),
+        edited('b', { text: 'b1' }),
+        edited('a', { data: null, text: 'a1', revision: 1 }),
+      );
+      await apply(edited('a', { data: { json: '{"n":1}' }, revision: 1 }), edited('none', { text: 'no' }));
+      await apply(edited('a', { text: 'a2', revision: 2 }), edited('a', { text: 'a3', revision: 0 }));
+      expect([await versions('a'), await versions('b')]).toEqual([['a', 'a1'], ['b']]);
+      const texts = Array.from({ length: maxVersions + 5 }, (_, n) => `b${n + 2}`);
+      await apply(...texts.map((text, n) => edited('b', { text, revision: n + 1 })));
+      expect(await versions('b')).toEqual(['b1', ...texts].slice(-maxVersions - 1, -1));
+      expect(await versions('a')).toEqual(['a', 'a1']);
+    });
+
+    test('go with the message', async () => {
+      await apply(sent('a'), sent('b'), sent('c'));
+      await apply(...['a', 'b', 'c'].map((clientId) => edited(clientId, { text: 'new' })));
+      await apply(deleted('a'));
+      expect([await versions('a'), await versions('b')]).toEqual([[], ['b']]);
+      const { seq } = await database.prisma.entry.findUniqueOrThrow({ where: { id: idOf('b') } });
+      await apply({ ...base('owner'), type: 'HistoryTrimmed', throughSeq: seq });
+      expect([await versions('b'), await versions('c')]).toEqual([[], ['c']]);
     });
   });
 

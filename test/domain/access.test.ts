@@ -24,6 +24,7 @@ const entry: Entry = {
   replyToAuthorId: null,
   attachments: [file],
   reactions: [],
+  pinnedAt: null,
   data: null,
   mentionIds: [],
   mentionsAll: false,

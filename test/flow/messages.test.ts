@@ -2,16 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, type Data, follow, followMessages, guest, type Person, socket } from '../support/client.ts';
+import { appointed } from '../support/moderators.ts';
 
 let url: string;
 let ada: Person;
 let bob: Person;
+let moderator: Person;
 let channelId: string;
 
 beforeAll(async () => {
   const app = await startApp({ MAX_REPLAY: '20' });
   ({ url } = app);
-  [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
+  [ada, bob, moderator] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob'), appointed(app)]);
   channelId = await direct();
   return app.stop;
 });
@@ -165,8 +167,10 @@ describe('a message', () => {
   it('cannot be changed by other members, nor by its author after leaving', async () => {
     const id = await room();
     const sent = (await bob.ask(send, { input: { channelId: id, text: 'Mine' } })).send.message;
+    const hers = (await ada.ask(send, { input: { channelId: id, text: 'Hers' } })).send.message;
     expect(await ada.codeOf(edit, { id: sent.id, text: 'Ours' })).toBe('FORBIDDEN');
-    expect(await ada.codeOf(remove, { id: sent.id })).toBe('FORBIDDEN');
+    expect(await bob.codeOf(edit, { id: hers.id, text: 'Ours' })).toBe('FORBIDDEN');
+    expect(await bob.codeOf(remove, { id: hers.id })).toBe('FORBIDDEN');
     await bob.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id });
     expect(await bob.codeOf(edit, { id: sent.id, text: 'Still mine' })).toBe('NOT_FOUND');
     expect(await bob.codeOf(remove, { id: sent.id })).toBe('NOT_FOUND');
@@ -512,6 +516,66 @@ describe('a seen mark', () => {
   });
 });
 
+describe('a pinned message', () => {
+  const pin = 'mutation ($id: ID!) { pinMessage(messageId: $id) { id position pinnedAt } }';
+  const unpin = 'mutation ($id: ID!) { unpinMessage(messageId: $id) { id pinnedAt } }';
+  const list = 'query ($id: ID!) { channel(id: $id) { pinnedMessages { text pinnedAt } } }';
+  const listedBy = async (who: Person, id: string) =>
+    (await who.ask(list, { id })).channel.pinnedMessages?.map(({ text }: Data) => text) ?? null;
+
+  it('is listed for members, newest pin first, and changes live', async () => {
+    const id = await room();
+    const [one, two] = [await say('One', { channelId: id }), await say('Two', { channelId: id }, bob)];
+    const query = 'subscription ($id: ID!, $after: Int) { messages(channelId: $id, after: $after) { text pinnedAt } }';
+    const live = follow(socket(url, bob.token), query, { id, after: two.position });
+    const { cursor } = (await bob.ask('{ updates { cursor } }')).updates;
+    await ada.ask(pin, { id: two.id });
+    const { pinMessage } = await ada.ask(pin, { id: one.id });
+    expect(pinMessage).toMatchObject({ id: one.id, pinnedAt: expect.any(String) });
+    expect((await ada.ask(pin, { id: one.id })).pinMessage).toEqual(pinMessage);
+    expect([await listedBy(bob, id), await listedBy(moderator, id)]).toEqual([['One', 'Two'], null]);
+    expect((await ada.ask(unpin, { id: one.id })).unpinMessage.pinnedAt).toBeNull();
+    await vi.waitFor(() =>
+      expect(live.received.map(({ text, pinnedAt }) => [text, pinnedAt !== null])).toEqual([
+        ['Two', true],
+        ['One', true],
+        ['One', false],
+      ]),
+    );
+    await ada.ask(remove, { id: one.id });
+    expect(await listedBy(ada, id)).toEqual(['Two']);
+    const missed = 'query ($after: String) { updates(after: $after) { updates { event { __typename } } } }';
+    const { updates } = (await bob.ask(missed, { after: cursor })).updates;
+    expect(updates.map(({ event }: Data) => event.__typename)).toContain('ChannelChanged');
+  });
+
+  it('is left out for users who have blocked its author', async () => {
+    const id = await room();
+    const cleo = await guest(url, 'Cleo');
+    await cleo.ask('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id });
+    await ada.ask(pin, { id: (await say('One', { channelId: id }, bob)).id });
+    await cleo.ask('mutation ($id: ID!) { block(userId: $id) { id } }', { id: bob.id });
+    expect([await listedBy(cleo, id), await listedBy(ada, id)]).toEqual([[], ['One']]);
+  });
+
+  it('is pinned by moderators of a room alone, and by both members of a direct channel', async () => {
+    const id = await room();
+    const { id: messageId } = await say('One', { channelId: id }, bob);
+    for (const mutation of [pin, unpin]) {
+      expect(await bob.codeOf(mutation, { id: messageId })).toBe('FORBIDDEN');
+      expect(await moderator.codeOf(mutation, { id: messageId })).toBe('NOT_FOUND');
+      expect(await ada.codeOf(mutation, { id: foreignId('m') })).toBe('NOT_FOUND');
+      expect(await ada.codeOf(mutation, { id: 'nothing' })).toBe('NOT_FOUND');
+      expect((await ask(url, mutation, { id: messageId })).errors[0]?.extensions['code']).toBe('UNAUTHENTICATED');
+    }
+    const direct = (await bob.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: ada.id })).openDirect
+      .id;
+    const sent = await say('One', { channelId: direct });
+    await bob.ask(pin, { id: sent.id });
+    expect(await listedBy(ada, direct)).toEqual(['One']);
+  });
+});
+
 describe('data and mentions', () => {
   const parts = 'id position text data mentions { id } mentionsAll';
   const sendParts = `mutation ($input: SendInput!) { send(input: $input) { message { ${parts} } } }`;
@@ -601,5 +665,52 @@ describe('data and mentions', () => {
     const seen = (await bob.ask('query ($id: ID!) { user(id: $id) { data } }', { id: ada.id })).user;
     expect(seen.data).toEqual({ b: 2 });
     expect((await ada.ask(profile, { input: { data: null } })).updateProfile.data).toBeNull();
+  });
+});
+
+describe('the earlier texts of a message', () => {
+  const versions = 'versions { text replacedAt }';
+  const read = `query ($id: ID!) { node(id: $id) { ... on Message { ${versions} } } }`;
+  const textsOf = async (who: Person, id: string) =>
+    (await who.ask(read, { id })).node.versions?.map(({ text }: Data) => text) ?? null;
+
+  it('are shown to its author and to moderators, and to nobody once it is deleted', async () => {
+    const id = await room();
+    const join = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
+    const cleo = await guest(url, 'Cleo');
+    await Promise.all([cleo, moderator].map((who) => who.ask(join, { id })));
+    const sent = await say('One', { channelId: id }, bob);
+    expect(await textsOf(bob, sent.id)).toEqual([]);
+    const everyone = [bob, ada, moderator, cleo];
+    const seen = everyone.map((who) =>
+      follow(
+        socket(url, who.token),
+        `subscription ($id: ID!) { messages(channelId: $id, after: 0) { text ${versions} } }`,
+        { id },
+      ),
+    );
+    for (const text of ['Two', 'Three']) await bob.ask(edit, { id: sent.id, text });
+    expect(await Promise.all(everyone.map((who) => textsOf(who, sent.id)))).toEqual([
+      ...[bob, ada, moderator].map(() => ['One', 'Two']),
+      null,
+    ]);
+    await vi.waitFor(() => {
+      const latest = seen.map(({ received }) => received.at(-1));
+      expect(latest.map((message: Data) => [message?.text, message?.versions?.length ?? null])).toEqual([
+        ...[bob, ada, moderator].map(() => ['Three', 2]),
+        ['Three', null],
+      ]);
+    });
+    await bob.ask(remove, { id: sent.id });
+    expect(await Promise.all(everyone.map((who) => textsOf(who, sent.id)))).toEqual([[], [], [], null]);
+  });
+
+  it('of a direct channel are shown to its author alone, and are not there for strangers', async () => {
+    const id = (await bob.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: ada.id })).openDirect.id;
+    const sent = await say('One', { channelId: id });
+    await ada.ask(edit, { id: sent.id, text: 'Two' });
+    expect([await textsOf(ada, sent.id), await textsOf(bob, sent.id)]).toEqual([['One'], null]);
+    expect((await moderator.ask(read, { id: sent.id })).node).toBeNull();
+    expect((await ask(url, read, { id: sent.id })).data.node).toBeNull();
   });
 });

@@ -75,7 +75,12 @@ describe('an argument', () => {
     );
     expect([...scalars].filter((name) => !bounded.has(name) && !unbounded.has(name))).toEqual([]);
     expect(texts.length).toBeGreaterThan(40);
-    expect(lists.map(([name]) => name)).toEqual(['Mutation.match(input.tags)', 'Mutation.send(input.attachmentIds)']);
+    expect(lists.map(([name]) => name)).toEqual([
+      'Mutation.editMessage(mentionIds)',
+      'Mutation.match(input.tags)',
+      'Mutation.send(input.attachmentIds)',
+      'Mutation.send(input.mentionIds)',
+    ]);
   });
 
   it.each(texts)('with a long text is refused before it is read: %s', async (_name, place) => {
@@ -88,7 +93,7 @@ describe('an argument', () => {
     }
     expect(error).toBeInstanceOf(BadUserInputError);
     expect((error as BadUserInputError).extensions.fields).toEqual([
-      { path, message: expect.stringMatching(/^must be at most (128|1024|2048|8192|16384) bytes$/) },
+      { path, message: expect.stringMatching(/^must be at most (128|1024|2048|4096|8192|16384) bytes$/) },
     ]);
   });
 

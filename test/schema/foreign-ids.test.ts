@@ -86,6 +86,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
   'Mutation.report(input.messageId)': mutation('Message', 'report(input: { messageId: $id, reason: "spam" }) { id }'),
   'Mutation.resolveReport(id)': mutation('Report', 'resolveReport(id: $id, action: DISMISS) { id }'),
   'Mutation.markUnread(channelId)': mutation('Channel', 'markUnread(channelId: $id, seq: 1) { id }'),
+  'Mutation.pinMessage(messageId)': mutation('Message', 'pinMessage(messageId: $id) { id }'),
   'Mutation.removeReaction(messageId)': mutation('Message', 'removeReaction(messageId: $id, emoji: "👍") { id }'),
   'Mutation.revokeSession(id)': mutation('DeviceSession', 'revokeSession(id: $id) { id }'),
   'Mutation.send(input.channelId)': mutation(
@@ -99,6 +100,7 @@ const calls: Record<string, { types: readonly string[]; call: Call }> = {
     'startUpload(input: { channelId: $id, filename: "a.txt", byteSize: 1 }) { id }',
   ),
   'Mutation.typing(channelId)': mutation('Channel', 'typing(channelId: $id)'),
+  'Mutation.unpinMessage(messageId)': mutation('Message', 'unpinMessage(messageId: $id) { id }'),
   'Mutation.updateMembership(channelId)': mutation(
     'Channel',
     'updateMembership(channelId: $id, input: { pinned: true }) { id }',

@@ -10,6 +10,7 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 import { beforeAll, expect, test, vi } from 'vitest';
+import { askServer } from '../../api/compose/operator-socket.ts';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
 import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
@@ -36,6 +37,7 @@ beforeAll(async () => {
   const [first, ...others] = people as [Person, ...Person[]];
   ada = first;
   await ada.ask(register);
+  await askServer(app.directory, ['add', 'ada@example.org']);
   start = (await ada.ask('{ updates { cursor } }')).updates.cursor;
   rooms = { many: await fill('Many', others, people), few: await fill('Few', others.slice(0, 4), others.slice(0, 4)) };
   spoken = await spokenIn(rooms.many);
@@ -45,6 +47,7 @@ beforeAll(async () => {
     await fill(`Room ${n}`, [one], [one]);
     if (n % 2 === 0) await say(one, await openDirectOf(one, ada), null);
   }
+  await Promise.all(others.map((one) => one.ask(report, { id: spoken[0] })));
   await goOnline(people);
   return app.stop;
 });
@@ -56,6 +59,9 @@ const register = `mutation {
 const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name }) { id } }';
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
 const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
+const report = 'mutation ($id: ID!) { report(input: { messageId: $id, reason: "spam" }) { id } }';
+const edit = 'mutation ($id: ID!) { editMessage(messageId: $id, text: "Hello again") { id } }';
+const pin = 'mutation ($id: ID!) { pinMessage(messageId: $id) { id } }';
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
 /** Creates a room of Ada's with members, and has the speakers reply to its first message. */
@@ -63,7 +69,8 @@ async function fill(name: string, members: Person[], speakers: Person[]): Promis
   const { id } = (await ada.ask(createRoom, { name })).createRoom;
   await Promise.all(members.map((one) => one.ask(joinRoom, { id })));
   const opening = await say(ada, id, null);
-  await Promise.all(speakers.map((one) => say(one, id, opening)));
+  await Promise.all(speakers.map(async (one) => one.ask(edit, { id: await say(one, id, opening) })));
+  await ada.ask(pin, { id: opening });
   return id;
 }
 
@@ -87,12 +94,13 @@ async function goOnline(people: Person[]): Promise<void> {
 }
 
 const user = `
-  id name avatarUrl isGuest createdAt email isModerator isSuspended online lastSeenAt unreadCount blockedByViewer
+  id name data avatarUrl isGuest createdAt email isModerator isSuspended online lastSeenAt unreadCount blockedByViewer
   channels(first: 2) { nodes { id } }
 `;
 const message = `
-  id cursor kind seq position text clientId sentAt editedAt deletedAt
+  id cursor kind seq position text data mentionsAll clientId sentAt editedAt deletedAt pinnedAt
   attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
+  versions { text replacedAt }
   reactions { emoji count viewerReacted users { id name } }
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
 `;
@@ -114,6 +122,10 @@ const lists: [name: string, query: string][] = [
     `query ($size: Int) { rooms(first: $size) { nodes { at: id messages(last: 2) { position nodes { id author { id } } } } } }`,
   ],
   [
+    'rooms, each with its pinned messages',
+    `query ($size: Int) { rooms(first: $size) { nodes { at: id pinnedMessages { id pinnedAt author { id } } } } }`,
+  ],
+  [
     'rooms, each with its members',
     `query ($size: Int) { rooms(first: $size) { nodes { at: id members(first: 2) { edges { membership { id role } node { id name } } } } } }`,
   ],
@@ -132,7 +144,7 @@ const lists: [name: string, query: string][] = [
   ],
   [
     'messages',
-    `query ($size: Int) { channel(id: "$many") { messages(last: $size) { position edges { cursor node { at: id ${message} } } } } }`,
+    `query ($size: Int) { channel(id: "$many") { messages(last: $size) { position edges { cursor node { at: id mentions { id name } ${message} } } } } }`,
   ],
   [
     'messages around one',
@@ -151,6 +163,11 @@ const lists: [name: string, query: string][] = [
     } } } }`,
   ],
   ['online members', `query ($room: ID!) { channel(id: $room) { online { at: id ${user} } } }`],
+  [
+    'reports',
+    `query ($size: Int) { reports(first: $size) { nodes { at: id text reason status createdAt resolvedAt action note
+      reporter { id name } user { id name } message { id author { id } } resolvedBy { id } } } }`,
+  ],
   ['users', `query ($size: Int) { users(search: "person", first: $size) { nodes { at: id ${user} } } }`],
 ];
 
@@ -233,7 +250,19 @@ test('the queries above cover every list of the schema and every field of its it
   const held = new Set(many.map(({ type }) => itemOf(type)));
   const expected = fields.filter((field) => held.has(field.parent) || many.includes(field));
 
-  expect(held).toEqual(new Set(['User', 'Channel', 'Message', 'DeviceSession', 'Attachment', 'Reaction', 'Update']));
+  expect(held).toEqual(
+    new Set([
+      'User',
+      'Channel',
+      'Message',
+      'MessageVersion',
+      'DeviceSession',
+      'Attachment',
+      'Reaction',
+      'Report',
+      'Update',
+    ]),
+  );
   expect(expected.map(({ parent, name }) => `${parent}.${name}`).filter((field) => !asked.has(field))).toEqual([]);
 });
 

@@ -4,11 +4,7 @@ import { columns, fieldsWithout, type Row } from './table.ts';
 import { tables } from './tables.ts';
 import { arrayOf, type JsonRow, json, nullable, uuid } from './types.ts';
 
-const stored = columns(
-  tables.entry,
-  'e',
-  fieldsWithout(tables.entry, ['replyCount', 'pinnedAt', 'revisedPosition', 'logOffset']),
-);
+const stored = columns(tables.entry, 'e', fieldsWithout(tables.entry, ['replyCount', 'revisedPosition', 'logOffset']));
 
 /** Columns of an entry, from a table or expression named `e`, with the author of the entry that it replies to. */
 export const entryColumns = {
@@ -40,8 +36,14 @@ export const isMessage = `e.kind NOT IN ('JOINED', 'LEFT', 'REMOVED')`;
 
 /** Returns the entry of a row, which may come from JSON and has no further fields. Its times are in ISO 8601. */
 export function toEntry(row: EntryRow | JsonRow<EntryRow>): Entry {
-  const { sentAt, editedAt, deletedAt } = row;
-  return { ...row, sentAt: new Date(sentAt).toISOString(), editedAt: toTime(editedAt), deletedAt: toTime(deletedAt) };
+  const { sentAt, editedAt, deletedAt, pinnedAt } = row;
+  return {
+    ...row,
+    sentAt: new Date(sentAt).toISOString(),
+    editedAt: toTime(editedAt),
+    deletedAt: toTime(deletedAt),
+    pinnedAt: toTime(pinnedAt),
+  };
 }
 
 function toTime(value: Date | string | null): string | null {

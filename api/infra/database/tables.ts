@@ -189,6 +189,12 @@ export const tables = {
     userId: column('user_id', uuid),
     place: column('place', int8),
   }),
+  messageVersion: table('message_version', {
+    messageId: column('message_id', uuid),
+    revision: column('revision', int4),
+    text: column('text', text),
+    replacedAt: column('replaced_at', timestamptz),
+  }),
   mention: table('mention', {
     channelId: column('channel_id', uuid),
     userId: column('user_id', uuid),
