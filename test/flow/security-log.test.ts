@@ -1,6 +1,8 @@
 import { beforeAll, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, guest, type Person, socket } from '../support/client.ts';
+import { appointed } from '../support/moderators.ts';
+import { eventsOfServer } from '../support/security-events.ts';
 
 let app: Awaited<ReturnType<typeof startApp>>;
 let ada: Person;
@@ -50,6 +52,28 @@ it('has the end of a room once it is closed, and no refused attempt', async () =
 
   expect(linesOf('room_closed')).toMatchObject([{ channelId: expect.any(String), address: '127.0.0.1' }]);
   expect(JSON.stringify(app.logger.childLines)).not.toContain('Secret room');
+});
+
+it('has every act of moderation, with who acted on whom', async () => {
+  const mod = await appointed(app);
+  const eve = await guest(app.url, 'Eve');
+  const { createRoom } = await ada.ask('mutation { createRoom(input: { name: "Moderated" }) { id } }');
+  const given = { room: createRoom.id, eve: eve.id };
+  const act = (call: string) => ada.ask(`mutation ($room: ID!, $eve: ID!) { ${call} }`, given);
+  await eve.ask('mutation ($room: ID!) { joinRoom(channelId: $room) { id } }', given);
+  const say = 'mutation ($room: ID!) { send(input: { channelId: $room, text: "spam" }) { message { id } } }';
+  const messageId = (await eve.ask(say, given)).send.message.id;
+  await mod.ask('mutation ($eve: ID!) { report(input: { userId: $eve, reason: "spam" }) { id } }', given);
+  await ada.ask('mutation ($id: ID!) { deleteMessage(messageId: $id) { id } }', { id: messageId });
+  for (const call of ['mute', 'kick', 'ban', 'unban']) await act(`${call}(channelId: $room, userId: $eve) { id }`);
+  await eve.ask('mutation ($room: ID!) { joinRoom(channelId: $room) { id } }', given);
+  await act('setRole(channelId: $room, userId: $eve, role: MODERATOR) { id }');
+  await mod.ask('mutation ($eve: ID!) { suspendUser(userId: $eve, reason: "spam") { id } }', given);
+  await mod.ask('mutation ($eve: ID!) { reinstateUser(userId: $eve) { id } }', given);
+
+  for (const event of eventsOfServer)
+    expect(linesOf(event), event).toMatchObject([{ userId: expect.any(String), address: '127.0.0.1' }]);
+  expect(linesOf('member_kicked')).toMatchObject([{ targetId: linesOf('user_suspended')[0]?.['targetId'] }]);
 });
 
 it('is apart from the other logs', () => {

@@ -458,7 +458,7 @@ describe('an operation id that is reused', () => {
 
   it('does not let a client fill the memory of the server', async () => {
     const socket = await openSocket(url);
-    socket.subscribe('1', follow);
+    socket.subscribe('1', 'subscription { late }');
     socket.send({ id: '1', type: 'complete' });
     const query = `{ hello } #${'x'.repeat(100_000)}`;
     for (let n = 0; n < 4; n++) socket.subscribe('1', query);

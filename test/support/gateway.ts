@@ -97,7 +97,16 @@ function createDomain({ connected }: Backstage): Domain {
   };
   const avatars = { picture: async () => null };
   const uploads = { maxBytes: 1_000_000 };
-  return { presence, avatars, uploads, accounts: {}, channels: {}, messages: {}, receipts: {} } as unknown as Domain;
+  return {
+    presence,
+    avatars,
+    uploads,
+    accounts: {},
+    channels: {},
+    messages: {},
+    reactions: {},
+    receipts: {},
+  } as unknown as Domain;
 }
 
 /** Authentication without signatures: `signIn` returns the valid tokens. */
@@ -196,6 +205,7 @@ const typeDefs = /* GraphQL */ `
     numbers(upTo: Int!): Int!
     forever: Int!
     slow: Int!
+    late: Int!
     shaky: Int!
     removed: Int!
     resync: Int!
@@ -248,6 +258,8 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
         forever: { resolve, subscribe: () => numbers(1, aborted) },
         shaky: { resolve: fail(new DatabaseUnavailableError('away')), subscribe: () => numbers(3) },
         slow: { resolve, subscribe: () => setTimeout(200, null).then(() => numbers(1, aborted)) },
+        // A machine under load may take long until the next message of a client.
+        late: { resolve, subscribe: () => setTimeout(5_000, null, { ref: false }).then(() => numbers(1, aborted)) },
         removed: { resolve, subscribe: () => numbers(1, fail(new ForbiddenError('You are no longer a member.'))) },
         resync: { resolve, subscribe: async () => fail(new ResyncRequiredError('Load the newest page.'))() },
         restarted: { resolve, subscribe: () => numbers(1, fail(new FeedRestartedError('the feed was stopped'))) },
