@@ -15,6 +15,7 @@ const addedTypes: Partial<Record<ChannelEvent['type'], number>> = {
   MessageUnpinned: 3,
   HistoryTrimmed: 3,
   NoticeSent: 3,
+  MemberInvited: 3,
   MemberRemoved: 3,
   MemberUnbanned: 3,
   MemberMuted: 3,
@@ -28,6 +29,7 @@ const addedFields: Partial<Record<ChannelEvent['type'], readonly (readonly [fiel
     ['data', 3],
     ['description', 3],
     ['settings', 3],
+    ['invitedIds', 3],
   ],
   ChannelUpdated: [
     ['data', 3],

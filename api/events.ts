@@ -74,6 +74,8 @@ export const channelEvent = z.discriminatedUnion('type', [
     name: z.string().nullable(),
     data: data.nullable().default(null),
     members: z.array(z.object({ user: userFacts, role })).min(1),
+    /** Ids of those members who are asked, and have not accepted yet. */
+    invitedIds: z.array(id).default([]),
     description: z.string().nullable().default(null),
     settings: someSettings.nullable().default(null),
   }),
@@ -87,9 +89,14 @@ export const channelEvent = z.discriminatedUnion('type', [
     data: newData.nullable().default(null),
   }),
   base.extend({ type: z.literal('ChannelClosed') }),
-  /** A user becomes a member: by joining (actor and user are the same) or by invitation. Revision 0: there was no row. */
+  /**
+   * A user becomes a member: by joining or accepting an invitation. Revision 0: there was no row. Gateways before wire version 3
+   * made others members by it; then the actor is the inviter.
+   */
   base.extend({ type: z.literal('MemberJoined'), user: userFacts, revision: z.int() }),
-  /** A member leaves, which ends a match. `gone`: the user was absent from the match for too long. */
+  /** A user is asked to become a member. Revision 0: there was no row. */
+  base.extend({ type: z.literal('MemberInvited'), user: userFacts, revision: z.int() }),
+  /** A member leaves, which ends a match, or a user declines an invitation. `gone`: the user was absent from the match for too long. */
   base.extend({ type: z.literal('MemberLeft'), userId: id, revision: z.int(), gone: z.boolean() }),
   /** A member is removed by a moderator. A ban keeps the user out, and may concern a user without a membership. */
   base.extend({

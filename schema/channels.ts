@@ -42,9 +42,20 @@ const Visibility = builder.enumType('Visibility', {
   } satisfies Record<(typeof visibilities)[number], object>,
 });
 
+const MembershipState = builder.enumType('MembershipState', {
+  description: 'Whether a user is a member.',
+  values: {
+    ACTIVE: { description: 'The user is a member.' },
+    INVITED: {
+      description:
+        'The user has been invited, or is asked for a direct conversation, and has neither accepted (by `joinRoom`, or a reply) nor declined (by `leaveChannel`).',
+    },
+  },
+});
+
 /** A channel, backed by its database row. */
 export const Channel = builder.objectRef<ChannelRow>('Channel');
-/** A user's active membership of a channel. */
+/** A user's active or invited membership of a channel. */
 export const Membership = builder.objectRef<MembershipRow>('Membership');
 
 builder.node(Channel, {
@@ -179,7 +190,7 @@ builder.node(Channel, {
     viewerMembership: t.field({
       type: Membership,
       nullable: true,
-      description: "The viewer's membership of this channel. Null if the viewer is not a member.",
+      description: "The viewer's membership of this channel. Null if the viewer is neither a member nor invited.",
       resolve: ({ id }, _args, context) => viewerMembership(context, id),
     }),
   }),
@@ -189,8 +200,11 @@ builder.node(Membership, {
   description: "A user's membership of one channel.",
   id: nodeId(({ channelId, userId }) => `${channelId}:${userId}`),
   loadOne: async (key, context) => {
-    const [channelId = ''] = key.split(':');
-    return (await canReadChannel(readerOf(context), channelId)) ? context.loaders.membership.load(key) : null;
+    const [channelId = '', userId = ''] = key.split(':');
+    const membership = await context.loaders.membership.load(key);
+    if (userId === context.viewer?.userId) return membership;
+    const isShown = membership?.state === 'ACTIVE' && (await canReadChannel(readerOf(context), channelId));
+    return isShown ? membership : null;
   },
   fields: (t) => ({
     user: t.field({
@@ -205,6 +219,19 @@ builder.node(Membership, {
       description: 'The channel.',
       resolve: ({ channelId }, _args, { loaders }) => loaders.presentChannel(channelId),
     }),
+    state: t.field({
+      type: MembershipState,
+      description:
+        'Whether the user is a member or invited. Users see their own invitations only. A user who is invited to a room sees its name, not its messages.',
+      resolve: ({ state }) => (state === 'INVITED' ? 'INVITED' : 'ACTIVE'),
+    }),
+    invitedBy: t.field({
+      type: User,
+      nullable: true,
+      description:
+        'The user who invited the member, or asks for the direct conversation. Null for a member who joined by themselves.',
+      resolve: ({ invitedBy }, _args, { loaders }) => (invitedBy === null ? null : loaders.user.load(invitedBy)),
+    }),
     role: t.field({
       type: MemberRole,
       extensions: shareable,
@@ -214,7 +241,8 @@ builder.node(Membership, {
     joinedAt: t.expose('joinedAt', {
       type: 'DateTime',
       extensions: shareable,
-      description: 'Time at which the user joined; after leaving and returning, the time of the return.',
+      description:
+        'Time at which the user joined; after leaving and returning, the time of the return. While INVITED, the time of the invitation.',
     }),
     seenSeq: t.exposeInt('seenSeq', {
       extensions: shareable,
@@ -231,7 +259,7 @@ builder.objectField(User, 'channels', (t) =>
       nullable: true,
       extensions: costs(5),
       description:
-        "The viewer's channels: pinned ones first, then by most recent activity. Archived ones are left out unless asked for. Null unless the user is the viewer.",
+        "The viewer's channels and invitations: pinned ones first, then by most recent activity. Archived ones are left out unless asked for. Null unless the user is the viewer.",
       args: {
         archived: t.arg.boolean({
           defaultValue: false,
@@ -379,7 +407,8 @@ builder.mutationFields((t) => {
     joinRoom: t.field({
       type: Channel,
       nullable: true,
-      description: 'Makes the viewer a member of a public room. Does nothing if the viewer is a member already.',
+      description:
+        'Makes the viewer a member of a public room, or accepts an invitation, also one that the viewer has declined. Does nothing if the viewer is a member already.',
       args: { channelId },
       resolve: (_root, { channelId: id }, context) =>
         context.domain.channels.joinRoom(requireViewer(context), readId('Channel', id)),
@@ -388,8 +417,8 @@ builder.mutationFields((t) => {
       type: Channel,
       nullable: true,
       description:
-        'Makes a user a member of a room at once: the way into a private room. Any member may invite. CONFLICT if either has blocked the other. RATE_LIMITED if the viewer invites too often, or the user is invited too often.',
-      args: { channelId, userId: t.arg.id({ required: true, description: 'Id of the user to add.' }) },
+        'Invites a user to a room: the way into a private room. The user becomes a member by `joinRoom`, and declines for good by `leaveChannel`. Any member may invite. CONFLICT if either has blocked the other, or the user has declined. RATE_LIMITED if the viewer invites too often, or the user is invited too often.',
+      args: { channelId, userId: t.arg.id({ required: true, description: 'Id of the user to invite.' }) },
       resolve: (_root, { channelId: id, userId }, context) =>
         context.domain.channels.invite(requireViewer(context), readId('Channel', id), readId('User', userId)),
     }),
@@ -397,7 +426,7 @@ builder.mutationFields((t) => {
       type: Channel,
       nullable: true,
       description:
-        'Returns the one direct channel between the viewer and a user, and opens it on first use, which counts as an invitation. CONFLICT if either has blocked the other.',
+        'Returns the one direct channel between the viewer and a user, and opens it on first use, which counts as an invitation: the other user is INVITED until they reply. A viewer who is invited there, or has declined, accepts by it. CONFLICT if either has blocked the other.',
       args: { userId: t.arg.id({ required: true, description: 'Id of the other user.' }) },
       resolve: (_root, { userId }, context) =>
         context.domain.channels.openDirect(requireViewer(context), readId('User', userId)),
@@ -406,7 +435,7 @@ builder.mutationFields((t) => {
       type: Channel,
       nullable: true,
       description:
-        "Ends the viewer's membership of a room or a match. An owner who leaves hands the room to the member of the highest role and longest standing; the last member to leave closes it.",
+        "Ends the viewer's membership of a room or a match, or declines an invitation for good: a declined direct conversation does not ask again. An accepted direct channel is archived: left out of the viewer's list until its next message. An owner who leaves hands the room to the member of the highest role and longest standing; the last member to leave closes it.",
       args: { channelId },
       resolve: (_root, { channelId: id }, context) =>
         context.domain.channels.leaveChannel(requireViewer(context), readId('Channel', id)),

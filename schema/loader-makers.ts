@@ -51,7 +51,7 @@ export const commonMakers = {
       (channelIds) => Promise.all(channelIds.map(owner.domain.onlineMembers.of)),
       ({ channelId }) => channelId,
     ),
-  /** Active memberships, keyed `channelId:userId`. */
+  /** Active and invited memberships, keyed `channelId:userId`. */
   membership: (owner: Owner) =>
     byKey(owner, (keys) => owner.domain.channels.memberships(keys.map(toPair), owner.reader), pairKey),
   /** Pages of members. */

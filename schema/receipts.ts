@@ -14,7 +14,11 @@ builder.objectFields(Membership, (t) => ({
     description:
       "Number of messages after `seenSeq` that are neither deleted, nor the viewer's own, nor by a blocked author. Users joining and leaving never count. At most 1,000: show that as 1000+. Null on memberships of others.",
     resolve: (membership, _args, { viewer, loaders }) =>
-      membership.userId === viewer?.userId ? loaders.unreadCount.load(membership) : null,
+      membership.userId !== viewer?.userId
+        ? null
+        : membership.state === 'INVITED'
+          ? 0
+          : loaders.unreadCount.load(membership),
   }),
   mentionCount: t.int({
     nullable: true,

@@ -20,8 +20,16 @@ import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './chan
 import { deleteEntry, insertMembershipEntry, insertNotice } from './entry-writes.ts';
 import { eraseEntries, eraseProfile } from './erasure.ts';
 import { readEventContext } from './event-context.ts';
+import { acceptDirect, declineInvitation, inviteUser } from './invitations.ts';
 import * as moderation from './member-moderation.ts';
-import { activateMember, endMatchClaims, endMembership, insertUsers, promoteNextOwner } from './member-writes.ts';
+import {
+  activateMember,
+  endMatchClaims,
+  endMembership,
+  insertUsers,
+  inviteMember,
+  promoteNextOwner,
+} from './member-writes.ts';
 import { applyPin } from './pins.ts';
 import { purge } from './purges.ts';
 import { trimHistory } from './trim.ts';
@@ -48,6 +56,8 @@ function change(event: Logged<Change>, context: ChangeContext): Promise<Outcome>
       return close(event, context);
     case 'MemberJoined':
       return join(event, context);
+    case 'MemberInvited':
+      return invite(event, context);
     case 'MemberLeft':
       return leave(event, context);
     case 'MemberRemoved':
@@ -81,13 +91,17 @@ async function open(
   { query, changeset, channel, isBlocked, isErased }: ChangeContext,
 ): Promise<Outcome> {
   if (channel) return done;
-  const { kind, members } = event;
+  const { kind, members, invitedIds } = event;
   const rejection = mayAsk(isBlocked) ?? (kind === 'MATCH' ? null : mayMeet(isErased));
   if (rejection) return rejected(rejection);
   const users = members.map(({ user }) => user);
   await insertUsers(query, users);
   await insertChannel(query, event);
   for (const { user, role } of members) {
+    if (invitedIds.includes(user.id)) {
+      await inviteMember(query, event, user.id);
+      continue;
+    }
     const joined = { kind: 'JOINED', userId: user.id, memberChange: 0 } as const;
     const entry = kind === 'ROOM' ? await insertMembershipEntry(query, event, joined, changeset) : null;
     await activateMember(query, event, { userId: user.id, role, joinedSeq: entry?.seq ?? 0 });
@@ -129,30 +143,55 @@ async function join(
   { query, changeset, channel, actor, subject, isBlocked, isErased }: ChangeContext,
 ): Promise<Outcome> {
   const { user, actorId, revision } = event;
-  const isInvited = actorId !== user.id;
-  const hidden = isInvited ? mayRead(channel, actor) : null;
+  const isAdded = actorId !== user.id;
+  const hidden = isAdded ? mayRead(channel, actor) : null;
   if (hidden) return rejected(hidden);
   if (subject?.state === 'ACTIVE') return done;
-  const refusal = isInvited
+  const refusal = isAdded
     ? (may('INVITE', channel, actor, event.at) ?? mayAsk(isBlocked) ?? mayBeInvited(subject))
     : may('JOIN', channel, subject, event.at);
   const rejection = refusal ?? mayMeet(isErased);
   if (rejection) return rejected(rejection);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
+  if (channel?.kind === 'DIRECT') {
+    await acceptDirect(query, event, user.id, changeset);
+    return done;
+  }
   const joined = { kind: 'JOINED', userId: user.id, memberChange: 1 } as const;
   const entry = await insertMembershipEntry(query, event, joined, changeset);
   await activateMember(query, event, { userId: user.id, role: 'MEMBER', joinedSeq: entry.seq });
   return { applied: true, entry };
 }
 
+async function invite(
+  event: Logged<EventOf<'MemberInvited'>>,
+  { query, changeset, channel, actor, subject, isBlocked, isErased }: ChangeContext,
+): Promise<Outcome> {
+  const { user, revision } = event;
+  const hidden = mayRead(channel, actor);
+  if (hidden) return rejected(hidden);
+  if (subject?.state === 'ACTIVE' || subject?.state === 'INVITED') return done;
+  const refusal = may('INVITE', channel, actor, event.at) ?? mayAsk(isBlocked) ?? mayBeInvited(subject);
+  const rejection = refusal ?? mayMeet(isErased);
+  if (rejection) return rejected(rejection);
+  if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
+  await insertUsers(query, [user]);
+  await inviteUser(query, event, user.id, changeset);
+  return done;
+}
+
 async function leave(event: Logged<EventOf<'MemberLeft'>>, context: ChangeContext): Promise<Outcome> {
-  const { channel, subject } = context;
-  if (channel && subject?.state !== 'ACTIVE') return done;
+  const { query, changeset, channel, subject } = context;
+  if (channel && subject?.state !== 'ACTIVE' && subject?.state !== 'INVITED') return done;
+  if (channel && subject?.revision !== event.revision) return rejected(staleMembership);
   const rejection = may('LEAVE', channel, subject, event.at);
   if (rejection) return rejected(rejection);
-  if (subject?.revision !== event.revision) return rejected(staleMembership);
-  return { applied: true, entry: await depart(event, context) };
+  // Hiding a direct channel is a preference of the user: nobody leaves it.
+  if (channel?.kind === 'DIRECT' && subject?.state === 'ACTIVE') return done;
+  if (subject?.state === 'ACTIVE') return { applied: true, entry: await depart(event, context) };
+  await declineInvitation(query, event, event.userId, changeset);
+  return done;
 }
 
 /** Ends an active membership, with the consequences for a channel of its kind. */
@@ -168,10 +207,15 @@ async function depart(event: Departure, { query, changeset, channel, subject }: 
 
 /** Ends a membership in whichever state it is. One that never became active, as an invitation, ends without an entry. */
 async function withdraw(event: Departure, context: ChangeContext): Promise<void> {
-  const state = context.subject?.state;
+  const { query, changeset, channel, subject } = context;
+  const state = subject?.state;
   if (state === undefined || state === 'LEFT' || state === 'REMOVED') return;
-  if (state === 'ACTIVE') await depart(event, context);
-  else await endMembership(context.query, event);
+  if (state === 'ACTIVE') {
+    await depart(event, context);
+    return;
+  }
+  await endMembership(query, event);
+  if (channel?.kind === 'DIRECT') await closeChannel(query, event, changeset);
 }
 
 async function erase(event: Logged<EventOf<'UserErased'>>, context: ChangeContext): Promise<Outcome> {

@@ -10,9 +10,10 @@ import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 /** Inserts the channel of an event, without its members. */
 export async function insertChannel(query: Query, event: Logged<EventOf<'ChannelOpened'>>): Promise<void> {
-  const { channelId, kind, visibility, name, data, description, members, at } = event;
+  const { channelId, kind, visibility, name, data, description, members, invitedIds, at } = event;
   const settings = settingsColumns(kind === 'ROOM' ? event.settings : null);
-  const inserted = { channelId, kind, visibility, ...named(name), data, description, at, memberCount: members.length };
+  const memberCount = members.length - invitedIds.length;
+  const inserted = { channelId, kind, visibility, ...named(name), data, description, at, memberCount };
   await query(insert, { ...inserted, ...settings, ...placeOf(event) });
 }
 
@@ -37,6 +38,13 @@ function named(name: string | null): { name: string | null; nameKey: string | nu
 function settingsColumns(settings: SomeSettings | null) {
   const { send = null, attach = null, invite = null, pin = null, slowModeSeconds = null } = settings ?? {};
   return { sendRole: send, attachRole: attach, inviteRole: invite, pinRole: pin, slowModeSeconds };
+}
+
+/** Adds a number to the members of a channel, and raises its version. */
+export async function changeMemberCount(query: Query, event: Logged, by: number, changeset: Changeset): Promise<void> {
+  const { channelId } = event;
+  const [head] = await query(updateMemberCount, { channelId, by, ...placeOf(event) });
+  if (head) addHead(changeset, head, event);
 }
 
 /** Closes a channel; one that is closed keeps its time. */
@@ -114,6 +122,12 @@ const update = statement({
     data: nullable(text),
     ...placeParameters,
   },
+  row: head.row,
+});
+
+const updateMemberCount = statement({
+  sql: sqlForUpdate('member_count = member_count + $by', 'false'),
+  parameters: { channelId: uuid, by: int4, ...placeParameters },
   row: head.row,
 });
 

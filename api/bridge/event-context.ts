@@ -53,15 +53,21 @@ const selectContexts = statement({
 });
 
 /** Current rows that decide whether an event is applied; null where there is no such row. */
-export type EventContext = Row<typeof row>;
+export interface EventContext extends Row<typeof row> {
+  channel: (NonNullable<Row<typeof row>['channel']> & { isBlocked: boolean }) | null;
+}
 
 /** Reads the contexts of events in one statement, in the order of the events. */
-export function readEventContexts(query: Query, events: readonly ChannelEvent[]): Promise<EventContext[]> {
-  return query(selectContexts, {
+export async function readEventContexts(query: Query, events: readonly ChannelEvent[]): Promise<EventContext[]> {
+  const contexts = await query(selectContexts, {
     channelIds: events.map(({ channelId }) => channelId),
     actorIds: events.map(({ actorId }) => actorId),
     subjectIds: events.map(subjectOf),
     messageIds: events.map(messageOf),
+  });
+  return contexts.map((context) => {
+    const { channel, isBlocked } = context;
+    return { ...context, channel: channel && { ...channel, isBlocked } };
   });
 }
 
@@ -76,6 +82,7 @@ export async function readEventContext(query: Query, event: ChannelEvent): Promi
 function subjectOf(event: ChannelEvent): string {
   switch (event.type) {
     case 'MemberJoined':
+    case 'MemberInvited':
       return event.user.id;
     case 'MemberLeft':
     case 'MemberRemoved':

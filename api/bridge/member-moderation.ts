@@ -9,16 +9,20 @@ import { startPurge } from './purges.ts';
 
 const notMember = { code: 'NOT_FOUND', message: 'The user is not a member of this channel.' } as const;
 
-/** Removes a member, for a kick or a ban. A ban also concerns users who are not members. A repeated event changes nothing. */
+/**
+ * Removes a member, for a kick or a ban; of an invited user it withdraws the invitation, without an entry. A ban also concerns users
+ * who are not members. A repeated event changes nothing.
+ */
 export async function remove(event: Logged<EventOf<'MemberRemoved'>>, context: ChangeContext): Promise<Outcome> {
   const { query, changeset, channel, actor, subject } = context;
   const rejection = mayModerate(event.isBan ? 'BAN' : 'KICK', channel, actor, subject, event.at);
   if (rejection) return rejected(rejection);
   if (event.deleteSince !== null) await startPurge(query, event, event.deleteSince);
   if (event.isBan ? subject?.bannedAt : subject?.state === 'REMOVED') return done;
-  if (!event.isBan && subject?.state !== 'ACTIVE') return rejected(notMember);
+  if (!event.isBan && subject?.state !== 'ACTIVE' && subject?.state !== 'INVITED') return rejected(notMember);
   if (event.user) await insertUsers(query, [event.user]);
   await removeMember(query, event);
+  if (subject?.state === 'INVITED') return changed(event, context, [event.userId]);
   if (subject?.state !== 'ACTIVE') return done;
   const removed = { kind: 'REMOVED', userId: event.userId, memberChange: -1 } as const;
   return { applied: true, entry: await insertMembershipEntry(query, event, removed, changeset) };

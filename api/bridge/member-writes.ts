@@ -21,6 +21,28 @@ export async function activateMember(
   await query(upsertMember, { channelId, userId, role, at, joinedSeq, offset: String(offset) });
 }
 
+/**
+ * Inserts an invited membership, or makes an ended one invited. The seq at which an ended one began stays: entries that were seen
+ * are not unread again.
+ */
+export async function inviteMember(
+  query: Query,
+  { channelId, at, actorId, offset }: Logged,
+  userId: string,
+): Promise<void> {
+  await query(upsertInvited, { channelId, userId, at, invitedBy: actorId, offset: String(offset) });
+}
+
+/** Makes the invited or declined member of a direct channel an active one. */
+export async function markAccepted(query: Query, { channelId, at, offset }: Logged, userId: string): Promise<void> {
+  await query(updateAccepted, { channelId, userId, at, offset: String(offset) });
+}
+
+/** Notes that an invited member has declined. */
+export async function markDeclined(query: Query, { channelId, offset }: Logged, userId: string): Promise<void> {
+  await query(updateDeclined, { channelId, userId, offset: String(offset) });
+}
+
 /** Ends the membership of a user who left. */
 export async function endMembership(
   query: Query,
@@ -98,6 +120,7 @@ const upsertMember = statement({
     VALUES ($channelId, $userId, $role, 'ACTIVE', $at, $joinedSeq, $offset)
     ON CONFLICT (channel_id, user_id) DO UPDATE SET role = excluded.role, state = 'ACTIVE',
       joined_at = excluded.joined_at, joined_seq = excluded.joined_seq, revision = member.revision + 1,
+      invited_by = CASE WHEN member.state IN ('INVITED', 'DECLINED') THEN member.invited_by END,
       log_offset = excluded.log_offset`,
   parameters: {
     channelId: uuid,
@@ -107,6 +130,29 @@ const upsertMember = statement({
     joinedSeq: int4,
     offset: int8,
   },
+});
+
+const upsertInvited = statement({
+  sql: `
+    INSERT INTO member (channel_id, user_id, role, state, joined_at, joined_seq, invited_by, log_offset)
+    VALUES ($channelId, $userId, 'MEMBER', 'INVITED', $at, 0, $invitedBy, $offset)
+    ON CONFLICT (channel_id, user_id) DO UPDATE SET state = 'INVITED', joined_at = excluded.joined_at,
+      invited_by = excluded.invited_by, revision = member.revision + 1, log_offset = excluded.log_offset`,
+  parameters: { channelId: uuid, userId: uuid, at: timestamptz, invitedBy: uuid, offset: int8 },
+});
+
+const updateAccepted = statement({
+  sql: `
+    UPDATE member SET state = 'ACTIVE', joined_at = $at, revision = revision + 1, log_offset = $offset
+    WHERE channel_id = $channelId AND user_id = $userId`,
+  parameters: { channelId: uuid, userId: uuid, at: timestamptz, offset: int8 },
+});
+
+const updateDeclined = statement({
+  sql: `
+    UPDATE member SET state = 'DECLINED', revision = revision + 1, log_offset = $offset
+    WHERE channel_id = $channelId AND user_id = $userId`,
+  parameters: { channelId: uuid, userId: uuid, offset: int8 },
 });
 
 const updateLeft = statement({

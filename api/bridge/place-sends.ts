@@ -25,20 +25,20 @@ export interface DecidedSend {
  * Inserts the entries of a batch of sends in one statement: those whose id is new, whose channel is open, whose author may send
  * there, and which no block keeps from a direct channel. It has the rule `maySend` as SQL, in which roles are ordered from the owner on.
  * @param sends all of them rich, or none
- * @param inSlowMode whether the sends are to rooms in slow mode, and allowed there by `maySendAgain`. Sends to such rooms are left
- *   out otherwise: they cost more, because a member's newest message is noted
+ * @param areAllowed whether the rules were found to allow each. Sends to rooms in slow mode, and those by which an invited author
+ *   accepts a direct conversation, are left out otherwise: they cost more
  * @returns the places of the sends that were accepted, by the ids of their messages
  */
 export async function placeSends(
   query: Query,
   sends: readonly DecidedSend[],
-  inSlowMode: boolean,
+  areAllowed: boolean,
 ): Promise<Map<string, Place>> {
   const events = sends.map(({ event }) => event);
   const arrays = toArrays(events);
   const rows = events.some(isRich)
-    ? await query(inSlowMode ? insertSlowRich : insertRich, { ...arrays, ...toRichArrays(sends) })
-    : await query(inSlowMode ? insertSlow : insertPlain, arrays);
+    ? await query(areAllowed ? insertAllowedRich : insertRich, { ...arrays, ...toRichArrays(sends) })
+    : await query(areAllowed ? insertAllowed : insertPlain, arrays);
   return new Map(rows.map((row) => [events[row.n - 1]?.messageId ?? '', row]));
 }
 
@@ -77,20 +77,22 @@ const ofBatch = { partition: 'a.partition', first: 'a.first', last: 'a.last' };
  * send in tables of any size: every look-up by a key is a subquery of one row, and nothing joins rows that were just
  * written, whose number the planner does not know.
  */
-const sqlFor = (isRich: boolean, inSlowMode: boolean) => `
+const sqlFor = (isRich: boolean, areAllowed: boolean) => `
 WITH input AS (
   SELECT * FROM unnest(
     $ids, $channelIds, $authorIds, $clientIds, $texts, $replyToIds, $times, $partitions, $offsets${isRich ? richParameters : ''}
   ) WITH ORDINALITY AS i(id, channel_id, author_id, client_id, text, reply_to_id, sent_at, log_partition, log_offset${isRich ? richColumns : ''}, n)
 ), allowed AS (
-  SELECT i.*, c.seq, c.position, c.version, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
+  SELECT i.*, c.seq, c.position, c.version, m.is_accepting, row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS place
   FROM input i
   CROSS JOIN LATERAL (
     SELECT c.seq, c.position, c.version, c.kind, c.send_role, c.attach_role
     FROM channel c WHERE c.id = i.channel_id AND c.closed_at IS NULL
-      AND c.slow_mode_seconds ${inSlowMode ? '>' : '='} 0 LIMIT 1) c
+      ${areAllowed ? '' : 'AND c.slow_mode_seconds = 0'} LIMIT 1) c
   CROSS JOIN LATERAL (
-    SELECT FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id AND m.state = 'ACTIVE'
+    SELECT ${areAllowed ? "m.state = 'INVITED'" : 'false'} AS is_accepting
+    FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id
+      AND m.state ${areAllowed ? "IN ('ACTIVE', 'INVITED')" : "= 'ACTIVE'"}
       AND m.role <= c.send_role${isRich ? " AND (i.attachments = '[]' OR m.role <= c.attach_role)" : ''}
       AND (m.muted_until IS NULL OR m.muted_until <= i.sent_at) LIMIT 1) m
   WHERE NOT EXISTS (SELECT FROM entry e WHERE e.id = i.id)
@@ -110,8 +112,8 @@ WITH input AS (
   INSERT INTO entry (id, channel_id, author_id, kind, client_id, seq, position, text, reply_to_id, sent_at, log_offset${isRich ? richColumns : ''})
   SELECT id, channel_id, author_id, 'TEXT', client_id, seq + place, position + place, text, reply_to_id, sent_at, log_offset${isRich ? richValues : ''}
   FROM allowed
-)${isRich ? attached + mentioned : ''}${inSlowMode ? noted : ''}
-SELECT n::int, seq + place AS seq, position + place AS position, version + 1 AS version,
+)${isRich ? attached + mentioned : ''}${areAllowed ? noted : ''}
+SELECT n::int, seq + place AS seq, position + place AS position, version + 1 AS version, is_accepting AS "isAccepting",
   (SELECT r.author_id FROM entry r WHERE r.id = allowed.reply_to_id) AS "replyToAuthorId"
 FROM allowed`;
 
@@ -170,6 +172,8 @@ const place = {
   /** Version of the channel after the batch. */
   version: tables.channel.columns.version,
   replyToAuthorId: nullable(uuid),
+  /** Whether the author was invited when the statement began. */
+  isAccepting: bool,
 };
 
 const richSendParameters = {
@@ -182,5 +186,5 @@ const richSendParameters = {
 
 const insertPlain = statement({ sql: sqlFor(false, false), parameters, row: place });
 const insertRich = statement({ sql: sqlFor(true, false), parameters: richSendParameters, row: place });
-const insertSlow = statement({ sql: sqlFor(false, true), parameters, row: place });
-const insertSlowRich = statement({ sql: sqlFor(true, true), parameters: richSendParameters, row: place });
+const insertAllowed = statement({ sql: sqlFor(false, true), parameters, row: place });
+const insertAllowedRich = statement({ sql: sqlFor(true, true), parameters: richSendParameters, row: place });

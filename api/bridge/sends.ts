@@ -2,6 +2,7 @@ import type { Entry, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { addEntry, addHead, type Changeset } from './changeset.ts';
+import { acceptDirect } from './invitations.ts';
 import { type DecidedMentions, decideMentionsOfSends, isRefused } from './mentions.ts';
 import { type DecidedSend, type Place, placeSends } from './place-sends.ts';
 import { judgeSends } from './refused-sends.ts';
@@ -10,7 +11,8 @@ import { isRich } from './steps.ts';
 type MessageSent = Logged<EventOf<'MessageSent'>>;
 
 /**
- * Applies a batch of sends, of which none repeats or replies to another of the batch.
+ * Applies a batch of sends, of which none repeats or replies to another of the batch. The statement for all of
+ * them leaves out rooms in slow mode and invited authors, whose messages are judged one by one.
  * @param query of the transaction that has locked the log's position
  * @param events all of them rich, or none
  */
@@ -18,19 +20,35 @@ export async function applySends(query: Query, events: readonly MessageSent[], c
   const mentions = events.some(isRich) ? await decideMentionsOfSends(query, events) : noMentions;
   const sends = events.flatMap((event) => toSend(event, mentions.get(event.eventId)));
   const places = await placeSends(query, sends, false);
+  addPlaced(sends, places, changeset);
   const unplaced = await outcomesOfUnplaced(
     query,
     events.filter(({ messageId }) => !places.has(messageId)),
     mentions,
   );
-  const slow = sends.filter(({ event }) => unplaced.get(event) === null);
-  const slowPlaces = slow.length > 0 ? await placeSends(query, slow, true) : places;
-  const mentionIds = new Map(sends.map((send) => [send.event, send.mentionIds]));
-  for (const event of events) {
-    const place = places.get(event.messageId) ?? slowPlaces.get(event.messageId);
-    const outcome = place ? addPlaced(event, mentionIds.get(event) ?? [], place, changeset) : unplaced.get(event);
-    if (!outcome) throw new Error('A send that is allowed was not placed.');
-    changeset.outcomes.push({ event, outcome });
+  for (const [event, outcome] of unplaced) if (outcome) changeset.outcomes.push({ event, outcome });
+  const allowed = sends.filter(({ event }) => unplaced.get(event) === null);
+  if (allowed.length > 0) await applyAllowed(query, allowed, changeset);
+}
+
+/** Applies sends that the statement for all of them left out. They are placed now, and have higher positions. */
+async function applyAllowed(query: Query, sends: readonly DecidedSend[], changeset: Changeset): Promise<void> {
+  const places = await placeSends(query, sends, true);
+  if (places.size < sends.length) throw new Error('A send that is allowed was not placed.');
+  addPlaced(sends, places, changeset);
+  const accepted = new Set<string>();
+  for (const { event } of sends) {
+    const key = `${event.channelId}:${event.actorId}`;
+    if (!places.get(event.messageId)?.isAccepting || accepted.has(key)) continue;
+    await acceptDirect(query, event, event.actorId, changeset);
+    accepted.add(key);
+  }
+}
+
+function addPlaced(sends: readonly DecidedSend[], places: ReadonlyMap<string, Place>, changeset: Changeset): void {
+  for (const { event, mentionIds } of sends) {
+    const place = places.get(event.messageId);
+    if (place) changeset.outcomes.push({ event, outcome: addEntryOf(event, mentionIds, place, changeset) });
   }
 }
 
@@ -41,7 +59,7 @@ function toSend(event: MessageSent, mentions: DecidedMentions = []): DecidedSend
   return isRefused(mentions) ? [] : [{ event, mentionIds: mentions }];
 }
 
-function addPlaced(event: MessageSent, mentionIds: readonly string[], place: Place, changeset: Changeset): Outcome {
+function addEntryOf(event: MessageSent, mentionIds: readonly string[], place: Place, changeset: Changeset): Outcome {
   const { channelId, actorId, clientId, text, replyToId, attachments, data, mentionsAll } = event;
   const { seq, position, version, replyToAuthorId } = place;
   const entry: Entry = {
@@ -72,8 +90,8 @@ function addPlaced(event: MessageSent, mentionIds: readonly string[], place: Pla
 }
 
 /**
- * Returns the stored entry for a retry, before any rule is checked, and the rejection for any other send; null for one to a room
- * in slow mode that is allowed.
+ * Returns the stored entry for a retry, before any rule is checked, and the rejection for any other send; null for one that is allowed:
+ * to a room in slow mode, or by an author who accepts a direct conversation by it.
  */
 async function outcomesOfUnplaced(
   query: Query,

@@ -16,6 +16,7 @@ import { createChannels } from '../domain/channels.ts';
 import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
+import { createInvitationWatch } from '../domain/invitation-watch.ts';
 import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMentionChecks, maxMentions } from '../domain/mention-checks.ts';
@@ -172,8 +173,10 @@ export async function openDomain(
     ...createReportActions({ ...common, moderators, suspensions, submit, audit }),
   };
   given.metrics.gauge('match_users', 'Users whose match somebody here follows.', matching.followed);
+  const preferences = createPreferences(common);
   const channelsOfDomain = createChannels({
     database,
+    preferences,
     submit,
     accounts,
     userCache,
@@ -211,6 +214,7 @@ export async function openDomain(
       history,
       readAround: createHistoryAround({ database, access }),
       access,
+      watchInvitation: createInvitationWatch({ access, userSignals, logger }),
       feeds,
       blocks,
       findAttachable: uploads.findAttachable,
@@ -225,7 +229,7 @@ export async function openDomain(
     onlineMembers,
     pins: createPins({ ...common, ...ofMessages }),
     presence,
-    preferences: createPreferences(common),
+    preferences,
     reactions: createReactions({ ...common, ...ofMessages }),
     receipts: createReceipts({ ...common, activity }),
     reports,

@@ -6,7 +6,7 @@ import { selectAccess } from './access-statements.ts';
 import type { Capability } from './capabilities.ts';
 import { type ChannelFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 import type { LogGuard } from './log-guard.ts';
-import { may, mayDelete, mayEdit, mayRead, mayReport, maySend } from './policies.ts';
+import { may, mayDelete, mayEdit, mayRead, mayReport, maySend, mayTakePart, noLongerMember } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*
@@ -29,8 +29,10 @@ export interface ChannelAccess {
 export interface ReaderFacts {
   /** Null when a result is made for all members of a channel, or nobody is signed in. */
   userId: string | null;
-  /** Whether the reader is a member of a channel, or left it and it is a match. */
+  /** Whether the reader is a member of a channel, is asked for it and it is direct, or left it and it is a match. */
   mayRead(channelId: string): Promise<boolean>;
+  /** Whether the reader is invited to a channel. */
+  isInvited(channelId: string): Promise<boolean>;
   hasBlocked(userId: string): Promise<boolean>;
 }
 
@@ -52,11 +54,14 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     judge,
 
     /**
-     * Returns a channel whose history a user may read.
+     * Returns a channel whose history a user may read, and whether the user is asked for it and has not accepted.
      * @throws NotFoundError or ForbiddenError when the user is not a member
      */
-    async requireRead(channelId: string, userId: string): Promise<ReadableChannel> {
-      return judge(channelId, async () => requireReadable(await read([channelId, userId])));
+    async requireRead(channelId: string, userId: string): Promise<ReadableChannel & { isInvited: boolean }> {
+      return judge(channelId, async () => {
+        const found = await read([channelId, userId]);
+        return { ...requireReadable(found), isInvited: found.member?.state === 'INVITED' };
+      });
     },
 
     /**
@@ -89,9 +94,8 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     async requireMember(channelId: string, userId: string): Promise<number> {
       return judge(channelId, async () => {
         const access = await read([channelId, userId]);
-        const { position } = requireReadable(access);
-        if (access.member?.state !== 'ACTIVE') throw noLongerMember();
-        return position;
+        throwRefusal(mayTakePart(access.channel, access.member));
+        return requireReadable(access).position;
       });
     },
 
@@ -177,10 +181,13 @@ export async function canSeeChannel(
   reader: ReaderFacts,
   channel: Pick<ChannelFacts, 'kind' | 'visibility'> & { id: string },
 ): Promise<boolean> {
-  return isPublicRoom(channel) || canReadChannel(reader, channel.id);
+  return isPublicRoom(channel) || (await canReadChannel(reader, channel.id)) || reader.isInvited(channel.id);
 }
 
-/** Returns whether a reader may read a channel's history and see its members: members, and both users of a match that is over. */
+/**
+ * Returns whether a reader may read a channel's history and see its members: members, users who are asked for a direct conversation, and
+ * both users of a match that is over.
+ */
 export function canReadChannel(reader: ReaderFacts, channelId: string): Promise<boolean> {
   return reader.mayRead(channelId);
 }
@@ -214,7 +221,8 @@ export function judgeLiveEntry(
   entry: Entry,
   reader: { userId: string; head: number; hasBlocked(userId: string): boolean },
 ): 'skip' | 'alone' | ForbiddenError | null {
-  if (entry.position > reader.head && endsMembership(entry, reader.userId)) return noLongerMember();
+  if (entry.position > reader.head && endsMembership(entry, reader.userId))
+    return new ForbiddenError(noLongerMember.message);
   if (reader.hasBlocked(entry.authorId)) return 'skip';
   return showsBlocked(entry, reader) ? 'alone' : null;
 }
@@ -239,7 +247,8 @@ export function judgeActivity(
 ): 'skip' | ForbiddenError | null {
   const isOwn = signal.userId === reader.userId;
   const isBefore = signal.position <= reader.start;
-  if (signal.leftAt !== null) return isOwn && !isBefore && signal.leftAt > reader.joinedAt ? noLongerMember() : 'skip';
+  if (signal.leftAt !== null)
+    return isOwn && !isBefore && signal.leftAt > reader.joinedAt ? new ForbiddenError(noLongerMember.message) : 'skip';
   if (isBefore && !signal.isPresent) return 'skip';
   return (isOwn && !signal.isPresence) || reader.hasBlocked(signal.userId) ? 'skip' : null;
 }
@@ -247,8 +256,4 @@ export function judgeActivity(
 /** Returns whether an entry of a channel's history is the end of a user's membership. */
 export function endsMembership({ kind, authorId }: Entry, userId: string): boolean {
   return (kind === 'LEFT' || kind === 'REMOVED') && authorId === userId;
-}
-
-function noLongerMember(): ForbiddenError {
-  return new ForbiddenError('You are no longer a member of this channel.');
 }

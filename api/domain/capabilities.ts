@@ -27,8 +27,11 @@ export const capabilities = [
 ] as const;
 export type Capability = (typeof capabilities)[number];
 
-/** Places of a user in a channel. MUTED is a member who may not write for some time; NONE was never there. */
-export const standings = ['NONE', 'INVITED', 'ACTIVE', 'MUTED', 'LEFT', 'REMOVED', 'BANNED'] as const;
+/**
+ * Places of a user in a channel. MUTED is a member who may not write for some time; INVITED was asked and has not accepted, DECLINED has
+ * declined; NONE was never there.
+ */
+export const standings = ['NONE', 'INVITED', 'DECLINED', 'ACTIVE', 'MUTED', 'LEFT', 'REMOVED', 'BANNED'] as const;
 export type Standing = (typeof standings)[number];
 
 /** Settings of a room that name the lowest role for something. */
@@ -39,6 +42,8 @@ type RoleSetting = (typeof roleSettings)[number];
 interface Rule {
   kinds: readonly ChannelKind[];
   standings: readonly Standing[];
+  /** Kinds in which it is possible for INVITED users, in place of `kinds`; none if left out. */
+  invitedIn?: readonly ChannelKind[];
   /** Lowest roles in a room, all of which the user must reach, or settings that name them. Elsewhere roles do not count. */
   roles: readonly (MemberRole | RoleSetting)[];
   /** Whether it is possible in a closed channel. */
@@ -49,11 +54,26 @@ const anywhere = channelKinds;
 const inRooms = ['ROOM'] as const;
 const writers = ['ACTIVE'] as const;
 const members = ['ACTIVE', 'MUTED'] as const;
-const outsiders = ['NONE', 'INVITED', 'LEFT', 'REMOVED'] as const;
+const outsiders = ['NONE', 'DECLINED', 'LEFT', 'REMOVED'] as const;
+/** Channels that ask a user to become a member. */
+const asking = ['ROOM', 'DIRECT'] as const;
+const inDirect = ['DIRECT'] as const;
 
 const table: Readonly<Record<Capability, Rule>> = {
-  SEND: { kinds: anywhere, standings: writers, roles: ['sendRole'], whenClosed: false },
-  ATTACH: { kinds: anywhere, standings: writers, roles: ['sendRole', 'attachRole'], whenClosed: false },
+  SEND: {
+    kinds: anywhere,
+    standings: writers,
+    roles: ['sendRole'],
+    whenClosed: false,
+    invitedIn: inDirect,
+  },
+  ATTACH: {
+    kinds: anywhere,
+    standings: writers,
+    roles: ['sendRole', 'attachRole'],
+    whenClosed: false,
+    invitedIn: inDirect,
+  },
   REACT: { kinds: anywhere, standings: writers, roles: ['MEMBER'], whenClosed: false },
   TYPE: { kinds: anywhere, standings: writers, roles: ['sendRole'], whenClosed: false },
   MENTION_ALL: { kinds: anywhere, standings: writers, roles: ['sendRole', 'MODERATOR'], whenClosed: false },
@@ -66,8 +86,20 @@ const table: Readonly<Record<Capability, Rule>> = {
   MUTE: { kinds: inRooms, standings: members, roles: ['MODERATOR'], whenClosed: false },
   DELETE_MESSAGES: { kinds: inRooms, standings: members, roles: ['MODERATOR'], whenClosed: true },
   SET_ROLE: { kinds: inRooms, standings: members, roles: ['OWNER'], whenClosed: true },
-  JOIN: { kinds: inRooms, standings: outsiders, roles: ['MEMBER'], whenClosed: false },
-  LEAVE: { kinds: ['ROOM', 'MATCH'], standings: members, roles: ['MEMBER'], whenClosed: true },
+  JOIN: {
+    kinds: asking,
+    standings: outsiders,
+    roles: ['MEMBER'],
+    whenClosed: false,
+    invitedIn: asking,
+  },
+  LEAVE: {
+    kinds: anywhere,
+    standings: members,
+    roles: ['MEMBER'],
+    whenClosed: true,
+    invitedIn: asking,
+  },
 };
 
 /** Cause for which a user lacks a capability. `hidden`: the user may not learn that the channel exists. */
@@ -95,12 +127,17 @@ export function lackOf(
 ): Lack | null {
   const rule = table[capability];
   const standing = standingOf(member, at);
-  if (!rule.kinds.includes(channel.kind)) return 'kind';
-  if (!rule.standings.includes(standing)) return lackOfStanding(capability, standing);
-  if (capability === 'JOIN' && standing !== 'INVITED' && !isPublicRoom(channel)) return 'hidden';
+  const lack = lackOfPlace(rule, channel, standing) ?? (capability === 'JOIN' ? lackOfDoor(channel, standing) : null);
+  if (lack) return lack;
   if (channel.kind === 'ROOM' && !rule.roles.every((role) => hasRole(channel, member, role))) return 'role';
   if (channel.closedAt !== null && !rule.whenClosed) return 'closed';
   return channel.kind === 'DIRECT' && channel.isBlocked === true && isWriting(rule) ? 'blocked' : null;
+}
+
+/** Users who have not been asked may join public rooms only. */
+function lackOfDoor(channel: ChannelFacts, standing: Standing): Lack | null {
+  const wasAsked = standing === 'INVITED' || standing === 'DECLINED';
+  return wasAsked || isPublicRoom(channel) ? null : 'hidden';
 }
 
 /** Returns everything that a user may do in a channel at a time. */
@@ -126,10 +163,16 @@ function isWriting(rule: Rule): boolean {
   return !rule.standings.includes('MUTED');
 }
 
-function lackOfStanding(capability: Capability, standing: Standing): Lack {
+function lackOfPlace(rule: Rule, { kind }: ChannelFacts, standing: Standing): Lack | null {
+  if (standing === 'INVITED') return rule.invitedIn?.includes(kind) ? null : 'not a member';
+  if (!rule.kinds.includes(kind)) return 'kind';
+  return rule.standings.includes(standing) ? null : lackOfStanding(rule, standing);
+}
+
+function lackOfStanding(rule: Rule, standing: Standing): Lack {
   if (standing === 'BANNED') return 'banned';
-  if (standing === 'MUTED' && capability !== 'JOIN') return 'muted';
-  return capability === 'JOIN' ? 'already a member' : 'not a member';
+  if (rule === table.JOIN) return 'already a member';
+  return standing === 'MUTED' ? 'muted' : 'not a member';
 }
 
 function hasRole(channel: ChannelFacts, member: MemberFacts | null, role: MemberRole | RoleSetting): boolean {

@@ -17,7 +17,8 @@ export interface ChannelFacts {
 /** Facts about a membership that the rules depend on. */
 export interface MemberFacts {
   role: MemberRole;
-  state: 'INVITED' | 'ACTIVE' | 'LEFT' | 'REMOVED';
+  /** INVITED: was asked and has neither accepted nor declined. DECLINED: was asked and has declined. */
+  state: 'INVITED' | 'DECLINED' | 'ACTIVE' | 'LEFT' | 'REMOVED';
   revision: number;
   /** The member may not write until then; null without a mute. */
   mutedUntil: Date | string | null;

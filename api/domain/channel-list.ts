@@ -4,7 +4,7 @@ import type { Database } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { arrayOf, uuid } from '../infra/database/types.ts';
+import { arrayOf, bool, uuid } from '../infra/database/types.ts';
 import type { ChannelListener, ChannelSignals } from '../live/channel-signals.ts';
 import { generateStream, type Stream } from '../live/stream.ts';
 import type { UserListener, UserSignals } from '../live/user-signals.ts';
@@ -19,14 +19,16 @@ interface FollowedUser {
   followers: Set<Follower>;
   /** Number of subscriptions, also of those that are not live yet. */
   references: number;
-  /** Channels that the user is a member of, most recent activity first when they were read. */
+  /** Channels that the user is a member of or invited to, most recent activity first when they were read. */
   channelIds: readonly string[];
+  /** Rooms among them that ask the user, who is not told of their messages. */
+  invitations: ReadonlySet<string>;
   /** Resolves once the signals of the user are followed. */
   opening: Promise<void>;
 }
 
 /** Channels of a user with their versions, most recent activity first. */
-type Versions = ReadonlyMap<string, number>;
+type Versions = ReadonlyMap<string, { version: number; isInvitation: boolean }>;
 
 /** Milliseconds between the rounds that tell of changes in the same channel. */
 const roundsMs = 1_000;
@@ -62,7 +64,8 @@ export function createChannelList(options: {
   const ofChannels: ChannelListener = {
     onSignal({ head, profileOf }) {
       if (profileOf !== undefined) return;
-      for (const userId of memberIds.get(head.channelId) ?? []) notify(userId, head.channelId);
+      for (const userId of memberIds.get(head.channelId) ?? [])
+        if (head.changed || !users.get(userId)?.invitations.has(head.channelId)) notify(userId, head.channelId);
     },
   };
   const ofUsers: UserListener = { onSignal: onUserSignal, verify: reload };
@@ -137,13 +140,14 @@ export function createChannelList(options: {
     if (user === undefined) return;
     const before = new Set(user.channelIds);
     user.channelIds = [...versions.keys()];
+    user.invitations = new Set(user.channelIds.filter((id) => versions.get(id)?.isInvitation));
     for (const channelId of before) {
       if (versions.has(channelId)) continue;
       removeMember(channelId, userId);
       notify(userId, channelId);
     }
     await Promise.all(
-      [...versions].map(async ([channelId, version]) => {
+      [...versions].map(async ([channelId, { version }]) => {
         if (before.has(channelId)) return;
         notify(userId, channelId);
         const known = await addMember(channelId, userId);
@@ -183,7 +187,7 @@ export function createChannelList(options: {
 
   function open(userId: string): FollowedUser {
     const opening = userSignals.follow(userId, ofUsers);
-    const user: FollowedUser = { followers: new Set(), references: 0, channelIds: [], opening };
+    const user: FollowedUser = { followers: new Set(), references: 0, channelIds: [], invitations: new Set(), opening };
     users.set(userId, user);
     return user;
   }
@@ -207,12 +211,12 @@ export type ChannelList = ReturnType<typeof createChannelList>;
 /** Reads by one statement after another, as other statements wait for each of them where there is one connection. */
 function versionsReader({ read }: Pick<Database, 'read'>) {
   return async (userIds: readonly string[]): Promise<Versions[]> => {
-    const found = new Map<string, Map<string, number>>();
+    const found = new Map<string, Map<string, { version: number; isInvitation: boolean }>>();
     for (let from = 0; from < userIds.length; from += usersOfStatement) {
       const rows = await read(reader, selectVersions, { userIds: userIds.slice(from, from + usersOfStatement) });
-      for (const { userId, channelId, version } of rows) {
+      for (const { userId, channelId, version, isInvitation } of rows) {
         const versions = found.get(userId) ?? new Map();
-        found.set(userId, versions.set(channelId, version));
+        found.set(userId, versions.set(channelId, { version, isInvitation }));
       }
     }
     return userIds.map((userId) => found.get(userId) ?? new Map());
@@ -224,8 +228,9 @@ const version = columns(tables.channel, 'c', ['version']);
 
 const selectVersions = statement({
   sql: `
-    SELECT ${membership.list}, ${version.list} FROM member m JOIN channel c ON c.id = m.channel_id
-    WHERE m.user_id = ANY($userIds) AND m.state = 'ACTIVE' ORDER BY c.last_activity_at DESC`,
+    SELECT ${membership.list}, ${version.list}, m.state = 'INVITED' AND c.kind = 'ROOM' AS "isInvitation"
+    FROM member m JOIN channel c ON c.id = m.channel_id
+    WHERE m.user_id = ANY($userIds) AND m.state IN ('ACTIVE', 'INVITED') ORDER BY c.last_activity_at DESC`,
   parameters: { userIds: arrayOf(uuid) },
-  row: { ...membership.row, ...version.row },
+  row: { ...membership.row, ...version.row, isInvitation: bool },
 });

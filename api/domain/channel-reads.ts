@@ -17,11 +17,13 @@ import {
 import { type Page, type PageRequest, type TimeKey, toPage, toTimePage } from './pages.ts';
 import type { Preferences } from './preferences.ts';
 
-/** An active membership of a channel. */
+/** An active or invited membership of a channel. */
 export interface Membership extends MemberFacts, Preferences {
   channelId: string;
   userId: string;
   role: MemberRole;
+  /** Id of the user who invited the member. */
+  invitedBy: string | null;
   joinedAt: Date;
   /** Seq up to which the member has seen the channel. */
   seenSeq: number;
@@ -36,7 +38,7 @@ export function createChannelReads({ read }: Pick<Database, 'read'>) {
     /** Returns channels by their ids, in no order. Access is not checked. */
     byIds: (ids: readonly string[], reader: string): Promise<Channel[]> => read(reader, selectChannels, { ids }),
 
-    /** Returns active memberships, in no order. */
+    /** Returns active and invited memberships, in no order. */
     memberships(pairs: readonly ChannelOfUser[], reader: string): Promise<Membership[]> {
       return read(reader, selectMemberships, toColumns(pairs));
     },

@@ -8,19 +8,19 @@ import { isArchived, isPinned, notifyLevel, ownRecord, seenSeq } from './own-rec
 import { declarePages, highestId, lowestId, type TimeKey, timePage, timePageParameters } from './pages.ts';
 
 const standing = columns(tables.member, 'm', ['channelId', 'userId', ...memberFactFields]);
-const membership = columns(tables.member, 'm', ['channelId', 'userId', ...memberFactFields, 'joinedAt']);
+const membership = columns(tables.member, 'm', ['channelId', 'userId', ...memberFactFields, 'joinedAt', 'invitedBy']);
 const membershipList = `${membership.list}, ${seenSeq} AS "seenSeq",
   ${notifyLevel} AS notify, ${isPinned} AS pinned, ${isArchived} AS archived`;
 const membershipRow = { ...membership.row, seenSeq: int4, notify: enums.notifyLevel, pinned: bool, archived: bool };
 const membershipTables = `member m LEFT JOIN ${ownRecord}`;
 
-/** Reads the active memberships among pairs of a channel and a user, in no order. */
+/** Reads the active and invited memberships among pairs of a channel and a user, in no order. */
 export const selectMemberships = statement({
   sql: `
     SELECT ${membershipList} FROM ${membershipTables}
     JOIN (SELECT DISTINCT * FROM unnest($channelIds, $userIds) AS k(channel_id, user_id)) k
       ON k.channel_id = m.channel_id AND k.user_id = m.user_id
-    WHERE m.state = 'ACTIVE'`,
+    WHERE m.state IN ('ACTIVE', 'INVITED')`,
   parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
   row: membershipRow,
 });
@@ -41,13 +41,16 @@ export const selectStandings = statement({
 
 const own = columns(tables.member, 'own', ['channelId', 'userId']);
 
-/** Reads the other user of direct and match channels for their readers: members, and users who left a match. In no order. */
+/**
+ * Reads the other user of direct and match channels for their readers: members, users who are asked for a direct conversation, and users
+ * who left a match. In no order.
+ */
 export const selectPeers = statement({
   sql: `
     SELECT ${own.list}, m.user_id AS "peerId" FROM unnest($channelIds, $userIds) AS w(channel_id, user_id)
     JOIN channel c ON c.id = w.channel_id AND c.kind <> 'ROOM'
-    JOIN member own ON own.channel_id = c.id AND own.user_id = w.user_id 
-      AND (own.state = 'ACTIVE' OR (c.kind = 'MATCH' AND own.state = 'LEFT'))
+    JOIN member own ON own.channel_id = c.id AND own.user_id = w.user_id
+      AND (own.state = 'ACTIVE' OR (c.kind = 'MATCH' AND own.state = 'LEFT') OR (c.kind = 'DIRECT' AND own.state = 'INVITED'))
     JOIN member m ON m.channel_id = c.id AND m.user_id <> own.user_id`,
   parameters: { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) },
   row: { ...own.row, peerId: uuid },
@@ -121,7 +124,10 @@ export interface ListKey extends TimeKey {
   isPinned: boolean;
 }
 
-/** Reads a page of the channels of a user: pinned ones first, the latest activity first. Archived ones are left out unless they are asked for. */
+/**
+ * Reads a page of the channels that a user is a member of or invited to: pinned ones first, the latest activity first. Archived ones are
+ * left out unless they are asked for.
+ */
 export const selectChannelsOfUser = declarePages((backward) => {
   const direction = backward ? 'ASC' : 'DESC';
   const place = `${isPinned}, c.last_activity_at, c.id`;
@@ -129,7 +135,7 @@ export const selectChannelsOfUser = declarePages((backward) => {
     sql: `
       SELECT ${channel.list}, ${isPinned} AS "isPinned" FROM member m
       JOIN channel c ON c.id = m.channel_id LEFT JOIN ${ownRecord}
-      WHERE m.user_id = $userId AND m.state = 'ACTIVE' AND ($archived OR NOT ${isArchived})
+      WHERE m.user_id = $userId AND m.state IN ('ACTIVE', 'INVITED') AND ($archived OR NOT ${isArchived})
         AND (${place}) < (coalesce($afterPinned, true), coalesce($afterAt, 'infinity'), coalesce($afterId, ${highestId}))
         AND (${place}) > (coalesce($beforePinned, false), coalesce($beforeAt, '-infinity'), coalesce($beforeId, ${lowestId}))
       ORDER BY "isPinned" ${direction}, c.last_activity_at ${direction}, c.id ${direction} LIMIT $limit`,

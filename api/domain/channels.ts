@@ -12,6 +12,7 @@ import { createChannelReads } from './channel-reads.ts';
 import { readData, readNewData } from './custom-data.ts';
 import type { Moderation } from './moderation.ts';
 import { channelNotFound, may, mayAsk, mayBeInvited, mayRead } from './policies.ts';
+import type { PreferenceStore } from './preferences.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { type RoomInput, readRoom } from './room-properties.ts';
 import type { SecurityLog } from './security-log.ts';
@@ -31,6 +32,7 @@ export function createChannels(
   options: InviterFacts & {
     database: Database;
     moderation: Pick<Moderation, 'areBlocked'>;
+    preferences: Pick<PreferenceStore, 'change'>;
     submit: Submit;
     accounts: { facts(userId: string): Promise<UserFacts | null> };
     rateLimits: RateLimits;
@@ -39,7 +41,7 @@ export function createChannels(
     securityLog: SecurityLog;
   },
 ) {
-  const { database, moderation, accounts, submit, directSecret, securityLog, maxDataBytes } = options;
+  const { database, moderation, preferences, accounts, submit, directSecret, securityLog, maxDataBytes } = options;
   const reads = createChannelReads(database);
   const limits = createChannelLimits(options.rateLimits, options);
 
@@ -88,19 +90,17 @@ export function createChannels(
       return requireChannel(channelId);
     },
 
-    /** Makes the viewer a member of a public room. */
+    /** Makes the viewer a member of a public room, or accepts an invitation. */
     async joinRoom(viewer: Viewer, channelId: string): Promise<Channel> {
       await limits.join(viewer.userId);
-      const user = factsOfViewer(viewer);
-      const before = await revision(channelId, viewer.userId);
-      await submit(
-        { type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before },
-        viewer.deadline,
-      );
+      await join(viewer, channelId, await revision(channelId, viewer.userId));
       return requireChannel(channelId);
     },
 
-    /** Makes another user a member of a room that the viewer is a member of. */
+    /**
+     * Asks another user to become a member of a room that the viewer is a member of. Repeated calls are harmless.
+     * @throws ConflictError if one of the two has blocked the other, or the user has declined; RateLimitedError
+     */
     async invite(viewer: Viewer, channelId: string, userId: string): Promise<Channel> {
       if (userId === viewer.userId) {
         throw new BadUserInputError([{ path: 'userId', message: 'must not be your own id. Join the room instead' }]);
@@ -110,16 +110,20 @@ export function createChannels(
       await requireUnblocked(viewer.userId, userId);
       const [user, member] = await Promise.all([requireFacts(userId), findMember(channelId, userId)]);
       throwRefusal(mayBeInvited(member));
-      if (member?.state !== 'ACTIVE') await limits.beInvited(userId, viewer.userId);
+      if (!isMember(member)) await limits.beInvited(userId, viewer.userId);
       const before = member?.revision ?? 0;
       await submit(
-        { type: 'MemberJoined', channelId, actorId: viewer.userId, user, revision: before },
+        { type: 'MemberInvited', channelId, actorId: viewer.userId, user, revision: before },
         viewer.deadline,
       );
       return requireChannel(channelId);
     },
 
-    /** Returns the only direct channel between the viewer and another user, which the first call opens. */
+    /**
+     * Returns the only direct channel between the viewer and another user, which the first call opens: the other is asked then. A viewer
+     * who was asked, or has declined, accepts by this.
+     * @throws ConflictError if one of the two has blocked the other; RateLimitedError
+     */
     async openDirect(viewer: Viewer, userId: string): Promise<Channel> {
       if (userId === viewer.userId) {
         throw new BadUserInputError([{ path: 'userId', message: 'must not be your own id' }]);
@@ -128,23 +132,37 @@ export function createChannels(
       const channelId = uuidV5(pair, directSecret);
       await requireUnblocked(viewer.userId, userId);
       const channel = await findFirst([uuidV5(pair, formerNamespace), channelId]);
-      if (channel) return channel;
+      if (channel) return acceptDirect(viewer, channel);
       await limits.invite(viewer.userId);
       const other = await requireFacts(userId);
       await limits.beInvited(userId, viewer.userId);
       const members = [factsOfViewer(viewer), other].map((user) => ({ user, role: 'MEMBER' as const }));
-      const direct = { kind: 'DIRECT', visibility: 'PRIVATE', name: null, members } as const;
+      const direct = {
+        kind: 'DIRECT' as const,
+        visibility: 'PRIVATE' as const,
+        name: null,
+        members,
+        invitedIds: [userId],
+      };
       await submit({ type: 'ChannelOpened', channelId, actorId: viewer.userId, ...direct }, viewer.deadline);
-      return requireChannel(channelId);
+      // The other user may have opened it at the same moment.
+      return acceptDirect(viewer, await requireChannel(channelId));
     },
 
-    /** Ends the viewer's membership; leaving a match ends it for both. Repeated calls are harmless. */
+    /**
+     * Ends the viewer's membership, or declines an invitation; leaving a match ends it for both. A direct channel that the viewer has
+     * accepted is archived in place of that: left out of the list until its next message. Repeated calls are harmless.
+     */
     async leaveChannel(viewer: Viewer, channelId: string): Promise<Channel> {
       const { userId } = viewer;
       await limits.change(userId);
       const member = await findMember(channelId, userId);
       const channel = await requireChannel(channelId);
       if (member === null) throwRefusal(mayRead(channel, null));
+      if (channel.kind === 'DIRECT' && member?.state === 'ACTIVE') {
+        await preferences.change(viewer, channelId, { notify: null, pinned: null, archived: true });
+        return channel;
+      }
       const before = member?.revision ?? 0;
       await submit(
         { type: 'MemberLeft', channelId, actorId: userId, userId, revision: before, gone: false },
@@ -153,6 +171,19 @@ export function createChannels(
       return requireChannel(channelId);
     },
   };
+
+  /** Makes the viewer an active member of a direct channel. */
+  async function acceptDirect(viewer: Viewer, channel: Channel): Promise<Channel> {
+    const member = await findMember(channel.id, viewer.userId);
+    if (member?.state === 'ACTIVE') return channel;
+    await join(viewer, channel.id, member?.revision ?? 0);
+    return requireChannel(channel.id);
+  }
+
+  async function join(viewer: Viewer, channelId: string, before: number): Promise<void> {
+    const joined = { type: 'MemberJoined', channelId, user: factsOfViewer(viewer), revision: before } as const;
+    await submit({ ...joined, actorId: viewer.userId }, viewer.deadline);
+  }
 
   /** Checks early that a user may invite to a channel, so that attempts without effect use up nobody's invitations. */
   async function requireInvite(channelId: string, userId: string): Promise<void> {
@@ -196,6 +227,11 @@ export function createChannels(
 }
 
 export type Channels = ReturnType<typeof createChannels>;
+
+/** Whether a user is a member, or asked to become one. */
+function isMember(member: { state: string } | null): boolean {
+  return member?.state === 'ACTIVE' || member?.state === 'INVITED';
+}
 
 function factsOfViewer({ userId, name, createdAt }: Viewer): UserFacts {
   return toUserFacts({ id: userId, name, createdAt });

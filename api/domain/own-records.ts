@@ -1,9 +1,13 @@
+import type { Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { isMessage, unblockedBy } from '../infra/database/entries.ts';
+import { channelFactFields, memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
+import { columns, jsonOf } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
 import { bool, int4, nullable, uuid } from '../infra/database/types.ts';
 import type { ChannelOfUser } from './channel-of-user.ts';
+import { mayTakePart } from './policies.ts';
 
 /**
  * SQL for memberships `m` with the member's own record `s` of the channel: the seen mark and the preferences. A record belongs to the
@@ -39,6 +43,8 @@ function updateOwn(assignments: { seq?: string; notify?: string; pinned?: string
       AND m.channel_id = $channelId AND m.user_id = $userId AND m.state = 'ACTIVE' RETURNING s.seq, c.member_count AS "memberCount"`;
 }
 
+const channel = columns(tables.channel, 'c', channelFactFields);
+const member = columns(tables.member, 'm', memberFactFields);
 const key = { channelId: uuid, userId: uuid };
 const row = { seq: tables.seenMark.columns.seq, memberCount: tables.channel.columns.memberCount };
 
@@ -80,17 +86,29 @@ const insertOwn = statement({
   parameters: key,
 });
 
+/** Reads the facts that decide whether a user may have a record of a channel. */
+const selectPlace = statement({
+  sql: `
+    SELECT
+      (SELECT ${channel.object} FROM channel c WHERE c.id = $channelId) AS channel,
+      (SELECT ${member.object} FROM member m WHERE m.channel_id = $channelId AND m.user_id = $userId) AS member`,
+  parameters: key,
+  row: { channel: nullable(jsonOf(channel.row)), member: nullable(jsonOf(member.row)) },
+});
+
 /**
  * Runs a change of a member's own record, which the first change makes.
  * @param change runs one of the updates of this module
- * @returns whether the user is a member
+ * @returns null if it was changed; else the refusal, because the user is not a member
  */
 export async function changeOwnRecord(
   query: Query,
   { channelId, userId }: ChannelOfUser,
   change: () => Promise<readonly unknown[]>,
-): Promise<boolean> {
-  if ((await change()).length > 0) return true;
+): Promise<Rejection | null> {
+  if ((await change()).length > 0) return null;
   await query(insertOwn, { channelId, userId });
-  return (await change()).length > 0;
+  if ((await change()).length > 0) return null;
+  const [place] = await query(selectPlace, { channelId, userId });
+  return mayTakePart(place?.channel ?? null, place?.member ?? null);
 }

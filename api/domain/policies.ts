@@ -49,8 +49,8 @@ export const messageNotFound: Rejection = {
 };
 
 /**
- * Reading a channel's history: members, and both users of a match even after leaving. Others may not even learn that a
- * private channel exists.
+ * Reading a channel's history: members, users who are asked for a direct conversation, and both users of a match even after
+ * leaving. Users who are invited to a room know that it exists; others may not even learn that of a private channel.
  */
 export function mayRead(
   channel: Pick<ChannelFacts, 'kind' | 'visibility'> | null,
@@ -58,6 +58,7 @@ export function mayRead(
 ): Rejection | null {
   if (channel === null) return channelNotFound;
   if (member?.state === 'ACTIVE' || (channel.kind === 'MATCH' && member?.state === 'LEFT')) return null;
+  if (member?.state === 'INVITED') return channel.kind === 'DIRECT' ? null : notAccepted;
   return isPublicRoom(channel) ? forbidden('Only members can do this. Join the room first.') : channelNotFound;
 }
 
@@ -92,6 +93,12 @@ export function judgeMention({
   if (!isMember) return 'drop';
   if (isBlockedByAuthor) return { code: 'CONFLICT', message: 'You cannot mention somebody you have blocked.' };
   return hasBlockedAuthor ? 'drop' : 'keep';
+}
+
+/** Having a seen mark and preferences, and following the activity: active members only. */
+export function mayTakePart(channel: Channel, member: Member): Rejection | null {
+  if (channel !== null && member?.state === 'INVITED') return notAccepted;
+  return mayRead(channel, member) ?? (member?.state === 'ACTIVE' ? null : noLongerMember);
 }
 
 /** Doing something that a capability stands for. */
@@ -135,10 +142,11 @@ export function isEmptyMessage({ text, data, attachments }: MessageParts): boole
   return text === '' && data === null && attachments.length === 0;
 }
 
-/** Becoming a member by an invitation: everybody who is not banned. */
+/** Being invited: everybody who is not banned, and has not declined. */
 export function mayBeInvited(member: Member): Rejection | null {
-  return member?.bannedAt
-    ? { code: 'CONFLICT', message: 'The user is banned from this room. Unban them first.' }
+  if (member?.bannedAt) return { code: 'CONFLICT', message: 'The user is banned from this room. Unban them first.' };
+  return member?.state === 'DECLINED'
+    ? { code: 'CONFLICT', message: 'The user has declined an invitation to this room, and can still join it.' }
     : null;
 }
 
@@ -267,7 +275,9 @@ function refusalOf(lack: Lack, channel: ChannelFacts, member: Member): Rejection
     case 'banned':
       return forbidden('You are banned from this room.');
     case 'not a member':
-      return unreadable ?? closed;
+      return unreadable ?? (member?.state === 'INVITED' ? notAccepted : closed);
+    case 'blocked':
+      return blocked;
     case 'already a member':
       return { code: 'CONFLICT', message: 'You are a member of this channel already.' };
     case 'muted':
@@ -278,14 +288,14 @@ function refusalOf(lack: Lack, channel: ChannelFacts, member: Member): Rejection
       return forbidden('Your role in this room does not allow this.');
     case 'closed':
       return closed;
-    case 'blocked':
-      return blocked;
     default:
       throw new Error(`unknown cause ${lack satisfies never}`);
   }
 }
 
 const kindNames = { ROOM: 'room', DIRECT: 'direct channel', MATCH: 'match' } as const;
+const notAccepted = forbidden('Only members can do this. Accept the invitation first.');
+export const noLongerMember = forbidden('You are no longer a member of this channel.');
 /** The same for both users. */
 const blocked: Rejection = { code: 'CONFLICT', message: 'One of you has blocked the other.' };
 const onlyTexts: Rejection = forbidden('You can edit or delete text messages only.');

@@ -7,7 +7,6 @@ import type { Logger } from '../logger.ts';
 import { throwRefusal } from './access.ts';
 import type { Viewer } from './auth.ts';
 import { changeOwnRecord, updatePreferences } from './own-records.ts';
-import { mayRead } from './policies.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 
 /** Messages that should alert a member of a channel. */
@@ -22,12 +21,12 @@ export interface Preferences {
 
 /** Stores the preferences of members for channels. They are the user's own records: no other user learns of them. */
 export function createPreferences(options: {
-  database: Pick<Database, 'query' | 'prisma'>;
+  database: Pick<Database, 'query'>;
   pubsub: PubSub;
   rateLimits: RateLimits;
   logger: Logger;
 }) {
-  const { query, prisma } = options.database;
+  const { query } = options.database;
   const changes = options.rateLimits.shared('preferences', rates.preferenceChanges);
 
   return {
@@ -47,9 +46,8 @@ export function createPreferences(options: {
         throw new BadUserInputError([{ path: 'input', message: 'must have `notify`, `pinned` or `archived`' }]);
       await changes.take(userId);
       const key = { channelId, userId };
-      const isMember = await changeOwnRecord(query, key, () => query(updatePreferences, { ...key, ...input }));
-      if (isMember) return publishSignal(options, userTopic(userId), { type: 'preferences', channelId });
-      throwRefusal(mayRead(await prisma.channel.findUnique({ where: { id: channelId } }), null));
+      throwRefusal(await changeOwnRecord(query, key, () => query(updatePreferences, { ...key, ...input })));
+      await publishSignal(options, userTopic(userId), { type: 'preferences', channelId });
     },
   };
 }

@@ -61,7 +61,8 @@ type HeadRow = Parameters<typeof toHead>[0];
 const selectHeadsOfUser = statement({
   sql: `
     SELECT ${headColumns.list} FROM member m JOIN channel c ON c.id = m.channel_id
-    WHERE m.user_id = $userId AND m.state = 'ACTIVE' AND ($after::uuid IS NULL OR c.id > $after)
+    WHERE m.user_id = $userId AND ($after::uuid IS NULL OR c.id > $after)
+      AND (m.state = 'ACTIVE' OR (c.kind = 'DIRECT' AND m.state IN ('INVITED', 'DECLINED')))
     ORDER BY c.id LIMIT $most`,
   parameters: { userId: uuid, after: nullable(uuid), most: int4 },
   row: headColumns.row,

@@ -8,20 +8,19 @@ import { throwRefusal } from './access.ts';
 import type { Activity } from './activity/activity.ts';
 import type { Viewer } from './auth.ts';
 import { changeOwnRecord, lowerSeenMark, raiseSeenMark } from './own-records.ts';
-import { mayRead } from './policies.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import { createUnread } from './unread.ts';
 
 /** Stores how far members have read each channel, and counts their unread messages. */
 export function createReceipts(options: {
-  database: Pick<Database, 'query' | 'read' | 'prisma'>;
+  database: Pick<Database, 'query' | 'read'>;
   pubsub: PubSub;
   rateLimits: RateLimits;
   /** Told of each seen mark that a member set, with the size of the channel. */
   activity: Pick<Activity, 'seen'>;
   logger: Logger;
 }) {
-  const { query, prisma } = options.database;
+  const { query } = options.database;
   const seenMarks = options.rateLimits.frequent('seen-marks', rates.seenMarks);
 
   return {
@@ -55,14 +54,14 @@ export function createReceipts(options: {
     await seenMarks.take(userId);
     const key = { channelId, userId };
     let memberCount = 0;
-    const isMember = await changeOwnRecord(query, key, async () => {
+    const refusal = await changeOwnRecord(query, key, async () => {
       const marked = await query(statement, { ...key, seq });
       memberCount = marked[0]?.memberCount ?? 0;
       return marked;
     });
-    if (isMember) options.activity.seen(channelId, userId, memberCount);
-    if (isMember) return publishSignal(options, userTopic(userId), { type: 'seen', channelId });
-    throwRefusal(mayRead(await prisma.channel.findUnique({ where: { id: channelId } }), null));
+    throwRefusal(refusal);
+    options.activity.seen(channelId, userId, memberCount);
+    await publishSignal(options, userTopic(userId), { type: 'seen', channelId });
   }
 }
 

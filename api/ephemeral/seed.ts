@@ -43,19 +43,27 @@ async function openRoom(client: SeedClient, users: Users, { name, visibility, me
     { input: { name, visibility } },
     owner?.token,
   );
-  for (const { id: userId } of others) {
+  for (const { id: userId, token } of others) {
     const invite = 'mutation ($channelId: ID!, $userId: ID!) { invite(channelId: $channelId, userId: $userId) { id } }';
     await client.ask(invite, { channelId: createRoom.id, userId }, owner?.token);
+    const join = 'mutation ($channelId: ID!) { joinRoom(channelId: $channelId) { id } }';
+    await client.ask(join, { channelId: createRoom.id }, token);
   }
   return createRoom.id;
 }
 
 async function openDirect(client: SeedClient, users: Users, members: readonly [string, string]): Promise<string> {
   const [opener, other] = members.map((key) => users[key]);
+  await askForDirect(client, opener, other);
+  // The other user accepts by the same operation.
+  return askForDirect(client, other, opener);
+}
+
+async function askForDirect(client: SeedClient, one?: SeededUser, other?: SeededUser): Promise<string> {
   const { openDirect } = await client.ask<{ openDirect: { id: string } }>(
     'mutation ($userId: ID!) { openDirect(userId: $userId) { id } }',
     { userId: other?.id },
-    opener?.token,
+    one?.token,
   );
   return openDirect.id;
 }

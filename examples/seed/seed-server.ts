@@ -1,4 +1,4 @@
-import { type Accounts, signInEveryone } from './accounts.ts';
+import { type Account, type Accounts, signInEveryone } from './accounts.ts';
 import { type Client, createClient } from './client.ts';
 import { match } from './conversations.ts';
 import { directs } from './directs.ts';
@@ -39,16 +39,17 @@ async function openRoom(client: Client, accounts: Accounts, room: (typeof rooms)
   const channelId = createRoom.id;
   for (const other of others) {
     const { id: userId, token: othersToken } = accounts[other];
-    if (visibility === 'PUBLIC') await client.request(operations.joinRoom, { channelId }, othersToken);
-    else await client.request(operations.invite, { channelId, userId }, token);
+    if (visibility === 'PRIVATE') await client.request(operations.invite, { channelId, userId }, token);
+    await client.request(operations.joinRoom, { channelId }, othersToken);
   }
   return channelId;
 }
 
 async function openDirect(client: Client, accounts: Accounts, members: (typeof directs)[number]['members']) {
-  const [opener, other] = members;
-  const variables = { userId: accounts[other].id };
-  return (await client.request(operations.openDirect, variables, accounts[opener].token)).openDirect.id;
+  const [opener, other] = members.map((key) => accounts[key]) as [Account, Account];
+  await client.request(operations.openDirect, { userId: other.id }, opener.token);
+  // The other user accepts by the same operation.
+  return (await client.request(operations.openDirect, { userId: opener.id }, other.token)).openDirect.id;
 }
 
 /** Returns the channel of an earlier match of the two, which may be over, or matches them. */

@@ -110,6 +110,7 @@ function reader(userId: string | null, channelIds: readonly string[], blocked: r
   return {
     userId,
     mayRead: async (channelId) => channelIds.includes(channelId),
+    isInvited: async () => false,
     hasBlocked: async (authorId) => blocked.includes(authorId),
   };
 }

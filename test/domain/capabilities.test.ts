@@ -29,6 +29,7 @@ const room: ChannelFacts = {
 const members: Record<Standing, (role: MemberRole) => MemberFacts | null> = {
   NONE: () => null,
   INVITED: () => ({ ...active('MEMBER'), state: 'INVITED' }),
+  DECLINED: () => ({ ...active('MEMBER'), state: 'DECLINED' }),
   ACTIVE: active,
   MUTED: (role) => ({ ...active(role), mutedUntil: later }),
   LEFT: () => ({ ...active('MEMBER'), state: 'LEFT' }),
@@ -48,7 +49,8 @@ const directly = 'SEND ATTACH REACT TYPE MENTION_ALL PIN';
 /** Everything that users of a standing may do, by role, in an open room of default settings and in a closed one. */
 const inRooms: Record<Standing, Record<MemberRole, { open: string; closed: string }>> = {
   NONE: sameForAll({ open: 'JOIN', closed: '' }),
-  INVITED: sameForAll({ open: 'JOIN', closed: '' }),
+  INVITED: sameForAll({ open: 'JOIN LEAVE', closed: 'LEAVE' }),
+  DECLINED: sameForAll({ open: 'JOIN', closed: '' }),
   ACTIVE: {
     OWNER: {
       open: `${writing} ${moderating} ${owning} LEAVE`,
@@ -74,9 +76,10 @@ const inRooms: Record<Standing, Record<MemberRole, { open: string; closed: strin
 const elsewhere: Record<Exclude<ChannelKind, 'ROOM'>, Record<Standing, { open: string; closed: string }>> = {
   DIRECT: {
     NONE: { open: '', closed: '' },
-    INVITED: { open: '', closed: '' },
-    ACTIVE: { open: directly, closed: '' },
-    MUTED: { open: '', closed: '' },
+    INVITED: { open: 'SEND ATTACH JOIN LEAVE', closed: 'LEAVE' },
+    DECLINED: { open: 'JOIN', closed: '' },
+    ACTIVE: { open: `${directly} LEAVE`, closed: 'LEAVE' },
+    MUTED: { open: 'LEAVE', closed: 'LEAVE' },
     LEFT: { open: '', closed: '' },
     REMOVED: { open: '', closed: '' },
     BANNED: { open: '', closed: '' },
@@ -84,6 +87,7 @@ const elsewhere: Record<Exclude<ChannelKind, 'ROOM'>, Record<Standing, { open: s
   MATCH: {
     NONE: { open: '', closed: '' },
     INVITED: { open: '', closed: '' },
+    DECLINED: { open: '', closed: '' },
     ACTIVE: { open: `${directly} LEAVE`, closed: 'LEAVE' },
     MUTED: { open: 'LEAVE', closed: 'LEAVE' },
     LEFT: { open: '', closed: '' },
@@ -136,7 +140,7 @@ describe('the table of capabilities', () => {
     for (const { visibility, standing, role, state } of cases.filter((one) => one.kind === kind)) {
       const channel = { ...room, kind, visibility, closedAt: state === 'closed' ? now : null };
       const row = namesIn(rowOf(kind, standing, role)[state]);
-      const mayJoin = visibility === 'PUBLIC' || standing === 'INVITED';
+      const mayJoin = visibility === 'PUBLIC' || standing === 'INVITED' || standing === 'DECLINED';
       const expected = row.filter((name) => name !== 'JOIN' || mayJoin);
       const found = capabilitiesOf(channel, members[standing](role), now);
       expect([...found].sort(), `${kind} ${visibility} ${standing} ${role} ${state}`).toEqual(expected);
@@ -193,9 +197,9 @@ describe('a refusal', () => {
     for (const kind of channelKinds) {
       for (const standing of outsiders.filter((one) => kind !== 'MATCH' || one !== 'LEFT')) {
         const channel: ChannelFacts = { ...room, kind, visibility: 'PRIVATE' };
-        const codes = capabilities.map(
-          (capability) => may(capability, channel, members[standing]('MEMBER'), now)?.code,
-        );
+        const member = members[standing]('MEMBER');
+        const lacking = capabilities.filter((one) => may(one, channel, member, now) !== null);
+        const codes = lacking.map((capability) => may(capability, channel, member, now)?.code);
         expect(new Set(codes), `${kind} ${standing}`).toEqual(new Set(['NOT_FOUND']));
       }
     }
@@ -218,6 +222,13 @@ describe('a refusal', () => {
     expect(codeOf('KICK', room, active('MEMBER'))?.code).toBe('FORBIDDEN');
     expect(codeOf('INVITE', { ...room, kind: 'DIRECT' }, active('MEMBER'))?.code).toBe('FORBIDDEN');
   });
+});
+
+test('a block keeps the members of a direct channel from writing and from accepting', () => {
+  const direct: ChannelFacts = { ...room, kind: 'DIRECT', visibility: 'PRIVATE', isBlocked: true };
+  expect(capabilitiesOf(direct, active('MEMBER'), now)).toEqual(['LEAVE']);
+  expect(capabilitiesOf(direct, members.INVITED('MEMBER'), now)).toEqual(['LEAVE']);
+  expect(may('SEND', direct, active('MEMBER'), now)?.code).toBe('CONFLICT');
 });
 
 test('a mute ends at its time', () => {

@@ -2,6 +2,7 @@ import type { Client } from 'graphql-ws';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { follow, followMessages, guest, type Person, socket } from '../support/client.ts';
 import { type Cluster, createCluster } from '../support/cluster.ts';
+import { openDirectOf } from '../support/invitations.ts';
 import { patientSettings } from '../support/patience.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { type RedisService, startOwnRedis } from '../support/services/redis.ts';
@@ -84,8 +85,7 @@ test('a match survives the loss of the data in Redis; while Redis is unavailable
 
 test('while Redis is away messages and lists come late, and after it is back nothing is missing', async () => {
   const [ada, ben] = [await guest(here.url, 'Ada'), await guest(there.url, 'Ben')];
-  const { id: direct } = (await ada.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: ben.id }))
-    .openDirect;
+  const direct = await openDirectOf(ada, ben);
   const client = socket(there.url, ben.token);
   const messages = followMessages(client, direct, 0);
   const list = follow(client, 'subscription { channels { id lastMessage { text } } }');

@@ -6,10 +6,10 @@ import { createMemoryState } from '../../api/infra/state/memory.ts';
 import { startApp } from '../support/app.ts';
 import { follow, followMessages, guest, type Person, socket } from '../support/client.ts';
 import { openMemoryDatabase } from '../support/database.ts';
+import { openDirectOf } from '../support/invitations.ts';
 import { createTestLogger } from '../support/logger.ts';
 
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
-const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 
 /** Settings of a process without a bridge. The services that they must name are not used: the ports are given. */
 const gatewayAlone = {
@@ -51,9 +51,7 @@ beforeAll(async () => {
   };
 });
 
-async function direct([one, other]: readonly [Person, Person]): Promise<string> {
-  return (await one.ask(openDirect, { id: other.id })).openDirect.id;
-}
+const direct = ([one, other]: readonly [Person, Person]) => openDirectOf(one, other);
 
 test('a gateway hears the channels that somebody follows there, and nothing of others', async () => {
   const [ada, bob] = [await guest(here, 'Ada'), await guest(here, 'Bob')];

@@ -1,6 +1,7 @@
 import { beforeAll, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { followMessages, guest, socket } from '../support/client.ts';
+import { openDirectOf } from '../support/invitations.ts';
 import { createLossyPubSub } from '../support/lossy-pubsub.ts';
 
 let url: string;
@@ -14,8 +15,7 @@ beforeAll(async () => {
 
 it('messages are acknowledged and delivered, once and in order, although every signal is lost', async () => {
   const [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
-  const channelId = (await ada.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: bob.id })).openDirect
-    .id;
+  const channelId = await openDirectOf(ada, bob);
   const client = socket(url, bob.token);
   const followed = followMessages(client, channelId, null);
   const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';

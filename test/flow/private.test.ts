@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, guest, type Person } from '../support/client.ts';
+import { addMember } from '../support/invitations.ts';
 
 let url: string;
 let ada: Person;
@@ -36,7 +37,7 @@ describe('an outsider of a private channel', () => {
   it('who was a member learns nothing that came later', async () => {
     const { createRoom: room } = await ada.ask(createRoom);
     const { id } = room;
-    await ada.ask(invite, { id, userId: bob.id });
+    await addMember(ada, bob, id);
     const first = await ada.ask(send, { input: { channelId: id, text: 'before', clientId: 'a' } });
     const input = { channelId: id, text: 'a reply', clientId: 'b', replyToId: first.send.message.id };
     await bob.ask(send, { input });

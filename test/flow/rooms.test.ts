@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
+import { addMember, openDirectOf } from '../support/invitations.ts';
 
 let url: string;
 let ada: Person;
@@ -140,21 +141,24 @@ describe('a room', () => {
     expect((await bob.ask(rooms, { search: 'private affairs' })).rooms.nodes).toEqual([]);
     expect((await bob.ask('query ($id: ID!) { channel(id: $id) { id } }', { id })).channel).toBeNull();
     expect(await bob.codeOf(join, { id })).toBe('NOT_FOUND');
-    expect((await ada.ask(invite, { id, userId: bob.id })).invite.memberCount).toBe(2);
+    expect((await ada.ask(invite, { id, userId: bob.id })).invite.memberCount).toBe(1);
+    expect((await bob.ask(history, { id })).channel.messages).toBeNull();
+    expect((await bob.ask(join, { id })).joinRoom.memberCount).toBe(2);
     expect((await bob.ask(history, { id })).channel.messages.nodes).toHaveLength(2);
   });
 
   it('admits each user invited by any member once, and its history names them', async () => {
     const [eve, id] = [await guest(url, 'Eve'), await openRoom('Invited', 'PRIVATE')];
-    await ada.ask(invite, { id, userId: bob.id });
-    expect((await bob.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(3);
+    await addMember(ada, bob, id);
+    for (const one of [bob, ada]) expect((await one.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(2);
+    expect((await eve.ask(join, { id })).joinRoom.memberCount).toBe(3);
     expect((await ada.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(3);
     expect((await eve.ask(history, { id })).channel.messages.nodes).toEqual(
       ['Ada', 'Bob', 'Eve'].map((name) => ({ kind: 'JOINED', author: { name }, text: '' })),
     );
     await eve.ask(leave, { id });
     expect(await eve.codeOf(join, { id })).toBe('NOT_FOUND');
-    expect((await bob.ask(invite, { id, userId: eve.id })).invite.memberCount).toBe(3);
+    await addMember(bob, eve, id);
   });
 
   it('refuses an invitation of an unknown user, and of the inviting user', async () => {
@@ -376,7 +380,8 @@ describe('a direct channel', () => {
       ada.ask(open, { userId: bob.id }),
       bob.ask(open, { userId: ada.id }),
     ]);
-    expect(first.openDirect).toMatchObject({ kind: 'DIRECT', peer: { name: 'Bob' }, memberCount: 2 });
+    expect(first.openDirect).toMatchObject({ kind: 'DIRECT', peer: { name: 'Bob' } });
+    expect((await ada.ask(open, { userId: bob.id })).openDirect.memberCount).toBe(2);
     expect([again.openDirect.id, other.openDirect.id]).toEqual([first.openDirect.id, first.openDirect.id]);
     expect(other.openDirect.peer.name).toBe('Ada');
     expect((await bob.ask(history, { id: first.openDirect.id })).channel.messages.nodes).toEqual([]);
@@ -388,11 +393,18 @@ describe('a direct channel', () => {
     }
   });
 
-  it('admits no other users, cannot be left, and needs another user', async () => {
+  it('admits no other users, can be hidden, and needs another user', async () => {
     const eve = await guest(url, 'Eve');
-    const { id } = (await ada.ask(open, { userId: bob.id })).openDirect;
+    const id = await openDirectOf(ada, bob);
     expect(await refusals(ada, { id, userId: eve.id })).toEqual(
-      all('FORBIDDEN', { joinRoom: null, send: null, markSeen: null, markUnread: null, updateMembership: null }),
+      all('FORBIDDEN', {
+        joinRoom: null,
+        leaveChannel: null,
+        send: null,
+        markSeen: null,
+        markUnread: null,
+        updateMembership: null,
+      }),
     );
     expect(await refusals(eve, { id })).toEqual(all('NOT_FOUND'));
     expect((await eve.ask(look, { id })).channel).toBeNull();

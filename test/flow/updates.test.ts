@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, guest } from '../support/client.ts';
+import { addMember } from '../support/invitations.ts';
 import { expectEveryUpdate, expectRefusals, presentCursor, takeUpdates } from '../support/updates-flow.ts';
 
 let url: string;
@@ -24,10 +25,9 @@ test('strangers get no update of a private room, nor of a room that they left', 
   const [ada, bob] = [await guest(url, 'Ada'), await guest(url, 'Bob')];
   const create = 'mutation { createRoom(input: { name: "Private", visibility: PRIVATE }) { id } }';
   const { id } = (await bob.ask(create)).createRoom;
-  const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
   const [stranger, start] = [await guest(url, 'Eve'), await presentCursor(ada)];
   const strangersStart = await presentCursor(stranger);
-  await bob.ask(invite, { id, userId: ada.id });
+  await addMember(bob, ada, id);
   await ada.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id });
   const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "secret" }) { message { id } } }';
   await bob.ask(send, { id });

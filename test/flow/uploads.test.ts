@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { type Data, follow, guest, type Person, socket } from '../support/client.ts';
+import { addMember } from '../support/invitations.ts';
 import { storedFiles, type TestFile, upload } from '../support/upload.ts';
 
 let url: string;
@@ -20,11 +21,10 @@ beforeAll(async () => {
   [ada, bob, eve] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob'), guest(url, 'Eve')]);
   const room = 'mutation { createRoom(input: { name: "Hall", visibility: PRIVATE }) { id } }';
   channelId = (await ada.ask(room)).createRoom.id;
-  await ada.ask(invite, { id: channelId, userId: bob.id });
+  await addMember(ada, bob, channelId);
   return app.stop;
 });
 
-const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
 const send = `mutation ($channelId: ID!, $text: String! = "", $ids: [ID!], $clientId: String) {
   send(input: { channelId: $channelId, text: $text, attachmentIds: $ids, clientId: $clientId }) {
     message { id text attachments { id filename url } }
@@ -241,7 +241,7 @@ describe('a message with files', () => {
 
   it('gives no URLs to users who have left', async () => {
     const kim = await guest(url, 'Kim');
-    await ada.ask(invite, { id: channelId, userId: kim.id });
+    await addMember(ada, kim, channelId);
     const { id } = await uploadFile({ bytes: 'for members' });
     const { message } = (await ada.ask(send, { channelId, ids: [id] })).send;
     const query =
@@ -253,7 +253,7 @@ describe('a message with files', () => {
 
   it('can be read by an old URL until it expires, even by users who have left', async () => {
     const dan = await guest(url, 'Dan');
-    await ada.ask(invite, { id: channelId, userId: dan.id });
+    await addMember(ada, dan, channelId);
     const { id } = await uploadFile({ bytes: 'for members' });
     const { message } = (await ada.ask(send, { channelId, ids: [id] })).send;
     const query = 'query ($id: ID!) { node(id: $id) { ... on Message { attachments { url } } } }';

@@ -4,6 +4,7 @@ import type { Client } from 'graphql-ws';
 import { vi } from 'vitest';
 import { type Data, type Followed, followMessages, guest, type Person, socket } from '../support/client.ts';
 import { readHistory } from '../support/history.ts';
+import { openDirectOf } from '../support/invitations.ts';
 
 /** Message that was sent and delivered. */
 export interface Spoken {
@@ -77,8 +78,7 @@ type People = { channelId: string; sender: Person; reader: Person };
 
 async function signInPair(url: string): Promise<People> {
   const [sender, reader] = await Promise.all([guest(url, 'Sender'), guest(url, 'Reader')]);
-  const opened = await sender.ask('mutation ($id: ID!) { openDirect(userId: $id) { id } }', { id: reader.id });
-  return { channelId: opened.openDirect.id, sender, reader };
+  return { channelId: await openDirectOf(sender, reader), sender, reader };
 }
 
 async function connectPairs(url: string, people: readonly People[]): Promise<Pairs> {

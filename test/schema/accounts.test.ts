@@ -488,6 +488,7 @@ describe('secrets', () => {
     const direct = `mutation ($id: ID!) { openDirect(userId: $id) {
       peer { email isModerator } members { nodes { id email isModerator } }
     } }`;
+    await execute(direct, { id: eve.user.id }, ada.token);
     const { openDirect } = (await execute(direct, { id: ada.user.id }, eve.token)).data;
     expect(openDirect.peer).toEqual(hidden);
     expect(openDirect.members.nodes).toContainEqual({ id: ada.user.id, ...hidden });

@@ -15,6 +15,7 @@ import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
 import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
 import { countStatements } from '../support/counting.ts';
+import { openDirectOf } from '../support/invitations.ts';
 
 // The parts of a long list load their rows apart: here all parts belong to one turn of the event loop.
 vi.mock('../../api/pacer.ts', () => ({ createPacer: () => ({ enter: () => null, wait: () => Promise.resolve() }) }));
@@ -44,7 +45,7 @@ beforeAll(async () => {
   // Rooms and direct channels alternate, so a page of any size has both.
   for (const [n, one] of others.entries()) {
     await fill(`Room ${n}`, [one], [one]);
-    if (n % 2 === 0) await say(one, (await one.ask(openDirect, { id: ada.id })).openDirect.id, null);
+    if (n % 2 === 0) await say(one, await openDirectOf(one, ada), null);
   }
   await Promise.all(others.map((one) => one.ask(report, { id: spoken[0] })));
   await goOnline(people);
@@ -57,7 +58,6 @@ const register = `mutation {
 }`;
 const createRoom = 'mutation ($name: String!) { createRoom(input: { name: $name }) { id } }';
 const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
-const openDirect = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
 const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
 const report = 'mutation ($id: ID!) { report(input: { messageId: $id, reason: "spam" }) { id } }';
 const edit = 'mutation ($id: ID!) { editMessage(messageId: $id, text: "Hello again") { id } }';
@@ -105,7 +105,7 @@ const message = `
   author { ${user} } channel { id name memberCount } replyTo { id author { id name } channel { id name } replyTo { id } }
 `;
 const membership = `
-  id role joinedAt seenSeq unreadCount mentionCount notify pinned archived user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
+  id state role joinedAt invitedBy { id name } seenSeq unreadCount mentionCount notify pinned archived user { id name } channel { id name } firstUnseen { id author { id } replyTo { id } }
 `;
 const channel = `
   id kind name description visibility createdAt closedAt memberCount position trimmedSeq onlineCount viewerCan data

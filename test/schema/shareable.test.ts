@@ -11,6 +11,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { startApp } from '../support/app.ts';
 import { type Data, follow, guest, type Person, socket } from '../support/client.ts';
+import { addMember } from '../support/invitations.ts';
 import { upload } from '../support/upload.ts';
 import { openStream } from '../support/wire.ts';
 
@@ -25,8 +26,7 @@ beforeAll(async () => {
   [ada, bob] = await Promise.all([guest(url, 'Ada'), guest(url, 'Bob')]);
   const room = 'mutation { createRoom(input: { name: "Talk", visibility: PRIVATE }) { id } }';
   channelId = (await ada.ask(room)).createRoom.id;
-  const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
-  await ada.ask(invite, { id: channelId, userId: bob.id });
+  await addMember(ada, bob, channelId);
   return app.stop;
 });
 
@@ -134,8 +134,7 @@ describe('a message of a blocked user', () => {
     ],
   ])('%s', async (_case, original, selection, fragments, expected) => {
     const eve = await guest(url, 'Eve');
-    const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
-    await ada.ask(invite, { id: channelId, userId: eve.id });
+    await addMember(ada, eve, channelId);
     await bob.ask('mutation ($id: ID!) { block(userId: $id) { id } }', { id: eve.id });
     const eves = await say('Of Eve', null, eve);
     const adas = await say('To Eve', eves);

@@ -11,8 +11,11 @@ import { createLossyPubSub } from './lossy-pubsub.ts';
 export type Apply = (...events: NewEvent[]) => Promise<(Outcome | undefined)[]>;
 
 /** Creates a bridge over an empty database, and returns the function that has it apply events. */
-export async function createApplier(database: TestDatabase): Promise<Apply> {
-  const [logger, pubsub] = [createTestLogger(), createLossyPubSub(() => 'deliver')];
+export async function createApplier(
+  database: TestDatabase,
+  pubsub = createLossyPubSub(() => 'deliver'),
+): Promise<Apply> {
+  const logger = createTestLogger();
   const outcomes = new Map<string, Outcome>();
   await pubsub.subscribe('outcomes:gateway', (published) => {
     for (const { eventId, outcome } of published) outcomes.set(eventId, outcome);

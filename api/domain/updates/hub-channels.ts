@@ -33,6 +33,8 @@ interface HubChannel {
   references: number;
   /** Members who have entered. */
   users: Set<ChannelUser>;
+  /** Users without entries: a room asks them. */
+  observers: Set<ChannelUser>;
   /** While it sleeps: every live stream has everything up to here. -1 before it is followed. */
   position: number;
   awake: AwakeChannel | null;
@@ -81,10 +83,12 @@ export function createHubChannels(options: HubChannelsOptions) {
         throw error;
       }
     },
-    /** Must be called as often as `follow`. @param user the user who had entered, and whose streams leave */
+    /** Must be called as often as `follow`. @param user the user who had entered or observed, and whose streams leave */
     unfollow,
     /** Lets a member of a channel that is followed enter. The user's streams are to join. */
     enter: (channelId: string, user: ChannelUser) => void channels.get(channelId)?.users.add(user),
+    /** Lets a user observe a channel that is followed: changes of its properties, without its entries. */
+    observe: (channelId: string, user: ChannelUser) => void channels.get(channelId)?.observers.add(user),
     /** Makes a stream of a user who has entered live in a channel: it gets each entry after a position. */
     join(channelId: string, { user, stream, position }: JoinRequest): void {
       const channel = channels.get(channelId);
@@ -111,6 +115,7 @@ export function createHubChannels(options: HubChannelsOptions) {
       channelId,
       references: 0,
       users: new Set(),
+      observers: new Set(),
       position: -1,
       awake: null,
       following: null,
@@ -126,6 +131,7 @@ export function createHubChannels(options: HubChannelsOptions) {
   function unfollow(channelId: string, user: ChannelUser | null = null): void {
     const channel = channels.get(channelId);
     if (channel === undefined) return;
+    if (user) channel.observers.delete(user);
     if (user && channel.users.delete(user)) for (const stream of user.live) channel.awake?.leave(stream);
     channel.references--;
     if (channel.references > 0) return;
@@ -139,6 +145,7 @@ export function createHubChannels(options: HubChannelsOptions) {
     const channel = channels.get(head.channelId);
     if (channel === undefined) return;
     if (head.changed || profileOf !== undefined) for (const user of channel.users) user.onSignal(signal);
+    if (head.changed) for (const user of channel.observers) user.onSignal(signal);
     const position = Math.max(head.position, signal.entries.at(-1)?.position ?? 0);
     if (channel.awake || position > channel.position) move(channel, signal, position);
     if (head.partition >= 0 && head.through >= 0 && head.offset >= 0)
@@ -195,11 +202,12 @@ export function createHubChannels(options: HubChannelsOptions) {
     fallAsleep(channel);
     channel.position = position;
     if (version === 0) {
-      for (const user of [...channel.users]) user.onRemovedChannel(channelId);
+      for (const user of [...channel.users, ...channel.observers]) user.onRemovedChannel(channelId);
       return;
     }
     const error = new FeedRestartedError(`channel ${channelId} was restored to an older state`);
-    for (const user of [...channel.users]) for (const stream of [...user.streams]) stream.end(error);
+    for (const user of [...channel.users, ...channel.observers])
+      for (const stream of [...user.streams]) stream.end(error);
   }
 }
 

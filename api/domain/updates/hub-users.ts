@@ -75,6 +75,7 @@ export function createHubUsers(options: {
       streams: new Set(),
       live: new Set(),
       channels: new Map(),
+      invitations: new Set(),
       references: 0,
       blockList: null,
       blockedIds: new Set(),
@@ -105,8 +106,9 @@ export function createHubUsers(options: {
     if (users.get(user.userId) === user) users.delete(user.userId);
     signals.unfollow(user.userId, listener);
     user.blockList?.release();
-    for (const channelId of user.channels.keys()) channels.unfollow(channelId, user);
+    for (const channelId of [...user.channels.keys(), ...user.invitations]) channels.unfollow(channelId, user);
     user.channels.clear();
+    user.invitations.clear();
   }
 
   function readerOf(user: State, channelId: string, position: number) {

@@ -3,10 +3,10 @@ import type { Database } from '../../infra/database/database.ts';
 import { statement } from '../../infra/database/statement.ts';
 import { columns } from '../../infra/database/table.ts';
 import { tables } from '../../infra/database/tables.ts';
-import { arrayOf, uuid } from '../../infra/database/types.ts';
+import { arrayOf, int4, nullable, uuid } from '../../infra/database/types.ts';
 
-/** The channels of a user, each with its position, in one snapshot. */
-export type Memberships = ReadonlyMap<string, number>;
+/** The channels of a user, each with its position, in one snapshot. Null for rooms that ask the user, who may not read them. */
+export type Memberships = ReadonlyMap<string, number | null>;
 
 /** Reads the memberships and blocks that live streams know. */
 export interface MembershipSource {
@@ -44,11 +44,11 @@ export function createMemberships({ read }: Pick<Database, 'read'>): MembershipS
   }
 
   async function readAll(userIds: readonly string[]): Promise<Memberships[]> {
-    const found = new Map<string, Map<string, number>>();
+    const found = new Map<string, Map<string, number | null>>();
     for (let from = 0; from < userIds.length; from += usersOfStatement) {
       const rows = await read(reader, selectMemberships, { userIds: userIds.slice(from, from + usersOfStatement) });
       for (const { userId, channelId, position } of rows) {
-        const ofUser = found.get(userId) ?? new Map<string, number>();
+        const ofUser = found.get(userId) ?? new Map<string, number | null>();
         found.set(userId, ofUser.set(channelId, position));
       }
     }
@@ -57,15 +57,15 @@ export function createMemberships({ read }: Pick<Database, 'read'>): MembershipS
 }
 
 const membership = columns(tables.member, 'm', ['userId', 'channelId']);
-const channel = columns(tables.channel, 'c', ['position']);
 const block = columns(tables.block, 'b', ['blockerId']);
 
 const selectMemberships = statement({
   sql: `
-    SELECT ${membership.list}, ${channel.list} FROM member m JOIN channel c ON c.id = m.channel_id
-    WHERE m.user_id = ANY($userIds) AND m.state = 'ACTIVE'`,
+    SELECT ${membership.list}, CASE WHEN m.state = 'ACTIVE' OR c.kind = 'DIRECT' THEN c.position END AS position
+    FROM member m JOIN channel c ON c.id = m.channel_id
+    WHERE m.user_id = ANY($userIds) AND m.state IN ('ACTIVE', 'INVITED')`,
   parameters: { userIds: arrayOf(uuid) },
-  row: { ...membership.row, ...channel.row },
+  row: { ...membership.row, position: nullable(int4) },
 });
 
 const sharedChannel = columns(tables.member, 'm', ['channelId']);

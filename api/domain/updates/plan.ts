@@ -28,17 +28,20 @@ export interface ChannelPlan {
  * Decides which updates a changed channel yields.
  *
  * A user who joined gets the entries from the joining on. A user who left and joined again may lack entries in between, which
- * revisions above 1 show. Blocks change which entries a user sees.
+ * revisions above 2 show: the first two are those of an invitation and its acceptance. Blocks change which entries a user sees.
  * @param to mark up to which updates are delivered
  */
 export function planChannel(channel: ChangedChannel, to: Mark): ChannelPlan {
-  const { id: channelId, isMember, isTracked, memberOffset, changedOffset, revision, isSeen } = channel;
+  const { id: channelId, isMember, isInvited, isTracked, memberOffset, changedOffset, revision, isSeen } = channel;
   const lower = channel.lower ?? 0;
   const isAbove = (offset: number | null) => !isTracked || (offset !== null && offset >= lower);
   const isMembershipChanged = isAbove(memberOffset) || (isMember && isSeen);
-  if (!isMember) return { channelId, isMembershipChanged, isChannelChanged: false, isResync: false, gap: null };
+  if (!isMember) {
+    const isChannelChanged = isInvited && (isMembershipChanged || isAbove(changedOffset));
+    return { channelId, isMembershipChanged, isChannelChanged, isResync: false, gap: null };
+  }
   const hasJoined = isTracked && memberOffset !== null && memberOffset >= lower && beganAbove(channel, lower);
-  const isResync = !isTracked || isGapTooLong(channel) || channel.isBlockChanged || (hasJoined && revision > 1);
+  const isResync = !isTracked || isGapTooLong(channel) || channel.isBlockChanged || (hasJoined && revision > 2);
   return {
     channelId,
     isMembershipChanged,
@@ -48,9 +51,13 @@ export function planChannel(channel: ChangedChannel, to: Mark): ChannelPlan {
   };
 }
 
-/** Whether a membership that has changed began at an offset or later. One without an entry began when the channel was opened. */
-function beganAbove({ joinedOffset, revision }: ChangedChannel, lower: number): boolean {
-  return joinedOffset === null ? revision === 1 : joinedOffset >= lower;
+/**
+ * Whether a membership that has changed began at an offset or later. One without an entry began when the channel was opened, or in a
+ * direct channel again after declining.
+ */
+function beganAbove({ joinedOffset, revision, isDirect }: ChangedChannel, lower: number): boolean {
+  if (joinedOffset !== null) return joinedOffset >= lower;
+  return revision === 1 || (isDirect && revision > 2);
 }
 
 /** Whether a channel shows that the viewer's match began or ended. */

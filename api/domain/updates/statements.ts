@@ -9,7 +9,11 @@ export const maxProfiles = 100;
 /** A channel of a viewer that has changed since the cursor, or may have. Offsets are those of its partition. */
 export interface ChangedChannel {
   id: string;
+  /** Whether the viewer may read it: as a member, or because it is a direct channel that asks. */
   isMember: boolean;
+  /** Whether it is a room that asks the viewer, who may not read it yet. */
+  isInvited: boolean;
+  isDirect: boolean;
   isMatch: boolean;
   position: number;
   trimmedPosition: number;
@@ -75,9 +79,13 @@ const knownPosition = `
   SELECT greatest(p.low, c.tracked_position) AS low, p.low > c.tracked_position AND p.found >= x.lower AS "isTooFar"
   FROM probe p ORDER BY p.distance DESC, p.low LIMIT 1`;
 
+/** Whether a member `m` of channel `c` may read it now. */
+const isReader = `(m.state = 'ACTIVE' OR (m.state = 'INVITED' AND c.kind = 'DIRECT'))`;
+
 /** Channels of viewer `w` by their memberships, with everything that decides whether they have changed. */
 const channelsOfViewer = `
-  SELECT c.id, m.state = 'ACTIVE' AS "isMember", c.kind = 'MATCH' AS "isMatch", c.position,
+  SELECT c.id, ${isReader} AS "isMember", m.state = 'INVITED' AND c.kind = 'ROOM' AS "isInvited",
+    c.kind = 'DIRECT' AS "isDirect", c.kind = 'MATCH' AS "isMatch", c.position,
     c.trimmed_position AS "trimmedPosition", c.log_partition AS partition, x.lower, x."isTracked",
     m.log_offset AS "memberOffset", c.changed_offset AS "changedOffset", m.revision,
     coalesce((SELECT s.changed_at >= w.since FROM seen_mark s
@@ -85,7 +93,7 @@ const channelsOfViewer = `
     cardinality(b.ids) > 0 AND EXISTS (
       SELECT FROM member o WHERE o.channel_id = c.id AND o.user_id = ANY(b.ids)) AS "isBlockChanged",
     array(SELECT p.user_id FROM profile_change p
-      WHERE p.channel_id = c.id AND p.changed_at >= w.since AND p.user_id <> w.user_id AND m.state = 'ACTIVE'
+      WHERE p.channel_id = c.id AND p.changed_at >= w.since AND p.user_id <> w.user_id AND ${isReader}
       LIMIT ${maxProfiles + 1}) AS profiles,
     CASE WHEN x."isTracked" AND m.log_offset >= x.lower THEN (
       SELECT e.log_offset FROM entry e WHERE e.channel_id = c.id AND e.seq = m.joined_seq) END AS "joinedOffset",
@@ -96,7 +104,7 @@ const channelsOfViewer = `
     FROM (SELECT CASE WHEN c.id = w.place_id AND w.place_offset > 0 THEN w.place_offset
       ELSE w.next[c.log_partition + 1] END AS lower) y) x
   LEFT JOIN LATERAL (${knownPosition}) known
-    ON m.state = 'ACTIVE' AND x."isTracked" AND c.log_offset >= x.lower AND w.since IS NOT NULL
+    ON ${isReader} AND x."isTracked" AND c.log_offset >= x.lower AND w.since IS NOT NULL
   WHERE m.user_id = w.user_id AND m.revision > 0`;
 
 const snapshotRow = {
@@ -138,7 +146,7 @@ export const selectSnapshots = statement({
     CROSS JOIN LATERAL (
       SELECT array_agg(o.id) FILTER (WHERE o."isMember") AS ids, array_agg(o.position) FILTER (WHERE o."isMember") AS positions,
         jsonb_agg(to_jsonb(o) - 'isChanged' ORDER BY o.id) FILTER (WHERE w.since IS NOT NULL AND o.id >= w.place_id AND (
-          NOT o."isTracked" OR o."memberOffset" >= o.lower OR (o."isMember" AND (
+          NOT o."isTracked" OR o."memberOffset" >= o.lower OR (o."isInvited" AND o."changedOffset" >= o.lower) OR (o."isMember" AND (
             o."isChanged" OR o."isSeen" OR o."isBlockChanged" OR cardinality(o.profiles) > 0)))) AS changed
       FROM (${channelsOfViewer}) o) channels`,
   parameters: {
@@ -174,13 +182,15 @@ export const countGaps = statement({
   row: { count: int4 },
 });
 
-/** Reads the entries of each gap in order of position, for viewers who are members, without those of blocked authors. */
+/** Reads the entries of each gap in order of position, for viewers who may read them, without those of blocked authors. */
 export const selectGaps = statement({
   sql: `
     SELECT w.n::int AS n, (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list}, e.log_offset AS "logOffset" FROM entry e
       WHERE ${isInGap} AND ${unblockedBy('w.user_id')} ORDER BY e.position) found) AS entries
     FROM ${gapTable}, $userIds) WITH ORDINALITY AS w(id, low, high, lower, upper, user_id, n)
-    WHERE EXISTS (SELECT FROM member m WHERE m.channel_id = w.id AND m.user_id = w.user_id AND m.state = 'ACTIVE')`,
+    WHERE EXISTS (
+      SELECT FROM member m JOIN channel c ON c.id = m.channel_id
+      WHERE m.channel_id = w.id AND m.user_id = w.user_id AND ${isReader})`,
   parameters: { ...gaps, userIds: arrayOf(uuid) },
   row: { n: int4, entries: nullable(jsonRowsOf({ ...entryColumns.row, logOffset: int4 })) },
 });

@@ -172,6 +172,7 @@ export function createUpdateStream(options: UpdateStreamOptions): UpdateStream {
 
   /** The membership of a lost channel is shown as null, and nothing else of it. */
   function isVisible(event: ShownEvent): boolean {
+    if (event.type === 'channel' && user.invitations.has(event.channelId)) return true;
     return (event.type !== 'channel' && event.type !== 'resync') || user.channels.has(event.channelId);
   }
 

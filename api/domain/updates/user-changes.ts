@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ChannelFollower } from './awake-channel.ts';
 import type { ChannelUser, HubChannels } from './hub-channels.ts';
 import type { MembershipSource, Memberships } from './memberships.ts';
-import type { OwnEvents } from './own-events.ts';
+import type { OwnEvent, OwnEvents } from './own-events.ts';
 
 /** A stream, as far as its user needs it. */
 export interface UserStream extends ChannelFollower {
@@ -23,6 +23,8 @@ export interface HubUser extends ChannelUser {
   readonly live: Set<UserStream>;
   /** The user's channels, each with a position at which the user was a member. */
   readonly channels: Map<string, number>;
+  /** Rooms that ask the user, who may not read them yet. */
+  readonly invitations: Set<string>;
 }
 
 /** A user, with the state of the look-ups. */
@@ -46,7 +48,7 @@ const defaultRetryMs = 1_000;
  * @param options.onError called with the error of a look-up that is tried again
  */
 export function createUserChanges(options: {
-  channels: Pick<HubChannels, 'follow' | 'unfollow' | 'enter'>;
+  channels: Pick<HubChannels, 'follow' | 'unfollow' | 'enter' | 'observe'>;
   memberships: MembershipSource;
   onError(error: unknown): void;
   retryMs?: number;
@@ -68,8 +70,41 @@ export function createUserChanges(options: {
   }
 
   async function replaceChannels(user: UserState, found: Memberships): Promise<void> {
-    for (const channelId of [...user.channels.keys()]) if (!found.has(channelId)) lose(user, channelId);
-    await Promise.all([...found].map(([channelId, position]) => take(user, channelId, position)));
+    const isReadable = (channelId: string) => typeof found.get(channelId) === 'number';
+    for (const channelId of [...user.channels.keys()]) if (!isReadable(channelId)) lose(user, channelId);
+    for (const channelId of [...user.invitations]) if (!found.has(channelId)) loseInvitation(user, channelId);
+    await Promise.all(
+      [...found].map(([channelId, position]) =>
+        position === null ? takeInvitation(user, channelId) : take(user, channelId, position),
+      ),
+    );
+  }
+
+  async function takeInvitation(user: UserState, channelId: string): Promise<void> {
+    if (user.invitations.has(channelId)) return;
+    await channels.follow(channelId);
+    if (user.references === 0) {
+      channels.unfollow(channelId);
+      return;
+    }
+    user.invitations.add(channelId);
+    channels.observe(channelId, user);
+    tell(user, { type: 'membership', channelId });
+    tell(user, { type: 'channel', channelId });
+  }
+
+  /** Takes an invitation from the user, who has declined it. */
+  function loseInvitation(user: UserState, channelId: string): void {
+    dropInvitation(user, channelId);
+    tell(user, { type: 'membership', channelId });
+  }
+
+  function dropInvitation(user: UserState, channelId: string): void {
+    if (user.invitations.delete(channelId)) channels.unfollow(channelId, user);
+  }
+
+  function tell({ streams }: UserState, event: OwnEvent): void {
+    for (const { own } of streams) own.add(event);
   }
 
   async function take(user: UserState, channelId: string, position: number): Promise<void> {
@@ -82,6 +117,7 @@ export function createUserChanges(options: {
       channels.unfollow(channelId);
       return;
     }
+    dropInvitation(user, channelId);
     user.channels.set(channelId, position);
     channels.enter(channelId, user);
     for (const stream of user.streams) stream.onGained(channelId, position);

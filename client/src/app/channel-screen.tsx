@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { type ChannelItem, channelName } from '../channels/channel-list.ts';
 import { useChannels } from '../channels/context.ts';
+import { DeclineButton, Invitation, isInvitation } from '../channels/invitation.tsx';
 import { JoinRoom } from '../channels/join-room.tsx';
 import { LeaveRoom } from '../channels/leave-room.tsx';
 import { Members } from '../channels/members.tsx';
@@ -29,6 +30,7 @@ export function ChannelScreen({ channelId }: { channelId: string }) {
     if (failure?.code !== 'FORBIDDEN') return <ChannelNotFound />;
     return <JoinRoom channelId={channelId} />;
   }
+  if (channel?.kind === 'ROOM' && isInvitation(channel)) return <Invitation channel={channel} />;
   return <ChannelPane channelId={channelId} channel={channel} />;
 }
 
@@ -36,22 +38,27 @@ export function ChannelScreen({ channelId }: { channelId: string }) {
 function ChannelPane({ channelId, channel }: { channelId: string; channel: ChannelItem | null }) {
   const [isListingMembers, setListingMembers] = useState(false);
   const isRoom = channel?.kind === 'ROOM';
+  const isAsking = channel !== null && isInvitation(channel);
   return (
     <Pane
       title={channel ? channelName(channel) : ''}
-      subtitle={channel && presenceText(channel)}
+      subtitle={isAsking ? texts.invitations.direct : channel && presenceText(channel)}
       picture={channel?.peer ? <Avatar user={channel.peer} isOnline={channel.peer.online} /> : isRoom && <RoomAvatar />}
       actions={
-        isRoom && (
-          <>
-            <IconButton
-              icon="people"
-              label={texts.rooms.people}
-              aria-expanded={isListingMembers}
-              onClick={() => setListingMembers(!isListingMembers)}
-            />
-            <LeaveRoom channel={channel} />
-          </>
+        isAsking ? (
+          <DeclineButton channelId={channelId} />
+        ) : (
+          isRoom && (
+            <>
+              <IconButton
+                icon="people"
+                label={texts.rooms.people}
+                aria-expanded={isListingMembers}
+                onClick={() => setListingMembers(!isListingMembers)}
+              />
+              <LeaveRoom channel={channel} />
+            </>
+          )
         )
       }
     >

@@ -8,6 +8,7 @@ import { shortTime, Time } from '../ui/time.tsx';
 import { useReadable } from '../ui/use-readable.ts';
 import { type ChannelItem, channelName, lastActivityAt } from './channel-list.ts';
 import { useChannels } from './context.ts';
+import { isInvitation } from './invitation.tsx';
 
 /** The viewer's channels, latest activity first. `currentId`: id of the channel that is shown. */
 export function ChannelListView({ currentId }: { currentId: string | null }) {
@@ -68,7 +69,9 @@ function ChannelRow({ channel, isCurrent }: { channel: ChannelItem; isCurrent: b
   );
 }
 
-function preview({ lastMessage, kind, closedAt }: ChannelItem, viewerId: string): string {
+function preview(channel: ChannelItem, viewerId: string): string {
+  const { lastMessage, kind, closedAt } = channel;
+  if (isInvitation(channel) && kind === 'ROOM') return texts.invitations.preview;
   if (closedAt !== null && kind === 'MATCH') return texts.list.ended;
   if (!lastMessage) return texts.list.noMessages;
   const { author, deletedAt } = lastMessage;

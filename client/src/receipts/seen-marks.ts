@@ -19,8 +19,10 @@ export function createSeenMarks({ client, channels }: { client: Client; channels
   return {
     /** Marks all messages up to `seq` as seen. */
     mark(channelId: string, seq: number): void {
-      const known = Math.max(marked.get(channelId) ?? 0, channels.find(channelId)?.viewerMembership?.seenSeq ?? 0);
-      if (seq <= known) return;
+      const membership = channels.find(channelId)?.viewerMembership;
+      const known = Math.max(marked.get(channelId) ?? 0, membership?.seenSeq ?? 0);
+      // Messages of a conversation that is not accepted stay unread.
+      if (seq <= known || membership?.state === 'INVITED') return;
       marked.set(channelId, seq);
       if (!timers.has(channelId))
         timers.set(

@@ -141,6 +141,17 @@ export const texts = {
     navigation: 'Conversations and rooms',
     preview: (author: string, text: string) => `${author}: ${text}`,
   },
+  invitations: {
+    title: 'You are invited',
+    room: (inviter: string) =>
+      inviter === ''
+        ? 'Join the room to see its messages.'
+        : `${inviter} invites you. Join the room to see its messages.`,
+    direct: 'Wants to talk to you. Reply to accept.',
+    preview: 'Invitation',
+    join: 'Join',
+    decline: 'Decline',
+  },
   rooms: {
     title: 'Rooms',
     search: 'Search rooms',

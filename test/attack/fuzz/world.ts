@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mayRead } from '../../../api/domain/policies.ts';
 import { ask, type Data, type GraphQLResponse } from '../../support/client.ts';
+import { addMember, openDirectOf } from '../../support/invitations.ts';
 import { upload } from '../../support/upload.ts';
 import type { Ids } from './values.ts';
 
@@ -54,8 +55,7 @@ export async function createWorld(url: string): Promise<World> {
   const viewers = { guest, member, owner, blocked };
   const foreign = await openRoom(url, ada, [bob, hidden, blocked]);
   await blocked.ask('mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }', { id: foreign.id });
-  const { openDirect } = await ada.ask('mutation ($id: ID!) { openDirect(userId: $id) { id name } }', { id: bob.id });
-  const direct = await fill(url, ada, openDirect.id);
+  const direct = await fill(url, ada, await openDirectOf(ada, bob));
   for (const { id } of [hidden, blocked]) await ada.ask('mutation ($id: ID!) { block(userId: $id) { id } }', { id });
   const shared = await openRoom(url, owner, [member]);
   const open = await ada.ask('mutation { createRoom(input: { name: "Everybody" }) { id } }');
@@ -108,8 +108,7 @@ async function openRoom(url: string, owner: Someone, members: readonly Someone[]
     'mutation ($name: String!) { createRoom(input: { name: $name, visibility: PRIVATE }) { id name } }',
     { name },
   );
-  const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
-  for (const { id } of members) await owner.ask(invite, { id: createRoom.id, userId: id });
+  for (const member of members) await addMember(owner, member, createRoom.id);
   return { ...(await fill(url, owner, createRoom.id)), name };
 }
 

@@ -61,8 +61,10 @@ export async function openPairs(
     const [from, to] = [people[2 * n], people[2 * n + 1]];
     if (!from || !to) throw new Error('a user has no partner');
     const query = 'mutation ($id: ID!) { openDirect(userId: $id) { id } }';
-    const asked = [{ query, variables: { id: to.user.id }, token: from.token }];
-    const [opened] = await askAll<{ openDirect: { id: string } }>(backstage, asked);
+    const asked = { query, variables: { id: to.user.id }, token: from.token };
+    const accepted = { query, variables: { id: from.user.id }, token: to.token };
+    await askAll(backstage, [asked]);
+    const [opened] = await askAll<{ openDirect: { id: string } }>(backstage, [accepted]);
     const channelId = opened?.openDirect.id ?? '';
     const partial = { channelId, acknowledged: new Set<number>(), delivered: [], onAcknowledged: () => {}, lastId: '' };
     const pair: Pair = { ...partial, sender: await openSender(from.token, () => pair) };

@@ -21,6 +21,7 @@ function createUser(): { user: UserState; told: OwnEvent[] } {
     streams: new Set([stream]),
     live: new Set([stream]),
     channels: new Map([['room', 1]]),
+    invitations: new Set(),
     references: 1,
     blockedIds: new Set(),
     reloads: Promise.resolve(),
@@ -39,7 +40,7 @@ test('blocks that begin while others are looked up are known, so that their end 
   const gate = createGate();
   const asked: string[][] = [];
   const changes = createUserChanges({
-    channels: { follow: async () => {}, unfollow: ignore, enter: () => undefined },
+    channels: { follow: async () => {}, unfollow: ignore, enter: () => undefined, observe: () => undefined },
     memberships: {
       read: async () => new Map(),
       blocked: async () => blocked,
