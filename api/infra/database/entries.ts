@@ -4,7 +4,7 @@ import { columns, fieldsWithout, type Row } from './table.ts';
 import { tables } from './tables.ts';
 import { arrayOf, type JsonRow, json, nullable, uuid } from './types.ts';
 
-const stored = columns(tables.entry, 'e', fieldsWithout(tables.entry, ['replyCount', 'revisedPosition', 'logOffset']));
+const stored = columns(tables.entry, 'e', fieldsWithout(tables.entry, ['revisedPosition', 'logOffset']));
 
 /** Columns of an entry, from a table or expression named `e`, with the author of the entry that it replies to. */
 export const entryColumns = {

@@ -1,7 +1,6 @@
--- Reactions, pins, numbers of replies and earlier texts of messages. No table is rewritten, and the index of pins is empty.
+-- Reactions to and pins of messages. No table is rewritten, and the index of pins is empty.
 ALTER TABLE "entry"
     ADD COLUMN "reactions" JSONB NOT NULL DEFAULT '[]',
-    ADD COLUMN "reply_count" INTEGER NOT NULL DEFAULT 0,
     ADD COLUMN "pinned_at" TIMESTAMPTZ(3);
 CREATE INDEX "entry_pinned_idx" ON "entry" ("channel_id", "pinned_at") WHERE "pinned_at" IS NOT NULL;
 
