@@ -10,11 +10,12 @@ import { base, factsOf, idOf, opened, room } from '../support/events.ts';
 let database: TestDatabase;
 let offset = 0;
 
-/** Applies events in one batch, and returns the published entries and the outcomes. */
+/** Applies events in one batch, and returns the published entries, and the outcomes in the order of the events. */
 async function apply(...events: NewEvent[]) {
   const logged = events.map((event) => ({ ...channelEvent.parse(event), partition: 0, offset: offset++ }));
   const { entries, outcomes } = await database.transaction((query) => applyEvents(query, logged, new Map()));
-  return { entries: entries.get(room) ?? [], outcomes: outcomes.map(({ outcome }) => summaryOf(outcome)) };
+  const outcomeOf = new Map(outcomes.map(({ event, outcome }) => [event.eventId, summaryOf(outcome)]));
+  return { entries: entries.get(room) ?? [], outcomes: events.map(({ eventId }) => outcomeOf.get(eventId)) };
 }
 
 function summaryOf(outcome: Outcome): string {

@@ -6,6 +6,7 @@ import { startApp } from '../support/app.ts';
 import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { idOf } from '../support/events.ts';
+import { addMember } from '../support/invitations.ts';
 import { fetchMetric } from '../support/probes.ts';
 import { openStream } from '../support/wire.ts';
 
@@ -46,8 +47,7 @@ const read = `query ($id: ID!) { node(id: $id) { ... on Message { position ${sho
 async function createRoom(members: readonly Person[]): Promise<string> {
   const room = 'mutation { createRoom(input: { name: "Talk", visibility: PRIVATE }) { id } }';
   const { id } = (await ada.ask(room)).createRoom;
-  const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
-  for (const member of members) await ada.ask(invite, { id, userId: member.id });
+  for (const member of members) await addMember(ada, member, id);
   return id;
 }
 
