@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, follow, guest, type Person, socket } from '../support/client.ts';
+import { addMember } from '../support/invitations.ts';
 import { openStream } from '../support/wire.ts';
 import { activitySettings, testActivity } from './activity.ts';
 
@@ -27,10 +28,7 @@ const changes = 'subscription { updates { event { ... on MatchChanged { match { 
 async function openRoom(visibility: 'PUBLIC' | 'PRIVATE'): Promise<string> {
   const create = 'mutation ($v: Visibility!) { createRoom(input: { name: "Room", visibility: $v }) { id } }';
   const { id } = (await ada.ask(create, { v: visibility })).createRoom;
-  await ada.ask('mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }', {
-    id,
-    userId: bob.id,
-  });
+  await addMember(ada, bob, id);
   return id;
 }
 

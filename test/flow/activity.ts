@@ -1,9 +1,9 @@
 import { expect, test, vi } from 'vitest';
 import { ignore } from '../../api/ignore.ts';
 import { ask, type Data, follow, guest, type Person, socket } from '../support/client.ts';
+import { addMember } from '../support/invitations.ts';
 
 const createRoom = 'mutation { createRoom(input: { name: "Talk", visibility: PRIVATE }) { id } }';
-const invite = 'mutation ($id: ID!, $userId: ID!) { invite(channelId: $id, userId: $userId) { id } }';
 const leave = 'mutation ($id: ID!) { leaveChannel(channelId: $id) { id } }';
 const typing = 'mutation ($id: ID!, $active: Boolean) { typing(channelId: $id, active: $active) }';
 const send = 'mutation ($id: ID!) { send(input: { channelId: $id, text: "Hello" }) { message { seq } } }';
@@ -30,7 +30,7 @@ async function present(url: string, person: Person, id: string) {
 
 async function openRoom(owner: Person, ...others: Person[]): Promise<string> {
   const { id } = (await owner.ask(createRoom)).createRoom;
-  for (const { id: userId } of others) await owner.ask(invite, { id, userId });
+  for (const other of others) await addMember(owner, other, id);
   return id;
 }
 
@@ -122,8 +122,7 @@ export function testActivity(urls: () => readonly [string, string]): void {
     const membership = { seenSeq: seq, role: 'MEMBER', unreadCount: null, user: { name: 'Bob' }, firstUnseen: null };
     await adas.shown({ membership });
 
-    await ada.ask(invite, { id, userId: kim.id });
-    await ada.ask(invite, { id, userId: (await guest(there, 'Large')).id });
+    for (const other of [kim, await guest(there, 'Large')]) await addMember(ada, other, id);
     await bob.ask(markSeen, { id, seq: seq + 2 });
     await bob.ask(typing, { id });
     await adas.shown(types('Bob'));
@@ -169,7 +168,7 @@ export function testActivity(urls: () => readonly [string, string]): void {
     expect(adas.followed.ended).toBeNull();
 
     // As a member again, the user follows again.
-    await ada.ask(invite, { id, userId: bob.id });
+    await addMember(ada, bob, id);
     const again = await present(there, bob, id);
     await again.shown(isOnline('Ada'));
     await lastIs(adas.received, isOnline('Bob'));
