@@ -53,7 +53,7 @@ export function createSnapshots(options: { database: Pick<Database, 'read'>; log
 
   return {
     /** Reads the changes for a viewer since a cursor; none without a cursor. @throws UnavailableError while no log is known */
-    snapshot: batched(readSnapshots) as (request: Request) => Promise<Snapshot>,
+    snapshot: batched(sharing(readSnapshots)) as (request: Request) => Promise<Snapshot>,
     /** Returns the number of entries in each gap. */
     async count(gaps: readonly Gap[]): Promise<number[]> {
       return (await read(reader, countGaps, toColumns(gaps))).map(({ count }) => count);
@@ -62,7 +62,7 @@ export function createSnapshots(options: { database: Pick<Database, 'read'>; log
      * Returns the entries of a gap in order of position, without those of authors whom the viewer has blocked; none if
      * the viewer is no longer a member.
      */
-    entries: batched(readEntries) as (request: EntriesRequest) => Promise<readonly ReplayedEntry[]>,
+    entries: batched(sharing(readEntries)) as (request: EntriesRequest) => Promise<readonly ReplayedEntry[]>,
   };
 
   function readSnapshots(requests: readonly Request[]): Promise<Snapshot[]> {
@@ -145,6 +145,17 @@ function toColumns(gaps: readonly Gap[]) {
     highs: gaps.map(({ high }) => high),
     lowers: gaps.map(({ lower }) => String(lower)),
     uppers: gaps.map(({ upper }) => String(upper)),
+  };
+}
+
+/** Loads a value once for equal requests: devices of one user that lost their connections at the same moment ask for the same. */
+function sharing<Asked, Value>(load: (requests: readonly Asked[]) => Promise<Value[]>) {
+  return async (requests: readonly Asked[]): Promise<Value[]> => {
+    const keys = requests.map((request) => JSON.stringify(request));
+    const distinct = new Map(keys.map((key, n) => [key, requests[n] as Asked]));
+    const values = await load([...distinct.values()]);
+    const found = new Map([...distinct.keys()].map((key, n) => [key, values[n] as Value]));
+    return keys.map((key) => found.get(key) as Value);
   };
 }
 
