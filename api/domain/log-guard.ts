@@ -65,7 +65,8 @@ export function createLogGuard(options: {
   };
 
   async function appendChecked(record: LogRecord): Promise<void> {
-    if (!isKnown) {
+    // Bridges may have announced a newer version since the last look.
+    if (!isKnown || !canBeRead(record)) {
       await check().catch((error: unknown) => {
         throw new UnavailableError('The server cannot store this now: try again.', { cause: error });
       });

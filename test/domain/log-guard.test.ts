@@ -73,6 +73,14 @@ test('a gateway writes the newest version that every running bridge has announce
   expect(appended.map(({ headers }) => Number(headers['parley-wire']))).toEqual([oldestWireVersion, newer]);
 });
 
+test('a gateway that began before its bridge writes the newest version as soon as that is announced', async () => {
+  const newer = oldestWireVersion + 1;
+  const { guard } = createGuard();
+  await guard.append(versioned(oldestWireVersion));
+  await announce(newer);
+  await guard.append(versioned(newer));
+});
+
 test('a bridge that was killed no longer counts after its lease', async () => {
   const { guard } = createGuard();
   await announce(oldestWireVersion);
