@@ -25,6 +25,8 @@ export async function socketPath(directory: string, name: string): Promise<strin
  * @param respond returns the response to a request
  */
 export function createLocalResponder(path: string, respond: (request: string) => Promise<string>) {
+  /** Connections whose request is not complete. */
+  const reading = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', ignore);
     serve(socket).catch(() => socket.destroy());
@@ -37,13 +39,17 @@ export function createLocalResponder(path: string, respond: (request: string) =>
       await once(server, 'listening');
       await chmod(path, 0o600);
     },
+    /** Resolves once the requests that are complete have their responses. Connections that have sent no whole request are closed. */
     async stop(): Promise<void> {
-      await new Promise<void>((done) => server.close(() => done()));
+      const closed = new Promise<void>((done) => server.close(() => done()));
+      for (const socket of reading) socket.destroy();
+      await closed;
     },
   };
 
   async function serve(socket: Socket): Promise<void> {
-    const request = await readRequest(socket);
+    reading.add(socket);
+    const request = await readRequest(socket).finally(() => reading.delete(socket));
     socket.end(await respond(request));
   }
 }
