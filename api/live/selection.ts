@@ -31,7 +31,8 @@ let documentCount = 0;
  * Analyses whether the results of a subscription can be shared. A field depends on the viewer unless its
  * `extensions.isShareable` in the schema is true, or is `ofEvent` and the field belongs to the event itself: readers
  * filter events by their own fields and by the objects that these refer to, but not deeper. Where it is `asEvent`, the value is
- * that event; where it is `partOfEvent`, a part of the event if it is selected on the event. Selections on a type whose `extensions.isOwn` is true count for nothing: its events are never shared.
+ * that event; where it is `partOfEvent`, a part of the event if it is selected on the event. Selections on a type whose
+ * `extensions.isOwn` is true count for nothing: its events are never shared.
  * @param document must be valid against the schema; the analysis is cached as long as the document is in memory
  */
 export function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: string | null): Sharing {
