@@ -69,7 +69,7 @@ describe('tools that read the schema of a running server', () => {
         schema: parse(printSchema(schemaAst)),
         schemaAst,
         documents: [{ location: 'me.graphql', rawSDL, document: parse(rawSDL) }],
-        config: { scalars: { DateTime: 'string', Upload: 'File' }, strictScalars: true },
+        config: { scalars: { DateTime: 'string', JSON: 'unknown', Upload: 'File' }, strictScalars: true },
         presetConfig: {},
         plugins: [],
         pluginMap: {},

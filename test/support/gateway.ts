@@ -36,9 +36,9 @@ export interface Backstage {
   began: number;
   /** Number of values that were pulled from streams. */
   pulled: number;
-  /** Whether signals cannot be resolved for the moment. */
+  /** Whether items of `typing` and `entries` cannot be resolved for the moment. */
   isAway: boolean;
-  /** Publishes the next signal to subscribers of `typing`. */
+  /** Publishes the next item to subscribers of `typing`, for which it is a signal, and of `entries`. */
   signal(): void;
   /** Number of connections of each user. */
   connected: Map<string, number>;
@@ -215,6 +215,7 @@ const typeDefs = /* GraphQL */ `
     flood: String!
     mine: Int!
     typing: Int!
+    entries: Int!
   }
 `;
 
@@ -234,6 +235,18 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
     throw error;
   };
   const resolve = (value: unknown) => value;
+  const live = (source: LiveSource<Positioned>) => ({
+    resolve({ position }: Positioned) {
+      if (backstage.isAway) throw new DatabaseUnavailableError('away');
+      return position;
+    },
+    subscribe() {
+      backstage.open++;
+      backstage.began++;
+      const reader = { position: source.last(), judge: () => null };
+      return createLiveStream(source, reader, () => void backstage.open--);
+    },
+  });
 
   return createSchema<Context>({
     typeDefs,
@@ -270,18 +283,8 @@ function createTestSchema(backstage: Backstage, signals: LiveSource<Positioned>)
           subscribe: (_root: unknown, _args: unknown, context: Context) =>
             requireViewer(context) && numbers(1, aborted),
         },
-        typing: {
-          resolve({ position }: Positioned) {
-            if (backstage.isAway) throw new DatabaseUnavailableError('away');
-            return position;
-          },
-          subscribe() {
-            backstage.open++;
-            backstage.began++;
-            const reader = { position: signals.last(), judge: () => null };
-            return createLiveStream(signals, reader, () => void backstage.open--);
-          },
-        },
+        typing: live(signals),
+        entries: live({ ...signals, kind: 'entry' }),
         flood: {
           resolve,
           subscribe: () =>
