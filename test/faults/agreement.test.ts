@@ -15,7 +15,7 @@ const actions = 1_000;
 /** Number of actions after which everybody must agree. */
 const round = 50;
 
-/** What happens between actions besides them. */
+/** Event between two actions. */
 type Disturbance =
   | { type: 'network'; gateway: number; fate: Fate }
   | { type: 'block'; who: Name; whom: Name }
@@ -118,7 +118,7 @@ describe.each([
       for (const [n, one] of steps.entries()) await run.step(one, n);
       await run.checkAll();
     });
-    // What has happened cannot be repeated with fewer actions.
+    // Shrinking is left out: the actions of a run cannot be repeated.
     await fc.assert(property, { numRuns: 1, endOnFailure: true });
   });
 });

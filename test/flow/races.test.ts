@@ -35,7 +35,7 @@ function createBarrier(log: EventLog) {
     log: { ...log, append },
     /** Appends a record of a background job. */
     append,
-    /** Has two acts pass their checks before either is in the log. Returns what became of each. */
+    /** Has two acts pass their checks before either is in the log. Returns their results. */
     async race<First, Second>(first: () => Promise<First>, second: () => Promise<Second>, isReversed: boolean) {
       held = [];
       const acts = [first()] as [Promise<First>, ...Promise<Second>[]];
@@ -113,7 +113,7 @@ const by =
   (room) =>
     act(who(), operation, room);
 
-/** Two acts that exclude each other, and what becomes of them in the order of the log: as given, and reversed. */
+/** Two acts that exclude each other, and their results in either order of the log: as given, and reversed. */
 const races: readonly [name: string, first: Act, second: Act, inOrder: Outcome, reversed: Outcome][] = [
   ['kick and send', byAda('kick', () => bob), by(() => bob, 'send'), [null, 'FORBIDDEN'], [null, null]],
   ['kick and reaction', byAda('kick', () => bob), by(() => bob, 'react'), [null, 'NOT_FOUND'], [null, null]],
@@ -156,7 +156,7 @@ describe('a trim and an edit of a message that it removes', () => {
   it.each([
     ['the edit is refused after the trim', false, 'NOT_FOUND'],
     ['the trim removes the edited message', true, null],
-  ])('agree live, in the history and for those who resume: %s', async (_name, isReversed, expected) => {
+  ])('agree live, in the history and for members who resume: %s', async (_name, isReversed, expected) => {
     const room = await openRoom();
     const followed = await followFrom(ada, room.id);
     const [, code] = await barrier.race(
@@ -178,7 +178,7 @@ describe('a trim and an edit of a message that it removes', () => {
 });
 
 describe('a block and a match of the same two', () => {
-  it('leave both with the same answer, and never match them again', async () => {
+  it('leave both in the same state, and never match them again', async () => {
     const state = '{ match { status partner { id } } }';
     const block = 'mutation ($id: ID!) { block(userId: $id) { id } }';
     const match = 'mutation { match(input: { tags: ["races"], strict: true }) { status } }';

@@ -110,7 +110,7 @@ export async function readRoom(url: string, person: Person, id: string): Promise
   return loaded && { ...loaded, messages: texts(loaded.messages) };
 }
 
-/** Reads what nothing but a fresh query tells of a room; null if the person is no member. */
+/** Reads the counts and lists of a room that only a fresh query tells; null if the person is no member. */
 export async function readCounts(url: string, { token }: Person, id: string): Promise<Data> {
   const { data, errors } = await ask(url, countsQuery, { id }, token);
   if (errors.length > 0) throw new Error(JSON.stringify(errors));

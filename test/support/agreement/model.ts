@@ -10,11 +10,11 @@ export interface ModelMessage {
   isDeleted: boolean;
   isPinned: boolean;
   mentioned: ReadonlySet<Name>;
-  /** Who reacted, by emoji. */
+  /** Names of the people who reacted, by emoji. */
   reactions: Map<string, Set<Name>>;
 }
 
-/** What a member has of a room alone. */
+/** State that one member has of a room. */
 export interface ModelMember {
   role: 'OWNER' | 'MODERATOR' | 'MEMBER';
   seenSeq: number;
@@ -33,7 +33,7 @@ export interface ModelRoom {
 /** A chat as it should be, small enough to be right at sight. */
 export interface Model {
   rooms: ModelRoom[];
-  /** Whom each person has blocked. */
+  /** Names that each person has blocked. */
   blocks: ReadonlyMap<Name, Set<Name>>;
   offline: Set<Name>;
 }
@@ -50,7 +50,7 @@ export function newMember(seenSeq: number, role: ModelMember['role'] = 'MEMBER')
   return { role, seenSeq, notify: 'ALL', pinned: false, archivedFrom: null };
 }
 
-/** Returns what a person should see of a room; null without a membership. */
+/** Returns the view that a person should have of a room; null without a membership. */
 export function viewOf({ blocks }: Model, { messages, members }: ModelRoom, viewer: Name) {
   const member = members.get(viewer);
   if (member === undefined) return null;
@@ -61,7 +61,7 @@ export function viewOf({ blocks }: Model, { messages, members }: ModelRoom, view
   };
 }
 
-/** Returns what a person should see of a room besides its messages; null without a membership. */
+/** Returns the counts and lists that a person should see of a room; null without a membership. */
 export function countsOf({ blocks, offline }: Model, { messages, members }: ModelRoom, viewer: Name) {
   const member = members.get(viewer);
   if (member === undefined) return null;
