@@ -4,6 +4,7 @@ import { follow, followMessages, guest, type Person, socket } from '../support/c
 import { type Cluster, createCluster } from '../support/cluster.ts';
 import { openDirectOf } from '../support/invitations.ts';
 import { patientSettings } from '../support/patience.ts';
+import { fetchProbe } from '../support/probes.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { type RedisService, startOwnRedis } from '../support/services/redis.ts';
 import { createSharedDatabase, sharedKafka } from '../support/services/shared.ts';
@@ -49,7 +50,7 @@ test('a waiting user regains their place after Redis loses its data, and is matc
   await vi.waitFor(() => expect(ada.latest()).toMatchObject({ id: place.id, status: 'WAITING' }));
 
   await redis.kill('SIGKILL');
-  await redis.restart();
+  await bringRedisBack();
   await vi.waitFor(async () =>
     expect((await ada.person.ask(viewer)).match).toEqual({ id: place.id, status: 'WAITING' }),
   );
@@ -66,7 +67,7 @@ test('a match survives the loss of the data in Redis; while Redis is unavailable
   await vi.waitFor(() => expect(ada.latest()).toMatchObject({ status: 'MATCHED', partner: { name: 'Ben' } }));
 
   await redis.kill('SIGKILL');
-  await redis.restart();
+  await bringRedisBack();
   await vi.waitFor(async () => expect((await cleo.person.ask(match)).match.status).toBe('WAITING'));
   expect((await ben.person.ask(match)).match).toEqual({ id, status: 'MATCHED', partner: { name: 'Ada' } });
 
@@ -77,7 +78,7 @@ test('a match survives the loss of the data in Redis; while Redis is unavailable
   await isAway(cleo.person);
   expect((await ben.person.ask('mutation { unmatch { id status } }')).unmatch).toEqual({ id, status: 'ENDED' });
   await vi.waitFor(() => expect(ada.latest()).toMatchObject({ status: 'ENDED', endReason: 'PARTNER_LEFT' }));
-  await redis.restart();
+  await bringRedisBack();
   await vi.waitFor(() => ada.person.ask(match));
   await vi.waitFor(() => expect(ada.latest()).toMatchObject({ status: 'MATCHED', partner: { name: 'Cleo' } }));
   for (const one of [ada, ben, cleo]) await one.close();
@@ -99,7 +100,7 @@ test('while Redis is away messages and lists come late, and after it is back not
     .createRoom;
   await ada.ask('mutation ($c: ID!, $u: ID!) { invite(channelId: $c, userId: $u) { id } }', { c: room.id, u: ben.id });
   await vi.waitFor(() => expect(list.received.map(({ id }) => id)).toContain(room.id));
-  await redis.restart();
+  await bringRedisBack();
   await say(ada, direct, 'Back!');
   await vi.waitFor(() => expect(messages.received.map(({ text }) => text)).toEqual(['Away?', 'Back!']));
   await vi.waitFor(() => expect(list.received.at(-1)?.lastMessage?.text).toBe('Back!'));
@@ -119,8 +120,15 @@ test('a revocation while Redis is away closes sockets on other gateways', async 
   await ada.ask('mutation { logout }');
   await vi.waitFor(() => expect(codes).toContain(4403));
   followed.stop();
-  await redis.restart();
+  await bringRedisBack();
 });
+
+/** Restarts Redis, and waits until both gateways have reached it again. */
+async function bringRedisBack(): Promise<void> {
+  await redis.restart();
+  for (const { url } of [here, there])
+    await vi.waitFor(async () => expect((await fetchProbe(url, 'ready')).status).toBe(200));
+}
 
 async function say(person: Person, channelId: string, text: string): Promise<void> {
   const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';

@@ -65,7 +65,9 @@ export function describeUpdates(urlOf: (gateway: 0 | 1) => string): void {
       await text(ada, id, 'before');
       const updates = await followAll(bob);
       await bob.ask(join, { id });
-      await vi.waitFor(() => expect(updates.types()).toContain('ChannelChanged'));
+      await vi.waitFor(() => {
+        for (const type of ['ChannelChanged', 'MembershipChanged']) expect(updates.types()).toContain(type);
+      });
       expect(updates.events('MembershipChanged')).toMatchObject([{ channelId: id, membership: { role: 'MEMBER' } }]);
       expect(updates.events('ChannelChanged')).toMatchObject([{ channel: { id, name: 'Talk' } }]);
       await text(ada, id, 'after');
