@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { chmod, realpath, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -27,6 +28,8 @@ export async function socketPath(directory: string, name: string): Promise<strin
 export function createLocalResponder(path: string, respond: (request: string) => Promise<string>) {
   /** Connections whose request is not complete. */
   const reading = new Set<Socket>();
+  // A process that ends at once does not call `stop`.
+  const removeFile = () => rmSync(path, { force: true });
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', ignore);
     serve(socket).catch(() => socket.destroy());
@@ -37,6 +40,7 @@ export function createLocalResponder(path: string, respond: (request: string) =>
       await rm(path, { force: true });
       server.listen(path);
       await once(server, 'listening');
+      process.once('exit', removeFile);
       await chmod(path, 0o600);
     },
     /** Resolves once the requests that are complete have their responses. Connections that have sent no whole request are closed. */
@@ -44,6 +48,7 @@ export function createLocalResponder(path: string, respond: (request: string) =>
       const closed = new Promise<void>((done) => server.close(() => done()));
       for (const socket of reading) socket.destroy();
       await closed;
+      process.off('exit', removeFile);
     },
   };
 

@@ -49,3 +49,17 @@ export function createLossyPubSub(fateOf: () => Fate): PubSub & { flush(): void;
     stop: async () => {},
   };
 }
+
+/** Creates one gateway's connection to the pubsub. Messages are lost together with the connection, as over Redis. */
+export function createConnection() {
+  let fate: Fate = 'deliver';
+  const lossy = createLossyPubSub(() => fate);
+  return {
+    pubsub: { ...lossy, connected: () => fate !== 'lose' },
+    setFate(next: Fate): void {
+      const wasAway = fate === 'lose';
+      fate = next;
+      if (wasAway && next !== 'lose') lossy.reconnect();
+    },
+  };
+}

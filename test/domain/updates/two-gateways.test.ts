@@ -5,7 +5,7 @@ import type { NewEvent } from '../../../api/events.ts';
 import type { PubSub } from '../../../api/infra/pubsub/pubsub.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../../support/database.ts';
 import { eventMaker, idOf, reactionMaker } from '../../support/events.ts';
-import { createLossyPubSub, type Fate } from '../../support/lossy-pubsub.ts';
+import { createConnection, createLossyPubSub, type Fate } from '../../support/lossy-pubsub.ts';
 import { type Following, openUpdatesGateway } from '../../support/updates-gateway.ts';
 import { createClientModel } from '../../support/updates-model.ts';
 import { createUpdatesWorld, joinedBy, worldChannels } from '../../support/updates-world.ts';
@@ -69,20 +69,6 @@ describe.each(databaseKinds)('two gateways that lose and double signals, over %s
 
 /** Resolves after cursors had time to move. */
 const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 50));
-
-/** One connection to the pubsub that both gateways share. Messages are lost together with the connection. */
-function createConnection() {
-  let fate: Fate = 'deliver';
-  const lossy = createLossyPubSub(() => fate);
-  return {
-    pubsub: { ...lossy, connected: () => fate !== 'lose' },
-    setFate(next: Fate): void {
-      const wasAway = fate === 'lose';
-      fate = next;
-      if (wasAway && next !== 'lose') lossy.reconnect();
-    },
-  };
-}
 
 async function createRun(database: TestDatabase) {
   const connections = [createConnection(), createConnection()] as const;
