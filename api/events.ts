@@ -205,6 +205,8 @@ export interface Entry {
   replyToId: string | null;
   /** Author of the message that this one replies to; null if it is no reply. */
   replyToAuthorId: string | null;
+  /** Number of messages that reply to this one, without deleted ones. */
+  replyCount: number;
   attachments: readonly AttachmentFacts[];
   /** In the order in which the emoji came; none without reactions. */
   reactions: readonly ReactionSummary[];
@@ -220,7 +222,7 @@ export interface Entry {
   deletedAt: string | null;
   /** Null if the message is not pinned. */
   pinnedAt: string | null;
-  /** Incremented by every edit and by the deletion; not by reactions. */
+  /** Incremented by every edit and by the deletion; not by reactions and replies. */
   revision: number;
 }
 

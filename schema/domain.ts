@@ -14,6 +14,7 @@ import type { PreferenceStore } from '../api/domain/preferences.ts';
 import type { PresenceDomain } from '../api/domain/presence.ts';
 import type { Reactions } from '../api/domain/reactions.ts';
 import type { Receipts } from '../api/domain/receipts.ts';
+import type { Replies } from '../api/domain/replies.ts';
 import type { ReportActions } from '../api/domain/report-actions.ts';
 import type { Reports } from '../api/domain/reports.ts';
 import type { RoomModeration } from '../api/domain/room-moderation.ts';
@@ -67,6 +68,7 @@ export interface Domain {
   preferences: PreferenceStore;
   reactions: Reactions;
   receipts: Receipts;
+  replies: Replies;
   reports: Reports & ReportActions;
   roomModeration: RoomModeration;
   suspensions: Suspensions;

@@ -11,6 +11,7 @@ import './presence.ts';
 import './pins.ts';
 import './reactions.ts';
 import './receipts.ts';
+import './replies.ts';
 import './reports.ts';
 import './room-moderation.ts';
 import './preferences.ts';

@@ -1,8 +1,9 @@
 import type { ChannelOfUser } from '../api/domain/channel-of-user.ts';
 import type { HistoryAround, MessageOfUser } from '../api/domain/history-around.ts';
-import type { PageRequest, TimeKey } from '../api/domain/pages.ts';
+import type { Page, PageRequest, TimeKey } from '../api/domain/pages.ts';
 import type { Reaction } from '../api/domain/reactions.ts';
 import type { SeenByMember } from '../api/domain/unread-of-members.ts';
+import type { Entry } from '../api/events.ts';
 import { byKey, byRequest, type Owner, required } from './batch-loaders.ts';
 
 /** Rows that a statement reads, as the equivalent of rows that it returns, where it returns one for each channel. */
@@ -160,6 +161,13 @@ export const viewedMakers = {
       },
       rowsOfAround,
     ),
+  /** Pages of replies to messages; null for channels that the user is not a member of. */
+  replies: (owner: Owner) =>
+    byRequest(owner, messageKey, async (asked: readonly MessageOfUser[], request: PageRequest<number>) => {
+      const found = await owner.domain.replies.pages(asked, request, owner.reader);
+      const known = found.flatMap((row): [string, Page<Entry>][] => (row.value ? [[messageKey(row), row.value]] : []));
+      return new Map(known);
+    }),
   /** Pages of changes; an error for channels that the user is not a member of. */
   changes: (owner: Owner) =>
     byRequest(owner, pairKey, async (pairs: readonly ChannelOfUser[], request: { after: number; limit: number }) =>

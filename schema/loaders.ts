@@ -1,7 +1,7 @@
 import type { Viewer } from '../api/domain/auth.ts';
 import type { HistoryPage } from '../api/domain/history.ts';
 import type { HistoryAround } from '../api/domain/history-around.ts';
-import type { PageRequest } from '../api/domain/pages.ts';
+import type { Page, PageRequest } from '../api/domain/pages.ts';
 import type { SeenByMember } from '../api/domain/unread-of-members.ts';
 import type { Entry } from '../api/events.ts';
 import type { ListRound } from '../api/list-round.ts';
@@ -73,6 +73,11 @@ const views = {
   historyAround: ({ shared, viewerId }: Viewed) => ({
     load: (key: { channelId: string; messageId: string; request: { limit: number } }): Promise<HistoryAround | null> =>
       shared.historyAround.load({ ...key, userId: viewerId ?? noUserId }),
+  }),
+  /** Pages of replies by message; null for messages of channels that the viewer is not a member of. */
+  replies: ({ shared, viewerId }: Viewed) => ({
+    load: (key: { channelId: string; messageId: string; request: PageRequest<number> }): Promise<Page<Entry> | null> =>
+      shared.replies.load({ ...key, userId: viewerId ?? noUserId }),
   }),
   /** Pages of changes by channel; an error for channels that the viewer is not a member of. */
   changes: ({ shared, viewerId }: Viewed) => ({

@@ -39,10 +39,12 @@ export function refusedAsNull(error: unknown): null {
   throw error;
 }
 
-function seqOf({ seq }: Entry): string {
+/** Returns the text of the cursor of a message. */
+export function seqOf({ seq }: Entry): string {
   return String(seq);
 }
 
-function parseSeq(cursor: string): number | null {
+/** Reads the text of the cursor of a message; null if it is none. */
+export function parseSeq(cursor: string): number | null {
   return /^\d{1,9}$/.test(cursor) ? Number(cursor) : null;
 }

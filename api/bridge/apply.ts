@@ -5,6 +5,7 @@ import { applyChange } from './changes.ts';
 import { type Changeset, createChangeset } from './changeset.ts';
 import { applyEdits } from './edits.ts';
 import { applyReactions } from './reactions.ts';
+import { writeReplyCounts } from './reply-counts.ts';
 import { applySends } from './sends.ts';
 import { type Step, toSteps } from './steps.ts';
 
@@ -22,6 +23,7 @@ export async function applyEvents(
 ): Promise<Changeset> {
   const changeset = createChangeset();
   for (const step of toSteps(events, known)) await applyStep(query, step, changeset);
+  await writeReplyCounts(query, changeset);
   await storeOutcomes(query, changeset.outcomes.filter(needsStoring));
   return changeset;
 }

@@ -11,6 +11,8 @@ export interface Changeset {
   memberships: Map<string, Set<string>>;
   /** Users whose match began or ended, with the partition of the event. */
   matchUsers: Map<string, number>;
+  /** Changes of numbers of replies, by the message that they reply to: written at the end of the transaction. */
+  replies: Map<string, { channelId: string; change: number }>;
 }
 
 /** Head of a channel as a statement returns it. */
@@ -25,7 +27,14 @@ export interface ChannelHead {
 
 /** Returns an empty changeset. */
 export function createChangeset(): Changeset {
-  return { outcomes: [], entries: new Map(), heads: new Map(), memberships: new Map(), matchUsers: new Map() };
+  return {
+    outcomes: [],
+    entries: new Map(),
+    heads: new Map(),
+    memberships: new Map(),
+    matchUsers: new Map(),
+    replies: new Map(),
+  };
 }
 
 /** Adds the new state of an entry, whose position is above those added before. */
@@ -52,6 +61,13 @@ export function addHead(
   const trimmed = trimmedSeq ?? before?.trimmedSeq;
   if (trimmed !== undefined) head.trimmedSeq = trimmed;
   heads.set(id, head);
+}
+
+/** Counts a message that was sent or deleted among the replies to another; one that is no reply counts nowhere. */
+export function addReply({ replies }: Changeset, { replyToId, channelId }: Entry, change: 1 | -1): void {
+  if (replyToId === null) return;
+  const before = replies.get(replyToId)?.change ?? 0;
+  replies.set(replyToId, { channelId, change: before + change });
 }
 
 /** Adds a user whose membership of a channel began, changed or ended. */

@@ -6,7 +6,7 @@ import { deleteMentionsOf } from '../infra/database/mentions.ts';
 import { statement } from '../infra/database/statement.ts';
 import { enums, tables } from '../infra/database/tables.ts';
 import { int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
-import { addEntry, addHead, addMembership, type Changeset } from './changeset.ts';
+import { addEntry, addHead, addMembership, addReply, type Changeset } from './changeset.ts';
 import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
 /**
@@ -70,7 +70,9 @@ export async function deleteEntry(
 ): Promise<Entry> {
   const { channelId, messageId, at } = event;
   const [row] = await query(updateDeleted, { channelId, id: messageId, at, ...placeOf(event) });
-  return addWritten(row, event, changeset);
+  const entry = addWritten(row, event, changeset);
+  addReply(changeset, entry, -1);
+  return entry;
 }
 
 function addWritten(row: WrittenRow | undefined, place: LogPlace, changeset: Changeset): Entry {

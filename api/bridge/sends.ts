@@ -1,7 +1,7 @@
 import type { Entry, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
-import { addEntry, addHead, type Changeset } from './changeset.ts';
+import { addEntry, addHead, addReply, type Changeset } from './changeset.ts';
 import { acceptDirect } from './invitations.ts';
 import { type DecidedMentions, decideMentionsOfSends, isRefused } from './mentions.ts';
 import { type DecidedSend, type Place, placeSends } from './place-sends.ts';
@@ -73,6 +73,7 @@ function addEntryOf(event: MessageSent, mentionIds: readonly string[], place: Pl
     text,
     replyToId,
     replyToAuthorId,
+    replyCount: 0,
     attachments,
     reactions: [],
     data,
@@ -86,6 +87,7 @@ function addEntryOf(event: MessageSent, mentionIds: readonly string[], place: Pl
   };
   addEntry(changeset, entry);
   addHead(changeset, { id: channelId, position, seq, version }, event);
+  addReply(changeset, entry, 1);
   return { applied: true, entry };
 }
 

@@ -33,6 +33,7 @@ import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReactions } from '../domain/reactions.ts';
 import { createReceipts } from '../domain/receipts.ts';
+import { createReplies } from '../domain/replies.ts';
 import { createReportActions } from '../domain/report-actions.ts';
 import { createReports } from '../domain/reports.ts';
 import { createRoomModeration } from '../domain/room-moderation.ts';
@@ -228,6 +229,7 @@ export async function openDomain(
     moderation,
     onlineMembers,
     pins: createPins({ ...common, ...ofMessages }),
+    replies: createReplies({ database }),
     presence,
     preferences,
     reactions: createReactions({ ...common, ...ofMessages }),

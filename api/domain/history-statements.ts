@@ -66,6 +66,23 @@ export const selectAround = statement({
   row: around,
 });
 
+const replies = { channelId: uuid, userId: uuid, messageId: uuid, ...accessRow, entries };
+
+/** Reads a page of the replies to each message between two seqs, in the direction of the request. */
+export const selectReplies = declarePages((backward) =>
+  statement({
+    sql: `
+      SELECT w.id AS "channelId", w.user_id AS "userId", w.message_id AS "messageId", ${accessList('w.user_id')},
+        (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
+          WHERE e.reply_to_id = w.message_id AND e.channel_id = w.id AND e.seq > $after AND e.seq < $before
+            AND ${unblockedBy('w.user_id')}
+          ORDER BY e.seq ${backward ? 'DESC' : 'ASC'} LIMIT $limit) found) AS entries
+      FROM unnest($channelIds, $userIds, $messageIds) AS w(id, user_id, message_id)`,
+    parameters: { ...channelsOfUsers, messageIds: arrayOf(uuid), after: int4, before: int4, limit: int4 },
+    row: replies,
+  }),
+);
+
 /** Counts the entries of each channel that changed after a position, up to a bound, in the order of the channels. */
 export const countChanges = statement({
   sql: `

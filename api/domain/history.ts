@@ -35,7 +35,7 @@ interface ReadOfUser<Value> extends ChannelOfUser {
 }
 
 /** Greater than every seq and position. */
-const beyond = 2_147_483_647;
+export const beyond = 2_147_483_647;
 
 /**
  * Creates the reads of channels' entries. Each is on behalf of users: entries of authors whom the user has blocked are left

@@ -1,68 +1,13 @@
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createBridge } from '../../api/bridge/bridge.ts';
 import { deleteEntriesOf } from '../../api/domain/cleanup/match-statements.ts';
 import { maxReactionKinds } from '../../api/domain/policies.ts';
-import { encodeEvent } from '../../api/event-records.ts';
-import {
-  channelTopic,
-  type Entry,
-  type NewEvent,
-  type Outcome,
-  type ReactionEvent,
-  summaryUsers,
-} from '../../api/events.ts';
-import { entryColumns, toEntry } from '../../api/infra/database/entries.ts';
-import { statement } from '../../api/infra/database/statement.ts';
-import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
-import { noBridgeMetrics } from '../support/bridge-metrics.ts';
+import { type NewEvent, type Outcome, type ReactionEvent, summaryUsers } from '../../api/events.ts';
+import { expectOrdered, newestOf, readMessages, startRoom } from '../support/bridge-room.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
-import { base, idOf, opened, room } from '../support/events.ts';
-import { createTestLogger } from '../support/logger.ts';
-import { createLossyPubSub } from '../support/lossy-pubsub.ts';
+import { base, idOf, room } from '../support/events.ts';
 
 let database: TestDatabase;
-
-/** Reads messages in order of position. */
-const selectMessages = statement({
-  sql: `SELECT ${entryColumns.list} FROM entry e WHERE e.kind = 'TEXT' ORDER BY e.position`,
-  row: entryColumns.row,
-});
-
-/** Opens the room with members, whose names are numbers, and returns a bridge that applies batches of events. */
-async function startRoom(members: number) {
-  const logger = createTestLogger();
-  const pubsub = createLossyPubSub(() => 'deliver');
-  const published: Entry[] = [];
-  const outcomes = new Map<string, Outcome>();
-  await pubsub.subscribe(channelTopic(room), ({ entries }) => void published.push(...entries));
-  await pubsub.subscribe('outcomes:gateway', (list) => {
-    for (const { eventId, outcome } of list) outcomes.set(eventId, outcome);
-  });
-  const log = createMemoryEventLog({ logger });
-  const bridge = createBridge({ log, database, pubsub, metrics: noBridgeMetrics, logger, connections: 5 });
-  await bridge.assigned(0, { id: 'log', partitions: 1, bounds: null });
-  let next = 0n;
-  const apply = async (events: readonly NewEvent[]) => {
-    const records = events.map((event, n) => ({ ...encodeEvent(event), offset: next + BigInt(n) }));
-    next = await bridge.handle({ partition: 0, records });
-    return events.map(({ eventId }) => outcomes.get(eventId));
-  };
-  await apply([opened()]);
-  await addMembers(members);
-  return { apply, published };
-}
-
-async function addMembers(count: number): Promise<void> {
-  const ids = Array.from({ length: count }, (_, n) => idOf(`${n}`));
-  const names = ids.map((_, n) => `${n}`);
-  await database.query(
-    `WITH users AS (INSERT INTO users (id, name, created_at) SELECT *, now() FROM unnest($1::uuid[], $2::text[]) RETURNING id)
-     INSERT INTO member (channel_id, user_id, role, state, joined_at, joined_seq)
-     SELECT $3::uuid, id, 'MEMBER', 'ACTIVE', now(), 1 FROM users`,
-    [ids, names, room],
-  );
-}
 
 const by = (who: string) => ({ ...base('owner'), actorId: idOf(who) });
 const message = (name: string) => idOf(`message ${name}`);
@@ -92,8 +37,6 @@ function reacted(
 }
 
 const codeOf = (outcome: Outcome | undefined) => (outcome?.applied === false ? outcome.rejection.code : null);
-const messages = async () => (await database.query(selectMessages, {})).map(toEntry);
-
 /** Reactions in their order by message: the users of each emoji. */
 type Model = Map<string, Map<string, string[]>>;
 
@@ -133,7 +76,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
         fc.array(fc.nat()),
         async (batches, repeated) => {
           await database.empty();
-          const { apply, published } = await startRoom(summaryUsers + 10);
+          const { apply, published } = await startRoom(database, summaryUsers + 10);
           await apply([sent('a'), sent('b')]);
           const model: Model = new Map(['a', 'b'].map((one) => [message(one), new Map()]));
           const all: NewEvent[] = [];
@@ -146,7 +89,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
           }
           await expectModel(model);
           expectOrdered(published);
-          expect(await newestOf(published)).toEqual(await messages());
+          expect(newestOf(published)).toEqual(await readMessages(database));
         },
       ),
       { numRuns: 25 },
@@ -154,7 +97,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
   });
 
   test('of a thousand users in one batch change the message once, and are counted exactly', async () => {
-    const { apply, published } = await startRoom(1_000);
+    const { apply, published } = await startRoom(database, 1_000);
     await apply([sent('a')]);
     const before = published.length;
     const people = Array.from({ length: 1_000 }, (_, n) => `${n}`);
@@ -162,7 +105,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
     expect(outcomes.every((outcome) => outcome?.applied)).toBe(true);
     expect(published.slice(before).map(({ reactions }) => reactions.map(({ count }) => count))).toEqual([[500, 500]]);
     expect(published.at(-1)?.revision).toBe(0);
-    const [entry] = await messages();
+    const [entry] = await readMessages(database);
     expect(entry?.position).toBe(3);
     expect(entry?.reactions[0]?.userIds).toEqual(
       people
@@ -173,7 +116,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
   });
 
   test('do not break up a batch of sends', async () => {
-    const { apply, published } = await startRoom(2);
+    const { apply, published } = await startRoom(database, 2);
     await apply([sent('a')]);
     const before = published.length;
     await apply([sent('b'), reacted('0', 'a', '\u{1f44d}'), sent('c'), reacted('1', 'a', '\u{1f44d}'), sent('d')]);
@@ -185,7 +128,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
   });
 
   test('before sends do not move the place of their channel in the log back', async () => {
-    const { apply, published } = await startRoom(2);
+    const { apply, published } = await startRoom(database, 2);
     await apply([sent('a')]);
     const before = published.length;
     await apply([reacted('0', 'a', '\u{1f44d}'), sent('b'), reacted('1', 'a', '\u{1f44d}'), sent('c')]);
@@ -195,7 +138,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
   });
 
   test('are refused by the rules, in the order of the log', async () => {
-    const { apply } = await startRoom(1);
+    const { apply } = await startRoom(database, 1);
     await apply([sent('a'), sent('gone'), deleted('gone')]);
     const like = '\u{1f44d}';
     const joinedId = (await database.query<{ id: string }>(`SELECT id FROM entry WHERE kind = 'JOINED'`))[0]?.id ?? '';
@@ -219,11 +162,11 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
       'CONFLICT',
       null,
     ]);
-    expect((await messages()).find(({ text }) => text === 'a')?.reactions).toEqual([]);
+    expect((await readMessages(database)).find(({ text }) => text === 'a')?.reactions).toEqual([]);
   });
 
   test('go with messages that are trimmed, and those of closed matches', async () => {
-    const { apply } = await startRoom(1);
+    const { apply } = await startRoom(database, 1);
     await apply([sent('a'), sent('b'), reacted('0', 'a', '\u{1f44d}'), reacted('0', 'b', '\u{1f44d}')]);
     await apply([{ ...base('owner'), type: 'HistoryTrimmed', throughSeq: 2 }]);
     expect(await database.query('SELECT message_id AS id FROM reaction')).toEqual([{ id: message('b') }]);
@@ -232,7 +175,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
   });
 
   test('have a maximum of kinds, and a kind that nobody uses any longer makes room', async () => {
-    const { apply } = await startRoom(1);
+    const { apply } = await startRoom(database, 1);
     await apply([sent('a')]);
     const kinds = Array.from({ length: maxReactionKinds }, (_, n) => String.fromCodePoint(0x1f600 + n));
     const another = '\u{1f44d}';
@@ -247,7 +190,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
       reacted('owner', 'a', another),
     ]);
     expect(freed.map(codeOf)).toEqual([null, 'CONFLICT', null, null, null]);
-    const [entry] = await messages();
+    const [entry] = await readMessages(database);
     expect(entry?.reactions.map((reaction) => reaction.emoji)).toEqual([...kinds.slice(1), another]);
   });
 });
@@ -261,7 +204,7 @@ async function expectModel(model: Model): Promise<void> {
     [...kinds].flatMap(([one, userIds]) => userIds.map((userId) => `${id} ${one} ${userId}`)),
   );
   expect(rows.map(({ id, emoji: one, userId }) => `${id} ${one} ${userId}`).sort()).toEqual(expected.sort());
-  for (const { id, reactions, revision, deletedAt } of await messages()) {
+  for (const { id, reactions, revision, deletedAt } of await readMessages(database)) {
     const kinds = model.get(id) ?? new Map<string, string[]>();
     expect(reactions.map((reaction) => reaction.emoji).sort()).toEqual([...kinds.keys()].sort());
     for (const { emoji: one, count, userIds } of reactions) {
@@ -272,15 +215,4 @@ async function expectModel(model: Model): Promise<void> {
     }
     expect(revision).toBe(deletedAt === null ? 0 : 1);
   }
-}
-
-function expectOrdered(published: readonly Entry[]): void {
-  const positions = published.map(({ position }) => position);
-  expect(positions).toEqual([...new Set(positions)].sort((one, other) => one - other));
-}
-
-/** Returns the newest published state of each message. */
-async function newestOf(published: readonly Entry[]): Promise<Entry[]> {
-  const newest = new Map(published.filter(({ kind }) => kind === 'TEXT').map((entry) => [entry.id, entry]));
-  return [...newest.values()].sort((one, other) => one.position - other.position);
 }

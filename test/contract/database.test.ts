@@ -124,7 +124,8 @@ describe('migrations', () => {
     await rm(directory, { recursive: true });
   });
 
-  test('count the files of a database that has some when the sum of all files is introduced', async () => {
+  test('count the files and the replies of a database that has some when their numbers are introduced', async () => {
+    const channelId = randomUUID();
     const later = (await readdir(directory)).filter((name) => name >= '0011');
     const aside = await mkdtemp(join(tmpdir(), 'parley-later-'));
     for (const name of later) await rename(join(directory, name), join(aside, name));
@@ -134,7 +135,13 @@ describe('migrations', () => {
       INSERT INTO upload (id, user_id, filename, mimetype, byte_size, created_at)
         SELECT gen_random_uuid(), id, 'a', 'text/plain', 20, now() FROM users;
       INSERT INTO upload_ticket (id, user_id, filename, byte_size, created_at)
-        SELECT gen_random_uuid(), id, 'a', 3, now() FROM users;`);
+        SELECT gen_random_uuid(), id, 'a', 3, now() FROM users;
+      INSERT INTO channel (id, kind, visibility, created_at, last_activity_at)
+        VALUES ('${channelId}', 'ROOM', 'PUBLIC', now(), now());
+      INSERT INTO entry (id, channel_id, author_id, kind, seq, position, text, reply_to_id, sent_at, deleted_at)
+        SELECT ('${channelId.slice(0, -1)}' || n)::uuid, '${channelId}', id, 'TEXT', n, n, n,
+          CASE WHEN n > 1 THEN '${channelId.slice(0, -1)}1'::uuid END, now(), CASE WHEN n = 4 THEN now() END
+        FROM users, generate_series(1, 4) n;`);
 
     for (const name of later) await rename(join(aside, name), join(directory, name));
     await rm(aside, { recursive: true });
@@ -142,6 +149,8 @@ describe('migrations', () => {
 
     const total = () => client.query('SELECT sum(bytes)::int AS bytes FROM stored_bytes');
     expect((await total()).rows).toEqual([{ bytes: 23 }]);
+    const { rows: counted } = await client.query('SELECT reply_count AS n FROM entry ORDER BY seq');
+    expect(counted).toEqual([2, 0, 0, 0].map((n) => ({ n })));
     await client.exec('DELETE FROM users');
     expect((await total()).rows).toEqual([{ bytes: 0 }]);
   });

@@ -23,6 +23,7 @@ const entry: Entry = {
   replyToId: null,
   replyToAuthorId: null,
   attachments: [file],
+  replyCount: 0,
   reactions: [],
   pinnedAt: null,
   data: null,

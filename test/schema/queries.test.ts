@@ -98,7 +98,7 @@ const user = `
   channels(first: 2) { nodes { id } }
 `;
 const message = `
-  id cursor kind seq position text data mentionsAll clientId sentAt editedAt deletedAt pinnedAt
+  id cursor kind seq position text data mentionsAll clientId sentAt editedAt deletedAt pinnedAt replyCount
   attachments { id filename mimetype byteSize width height url urlExpiresAt thumbnailUrl }
   versions { text replacedAt }
   reactions { emoji count viewerReacted users { id name } }
@@ -145,6 +145,10 @@ const lists: [name: string, query: string][] = [
   [
     'messages',
     `query ($size: Int) { channel(id: "$many") { messages(last: $size) { position edges { cursor node { at: id mentions { id name } ${message} } } } } }`,
+  ],
+  [
+    'messages, each with its replies',
+    `query ($size: Int) { channel(id: "$many") { messages(last: $size) { nodes { at: id replies(first: 2) { edges { cursor } nodes { id author { id } replyTo { id } } } } } } }`,
   ],
   [
     'messages around one',

@@ -79,7 +79,7 @@ async function deliver(selection: string, replyToId: string | null = null, fragm
   const followed = clients.map((client) => follow(client, query, variables));
   const streams = await Promise.all([ada, bob].map(({ token }) => openStream(url, query, { token, variables })));
   await say('Something', replyToId);
-  await vi.waitFor(() => expect(followed.map(({ received }) => received.length)).toEqual([1, 1]));
+  await vi.waitFor(() => expect(followed.every(({ received }) => received.length > 0)).toBe(true));
   const events = await Promise.all(streams.map((stream) => stream.next()));
   for (const stream of streams) stream.abort();
   await Promise.all(clients.map((client) => client.dispose()));

@@ -175,6 +175,7 @@ export const tables = {
     revision: column('revision', int4),
     attachments: column('attachments', json<unknown>()),
     reactions: column('reactions', json<unknown>()),
+    replyCount: column('reply_count', int4),
     pinnedAt: column('pinned_at', nullable(timestamptz)),
     data: column('data', nullable(text)),
     mentionIds: column('mention_ids', arrayOf(uuid)),
