@@ -126,6 +126,7 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
         ['b', 5],
         ['d', 6],
         ['e', 7],
+        ['d', 8],
       ]);
     });
   });

@@ -395,10 +395,10 @@ describe('changes', () => {
       await vi.waitFor(() => expect(resumed.received.at(-1)?.position).toBe(last));
       return resumed.received.map(({ text, replyTo }) => `${text}: ${replyTo?.text ?? ''}`);
     };
-    expect(await textsOf(5)).toEqual(['Secret: ', 'Kept: ', 'A reply: Secret']);
+    expect(await textsOf(6)).toEqual(['Kept: ', 'A reply: Secret', 'Secret: ']);
     await ada.ask(remove, { id: secret.id });
     await ada.ask(edit, { id: kept.id, text: 'Changed' });
-    expect(await textsOf(7)).toEqual(['A reply: ', ': ', 'Changed: ']);
+    expect(await textsOf(8)).toEqual(['A reply: ', ': ', 'Changed: ']);
     await client.dispose();
   });
 

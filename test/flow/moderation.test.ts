@@ -82,7 +82,7 @@ describe('a message of a blocked author', () => {
       lastMessage: { text: 'the last of Eve' },
       viewerMembership: { unreadCount: 3, firstUnseen: { text: 'said by Eve' } },
     });
-    expect(texts(all.changes.messages)).toEqual(['said by Eve', 'reply by Bob', 'the last of Eve']);
+    expect(texts(all.changes.messages)).toEqual(['reply by Bob', 'said by Eve', 'the last of Eve']);
 
     await ada.ask(block, { id: eve.id });
 
@@ -112,7 +112,7 @@ describe('a message of a blocked author', () => {
 
     const expected = [known, { text: 'to Eve', replyTo: null }, { text: 'to nobody', replyTo: null }];
     await vi.waitFor(() => expect(adas?.received).toEqual(expected));
-    await vi.waitFor(() => expect(bobs?.received).toHaveLength(6));
+    await vi.waitFor(() => expect(bobs?.received).toHaveLength(7));
     expect(bobs?.received[4]).toEqual({ text: 'to Eve', replyTo: { text: 'more of Eve' } });
   });
 });

@@ -70,7 +70,11 @@ async function say(text: string, replyToId: string | null = null, person = ada):
 }
 
 /** Delivers a message to both viewers: over WebSockets, where results are shared, and over HTTP, where they are not. */
-async function deliver(selection: string, replyToId: string | null = null, fragments = '') {
+async function deliver(
+  selection: string,
+  replyToId: string | null = null,
+  { fragments = '', isHiddenFromBob = false } = {},
+) {
   const query = `subscription ($id: ID!, $after: Int) { messages(channelId: $id, after: $after) { ${selection} } } ${fragments}`;
   const after = (await ada.ask('query ($id: ID!) { channel(id: $id) { position } }', { id: channelId })).channel
     .position;
@@ -79,7 +83,9 @@ async function deliver(selection: string, replyToId: string | null = null, fragm
   const followed = clients.map((client) => follow(client, query, variables));
   const streams = await Promise.all([ada, bob].map(({ token }) => openStream(url, query, { token, variables })));
   await say('Something', replyToId);
-  await vi.waitFor(() => expect(followed.every(({ received }) => received.length > 0)).toBe(true));
+  // A reply is followed by the message that it replies to, with its new number of replies.
+  const deliveries = replyToId === null ? [1, 1] : [2, isHiddenFromBob ? 1 : 2];
+  await vi.waitFor(() => expect(followed.map(({ received }) => received.length)).toEqual(deliveries));
   const events = await Promise.all(streams.map((stream) => stream.next()));
   for (const stream of streams) stream.abort();
   await Promise.all(clients.map((client) => client.dispose()));
@@ -138,7 +144,9 @@ describe('a message of a blocked user', () => {
     await bob.ask('mutation ($id: ID!) { block(userId: $id) { id } }', { id: eve.id });
     const eves = await say('Of Eve', null, eve);
     const adas = await say('To Eve', eves);
-    const { shared, separate } = await deliver(selection, original === 'eve' ? eves : adas, fragments);
+    const isHiddenFromBob = original === 'eve';
+    const given = { fragments, isHiddenFromBob };
+    const { shared, separate } = await deliver(selection, isHiddenFromBob ? eves : adas, given);
     expect(shared[1]).toEqual(expected);
     expect(JSON.stringify(shared[0])).toContain('Of Eve');
     expect(shared).toEqual(separate);
@@ -161,7 +169,7 @@ describe('a field that is not declared shareable', () => {
       { channel: { viewerMembership: { role: 'MEMBER' } } },
     ],
   ])('is executed for each viewer: %s %s', async (selection, fragments, forAda, forBob) => {
-    const { shared } = await deliver(selection, null, fragments);
+    const { shared } = await deliver(selection, null, { fragments });
     expect(shared[0]).toEqual(forAda);
     expect(shared[1]).toEqual(forBob);
   });

@@ -5,7 +5,7 @@ import { type Model, type ModelMessage, type ModelRoom, type Name, names, newMem
 
 /** Something that a person does in a room. Messages are counted from the newest, and an act may be one that is refused. */
 export type Act =
-  | { type: 'send'; mention: Name | null; mentionsAll: boolean }
+  | { type: 'send'; mention: Name | null; mentionsAll: boolean; replyTo: number | null }
   | { type: 'edit' | 'delete' | 'pin' | 'unpin' | 'see' | 'unsee'; nth: number }
   | { type: 'react' | 'unreact'; nth: number; emoji: string }
   | { type: 'come or go' }
@@ -27,7 +27,12 @@ const constant = <const Type extends string>(...types: Type[]) => fc.constantFro
 const act: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 10,
-    arbitrary: fc.record({ type: constant('send'), mention: fc.option(name), mentionsAll: fc.boolean() }),
+    arbitrary: fc.record({
+      type: constant('send'),
+      mention: fc.option(name),
+      mentionsAll: fc.boolean(),
+      replyTo: fc.option(nth),
+    }),
   },
   { weight: 8, arbitrary: fc.record({ type: constant('edit', 'delete', 'pin', 'unpin', 'see', 'unsee'), nth }) },
   { weight: 8, arbitrary: fc.record({ type: constant('react', 'react', 'unreact'), nth, emoji }) },
@@ -54,7 +59,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
 export const action: fc.Arbitrary<Action> = fc.record({ who: name, room: fc.constantFrom<0 | 1>(0, 1), act });
 
 const operations = {
-  send: 'mutation ($id: ID!, $text: String!, $mentionIds: [ID!], $mentionsAll: Boolean) { send(input: { channelId: $id, text: $text, mentionIds: $mentionIds, mentionsAll: $mentionsAll }) { message { id seq } } }',
+  send: 'mutation ($id: ID!, $text: String!, $mentionIds: [ID!], $mentionsAll: Boolean, $replyToId: ID) { send(input: { channelId: $id, text: $text, mentionIds: $mentionIds, mentionsAll: $mentionsAll, replyToId: $replyToId }) { message { id seq } } }',
   edit: 'mutation ($messageId: ID!, $text: String) { editMessage(messageId: $messageId, text: $text) { id } }',
   delete: 'mutation ($messageId: ID!) { deleteMessage(messageId: $messageId) { id } }',
   pin: 'mutation ($messageId: ID!) { pinMessage(messageId: $messageId) { id } }',
@@ -92,12 +97,14 @@ export function createActor(model: Model, people: ReadonlyMap<Name, Person>) {
     const role = room.members.get(who)?.role;
     const mentionsAll = act.mentionsAll && role !== 'MEMBER';
     const isNamed = mention !== null && room.members.has(mention) && !hasBlocked(who, mention);
-    const variables = { text: `message ${++sent}`, mentionsAll, mentionIds: isNamed ? [idOf(mention)] : [] };
+    const parent = act.replyTo === null ? undefined : room.messages.at(-1 - act.replyTo);
+    const replyToId = parent && !parent.isDeleted && !hasBlocked(who, parent.author) ? parent.id : null;
+    const variables = { text: `message ${++sent}`, mentionsAll, mentionIds: isNamed ? [idOf(mention)] : [], replyToId };
     const data = await attempt(role !== undefined, () => run('send', variables));
     if (data === null) return;
     const mentioned = new Set<Name>(mentionsAll ? names : []);
     if (isNamed && !hasBlocked(mention, who)) mentioned.add(mention);
-    const state = { isDeleted: false, isPinned: false, reactions: new Map() };
+    const state = { isDeleted: false, isPinned: false, replyToId, reactions: new Map() };
     room.messages.push({ ...data.send.message, ...state, author: who, text: variables.text, mentioned });
   }
 

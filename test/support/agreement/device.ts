@@ -1,6 +1,6 @@
 import { ask, type Data, type Followed, follow, type Person, socket } from '../client.ts';
 
-const message = 'id seq position kind text deletedAt pinnedAt reactions { emoji count viewerReacted }';
+const message = 'id seq position kind text deletedAt pinnedAt replyCount reactions { emoji count viewerReacted }';
 const membership = 'role seenSeq notify pinned';
 const updatesQuery = `subscription ($after: String) { updates(after: $after) { cursor event {
   __typename
@@ -129,7 +129,7 @@ function texts(messages: ReadonlyMap<string, Data>): Map<string, Data> {
   return new Map([...messages].filter(([, { kind }]) => kind === 'TEXT').map(([id, one]) => [id, stateOf(one)]));
 }
 
-function stateOf({ seq, text, deletedAt, pinnedAt, reactions }: Data): Data {
+function stateOf({ seq, text, deletedAt, pinnedAt, replyCount, reactions }: Data): Data {
   const kinds = reactions.map(({ emoji, count, viewerReacted }: Data) => `${emoji} ${count} ${viewerReacted}`);
-  return { seq, text, isDeleted: deletedAt !== null, isPinned: pinnedAt !== null, reactions: kinds.sort() };
+  return { seq, text, isDeleted: deletedAt !== null, isPinned: pinnedAt !== null, replyCount, reactions: kinds.sort() };
 }

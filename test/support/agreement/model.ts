@@ -9,6 +9,7 @@ export interface ModelMessage {
   text: string;
   isDeleted: boolean;
   isPinned: boolean;
+  replyToId: string | null;
   mentioned: ReadonlySet<Name>;
   /** Names of the people who reacted, by emoji. */
   reactions: Map<string, Set<Name>>;
@@ -57,7 +58,7 @@ export function viewOf({ blocks }: Model, { messages, members }: ModelRoom, view
   const visible = messages.filter(({ author }) => !blocks.get(viewer)?.has(author));
   return {
     membership: membershipOf(member),
-    messages: new Map(visible.map((message) => [message.id, stateOf(message, viewer)])),
+    messages: new Map(visible.map((message) => [message.id, stateOf(message, messages, viewer)])),
   };
 }
 
@@ -85,13 +86,15 @@ function membershipOf({ role, seenSeq, notify, pinned }: ModelMember) {
   return { role, seenSeq, notify, pinned };
 }
 
-function stateOf({ seq, text, isDeleted, isPinned, reactions }: ModelMessage, viewer: Name) {
+function stateOf(message: ModelMessage, all: readonly ModelMessage[], viewer: Name) {
+  const { id, seq, text, isDeleted, isPinned, reactions } = message;
   const kinds = [...reactions].filter(([, who]) => who.size > 0);
   return {
     seq,
     text,
     isDeleted,
     isPinned,
+    replyCount: all.filter((one) => one.replyToId === id && !one.isDeleted).length,
     reactions: kinds.map(([emoji, who]) => `${emoji} ${who.size} ${who.has(viewer)}`).sort(),
   };
 }
