@@ -143,8 +143,8 @@ export function createPresence(options: {
     try {
       for (let from = 0; from === 0 || from < userIds.length; from += portion) {
         const { online, offline } = await presence.renew(nodeId, userIds.slice(from, from + portion), leaseMs);
-        await announce([...online, ...offline]);
-        await markLastSeen(offline);
+        await announce(online);
+        await announceDepartures(offline);
       }
       isStateAway = false;
     } catch (error) {
@@ -157,12 +157,16 @@ export function createPresence(options: {
     try {
       for (let from = 0; from < userIds.length; from += portion) {
         const offline = await presence.end(nodeId, userIds.slice(from, from + portion));
-        await announce(offline);
-        await markLastSeen(offline);
+        await announceDepartures(offline);
       }
     } catch (error) {
       logger.warn({ error }, 'presence was not ended; the leases expire by themselves');
     }
+  }
+
+  /** Those who are told read `lastSeenAt` at once. They are told all the same while it cannot be written. */
+  async function announceDepartures(userIds: readonly string[]): Promise<void> {
+    await markLastSeen(userIds).finally(() => announce(userIds));
   }
 
   /** Tells every node whose presence has changed. */
