@@ -164,7 +164,7 @@ export function createPresence(options: {
     }
   }
 
-  /** Those who are told read `lastSeenAt` at once. They are told all the same while it cannot be written. */
+  /** Users who are told read `lastSeenAt` at once. They are told even while it cannot be written. */
   async function announceDepartures(userIds: readonly string[]): Promise<void> {
     await markLastSeen(userIds).finally(() => announce(userIds));
   }
