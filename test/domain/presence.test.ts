@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createPresence } from '../../api/domain/presence.ts';
+import { DatabaseUnavailableError } from '../../api/infra/database/database.ts';
 import { createMemoryPresence } from '../../api/infra/state/memory-presence.ts';
 import { createTestLogger } from '../support/logger.ts';
 
@@ -49,6 +50,24 @@ test('users who reconnect while they still count as online cost nothing', async 
   presence.connected('ada');
   await vi.advanceTimersByTimeAsync(2_000);
   expect([renewed().length, end.mock.calls.length, announced()]).toEqual([1, 0, [['ada']]]);
+});
+
+test('the time of a departure is written before others are told, who are told even if it cannot be', async () => {
+  const { presence, query, announced } = createNode('one');
+  const toldBefore: number[] = [];
+  query.mockImplementation(async () => {
+    toldBefore.push(announced().length);
+    if (toldBefore.length > 1) throw new DatabaseUnavailableError('away');
+    return [];
+  });
+  for (const user of ['ada', 'bob']) {
+    const leave = presence.connected(user);
+    await vi.advanceTimersByTimeAsync(100);
+    leave();
+    await vi.advanceTimersByTimeAsync(2_100);
+  }
+  expect(toldBefore).toEqual([1, 3]);
+  expect(announced()).toEqual([['ada'], ['ada'], ['bob'], ['bob']]);
 });
 
 test('a user who connects at the end of the grace period stays online', async () => {
