@@ -1,35 +1,19 @@
 import { expect } from 'vitest';
-import { createBridge } from '../../api/bridge/bridge.ts';
-import { encodeEvent } from '../../api/event-records.ts';
-import { channelTopic, type Entry, type NewEvent, type Outcome } from '../../api/events.ts';
+import { channelTopic, type Entry, type NewEvent } from '../../api/events.ts';
 import { entryColumns, toEntry } from '../../api/infra/database/entries.ts';
 import { statement } from '../../api/infra/database/statement.ts';
-import { createMemoryEventLog } from '../../api/infra/event-log/memory.ts';
-import { noBridgeMetrics } from './bridge-metrics.ts';
+import { createApplier } from './applier.ts';
 import type { TestDatabase } from './database.ts';
 import { idOf, opened, room } from './events.ts';
-import { createTestLogger } from './logger.ts';
 import { createLossyPubSub } from './lossy-pubsub.ts';
 
 /** Opens the room with members, whose names are numbers, and returns a bridge that applies batches of events. */
 export async function startRoom(database: TestDatabase, members: number) {
-  const logger = createTestLogger();
   const pubsub = createLossyPubSub(() => 'deliver');
   const published: Entry[] = [];
-  const outcomes = new Map<string, Outcome>();
   await pubsub.subscribe(channelTopic(room), ({ entries }) => void published.push(...entries));
-  await pubsub.subscribe('outcomes:gateway', (list) => {
-    for (const { eventId, outcome } of list) outcomes.set(eventId, outcome);
-  });
-  const log = createMemoryEventLog({ logger });
-  const bridge = createBridge({ log, database, pubsub, metrics: noBridgeMetrics, logger, connections: 5 });
-  await bridge.assigned(0, { id: 'log', partitions: 1, bounds: null });
-  let next = 0n;
-  const apply = async (events: readonly NewEvent[]) => {
-    const records = events.map((event, n) => ({ ...encodeEvent(event), offset: next + BigInt(n) }));
-    next = await bridge.handle({ partition: 0, records });
-    return events.map(({ eventId }) => outcomes.get(eventId));
-  };
+  const applyEach = await createApplier(database, pubsub);
+  const apply = (events: readonly NewEvent[]) => applyEach(...events);
   await apply([opened()]);
   await addMembers(database, members);
   return { apply, published };

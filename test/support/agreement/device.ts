@@ -121,7 +121,7 @@ export async function readCounts(url: string, { token }: Person, id: string): Pr
     memberCount,
     firstUnseen: viewerMembership.firstUnseen?.seq ?? null,
     pins: pinnedMessages.map(({ seq }: Data) => seq).sort((one: number, other: number) => one - other),
-    onlineIds: online.map((user: Data) => user.id),
+    online: online.map((user: Data) => user.id).sort(),
   };
 }
 
