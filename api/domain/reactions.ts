@@ -84,7 +84,7 @@ export function createReactions(options: {
     const { value: emoji, problems } = readText('emoji', given, 'emoji');
     throwProblems(problems);
     const rule = type === 'ReactionAdded' ? mayReact : mayTakeBackReaction;
-    const channelId = await messageAccess.require(rule, messageId, userId);
+    const { channelId } = await messageAccess.require(rule, messageId, userId);
     await submit({ type, channelId, actorId: userId, messageId, emoji }, deadline);
     const entry = await read(messageId);
     if (entry === null) throw new NotFoundError(messageNotFound.message);
