@@ -10,7 +10,7 @@ export interface Entry {
 }
 
 /** A page of `Channel.messages`. */
-export interface Page<E extends Entry> {
+interface Page<E extends Entry> {
   nodes: readonly E[];
   /** Select `hasNextPage` and `endCursor` too if you load pages in the midst of a history (`around`, `after`). */
   pageInfo: {
@@ -48,7 +48,7 @@ export interface EntryCache<E extends Entry> extends Readable<Timeline<E>> {
   merge(entry: E): void;
   /** Changes entries in place, for instance the name of their author. */
   update(change: (entry: E) => E): void;
-  /** Replaces everything, for instance by what was stored. */
+  /** Replaces everything, for instance by stored entries. */
   restore(timeline: Timeline<E>): void;
 }
 

@@ -1,4 +1,4 @@
-import type { Locks } from './platform/platform.ts';
+import type { Locks, SessionStorage } from './platform/platform.ts';
 import { createValue, type Readable } from './value.ts';
 
 /** The result of `guest`, `register`, `login` and `refresh`. */
@@ -47,7 +47,7 @@ export interface SessionStore<User> extends Readable<Session<User> | null>, Toke
 /** Options of `createSessionStore`. */
 export interface SessionOptions<User> {
   /** Keeps the session across reloads, usually `localStorage`. */
-  storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  storage: SessionStorage;
   /** Key in `storage`, and name of the lock that the tabs share. */
   key: string;
   /** Locks across the tabs that share `storage`. */

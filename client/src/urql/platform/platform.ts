@@ -1,7 +1,7 @@
 /** Everything that the library takes from its environment. `createBrowserPlatform` and `createMemoryPlatform` make one. */
 export interface Platform {
   /** Keeps the session. */
-  sessionStorage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  sessionStorage: SessionStorage;
   /** Opens the data of one user, which all tabs of the user share. */
   openStore(name: string): DataStore;
   /** Opens a signal to the other tabs. */
@@ -10,6 +10,13 @@ export interface Platform {
   postForm: PostForm;
   /** The `WebSocket` constructor, for environments without a global one. */
   webSocketImpl?: unknown;
+}
+
+/** Where the session is kept: the `localStorage` of a browser, or anything like it. */
+export interface SessionStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
 }
 
 /** A store of values by key. It keeps everything that the structured clone algorithm can copy, files included. */

@@ -13,7 +13,7 @@ export interface FollowOptions {
   /** The newest cursor whose update is part of the state; null if there is no state. */
   cursor: string | null;
   /**
-   * Replaces the whole state by what the server has. Called when there is no cursor, or none that the server can resume
+   * Replaces the whole state by that of the server. Called when there is no cursor, or none that the server can resume
    * from. Resolves with a failure to be called again later.
    */
   load(): Promise<Failure | null>;

@@ -18,7 +18,7 @@ import type { ChangedUser, Message } from './types.ts';
 export type SyncState =
   /** Nothing is loaded yet. `failure` tells why, once an attempt has failed. */
   | { readonly status: 'starting'; readonly failure: Failure | null }
-  /** There is a state of earlier, and what happened since is being fetched. */
+  /** There is an earlier state, and the changes since then are being fetched. */
   | { readonly status: 'behind' }
   /** The state is complete. */
   | { readonly status: 'current' };

@@ -60,7 +60,7 @@ export function createMatchStore(client: Pick<Client, 'mutation' | 'subscription
     if (stopHolding || present.get() === null) return;
     const { unsubscribe } = client.subscription(MatchPlaceDocument, {}).subscribe(({ data, error, hasNext }) => {
       if (data) onPlace(data.match);
-      // The next change of the match begins it anew.
+      // The next change of the match begins it again.
       if (error || !hasNext) queueMicrotask(release);
     });
     stopHolding = unsubscribe;

@@ -12,7 +12,7 @@ export function createReloader(client: Pick<Client, 'query'>, channels: ChannelS
       stale.add(channelId);
       void run();
     },
-    /** Loads what could not be loaded before. */
+    /** Loads the channels that could not be loaded before. */
     retry: () => void run(),
   };
 

@@ -4,7 +4,7 @@ export interface UnreadCounts {
   mentions: number;
 }
 
-/** What the unread count needs to know of a message. */
+/** The part of a message that the unread count depends on. */
 export interface Countable {
   seq: number;
   position: number;
