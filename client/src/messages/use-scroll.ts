@@ -6,7 +6,7 @@ const endTolerance = 48;
 /** Distance from the beginning, in pixels, at which older messages are loaded. */
 const loadOlderDistance = 400;
 
-/** The first visible row. */
+/** The first visible message. Days and the divider move when older messages come. */
 interface Anchor {
   key: string;
   /** Distance from the top of the list, in pixels. */
@@ -91,7 +91,7 @@ export function useScroll({ rows, isReady, onNearBeginning }: ScrollOptions): Sc
 
 function firstInView(box: HTMLElement): Anchor | null {
   const { top } = box.getBoundingClientRect();
-  for (const row of box.querySelectorAll<HTMLElement>('[data-key]')) {
+  for (const row of box.querySelectorAll<HTMLElement>('[data-key]:not(.row-day, .row-unread)')) {
     const rect = row.getBoundingClientRect();
     if (rect.bottom > top) return { key: row.dataset['key'] ?? '', top: rect.top - top };
   }
