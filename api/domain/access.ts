@@ -6,7 +6,7 @@ import { selectAccess } from './access-statements.ts';
 import type { Capability } from './capabilities.ts';
 import { type ChannelFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 import type { LogGuard } from './log-guard.ts';
-import { may, mayDelete, mayEdit, mayRead, mayReport, maySend, mayTakePart, noLongerMember } from './policies.ts';
+import { may, mayDelete, mayRead, mayReport, maySend, mayTakePart, noLongerMember } from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*
@@ -100,13 +100,6 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     },
 
     /**
-     * Returns an entry that a user may edit.
-     * @param entry null when there is none
-     * @throws NotFoundError, ForbiddenError or ConflictError when the user may not
-     */
-    requireEdit: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayEdit, entry, userId),
-
-    /**
      * Returns an entry that a user may delete.
      * @param entry null when there is none
      * @throws NotFoundError or ForbiddenError when the user may not
@@ -138,7 +131,7 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
   }
 
   async function requireChange(
-    rule: typeof mayEdit | typeof mayDelete | typeof mayReport,
+    rule: typeof mayDelete | typeof mayReport,
     entry: Entry | null,
     userId: string,
   ): Promise<Entry> {
