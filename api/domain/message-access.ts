@@ -47,7 +47,7 @@ export function createMessageAccess(options: { database: Pick<Database, 'query'>
 
 export type MessageAccess = ReturnType<typeof createMessageAccess>;
 
-const entry = columns(tables.entry, 'w', ['authorId', 'kind', 'deletedAt']);
+const entry = columns(tables.entry, 'w', ['seq', 'authorId', 'kind', 'deletedAt']);
 
 /** Reads a message for each pair of a message and a user, in the order of the pairs. */
 const selectMessages = statement({
@@ -57,7 +57,7 @@ const selectMessages = statement({
       EXISTS (SELECT FROM channel c WHERE c.id = w.id AND c.kind = 'DIRECT'
         AND ${blockInDirect('c.id', 'w.user_id')}) AS "isBlocked"
     FROM (
-      SELECT i.n, i.user_id, e.channel_id AS id, e.author_id, e.kind, e.deleted_at
+      SELECT i.n, i.user_id, e.channel_id AS id, e.seq, e.author_id, e.kind, e.deleted_at
       FROM unnest($messageIds, $userIds) WITH ORDINALITY AS i(message_id, user_id, n)
       LEFT JOIN entry e ON e.id = i.message_id) w
     ORDER BY w.n`,

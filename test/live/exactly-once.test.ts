@@ -144,7 +144,7 @@ async function createSimulation(fateOf: () => Fate) {
     history: createHistory({ database: tested, maxReplay }),
     readAround: async () => [],
     access: createAccess(tested, { isCaughtUp: async () => true, caughtUpMs: 0 }),
-    watchInvitation: () => expect.fail('nobody is invited'),
+    watchReading: () => expect.fail('nobody needs a watch'),
     feeds,
     blocks: { acquire: async () => blockListOf(blocking) },
     findAttachable: async () => [],
