@@ -15,7 +15,10 @@ builder.subscriptionField('updates', (t) =>
     },
     // Browsers connect again with the arguments of the first time, so the id of the last event wins.
     subscribe: (_root, { after }, context) =>
-      context.domain.liveUpdates.follow(requireViewer(context), context.lastEventId ?? after ?? null),
+      context.domain.liveUpdates.follow(requireViewer(context), {
+        after: context.lastEventId ?? after ?? null,
+        isWanted: () => context.execution?.isOver !== true,
+      }),
     resolve: (update) => update,
   }),
 );

@@ -49,6 +49,9 @@ interface Follower {
   /** Position that this connection has received; null before the first one. */
   present: number | null;
   gaps: number;
+  /** Number of times that the server closed the connection. */
+  refusals: number;
+  /** Null once it has left. */
   wire: Wire | null;
 }
 
@@ -56,7 +59,7 @@ async function connect(follower: Follower): Promise<void> {
   const address = { port: Number(new URL(server.url).port), path: '/graphql', protocol: 'graphql-transport-ws' };
   const { query, variables } = ways[follower.way];
   follower.present = null;
-  follower.wire = await openWire(address, (bytes, wire) => {
+  const opened = await openWire(address, (bytes, wire) => {
     const text = bytes.toString('latin1');
     if (text.includes('connection_ack'))
       wire.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables: variables(follower) } }));
@@ -64,7 +67,25 @@ async function connect(follower: Follower): Promise<void> {
     const found = /"position":(\d+)/.exec(text);
     if (found) take(follower, Number(found[1]));
   });
-  follower.wire.send(JSON.stringify({ type: 'connection_init', payload: { token: follower.token } }));
+  follower.wire = opened;
+  opened.socket.once('close', () => void connectLater(follower, opened));
+  opened.send(JSON.stringify({ type: 'connection_init', payload: { token: follower.token } }));
+}
+
+/** Connects again as clients do, some time after the server has closed the connection because it has too much to do (1013). */
+async function connectLater(follower: Follower, closed: Wire): Promise<void> {
+  if (follower.wire !== closed) return;
+  follower.refusals++;
+  await setTimeout(1_000 + Math.random() * 2_000);
+  if (follower.wire === closed) await connectAll([follower]);
+}
+
+function leave(followers: readonly Follower[]): void {
+  for (const follower of followers) {
+    const { wire } = follower;
+    follower.wire = null;
+    wire?.close();
+  }
 }
 
 /** After a reconnect, updates may begin with some that were received before. */
@@ -118,7 +139,7 @@ test.each(['messages', 'updates'] as const)(
     const { position: last } = (await readHistory(server.url, host.token, id)).at(-1);
     const followers = Array.from({ length: clients }, (_, n): Follower => {
       const { token } = crowd[n % people] as Person;
-      return { way, token, id, cursor, last, present: null, gaps: 0, wire: null };
+      return { way, token, id, cursor, last, present: null, gaps: 0, refusals: 0, wire: null };
     });
     for (let n = 0; n < clients; n += 100) await connectAll(followers.slice(n, n + 100));
     const before = await talk(host, id)();
@@ -126,7 +147,7 @@ test.each(['messages', 'updates'] as const)(
 
     const stop = talk(host, id);
     await reached(followers, before + 20);
-    for (const { wire } of followers) wire?.close();
+    leave(followers);
     const begin = performance.now();
     const sent = (await host.ask(send, { id })).send.message.position;
     await connectAll(followers);
@@ -136,9 +157,10 @@ test.each(['messages', 'updates'] as const)(
     const took = performance.now() - begin;
     expect(followers.filter(({ gaps }) => gaps > 0)).toEqual([]);
     expect(newest - sent).toBeGreaterThan(0);
-    for (const { wire } of followers) wire?.close();
+    leave(followers);
+    const refused = followers.filter(({ refusals }) => refusals > 0).length;
     console.info(
-      `${clients} clients of ${way} were connected again after ${((connected - begin) / 1_000).toFixed(1)} s and live after ${(took / 1_000).toFixed(1)} s; ${newest - sent} messages were sent meanwhile`,
+      `${clients} clients of ${way} were connected again after ${((connected - begin) / 1_000).toFixed(1)} s and live after ${(took / 1_000).toFixed(1)} s; ${newest - sent} messages were sent meanwhile, and ${refused} clients were told to come back later`,
     );
   },
 );

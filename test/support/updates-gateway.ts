@@ -71,7 +71,7 @@ export async function openUpdatesGateway(database: TestDatabase, pubsub: PubSub,
      * @returns a function that ends the stream
      */
     async follow(userId: string, after: string | null, given: { taking: Taking; take: Take }): Promise<Following> {
-      const subscription = await live.follow({ userId } as Viewer, after);
+      const subscription = await live.follow({ userId } as Viewer, { after });
       return given.taking === 'pull' ? pull(subscription, given.take) : push(subscription, given.take);
     },
     async stop(): Promise<void> {

@@ -16,7 +16,7 @@ import { createMemberships } from './memberships.ts';
 import { createOwnEvents } from './own-events.ts';
 import { encodeUpdateCursor, type Mark } from './update-cursor.ts';
 import { createUpdateStream, type UpdateStream } from './update-stream.ts';
-import { createSubscription, type UpdateSubscription } from './update-subscription.ts';
+import { createSubscription, type UpdateRequest, type UpdateSubscription } from './update-subscription.ts';
 import type { Resumed, Updates } from './updates.ts';
 
 const defaultSweepMs = 250;
@@ -77,14 +77,13 @@ export function createLiveUpdates(options: LiveUpdatesOptions) {
   return {
     /**
      * Opens a stream of everything that concerns the viewer.
-     * @param after see `Updates.resume`
      * @throws the errors of `Updates.resume`, or the one that keeps the viewer's channels from being followed
      */
-    async follow({ userId }: Viewer, after: string | null): Promise<UpdateSubscription> {
+    async follow({ userId }: Viewer, request: UpdateRequest): Promise<UpdateSubscription> {
       const known = progress.offsets();
       const cursor = cursors.open();
       const user = await users.join(userId);
-      return createSubscription(cursor, after, (onEnd) =>
+      return createSubscription(cursor, request, (onEnd) =>
         createUpdateStream({
           user,
           users,

@@ -43,7 +43,9 @@ const lowestId = '00000000-0000-0000-0000-000000000000';
 const reader = 'updates';
 
 /**
- * Creates the reads of a resume. Those that are asked for at the same moment share their statements.
+ * Creates the reads of a resume. Those that are asked for at the same moment share their statements. A read that nobody waits for
+ * any more when its turn comes is left out, and fails with UnavailableError: after an outage many clients resume at once, and those
+ * that have waited for too long come back.
  * @param options.logName name of the log
  * @param options.maxReplay number of changes of one channel above which nobody gets them replayed
  */
@@ -65,7 +67,7 @@ export function createSnapshots(options: { database: Pick<Database, 'read'>; log
     entries: batched(sharing(readEntries)) as (request: EntriesRequest) => Promise<readonly ReplayedEntry[]>,
   };
 
-  function readSnapshots(requests: readonly Request[]): Promise<Snapshot[]> {
+  function readSnapshots(requests: readonly Request[]): Promise<(Snapshot | Error)[]> {
     return inParts(
       requests,
       () => 1,
@@ -87,7 +89,7 @@ export function createSnapshots(options: { database: Pick<Database, 'read'>; log
     );
   }
 
-  function readEntries(requests: readonly EntriesRequest[]): Promise<ReplayedEntry[][]> {
+  function readEntries(requests: readonly EntriesRequest[]): Promise<(ReplayedEntry[] | Error)[]> {
     return inParts(
       requests,
       ({ gap }) => lengthOf(gap),
@@ -106,12 +108,17 @@ export function createSnapshots(options: { database: Pick<Database, 'read'>; log
 
 export type Snapshots = ReturnType<typeof createSnapshots>;
 
-interface Request {
+interface Wanted {
+  /** Whether the client still waits; by default it does. */
+  isWanted?: (() => boolean) | undefined;
+}
+
+interface Request extends Wanted {
   userId: string;
   cursor: UpdateCursor | null;
 }
 
-interface EntriesRequest {
+interface EntriesRequest extends Wanted {
   userId: string;
   gap: Gap;
 }
@@ -149,30 +156,44 @@ function toColumns(gaps: readonly Gap[]) {
 }
 
 /** Loads a value once for equal requests: devices of one user that lost their connections at the same moment ask for the same. */
-function sharing<Asked, Value>(load: (requests: readonly Asked[]) => Promise<Value[]>) {
-  return async (requests: readonly Asked[]): Promise<Value[]> => {
+function sharing<Asked extends Wanted, Value>(load: (requests: readonly Asked[]) => Promise<(Value | Error)[]>) {
+  return async (requests: readonly Asked[]): Promise<(Value | Error)[]> => {
     const keys = requests.map((request) => JSON.stringify(request));
-    const distinct = new Map(keys.map((key, n) => [key, requests[n] as Asked]));
-    const values = await load([...distinct.values()]);
-    const found = new Map([...distinct.keys()].map((key, n) => [key, values[n] as Value]));
-    return keys.map((key) => found.get(key) as Value);
+    const equal = new Map<string, Asked[]>(keys.map((key) => [key, []]));
+    for (const [n, request] of requests.entries()) equal.get(keys[n] as string)?.push(request);
+    const distinct = [...equal.values()].map((group) => ({
+      ...(group[0] as Asked),
+      isWanted: () => group.some(isWanted),
+    }));
+    const values = await load(distinct);
+    const found = new Map([...equal.keys()].map((key, n) => [key, values[n] as Value | Error]));
+    return keys.map((key) => found.get(key) as Value | Error);
   };
 }
 
-/** Loads values by one statement after another. @param size number of rows that the statement reads for a key */
-async function inParts<Key, Value>(
-  keys: readonly Key[],
-  size: (key: Key) => number,
+function isWanted(request: Wanted): boolean {
+  return request.isWanted?.() ?? true;
+}
+
+/** Loads values by one statement after another. @param size number of rows that the statement reads for a request */
+async function inParts<Asked extends Wanted, Value>(
+  requests: readonly Asked[],
+  size: (request: Asked) => number,
   most: number,
-  load: (part: readonly Key[]) => Promise<Value[]>,
-): Promise<Value[]> {
-  const values: Value[] = [];
-  for (let from = 0; from < keys.length; ) {
-    let to = from;
-    for (let rows = 0; to < keys.length && (to === from || rows + size(keys[to] as Key) <= most); to++)
-      rows += size(keys[to] as Key);
-    values.push(...(await load(keys.slice(from, to))));
-    from = to;
+  load: (part: readonly Asked[]) => Promise<Value[]>,
+): Promise<(Value | Error)[]> {
+  const values: (Value | Error)[] = requests.map(() => new UnavailableError('The operation took too long: try again.'));
+  for (let at = 0; at < requests.length; ) {
+    const part: number[] = [];
+    for (let rows = 0; at < requests.length; at++) {
+      const request = requests[at] as Asked;
+      if (!isWanted(request)) continue;
+      rows += size(request);
+      if (part.length > 0 && rows > most) break;
+      part.push(at);
+    }
+    const loaded = part.length > 0 ? await load(part.map((n) => requests[n] as Asked)) : [];
+    for (const [n, value] of loaded.entries()) values[part[n] as number] = value;
   }
   return values;
 }

@@ -26,10 +26,10 @@ class EndedError extends Error {
 export interface UpdateStream extends UserStream {
   /**
    * Begins the resume, and resolves once it is clear that it can be done.
-   * @param after see `Updates.resume`
+   * @param after see `Updates.resume`, as for `isWanted`
    * @throws the errors of `Updates.resume`
    */
-  open(after: string | null): Promise<void>;
+  open(after: string | null, isWanted?: () => boolean): Promise<void>;
   /** Hands the stream over to its consumer. */
   serve(consumer: UpdateConsumer): void;
   /** Whether the stream is live and has everything that was heard of. */
@@ -76,16 +76,17 @@ export function createUpdateStream(options: UpdateStreamOptions): UpdateStream {
     cursor,
     own,
     serve: (taken) => serve(taken),
-    async open(after) {
+    async open(after, isWanted) {
       user.streams.add(stream);
       let start: () => void = ignore;
       const started = new Promise<void>((resolve) => {
         start = resolve;
       });
-      const resuming = backlog.resume(user.userId, after, (updates) => {
+      const take = (updates: readonly BacklogUpdate[]) => {
         start();
         return deliver(updates);
-      });
+      };
+      const resuming = backlog.resume(user.userId, after, take, isWanted);
       void run(resuming);
       await Promise.race([resuming, started]);
     },

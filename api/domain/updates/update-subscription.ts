@@ -20,15 +20,23 @@ export interface UpdateSubscription extends Stream<LiveUpdate> {
   serve(consumer: UpdateConsumer, onEnd: () => void): Stream<never>;
 }
 
+/** What a client asks for. */
+export interface UpdateRequest {
+  /** Cursor of the last update that it has; null for the present. */
+  after: string | null;
+  /** Whether it still waits for the stream to open; by default it does. */
+  isWanted?: () => boolean;
+}
+
 /**
  * Opens the subscription of a stream.
- * @param after see `UpdateStream.open`
+ * @param request see `UpdateStream.open`
  * @param create returns the stream; `onEnd` must be called once when it ends
  * @throws the errors of `UpdateStream.open`
  */
 export async function createSubscription(
   cursor: StreamCursor,
-  after: string | null,
+  request: UpdateRequest,
   create: (onEnd: (error?: Error) => void) => UpdateStream,
 ): Promise<UpdateSubscription> {
   const stream = create(onEnd);
@@ -39,7 +47,7 @@ export async function createSubscription(
   let reading: Stream<LiveUpdate> = createStream(items, () => stream.end());
   const subscription = Object.assign(reading, { cursor, serve });
   try {
-    await stream.open(after);
+    await stream.open(request.after, request.isWanted);
     return subscription;
   } catch (error) {
     stream.end();

@@ -55,7 +55,7 @@ export function createUpdates(options: {
      * @param first above 0
      */
     async page(userId: string, after: string | null, first: number): Promise<UpdatePage> {
-      const { cursor, snapshot } = await begin(userId, after === null ? null : decodeUpdateCursor(after));
+      const { cursor, snapshot } = await begin({ userId, cursor: after === null ? null : decodeUpdateCursor(after) });
       const updates: BacklogUpdate[] = [];
       for await (const update of sweep(snapshot, { userId, cursor, reads, maxReplay })) {
         if (updates.length === first) return { updates, cursor: updates.at(-1)?.cursor ?? cursor, hasMore: true };
@@ -68,16 +68,19 @@ export function createUpdates(options: {
      * Delivers everything that has changed since a cursor, page by page, and resolves at the point up to which that goes. Follow the
      * viewer's channels and records live before you call it: later changes come that way.
      * @param deliver resolves when it can take the next page
+     * @param isWanted whether the client still waits for the first page, by default it does; if not, this may throw UnavailableError
      */
     async resume(
       userId: string,
       after: string | null,
       deliver: (updates: readonly BacklogUpdate[]) => Promise<void> | void,
+      isWanted?: () => boolean,
     ): Promise<Resumed> {
       let at = after === null ? null : decodeUpdateCursor(after);
+      const wanted: typeof reads = { ...reads, entries: (request) => reads.entries({ ...request, isWanted }) };
       for (;;) {
-        const { cursor, snapshot } = await begin(userId, at);
-        await deliverAll(sweep(snapshot, { userId, cursor, reads, maxReplay }), deliver);
+        const { cursor, snapshot } = await begin({ userId, cursor: at, isWanted });
+        await deliverAll(sweep(snapshot, { userId, cursor, reads: wanted, maxReplay }), deliver);
         // A sweep that an earlier connection began ends where it would have ended then.
         if (cursor.sweep === null) return { cursor: endOf(cursor, snapshot), positions: snapshot.positions };
         at = endOf(cursor, snapshot);
@@ -86,11 +89,11 @@ export function createUpdates(options: {
   };
 
   async function begin(
-    userId: string,
-    cursor: UpdateCursor | null,
+    request: Parameters<typeof reads.snapshot>[0],
   ): Promise<{ cursor: UpdateCursor; snapshot: Snapshot }> {
+    const { userId, cursor } = request;
     const since = performance.now() - guard.caughtUpMs;
-    const snapshot = await reads.snapshot({ userId, cursor });
+    const snapshot = await reads.snapshot(request);
     if (cursor === null) return { cursor: { log: snapshot.log, from: snapshot.mark, sweep: null }, snapshot };
     const reason = refusalOf(cursor, snapshot, cursorDays);
     if (reason === null) return { cursor, snapshot: await withPlace(userId, cursor, snapshot) };

@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { BacklogUpdate } from '../../../api/domain/updates/sweep.ts';
 import { decodeUpdateCursor, encodeUpdateCursor } from '../../../api/domain/updates/update-cursor.ts';
 import { createUpdates } from '../../../api/domain/updates/updates.ts';
@@ -69,6 +69,44 @@ describe.each(databaseKinds)('updates over %s', (kind) => {
     world = await createUpdatesWorld(database);
     for (const channelId of worldChannels) await world.apply(joinedBy('ada', channelId));
     await world.apply(joinedBy('bob', first));
+  });
+
+  test('leaves out those that have waited for too long, and reads for the others', async () => {
+    const cursor = await cursorOfBefore();
+    const asked: unknown[] = [];
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const read: Database['read'] = async (reader, statement, parameters) => {
+      asked.push((parameters as { userIds: string[] }).userIds);
+      await held;
+      return database.read(reader, statement, parameters);
+    };
+    const updates = open({ database: { read } });
+    const begun = updates.resume(ada, cursor, () => {});
+    await vi.waitFor(() => expect(asked).toEqual([[ada]]));
+    let isWanted = true;
+    const late = updates.resume(
+      bob,
+      cursor,
+      () => {},
+      () => isWanted,
+    );
+    const twice = [true, false].map((wanted) =>
+      updates.resume(
+        idOf('owner'),
+        cursor,
+        () => {},
+        () => wanted,
+      ),
+    );
+    isWanted = false;
+    const refused = expect(late).rejects.toThrow(UnavailableError);
+    goOn();
+    await Promise.all([begun, refused, ...twice]);
+    expect(asked.slice(0, 2)).toEqual([[ada], [idOf('owner')]]);
+    expect(asked.flat()).not.toContain(bob);
   });
 
   test('nothing has changed since the present cursor, nor without one', async () => {
