@@ -91,7 +91,7 @@ beforeAll(async () => {
 });
 
 const message = 'id seq text';
-const messagesQuery = `subscription ($id: ID!, $after: Int) { messages(channelId: $id, after: $after) { ${message} replyTo { id text } } }`;
+const messagesQuery = `subscription ($id: ID!, $after: Int) { messages(channelId: $id, after: $after) { ${message} replyTo { id text } quoted: replyTo { text author { name } } } }`;
 
 /** Follows the room from its beginning, by a socket, until a message comes that everybody gets. */
 async function followAll(who: Person): Promise<Data[]> {
@@ -327,8 +327,8 @@ describe('changes of a message that is hidden', () => {
       const paged = page.flatMap(({ event }: Data) => event.message ?? []);
       for (const received of [messages.received, shown(), paged]) {
         expect(findIn(received, hidden.id)).toBe(isReader);
-        const { replyTo } = received.find((one: Data) => one.id === answer);
-        expect(replyTo?.id ?? null).toBe(isReader ? hidden.id : null);
+        const { replyTo, quoted = replyTo } = received.find((one: Data) => one.id === answer);
+        expect([replyTo?.id ?? null, quoted === null]).toEqual(isReader ? [hidden.id, false] : [null, true]);
       }
       await client.dispose();
     }
