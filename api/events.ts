@@ -41,7 +41,7 @@ export type AttachmentFacts = z.infer<typeof attachmentFacts>;
 const role = z.enum(memberRoles);
 
 /**
- * Rules of a room: the lowest roles that may do something, what new members can read, and the seconds between two messages of one
+ * Rules of a room: the lowest roles that may do something, the history of new members, and the seconds between two messages of one
  * member.
  */
 const channelSettings = z.object({

@@ -348,7 +348,7 @@ function readAfter(after: number | null | undefined, { lastEventId }: Context): 
   throw new BadUserInputError([{ path: 'Last-Event-ID', message: 'must be the `id` of an event of this stream' }]);
 }
 
-/** Where the result is made for many viewers, the message is hidden from those who may not read it afterwards. */
+/** Where the result is made for many viewers, the message is hidden from some of them afterwards. */
 async function findQuoted(context: Context, entry: Entry, path: Path): Promise<Entry | null> {
   const quoted = entry.replyToId === null ? null : await findMessage(context, entry.replyToId);
   if (quoted) context.marks?.push({ path, entry, quoted });

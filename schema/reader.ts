@@ -16,7 +16,7 @@ export function readerOf({ viewer, memberOf, loaders }: Context): ReaderFacts {
       // A match that the reader left, and a direct channel that asks, have a peer; rooms, and channels of others, have none.
       (userId !== null && (await loaders.peer.load(channelId)) !== null),
     isInvited: async (channelId) => (await stateIn(channelId)) === 'INVITED',
-    // A result that is made for all members hides what some may not read: see `QuoteMark`.
+    // A result that is made for all members hides quoted messages from some of them: see `QuoteMark`.
     readableFrom: async (channelId) => (memberOf === channelId ? 0 : readableStart(await memberIn(channelId)).seq),
     hasBlocked: async (authorId) => userId !== null && (await loaders.blocked.load(authorId)) !== null,
   };

@@ -41,7 +41,7 @@ const HistoryAccess = builder.enumType('HistoryAccess', {
   description: "Part of a room's history that new members can read.",
   values: {
     ALL: { description: 'Everything.' },
-    SINCE_JOINED: { description: 'Only what was sent since they joined, from their own JOINED entry on.' },
+    SINCE_JOINED: { description: 'Only messages that were sent since they joined, from their own JOINED entry on.' },
   } satisfies Record<(typeof historyAccesses)[number], object>,
 });
 
@@ -77,7 +77,7 @@ export const ChannelSettings = builder.objectRef<Settings>('ChannelSettings').im
       type: HistoryAccess,
       extensions: shareable,
       description:
-        'What new members can read. It is fixed when a user becomes a member, anew after leaving and returning; a change of the setting leaves present members as they are. Owners and moderators read everything.',
+        'History that new members can read. It is fixed when a user becomes a member, and again after leaving and returning; a change of the setting leaves present members as they are. Owners and moderators read everything.',
       resolve: ({ history }) => history,
     }),
     slowModeSeconds: t.int({
@@ -99,7 +99,7 @@ export const ChannelSettingsInput = builder.inputType('ChannelSettingsInput', {
     pin: t.field({ type: MemberRole, description: 'Lowest role that may pin messages. MODERATOR by default.' }),
     history: t.field({
       type: HistoryAccess,
-      description: 'What users who become members from now on can read. ALL by default.',
+      description: 'History that users who become members from now on can read. ALL by default.',
     }),
     slowModeSeconds: t.int({
       description: `Minimum number of seconds between two messages of a member without a moderating role, 0 to ${maxSlowModeSeconds}. 0 by default.`,

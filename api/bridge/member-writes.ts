@@ -199,7 +199,7 @@ const updateMuted = statement({
   parameters: { channelId: uuid, userId: uuid, until: nullable(timestamptz), offset: int8 },
 });
 
-/** Notes the offset of a change between MEMBER and another role of a member from whom that role hides entries. */
+/** Notes the offset of a change between MEMBER, the role that hides entries of this membership, and another role. */
 const noteReadable = (role: string) => `readable_offset = CASE
   WHEN readable_from > 0 AND (role = 'MEMBER') <> (${role} = 'MEMBER') THEN $offset ELSE readable_offset END`;
 

@@ -217,7 +217,7 @@ export function canReadChannel(reader: ReaderFacts, channelId: string): Promise<
   return reader.mayRead(channelId);
 }
 
-/** Returns whether a reader may read an entry: members from whom it is not hidden, and who have not blocked its author. */
+/** Returns whether a reader may read an entry: members, unless it is hidden from them or they have blocked its author. */
 export async function canReadEntry(reader: ReaderFacts, { channelId, authorId, seq }: Entry): Promise<boolean> {
   if (!(await canReadChannel(reader, channelId)) || seq < (await reader.readableFrom(channelId))) return false;
   return !(await reader.hasBlocked(authorId));

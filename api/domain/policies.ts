@@ -97,7 +97,7 @@ export function readableStart(
 }
 
 /** Reading one entry: users who may read the channel, from the beginning of their history on. */
-export function mayReadEntry({ channel, member, entry }: Pick<EntryChange, 'channel' | 'member' | 'entry'>) {
+function mayReadEntry({ channel, member, entry }: Pick<EntryChange, 'channel' | 'member' | 'entry'>) {
   const isReadable = entry !== null && mayRead(channel, member) === null && entry.seq >= readableStart(member).seq;
   return isReadable ? null : messageNotFound;
 }

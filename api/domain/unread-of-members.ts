@@ -12,7 +12,7 @@ export interface SeenByMember extends ChannelOfUser {
   seenSeq: number;
 }
 
-/** Returns the seq after which messages are unread for a member: what is seen, and what the member may not read, lies below. */
+/** Returns the seq after which messages are unread for a member: seen ones, and those that the member may not read, are not above it. */
 export function unreadAfter(member: Parameters<typeof readableStart>[0] & { seenSeq: number }): number {
   return Math.max(member.seenSeq, readableStart(member).seq - 1);
 }

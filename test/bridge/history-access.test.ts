@@ -66,7 +66,7 @@ const onMessage = (
 const applied = expect.objectContaining({ applied: true });
 const refusedAs = (code: string) => ({ applied: false, rejection: expect.objectContaining({ code }) });
 
-describe.each(databaseKinds)('what new members can read, over %s', (kind) => {
+describe.each(databaseKinds)('the history of new members over %s', (kind) => {
   let database: TestDatabase;
   let apply: Apply;
 
@@ -97,7 +97,7 @@ describe.each(databaseKinds)('what new members can read, over %s', (kind) => {
     expect(await seqsFor('owner')).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  test('begins when an invitation is accepted, and anew after leaving and returning', async () => {
+  test('begins when an invitation is accepted, and again after leaving and returning', async () => {
     await apply(openedWith('SINCE_JOINED'), invited('ada'), sent('owner'));
     expect(await seqsFor('ada')).toBeNull();
     await apply(joined('ada', 1), sent('ada'));

@@ -62,7 +62,7 @@ describe('an entry', () => {
     expect(await canReadEntry(outsider, entry)).toBe(false);
   });
 
-  it('can be read by members who joined before it only, where new members read what was sent since they joined', async () => {
+  it('can be read by members who joined before it only, where the history of new members begins when they join', async () => {
     expect(await canReadEntry(reader('bob', ['hall'], [], 2), entry)).toBe(true);
     expect(await canReadEntry(reader('bob', ['hall'], [], 3), entry)).toBe(false);
     expect(await canReadFile(reader('bob', ['hall'], [], 3), { id: 'file', userId: 'bob', entry })).toBe(false);
@@ -104,7 +104,7 @@ describe('a live entry', () => {
       },
     );
 
-  it('reaches members unchanged, except those from whom it is hidden and those who have blocked its author', () => {
+  it('reaches members unchanged, unless it is hidden from them or they have blocked its author', () => {
     expect(judge({})).toBeNull();
     expect(judge({}, 'ada')).toBe('skip');
     expect(judge({ seq: 1 })).toBe('skip');

@@ -261,7 +261,7 @@ describe('a user who came back', () => {
 });
 
 describe('users who are not members', () => {
-  it('read nothing, whatever the setting', async () => {
+  it('read nothing', async () => {
     const id = (await owner.ask(create, { settings: { history: 'SINCE_JOINED' } })).createRoom.id;
     await owner.ask(send, { input: { channelId: id, text: 'Hello' } });
     const preview =
@@ -335,7 +335,7 @@ describe('changes of a message that is hidden', () => {
   });
 });
 
-describe('a role that decides what a member can read', () => {
+describe('a role that decides which messages a member can read', () => {
   test('yields ResyncRequired for the room when it changes, live and in pages, and ends streams of messages', async () => {
     const { id, bob, hidden, write, makeBob } = await openRoom();
     const client = socket(url, bob.token);

@@ -7,7 +7,7 @@ import { tables } from '../../infra/database/tables.ts';
 import { arrayOf, int4, nullable, uuid } from '../../infra/database/types.ts';
 
 /** A channel of a user. */
-export interface FoundChannel {
+interface FoundChannel {
   /** Null for rooms that ask the user, who may not read them. */
   position: number | null;
   /** Seq of the first entry that the user can read. */

@@ -17,7 +17,7 @@ export type ChannelKind =
 export type ChannelSettingsInput = {
   /** Lowest role that may attach files. MEMBER by default. */
   attach?: MemberRole | null | undefined;
-  /** What users who become members from now on can read. ALL by default. */
+  /** History that users who become members from now on can read. ALL by default. */
   history?: HistoryAccess | null | undefined;
   /** Lowest role that may invite users. MEMBER by default. */
   invite?: MemberRole | null | undefined;
@@ -59,7 +59,7 @@ export type GuestInput = {
 export type HistoryAccess =
   /** Everything. */
   | 'ALL'
-  /** Only what was sent since they joined, from their own JOINED entry on. */
+  /** Only messages that were sent since they joined, from their own JOINED entry on. */
   | 'SINCE_JOINED';
 
 /** Credentials of a registered user. */

@@ -31,7 +31,7 @@ export type History = 'ALL' | 'SINCE_JOINED';
 
 export interface ModelRoom {
   id: string;
-  /** What new members can read. */
+  /** History that new members can read. */
   history: History;
   messages: ModelMessage[];
   members: Map<Name, ModelMember>;
@@ -59,7 +59,7 @@ export function newMember(joinedSeq: number, history: History, role: ModelMember
   return { role, seenSeq: joinedSeq, notify: 'ALL', pinned: false, archivedFrom: null, readableFrom };
 }
 
-/** Returns whether a message is there for a member, whoever wrote it: it may be from before the member joined. */
+/** Returns whether a message is not from before a member joined, where that hides it. */
 export function isReadable({ seq }: ModelMessage, { role, readableFrom }: ModelMember): boolean {
   return role !== 'MEMBER' || seq >= readableFrom;
 }
