@@ -324,7 +324,7 @@ builder.subscriptionField('messages', (t) =>
   t.field({
     type: Message,
     description:
-      'One channel: each message as it is sent, and again whenever it is edited, deleted, pinned or reacted to: the same id, its newest state. With `after`, first everything that changed since that position, then live: nothing lost, nothing twice, in order of `position`. Without it, live from now on. Ends with an error FORBIDDEN when the viewer is no longer a member.',
+      'One channel: each message as it is sent, and again whenever it is edited, deleted, pinned or reacted to: the same id, its newest state. With `after`, first everything that changed since that position, then live: nothing lost, nothing twice, in order of `position`. Without it, live from now on. Ends with an error FORBIDDEN when the viewer is no longer a member, and with RESYNC_REQUIRED when another role hides messages from the viewer or shows them.',
     args: {
       channelId: t.arg.id({ required: true, description: 'Id of the channel.' }),
       after: t.arg.int({
