@@ -16,10 +16,19 @@ import { textArguments } from './schema/text-arguments.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const clientSource = path('client/src/');
+/** Where the types and documents of the client library and of the web client are generated. */
+const library = `${clientSource}urql/gql/`;
+const webClient = `${clientSource}gql/`;
 const printed = `${printSchema(lexicographicSortSchema(schema))}\n`;
 
 await update(path('schema/schema.graphql'), printed);
-await writeOperations(parse(printed));
+await writeOperations(parse(printed), library, (name) => name.startsWith('urql/'));
+// The operations of the web client may spread the fragments of the library.
+await writeOperations(
+  parse(printed),
+  webClient,
+  (name) => !name.startsWith('urql/') || name === 'urql/fragments.graphql',
+);
 await update(path('client/public/trusted-documents.json'), await listDocuments());
 await update(path('.env.example'), describeEnvironment());
 await writeTable(path('docs/operations.md'), 'settings', ['variable', 'default'], settingRows());
@@ -33,13 +42,17 @@ await writeTable(
   'of',
 );
 
-/** Writes the types and documents of every `.graphql` file of the client to `client/src/gql/graphql.ts`. */
-async function writeOperations(schemaDocument: DocumentNode): Promise<void> {
+/** Writes the types and documents of those `.graphql` files of the client that `includes` names to `graphql.ts` in a directory. */
+async function writeOperations(
+  schemaDocument: DocumentNode,
+  directory: string,
+  includes: (name: string) => boolean,
+): Promise<void> {
   const sections = await preset.buildGeneratesSection({
-    baseOutputDir: `${clientSource}gql/`,
+    baseOutputDir: directory,
     schema: schemaDocument,
     schemaAst: schema,
-    documents: await readOperations(),
+    documents: await readOperations(includes),
     config: {
       scalars: { DateTime: 'string', JSON: 'unknown', Upload: 'File' },
       strictScalars: true,
@@ -50,7 +63,7 @@ async function writeOperations(schemaDocument: DocumentNode): Promise<void> {
     plugins: [],
     pluginMap: {},
   });
-  await mkdir(`${clientSource}gql`, { recursive: true });
+  await mkdir(directory, { recursive: true });
   for (const section of sections) {
     if (section.filename.endsWith('/graphql.ts')) await update(section.filename, await codegen(section));
   }
@@ -58,8 +71,10 @@ async function writeOperations(schemaDocument: DocumentNode): Promise<void> {
 
 /** Returns the manifest of the client's documents, as urql sends them: with a `__typename` everywhere but in subscriptions. */
 async function listDocuments(): Promise<string> {
-  const generated: Record<string, DocumentNode> = await import(`${clientSource}gql/graphql.ts`);
-  const texts = Object.values(generated).flatMap((document) => {
+  const generated: Record<string, DocumentNode>[] = await Promise.all(
+    [library, webClient].map((directory) => import(`${directory}graphql.ts`)),
+  );
+  const texts = generated.flatMap(Object.values<DocumentNode>).flatMap((document) => {
     const operation = getOperationAST(document)?.operation;
     if (operation === undefined) return [];
     return stringifyDocument(operation === 'subscription' ? document : (formatDocument(document) as DocumentNode));
@@ -71,9 +86,9 @@ async function listDocuments(): Promise<string> {
   return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
 }
 
-async function readOperations() {
+async function readOperations(includes: (name: string) => boolean) {
   const files = await readdir(clientSource, { recursive: true });
-  const names = files.filter((name) => name.endsWith('.graphql')).sort();
+  const names = files.filter((name) => name.endsWith('.graphql') && includes(name)).sort();
   return Promise.all(
     names.map(async (name) => {
       const rawSDL = await readFile(`${clientSource}${name}`, 'utf8');

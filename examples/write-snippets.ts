@@ -1,17 +1,19 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 
 const pages = 'docs/clients/';
+const readme = 'client/README.md';
 const sources = 'examples/clients/';
 /** A place for a snippet in a page: `<!-- snippet: FILE NAME -->`, a block of code, `<!-- /snippet -->`. */
 const place = /(<!-- snippet: (\S+) (\S+) -->\n).*?(<!-- \/snippet -->)/gs;
 const languages: Readonly<Record<string, string>> = { java: 'java', kt: 'kotlin', sh: 'sh', ts: 'ts' };
 
-/** Writes the snippets of the examples into the pages about clients, so that a page shows code that the tests run. */
+/** Writes the snippets of the examples into the pages about clients and the README of the client library, so that a page shows code that the tests run. */
 async function main(): Promise<void> {
-  for (const name of await readdir(pages)) {
-    const page = await readFile(pages + name, 'utf8');
+  const names = (await readdir(pages)).map((name) => pages + name);
+  for (const name of [...names, readme]) {
+    const page = await readFile(name, 'utf8');
     const written = await fill(page);
-    if (written !== page) await writeFile(pages + name, written);
+    if (written !== page) await writeFile(name, written);
   }
 }
 

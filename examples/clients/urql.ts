@@ -1,4 +1,4 @@
-import { createParley } from '../../client/src/urql/client.ts';
+import { createUrqlClient } from '../../client/src/urql/urql-client.ts';
 import type { Chat, ChatOptions, Message } from './chat.ts';
 import { messagesSubscription, type Upload, uploadMutation } from './documents.ts';
 import { createRequestChat } from './request-chat.ts';
@@ -6,7 +6,7 @@ import { createRequestChat } from './request-chat.ts';
 /** Creates a chat on urql without Graphcache, with the exchanges of `client/src/urql`. */
 export function createUrqlChat(options: ChatOptions): Chat {
   // snippet: urql
-  const parley = createParley(options);
+  const parley = createUrqlClient(options);
   const { client } = parley;
   // end
   return createRequestChat(options, {

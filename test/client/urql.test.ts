@@ -3,9 +3,9 @@ import { createClient as createSocketClient } from 'graphql-ws';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createEntryCache } from '../../client/src/urql/cache.ts';
-import { createParley } from '../../client/src/urql/client.ts';
 import { toFailure } from '../../client/src/urql/errors.ts';
 import { followMessages } from '../../client/src/urql/resume.ts';
+import { createUrqlClient } from '../../client/src/urql/urql-client.ts';
 import { startApp } from '../support/app.ts';
 import { guest, type Person } from '../support/client.ts';
 import { type Network, startNetwork } from '../support/network.ts';
@@ -88,7 +88,7 @@ function fixedSession(initial: string, renewed = initial) {
 /** Connects a person with the project's own client. */
 function join(at: string, { token }: Person) {
   const session = fixedSession(token);
-  const parley = createParley({ url: `${at}/graphql`, session, webSocketImpl: WebSocket });
+  const parley = createUrqlClient({ url: `${at}/graphql`, session, webSocketImpl: WebSocket });
   const cache = createEntryCache<Entry>();
   const received: Entry[] = [];
 
@@ -210,7 +210,7 @@ test('operations with a refused token run again with the renewed one, equal muta
   const { token } = await guest(url, 'Eve');
   const channelId = await createRoom('Renewal');
   const session = fixedSession('not a token', token);
-  const { client, dispose } = createParley({ url: `${url}/graphql`, session, webSocketImpl: WebSocket });
+  const { client, dispose } = createUrqlClient({ url: `${url}/graphql`, session, webSocketImpl: WebSocket });
   const results = await Promise.all([1, 2, 3].map(() => client.mutation(Join, { channelId }).toPromise()));
   expect(results.map(({ data }) => data?.joinRoom?.id)).toEqual([channelId, channelId, channelId]);
   expect(new Set(session.refused)).toEqual(new Set(['not a token']));
@@ -220,7 +220,7 @@ test('operations with a refused token run again with the renewed one, equal muta
 test('an operation fails with UNAUTHENTICATED if the renewed token is refused too', async () => {
   const channelId = await createRoom('Refusal');
   const session = fixedSession('not a token', 'another one');
-  const { client, dispose } = createParley({ url: `${url}/graphql`, session, webSocketImpl: WebSocket });
+  const { client, dispose } = createUrqlClient({ url: `${url}/graphql`, session, webSocketImpl: WebSocket });
   const { error } = await client.mutation(Join, { channelId }).toPromise();
   expect(toFailure(error)?.code).toBe('UNAUTHENTICATED');
   expect(session.refused).toEqual(['not a token']);

@@ -2,6 +2,7 @@ import { decodeJwt } from 'jose';
 import sharp from 'sharp';
 import { expect, vi } from 'vitest';
 import { createAccessTokens } from '../../api/domain/access-tokens.ts';
+import { createMemoryLocks } from '../../client/src/urql/platform/memory-platform.ts';
 import { createRefresh } from '../../client/src/urql/refresh.ts';
 import { createSessionStore, type SessionStore } from '../../client/src/urql/session.ts';
 import type { Chat, Message, Room, SignIn, User } from '../../examples/clients/chat.ts';
@@ -110,7 +111,12 @@ function createSession(url: string): SessionStore<User> {
     setItem: (key: string, value: string) => void stored.set(key, value),
     removeItem: (key: string) => void stored.delete(key),
   };
-  return createSessionStore<User>({ storage, key: 'session', refresh: createRefresh<User>(url, 'id name') });
+  return createSessionStore<User>({
+    storage,
+    key: 'session',
+    locks: createMemoryLocks(),
+    refresh: createRefresh<User>(url, 'id name'),
+  });
 }
 
 /** Replaces the token of a session by one that has expired, and returns that. */

@@ -10,7 +10,7 @@ interface Passage {
 }
 
 const ignored =
-  /^(client\/src\/gql|schema\/released\.graphql|test\/support\/compose-spec\.json|package-lock\.json|LICENSE|test\/style)/;
+  /^(client\/src\/(urql\/)?gql|schema\/released\.graphql|test\/support\/compose-spec\.json|package-lock\.json|LICENSE|test\/style)/;
 const comment = /(?:^|\s)(?:\/\/|\/?\*+(?!\/)|#(?=\s)|--(?=\s))\s?(?<text>.*)$/;
 const sentence = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g;
 

@@ -43,9 +43,9 @@ const lowestId = '00000000-0000-0000-0000-000000000000';
 const reader = 'updates';
 
 /**
- * Creates the reads of a resume. Those that are asked for at the same moment share their statements. A read that nobody waits for
- * any more when its turn comes is left out, and fails with UnavailableError: after an outage many clients resume at once, and those
- * that have waited for too long come back.
+ * Creates the reads of a resume. Those that are asked for at the same moment share their statements. A read whose client no
+ * longer waits when its turn comes is left out, and fails with UnavailableError: after an outage many clients resume at once, and
+ * those that have waited for too long come back.
  * @param options.logName name of the log
  * @param options.maxReplay number of changes of one channel above which nobody gets them replayed
  */

@@ -20,7 +20,7 @@ export interface UpdateSubscription extends Stream<LiveUpdate> {
   serve(consumer: UpdateConsumer, onEnd: () => void): Stream<never>;
 }
 
-/** What a client asks for. */
+/** The request of a client for a stream. */
 export interface UpdateRequest {
   /** Cursor of the last update that it has; null for the present. */
   after: string | null;

@@ -1,4 +1,5 @@
 import type { SessionPartsFragment, ViewerPartsFragment } from '../gql/graphql.ts';
+import { createWebLocks } from '../urql/platform/web-locks.ts';
 import { createRefresh } from '../urql/refresh.ts';
 import { createSessionStore, type SessionStore } from '../urql/session.ts';
 
@@ -18,6 +19,7 @@ export function createViewerSession(url: string): ViewerSession {
   return createSessionStore<SessionPartsFragment['user']>({
     storage: localStorage,
     key: 'parley.session',
+    locks: createWebLocks(),
     refresh: createRefresh(url, viewerFields),
   });
 }

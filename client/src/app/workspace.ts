@@ -4,7 +4,7 @@ import { createChannelList } from '../channels/channel-list.ts';
 import { createMatching } from '../matching/matching.ts';
 import { createMessaging } from '../messages/messaging.ts';
 import { createSeenMarks } from '../receipts/seen-marks.ts';
-import { createParley } from '../urql/client.ts';
+import { createUrqlClient } from '../urql/urql-client.ts';
 
 /** Options of `createWorkspace`. */
 export interface WorkspaceOptions {
@@ -19,7 +19,7 @@ export type Workspace = ReturnType<typeof createWorkspace>;
 
 /** Creates one user's client and stores. */
 export function createWorkspace({ url, session, viewer }: WorkspaceOptions) {
-  const parley = createParley({ url, session });
+  const parley = createUrqlClient({ url, session });
   const { client, connection } = parley;
   const localData = createLocalData(localStorage, viewer.id);
   const channels = createChannelList({ client, connection });

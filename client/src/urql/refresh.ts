@@ -1,4 +1,4 @@
-import type { Session } from './session.ts';
+import type { Session, SessionEnd } from './session.ts';
 
 /**
  * Creates the `refresh` function of a session store. It calls `fetch` directly: operations of the urql client may be
@@ -8,7 +8,7 @@ import type { Session } from './session.ts';
  */
 export function createRefresh<User>(url: string, userFields: string) {
   const query = refreshDocument(userFields);
-  return async (refreshToken: string): Promise<Session<User> | null> => {
+  return async (refreshToken: string): Promise<Session<User> | SessionEnd> => {
     const response = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json, application/json' },
@@ -17,8 +17,9 @@ export function createRefresh<User>(url: string, userFields: string) {
     });
     const body = (await response.json()) as RefreshResponse<User>;
     if (body.data?.refresh) return body.data.refresh;
-    const code = body.errors?.[0]?.extensions?.code;
-    if (code !== undefined && permanentCodes.has(code)) return null;
+    const [error] = body.errors ?? [];
+    const code = error?.extensions?.code;
+    if (code !== undefined && permanentCodes.has(code)) return { code, message: error?.message ?? '' };
     throw new Error(`The session could not be renewed (${code ?? response.status}). Try again later.`);
   };
 }
@@ -35,5 +36,5 @@ const permanentCodes: ReadonlySet<string> = new Set(['UNAUTHENTICATED', 'FORBIDD
 
 interface RefreshResponse<User> {
   data?: { refresh?: Session<User> | null } | null;
-  errors?: readonly { extensions?: { code?: string } }[];
+  errors?: readonly { message?: string; extensions?: { code?: string } }[];
 }

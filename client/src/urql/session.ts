@@ -1,3 +1,4 @@
+import type { Locks, SessionStorage } from './platform/platform.ts';
 import { createValue, type Readable } from './value.ts';
 
 /** The result of `guest`, `register`, `login` and `refresh`. */
@@ -7,6 +8,14 @@ export interface Session<User> {
   /** ISO 8601. */
   expiresAt: string;
   user: User;
+}
+
+/** Why the server no longer renews a session. */
+export interface SessionEnd {
+  /** UNAUTHENTICATED: it expired or was revoked. FORBIDDEN: the user is suspended. Other codes are possible. */
+  code: string;
+  /** The server's message, for developers. */
+  message: string;
 }
 
 /** The part of a session store that the exchanges and the socket need. */
@@ -25,6 +34,8 @@ export interface TokenSource {
 
 /** The session of this browser, shared by its tabs. */
 export interface SessionStore<User> extends Readable<Session<User> | null>, TokenSource {
+  /** Why the last session ended by itself; null while signed in, and after `clear`. Known in the tab that noticed the end. */
+  ended: Readable<SessionEnd | null>;
   /** Signs in, or replaces the session. */
   set(session: Session<User>): void;
   /** Signs out locally. The `logout` mutation ends the session on the server. */
@@ -36,11 +47,13 @@ export interface SessionStore<User> extends Readable<Session<User> | null>, Toke
 /** Options of `createSessionStore`. */
 export interface SessionOptions<User> {
   /** Keeps the session across reloads, usually `localStorage`. */
-  storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
-  /** Key in `storage`, and name of the Web Lock that the tabs share. */
+  storage: SessionStorage;
+  /** Key in `storage`, and name of the lock that the tabs share. */
   key: string;
-  /** Exchanges a refresh token. Null if the server refuses it permanently; rejects if the server cannot be reached. */
-  refresh(refreshToken: string): Promise<Session<User> | null>;
+  /** Locks across the tabs that share `storage`. */
+  locks: Locks;
+  /** Exchanges a refresh token. Resolves with the end if the server refuses it permanently; rejects if it cannot be reached. */
+  refresh(refreshToken: string): Promise<Session<User> | SessionEnd>;
 }
 
 /** How long before it expires a token is renewed, so that an open socket never outlives it. */
@@ -57,11 +70,12 @@ interface Stored<User> extends Session<User> {
 /**
  * Creates a store that keeps the session in `storage`, renews its token before it expires, and follows changes made by
  * other tabs. Refresh tokens rotate and can be used once, so only one renewal runs at a time: a shared promise ensures
- * that within this tab, a Web Lock across tabs. The lock's holder reads the storage again, because another tab may have
+ * that within this tab, a lock across tabs. The lock's holder reads the storage again, because another tab may have
  * renewed the session already.
  */
-export function createSessionStore<User>({ storage, key, refresh }: SessionOptions<User>): SessionStore<User> {
+export function createSessionStore<User>({ storage, key, locks, refresh }: SessionOptions<User>): SessionStore<User> {
   const present = createValue<Stored<User> | null>(read());
+  const ended = createValue<SessionEnd | null>(null);
   let renewing: Promise<string | null> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -74,6 +88,7 @@ export function createSessionStore<User>({ storage, key, refresh }: SessionOptio
   return {
     get: present.get,
     subscribe: present.subscribe,
+    ended: { get: ended.get, subscribe: ended.subscribe },
     token,
     renew,
     set: save,
@@ -91,9 +106,11 @@ export function createSessionStore<User>({ storage, key, refresh }: SessionOptio
   }
 
   function renew(refused: string): Promise<string | null> {
-    renewing ??= withLock(key, () => exchange(refused)).finally(() => {
-      renewing = undefined;
-    });
+    renewing ??= locks
+      .request(key, () => exchange(refused))
+      .finally(() => {
+        renewing = undefined;
+      });
     return renewing;
   }
 
@@ -101,8 +118,8 @@ export function createSessionStore<User>({ storage, key, refresh }: SessionOptio
     const stored = read();
     if (stored !== null && stored.token === refused) {
       const next = await refresh(stored.refreshToken);
-      if (next === null) clear();
-      else save(next);
+      if ('token' in next) save(next);
+      else end(next);
     } else {
       apply(stored);
     }
@@ -111,11 +128,19 @@ export function createSessionStore<User>({ storage, key, refresh }: SessionOptio
 
   function save(session: Session<User>): void {
     const stored = { ...session, receivedAt: Date.now() };
+    ended.set(null);
     storage.setItem(key, JSON.stringify(stored));
     apply(stored);
   }
 
+  function end(reason: SessionEnd): void {
+    ended.set(reason);
+    storage.removeItem(key);
+    apply(null);
+  }
+
   function clear(): void {
+    ended.set(null);
     storage.removeItem(key);
     apply(null);
   }
@@ -144,9 +169,4 @@ export function createSessionStore<User>({ storage, key, refresh }: SessionOptio
 
 function renewalTime({ expiresAt, receivedAt }: Stored<unknown>): number {
   return Math.max(Date.parse(expiresAt) - renewBeforeMs, receivedAt + minRenewalIntervalMs);
-}
-
-/** Web Locks exist only on secure origins. Elsewhere tabs rely on the server, which accepts a repeated refresh for 10 s. */
-function withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
-  return typeof navigator !== 'undefined' && navigator.locks ? navigator.locks.request(name, work) : work();
 }

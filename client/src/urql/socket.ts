@@ -40,12 +40,20 @@ export interface SocketOptions {
   session: TokenSource;
   /** The `WebSocket` constructor, for environments without a global one. */
   webSocketImpl?: unknown;
+  timing?: SocketTiming | undefined;
 }
 
-/** How long a connection may be silent before the client sends a ping. */
-const keepAliveMs = 12_000;
-/** How long to wait for the pong before closing the connection: an unplugged network sends no close frame. */
-const pongTimeoutMs = 5_000;
+/** How soon the socket notices that the connection is dead. */
+export interface SocketTiming {
+  /** How long a connection may be silent before the client sends a ping, in milliseconds. 12 s by default. */
+  keepAliveMs?: number;
+  /**
+   * How long to wait for the pong before closing the connection, in milliseconds: an unplugged network sends no close
+   * frame. 5 s by default.
+   */
+  pongTimeoutMs?: number;
+}
+
 const ackTimeoutMs = 10_000;
 /** How long the socket stays open without subscriptions, so that changing screens does not reconnect. */
 const lazyCloseMs = 5_000;
@@ -65,7 +73,8 @@ const normalClosure = 1000;
  *   subscription. Some are bugs of this client, but a proxy that restarts causes others, and a chat should not stay
  *   silent until the user reloads the page. So it subscribes again, about every 30 s.
  */
-export function createSocket({ url, session, webSocketImpl }: SocketOptions): Socket {
+export function createSocket({ url, session, webSocketImpl, timing = {} }: SocketOptions): Socket {
+  const { keepAliveMs = 12_000, pongTimeoutMs = 5_000 } = timing;
   const connection = createValue<Connection>({ state: 'idle' });
   const disposed = new AbortController();
   let retryDelay = new AbortController();

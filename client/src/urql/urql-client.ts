@@ -2,20 +2,21 @@ import { type Client, cacheExchange, createClient, fetchExchange } from '@urql/c
 import { createAuthExchange } from './auth-exchange.ts';
 import { createRetryExchange } from './retry-exchange.ts';
 import type { TokenSource } from './session.ts';
-import { createSocket, type Socket } from './socket.ts';
+import { createSocket, type Socket, type SocketTiming } from './socket.ts';
 import { createSubscriptionExchange } from './subscription-exchange.ts';
 
-/** Options of `createParley`. */
-export interface ParleyOptions {
+/** Options of `createUrqlClient`. */
+export interface UrqlClientOptions {
   /** Absolute URL of the API, `http:` or `https:`. The WebSocket uses the same URL with `ws:` or `wss:`. */
   url: string;
   session: TokenSource;
   /** The `WebSocket` constructor, for environments without a global one. */
   webSocketImpl?: unknown;
+  timing?: SocketTiming | undefined;
 }
 
 /** An urql client of a Parley server, and the state of the socket that carries its subscriptions. */
-export interface Parley extends Pick<Socket, 'connection' | 'wake'> {
+export interface UrqlClient extends Pick<Socket, 'connection' | 'wake'> {
   client: Client;
   dispose(): void;
 }
@@ -27,8 +28,8 @@ const requestTimeoutMs = 20_000;
  * Creates the client of one user. Create a new one when another user signs in, so that no data of the first is left in
  * its cache. See README.md for the order of the exchanges.
  */
-export function createParley({ url, session, webSocketImpl }: ParleyOptions): Parley {
-  const socket = createSocket({ url: url.replace(/^http/, 'ws'), session, webSocketImpl });
+export function createUrqlClient({ url, session, webSocketImpl, timing }: UrqlClientOptions): UrqlClient {
+  const socket = createSocket({ url: url.replace(/^http/, 'ws'), session, webSocketImpl, timing });
   const client = createClient({
     url,
     preferGetMethod: false,

@@ -1,0 +1,23 @@
+/** The package's entry `parley-client`: everything that needs no React. */
+export { type Account, createSession, type ParleySession } from './account.ts';
+export type { Timeline } from './cache.ts';
+export { createClientId } from './client-id.ts';
+export { type Failure, type FailureCode, isTransient, toFailure } from './errors.ts';
+export type { AttachmentFieldsFragment as Attachment } from './gql/graphql.ts';
+export type { Outbox } from './outbox/outbox.ts';
+export type { NewMessage, PendingFile, PendingMessage } from './outbox/pending-message.ts';
+export { createParley, type Parley, type ParleyOptions } from './parley.ts';
+export { createBrowserPlatform } from './platform/browser-platform.ts';
+export { createMemoryPlatform } from './platform/memory-platform.ts';
+export type { DataStore, Locks, Platform, PostForm, PostOptions, TabSignal } from './platform/platform.ts';
+export type { Outcome } from './request.ts';
+export type { Session, SessionEnd, SessionStore, TokenSource } from './session.ts';
+export type { Connection, SocketTiming } from './socket.ts';
+export { type Channels, lastActivityAt } from './store/channels.ts';
+export type { Conversation, ConversationState } from './store/conversation.ts';
+export type { SyncState } from './store/local-state.ts';
+export type { MatchPlace } from './store/match-place.ts';
+export type { Channel, Match, Membership, Message } from './store/types.ts';
+export type { Upload, UploadOptions } from './upload.ts';
+export { createUrqlClient, type UrqlClient, type UrqlClientOptions } from './urql-client.ts';
+export { createValue, type Readable, type Writable } from './value.ts';
