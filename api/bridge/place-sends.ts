@@ -98,9 +98,9 @@ WITH input AS (
       AND (m.muted_until IS NULL OR m.muted_until <= i.sent_at) LIMIT 1) m
   WHERE NOT EXISTS (SELECT FROM entry e WHERE e.id = i.id)
     AND NOT (c.kind = 'DIRECT' AND ${blockInDirect('i.channel_id', 'i.author_id')})
-    AND (i.reply_to_id IS NULL OR EXISTS (
-      SELECT FROM entry r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id AND r.kind = 'TEXT'
-        AND r.seq >= m.readable_from))
+    AND (i.reply_to_id IS NULL OR (
+      SELECT r.channel_id = i.channel_id AND r.kind = 'TEXT' AND r.seq >= m.readable_from
+      FROM entry r WHERE r.id = i.reply_to_id))
     ${isRich ? unattached : ''}
 ), raised AS (
   UPDATE channel c SET seq = c.seq + a.count, position = c.position + a.count, version = c.version + 1,
