@@ -1,9 +1,8 @@
 import { isEmptyMessage, mayDelete, mayEdit } from '../domain/policies.ts';
 import type { Entry, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
-import { toEntry } from '../infra/database/entries.ts';
 import { addEntry, addHead, type Changeset } from './changeset.ts';
-import { type EventContext, readEventContexts } from './event-context.ts';
+import { type EditFacts, readEditFacts } from './edit-facts.ts';
 import { type DecidedMentions, decideMentions, isRefused } from './mentions.ts';
 import { placeEdits, type Revision, replaceMentions } from './place-edits.ts';
 
@@ -15,14 +14,13 @@ type MessageEdited = Logged<EventOf<'MessageEdited'>>;
  * @param query of the transaction that has locked the log's position
  */
 export async function applyEdits(query: Query, events: readonly MessageEdited[], changeset: Changeset): Promise<void> {
-  const contexts = await readEventContexts(query, events);
-  const mentions = await readMentions(query, events);
-  const decisions = contexts.map((context, n) => decide(events[n] as MessageEdited, context, mentions));
+  const [facts, mentions] = await Promise.all([readEditFacts(query, events), readMentions(query, events)]);
+  const decisions = facts.map((known, n) => decide(events[n] as MessageEdited, known, mentions));
   const revisions = decisions.filter((decision) => 'event' in decision);
   const entries = await writeRevisions(query, revisions, changeset);
   for (const [n, event] of events.entries()) {
     const decision = decisions[n];
-    if (decision === undefined) throw new Error('An event has no context.');
+    if (decision === undefined) throw new Error('An edit has no facts.');
     const outcome = 'event' in decision ? applied(entries.get(event.messageId) ?? null) : decision;
     changeset.outcomes.push({ event, outcome });
   }
@@ -36,14 +34,13 @@ async function readMentions(query: Query, events: readonly MessageEdited[]) {
 /** Decides about one edit: its outcome, or the revision to write. */
 function decide(
   event: MessageEdited,
-  { channel, actor, entry, revisedPosition }: EventContext,
+  { channel, member, before, revisedPosition }: EditFacts,
   mentions: ReadonlyMap<string, DecidedMentions>,
 ): Outcome | Revision {
-  const before = entry && toEntry(entry);
   const decided = mentions.get(event.eventId);
   const parts = before && revise(before, event, isRefused(decided) ? undefined : decided);
   const isRepeated = before !== null && parts !== null && before.deletedAt === null && isSame(before, parts);
-  const asked = { channel, member: actor, entry: before, userId: event.actorId, at: event.at };
+  const asked = { channel, member, entry: before, userId: event.actorId, at: event.at };
   const rejection = (isRepeated && before.authorId === event.actorId ? mayDelete : mayEdit)(asked);
   if (rejection) return rejected(rejection);
   if (isRefused(decided)) return rejected(decided);

@@ -1,4 +1,4 @@
-import type { LogPlace } from '../events.ts';
+import type { Entry, LogPlace } from '../events.ts';
 import { entryColumns, toEntry } from '../infra/database/entries.ts';
 import type { Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
@@ -38,24 +38,30 @@ export function changesOf(changes: readonly EntryChange[]) {
   };
 }
 
-/** Adds the entries that a statement of `sqlForChanges` has changed, and the heads of their channels. */
+/**
+ * Adds the entries that a statement of `sqlForChanges` has changed, and the heads of their channels.
+ * @returns the entries in their new state
+ */
 export function addChanged(
   rows: readonly Row<typeof changedRow>[],
   changes: readonly EntryChange[],
   changeset: Changeset,
-): void {
+): Entry[] {
   const places = new Map<string, LogPlace>();
   for (const { channelId, place } of changes) {
     if (place.offset >= (places.get(channelId)?.offset ?? -1)) places.set(channelId, place);
   }
-  for (const { version, channelSeq: seq, ...row } of rows.toSorted((a, b) => a.position - b.position)) {
-    const entry = toEntry(row);
-    const { channelId: id, position } = entry;
-    const place = places.get(id);
-    if (place === undefined) throw new Error('An entry has changed in a channel without a change.');
-    addEntry(changeset, entry);
-    addHead(changeset, { id, position, seq, version }, place);
-  }
+  return rows
+    .toSorted((a, b) => a.position - b.position)
+    .map(({ version, channelSeq: seq, ...row }) => {
+      const entry = toEntry(row);
+      const { channelId: id, position } = entry;
+      const place = places.get(id);
+      if (place === undefined) throw new Error('An entry has changed in a channel without a change.');
+      addEntry(changeset, entry);
+      addHead(changeset, { id, position, seq, version }, place);
+      return entry;
+    });
 }
 
 /**

@@ -27,6 +27,8 @@ export function placeEdits(query: Query, revisions: readonly Revision[]): Promis
     channelIds: events.map(({ channelId }) => channelId),
     times: events.map(({ at }) => at),
     texts: revisions.map((revision) => revision.text),
+    replaced: revisions.map(({ before, text }) => (before.text === text ? null : before.text)),
+    revisions: revisions.map(({ before }) => before.revision),
     datas: revisions.map(({ data }) => data),
     mentionIds: revisions.map(({ mentionIds }) => toArrayText(mentionIds)),
     partitions: events.map(({ partition }) => partition),
@@ -65,16 +67,19 @@ const place = { ...columns(tables.channel, 'c', ['position', 'seq', 'version']).
 /** All edits of a channel are on one partition. */
 const ofBatch = { partition: 'p.partition', first: 'p.first', last: 'p.last' };
 
-/** Places are counted from the channel as it was before the statement: see place-sends.ts. */
+/**
+ * Places are counted from the channel as it was before the statement: see place-sends.ts. Only a message with many revisions may have
+ * too many versions.
+ */
 const updateEdited = statement({
   sql: `
     WITH placed AS (
-      SELECT i.*, e.text AS old_text, e.revision, c.seq, c.version,
+      SELECT i.*, c.seq, c.version,
         c.position + row_number() OVER (PARTITION BY i.channel_id ORDER BY i.n)::int AS position
-      FROM unnest($ids, $channelIds, $times, $texts, $datas, $mentionIds, $partitions, $offsets) WITH ORDINALITY
-        AS i(id, channel_id, edited_at, text, data, mention_ids, log_partition, log_offset, n)
+      FROM unnest($ids, $channelIds, $times, $texts, $replaced, $revisions, $datas, $mentionIds, $partitions, $offsets)
+        WITH ORDINALITY
+        AS i(id, channel_id, edited_at, text, replaced, revision, data, mention_ids, log_partition, log_offset, n)
       CROSS JOIN LATERAL (SELECT c.seq, c.position, c.version FROM channel c WHERE c.id = i.channel_id LIMIT 1) c
-      CROSS JOIN LATERAL (SELECT e.text, e.revision FROM entry e WHERE e.id = i.id LIMIT 1) e
     ), raised AS (
       UPDATE channel c SET position = p.position, version = c.version + 1, ${assignPlace('c', ofBatch)}
       FROM (
@@ -88,10 +93,10 @@ const updateEdited = statement({
       FROM placed p WHERE e.id = p.id
     ), versioned AS (
       INSERT INTO message_version (message_id, revision, text, replaced_at)
-      SELECT p.id, p.revision, p.old_text, p.edited_at FROM placed p WHERE p.old_text <> p.text
+      SELECT p.id, p.revision, p.replaced, p.edited_at FROM placed p WHERE p.replaced IS NOT NULL
     ), surplus AS (
       DELETE FROM message_version v USING placed p
-      WHERE v.message_id = p.id AND p.old_text <> p.text AND v.revision <= (
+      WHERE v.message_id = p.id AND p.replaced IS NOT NULL AND p.revision >= ${maxVersions} AND v.revision <= (
         SELECT o.revision FROM message_version o WHERE o.message_id = p.id
         ORDER BY o.revision DESC OFFSET ${maxVersions - 1} LIMIT 1)
     )
@@ -101,6 +106,8 @@ const updateEdited = statement({
     channelIds: arrayOf(uuid),
     times: arrayOf(timestamptz),
     texts: arrayOf(text),
+    replaced: arrayOf(nullable(text)),
+    revisions: arrayOf(int4),
     datas: arrayOf(nullable(text)),
     mentionIds: arrayOf(text),
     partitions: arrayOf(int4),

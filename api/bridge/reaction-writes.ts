@@ -13,13 +13,16 @@ interface ChangedMessage {
   changes: ReactionChanges;
 }
 
-/** Writes the changes of messages that differ, each of which gets the next position of its channel. */
+/**
+ * Writes the changes of messages that differ, each of which gets the next position of its channel.
+ * @returns the entries that were written, by their ids
+ */
 export async function writeReactions(
   query: Query,
   messages: readonly ChangedMessage[],
   changeset: Changeset,
-): Promise<void> {
-  if (messages.length === 0) return;
+): Promise<ReadonlyMap<string, Entry>> {
+  if (messages.length === 0) return new Map();
   const first = await readFirst(query, messages);
   const summaries = messages.map(({ entry, changes }) =>
     summarise(entry.reactions, changes, first.get(entry.id) ?? new Map()),
@@ -37,7 +40,8 @@ export async function writeReactions(
     addedEmoji: added.map(({ emoji }) => emoji),
     addedUsers: added.map(({ userId }) => userId),
   });
-  addChanged(rows, entries, changeset);
+  const written = addChanged(rows, entries, changeset);
+  return new Map(written.map((entry) => [entry.id, entry]));
 }
 
 function flatten(messages: readonly ChangedMessage[], kind: 'added' | 'removed') {

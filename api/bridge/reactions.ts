@@ -16,7 +16,8 @@ interface Reacted {
 
 /**
  * Applies a batch of reactions in order. Those that change one message together give it one new position. Their outcomes have
- * no entry: a message with many reactions is large, and a thousand outcomes would repeat it.
+ * no entry: a message with many reactions is large, and a thousand outcomes would repeat it. A single reaction to a message has
+ * one, which saves its gateway a look-up.
  * @param query of the transaction that has locked the log's position
  */
 export async function applyReactions(
@@ -26,18 +27,38 @@ export async function applyReactions(
 ): Promise<void> {
   const ids = [...new Set(events.map(({ messageId }) => messageId))];
   const [facts, rows] = await Promise.all([readReactionFacts(query, events), query(selectEntries, { ids })]);
-  const messages = new Map(rows.map((row) => [row.id, { entry: toEntry(row) }]));
+  const messages = new Map(rows.map((row) => [row.id, toEntry(row)]));
   const changed = new Map<string, Reacted>();
-  for (const [n, event] of events.entries()) {
-    const entry = messages.get(event.messageId)?.entry ?? null;
-    changeset.outcomes.push({ event, outcome: decide(event, entry, facts[n], changed, changeset) });
-  }
+  const decided = events.map((event, n) => {
+    const entry = messages.get(event.messageId) ?? null;
+    return { event, outcome: decide(event, entry, facts[n], changed, changeset) };
+  });
   const left = [...changed.values()].map(({ tally, ...message }) => ({ ...message, changes: tally.changes() }));
-  await writeReactions(
+  const written = await writeReactions(
     query,
     left.filter(({ changes }) => changes.added.length + changes.removed.length > 0),
     changeset,
   );
+  addOutcomes(decided, new Map([...messages, ...written]), changeset);
+}
+
+/** Adds outcomes, with the entry where an event is the only one of its message. */
+function addOutcomes(
+  decided: readonly { event: Logged<ReactionEvent>; outcome: Outcome }[],
+  entries: ReadonlyMap<string, Entry>,
+  { outcomes }: Changeset,
+): void {
+  const repeated = repeatedIds(decided.map(({ event }) => event));
+  for (const { event, outcome } of decided) {
+    const entry = repeated.has(event.messageId) ? null : (entries.get(event.messageId) ?? null);
+    outcomes.push({ event, outcome: outcome.applied ? { applied: true, entry } : outcome });
+  }
+}
+
+/** Returns the ids of the messages of more than one event. */
+function repeatedIds(events: readonly ReactionEvent[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  return new Set(events.map(({ messageId }) => messageId).filter((id) => seen.has(id) || !seen.add(id)));
 }
 
 function decide(

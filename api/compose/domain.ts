@@ -167,7 +167,8 @@ export async function openDomain(
   const moderators = createServiceModerators(database);
   const { withdraw } = matching;
   const suspensions = createSuspensions({ ...common, auth, moderators, audit, withdraw });
-  const ofMessages = { submit, history, messageAccess: createMessageAccess({ database, access }) };
+  const messageAccess = createMessageAccess({ database, access });
+  const ofMessages = { submit, history, messageAccess };
   const findEntry = async (id: string) => (await history.byIds([id]))[0] ?? null;
   const reports = {
     ...createReports({ ...common, access, moderators, findEntry }),
@@ -215,6 +216,7 @@ export async function openDomain(
       history,
       readAround: createHistoryAround({ database, access }),
       access,
+      messageAccess,
       watchReading: createReadingWatch({ access, userSignals, logger }),
       feeds,
       blocks,

@@ -9,7 +9,6 @@ import type { LogGuard } from './log-guard.ts';
 import {
   may,
   mayDelete,
-  mayEdit,
   mayRead,
   mayReport,
   maySend,
@@ -125,13 +124,6 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     },
 
     /**
-     * Returns an entry that a user may edit.
-     * @param entry null when there is none
-     * @throws NotFoundError, ForbiddenError or ConflictError when the user may not
-     */
-    requireEdit: (entry: Entry | null, userId: string): Promise<Entry> => requireChange(mayEdit, entry, userId),
-
-    /**
      * Returns an entry that a user may delete.
      * @param entry null when there is none
      * @throws NotFoundError or ForbiddenError when the user may not
@@ -163,7 +155,7 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
   }
 
   async function requireChange(
-    rule: typeof mayEdit | typeof mayDelete | typeof mayReport,
+    rule: typeof mayDelete | typeof mayReport,
     entry: Entry | null,
     userId: string,
   ): Promise<Entry> {

@@ -1,4 +1,4 @@
-import { entryColumns, sinceStart, visibleTo } from '../infra/database/entries.ts';
+import { entryColumns, startPosition, startSeq, visibleTo } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
 import { jsonRowsOf, type Row } from '../infra/database/table.ts';
 import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
@@ -13,16 +13,17 @@ export type Snapshot = Row<typeof snapshot>;
 
 const channelsOfUsers = { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) };
 
-const fromStart = { seq: sinceStart.seq('w.id', 'w.user_id'), position: sinceStart.position('w.id', 'w.user_id') };
+/** Position after which the changes begin that a user can read. */
+const afterStart = `greatest($after, ${startPosition('w.id', 'w.user_id')} - 1)`;
 
 /** Reads the entries of each channel that changed after a position, and their number up to a bound. */
 export const selectChanges = statement({
   sql: `
     SELECT w.id AS "channelId", w.user_id AS "userId", ${accessList('w.user_id')},
-      (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > $after
-        AND ${fromStart.position} AND ${visibleTo('w.id', 'w.user_id')} ORDER BY e.position LIMIT $maxCount) found) AS count,
+      (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > ${afterStart}
+        AND ${visibleTo('w.id', 'w.user_id')} ORDER BY e.position LIMIT $maxCount) found) AS count,
       (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
-        WHERE e.channel_id = w.id AND e.position > $after AND ${fromStart.position} AND ${visibleTo('w.id', 'w.user_id')}
+        WHERE e.channel_id = w.id AND e.position > ${afterStart} AND ${visibleTo('w.id', 'w.user_id')}
         ORDER BY e.position LIMIT $limit) found) AS entries
     FROM unnest($channelIds, $userIds) AS w(id, user_id)`,
   parameters: { ...channelsOfUsers, after: int4, limit: int4, maxCount: int4 },
@@ -35,8 +36,8 @@ export const selectPages = declarePages((backward) =>
     sql: `
       SELECT w.id AS "channelId", w.user_id AS "userId", ${accessList('w.user_id')}, 0 AS count,
         (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
-          WHERE e.channel_id = w.id AND e.seq > $after AND e.seq < $before
-            AND ${fromStart.seq} AND ${visibleTo('w.id', 'w.user_id')}
+          WHERE e.channel_id = w.id AND e.seq > greatest($after, ${startSeq('w.id', 'w.user_id')} - 1)
+            AND e.seq < $before AND ${visibleTo('w.id', 'w.user_id')}
           ORDER BY e.seq ${backward ? 'DESC' : 'ASC'} LIMIT $limit) found) AS entries
       FROM unnest($channelIds, $userIds) AS w(id, user_id)`,
     parameters: { ...channelsOfUsers, after: int4, before: int4, limit: int4 },
@@ -57,7 +58,8 @@ export const selectAround = statement({
   sql: `
     SELECT w.id AS "channelId", w.user_id AS "userId", w.message_id AS "messageId", ${accessList('w.user_id')},
       (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
-        WHERE e.channel_id = w.id AND e.seq < centre.seq AND ${fromStart.seq} AND ${visibleTo('w.id', 'w.user_id')}
+        WHERE e.channel_id = w.id AND e.seq < centre.seq AND e.seq >= ${startSeq('w.id', 'w.user_id')}
+          AND ${visibleTo('w.id', 'w.user_id')}
         ORDER BY e.seq DESC LIMIT $limit) found) AS older,
       (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
         WHERE e.channel_id = w.id AND e.seq >= centre.seq AND ${visibleTo('w.id', 'w.user_id')}

@@ -13,8 +13,9 @@ import { readData, readNewData } from './custom-data.ts';
 import type { History } from './history.ts';
 import type { ReadAround } from './history-around.ts';
 import type { MentionChecks } from './mention-checks.ts';
+import type { FoundMessage, MessageAccess } from './message-access.ts';
 import { createMessageStreams, type MessageStreamOptions } from './message-streams.ts';
-import { isEmptyMessage } from './policies.ts';
+import { mayEdit } from './policies.ts';
 import { type RateLimits, rates } from './rate-limits.ts';
 import type { SecurityLog } from './security-log.ts';
 import type { Submit } from './submit-event.ts';
@@ -63,6 +64,7 @@ export function createMessages(
     history: History;
     readAround: ReadAround;
     access: Access;
+    messageAccess: MessageAccess;
     /** Returns the facts about uploads that a message attaches. */
     findAttachable(viewer: Viewer, channelId: string, ids: readonly string[]): Promise<AttachmentFacts[]>;
     rateLimits: RateLimits;
@@ -75,8 +77,8 @@ export function createMessages(
     maxDataBytes: number;
   },
 ) {
-  const { submit, history, access, findAttachable, checkMentions, securityLog, maxMessageBytes, maxDataBytes } =
-    options;
+  const { submit, history, access, messageAccess, findAttachable, checkMentions, securityLog } = options;
+  const { maxMessageBytes, maxDataBytes } = options;
   const sends = options.rateLimits.frequent('sends', rates.sends);
   const repeatedSends = options.rateLimits.frequent('repeated', rates.repeatedSends);
   const streams = createMessageStreams(options);
@@ -131,9 +133,9 @@ export function createMessages(
     async edit(viewer: Viewer, { messageId, ifPosition, ...input }: EditInput): Promise<Entry> {
       await sends.take(viewer.userId);
       requireChange(input);
-      const entry = await access.requireEdit(await findEntry(messageId), viewer.userId);
-      const { channelId, revision } = entry;
-      const { text, data } = readChange(input, entry);
+      const message = await messageAccess.require(mayEdit, messageId, viewer.userId);
+      const { channelId, revision } = message;
+      const { text, data } = readChange(input, message);
       const ids = input.mentionIds;
       const mentions = ids && { ids: await checkMentions(channelId, viewer.userId, ids, 'mentionIds') };
       const change = { channelId, actorId: viewer.userId, messageId, text, data, mentions, revision, ifPosition };
@@ -173,12 +175,11 @@ export function createMessages(
   }
 
   /** Returns the new text and data of a message; null keeps one as it is. */
-  function readChange(input: Pick<EditInput, 'text' | 'data'>, entry: Entry) {
+  function readChange(input: Pick<EditInput, 'text' | 'data'>, { hasText, hasData, hasFiles }: FoundMessage) {
     const data = readNewData(input.data, 'data', maxDataBytes);
-    const parts = { ...entry, text: '', data: data ? data.json : (entry.data ?? null) };
-    const mayBeEmpty = !isEmptyMessage(parts);
+    const mayBeEmpty = hasFiles || (data ? data.json !== null : hasData);
     const text = input.text === null ? null : readMessage(input.text, { ...bounds('text'), mayBeEmpty });
-    if (!isEmptyMessage({ ...parts, text: text ?? entry.text })) return { text, data };
+    if (mayBeEmpty || hasText || text !== null) return { text, data };
     throw new BadUserInputError([
       { path: 'data', message: 'must stay, as the message has nothing else. Delete the message instead' },
     ]);

@@ -36,7 +36,7 @@ export function createPins(options: {
     messageId: string,
   ): Promise<Entry | null> {
     await changes.take(userId);
-    const channelId = await messageAccess.require(type === 'MessagePinned' ? mayPin : mayUnpin, messageId, userId);
+    const { channelId } = await messageAccess.require(type === 'MessagePinned' ? mayPin : mayUnpin, messageId, userId);
     return submit({ type, channelId, actorId: userId, messageId }, deadline);
   }
 }

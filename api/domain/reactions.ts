@@ -84,9 +84,10 @@ export function createReactions(options: {
     const { value: emoji, problems } = readText('emoji', given, 'emoji');
     throwProblems(problems);
     const rule = type === 'ReactionAdded' ? mayReact : mayTakeBackReaction;
-    const channelId = await messageAccess.require(rule, messageId, userId);
-    await submit({ type, channelId, actorId: userId, messageId, emoji }, deadline);
-    const entry = await read(messageId);
+    const { channelId } = await messageAccess.require(rule, messageId, userId);
+    const outcome = await submit({ type, channelId, actorId: userId, messageId, emoji }, deadline);
+    // One of many reactions to the message that were applied together has no entry.
+    const entry = outcome ?? (await read(messageId));
     if (entry === null) throw new NotFoundError(messageNotFound.message);
     return entry;
   }

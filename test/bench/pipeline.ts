@@ -18,6 +18,8 @@ interface Throughput {
 interface Figures extends Throughput {
   /** Edits, one after another of the last message of each sender. */
   edits: Throughput;
+  /** Reactions that come and go, of each sender to the own last message. */
+  reactions: Throughput;
   full: Delays;
   paced: Delays;
 }
@@ -83,7 +85,8 @@ async function measure(pairs: Pairs, pids: Record<string, number>, seconds: numb
   await pairs.verify();
   const paced = delaysOf(pairs);
   const edits = await measureThroughput(pairs, pids, seconds, 'edit');
-  return { ...sends, edits, full, paced };
+  const reactions = await measureThroughput(pairs, pids, seconds, 'react');
+  return { ...sends, edits, reactions, full, paced };
 }
 
 async function measureThroughput(
@@ -130,12 +133,14 @@ function report(measured: Record<string, Figures[]>, rows: number, kafka: number
     latency(figures, (one) => one.paced.acknowledged),
     latency(figures, (one) => one.paced.delivered),
   ]);
-  const edits = modes.map(([mode, figures]) => [
-    mode,
-    of(figures, (one) => total(one.edits) / total(one)),
-    of(figures, (one) => one.rate / one.edits.rate),
-    of(figures, (one) => one.edits.rate),
-  ]);
+  const changes = modes.flatMap(([mode, figures]) =>
+    (['edits', 'reactions'] as const).map((kind) => [
+      `${mode}: ${kind}`,
+      of(figures, (one) => total(one[kind]) / total(one)),
+      of(figures, (one) => one.rate / one[kind].rate),
+      of(figures, (one) => one[kind].rate),
+    ]),
+  );
   const processes = modes.flatMap(([mode, figures]) =>
     Object.keys(figures[0]?.cpu ?? {}).map((name) => [`${mode}: ${name}`, of(figures, ({ cpu }) => cpu[name] ?? 0)]),
   );
@@ -143,7 +148,7 @@ function report(measured: Record<string, Figures[]>, rows: number, kafka: number
     `pgbench alone, 16 clients, one row per transaction: ${round(rows)} per second. Kafka alone, from append to consumption at ${pacedRate} per second: ${round(kafka)} ms median. Times are p50 / p99.`,
     `**At full speed**\n\n${table(head, lines)}`,
     `**At ${pacedRate} per second**\n\n${table(['', 'to acknowledgement, ms', 'to delivery, ms'], paced)}`,
-    `**Cost of an edit in sends**\n\n${table(['', 'CPU', 'time at full speed', 'acknowledged/s'], edits)}`,
+    `**Cost of one other change in sends**\n\n${table(['', 'CPU', 'time at full speed', 'acknowledged/s'], changes)}`,
     `**CPU time of each process**, microseconds per message\n\n${table(['', ''], processes)}`,
   ];
 }

@@ -102,7 +102,7 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
     const before = published.length;
     const people = Array.from({ length: 1_000 }, (_, n) => `${n}`);
     const outcomes = await apply(people.map((who, n) => reacted(who, 'a', n % 2 === 0 ? '\u{1f44d}' : '\u{1f389}')));
-    expect(outcomes.every((outcome) => outcome?.applied)).toBe(true);
+    expect(outcomes.every((outcome) => outcome?.applied && outcome.entry === null)).toBe(true);
     expect(published.slice(before).map(({ reactions }) => reactions.map(({ count }) => count))).toEqual([[500, 500]]);
     expect(published.at(-1)?.revision).toBe(0);
     const [entry] = await readMessages(database);
@@ -113,6 +113,22 @@ describe.each(databaseKinds)('reactions over %s', (kind) => {
         .slice(0, summaryUsers)
         .map(idOf),
     );
+  });
+
+  test('have the message in their outcome if they are the only ones to it in a batch, also where they change nothing', async () => {
+    const { apply, published } = await startRoom(database, 2);
+    await apply([sent('a'), sent('b'), sent('c')]);
+    const events = [reacted('0', 'a', '\u{1f44d}'), reacted('0', 'b', '\u{1f44d}'), reacted('1', 'b', '\u{1f44d}')];
+    const unchanged = reacted('0', 'c', '\u{1f44d}', 'ReactionRemoved');
+    const outcomes = await apply([...events, unchanged]);
+    const newest = new Map((await readMessages(database)).map((entry) => [entry.id, entry]));
+    expect(outcomes).toEqual([
+      { applied: true, entry: newest.get(message('a')) },
+      { applied: true, entry: null },
+      { applied: true, entry: null },
+      { applied: true, entry: newest.get(message('c')) },
+    ]);
+    expect(newestOf(published)).toEqual([...newest.values()]);
   });
 
   test('do not break up a batch of sends', async () => {

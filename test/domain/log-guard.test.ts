@@ -124,7 +124,7 @@ test('a refusal counts once a running bridge has replayed the log: before that, 
   const { guard } = createGuard();
   const access = createAccess(database, { isCaughtUp: guard.isCaughtUp, caughtUpMs: -1 });
   const send = () => access.requireSend(room, idOf('ada'), false);
-  const edit = () => access.requireEdit(null, idOf('ada'));
+  const remove = () => access.requireDelete(null, idOf('ada'));
   const attach = () => access.judge(room, () => Promise.reject(new BadUserInputError([])));
   await expect(send()).rejects.toBeInstanceOf(UnavailableError);
 
@@ -137,11 +137,11 @@ test('a refusal counts once a running bridge has replayed the log: before that, 
     [bridgeId],
   );
   await expect(send()).rejects.toBeInstanceOf(UnavailableError);
-  await expect(edit()).rejects.toBeInstanceOf(UnavailableError);
+  await expect(remove()).rejects.toBeInstanceOf(UnavailableError);
   await expect(attach()).rejects.toBeInstanceOf(UnavailableError);
 
   await database.query('UPDATE log_position SET next_offset = 5');
   await expect(send()).rejects.toBeInstanceOf(NotFoundError);
-  await expect(edit()).rejects.toBeInstanceOf(NotFoundError);
+  await expect(remove()).rejects.toBeInstanceOf(NotFoundError);
   await expect(attach()).rejects.toBeInstanceOf(BadUserInputError);
 });

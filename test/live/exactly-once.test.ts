@@ -4,6 +4,7 @@ import { createBridge } from '../../api/bridge/bridge.ts';
 import { createAccess } from '../../api/domain/access.ts';
 import type { BlockList } from '../../api/domain/blocks.ts';
 import { createHistory } from '../../api/domain/history.ts';
+import { createMessageAccess } from '../../api/domain/message-access.ts';
 import { createMessages } from '../../api/domain/messages.ts';
 import { noRateLimits } from '../../api/domain/rate-limits.ts';
 import { noSecurityLog } from '../../api/domain/security-log.ts';
@@ -139,11 +140,13 @@ async function createSimulation(fateOf: () => Fate) {
     onGapFilled: () => {},
   });
   await channels.start();
+  const access = createAccess(tested, { isCaughtUp: async () => true, caughtUpMs: 0 });
   const messages = createMessages({
     submit: async () => null,
     history: createHistory({ database: tested, maxReplay }),
     readAround: async () => [],
-    access: createAccess(tested, { isCaughtUp: async () => true, caughtUpMs: 0 }),
+    access,
+    messageAccess: createMessageAccess({ database: tested, access }),
     watchReading: () => expect.fail('nobody needs a watch'),
     feeds,
     blocks: { acquire: async () => blockListOf(blocking) },

@@ -44,23 +44,19 @@ export const unblockedBy = (userId: string) =>
  * that makes no index better than another, because plans are kept while tables grow.
  */
 export const visibleTo = (channelId: string, userId: string) =>
-  `e.seq + 0 >= ${startOf(readableSeq('h'), channelId, userId)} AND ${unblockedBy(userId)}`;
+  `coalesce(e.seq >= ${startOf(readableSeq('h'), channelId, userId)}, true) AND ${unblockedBy(userId)}`;
 
 /**
- * Return conditions on an entry `e` that say nothing more than `visibleTo`: bounds for the index by which a statement reads, so that it does
- * not walk over hidden entries.
+ * Return the seq, and the position, of the first entry that a user can read in a channel: bounds for the index by which a statement reads, so
+ * that it does not walk over hidden entries. They say nothing more than `visibleTo`.
  */
-export const sinceStart = {
-  seq: (channelId: string, userId: string) => `e.seq >= ${startOf(readableSeq('h'), channelId, userId)}`,
-  position: (channelId: string, userId: string) => `e.position >= ${startOf(readablePosition('h'), channelId, userId)}`,
-};
-
-/** Position below which a member can read no entry; 0 if there is none. */
-const readablePosition = (member: string) =>
-  `(CASE WHEN ${member}.role = 'MEMBER' THEN ${member}.readable_position ELSE 0 END)`;
+export const startSeq = (channelId: string, userId: string) =>
+  `coalesce(${startOf(readableSeq('h'), channelId, userId)}, 0)`;
+export const startPosition = (channelId: string, userId: string) =>
+  `coalesce(${startOf(`CASE WHEN h.role = 'MEMBER' THEN h.readable_position ELSE 0 END`, channelId, userId)}, 0)`;
 
 function startOf(start: string, channelId: string, userId: string): string {
-  return `coalesce((SELECT ${start} FROM member h WHERE h.channel_id = ${channelId} AND h.user_id = ${userId}), 0)`;
+  return `(SELECT ${start} FROM member h WHERE h.channel_id = ${channelId} AND h.user_id = ${userId})`;
 }
 
 /** Condition on an entry `e`: it is a message, and no user joining or leaving. */

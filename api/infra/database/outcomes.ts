@@ -27,17 +27,12 @@ export async function storeOutcomes(
   outcomes: readonly { event: Pick<ChannelEvent, 'eventId'>; outcome: Outcome }[],
 ): Promise<void> {
   if (outcomes.length === 0) return;
-  const rows = outcomes.map(({ event: { eventId }, outcome }) => toStored(eventId, outcome));
-  await query(insertOutcomes, { outcomes: JSON.stringify(rows) });
-}
-
-/**
- * The body of an outcome with an entry is null. Processes of releases that stored the entry in the body take such an outcome
- * for one that is not known yet: they wait, and the client's retry finds the change made.
- */
-function toStored(eventId: string, outcome: Outcome) {
-  const entry = outcome.applied ? outcome.entry : null;
-  return entry ? { event_id: eventId, entry_id: entry.id } : { event_id: eventId, body: outcome };
+  const entryIds = outcomes.map(({ outcome }) => (outcome.applied ? (outcome.entry?.id ?? null) : null));
+  await query(insertOutcomes, {
+    eventIds: outcomes.map(({ event }) => event.eventId),
+    bodies: outcomes.map(({ outcome }, n) => (entryIds[n] ? null : JSON.stringify(outcome))),
+    entryIds,
+  });
 }
 
 /** Returns the id of an outcome's entry, which the release before stored in the body; null if there is no entry. */
@@ -65,11 +60,19 @@ const selectOutcomes = statement({
   row: outcomeRow,
 });
 
+/**
+ * The body of an outcome with an entry is null. Processes of releases that stored the entry in the body take such an outcome
+ * for one that is not known yet: they wait, and the client's retry finds the change made.
+ */
 const insertOutcomes = statement({
   sql: `
     INSERT INTO outcome (event_id, body, entry_id, expires_at)
-    SELECT event_id, body, entry_id, now() + interval '1 hour'
-    FROM jsonb_to_recordset($outcomes) AS o(event_id uuid, body jsonb, entry_id uuid)
+    SELECT o.event_id, o.body, o.entry_id, now() + interval '1 hour'
+    FROM unnest($eventIds, $bodies, $entryIds) AS o(event_id, body, entry_id)
     ON CONFLICT DO NOTHING`,
-  parameters: { outcomes: json<unknown[]>() },
+  parameters: {
+    eventIds: arrayOf(uuid),
+    bodies: arrayOf(nullable(json<unknown>())),
+    entryIds: arrayOf(nullable(uuid)),
+  },
 });

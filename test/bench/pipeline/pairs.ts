@@ -11,19 +11,21 @@ interface Pair {
   onAcknowledged: (text: Buffer) => void;
   /** Id of the message that was acknowledged last. */
   lastId: string;
+  /** Whether the sender has reacted to it. */
+  hasReacted: boolean;
   /** Positions. */
   acknowledged: Set<number>;
   delivered: number[];
 }
 
-/** Change of a message that senders make. */
-export type Action = 'send' | 'edit';
+/** Change of a message that senders make: a reaction comes, and goes with the next change. */
+export type Action = 'send' | 'edit' | 'react';
 
 /** Pairs of users who talk, with the delays of their messages. */
 export interface Pairs {
   /**
-   * Keeps one send, or one edit of the last message, of each sender in flight; resolves with the number of acknowledged ones.
-   * Edits come after sends.
+   * Keeps one send, or one change of the last message, of each sender in flight; resolves with the number of acknowledged ones.
+   * Other changes come after sends.
    */
   talk(seconds: number, action?: Action): Promise<number>;
   /** Sends at a fixed rate per second, one sender after another; resolves when every message is acknowledged. */
@@ -36,9 +38,12 @@ export interface Pairs {
   close(): void;
 }
 
-const queries: Record<Action, string> = {
+const queries = {
   send: 'mutation Send($channelId: ID!, $text: String!, $clientId: String!) { send(input: { channelId: $channelId, text: $text, clientId: $clientId }) { message { id position } } }',
-  edit: 'mutation Edit($messageId: ID!, $text: String!) { editMessage(messageId: $messageId, text: $text) { id position } }',
+  edit: 'mutation Edit($messageId: ID!, $text: String!) { message: editMessage(messageId: $messageId, text: $text) { id position } }',
+  add: 'mutation Add($messageId: ID!) { message: addReaction(messageId: $messageId, emoji: "👍") { id position } }',
+  remove:
+    'mutation Remove($messageId: ID!) { message: removeReaction(messageId: $messageId, emoji: "👍") { id position } }',
 };
 const stampLength = 14;
 
@@ -66,7 +71,8 @@ export async function openPairs(
     await askAll(backstage, [asked]);
     const [opened] = await askAll<{ openDirect: { id: string } }>(backstage, [accepted]);
     const channelId = opened?.openDirect.id ?? '';
-    const partial = { channelId, acknowledged: new Set<number>(), delivered: [], onAcknowledged: () => {}, lastId: '' };
+    const positions = { acknowledged: new Set<number>(), delivered: [] };
+    const partial = { channelId, ...positions, onAcknowledged: () => {}, lastId: '', hasReacted: false };
     const pair: Pair = { ...partial, sender: await openSender(from.token, () => pair) };
     await openFollower(to.token, pair);
     return pair;
@@ -94,11 +100,9 @@ export async function openPairs(
 
   function actOnce(pair: Pair, action: Action): Promise<void> {
     const begin = performance.now();
-    const text = `T=${begin.toFixed(3).padStart(stampLength, '0')} and the rest of the message`;
     const id = String(sent++);
-    const variables =
-      action === 'send' ? { channelId: pair.channelId, text, clientId: id } : { messageId: pair.lastId, text };
-    pair.sender.send(JSON.stringify({ id, type: 'subscribe', payload: { query: queries[action], variables } }));
+    const payload = requestOf(pair, action, begin, id);
+    pair.sender.send(JSON.stringify({ id, type: 'subscribe', payload }));
     return new Promise((resolve) => {
       pair.onAcknowledged = (acknowledgement) => {
         delays.acknowledged.push(performance.now() - begin);
@@ -151,6 +155,16 @@ export async function openPairs(
   };
 }
 
+/** Returns the request for the next change of a pair. */
+function requestOf(pair: Pair, action: Action, begin: number, clientId: string) {
+  const { channelId, lastId: messageId } = pair;
+  const text = `T=${begin.toFixed(3).padStart(stampLength, '0')} and the rest of the message`;
+  if (action === 'send') return { query: queries.send, variables: { channelId, text, clientId } };
+  if (action === 'edit') return { query: queries.edit, variables: { messageId, text } };
+  pair.hasReacted = !pair.hasReacted;
+  return { query: pair.hasReacted ? queries.add : queries.remove, variables: { messageId } };
+}
+
 interface Session {
   token: string;
   user: { id: string };
@@ -164,7 +178,7 @@ async function signIn(url: URL, people: number): Promise<Session[]> {
 }
 
 const positionKey = Buffer.from('"position":');
-const messageKeys = [Buffer.from('"message":{"id":"'), Buffer.from('"editMessage":{"id":"')];
+const messageKey = Buffer.from('"message":{"id":"');
 
 /** Reads the `position` of a message without parsing the rest of it. */
 function positionOf(text: Buffer): number {
@@ -175,9 +189,7 @@ function positionOf(text: Buffer): number {
 
 /** Reads the id of the message of an acknowledgement. */
 function messageIdOf(text: Buffer): string {
-  for (const key of messageKeys) {
-    const from = text.indexOf(key) + key.length;
-    if (from >= key.length) return text.toString('latin1', from, text.indexOf(34, from));
-  }
-  throw new Error(`no message in ${text}`);
+  const from = text.indexOf(messageKey) + messageKey.length;
+  if (from < messageKey.length) throw new Error(`no message in ${text}`);
+  return text.toString('latin1', from, text.indexOf(34, from));
 }
