@@ -8,7 +8,7 @@ import { declarePages } from './pages.ts';
 const entries = nullable(jsonRowsOf(entryColumns.row));
 const snapshot = { channelId: uuid, userId: uuid, ...accessRow, count: int4, entries };
 
-/** One channel for one user in one snapshot: its entries, and the number of matching entries, counted up to a bound. */
+/** One channel for one user in one snapshot: its entries, and the number of changes, counted up to a bound. */
 export type Snapshot = Row<typeof snapshot>;
 
 const channelsOfUsers = { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) };
@@ -16,12 +16,15 @@ const channelsOfUsers = { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) };
 /** Position after which the changes begin that a user can read. */
 const afterStart = `greatest($after, ${startPosition('w.id', 'w.user_id')} - 1)`;
 
-/** Reads the entries of each channel that changed after a position, and their number up to a bound. */
+/**
+ * Reads the entries of each channel that changed after a position, and counts the changes up to a bound: all of them, as for subscriptions, so
+ * that the count needs no more rows than the bound.
+ */
 export const selectChanges = statement({
   sql: `
     SELECT w.id AS "channelId", w.user_id AS "userId", ${accessList('w.user_id')},
       (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > ${afterStart}
-        AND ${visibleTo('w.id', 'w.user_id')} ORDER BY e.position LIMIT $maxCount) found) AS count,
+        ORDER BY e.position LIMIT $maxCount) found) AS count,
       (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
         WHERE e.channel_id = w.id AND e.position > ${afterStart} AND ${visibleTo('w.id', 'w.user_id')}
         ORDER BY e.position LIMIT $limit) found) AS entries

@@ -71,11 +71,12 @@ export function createHistory({ database, maxReplay }: { database: Database; max
       reader: string,
     ): Promise<ReadOfUser<Changes>[]> {
       requirePosition(after);
-      const parameters = { ...toColumns(pairs), after, limit, maxCount: maxReplay + 1 };
+      const parameters = { ...toColumns(pairs), after, limit: limit + 1, maxCount: maxReplay + 1 };
       return readChannels(selectChanges, parameters, reader, ({ channel, start, entries, count }) => {
         requireReplayable(Math.max(after, start.position - 1), channel, count > maxReplay);
-        const more = count > entries.length;
-        return { entries, more, through: more ? (entries.at(-1)?.position ?? after) : channel.position };
+        const page = entries.slice(0, limit);
+        const more = entries.length > limit;
+        return { entries: page, more, through: more ? (page.at(-1)?.position ?? after) : channel.position };
       });
     },
 
