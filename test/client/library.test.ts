@@ -1,6 +1,9 @@
+import { rm } from 'node:fs/promises';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
-import { guest, type Person } from '../support/client.ts';
+import { ask, guest, type Person } from '../support/client.ts';
+import { createDataDirectory } from '../support/data-directory.ts';
+import { freePort } from '../support/free-port.ts';
 import { current, type Device, newDevice, openDevice, roomOf, say, textsOf } from '../support/parley.ts';
 import { type SocketProxy, startSocketProxy } from '../support/socket-proxy.ts';
 
@@ -9,7 +12,7 @@ let proxy: SocketProxy;
 let grace: Person;
 
 beforeAll(async () => {
-  const app = await startApp();
+  const app = await startApp({ MAX_REPLAY: '20' });
   ({ url } = app);
   proxy = await startSocketProxy(url);
   grace = await guest(url, 'Grace');
@@ -79,6 +82,119 @@ test('a connection that is silent, as after the sleep of a laptop, is noticed by
   await say(grace, channelId, 'meanwhile');
   await vi.waitFor(() => expect(textsOf(ada, channelId)).toEqual(['meanwhile']));
   expect(proxy.opened()).toBeGreaterThan(opened);
+  await ada.parley.dispose();
+});
+
+test('tokens that expire and a restart of the server interrupt nothing', async () => {
+  const settings = { PORT: String(await freePort()), DATA_DIR: await createDataDirectory(), TOKEN_TTL_SECONDS: '3' };
+  const first = await startApp(settings);
+  const [ada, bob] = [await newDevice(first.url, 'Ada'), await newDevice(first.url, 'Bob')];
+  const created = await bob.parley.client.mutation('mutation { createRoom(input: { name: "Fruit" }) { id } }', {});
+  const channelId: string = created.data.createRoom.id;
+  await ada.parley.client.mutation('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id: channelId });
+  ada.parley.conversation(channelId).open();
+  await current(ada);
+
+  const { refreshToken } = ada.session.get() ?? {};
+  await vi.waitFor(() => expect(ada.session.get()?.refreshToken).not.toBe(refreshToken));
+  bob.parley.outbox.send({ channelId, text: 'with a new token' });
+  await vi.waitFor(() => expect(textsOf(ada, channelId)).toEqual(['with a new token']));
+
+  await first.stop();
+  await vi.waitFor(() => expect(ada.parley.connection.get().state).toBe('reconnecting'));
+  expect(ada.parley.sync.get().status).toBe('behind');
+  for (const { parley } of [ada, bob]) parley.outbox.send({ channelId, text: 'written meanwhile' });
+  const second = await startApp(settings);
+  const all = ['with a new token', 'written meanwhile', 'written meanwhile'];
+  await vi.waitFor(() => expect(textsOf(ada, channelId)).toEqual(all));
+  await current(ada);
+  for (const { parley } of [ada, bob]) await parley.dispose();
+  await second.stop();
+  await rm(settings.DATA_DIR, { recursive: true });
+});
+
+test('a session that is revoked elsewhere ends with a reason', async () => {
+  const ada = await newDevice(url, 'Ada');
+  await current(ada);
+  const { token } = ada.session.get() as { token: string };
+  const { sessions } = (await ask(url, '{ sessions { id } }', {}, token)).data;
+  await ask(url, 'mutation ($id: ID!) { revokeSession(id: $id) { id } }', { id: sessions[0].id }, token);
+  await vi.waitFor(() => expect(ada.session.get()).toBeNull());
+  expect(ada.session.ended.get()?.code).toBe('UNAUTHENTICATED');
+  await ada.parley.dispose();
+});
+
+test('a gap that is too long to replay loads the channel again, and an open conversation with it', async () => {
+  const ada = await newDevice(proxy.url, 'Ada');
+  const channelId = await followedRoom(ada);
+  await ada.parley.dispose();
+  const texts = Array.from({ length: 30 }, (_, n) => `message ${n}`);
+  for (const text of texts) await say(grace, channelId, text);
+  const again = openDevice(proxy.url, ada.platform);
+  again.parley.conversation(channelId).open();
+  await current(again);
+  await vi.waitFor(() => expect(textsOf(again, channelId)).toEqual(texts));
+  expect(again.parley.channels.find(channelId)?.viewerMembership?.unreadCount).toBe(30);
+  await again.parley.dispose();
+});
+
+test('a channel that the viewer was removed from is gone, and opening it fails once', async () => {
+  const ada = await newDevice(url, 'Ada');
+  const channelId = await followedRoom(ada);
+  const kick = 'mutation ($id: ID!, $userId: ID!) { kick(channelId: $id, userId: $userId) { id } }';
+  await grace.ask(kick, { id: channelId, userId: ada.parley.viewer.get().id });
+  await vi.waitFor(() => expect(ada.parley.channels.find(channelId)).toBeUndefined());
+  await vi.waitFor(() => expect(ada.parley.conversation(channelId).get().status).toBe('failed'));
+  expect(ada.parley.conversation(channelId).get()).toMatchObject({ failure: { code: 'NOT_FOUND' }, messages: [] });
+  await ada.parley.dispose();
+});
+
+test('the queue is left for good, and a match has its end', async () => {
+  const ada = await newDevice(url, 'Ada');
+  const bob = await newDevice(url, 'Bob');
+  await Promise.all([ada, bob].map(current));
+  await ada.parley.match.find();
+  expect(ada.parley.match.get()?.status).toBe('WAITING');
+  expect(await ada.parley.match.leave()).toBeNull();
+  expect(ada.parley.match.get()?.status).not.toBe('WAITING');
+
+  await ada.parley.match.find();
+  await bob.parley.match.find();
+  await vi.waitFor(() => expect(ada.parley.match.get()).toMatchObject({ status: 'MATCHED', partner: { name: 'Bob' } }));
+  await bob.parley.match.leave();
+  await vi.waitFor(() => expect(ada.parley.match.get()?.endReason).toBe('PARTNER_LEFT'));
+  await Promise.all([ada, bob].map(({ parley }) => parley.dispose()));
+});
+
+test('files are uploaded before their message, in its place, and are kept in the outbox until then', async () => {
+  const ada = await newDevice(proxy.url, 'Ada');
+  const channelId = await followedRoom(ada);
+  const progress: number[] = [];
+  ada.parley.outbox.progress.subscribe(() => progress.push(...ada.parley.outbox.progress.get().values()));
+  const files = ['a plum', 'a pear'].map((text) => new File([text], `${text}.txt`, { type: 'text/plain' }));
+  ada.parley.outbox.send({ channelId, text: 'two files', files });
+  ada.parley.outbox.send({ channelId, text: 'and no file' });
+  await vi.waitFor(() => expect(textsOf(ada, channelId)).toEqual(['two files', 'and no file']));
+  const [message] = ada.parley
+    .conversation(channelId)
+    .get()
+    .messages.filter(({ text }) => text === 'two files');
+  expect(message?.attachments.map(({ filename }) => filename)).toEqual(['a plum.txt', 'a pear.txt']);
+  expect(progress).toEqual([0.5, 1]);
+  await ada.parley.dispose();
+});
+
+test('a message that the server refuses fails, and waits until it is sent again or discarded', async () => {
+  const ada = await newDevice(url, 'Ada');
+  const channelId = await roomOf(url, grace, ada);
+  const refused = ada.parley.outbox.send({ channelId, text: '' });
+  ada.parley.outbox.send({ channelId, text: 'a plum' });
+  await vi.waitFor(() => expect(ada.parley.outbox.get()).toMatchObject([{ clientId: refused, state: 'failed' }]));
+  ada.parley.outbox.retry(refused);
+  await vi.waitFor(() => expect(ada.parley.outbox.get()).toMatchObject([{ failure: { code: 'BAD_USER_INPUT' } }]));
+  ada.parley.outbox.discard(refused);
+  expect(ada.parley.outbox.get()).toEqual([]);
+  expect(await history(channelId)).toEqual(['a plum']);
   await ada.parley.dispose();
 });
 

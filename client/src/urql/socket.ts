@@ -116,7 +116,8 @@ export function createSocket({ url, session, webSocketImpl, timing = {} }: Socke
       clearTimeout(pongTimer);
       disposed.abort();
       retryDelay.abort();
-      void client.dispose();
+      // It rejects if it waits for a connection that has become needless.
+      void Promise.resolve(client.dispose()).catch(() => undefined);
     },
   };
 

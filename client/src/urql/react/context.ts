@@ -4,7 +4,7 @@ import type { Parley } from '../parley.ts';
 const ParleyContext = createContext<Parley | null>(null);
 
 /** Provides the hooks below it with a user's connection and state. */
-export function ParleyProvider({ parley, children }: { parley: Parley; children: ReactNode }) {
+export function ParleyProvider({ parley, children }: { parley: Parley; children?: ReactNode }) {
   return createElement(ParleyContext.Provider, { value: parley }, children);
 }
 

@@ -57,6 +57,8 @@ export interface ConversationOptions {
 }
 
 const pageSize = 50;
+/** Number of messages above which a conversation that nobody reads is trimmed. */
+const maxUnread = 200;
 
 type Range = Omit<MessagePageQueryVariables, 'channelId'>;
 type Page = MessagePageFieldsFragment;
@@ -84,11 +86,9 @@ export function createConversation({ client, channelId, ready }: ConversationOpt
     merge(message) {
       if (loads > 0 && (late.get(message.id)?.position ?? 0) < message.position) late.set(message.id, message);
       if (state.get().status === 'ready') cache.merge(message);
+      if (readers === 0 && cache.get().entries.length > maxUnread) trim();
     },
-    trim() {
-      const timeline = newest();
-      if (timeline) cache.restore(timeline);
-    },
+    trim,
     resync() {
       generation += 1;
       cache.restore({ entries: [], olderCursor: null, newerCursor: null });
@@ -155,6 +155,11 @@ export function createConversation({ client, channelId, ready }: ConversationOpt
       message: 'The channel does not exist, or you have no access to it.',
     };
     return state.get().status === 'ready' ? { failure: reason } : { status: 'failed', failure: reason };
+  }
+
+  function trim(): void {
+    const timeline = newest();
+    if (timeline) cache.restore(timeline);
   }
 
   function newest(): Timeline<Message> | null {

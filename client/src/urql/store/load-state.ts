@@ -1,6 +1,11 @@
 import type { Client, OperationResult } from '@urql/core';
 import { type Failure, toFailure } from '../errors.ts';
-import { ChannelByIdDocument, ChannelPageDocument, type ChannelPageQuery, OverviewDocument } from '../gql/graphql.ts';
+import {
+  ChannelByIdDocument,
+  ChannelPageDocument,
+  type ChannelPageQuery,
+  CurrentMatchDocument,
+} from '../gql/graphql.ts';
 import type { Channel, Match } from './types.ts';
 
 type Queries = Pick<Client, 'query'>;
@@ -34,7 +39,7 @@ export async function loadChannel(client: Queries, id: string): Promise<Channel 
 
 /** Loads the viewer's match or place in the queue; null if there is neither. */
 export async function loadMatch(client: Queries): Promise<Loaded<{ match: Match | null }>> {
-  const { data, error } = await client.query(OverviewDocument, {}, network).toPromise();
+  const { data, error } = await client.query(CurrentMatchDocument, {}, network).toPromise();
   return data ? { value: { match: data.match }, failure: null } : { value: null, failure: toFailure(error) ?? missing };
 }
 
