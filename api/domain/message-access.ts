@@ -59,7 +59,14 @@ export function createMessageAccess(options: { database: Pick<Database, 'query'>
 
 export type MessageAccess = ReturnType<typeof createMessageAccess>;
 
-const message = optionalRow(tables.entry, 'e', 'entry', ['channelId', 'authorId', 'kind', 'deletedAt', 'revision']);
+const message = optionalRow(tables.entry, 'e', 'entry', [
+  'channelId',
+  'seq',
+  'authorId',
+  'kind',
+  'deletedAt',
+  'revision',
+]);
 const channel = optionalRow(tables.channel, 'c', 'channel', channelFactFields);
 const member = optionalRow(tables.member, 'm', 'member', memberFactFields);
 
