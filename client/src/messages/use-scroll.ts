@@ -56,7 +56,7 @@ export function useScroll({ rows, older, isReady, onNearBeginning }: ScrollOptio
     log.current?.scrollTo({ top: log.current.scrollHeight });
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the layout depends on the rows and on what is shown above them
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the layout depends on the rows and on the part above them
   useLayoutEffect(() => {
     const box = log.current;
     if (box === null || !isReady) return;
