@@ -167,3 +167,20 @@ test('the title tells of a match that was found while the page was hidden until 
   expect(await page.title()).not.toContain('Bob');
   expect(problems).toEqual([]);
 });
+
+test('a name that is refused is explained at its field, which gets the focus', async () => {
+  const { page, problems } = await open();
+  const invisible = '\u2060';
+  const name = page.getByLabel('Your name');
+  await name.fill(invisible);
+  await page.getByRole('button', { name: 'Find a stranger' }).click();
+  await page.getByRole('alert').getByText('characters that can be seen').waitFor();
+  expect(await name.evaluate((field) => field === document.activeElement)).toBe(true);
+  await name.fill('Ada');
+  await page.getByRole('button', { name: 'Browse rooms' }).click();
+  await page.getByRole('button', { name: 'New room' }).first().click();
+  await page.getByLabel('Room name').fill(invisible);
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('characters that can be seen').waitFor();
+  expect(problems).toEqual([]);
+});

@@ -23,13 +23,14 @@ export function Welcome({ channelId }: { channelId: string | undefined }) {
   const [busyWith, setBusyWith] = useState<Route['screen'] | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [isNameMissing, setNameMissing] = useState(false);
+  const isNameRefused = failure?.fields?.some(({ path }) => path === 'input.name') ?? false;
 
   async function enter(route: Route) {
     const chosen = name.trim();
     setNameMissing(chosen === '');
+    setFailure(null);
     if (chosen === '' || busyWith !== null) return;
     setBusyWith(route.screen);
-    setFailure(null);
     navigate(route, { replace: true });
     setFailure(await accounts.enterAsGuest(chosen));
     setBusyWith(null);
@@ -49,7 +50,7 @@ export function Welcome({ channelId }: { channelId: string | undefined }) {
         <Field
           label={texts.welcome.name}
           hint={texts.welcome.nameHint}
-          problem={isNameMissing ? texts.welcome.nameNeeded : null}
+          problem={isNameMissing ? texts.welcome.nameNeeded : isNameRefused ? texts.account.problems.name : null}
           value={name}
           maxLength={maxNameLength}
           autoComplete="nickname"
@@ -58,7 +59,7 @@ export function Welcome({ channelId }: { channelId: string | undefined }) {
             <IconButton icon="shuffle" label={texts.welcome.anotherName} onClick={() => setName(suggestName())} />
           }
         />
-        {failure && <FailureNote failure={failure} />}
+        {failure && !isNameRefused && <FailureNote failure={failure} />}
         <div className="front-actions">
           <Button variant="primary" type="submit" isWide isBusy={busyWith === 'find' || busyWith === 'channel'}>
             {channelId === undefined ? texts.welcome.start : texts.welcome.open}

@@ -42,7 +42,7 @@ export function NewRoom() {
           label={texts.rooms.name}
           placeholder={texts.rooms.namePlaceholder}
           hint={texts.rooms.createLead}
-          problem={isMissing ? texts.rooms.nameNeeded : failure?.fields ? texts.rooms.nameTooLong : null}
+          problem={isMissing ? texts.rooms.nameNeeded : failure?.fields ? texts.rooms.nameRefused : null}
           value={name}
           maxLength={maxNameLength}
           autoComplete="off"

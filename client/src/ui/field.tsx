@@ -1,4 +1,4 @@
-import { type InputHTMLAttributes, type ReactNode, type Ref, useId } from 'react';
+import { type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef } from 'react';
 
 interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'className' | 'id'> {
   label: string;
@@ -9,12 +9,21 @@ interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'classN
   problem?: string | null;
   /** A button at the end of the field. */
   action?: ReactNode;
-  ref?: Ref<HTMLInputElement>;
 }
 
-/** An input with a label. The line below it is always present, so that a problem does not shift the layout. */
+/**
+ * An input with a label. The line below it is always present, so that a problem does not shift the layout. A problem moves the focus
+ * to its field, to the first one if there are several.
+ */
 export function Field({ label, note, hint, problem, action, ...input }: FieldProps) {
   const id = useId();
+  const box = useRef<HTMLInputElement>(null);
+  const isInvalid = Boolean(problem);
+
+  useEffect(() => {
+    if (isInvalid && !document.activeElement?.matches('[aria-invalid]')) box.current?.focus();
+  }, [isInvalid]);
+
   return (
     <div className="field">
       <label className="field-label" htmlFor={id}>
@@ -24,14 +33,15 @@ export function Field({ label, note, hint, problem, action, ...input }: FieldPro
       <div className="field-box">
         <input
           {...input}
+          ref={box}
           id={id}
           className="field-input"
-          aria-invalid={problem ? true : undefined}
+          aria-invalid={isInvalid || undefined}
           aria-describedby={`${id}-hint`}
         />
         {action}
       </div>
-      <p className="field-hint" id={`${id}-hint`} role={problem ? 'alert' : undefined}>
+      <p className="field-hint" id={`${id}-hint`} role={isInvalid ? 'alert' : undefined}>
         {problem ?? hint}
       </p>
     </div>

@@ -95,7 +95,7 @@ export const texts = {
     signedInAs: (email: string) => `Signed in as ${email}`,
     registerLead: 'You keep your conversations.',
     problems: {
-      name: 'Enter a name of 1 to 50 characters.',
+      name: 'Enter a name of 1 to 50 characters that can be seen.',
       email: 'Enter a valid e-mail address.',
     },
     /** The server knows the rules: its message says which one the password breaks. */
@@ -162,7 +162,7 @@ export const texts = {
     name: 'Room name',
     namePlaceholder: 'Sunday cooks',
     nameNeeded: 'Enter a name for the room.',
-    nameTooLong: 'Enter a name of at most 80 characters.',
+    nameRefused: 'Enter a name of 1 to 80 characters that can be seen.',
     join: 'Join',
     open: 'Open',
     members: (n: number) => count(n, 'member', 'members'),
