@@ -9,10 +9,12 @@ export const channelKinds = ['ROOM', 'DIRECT', 'MATCH'] as const;
 export const visibilities = ['PUBLIC', 'PRIVATE'] as const;
 export const memberRoles = ['OWNER', 'MODERATOR', 'MEMBER'] as const;
 export const entryKinds = ['TEXT', 'NOTICE', 'JOINED', 'LEFT', 'REMOVED'] as const;
+export const historyAccesses = ['ALL', 'SINCE_JOINED'] as const;
 export const matchEndReasons = ['LEFT', 'PARTNER_LEFT', 'PARTNER_GONE', 'EXPIRED'] as const;
 export type ChannelKind = (typeof channelKinds)[number];
 export type Visibility = (typeof visibilities)[number];
 export type MemberRole = (typeof memberRoles)[number];
+export type HistoryAccess = (typeof historyAccesses)[number];
 export type EntryKind = (typeof entryKinds)[number];
 export type MatchEndReason = (typeof matchEndReasons)[number];
 
@@ -38,8 +40,18 @@ export type AttachmentFacts = z.infer<typeof attachmentFacts>;
 
 const role = z.enum(memberRoles);
 
-/** Rules of a room: the lowest roles that may do something, and the seconds between two messages of one member. */
-const channelSettings = z.object({ send: role, attach: role, invite: role, pin: role, slowModeSeconds: z.int() });
+/**
+ * Rules of a room: the lowest roles that may do something, the history of new members, and the seconds between two messages of one
+ * member.
+ */
+const channelSettings = z.object({
+  send: role,
+  attach: role,
+  invite: role,
+  pin: role,
+  history: z.enum(historyAccesses),
+  slowModeSeconds: z.int(),
+});
 /** Rules of a room, of which some may be missing: they stay as they are, or have their defaults. */
 const someSettings = channelSettings.partial();
 export type ChannelSettings = z.infer<typeof channelSettings>;

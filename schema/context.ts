@@ -21,6 +21,15 @@ export interface ReactionMark {
   reaction: ReactionSummary;
 }
 
+/** A message in a result that is made for many: some of them may not read it. */
+export interface QuoteMark {
+  /** Path of the message in the result. */
+  path: Path;
+  /** The entry that replies to it. */
+  entry: Entry;
+  quoted: Entry;
+}
+
 /** The context of resolvers: one per operation. */
 export interface Context extends Origin {
   /** The signed-in user; null without a valid token. */
@@ -30,7 +39,7 @@ export interface Context extends Origin {
   /** Set when a result is made once for every member of this channel; `viewer` is null then. */
   memberOf?: string;
   /** Set together with `memberOf`: collects the values that must be filled in for each viewer. */
-  marks?: ReactionMark[];
+  marks?: (ReactionMark | QuoteMark)[];
   /**
    * Time by `performance.now()` from which the operation's time is limited: its request arrived then, or the execution of a live
    * result began.

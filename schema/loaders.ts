@@ -1,8 +1,9 @@
 import type { Viewer } from '../api/domain/auth.ts';
+import type { Membership } from '../api/domain/channel-reads.ts';
 import type { HistoryPage } from '../api/domain/history.ts';
 import type { HistoryAround } from '../api/domain/history-around.ts';
 import type { Page, PageRequest } from '../api/domain/pages.ts';
-import type { SeenByMember } from '../api/domain/unread-of-members.ts';
+import { unreadAfter } from '../api/domain/unread-of-members.ts';
 import type { Entry } from '../api/events.ts';
 import type { ListRound } from '../api/list-round.ts';
 import type { Channel as ChannelRow, User as UserRow } from '../prisma/generated/client.ts';
@@ -38,10 +39,10 @@ const views = {
   mentions: ({ shared, viewerId }: Viewed) => seenBy(viewerId, (id) => shared.mentions.load(`${id}:${viewerId}`)),
   /** The viewer's number of unread messages, by membership. In a list round it is counted for all viewers together. */
   unreadCount: ({ shared, viewerId }: Viewed) => ({
-    async load({ channelId, seenSeq }: SeenByMember): Promise<number> {
-      const key = `${channelId}:${viewerId}`;
+    async load(membership: Membership): Promise<number> {
+      const key = `${membership.channelId}:${viewerId}`;
       if (shared.owner.round === undefined) return (await shared.unread.load(key))?.count ?? 0;
-      return (await shared.unreadCount.load(`${key}:${seenSeq}`))?.count ?? 0;
+      return (await shared.unreadCount.load(`${key}:${unreadAfter(membership)}`))?.count ?? 0;
     },
   }),
   /** The newest entry of a channel for the viewer. */
@@ -51,7 +52,7 @@ const views = {
     if (shared.owner.round === undefined || viewerId === null)
       return { load: (channelId: string) => lastOf(channelId, viewerId) };
     return {
-      /** One entry is the newest for all viewers of a list round, unless they have blocked its author. */
+      /** One entry is the newest for all viewers of a list round, unless they have blocked its author: none of them joined after it. */
       async load(channelId: string): Promise<Entry | null> {
         const entry = await lastOf(channelId, null);
         const isBlocked = entry !== null && (await shared.blocked.load(`${entry.authorId}:${viewerId}`)) !== null;

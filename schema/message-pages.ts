@@ -1,3 +1,4 @@
+import type { PageRequest } from '../api/domain/pages.ts';
 import { ForbiddenError, NotFoundError } from '../api/errors.ts';
 import type { Entry } from '../api/events.ts';
 import type { Context } from './context.ts';
@@ -18,7 +19,12 @@ export async function loadMessages(
   if (around != null) return loadAround(channelId, around, args, context);
   const request = readPage(args, parseSeq, true);
   const page = await context.loaders.history.load({ channelId, request }).catch(refusedAsNull);
-  return page && { ...toConnection(page, request, seqOf), position: page.position };
+  return page && { ...toConnection(page, withinHistory(request, page.startSeq), seqOf), position: page.position };
+}
+
+/** Returns the request without a cursor before the viewer's history: such a page has none before it. */
+function withinHistory(request: PageRequest<number>, startSeq: number): PageRequest<number> {
+  return request.after !== null && request.after < startSeq ? { ...request, after: null } : request;
 }
 
 async function loadAround(channelId: string, around: string, args: ConnectionArguments, { loaders }: Context) {

@@ -1,3 +1,4 @@
+import type { Path } from 'graphql/jsutils/Path.js';
 import { canReadChannel, canReadEntry } from '../api/domain/access.ts';
 import type { HistoryPage } from '../api/domain/history.ts';
 import { maxMentions } from '../api/domain/mention-checks.ts';
@@ -103,8 +104,10 @@ builder.node(Message, {
       type: Message,
       nullable: true,
       extensions: shareableOfEvent,
-      description: 'The message that this one replies to. Null if the viewer has blocked its author.',
-      resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : findMessage(context, replyToId)),
+      description:
+        'The message that this one replies to. Null if the viewer has blocked its author, or may not read it because it is from before the viewer joined.',
+      resolve: (entry, _args, context, { path }) =>
+        entry.replyToId === null ? null : findQuoted(context, entry, path),
     }),
     sentAt: t.expose('sentAt', {
       type: 'DateTime',
@@ -150,11 +153,11 @@ builder.objectFields(Channel, (t) => ({
       nullable: true,
       extensions: costs(2),
       description:
-        'The history in order of `seq`; without arguments the newest page. Members read all of it, including entries from before they joined. Null if the viewer is not a member.',
+        'The history in order of `seq`; without arguments the newest page. Members read all of it, including entries from before they joined, unless `settings.history` was SINCE_JOINED when they did. Null if the viewer is not a member.',
       args: {
         around: t.arg.id({
           description:
-            'Id of a message of this channel, also a deleted one, to have in the middle of the page; near an end of the history the page has more of the other side. `first` is then the size of the page, 1 to 100, and the other arguments are BAD_USER_INPUT. NOT_FOUND if the channel has no such message, or the viewer has blocked its author.',
+            'Id of a message of this channel, also a deleted one, to have in the middle of the page; near an end of the history the page has more of the other side. `first` is then the size of the page, 1 to 100, and the other arguments are BAD_USER_INPUT. NOT_FOUND if the channel has no such message, or the viewer may not read it or has blocked its author.',
         }),
       },
       resolve: (channel, args, context) => loadMessages(channel.id, args, context),
@@ -230,7 +233,10 @@ const SendInput = builder.inputType('SendInput', {
       description:
         'Ids of files to attach, each once: uploaded by the viewer for this channel. At most `limits.attachments`.',
     }),
-    replyToId: t.id({ description: 'Id of the message in the same channel that this one replies to.' }),
+    replyToId: t.id({
+      description:
+        'Id of the message in the same channel that this one replies to. NOT_FOUND for one that the viewer may not read.',
+    }),
     clientId: t.string({
       extensions: textOf('clientId'),
       description:
@@ -318,7 +324,7 @@ builder.subscriptionField('messages', (t) =>
   t.field({
     type: Message,
     description:
-      'One channel: each message as it is sent, and again whenever it is edited, deleted, pinned or reacted to: the same id, its newest state. With `after`, first everything that changed since that position, then live: nothing lost, nothing twice, in order of `position`. Without it, live from now on. Ends with an error FORBIDDEN when the viewer is no longer a member.',
+      'One channel: each message as it is sent, and again whenever it is edited, deleted, pinned or reacted to: the same id, its newest state. With `after`, first everything that changed since that position, then live: nothing lost, nothing twice, in order of `position`. Without it, live from now on. Ends with an error FORBIDDEN when the viewer is no longer a member, and with RESYNC_REQUIRED when another role hides messages from the viewer or shows them.',
     args: {
       channelId: t.arg.id({ required: true, description: 'Id of the channel.' }),
       after: t.arg.int({
@@ -340,6 +346,13 @@ function readAfter(after: number | null | undefined, { lastEventId }: Context): 
   const position = /^\d{1,10}$/.test(lastEventId) ? Number(lastEventId) : Number.NaN;
   if (position <= maxInt) return position;
   throw new BadUserInputError([{ path: 'Last-Event-ID', message: 'must be the `id` of an event of this stream' }]);
+}
+
+/** Where the result is made for many viewers, the message is hidden from some of them afterwards. */
+async function findQuoted(context: Context, entry: Entry, path: Path): Promise<Entry | null> {
+  const quoted = entry.replyToId === null ? null : await findMessage(context, entry.replyToId);
+  if (quoted) context.marks?.push({ path, entry, quoted });
+  return quoted;
 }
 
 /** Returns the entry with that id; null when there is none or the reader of the result may not read it. */

@@ -1,11 +1,13 @@
 import type { ReaderFacts } from '../api/domain/access.ts';
+import { readableStart } from '../api/domain/policies.ts';
 import type { Context } from './context.ts';
 
 /** Returns the facts about the reader of an operation's results that access rules depend on, batched by the loaders. */
 export function readerOf({ viewer, memberOf, loaders }: Context): ReaderFacts {
   const userId = viewer?.userId ?? null;
-  const stateIn = async (channelId: string) =>
-    userId === null ? null : ((await loaders.membership.load(`${channelId}:${userId}`))?.state ?? null);
+  const memberIn = async (channelId: string) =>
+    userId === null ? null : loaders.membership.load(`${channelId}:${userId}`);
+  const stateIn = async (channelId: string) => (await memberIn(channelId))?.state ?? null;
   return {
     userId,
     mayRead: async (channelId) =>
@@ -14,6 +16,8 @@ export function readerOf({ viewer, memberOf, loaders }: Context): ReaderFacts {
       // A match that the reader left, and a direct channel that asks, have a peer; rooms, and channels of others, have none.
       (userId !== null && (await loaders.peer.load(channelId)) !== null),
     isInvited: async (channelId) => (await stateIn(channelId)) === 'INVITED',
+    // A result that is made for all members hides quoted messages from some of them: see `QuoteMark`.
+    readableFrom: async (channelId) => (memberOf === channelId ? 0 : readableStart(await memberIn(channelId)).seq),
     hasBlocked: async (authorId) => userId !== null && (await loaders.blocked.load(authorId)) !== null,
   };
 }

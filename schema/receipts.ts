@@ -58,7 +58,8 @@ builder.mutationFields((t) => {
     markSeen: t.field({
       type: Membership,
       nullable: true,
-      description: "Moves the viewer's seen mark forward to `seq`; never back, nor beyond the newest entry.",
+      description:
+        "Moves the viewer's seen mark forward to `seq`; never back, nor beyond the newest entry. NOT_FOUND for a message that the viewer may not read.",
       args: { channelId, seq: t.arg.int({ required: true, description: '`seq` of the last message that was seen.' }) },
       resolve: async (_root, { channelId: id, seq }, context) => {
         await context.domain.receipts.markSeen(requireViewer(context), readId('Channel', id), seq);
@@ -69,7 +70,7 @@ builder.mutationFields((t) => {
       type: Membership,
       nullable: true,
       description:
-        "Moves the viewer's seen mark back, so that the message with this `seq` and all later ones are unread again; never forward. Messages from before the viewer joined can be unread, too.",
+        "Moves the viewer's seen mark back, so that the message with this `seq` and all later ones are unread again; never forward. Messages from before the viewer joined can be unread, too, if the viewer may read them; NOT_FOUND for others.",
       args: { channelId, seq: t.arg.int({ required: true, description: '`seq` of the first message to be unread.' }) },
       resolve: async (_root, { channelId: id, seq }, context) => {
         await context.domain.receipts.markUnread(requireViewer(context), readId('Channel', id), seq);

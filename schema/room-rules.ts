@@ -1,6 +1,6 @@
 import type { Capability as CapabilityName } from '../api/domain/capabilities.ts';
 import { maxSlowModeSeconds } from '../api/domain/room-properties.ts';
-import type { memberRoles, ChannelSettings as Settings, SomeSettings } from '../api/events.ts';
+import type { historyAccesses, memberRoles, ChannelSettings as Settings, SomeSettings } from '../api/events.ts';
 import type { Channel as ChannelRow } from '../prisma/generated/client.ts';
 import { builder, shareable } from './builder.ts';
 
@@ -37,9 +37,17 @@ export const Capability = builder.enumType('Capability', {
   } satisfies Record<CapabilityName, object>,
 });
 
+const HistoryAccess = builder.enumType('HistoryAccess', {
+  description: "Part of a room's history that new members can read.",
+  values: {
+    ALL: { description: 'Everything.' },
+    SINCE_JOINED: { description: 'Only messages that were sent since they joined, from their own JOINED entry on.' },
+  } satisfies Record<(typeof historyAccesses)[number], object>,
+});
+
 /** Rules of a room. */
 export const ChannelSettings = builder.objectRef<Settings>('ChannelSettings').implement({
-  description: 'Rules of a room: each names the lowest role that may do something.',
+  description: 'Rules of a room, most of which name the lowest role that may do something.',
   fields: (t) => ({
     send: t.field({
       type: MemberRole,
@@ -65,6 +73,13 @@ export const ChannelSettings = builder.objectRef<Settings>('ChannelSettings').im
       description: 'Lowest role that may pin messages.',
       resolve: ({ pin }) => pin,
     }),
+    history: t.field({
+      type: HistoryAccess,
+      extensions: shareable,
+      description:
+        'History that new members can read. It is fixed when a user becomes a member, and again after leaving and returning; a change of the setting leaves present members as they are. Owners and moderators read everything.',
+      resolve: ({ history }) => history,
+    }),
     slowModeSeconds: t.int({
       extensions: shareable,
       description:
@@ -82,6 +97,10 @@ export const ChannelSettingsInput = builder.inputType('ChannelSettingsInput', {
     attach: t.field({ type: MemberRole, description: 'Lowest role that may attach files. MEMBER by default.' }),
     invite: t.field({ type: MemberRole, description: 'Lowest role that may invite users. MEMBER by default.' }),
     pin: t.field({ type: MemberRole, description: 'Lowest role that may pin messages. MODERATOR by default.' }),
+    history: t.field({
+      type: HistoryAccess,
+      description: 'History that users who become members from now on can read. ALL by default.',
+    }),
     slowModeSeconds: t.int({
       description: `Minimum number of seconds between two messages of a member without a moderating role, 0 to ${maxSlowModeSeconds}. 0 by default.`,
     }),
@@ -94,9 +113,10 @@ export function settingsOf({
   attachRole,
   inviteRole,
   pinRole,
+  history,
   slowModeSeconds,
 }: Omit<ChannelRow, 'id'>): Settings {
-  return { send: sendRole, attach: attachRole, invite: inviteRole, pin: pinRole, slowModeSeconds };
+  return { send: sendRole, attach: attachRole, invite: inviteRole, pin: pinRole, history, slowModeSeconds };
 }
 
 /** Settings of a new room. */
@@ -105,6 +125,7 @@ export const defaultSettings: Settings = {
   attach: 'MEMBER',
   invite: 'MEMBER',
   pin: 'MODERATOR',
+  history: 'ALL',
   slowModeSeconds: 0,
 };
 

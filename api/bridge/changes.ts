@@ -9,6 +9,7 @@ import {
   mayMeet,
   mayNotify,
   mayRead,
+  startForNewMember,
 } from '../domain/policies.ts';
 import type { ChannelEvent, Entry, EventOf, Logged, Outcome, ReactionEvent, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
@@ -104,7 +105,8 @@ async function open(
     }
     const joined = { kind: 'JOINED', userId: user.id, memberChange: 0 } as const;
     const entry = kind === 'ROOM' ? await insertMembershipEntry(query, event, joined, changeset) : null;
-    await activateMember(query, event, { userId: user.id, role, joinedSeq: entry?.seq ?? 0 });
+    const start = startForNewMember({ kind, history: event.settings?.history ?? 'ALL' }, entry);
+    await activateMember(query, event, { userId: user.id, role, joinedSeq: entry?.seq ?? 0, start });
     if (kind === 'MATCH') changeset.matchUsers.set(user.id, event.partition);
   }
   addOpened(event, changeset);
@@ -151,16 +153,17 @@ async function join(
     ? (may('INVITE', channel, actor, event.at) ?? mayAsk(isBlocked) ?? mayBeInvited(subject))
     : may('JOIN', channel, subject, event.at);
   const rejection = refusal ?? mayMeet(isErased);
-  if (rejection) return rejected(rejection);
+  if (rejection || channel === null) return rejected(rejection ?? channelNotFound);
   if ((subject?.revision ?? 0) !== revision) return rejected(staleMembership);
   await insertUsers(query, [user]);
-  if (channel?.kind === 'DIRECT') {
+  if (channel.kind === 'DIRECT') {
     await acceptDirect(query, event, user.id, changeset);
     return done;
   }
   const joined = { kind: 'JOINED', userId: user.id, memberChange: 1 } as const;
   const entry = await insertMembershipEntry(query, event, joined, changeset);
-  await activateMember(query, event, { userId: user.id, role: 'MEMBER', joinedSeq: entry.seq });
+  const start = startForNewMember(channel, entry);
+  await activateMember(query, event, { userId: user.id, role: 'MEMBER', joinedSeq: entry.seq, start });
   return { applied: true, entry };
 }
 

@@ -36,8 +36,9 @@ function named(name: string | null): { name: string | null; nameKey: string | nu
 
 /** Returns the columns of settings; null for each that is missing. */
 function settingsColumns(settings: SomeSettings | null) {
-  const { send = null, attach = null, invite = null, pin = null, slowModeSeconds = null } = settings ?? {};
-  return { sendRole: send, attachRole: attach, inviteRole: invite, pinRole: pin, slowModeSeconds };
+  const { send = null, attach = null, invite = null, pin = null } = settings ?? {};
+  const { history = null, slowModeSeconds = null } = settings ?? {};
+  return { sendRole: send, attachRole: attach, inviteRole: invite, pinRole: pin, history, slowModeSeconds };
 }
 
 /** Adds a number to the members of a channel, and raises its version. */
@@ -75,17 +76,18 @@ const propertyParameters = {
   attachRole: nullable(enums.memberRole),
   inviteRole: nullable(enums.memberRole),
   pinRole: nullable(enums.memberRole),
+  history: nullable(enums.historyAccess),
   slowModeSeconds: nullable(int4),
 };
 
 const insert = statement({
   sql: `
     INSERT INTO channel (id, kind, visibility, name, name_key, data, description, created_at, last_activity_at, member_count,
-      send_role, attach_role, invite_role, pin_role, slow_mode_seconds,
+      send_role, attach_role, invite_role, pin_role, history, slow_mode_seconds,
       log_partition, log_offset, changed_offset, log_version, tracked_from, tracked_position)
     VALUES ($channelId, $kind, $visibility, $name, $nameKey, $data, nullif($description, ''), $at, $at, $memberCount,
       coalesce($sendRole, 'MEMBER'), coalesce($attachRole, 'MEMBER'), coalesce($inviteRole, 'MEMBER'),
-      coalesce($pinRole, 'MODERATOR'), coalesce($slowModeSeconds, 0),
+      coalesce($pinRole, 'MODERATOR'), coalesce($history, 'ALL'), coalesce($slowModeSeconds, 0),
       $partition, $offset, $offset, 0, 0, 0)`,
   parameters: {
     channelId: uuid,
@@ -109,7 +111,7 @@ const update = statement({
     description = CASE WHEN $description IS NULL THEN description ELSE nullif($description, '') END,
     send_role = coalesce($sendRole, send_role), attach_role = coalesce($attachRole, attach_role),
     invite_role = coalesce($inviteRole, invite_role), pin_role = coalesce($pinRole, pin_role),
-    slow_mode_seconds = coalesce($slowModeSeconds, slow_mode_seconds)`,
+    history = coalesce($history, history), slow_mode_seconds = coalesce($slowModeSeconds, slow_mode_seconds)`,
     'true',
   ),
   parameters: {

@@ -1,3 +1,4 @@
+import type { ReadableStart } from '../domain/policies.ts';
 import type { EventOf, Logged, MemberRole, UserFacts } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
@@ -12,13 +13,24 @@ export async function insertUsers(query: Query, users: readonly UserFacts[]): Pr
   await query(insertMissingUsers, { users: JSON.stringify(rows) });
 }
 
+/** A membership that begins. */
+interface NewMember {
+  userId: string;
+  role: MemberRole;
+  /** Seq of the entry of the joining; 0 without one. */
+  joinedSeq: number;
+  /** Beginning of the history that the member can read. */
+  start: ReadableStart;
+}
+
 /** Inserts an active membership, or makes an ended one active. */
 export async function activateMember(
   query: Query,
   { channelId, at, offset }: Logged,
-  { userId, role, joinedSeq }: { userId: string; role: MemberRole; joinedSeq: number },
+  { userId, role, joinedSeq, start }: NewMember,
 ): Promise<void> {
-  await query(upsertMember, { channelId, userId, role, at, joinedSeq, offset: String(offset) });
+  const readable = { readableFrom: start.seq, readablePosition: start.position };
+  await query(upsertMember, { channelId, userId, role, at, joinedSeq, ...readable, offset: String(offset) });
 }
 
 /**
@@ -116,10 +128,11 @@ const insertMissingUsers = statement({
 
 const upsertMember = statement({
   sql: `
-    INSERT INTO member (channel_id, user_id, role, state, joined_at, joined_seq, log_offset)
-    VALUES ($channelId, $userId, $role, 'ACTIVE', $at, $joinedSeq, $offset)
+    INSERT INTO member (channel_id, user_id, role, state, joined_at, joined_seq, readable_from, readable_position, log_offset)
+    VALUES ($channelId, $userId, $role, 'ACTIVE', $at, $joinedSeq, $readableFrom, $readablePosition, $offset)
     ON CONFLICT (channel_id, user_id) DO UPDATE SET role = excluded.role, state = 'ACTIVE',
       joined_at = excluded.joined_at, joined_seq = excluded.joined_seq, revision = member.revision + 1,
+      readable_from = excluded.readable_from, readable_position = excluded.readable_position,
       invited_by = CASE WHEN member.state IN ('INVITED', 'DECLINED') THEN member.invited_by END,
       log_offset = excluded.log_offset`,
   parameters: {
@@ -128,6 +141,8 @@ const upsertMember = statement({
     role: enums.memberRole,
     at: timestamptz,
     joinedSeq: int4,
+    readableFrom: int4,
+    readablePosition: int4,
     offset: int8,
   },
 });
@@ -184,9 +199,13 @@ const updateMuted = statement({
   parameters: { channelId: uuid, userId: uuid, until: nullable(timestamptz), offset: int8 },
 });
 
+/** Notes the offset of a change between MEMBER, the role that hides entries of this membership, and another role. */
+const noteReadable = (role: string) => `readable_offset = CASE
+  WHEN readable_from > 0 AND (role = 'MEMBER') <> (${role} = 'MEMBER') THEN $offset ELSE readable_offset END`;
+
 const updateRole = statement({
   sql: `
-    UPDATE member SET role = $role, revision = revision + 1, log_offset = $offset
+    UPDATE member SET role = $role, ${noteReadable('$role')}, revision = revision + 1, log_offset = $offset
     WHERE channel_id = $channelId AND user_id = $userId`,
   parameters: { channelId: uuid, userId: uuid, role: enums.memberRole, offset: int8 },
 });
@@ -195,7 +214,7 @@ const memberUser = columns(tables.member, 'member', ['userId']);
 
 const updateNextOwner = statement({
   sql: `
-    UPDATE member SET role = 'OWNER', revision = revision + 1, log_offset = $offset
+    UPDATE member SET role = 'OWNER', ${noteReadable("'OWNER'")}, revision = revision + 1, log_offset = $offset
     WHERE channel_id = $channelId AND user_id = (
       SELECT user_id FROM member WHERE channel_id = $channelId AND state = 'ACTIVE'
       ORDER BY role, joined_at, user_id LIMIT 1)

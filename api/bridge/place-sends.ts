@@ -1,6 +1,7 @@
 import type { EventOf, Logged } from '../events.ts';
 import { blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
+import { readableSeq } from '../infra/database/entries.ts';
 import { everyMember } from '../infra/database/mentions.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, type Row } from '../infra/database/table.ts';
@@ -90,15 +91,16 @@ WITH input AS (
     FROM channel c WHERE c.id = i.channel_id AND c.closed_at IS NULL
       ${areAllowed ? '' : 'AND c.slow_mode_seconds = 0'} LIMIT 1) c
   CROSS JOIN LATERAL (
-    SELECT ${areAllowed ? "m.state = 'INVITED'" : 'false'} AS is_accepting
+    SELECT ${areAllowed ? "m.state = 'INVITED'" : 'false'} AS is_accepting, ${readableSeq('m')} AS readable_from
     FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.author_id
       AND m.state ${areAllowed ? "IN ('ACTIVE', 'INVITED')" : "= 'ACTIVE'"}
       AND m.role <= c.send_role${isRich ? " AND (i.attachments = '[]' OR m.role <= c.attach_role)" : ''}
       AND (m.muted_until IS NULL OR m.muted_until <= i.sent_at) LIMIT 1) m
   WHERE NOT EXISTS (SELECT FROM entry e WHERE e.id = i.id)
     AND NOT (c.kind = 'DIRECT' AND ${blockInDirect('i.channel_id', 'i.author_id')})
-    AND (i.reply_to_id IS NULL OR EXISTS (
-      SELECT FROM entry r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id AND r.kind = 'TEXT'))
+    AND (i.reply_to_id IS NULL OR (
+      SELECT r.channel_id = i.channel_id AND r.kind = 'TEXT' AND r.seq >= m.readable_from
+      FROM entry r WHERE r.id = i.reply_to_id))
     ${isRich ? unattached : ''}
 ), raised AS (
   UPDATE channel c SET seq = c.seq + a.count, position = c.position + a.count, version = c.version + 1,

@@ -1,4 +1,4 @@
-import { maySend, maySendAgain } from '../domain/policies.ts';
+import { maySend, maySendAgain, messageNotFound, readableStart } from '../domain/policies.ts';
 import type { EventOf, Logged, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { type DecidedMentions, isRefused } from './mentions.ts';
@@ -29,13 +29,14 @@ export async function judgeSends(
 
 function judge(
   event: MessageSent,
-  { channel, actor, isBlocked, isReplyWrong, isFileTaken }: SendFacts,
+  { channel, actor, isBlocked, isReplyWrong, replyToSeq, isFileTaken }: SendFacts,
   mentions: DecidedMentions | undefined,
   lastSent: Map<string, Date | string | null>,
 ): Rejection | null {
   const refusal = maySend(channel && { ...channel, isBlocked }, actor, event.at, event.attachments.length > 0);
   if (refusal) return refusal;
   if (isRefused(mentions)) return mentions;
+  if (replyToSeq !== null && replyToSeq < readableStart(actor).seq) return messageNotFound;
   if (isReplyWrong) return wrongReply;
   if (isFileTaken || channel === null || actor === null) return fileTaken;
   const key = `${event.channelId}:${event.actorId}`;

@@ -5,7 +5,7 @@ import { channelFactFields, memberFactFields } from '../infra/database/rule-colu
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf, type Row } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { arrayOf, bool, json, nullable, uuid } from '../infra/database/types.ts';
+import { arrayOf, bool, int4, json, nullable, uuid } from '../infra/database/types.ts';
 
 const channel = columns(tables.channel, 'c', [...channelFactFields, 'slowModeSeconds']);
 const member = columns(tables.member, 'm', [...memberFactFields, 'lastSentAt']);
@@ -17,6 +17,8 @@ const row = {
   isBlocked: bool,
   /** Whether the send replies to something that is no message of the channel. */
   isReplyWrong: bool,
+  /** Seq of the message of the channel that the send replies to; null if there is none. */
+  replyToSeq: nullable(int4),
   /** Whether one of its files is attached to another message. */
   isFileTaken: bool,
 };
@@ -43,6 +45,7 @@ const selectSendFacts = statement({
         AND ${blockInDirect('i.channel_id', 'i.author_id')} AS "isBlocked",
       i.reply_to_id IS NOT NULL AND NOT EXISTS (
         SELECT FROM entry r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id AND r.kind = 'TEXT') AS "isReplyWrong",
+      (SELECT r.seq FROM entry r WHERE r.id = i.reply_to_id AND r.channel_id = i.channel_id) AS "replyToSeq",
       EXISTS (SELECT FROM attachment a JOIN jsonb_array_elements(i.attachments) f ON a.id = (f ->> 'id')::uuid)
         AS "isFileTaken"
     FROM unnest($channelIds, $authorIds, $replyToIds, $attachments) WITH ORDINALITY

@@ -16,7 +16,6 @@ import { createChannels } from '../domain/channels.ts';
 import { createCostBudget } from '../domain/cost-budget.ts';
 import { createHistory } from '../domain/history.ts';
 import { createHistoryAround } from '../domain/history-around.ts';
-import { createInvitationWatch } from '../domain/invitation-watch.ts';
 import { createMatchPresence } from '../domain/match-presence.ts';
 import { createMatching } from '../domain/matching.ts';
 import { createMentionChecks, maxMentions } from '../domain/mention-checks.ts';
@@ -32,6 +31,7 @@ import { createPreferences } from '../domain/preferences.ts';
 import { createPresence } from '../domain/presence.ts';
 import { createRateLimits, noRateLimits } from '../domain/rate-limits.ts';
 import { createReactions } from '../domain/reactions.ts';
+import { createReadingWatch } from '../domain/reading-watch.ts';
 import { createReceipts } from '../domain/receipts.ts';
 import { createReplies } from '../domain/replies.ts';
 import { createReportActions } from '../domain/report-actions.ts';
@@ -217,7 +217,7 @@ export async function openDomain(
       readAround: createHistoryAround({ database, access }),
       access,
       messageAccess,
-      watchInvitation: createInvitationWatch({ access, userSignals, logger }),
+      watchReading: createReadingWatch({ access, userSignals, logger }),
       feeds,
       blocks,
       findAttachable: uploads.findAttachable,

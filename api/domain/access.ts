@@ -6,14 +6,24 @@ import { selectAccess } from './access-statements.ts';
 import type { Capability } from './capabilities.ts';
 import { type ChannelFacts, isPublicRoom, type MemberFacts } from './channel-facts.ts';
 import type { LogGuard } from './log-guard.ts';
-import { may, mayDelete, mayRead, mayReport, maySend, mayTakePart, noLongerMember } from './policies.ts';
+import {
+  may,
+  mayDelete,
+  mayRead,
+  mayReport,
+  maySend,
+  mayTakePart,
+  noLongerMember,
+  type ReadableStart,
+  readableStart,
+} from './policies.ts';
 import { rejectionError } from './submit-event.ts';
 
 /*
  * The one place that decides who may see and change channels, messages and files. It applies the rules of
- * `policies.ts` to facts from the database; the schema, live delivery and uploads ask here. The one rule that also
- * exists as SQL is the block: `unblockedBy` in infra/database/entries.ts, because histories and counts filter by it, and
- * `blockInDirect` in infra/database/blocks.ts, because the bridge places batches of sends by it.
+ * `policies.ts` to facts from the database; the schema, live delivery and uploads ask here. Two rules
+ * also exist as SQL: `visibleTo` in infra/database/entries.ts (blocks, and the beginning of a member's history), because histories and
+ * counts filter by it, and `blockInDirect` in infra/database/blocks.ts, because the bridge places batches of sends by it.
  */
 
 /** A channel that a user may read, in one snapshot. */
@@ -25,6 +35,15 @@ export interface ChannelAccess {
   member: MemberFacts | null;
 }
 
+/** A channel that a user may read, and the user's place in it. */
+export interface ReadAccess extends ReadableChannel {
+  /** Whether the user is asked for it and has not accepted. */
+  isInvited: boolean;
+  /** Beginning of the history that the user can read, and whether another role moves it. */
+  start: ReadableStart;
+  mayStartMove: boolean;
+}
+
 /** The reader of a result. Facts are looked up when a rule needs them, so that the caller can batch and cache. */
 export interface ReaderFacts {
   /** Null when a result is made for all members of a channel, or nobody is signed in. */
@@ -33,6 +52,8 @@ export interface ReaderFacts {
   mayRead(channelId: string): Promise<boolean>;
   /** Whether the reader is invited to a channel. */
   isInvited(channelId: string): Promise<boolean>;
+  /** Seq of the first entry that the reader can read in a channel that the reader may read. */
+  readableFrom(channelId: string): Promise<number>;
   hasBlocked(userId: string): Promise<boolean>;
 }
 
@@ -54,13 +75,16 @@ export function createAccess({ query }: Pick<Database, 'query'>, guard: Pick<Log
     judge,
 
     /**
-     * Returns a channel whose history a user may read, and whether the user is asked for it and has not accepted.
+     * Returns a channel whose history a user may read.
      * @throws NotFoundError or ForbiddenError when the user is not a member
      */
-    async requireRead(channelId: string, userId: string): Promise<ReadableChannel & { isInvited: boolean }> {
+    async requireRead(channelId: string, userId: string): Promise<ReadAccess> {
       return judge(channelId, async () => {
         const found = await read([channelId, userId]);
-        return { ...requireReadable(found), isInvited: found.member?.state === 'INVITED' };
+        const { member } = found;
+        const mayStartMove = (member?.readableFrom ?? 0) > 0;
+        const own = { isInvited: member?.state === 'INVITED', start: readableStart(member), mayStartMove };
+        return { ...requireReadable(found), ...own };
       });
     },
 
@@ -185,9 +209,10 @@ export function canReadChannel(reader: ReaderFacts, channelId: string): Promise<
   return reader.mayRead(channelId);
 }
 
-/** Returns whether a reader may read an entry: members who have not blocked its author. */
-export async function canReadEntry(reader: ReaderFacts, { channelId, authorId }: Entry): Promise<boolean> {
-  return (await canReadChannel(reader, channelId)) && !(await reader.hasBlocked(authorId));
+/** Returns whether a reader may read an entry: members, unless it is hidden from them or they have blocked its author. */
+export async function canReadEntry(reader: ReaderFacts, { channelId, authorId, seq }: Entry): Promise<boolean> {
+  if (!(await canReadChannel(reader, channelId)) || seq < (await reader.readableFrom(channelId))) return false;
+  return !(await reader.hasBlocked(authorId));
 }
 
 /**
@@ -206,17 +231,18 @@ export async function canReadFile(
 /**
  * Decides how a live entry reaches one reader who was a member when the stream began.
  * @param reader.head position of the channel when membership was checked; only a later entry can end it
- * @returns an error that ends the stream when the reader is no longer a member; `skip` when the reader has blocked the
- * author; `alone` when the entry shows a blocked author's message, or names a blocked user, and must be rendered for this
+ * @param reader.readableFrom returns the seq of the first entry that the reader can read
+ * @returns an error that ends the stream when the reader is no longer a member; `skip` when the entry is hidden from the reader, who may
+ * have blocked the author; `alone` when the entry shows a blocked author's message, or names a blocked user, and must be rendered for this
  * reader; null when the reader gets the entry as everyone else does
  */
 export function judgeLiveEntry(
   entry: Entry,
-  reader: { userId: string; head: number; hasBlocked(userId: string): boolean },
+  reader: { userId: string; head: number; readableFrom(): number; hasBlocked(userId: string): boolean },
 ): 'skip' | 'alone' | ForbiddenError | null {
   if (entry.position > reader.head && endsMembership(entry, reader.userId))
     return new ForbiddenError(noLongerMember.message);
-  if (reader.hasBlocked(entry.authorId)) return 'skip';
+  if (entry.seq < reader.readableFrom() || reader.hasBlocked(entry.authorId)) return 'skip';
   return showsBlocked(entry, reader) ? 'alone' : null;
 }
 

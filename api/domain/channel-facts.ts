@@ -1,4 +1,4 @@
-import type { ChannelKind, EntryKind, MemberRole, Visibility } from '../events.ts';
+import type { ChannelKind, EntryKind, HistoryAccess, MemberRole, Visibility } from '../events.ts';
 
 /** Facts about a channel that the rules depend on. */
 export interface ChannelFacts {
@@ -10,6 +10,8 @@ export interface ChannelFacts {
   attachRole: MemberRole;
   inviteRole: MemberRole;
   pinRole: MemberRole;
+  /** Part of the history that new members can read. It counts in rooms only. */
+  history: HistoryAccess;
   /** Whether one of the members of a direct channel has blocked the other. Needed for writing alone. */
   isBlocked?: boolean;
 }
@@ -24,10 +26,15 @@ export interface MemberFacts {
   mutedUntil: Date | string | null;
   /** Set while the user is banned; the state is REMOVED then. */
   bannedAt: Date | string | null;
+  /** Seq of the first entry that a member without a moderating role can read, fixed at joining; 0: of all entries. */
+  readableFrom: number;
+  /** Position of that entry; 0 if all entries can be read. No entry that can be read is below it. */
+  readablePosition: number;
 }
 
 /** Facts about an entry that the rules depend on. */
 export interface EntryFacts {
+  seq: number;
   authorId: string;
   kind: EntryKind;
   deletedAt: Date | string | null;

@@ -25,7 +25,7 @@ interface AroundOfUser extends MessageOfUser {
 }
 
 /**
- * Creates the read of pages around messages, on behalf of users: entries of authors whom the user has blocked are left out.
+ * Creates the read of pages around messages, on behalf of users: entries that the user cannot see are left out.
  * @param options.access tells whether a message may be missing because the database has not caught up with the log
  */
 export function createHistoryAround({ database, access }: { database: Database; access: Pick<Access, 'judge'> }) {

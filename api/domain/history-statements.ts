@@ -1,4 +1,4 @@
-import { entryColumns, unblockedBy } from '../infra/database/entries.ts';
+import { entryColumns, startPosition, startSeq, visibleTo } from '../infra/database/entries.ts';
 import { statement } from '../infra/database/statement.ts';
 import { jsonRowsOf, type Row } from '../infra/database/table.ts';
 import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
@@ -8,19 +8,25 @@ import { declarePages } from './pages.ts';
 const entries = nullable(jsonRowsOf(entryColumns.row));
 const snapshot = { channelId: uuid, userId: uuid, ...accessRow, count: int4, entries };
 
-/** One channel for one user in one snapshot: its entries, and the number of matching entries, counted up to a bound. */
+/** One channel for one user in one snapshot: its entries, and the number of changes, counted up to a bound. */
 export type Snapshot = Row<typeof snapshot>;
 
 const channelsOfUsers = { channelIds: arrayOf(uuid), userIds: arrayOf(uuid) };
 
-/** Reads the entries of each channel that changed after a position, and their number up to a bound. */
+/** Position after which the changes begin that a user can read. */
+const afterStart = `greatest($after, ${startPosition('w.id', 'w.user_id')} - 1)`;
+
+/**
+ * Reads the entries of each channel that changed after a position, and counts the changes up to a bound: all of them, as for subscriptions, so
+ * that the count needs no more rows than the bound.
+ */
 export const selectChanges = statement({
   sql: `
     SELECT w.id AS "channelId", w.user_id AS "userId", ${accessList('w.user_id')},
-      (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > $after
-        AND ${unblockedBy('w.user_id')} ORDER BY e.position LIMIT $maxCount) found) AS count,
+      (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > ${afterStart}
+        ORDER BY e.position LIMIT $maxCount) found) AS count,
       (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
-        WHERE e.channel_id = w.id AND e.position > $after AND ${unblockedBy('w.user_id')}
+        WHERE e.channel_id = w.id AND e.position > ${afterStart} AND ${visibleTo('w.id', 'w.user_id')}
         ORDER BY e.position LIMIT $limit) found) AS entries
     FROM unnest($channelIds, $userIds) AS w(id, user_id)`,
   parameters: { ...channelsOfUsers, after: int4, limit: int4, maxCount: int4 },
@@ -33,7 +39,8 @@ export const selectPages = declarePages((backward) =>
     sql: `
       SELECT w.id AS "channelId", w.user_id AS "userId", ${accessList('w.user_id')}, 0 AS count,
         (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
-          WHERE e.channel_id = w.id AND e.seq > $after AND e.seq < $before AND ${unblockedBy('w.user_id')}
+          WHERE e.channel_id = w.id AND e.seq > greatest($after, ${startSeq('w.id', 'w.user_id')} - 1)
+            AND e.seq < $before AND ${visibleTo('w.id', 'w.user_id')}
           ORDER BY e.seq ${backward ? 'DESC' : 'ASC'} LIMIT $limit) found) AS entries
       FROM unnest($channelIds, $userIds) AS w(id, user_id)`,
     parameters: { ...channelsOfUsers, after: int4, before: int4, limit: int4 },
@@ -48,20 +55,21 @@ export type AroundSnapshot = Row<typeof around>;
 
 /**
  * Reads the entries around a message of each channel: up to a limit before it, from the nearest one, and it with as many after it. There are
- * none if the message is not in the channel, or the user has blocked its author.
+ * none if the message is not in the channel, or the user cannot see it.
  */
 export const selectAround = statement({
   sql: `
     SELECT w.id AS "channelId", w.user_id AS "userId", w.message_id AS "messageId", ${accessList('w.user_id')},
       (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
-        WHERE e.channel_id = w.id AND e.seq < centre.seq AND ${unblockedBy('w.user_id')}
+        WHERE e.channel_id = w.id AND e.seq < centre.seq AND e.seq >= ${startSeq('w.id', 'w.user_id')}
+          AND ${visibleTo('w.id', 'w.user_id')}
         ORDER BY e.seq DESC LIMIT $limit) found) AS older,
       (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
-        WHERE e.channel_id = w.id AND e.seq >= centre.seq AND ${unblockedBy('w.user_id')}
+        WHERE e.channel_id = w.id AND e.seq >= centre.seq AND ${visibleTo('w.id', 'w.user_id')}
         ORDER BY e.seq LIMIT $limit + 1) found) AS newer
     FROM unnest($channelIds, $userIds, $messageIds) AS w(id, user_id, message_id)
     LEFT JOIN LATERAL (SELECT e.seq FROM entry e
-      WHERE e.id = w.message_id AND e.channel_id = w.id AND ${unblockedBy('w.user_id')}) centre ON true`,
+      WHERE e.id = w.message_id AND e.channel_id = w.id AND ${visibleTo('w.id', 'w.user_id')}) centre ON true`,
   parameters: { ...channelsOfUsers, messageIds: arrayOf(uuid), limit: int4 },
   row: around,
 });
@@ -75,7 +83,7 @@ export const selectReplies = declarePages((backward) =>
       SELECT w.id AS "channelId", w.user_id AS "userId", w.message_id AS "messageId", ${accessList('w.user_id')},
         (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
           WHERE e.reply_to_id = w.message_id AND e.channel_id = w.id AND e.seq > $after AND e.seq < $before
-            AND ${unblockedBy('w.user_id')}
+            AND ${visibleTo('w.id', 'w.user_id')}
           ORDER BY e.seq ${backward ? 'DESC' : 'ASC'} LIMIT $limit) found) AS entries
       FROM unnest($channelIds, $userIds, $messageIds) AS w(id, user_id, message_id)`,
     parameters: { ...channelsOfUsers, messageIds: arrayOf(uuid), after: int4, before: int4, limit: int4 },
@@ -96,26 +104,26 @@ export const countChanges = statement({
 /** Maximum number of entries of blocked authors that are passed over in search of the newest entry. */
 const maxPassedOver = 1_000;
 
-/** Reads the pinned entries of each channel for a user, the newest pin first, without those whose author the user has blocked. */
+/** Reads the pinned entries of each channel for a user, the newest pin first, without those that the user cannot see. */
 export const selectPinned = statement({
   sql: `
     SELECT w.user_id AS "viewerId", ${entryColumns.list}
     FROM unnest($channelIds, $userIds) AS w(channel_id, user_id) CROSS JOIN LATERAL (
-      SELECT * FROM entry e WHERE e.channel_id = w.channel_id AND e.pinned_at IS NOT NULL AND ${unblockedBy('w.user_id')}
+      SELECT * FROM entry e WHERE e.channel_id = w.channel_id AND e.pinned_at IS NOT NULL AND ${visibleTo('w.channel_id', 'w.user_id')}
       ORDER BY e.pinned_at DESC, e.seq DESC) e
     ORDER BY e.pinned_at DESC, e.seq DESC`,
   parameters: channelsOfUsers,
   row: { viewerId: uuid, ...entryColumns.row },
 });
 
-/** Reads the newest entry of each channel for a user: the newest one whose author the user has not blocked. */
+/** Reads the newest entry of each channel for a user: the newest one that the user can see. */
 export const selectLast = statement({
   sql: `
     SELECT w.user_id AS "viewerId", ${entryColumns.list}
     FROM unnest($channelIds, $userIds) AS w(channel_id, user_id) CROSS JOIN LATERAL (
       SELECT * FROM (
         SELECT * FROM entry e WHERE e.channel_id = w.channel_id ORDER BY e.seq DESC LIMIT ${maxPassedOver}) e
-      WHERE ${unblockedBy('w.user_id')} ORDER BY e.seq DESC LIMIT 1) e`,
+      WHERE ${visibleTo('w.channel_id', 'w.user_id')} ORDER BY e.seq DESC LIMIT 1) e`,
   parameters: channelsOfUsers,
   row: { viewerId: uuid, ...entryColumns.row },
 });

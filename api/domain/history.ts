@@ -3,7 +3,7 @@ import type { Entry } from '../events.ts';
 import type { Database } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import type { Statement } from '../infra/database/statement.ts';
-import { type ReadableChannel, requireReadable } from './access.ts';
+import { requireReadable } from './access.ts';
 import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
 import {
   countChanges,
@@ -14,6 +14,7 @@ import {
   selectPinned,
 } from './history-statements.ts';
 import { type Page, type PageRequest, toPage } from './pages.ts';
+import { readableStart } from './policies.ts';
 import { requirePosition, requireReplayable } from './resume.ts';
 
 /** Entries that changed after a position, from one snapshot. */
@@ -27,6 +28,8 @@ export interface Changes {
 /** A page of a channel's history, and the channel's position in the same snapshot. */
 export interface HistoryPage extends Page<Entry> {
   position: number;
+  /** Seq of the first entry that the user can read; 0 for the whole history. */
+  startSeq: number;
 }
 
 /** Value read from a channel for one user; an error if the user may not read it. */
@@ -38,7 +41,7 @@ interface ReadOfUser<Value> extends ChannelOfUser {
 export const beyond = 2_147_483_647;
 
 /**
- * Creates the reads of channels' entries. Each is on behalf of users: entries of authors whom the user has blocked are left
+ * Creates the reads of channels' entries. Each is on behalf of users: entries that the user cannot see are left
  * out, and channels that the user may not read yield errors.
  * @param options.maxReplay maximum number of changed entries that a resume may be behind
  */
@@ -68,11 +71,12 @@ export function createHistory({ database, maxReplay }: { database: Database; max
       reader: string,
     ): Promise<ReadOfUser<Changes>[]> {
       requirePosition(after);
-      const parameters = { ...toColumns(pairs), after, limit, maxCount: maxReplay + 1 };
-      return readChannels(selectChanges, parameters, reader, ({ channel, entries, count }) => {
-        requireReplayable(after, channel, count > maxReplay);
-        const more = count > entries.length;
-        return { entries, more, through: more ? (entries.at(-1)?.position ?? after) : channel.position };
+      const parameters = { ...toColumns(pairs), after, limit: limit + 1, maxCount: maxReplay + 1 };
+      return readChannels(selectChanges, parameters, reader, ({ channel, start, entries, count }) => {
+        requireReplayable(Math.max(after, start.position - 1), channel, count > maxReplay);
+        const page = entries.slice(0, limit);
+        const more = entries.length > limit;
+        return { entries: page, more, through: more ? (page.at(-1)?.position ?? after) : channel.position };
       });
     },
 
@@ -129,9 +133,10 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     ): Promise<ReadOfUser<HistoryPage>[]> {
       const { limit, after, before } = request;
       const parameters = { ...toColumns(pairs), after: after ?? 0, before: before ?? beyond, limit: limit + 1 };
-      return readChannels(selectPages(request), parameters, reader, ({ channel, entries }) => ({
+      return readChannels(selectPages(request), parameters, reader, ({ channel, start, entries }) => ({
         ...toPage(entries, request),
         position: channel.position,
+        startSeq: start.seq,
       }));
     },
   };
@@ -145,7 +150,7 @@ export function createHistory({ database, maxReplay }: { database: Database; max
     select: Statement<Snapshot, Parameters>,
     parameters: Parameters,
     reader: string,
-    convert: (snapshot: { channel: ReadableChannel; entries: Entry[]; count: number }) => Value,
+    convert: (snapshot: ReturnType<typeof toReadable>) => Value,
   ): Promise<ReadOfUser<Value>[]> {
     const snapshots = await read(reader, select, parameters);
     return snapshots.map((snapshot) => ({
@@ -160,7 +165,8 @@ export type History = ReturnType<typeof createHistory>;
 
 function toReadable(snapshot: Snapshot) {
   const { entries, count } = snapshot;
-  return { channel: requireReadable(snapshot), entries: (entries ?? []).map(toEntry), count };
+  const start = readableStart(snapshot.member);
+  return { channel: requireReadable(snapshot), start, entries: (entries ?? []).map(toEntry), count };
 }
 
 function valueOrError<Value>(make: () => Value): Value | Error {

@@ -4,7 +4,7 @@ import { statement } from '../infra/database/statement.ts';
 import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, uuid } from '../infra/database/types.ts';
-import { ownRecord, seenSeq } from './own-records.ts';
+import { ownRecord, unreadAfterSeq } from './own-records.ts';
 
 /** Number of mentions at which counting stops, and of the newest ones that are examined: own and hidden ones do not count. */
 const maxMentions = 1_000;
@@ -22,7 +22,7 @@ export const selectMentionCounts = statement({
       SELECT count(DISTINCT e.seq)::int FROM unnest(ARRAY[m.user_id, '${everyMember}'::uuid]) AS k(user_id)
       CROSS JOIN LATERAL (
         SELECT e.seq, e.author_id FROM mention e
-        WHERE e.channel_id = m.channel_id AND e.user_id = k.user_id AND e.seq > ${seenSeq}
+        WHERE e.channel_id = m.channel_id AND e.user_id = k.user_id AND e.seq > ${unreadAfterSeq}
         ORDER BY e.seq DESC LIMIT ${maxExamined}) e
       WHERE e.author_id <> m.user_id AND ${unblockedBy('m.user_id')})) AS count
     FROM unnest($channelIds, $userIds) AS w(channel_id, user_id)

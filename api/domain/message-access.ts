@@ -62,7 +62,7 @@ export function createMessageAccess(options: { database: Pick<Database, 'query'>
 
 export type MessageAccess = ReturnType<typeof createMessageAccess>;
 
-const entry = columns(tables.entry, 'w', ['authorId', 'kind', 'deletedAt', 'revision']);
+const entry = columns(tables.entry, 'w', ['seq', 'authorId', 'kind', 'deletedAt', 'revision']);
 
 /** Reads a message for each pair of a message and a user, in the order of the pairs; all its columns are null where there is none. */
 const selectMessages = statement({
@@ -73,7 +73,7 @@ const selectMessages = statement({
       EXISTS (SELECT FROM channel c WHERE c.id = w.id AND c.kind = 'DIRECT'
         AND ${blockInDirect('c.id', 'w.user_id')}) AS "isBlocked"
     FROM (
-      SELECT i.n, i.user_id, e.channel_id AS id, e.author_id, e.kind, e.deleted_at, e.revision, e.text, e.data, e.attachments
+      SELECT i.n, i.user_id, e.channel_id AS id, e.seq, e.author_id, e.kind, e.deleted_at, e.revision, e.text, e.data, e.attachments
       FROM unnest($messageIds, $userIds) WITH ORDINALITY AS i(message_id, user_id, n)
       LEFT JOIN entry e ON e.id = i.message_id) w
     ORDER BY w.n`,

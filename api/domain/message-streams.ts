@@ -1,13 +1,12 @@
-import { ForbiddenError } from '../errors.ts';
 import type { Entry } from '../events.ts';
 import type { ChannelFeed } from '../live/channel-feed.ts';
 import type { Feeds } from '../live/feeds.ts';
 import type { Reader } from '../live/live-source.ts';
 import { createLiveStream, type LiveStream } from '../live/live-stream.ts';
-import { type Access, judgeLiveEntry } from './access.ts';
+import { type Access, judgeLiveEntry, type ReadAccess } from './access.ts';
 import type { BlockList, Blocks } from './blocks.ts';
 import type { History } from './history.ts';
-import type { InvitationWatch, WatchInvitation } from './invitation-watch.ts';
+import type { ReadingWatch, WatchReading } from './reading-watch.ts';
 import { requirePosition, requireReplayable } from './resume.ts';
 
 /** Parts that live streams of messages run on. */
@@ -16,19 +15,19 @@ export interface MessageStreamOptions {
   blocks: Pick<Blocks, 'acquire'>;
   history: Pick<History, 'isTooFar'>;
   access: Pick<Access, 'requireRead'>;
-  watchInvitation: WatchInvitation;
+  watchReading: WatchReading;
   /** Maximum number of changed entries that a resume may be behind. */
   maxReplay: number;
 }
 
 /** Creates the live streams of channels' entries, each for one user. */
 export function createMessageStreams(options: MessageStreamOptions) {
-  const { feeds, blocks, history, access, watchInvitation, maxReplay } = options;
+  const { feeds, blocks, history, access, watchReading, maxReplay } = options;
 
   return {
     /**
      * Opens a stream of the entries that change after a position; it is live when this resolves.
-     * @param after null follows from now on
+     * @param after null follows from now on; hidden entries that changed later are left out
      * @throws BadUserInputError, NotFoundError, ForbiddenError or ResyncRequiredError
      */
     async open(userId: string, channelId: string, after: number | null): Promise<LiveStream<Entry>> {
@@ -41,13 +40,13 @@ export function createMessageStreams(options: MessageStreamOptions) {
       try {
         const blocked = await blocks.acquire(userId);
         held.push(blocked.release);
-        const invitation = channel.isInvited ? await watchInvitation(userId, channelId) : null;
-        if (invitation) held.push(invitation.release);
+        const watch = mayChange(channel) ? await watchReading(userId, channelId, channel) : null;
+        if (watch) held.push(watch.release);
         const { feed, release } = await feeds.acquire(channelId);
         held.unshift(release);
-        if (after !== null) requireReplayable(after, channel, await isTooFar(feed, after));
-        const from = { position: after ?? channel.position, head: channel.position };
-        return createLiveStream(feed, createReader({ userId, ...from }, blocked, invitation), end);
+        const position = after === null ? channel.position : Math.max(after, channel.start.position - 1);
+        if (after !== null) requireReplayable(position, channel, await isTooFar(feed, position));
+        return createLiveStream(feed, createReader({ userId, position, channel }, blocked, watch), end);
       } catch (error) {
         end();
         throw error;
@@ -63,18 +62,18 @@ export function createMessageStreams(options: MessageStreamOptions) {
   }
 }
 
+/** Whether a user's access may change without an entry in the channel. */
+function mayChange({ isInvited, mayStartMove }: ReadAccess): boolean {
+  return isInvited || mayStartMove;
+}
+
 function createReader(
-  { userId, position, head }: { userId: string; position: number; head: number },
+  { userId, position, channel }: { userId: string; position: number; channel: ReadAccess },
   blocked: BlockList,
-  invitation: InvitationWatch | null,
+  watch: ReadingWatch | null,
 ): Reader<Entry> {
-  const reader = { userId, head, hasBlocked: blocked.has };
-  if (invitation === null) return { position, judge: (entry) => judgeLiveEntry(entry, reader) };
-  return {
-    position,
-    judge: (entry) =>
-      invitation.isDeclined()
-        ? new ForbiddenError('You have declined the invitation to this channel.')
-        : judgeLiveEntry(entry, reader),
-  };
+  const readableFrom = () => channel.start.seq;
+  const reader = { userId, head: channel.position, readableFrom, hasBlocked: blocked.has };
+  if (watch === null) return { position, readableFrom, judge: (entry) => judgeLiveEntry(entry, reader) };
+  return { position, readableFrom, judge: (entry) => watch.ended() ?? judgeLiveEntry(entry, reader) };
 }

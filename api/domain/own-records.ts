@@ -1,13 +1,13 @@
 import type { Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
-import { isMessage, unblockedBy } from '../infra/database/entries.ts';
+import { isMessage, readableSeq, visibleTo } from '../infra/database/entries.ts';
 import { channelFactFields, memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
 import { columns, jsonOf } from '../infra/database/table.ts';
 import { enums, tables } from '../infra/database/tables.ts';
 import { bool, int4, nullable, uuid } from '../infra/database/types.ts';
 import type { ChannelOfUser } from './channel-of-user.ts';
-import { mayTakePart } from './policies.ts';
+import { mayMark, mayTakePart } from './policies.ts';
 
 /**
  * SQL for memberships `m` with the member's own record `s` of the channel: the seen mark and the preferences. A record belongs to the
@@ -18,6 +18,9 @@ const isPresent = 's.joined_seq = m.joined_seq';
 
 /** Seq up to which the member has seen the channel. A record without `joined_seq` may be of this membership or of an earlier one. */
 export const seenSeq = `CASE WHEN ${isPresent} THEN s.seq ELSE greatest(m.joined_seq, s.seq) END`;
+
+/** Seq after which messages are unread for the member: `unreadAfter` of api/domain/unread-of-members.ts as SQL. */
+export const unreadAfterSeq = `greatest(${seenSeq}, ${readableSeq('m')} - 1)`;
 
 export const notifyLevel = `coalesce(CASE WHEN ${isPresent} THEN s.notify END, 'ALL')`;
 export const isPinned = `coalesce(${isPresent} AND s.pinned, false)`;
@@ -30,17 +33,23 @@ const maxPassedOver = 200;
 export const isArchived = `coalesce(${archivedSeq} IS NOT NULL AND NOT EXISTS (
   SELECT FROM (
     SELECT * FROM entry e WHERE e.channel_id = m.channel_id AND e.seq > s.archived_seq ORDER BY e.seq LIMIT ${maxPassedOver}) e
-  WHERE e.seq >= s.archived_seq + ${maxPassedOver} OR (${isMessage} AND ${unblockedBy('m.user_id')})), false)`;
+  WHERE e.seq >= s.archived_seq + ${maxPassedOver} OR (${isMessage} AND ${visibleTo('m.channel_id', 'm.user_id')})), false)`;
 
-/** Returns an update of the member's own record. Columns without an assignment keep the values of the present membership, or their defaults. */
-function updateOwn(assignments: { seq?: string; notify?: string; pinned?: string; archivedSeq?: string }): string {
+/**
+ * Returns an update of the member's own record. Columns without an assignment keep the values of the present membership, or their defaults.
+ * @param condition on the membership `m` and the channel `c`
+ */
+function updateOwn(
+  assignments: { seq?: string; notify?: string; pinned?: string; archivedSeq?: string },
+  condition = 'true',
+): string {
   return `
     UPDATE seen_mark s SET joined_seq = m.joined_seq, seq = ${assignments.seq ?? seenSeq},
       notify = ${assignments.notify ?? notifyLevel}, pinned = ${assignments.pinned ?? isPinned},
       archived_seq = ${assignments.archivedSeq ?? archivedSeq}
     FROM member m JOIN channel c ON c.id = m.channel_id
     WHERE s.channel_id = $channelId AND s.user_id = $userId
-      AND m.channel_id = $channelId AND m.user_id = $userId AND m.state = 'ACTIVE' RETURNING s.seq, c.member_count AS "memberCount"`;
+      AND m.channel_id = $channelId AND m.user_id = $userId AND m.state = 'ACTIVE' AND ${condition} RETURNING s.seq, c.member_count AS "memberCount"`;
 }
 
 const channel = columns(tables.channel, 'c', channelFactFields);
@@ -48,16 +57,19 @@ const member = columns(tables.member, 'm', memberFactFields);
 const key = { channelId: uuid, userId: uuid };
 const row = { seq: tables.seenMark.columns.seq, memberCount: tables.channel.columns.memberCount };
 
+/** The entry of a seen mark is not hidden from the member. */
+const isMarkReadable = `$seq >= ${readableSeq('m')}`;
+
 /** Moves a seen mark forward, at most to the newest entry. */
 export const raiseSeenMark = statement({
-  sql: updateOwn({ seq: `greatest(${seenSeq}, least($seq, c.seq))` }),
+  sql: updateOwn({ seq: `greatest(${seenSeq}, least($seq, c.seq))` }, isMarkReadable),
   parameters: { ...key, seq: int4 },
   row,
 });
 
 /** Moves a seen mark back, to the entry before one. */
 export const lowerSeenMark = statement({
-  sql: updateOwn({ seq: `least(${seenSeq}, $seq - 1)` }),
+  sql: updateOwn({ seq: `least(${seenSeq}, $seq - 1)` }, isMarkReadable),
   parameters: { ...key, seq: int4 },
   row,
 });
@@ -99,16 +111,19 @@ const selectPlace = statement({
 /**
  * Runs a change of a member's own record, which the first change makes.
  * @param change runs one of the updates of this module
- * @returns null if it was changed; else the refusal, because the user is not a member
+ * @param seq of the entry to which it moves the seen mark, if it does
+ * @returns null if it was changed; else the refusal, because the user is not a member, or may not read that entry
  */
 export async function changeOwnRecord(
   query: Query,
   { channelId, userId }: ChannelOfUser,
   change: () => Promise<readonly unknown[]>,
+  seq: number | null = null,
 ): Promise<Rejection | null> {
   if ((await change()).length > 0) return null;
   await query(insertOwn, { channelId, userId });
   if ((await change()).length > 0) return null;
   const [place] = await query(selectPlace, { channelId, userId });
-  return mayTakePart(place?.channel ?? null, place?.member ?? null);
+  const { channel: found = null, member: own = null } = place ?? {};
+  return seq === null ? mayTakePart(found, own) : mayMark(found, own, seq);
 }

@@ -62,6 +62,46 @@ export function mayRead(
   return isPublicRoom(channel) ? forbidden('Only members can do this. Join the room first.') : channelNotFound;
 }
 
+/** Beginning of the part of a channel that a user can read. */
+export interface ReadableStart {
+  /** Seq of the first entry; 0 for the whole history. */
+  seq: number;
+  /** Position of that entry: none that can be read is below it. 0 for the whole history. */
+  position: number;
+}
+
+const wholeHistory: ReadableStart = { seq: 0, position: 0 };
+
+/**
+ * Returns the beginning of the history for a user who becomes a member: it is stored with the membership, and does not change until the
+ * user joins again. Only rooms hide something.
+ * @param joined the entry of the joining; null in channels that have none
+ */
+export function startForNewMember(
+  { kind, history }: Pick<ChannelFacts, 'kind' | 'history'>,
+  joined: ReadableStart | null,
+): ReadableStart {
+  const { seq, position } = kind === 'ROOM' && history === 'SINCE_JOINED' && joined ? joined : wholeHistory;
+  return { seq, position };
+}
+
+/**
+ * Returns the beginning of the part of a channel that a user can read, among channels that the user may read: members with a moderating
+ * role read everything, for as long as they have it. `readableSeq` in infra/database/entries.ts is the same rule as SQL.
+ */
+export function readableStart(
+  member: Pick<MemberFacts, 'role' | 'readableFrom' | 'readablePosition'> | null,
+): ReadableStart {
+  if (member === null || member.role !== 'MEMBER') return wholeHistory;
+  return { seq: member.readableFrom, position: member.readablePosition };
+}
+
+/** Reading one entry: users who may read the channel, from the beginning of their history on. */
+function mayReadEntry({ channel, member, entry }: Pick<EntryChange, 'channel' | 'member' | 'entry'>) {
+  const isReadable = entry !== null && mayRead(channel, member) === null && entry.seq >= readableStart(member).seq;
+  return isReadable ? null : messageNotFound;
+}
+
 /**
  * Asking another user for a conversation: by an invitation, or by a new direct channel.
  * @param isBlocked whether one of the two has blocked the other
@@ -99,6 +139,11 @@ export function judgeMention({
 export function mayTakePart(channel: Channel, member: Member): Rejection | null {
   if (channel !== null && member?.state === 'INVITED') return notAccepted;
   return mayRead(channel, member) ?? (member?.state === 'ACTIVE' ? null : noLongerMember);
+}
+
+/** Moving a seen mark to an entry: active members, from the beginning of their history on. */
+export function mayMark(channel: Channel, member: Member, seq: number): Rejection | null {
+  return mayTakePart(channel, member) ?? (seq < readableStart(member).seq ? messageNotFound : null);
 }
 
 /** Doing something that a capability stands for. */
@@ -152,7 +197,7 @@ export function mayBeInvited(member: Member): Rejection | null {
 
 /** Reporting a message: users who may read it, also after they have blocked its author. */
 export function mayReport({ channel, member, entry, userId }: EntryChange): Rejection | null {
-  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry === null || mayReadEntry({ channel, member, entry })) return messageNotFound;
   if (entry.kind === 'TEXT' && entry.authorId !== userId) return null;
   return { code: 'BAD_USER_INPUT', message: 'must name a message that another user wrote' };
 }
@@ -184,7 +229,7 @@ export function mayPin(change: Omit<EntryChange, 'userId'>): Rejection | null {
 
 /** Taking a pin away: members who may pin, also from a message that has none. */
 export function mayUnpin({ channel, member, entry, at }: Omit<EntryChange, 'userId'>): Rejection | null {
-  return entry === null || mayRead(channel, member) ? messageNotFound : may('PIN', channel, member, at);
+  return mayReadEntry({ channel, member, entry }) ?? may('PIN', channel, member, at);
 }
 
 /** Refusal of a pin beyond the maximum. */
@@ -206,12 +251,8 @@ export function mayReact({ channel, member, entry, at }: Omit<EntryChange, 'user
 }
 
 /** Taking a reaction back: members, also in a closed channel. */
-export function mayTakeBackReaction({
-  channel,
-  member,
-  entry,
-}: Pick<EntryChange, 'channel' | 'member' | 'entry'>): Rejection | null {
-  return entry === null || mayRead(channel, member) ? messageNotFound : null;
+export function mayTakeBackReaction(change: Pick<EntryChange, 'channel' | 'member' | 'entry'>): Rejection | null {
+  return mayReadEntry(change);
 }
 
 /** Refusal of a reaction by an emoji that nobody has used for a message with the maximum of kinds. */
@@ -250,7 +291,7 @@ export function mayModerate(
 /** Editing a message: its author, while it is not deleted and the author may send. A block does not count. */
 export function mayEdit(change: EntryChange): Rejection | null {
   const { channel, member, entry, userId, at } = change;
-  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry === null || mayReadEntry({ channel, member, entry })) return messageNotFound;
   if (entry.kind !== 'TEXT') return onlyTexts;
   if (entry.authorId !== userId) return forbidden('You can edit your own messages only.');
   if (entry.deletedAt) return { code: 'CONFLICT', message: 'The message was deleted.' };
@@ -259,7 +300,7 @@ export function mayEdit(change: EntryChange): Rejection | null {
 
 /** Deleting a message: its author, also in a closed channel, and members who may delete everybody's. */
 export function mayDelete({ channel, member, entry, userId, at }: EntryChange): Rejection | null {
-  if (entry === null || mayRead(channel, member)) return messageNotFound;
+  if (entry === null || mayReadEntry({ channel, member, entry })) return messageNotFound;
   if (entry.kind !== 'TEXT') return onlyTexts;
   if (entry.authorId === userId || may('DELETE_MESSAGES', channel, member, at) === null) return null;
   return forbidden('You can delete your own messages only.');

@@ -26,8 +26,8 @@ export function createReceipts(options: {
   return {
     /**
      * Moves the viewer's seen mark forward, at most to the newest entry, and signals it to the viewer's other devices.
-     * @throws BadUserInputError if `seq` is negative; NotFoundError or ForbiddenError if the viewer is not a member;
-     * RateLimitedError
+     * @throws BadUserInputError if `seq` is negative; NotFoundError or ForbiddenError if the viewer is not a member, or may
+     * not read that entry; RateLimitedError
      */
     async markSeen(viewer: Viewer, channelId: string, seq: number): Promise<void> {
       if (seq < 0) throw new BadUserInputError([{ path: 'seq', message: 'must be 0 or above' }]);
@@ -54,12 +54,12 @@ export function createReceipts(options: {
     await seenMarks.take(userId);
     const key = { channelId, userId };
     let memberCount = 0;
-    const refusal = await changeOwnRecord(query, key, async () => {
+    const mark = async () => {
       const marked = await query(statement, { ...key, seq });
       memberCount = marked[0]?.memberCount ?? 0;
       return marked;
-    });
-    throwRefusal(refusal);
+    };
+    throwRefusal(await changeOwnRecord(query, key, mark, seq));
     options.activity.seen(channelId, userId, memberCount);
     await publishSignal(options, userTopic(userId), { type: 'seen', channelId });
   }

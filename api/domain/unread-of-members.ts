@@ -5,10 +5,16 @@ import { columns } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
 import type { ChannelOfUser } from './channel-of-user.ts';
+import { readableStart } from './policies.ts';
 
-/** A member of a channel, and the seq up to which the member has seen it. */
+/** A member of a channel, and the seq after which messages may be unread. */
 export interface SeenByMember extends ChannelOfUser {
   seenSeq: number;
+}
+
+/** Returns the seq after which messages are unread for a member: seen ones, and those that the member may not read, are not above it. */
+export function unreadAfter(member: Parameters<typeof readableStart>[0] & { seenSeq: number }): number {
+  return Math.max(member.seenSeq, readableStart(member).seq - 1);
 }
 
 /** Number of unread messages of a member. */

@@ -6,7 +6,7 @@ import { enums, tables } from '../infra/database/tables.ts';
 import { arrayOf, int4, nullable, uuid } from '../infra/database/types.ts';
 import { type ChannelOfUser, toColumns } from './channel-of-user.ts';
 import { selectMentionCounts } from './mention-counts.ts';
-import { isArchived, notifyLevel, ownRecord, seenSeq } from './own-records.ts';
+import { isArchived, notifyLevel, ownRecord, unreadAfterSeq } from './own-records.ts';
 import { countForMembers, mayBeUnread, type SeenByMember } from './unread-of-members.ts';
 
 /**
@@ -172,7 +172,7 @@ export const selectUnread = statement({
     JOIN channel c ON c.id = m.channel_id
     LEFT JOIN ${ownRecord}
     CROSS JOIN LATERAL (SELECT coalesce((
-      SELECT e.seq - 1 FROM entry e WHERE e.channel_id = m.channel_id AND e.seq > greatest(${seenSeq}, w.after)
+      SELECT e.seq - 1 FROM entry e WHERE e.channel_id = m.channel_id AND e.seq > greatest(${unreadAfterSeq}, w.after)
       ORDER BY e.seq LIMIT 1), c.seq) AS seq) f
     CROSS JOIN LATERAL (SELECT count(*)::int AS count, min(u.seq) AS first FROM (
       SELECT e.seq FROM entry e
@@ -191,7 +191,7 @@ export const selectChannelsWithNews = statement({
     SELECT ${member.list}, m.notify FROM unnest($userIds) AS w(user_id) CROSS JOIN LATERAL (
       SELECT m.channel_id, m.user_id, ${notifyLevel} AS notify FROM member m JOIN channel c ON c.id = m.channel_id
       LEFT JOIN ${ownRecord}
-      WHERE m.user_id = w.user_id AND m.state = 'ACTIVE' AND c.seq > ${seenSeq}
+      WHERE m.user_id = w.user_id AND m.state = 'ACTIVE' AND c.seq > ${unreadAfterSeq}
         AND ${notifyLevel} <> 'NOTHING' AND NOT ${isArchived}
       ORDER BY c.last_activity_at DESC LIMIT ${maxCountedChannels}) m`,
   parameters: { userIds: arrayOf(uuid) },

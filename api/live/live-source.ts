@@ -64,6 +64,11 @@ export interface Reader<Item extends Positioned> {
   /** The position after which this reader gets items. */
   readonly position: number;
   /**
+   * Returns the seq of the first item that this reader may read. Items quote earlier ones, which shared payloads hide from the reader. By
+   * default it may read all.
+   */
+  readableFrom?(): number;
+  /**
    * Decides how this reader gets an item:
    * - null: the reader gets the shared payload;
    * - `alone`: the selection is executed for this reader alone;

@@ -1,6 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { headerLength, totalBytes, writeHeader } from './frames.ts';
-import { knownValues, type Payload, type ViewerMark, type ViewerTarget, type ViewerValues } from './viewer-marks.ts';
+import {
+  isHidden,
+  isQuote,
+  knownValues,
+  type Payload,
+  type QuoteMark,
+  type ViewerMark,
+  type ViewerTarget,
+  type ViewerValues,
+} from './viewer-marks.ts';
 
 /**
  * Type of the messages that carry results: `next` in graphql-transport-ws, `data` in the older graphql-ws; `event` stands for
@@ -140,10 +149,22 @@ function fillIds({ bytes, idOffsets }: Template, idJson: string, idLength: numbe
   return frames;
 }
 
-/** The template has `false` for each value. JSON may have a space after `true`, so that both have one length. */
+/**
+ * The template has `false` for each value, and each quoted message. JSON may have spaces after a value, so that those in their place have
+ * the same length.
+ */
 function fillValues(frames: Buffer, { marks }: Template, target: FrameTarget, values: ViewerValues): Buffer {
-  for (const mark of marks) if (values.isTrue(mark, target)) frames.write('true ', mark.offset, 'latin1');
+  for (const mark of marks) {
+    if (isQuote(mark)) {
+      if (isHidden(mark, target)) hide(frames, mark);
+    } else if (values.isTrue(mark, target)) frames.write('true ', mark.offset, 'latin1');
+  }
   return frames;
+}
+
+function hide(frames: Buffer, { offset, length }: QuoteMark): void {
+  frames.fill(' ', offset, offset + length);
+  frames.write('null', offset, 'latin1');
 }
 
 /** Returns the parts of a payload between the places of the cursor. */

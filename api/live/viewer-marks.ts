@@ -1,5 +1,5 @@
 /** A place in a shared payload whose value depends on the viewer: whether the viewer is one of some users. */
-export interface ViewerMark {
+export interface ValueMark {
   /** Offset in the payload, in bytes, at which it has `false`. */
   offset: number;
   /** Ids of users whose value is true. */
@@ -7,6 +7,18 @@ export interface ViewerMark {
   /** Names the value where others may be true, too: they must be looked up. Null if there are none. */
   key: string | null;
 }
+
+/** A message that a shared payload quotes, which is hidden from viewers who may not read it. */
+export interface QuoteMark {
+  /** Offset of its JSON in the payload, and the length of that, 4 or more: in bytes. */
+  offset: number;
+  length: number;
+  /** Seq of the message. */
+  seq: number;
+}
+
+/** A place in a shared payload that depends on the viewer. */
+export type ViewerMark = ValueMark | QuoteMark;
 
 /** The payload of one message, as JSON. */
 export type Payload = Buffer & {
@@ -31,6 +43,8 @@ export type LookUpValues = (
 export interface ViewerTarget {
   /** Id of the viewer; null or absent if nobody is signed in. */
   userId?: string | null;
+  /** The viewer's reader of the source; absent if the viewer may read everything that payloads quote. */
+  reader?: { readableFrom?(): number };
 }
 
 /** Values of marks that were looked up for some users. */
@@ -38,7 +52,17 @@ export interface ViewerValues {
   /** Whether they were looked up for a target. */
   covers(target: ViewerTarget): boolean;
   /** Returns the value of a mark for a target. */
-  isTrue(mark: ViewerMark, target: ViewerTarget): boolean;
+  isTrue(mark: ValueMark, target: ViewerTarget): boolean;
+}
+
+/** Returns whether a quoted message is hidden from a viewer. */
+export function isHidden({ seq }: QuoteMark, { reader }: ViewerTarget): boolean {
+  return seq < (reader?.readableFrom?.() ?? 0);
+}
+
+/** Returns whether a mark is of a quoted message. */
+export function isQuote(mark: ViewerMark): mark is QuoteMark {
+  return 'seq' in mark;
 }
 
 /** Returns the text that names the value of a mark for a user. */
@@ -63,5 +87,7 @@ export function createValues(userIds: ReadonlySet<string> | null, found: Readonl
 
 /** Returns the keys of the values of some payloads that must be looked up, each once. */
 export function keysOf(payloads: readonly Payload[]): string[] {
-  return [...new Set(payloads.flatMap(({ marks = [] }) => marks.flatMap(({ key }) => key ?? [])))];
+  return [
+    ...new Set(payloads.flatMap(({ marks = [] }) => marks.flatMap((mark) => (isQuote(mark) ? [] : (mark.key ?? []))))),
+  ];
 }

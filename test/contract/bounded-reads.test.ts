@@ -49,7 +49,7 @@ const reads: [name: string, statement: Statement<unknown, never>, parameters: ob
   ['the page around a message', selectAround, around(middle), 220],
   ['the page around the oldest message', selectAround, around(oldest), 120],
   ['the page around a message that is not there', selectAround, around(randomUUID()), 5],
-  ['the page around a hidden message', selectAround, around(hidden), 5],
+  ['the page around a hidden message', selectAround, around(hidden), 6],
   ['changes', selectChanges, { ...pair, after: 0, limit: 51, maxCount: 501 }, 2_000],
   ['the number of changes', countChanges, { channelIds: [room], afters: [0], maxCount: 501 }, 501],
   ['a page of members', selectMembers({ backward: false }), { channelIds: [room], ...page }, 500],

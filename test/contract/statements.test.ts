@@ -3,6 +3,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paths } from '../../api/config.ts';
 import type { TextQuery } from '../../api/infra/database/database.ts';
+import { readableSeq } from '../../api/infra/database/entries.ts';
 import { migrate } from '../../api/infra/database/migrate.ts';
 import { statement, statements } from '../../api/infra/database/statement.ts';
 import type { Column } from '../../api/infra/database/table.ts';
@@ -11,15 +12,23 @@ import { arrayOf, uuid } from '../../api/infra/database/types.ts';
 
 const api = new URL('../../api/', import.meta.url);
 
-/** Declares the statements of the server: each module that has some is imported. */
-async function importStatements(): Promise<void> {
+/** Folders whose statements run for nobody who reads: jobs, and the bridge, which decides by the rules. */
+const withoutReaders = /^(bridge|domain\/(cleanup|erasure))\//;
+
+/** Declares the statements of the server: each module that has some is imported. @returns those that may run for readers */
+async function importStatements(): Promise<readonly (typeof statements)[number][]> {
   const files = (await readdir(api, { recursive: true })).filter((file) => file.endsWith('.ts'));
-  for (const file of files) {
-    if (/\bstatement\(/.test(await readFile(new URL(file, api), 'utf8'))) await import(new URL(file, api).href);
-  }
+  const declare = async (some: readonly string[]) => {
+    for (const file of some)
+      if (/\bstatement\(/.test(await readFile(new URL(file, api), 'utf8'))) await import(new URL(file, api).href);
+  };
+  await declare(files.filter((file) => !withoutReaders.test(file)));
+  const forReaders = [...statements];
+  await declare(files.filter((file) => withoutReaders.test(file)));
+  return forReaders;
 }
 
-await importStatements();
+const forReaders = await importStatements();
 
 /** Returns the beginning of the text. */
 const titleOf = ({ text }: { text: string }) => text.replace(/\s+/g, ' ').trim().slice(0, 100);
@@ -67,6 +76,32 @@ describe('the tables written from schema.prisma are those of the migrated databa
 
 test('a statement that names a parameter without a type is refused', () => {
   expect(() => statement({ sql: 'SELECT $id', parameters: { ids: arrayOf(uuid) } })).toThrow('$id');
+});
+
+/** Statements that read entries for no reader in particular, by their beginnings, with the part that hides entries from readers. */
+const hiddenElsewhere: Readonly<Record<string, RegExp>> = {
+  'canReadEntry, the rules, or the reader of a live stream': /^SELECT e\.id, .* FROM entry e WHERE e\.id = ANY/,
+  'the rules, by facts that it reads': /^SELECT w\.id AS "channelId", w\.seq/,
+  'the readers of live streams': /^SELECT c\.position AS head/,
+  'nothing: a number of changes that bounds a replay':
+    /^SELECT \(SELECT count\(\*\)::int FROM (\( SELECT FROM )?entry e WHERE/,
+  'nothing: positions of channels and offsets of joinings': /^WITH log AS MATERIALIZED/,
+  'unreadAfter, for each of the members who are counted': /^SELECT array_agg\(e\.seq/,
+  'the URL, which is signed for readers of the message': /^SELECT u\.filename/,
+};
+
+describe('a statement that reads entries for users leaves out those that are hidden from them', () => {
+  const reading = forReaders.filter(({ text }) => /\b(FROM|JOIN) (entry|mention)\b/.test(text));
+  const oneLine = (text: string) => text.replace(/\s+/g, ' ').trim();
+
+  test.each(reading.map((one) => [titleOf(one), one] as const))('%s', (_, { text }) => {
+    const isElsewhere = Object.values(hiddenElsewhere).some((beginning) => beginning.test(oneLine(text)));
+    expect(text.includes(readableSeq('h')) || text.includes(readableSeq('m'))).toBe(!isElsewhere);
+  });
+
+  test.each(Object.entries(hiddenElsewhere))('except that it is hidden by %s', (_, beginning) => {
+    expect(reading.some(({ text }) => beginning.test(oneLine(text)))).toBe(true);
+  });
 });
 
 describe('PostgreSQL prepares the statement, and its result has the declared columns', () => {

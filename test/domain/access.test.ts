@@ -61,6 +61,12 @@ describe('an entry', () => {
     expect(await canReadEntry(member('ada'), entry)).toBe(false);
     expect(await canReadEntry(outsider, entry)).toBe(false);
   });
+
+  it('can be read by members who joined before it only, where the history of new members begins when they join', async () => {
+    expect(await canReadEntry(reader('bob', ['hall'], [], 2), entry)).toBe(true);
+    expect(await canReadEntry(reader('bob', ['hall'], [], 3), entry)).toBe(false);
+    expect(await canReadFile(reader('bob', ['hall'], [], 3), { id: 'file', userId: 'bob', entry })).toBe(false);
+  });
 });
 
 describe('a file', () => {
@@ -88,11 +94,20 @@ describe('a file', () => {
 
 describe('a live entry', () => {
   const judge = (changes: Partial<Entry>, ...blocked: string[]) =>
-    judgeLiveEntry({ ...entry, ...changes }, { userId: 'bob', head: 1, hasBlocked: (id) => blocked.includes(id) });
+    judgeLiveEntry(
+      { ...entry, ...changes },
+      {
+        userId: 'bob',
+        head: 1,
+        readableFrom: () => 2,
+        hasBlocked: (id) => blocked.includes(id),
+      },
+    );
 
-  it('reaches members unchanged, except members who have blocked its author', () => {
+  it('reaches members unchanged, unless it is hidden from them or they have blocked its author', () => {
     expect(judge({})).toBeNull();
     expect(judge({}, 'ada')).toBe('skip');
+    expect(judge({ seq: 1 })).toBe('skip');
   });
 
   it('is rendered for one reader when it replies to an author whom the reader has blocked', () => {
@@ -107,11 +122,17 @@ describe('a live entry', () => {
   });
 });
 
-function reader(userId: string | null, channelIds: readonly string[], blocked: readonly string[] = []): ReaderFacts {
+function reader(
+  userId: string | null,
+  channelIds: readonly string[],
+  blocked: readonly string[] = [],
+  startSeq = 0,
+): ReaderFacts {
   return {
     userId,
     mayRead: async (channelId) => channelIds.includes(channelId),
     isInvited: async () => false,
+    readableFrom: async () => startSeq,
     hasBlocked: async (authorId) => blocked.includes(authorId),
   };
 }

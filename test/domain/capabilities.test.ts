@@ -23,6 +23,7 @@ const room: ChannelFacts = {
   attachRole: 'MEMBER',
   inviteRole: 'MEMBER',
   pinRole: 'MODERATOR',
+  history: 'ALL',
 };
 
 /** Membership of each standing. */
@@ -38,7 +39,7 @@ const members: Record<Standing, (role: MemberRole) => MemberFacts | null> = {
 };
 
 function active(role: MemberRole): MemberFacts {
-  return { role, state: 'ACTIVE', revision: 1, mutedUntil: null, bannedAt: null };
+  return { role, state: 'ACTIVE', revision: 1, mutedUntil: null, bannedAt: null, readableFrom: 0, readablePosition: 0 };
 }
 
 const writing = 'SEND ATTACH REACT TYPE INVITE';

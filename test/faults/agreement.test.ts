@@ -3,7 +3,15 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PubSub } from '../../api/infra/pubsub/pubsub.ts';
 import { type Action, action, createActor } from '../support/agreement/actions.ts';
 import { createDevice, type Device, readCounts, readRoom } from '../support/agreement/device.ts';
-import { countsOf, createModel, type Model, type Name, names, viewOf } from '../support/agreement/model.ts';
+import {
+  countsOf,
+  createModel,
+  type History,
+  type Model,
+  type Name,
+  names,
+  viewOf,
+} from '../support/agreement/model.ts';
 import { startApp } from '../support/app.ts';
 import { ask, guest, type Person } from '../support/client.ts';
 import { createCluster } from '../support/cluster.ts';
@@ -122,9 +130,13 @@ async function createRun({ network, urls }: Awaited<ReturnType<typeof startEmbed
   const cursors = new Map(
     await Promise.all(names.map(async (who) => [who, await readCursor(urlOf(0), personOf(who).token)] as const)),
   );
-  const create = 'mutation { createRoom(input: { name: "Room" }) { id } }';
-  const rooms = [await personOf('host').ask(create), await personOf('host').ask(create)];
-  const model: Model = createModel(rooms.map(({ createRoom }) => createRoom.id));
+  const create = `mutation ($history: HistoryAccess) {
+    createRoom(input: { name: "Room", settings: { history: $history } }) { id } }`;
+  const open = async (history: History) => ({
+    id: (await personOf('host').ask(create, { history })).createRoom.id,
+    history,
+  });
+  const model: Model = createModel([await open('ALL'), await open('SINCE_JOINED')]);
   const act = createActor(model, people);
   const places = new Map<Device, number>();
   const devices = new Map<Name, Device[]>(names.map((who) => [who, [0, 1].map((n) => deviceOf(who, n))]));

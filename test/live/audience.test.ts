@@ -9,6 +9,7 @@ import { createLiveStream } from '../../api/live/live-stream.ts';
 import type { Outbox } from '../../api/live/outbox/outboxes.ts';
 import type { MakePayloads } from '../../api/live/page-loader.ts';
 import { createTestAudiences } from '../support/audiences.ts';
+import { readFrames } from '../support/frames.ts';
 import { createFakeOutbox } from '../support/outbox.ts';
 
 /** A source that keeps the newest items in memory, and reads older ones. An item that replaces another names it. */
@@ -159,6 +160,35 @@ describe('an audience', () => {
     await settle();
     for (const { received } of followers) expect(received).toEqual(positions(21, 251));
     expect(counts.executed).toBe(231);
+  });
+
+  test('executes an item once where some readers may not read the item that it quotes, which is hidden from them', async () => {
+    const { push, follow, counts, make } = setUp();
+    const quote = '{"text":"é, \\"é\\""}';
+    make.mockImplementation(async (items) =>
+      (items as Positioned[]).map(({ position }) => {
+        const before = `[${position},`;
+        const length = Buffer.byteLength(quote);
+        const marks = [{ offset: Buffer.byteLength(before), length, seq: 5 }];
+        return Object.assign(Buffer.from(`${before}${quote}]`), { marks });
+      }),
+    );
+    const followers = [0, 5, 6, 9].map((from) => {
+      const received: unknown[] = [];
+      const take = (frames: Buffer) => received.push(...readFrames(frames).map((frame) => JSON.parse(frame).payload));
+      const outbox = createFakeOutbox({ add: take, send: async (frames) => void take(frames) });
+      follow({ readableFrom: () => from }, 'all', outbox);
+      return { from, received };
+    });
+    await settle();
+    push(1);
+    await settle();
+    push(1);
+    await settle();
+    const shown = { text: 'é, "é"' };
+    for (const { from, received } of followers)
+      expect(received).toEqual([1, 2].map((position) => [position, from > 5 ? null : shown]));
+    expect(counts).toEqual({ executed: 2, delivered: 8 });
   });
 
   test('executes an item for one reader alone if that reader asks for it, and keeps the order', async () => {

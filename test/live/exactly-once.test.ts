@@ -147,7 +147,7 @@ async function createSimulation(fateOf: () => Fate) {
     readAround: async () => [],
     access,
     messageAccess: createMessageAccess({ database: tested, access }),
-    watchInvitation: () => expect.fail('nobody is invited'),
+    watchReading: () => expect.fail('nobody needs a watch'),
     feeds,
     blocks: { acquire: async () => blockListOf(blocking) },
     findAttachable: async () => [],

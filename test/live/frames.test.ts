@@ -139,7 +139,41 @@ describe('frames', () => {
       }),
     );
   });
+
+  test('have null, and nothing else, for each quoted message that is hidden from the viewer, beside cursors', () => {
+    const text = fc.string({ unit: 'grapheme' });
+    const place = fc.record({ text, isCursor: fc.boolean(), seq: fc.nat({ max: 9 }) });
+    const items = fc.array(fc.array(place), { minLength: 1 });
+    fc.assert(
+      fc.property(items, fc.nat({ max: 10 }), fc.boolean(), (all, from, isFramed) => {
+        const target = { idJson: '"1"', cursor: { text: () => 'abc' }, reader: { readableFrom: () => from } };
+        const encode = createCursorFrameEncoder(all.map((places) => withQuotes(places)));
+        const frames = encode({ ...target, resultType: isFramed ? 'next' : 'event' });
+        const lines = String(frames).split('\n');
+        const data = lines.filter((line) => line.startsWith('data: ')).map((line) => line.slice('data: '.length));
+        const sent = isFramed ? readFrames(frames) : data;
+        expect(sent.map((one) => JSON.parse(one).payload)).toEqual(
+          all.map((places) =>
+            places.map((one) => [one.isCursor ? 'abc' : '', one.seq < from ? null : { text: one.text }, one.text]),
+          ),
+        );
+      }),
+    );
+  });
 });
+
+/** Returns a payload in which each place quotes a message. */
+function withQuotes(places: readonly { text: string; isCursor: boolean; seq: number }[]): Payload {
+  const marks: ViewerMark[] = [];
+  let json = '[';
+  for (const [n, { text, isCursor, seq }] of places.entries()) {
+    const quote = JSON.stringify({ text });
+    json += `${n > 0 ? ',' : ''}["${isCursor ? cursorPlaceholder : ''}",`;
+    marks.push({ offset: Buffer.byteLength(json), length: Buffer.byteLength(quote), seq });
+    json += `${quote},${JSON.stringify(text)}]`;
+  }
+  return Object.assign(Buffer.from(`${json}]`), { marks });
+}
 
 /** Returns a payload with a mark for each place. */
 function withMarks(places: readonly { text: string; isCursor: boolean; userIds: string[] }[]): Payload {

@@ -109,7 +109,7 @@ const membership = `
 `;
 const channel = `
   id kind name description visibility createdAt closedAt memberCount position trimmedSeq onlineCount viewerCan data
-  settings { send attach invite pin slowModeSeconds }
+  settings { send attach invite pin history slowModeSeconds }
   peer { id name online } lastMessage { ${message} } viewerMembership { ${membership} }
 `;
 

@@ -75,6 +75,7 @@ export function createHubUsers(options: {
       streams: new Set(),
       live: new Set(),
       channels: new Map(),
+      starts: new Map(),
       invitations: new Set(),
       references: 0,
       blockList: null,
@@ -108,13 +109,20 @@ export function createHubUsers(options: {
     user.blockList?.release();
     for (const channelId of [...user.channels.keys(), ...user.invitations]) channels.unfollow(channelId, user);
     user.channels.clear();
+    user.starts.clear();
     user.invitations.clear();
   }
 
   function readerOf(user: State, channelId: string, position: number) {
     const head = user.channels.get(channelId) ?? position;
-    const reader = { userId: user.userId, head, hasBlocked: (userId: string) => user.blockList?.has(userId) ?? false };
-    return { position, judge: (entry: Parameters<typeof judgeLiveEntry>[0]) => judgeLiveEntry(entry, reader) };
+    const readableFrom = () => user.starts.get(channelId) ?? 0;
+    const hasBlocked = (userId: string) => user.blockList?.has(userId) ?? false;
+    const reader = { userId: user.userId, head, readableFrom, hasBlocked };
+    return {
+      position,
+      readableFrom,
+      judge: (entry: Parameters<typeof judgeLiveEntry>[0]) => judgeLiveEntry(entry, reader),
+    };
   }
 
   function onChannelSignal({ streams }: State, { head, profileOf }: ChannelSignal): void {

@@ -1,12 +1,21 @@
 import { batched } from '../../batched.ts';
 import type { Database } from '../../infra/database/database.ts';
+import { readableSeq } from '../../infra/database/entries.ts';
 import { statement } from '../../infra/database/statement.ts';
 import { columns } from '../../infra/database/table.ts';
 import { tables } from '../../infra/database/tables.ts';
 import { arrayOf, int4, nullable, uuid } from '../../infra/database/types.ts';
 
-/** The channels of a user, each with its position, in one snapshot. Null for rooms that ask the user, who may not read them. */
-export type Memberships = ReadonlyMap<string, number | null>;
+/** A channel of a user. */
+interface FoundChannel {
+  /** Null for rooms that ask the user, who may not read them. */
+  position: number | null;
+  /** Seq of the first entry that the user can read. */
+  readableFrom: number;
+}
+
+/** The channels of a user in one snapshot, by their ids. */
+export type Memberships = ReadonlyMap<string, FoundChannel>;
 
 /** Reads the memberships and blocks that live streams know. */
 export interface MembershipSource {
@@ -44,12 +53,12 @@ export function createMemberships({ read }: Pick<Database, 'read'>): MembershipS
   }
 
   async function readAll(userIds: readonly string[]): Promise<Memberships[]> {
-    const found = new Map<string, Map<string, number | null>>();
+    const found = new Map<string, Map<string, FoundChannel>>();
     for (let from = 0; from < userIds.length; from += usersOfStatement) {
       const rows = await read(reader, selectMemberships, { userIds: userIds.slice(from, from + usersOfStatement) });
-      for (const { userId, channelId, position } of rows) {
-        const ofUser = found.get(userId) ?? new Map<string, number | null>();
-        found.set(userId, ofUser.set(channelId, position));
+      for (const { userId, channelId, ...channel } of rows) {
+        const ofUser = found.get(userId) ?? new Map<string, FoundChannel>();
+        found.set(userId, ofUser.set(channelId, channel));
       }
     }
     return userIds.map((userId) => found.get(userId) ?? new Map());
@@ -61,11 +70,12 @@ const block = columns(tables.block, 'b', ['blockerId']);
 
 const selectMemberships = statement({
   sql: `
-    SELECT ${membership.list}, CASE WHEN m.state = 'ACTIVE' OR c.kind = 'DIRECT' THEN c.position END AS position
+    SELECT ${membership.list}, CASE WHEN m.state = 'ACTIVE' OR c.kind = 'DIRECT' THEN c.position END AS position,
+      ${readableSeq('m')} AS "readableFrom"
     FROM member m JOIN channel c ON c.id = m.channel_id
     WHERE m.user_id = ANY($userIds) AND m.state IN ('ACTIVE', 'INVITED')`,
   parameters: { userIds: arrayOf(uuid) },
-  row: { ...membership.row, position: nullable(int4) },
+  row: { ...membership.row, position: nullable(int4), readableFrom: int4 },
 });
 
 const sharedChannel = columns(tables.member, 'm', ['channelId']);

@@ -28,7 +28,8 @@ export interface ChannelPlan {
  * Decides which updates a changed channel yields.
  *
  * A user who joined gets the entries from the joining on. A user who left and joined again may lack entries in between, which
- * revisions above 2 show: the first two are those of an invitation and its acceptance. Blocks change which entries a user sees.
+ * revisions above 2 show: the first two are those of an invitation and its acceptance. Blocks, and roles where entries are hidden from
+ * others, change which entries a user sees.
  * @param to mark up to which updates are delivered
  */
 export function planChannel(channel: ChangedChannel, to: Mark): ChannelPlan {
@@ -41,7 +42,7 @@ export function planChannel(channel: ChangedChannel, to: Mark): ChannelPlan {
     return { channelId, isMembershipChanged, isChannelChanged, isResync: false, gap: null };
   }
   const hasJoined = isTracked && memberOffset !== null && memberOffset >= lower && beganAbove(channel, lower);
-  const isResync = !isTracked || isGapTooLong(channel) || channel.isBlockChanged || (hasJoined && revision > 2);
+  const isResync = !isTracked || isGapTooLong(channel) || mustReload(channel) || (hasJoined && revision > 2);
   return {
     channelId,
     isMembershipChanged,
@@ -64,6 +65,11 @@ function beganAbove({ joinedOffset, revision, isDirect }: ChangedChannel, lower:
 export function isMatchChange(channel: ChangedChannel): boolean {
   const { isMatch, isTracked, memberOffset, changedOffset, lower } = channel;
   return isMatch && (!isTracked || Math.max(memberOffset ?? 0, changedOffset ?? 0) >= (lower ?? 0));
+}
+
+/** Whether the user sees other entries than before. */
+function mustReload({ isBlockChanged, isStartMoved }: ChangedChannel): boolean {
+  return isBlockChanged || isStartMoved;
 }
 
 /** A long list of profiles is loaded again with the channel. */

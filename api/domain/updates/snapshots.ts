@@ -61,7 +61,7 @@ export function createSnapshots(options: { database: Pick<Database, 'read'>; log
       return (await read(reader, countGaps, toColumns(gaps))).map(({ count }) => count);
     },
     /**
-     * Returns the entries of a gap in order of position, without those of authors whom the viewer has blocked; none if
+     * Returns the entries of a gap in order of position, without those that the viewer cannot see; none if
      * the viewer is no longer a member.
      */
     entries: batched(sharing(readEntries)) as (request: EntriesRequest) => Promise<readonly ReplayedEntry[]>,

@@ -1,4 +1,4 @@
-import { entryColumns, unblockedBy } from '../../infra/database/entries.ts';
+import { entryColumns, visibleTo } from '../../infra/database/entries.ts';
 import { statement } from '../../infra/database/statement.ts';
 import { jsonRowsOf, type Row } from '../../infra/database/table.ts';
 import { arrayOf, bool, int4, int8, json, nullable, text, timestamptz, uuid } from '../../infra/database/types.ts';
@@ -30,6 +30,8 @@ export interface ChangedChannel {
   isSeen: boolean;
   /** Whether the viewer has blocked or unblocked somebody who is or was a member. */
   isBlockChanged: boolean;
+  /** Whether another role has hidden entries from the viewer, or shown them. */
+  isStartMoved: boolean;
   /** Members whose profiles changed, one more than `maxProfiles` at most. */
   profiles: readonly string[];
   /** Revision of the membership, and the offset at which it began, if it has changed; null for channels that were opened with it. */
@@ -92,6 +94,7 @@ const channelsOfViewer = `
       WHERE s.channel_id = c.id AND s.user_id = w.user_id AND m.state = 'ACTIVE'), false) AS "isSeen",
     cardinality(b.ids) > 0 AND EXISTS (
       SELECT FROM member o WHERE o.channel_id = c.id AND o.user_id = ANY(b.ids)) AS "isBlockChanged",
+    coalesce(m.readable_offset >= x.lower, false) AS "isStartMoved",
     array(SELECT p.user_id FROM profile_change p
       WHERE p.channel_id = c.id AND p.changed_at >= w.since AND p.user_id <> w.user_id AND ${isReader}
       LIMIT ${maxProfiles + 1}) AS profiles,
@@ -182,11 +185,11 @@ export const countGaps = statement({
   row: { count: int4 },
 });
 
-/** Reads the entries of each gap in order of position, for viewers who may read them, without those of blocked authors. */
+/** Reads the entries of each gap in order of position, for viewers who may read them, without those that they cannot see. */
 export const selectGaps = statement({
   sql: `
     SELECT w.n::int AS n, (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list}, e.log_offset AS "logOffset" FROM entry e
-      WHERE ${isInGap} AND ${unblockedBy('w.user_id')} ORDER BY e.position) found) AS entries
+      WHERE ${isInGap} AND ${visibleTo('w.id', 'w.user_id')} ORDER BY e.position) found) AS entries
     FROM ${gapTable}, $userIds) WITH ORDINALITY AS w(id, low, high, lower, upper, user_id, n)
     WHERE EXISTS (
       SELECT FROM member m JOIN channel c ON c.id = m.channel_id

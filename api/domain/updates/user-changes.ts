@@ -23,6 +23,8 @@ export interface HubUser extends ChannelUser {
   readonly live: Set<UserStream>;
   /** The user's channels, each with a position at which the user was a member. */
   readonly channels: Map<string, number>;
+  /** Seqs of the first entries that the user can read, for channels with hidden ones. */
+  readonly starts: Map<string, number>;
   /** Rooms that ask the user, who may not read them yet. */
   readonly invitations: Set<string>;
 }
@@ -70,12 +72,12 @@ export function createUserChanges(options: {
   }
 
   async function replaceChannels(user: UserState, found: Memberships): Promise<void> {
-    const isReadable = (channelId: string) => typeof found.get(channelId) === 'number';
+    const isReadable = (channelId: string) => typeof found.get(channelId)?.position === 'number';
     for (const channelId of [...user.channels.keys()]) if (!isReadable(channelId)) lose(user, channelId);
     for (const channelId of [...user.invitations]) if (!found.has(channelId)) loseInvitation(user, channelId);
     await Promise.all(
-      [...found].map(([channelId, position]) =>
-        position === null ? takeInvitation(user, channelId) : take(user, channelId, position),
+      [...found].map(([channelId, { position, readableFrom }]) =>
+        position === null ? takeInvitation(user, channelId) : take(user, channelId, { position, readableFrom }),
       ),
     );
   }
@@ -107,10 +109,15 @@ export function createUserChanges(options: {
     for (const { own } of streams) own.add(event);
   }
 
-  async function take(user: UserState, channelId: string, position: number): Promise<void> {
+  async function take(
+    user: UserState,
+    channelId: string,
+    { position, readableFrom }: { position: number; readableFrom: number },
+  ): Promise<void> {
     if (!user.channels.has(channelId)) await channels.follow(channelId);
     else {
       user.channels.set(channelId, position);
+      moveStart(user, channelId, readableFrom);
       return;
     }
     if (user.references === 0) {
@@ -119,13 +126,27 @@ export function createUserChanges(options: {
     }
     dropInvitation(user, channelId);
     user.channels.set(channelId, position);
+    setStart(user, channelId, readableFrom);
     channels.enter(channelId, user);
     for (const stream of user.streams) stream.onGained(channelId, position);
+  }
+
+  /** Another role may hide entries from the user, or show them. */
+  function moveStart(user: UserState, channelId: string, readableFrom: number): void {
+    if ((user.starts.get(channelId) ?? 0) === readableFrom) return;
+    setStart(user, channelId, readableFrom);
+    tell(user, { type: 'resync', channelId });
+  }
+
+  function setStart({ starts }: UserState, channelId: string, readableFrom: number): void {
+    if (readableFrom > 0) starts.set(channelId, readableFrom);
+    else starts.delete(channelId);
   }
 
   /** Takes a channel from the user, who is no longer a member. */
   function lose(user: UserState, channelId: string): void {
     if (!user.channels.delete(channelId)) return;
+    user.starts.delete(channelId);
     channels.unfollow(channelId, user);
     for (const stream of user.streams) stream.onLost(channelId);
   }

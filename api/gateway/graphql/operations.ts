@@ -7,7 +7,7 @@ import {
 } from 'graphql';
 import { getVariableValues } from 'graphql/execution/values.js';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { Context, ReactionMark } from '../../../schema/context.ts';
+import type { Context } from '../../../schema/context.ts';
 import type { Viewer } from '../../domain/auth.ts';
 import type { ShownEvent } from '../../domain/updates/live-update.ts';
 import { isUpdateSubscription, type UpdateSubscription } from '../../domain/updates/update-subscription.ts';
@@ -110,7 +110,7 @@ export function createOperations(
     return async (items, viewer, round) => {
       const own = viewer ? { ...args, contextValue: createViewerContext(domain, viewer as Viewer) } : args;
       const events = items.map(toEvent);
-      const marks: ReactionMark[] = [];
+      const marks: NonNullable<Context['marks']> = [];
       const results = await limitTime(withMarks(withLoadersOf(round, own), marks), (given) =>
         executeOver(given, events),
       );
@@ -174,7 +174,7 @@ function forget(args: ExecutionArgs): void {
 }
 
 /** Collects the values that depend on the viewer, if the result is made for several viewers. */
-function withMarks(args: ExecutionArgs, marks: ReactionMark[]): ExecutionArgs {
+function withMarks(args: ExecutionArgs, marks: NonNullable<Context['marks']>): ExecutionArgs {
   const context = args.contextValue as Context;
   return context.memberOf === undefined ? args : { ...args, contextValue: { ...context, marks } };
 }

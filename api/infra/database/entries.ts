@@ -27,9 +27,37 @@ export const selectEntries = statement({
   row: entryColumns.row,
 });
 
+/**
+ * Returns the seq of the first entry that a member can read: `readableStart` of api/domain/policies.ts as SQL.
+ * @param member alias of the table `member`
+ */
+export const readableSeq = (member: string) =>
+  `(CASE WHEN ${member}.role = 'MEMBER' THEN ${member}.readable_from ELSE 0 END)`;
+
 /** Returns a condition on an entry `e`: the user has not blocked its author. The user's id is an SQL expression. */
 export const unblockedBy = (userId: string) =>
   `NOT EXISTS (SELECT FROM block b WHERE b.blocker_id = ${userId} AND b.blocked_id = e.author_id)`;
+
+/**
+ * Returns a condition on an entry `e` of a channel that a user may read: the user can see it. Each statement that reads entries for users
+ * has it. The ids are SQL expressions that name no column of `e`, so that the look-up of the member runs once for a channel. It is a filter
+ * that makes no index better than another, because plans are kept while tables grow.
+ */
+export const visibleTo = (channelId: string, userId: string) =>
+  `coalesce(e.seq >= ${startOf(readableSeq('h'), channelId, userId)}, true) AND ${unblockedBy(userId)}`;
+
+/**
+ * Return the seq, and the position, of the first entry that a user can read in a channel: bounds for the index by which a statement reads, so
+ * that it does not walk over hidden entries. They say nothing more than `visibleTo`.
+ */
+export const startSeq = (channelId: string, userId: string) =>
+  `coalesce(${startOf(readableSeq('h'), channelId, userId)}, 0)`;
+export const startPosition = (channelId: string, userId: string) =>
+  `coalesce(${startOf(`CASE WHEN h.role = 'MEMBER' THEN h.readable_position ELSE 0 END`, channelId, userId)}, 0)`;
+
+function startOf(start: string, channelId: string, userId: string): string {
+  return `(SELECT ${start} FROM member h WHERE h.channel_id = ${channelId} AND h.user_id = ${userId})`;
+}
 
 /** Condition on an entry `e`: it is a message, and no user joining or leaving. */
 export const isMessage = `e.kind NOT IN ('JOINED', 'LEFT', 'REMOVED')`;

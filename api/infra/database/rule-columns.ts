@@ -7,7 +7,16 @@ export const channelFactFields = [
   'attachRole',
   'inviteRole',
   'pinRole',
+  'history',
 ] as const;
 
 /** Fields of a membership that the rules depend on: those of `MemberFacts`. */
-export const memberFactFields = ['role', 'state', 'revision', 'mutedUntil', 'bannedAt'] as const;
+export const memberFactFields = [
+  'role',
+  'state',
+  'revision',
+  'mutedUntil',
+  'bannedAt',
+  'readableFrom',
+  'readablePosition',
+] as const;

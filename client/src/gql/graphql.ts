@@ -52,6 +52,8 @@ export type ChannelKind =
 export type ChannelSettingsInput = {
   /** Lowest role that may attach files. MEMBER by default. */
   attach?: MemberRole | null | undefined;
+  /** History that users who become members from now on can read. ALL by default. */
+  history?: HistoryAccess | null | undefined;
   /** Lowest role that may invite users. MEMBER by default. */
   invite?: MemberRole | null | undefined;
   /** Lowest role that may pin messages. MODERATOR by default. */
@@ -87,6 +89,13 @@ export type GuestInput = {
   /** Display name, 1 to 50 characters as readers count them (grapheme clusters). */
   name: string;
 };
+
+/** Part of a room's history that new members can read. */
+export type HistoryAccess =
+  /** Everything. */
+  | 'ALL'
+  /** Only messages that were sent since they joined, from their own JOINED entry on. */
+  | 'SINCE_JOINED';
 
 /** Credentials of a registered user. */
 export type LoginInput = {
@@ -192,7 +201,7 @@ export type SendInput = {
   mentionIds?: Array<string | number> | null | undefined;
   /** Mentions every member. FORBIDDEN in rooms unless the viewer is the owner or a moderator. */
   mentionsAll?: boolean | null | undefined;
-  /** Id of the message in the same channel that this one replies to. */
+  /** Id of the message in the same channel that this one replies to. NOT_FOUND for one that the viewer may not read. */
   replyToId?: string | number | null | undefined;
   /** Text of the message, at most `limits.messageBytes` bytes of UTF-8 as sent. Line ends become LF, and control characters are removed. Without attachments and `data` it must have something to see. */
   text?: string;

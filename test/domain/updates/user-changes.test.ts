@@ -21,6 +21,7 @@ function createUser(): { user: UserState; told: OwnEvent[] } {
     streams: new Set([stream]),
     live: new Set([stream]),
     channels: new Map([['room', 1]]),
+    starts: new Map(),
     invitations: new Set(),
     references: 1,
     blockedIds: new Set(),

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Data, Person } from '../client.ts';
-import { type Model, type ModelMessage, type ModelRoom, type Name, names, newMember } from './model.ts';
+import {
+  type History,
+  isReadable,
+  type Model,
+  type ModelMessage,
+  type ModelRoom,
+  type Name,
+  names,
+  newMember,
+} from './model.ts';
 
 /** Something that a person does in a room. Messages are counted from the newest, and an act may be one that is refused. */
 export type Act =
@@ -11,6 +20,7 @@ export type Act =
   | { type: 'come or go' }
   | { type: 'kick'; whom: Name }
   | { type: 'promote'; whom: Name; role: 'MODERATOR' | 'MEMBER' }
+  | { type: 'set'; history: History }
   | { type: 'prefer'; input: { notify?: string; pinned?: boolean; archived?: boolean } };
 
 export interface Action {
@@ -41,6 +51,10 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({ type: constant('promote'), whom: name, role: constant('MODERATOR', 'MEMBER') }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: constant('set'), history: constant('ALL', 'SINCE_JOINED', 'SINCE_JOINED') }),
   },
   {
     weight: 2,
@@ -74,6 +88,7 @@ const operations = {
   kick: 'mutation ($id: ID!, $userId: ID!) { kick(channelId: $id, userId: $userId) { id } }',
   promote:
     'mutation ($id: ID!, $userId: ID!, $role: MemberRole!) { setRole(channelId: $id, userId: $userId, role: $role) { id } }',
+  set: 'mutation ($id: ID!, $history: HistoryAccess) { updateRoom(channelId: $id, settings: { history: $history }) { id } }',
   prefer:
     'mutation ($id: ID!, $input: MembershipInput!) { updateMembership(channelId: $id, input: $input) { notify } }',
 } as const;
@@ -94,13 +109,16 @@ export function createActor(model: Model, people: ReadonlyMap<Name, Person>) {
 
   async function send(room: ModelRoom, who: Name, act: Extract<Act, { type: 'send' }>, run: Run): Promise<void> {
     const { mention } = act;
-    const role = room.members.get(who)?.role;
+    const member = room.members.get(who);
+    const role = member?.role;
     const mentionsAll = act.mentionsAll && role !== 'MEMBER';
     const isNamed = mention !== null && room.members.has(mention) && !hasBlocked(who, mention);
     const parent = act.replyTo === null ? undefined : room.messages.at(-1 - act.replyTo);
-    const replyToId = parent && !parent.isDeleted && !hasBlocked(who, parent.author) ? parent.id : null;
+    const isQuotable = parent && !parent.isDeleted && !hasBlocked(who, parent.author);
+    const replyToId = isQuotable ? parent.id : null;
+    const isHidden = isQuotable && member !== undefined && !isReadable(parent, member);
     const variables = { text: `message ${++sent}`, mentionsAll, mentionIds: isNamed ? [idOf(mention)] : [], replyToId };
-    const data = await attempt(role !== undefined, () => run('send', variables));
+    const data = await attempt(role !== undefined && !isHidden, () => run('send', variables));
     if (data === null) return;
     const mentioned = new Set<Name>(mentionsAll ? names : []);
     if (isNamed && !hasBlocked(mention, who)) mentioned.add(mention);
@@ -113,8 +131,9 @@ export function createActor(model: Model, people: ReadonlyMap<Name, Person>) {
     if (message === undefined) return;
     const member = room.members.get(who);
     if (act.type === 'see' || act.type === 'unsee') {
-      await attempt(member !== undefined, () => run(act.type, { seq: message.seq }));
-      if (member)
+      const isThere = member !== undefined && isReadable(message, member);
+      await attempt(isThere, () => run(act.type, { seq: message.seq }));
+      if (isThere)
         member.seenSeq =
           act.type === 'see' ? Math.max(member.seenSeq, message.seq) : Math.min(member.seenSeq, message.seq - 1);
       return;
@@ -127,8 +146,8 @@ export function createActor(model: Model, people: ReadonlyMap<Name, Person>) {
 
   function allows(room: ModelRoom, who: Name, message: ModelMessage, type: Act['type']): boolean {
     const member = room.members.get(who);
-    const isHidden = member === undefined || hasBlocked(who, message.author);
-    const isAuthor = member !== undefined && message.author === who;
+    const isHidden = member === undefined || hasBlocked(who, message.author) || !isReadable(message, member);
+    const isAuthor = !isHidden && message.author === who;
     if (type === 'edit') return isAuthor && !message.isDeleted;
     if (type === 'delete') return isAuthor || (member?.role === 'OWNER' && !isHidden);
     if (type === 'pin') return !isHidden && member.role !== 'MEMBER' && !message.isDeleted;
@@ -152,6 +171,11 @@ export function createActor(model: Model, people: ReadonlyMap<Name, Person>) {
   async function changeMember(room: ModelRoom, who: Name, act: MemberAct, run: Run): Promise<void> {
     const member = room.members.get(who);
     if (act.type === 'come or go') return comeOrGo(room, who, run);
+    if (act.type === 'set') {
+      const isSet = (await attempt(who === 'host', () => run('set', { history: act.history }))) !== null;
+      if (isSet) room.history = act.history;
+      return;
+    }
     if (act.type === 'prefer') {
       await attempt(member !== undefined, () => run('prefer', { input: act.input }));
       const { archived, ...own } = act.input;
@@ -180,7 +204,7 @@ export function createActor(model: Model, people: ReadonlyMap<Name, Person>) {
     }
     const { seenSeq } = (await run('come')).joinRoom.viewerMembership;
     expect(seenSeq).toBeGreaterThan(room.messages.at(-1)?.seq ?? 0);
-    room.members.set(who, newMember(seenSeq));
+    room.members.set(who, newMember(seenSeq, room.history));
   }
 
   function hasBlocked(who: Name, whom: Name): boolean {

@@ -23,10 +23,16 @@ export interface ModelMember {
   pinned: boolean;
   /** Number of messages that the room had when the member archived it. */
   archivedFrom: number | null;
+  /** `seq` of the first entry that the member can read without a moderating role. */
+  readableFrom: number;
 }
+
+export type History = 'ALL' | 'SINCE_JOINED';
 
 export interface ModelRoom {
   id: string;
+  /** History that new members can read. */
+  history: History;
   messages: ModelMessage[];
   members: Map<Name, ModelMember>;
 }
@@ -39,23 +45,30 @@ export interface Model {
   offline: Set<Name>;
 }
 
-export function createModel(roomIds: readonly string[]): Model {
+export function createModel(rooms: readonly Pick<ModelRoom, 'id' | 'history'>[]): Model {
   return {
-    rooms: roomIds.map((id) => ({ id, messages: [], members: new Map([['host', newMember(1, 'OWNER')]]) })),
+    rooms: rooms.map((room) => ({ ...room, messages: [], members: new Map([['host', newMember(1, 'ALL', 'OWNER')]]) })),
     blocks: new Map(names.map((name) => [name, new Set()])),
     offline: new Set(),
   };
 }
 
-export function newMember(seenSeq: number, role: ModelMember['role'] = 'MEMBER'): ModelMember {
-  return { role, seenSeq, notify: 'ALL', pinned: false, archivedFrom: null };
+/** @param joinedSeq `seq` of the entry of the joining */
+export function newMember(joinedSeq: number, history: History, role: ModelMember['role'] = 'MEMBER'): ModelMember {
+  const readableFrom = history === 'ALL' ? 0 : joinedSeq;
+  return { role, seenSeq: joinedSeq, notify: 'ALL', pinned: false, archivedFrom: null, readableFrom };
+}
+
+/** Returns whether a message is not from before a member joined, where that hides it. */
+export function isReadable({ seq }: ModelMessage, { role, readableFrom }: ModelMember): boolean {
+  return role !== 'MEMBER' || seq >= readableFrom;
 }
 
 /** Returns the view that a person should have of a room; null without a membership. */
 export function viewOf({ blocks }: Model, { messages, members }: ModelRoom, viewer: Name) {
   const member = members.get(viewer);
   if (member === undefined) return null;
-  const visible = messages.filter(({ author }) => !blocks.get(viewer)?.has(author));
+  const visible = messages.filter((one) => isReadable(one, member) && !blocks.get(viewer)?.has(one.author));
   return {
     membership: membershipOf(member),
     messages: new Map(visible.map((message) => [message.id, stateOf(message, messages, viewer)])),
@@ -66,7 +79,7 @@ export function viewOf({ blocks }: Model, { messages, members }: ModelRoom, view
 export function countsOf({ blocks, offline }: Model, { messages, members }: ModelRoom, viewer: Name) {
   const member = members.get(viewer);
   if (member === undefined) return null;
-  const isVisible = ({ author }: ModelMessage) => !blocks.get(viewer)?.has(author);
+  const isVisible = (one: ModelMessage) => isReadable(one, member) && !blocks.get(viewer)?.has(one.author);
   const { seenSeq, archivedFrom } = member;
   const unread = messages.filter(
     (one) => isVisible(one) && !one.isDeleted && one.author !== viewer && one.seq > seenSeq,

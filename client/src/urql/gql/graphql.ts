@@ -162,7 +162,7 @@ export type SendInput = {
   mentionIds?: Array<string | number> | null | undefined;
   /** Mentions every member. FORBIDDEN in rooms unless the viewer is the owner or a moderator. */
   mentionsAll?: boolean | null | undefined;
-  /** Id of the message in the same channel that this one replies to. */
+  /** Id of the message in the same channel that this one replies to. NOT_FOUND for one that the viewer may not read. */
   replyToId?: string | number | null | undefined;
   /** Text of the message, at most `limits.messageBytes` bytes of UTF-8 as sent. Line ends become LF, and control characters are removed. Without attachments and `data` it must have something to see. */
   text?: string;
