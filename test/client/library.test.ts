@@ -102,11 +102,15 @@ test('a restart of the server and tokens that expire interrupt nothing', async (
   const second = await startApp({ ...settings, TOKEN_TTL_SECONDS: '3' });
   const written = ['written meanwhile', 'written meanwhile'];
   await vi.waitFor(() => expect(textsOf(ada, channelId)).toEqual(written));
-  const { refreshToken } = ada.session.get() ?? {};
-  await vi.waitFor(() => expect(ada.session.get()?.refreshToken).not.toBe(refreshToken));
+
+  const cleo = await newDevice(second.url, 'Cleo');
+  const { refreshToken } = cleo.session.get() ?? {};
+  await cleo.parley.client.mutation('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id: channelId });
+  cleo.parley.conversation(channelId).open();
+  await vi.waitFor(() => expect(cleo.session.get()?.refreshToken).not.toBe(refreshToken));
   bob.parley.outbox.send({ channelId, text: 'with a new token' });
-  await vi.waitFor(() => expect(textsOf(ada, channelId)).toEqual([...written, 'with a new token']));
-  for (const { parley } of [ada, bob]) await parley.dispose();
+  await vi.waitFor(() => expect(textsOf(cleo, channelId)).toEqual([...written, 'with a new token']));
+  for (const { parley } of [ada, bob, cleo]) await parley.dispose();
   await second.stop();
   await rm(settings.DATA_DIR, { recursive: true });
 });
