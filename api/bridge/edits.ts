@@ -1,21 +1,27 @@
 import { isEmptyMessage, mayDelete, mayEdit } from '../domain/policies.ts';
 import type { Entry, EventOf, Logged, Outcome, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
+import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { addEntry, addHead, type Changeset } from './changeset.ts';
-import { type EditFacts, readEditFacts } from './edit-facts.ts';
+import { channel, type EditFacts, member, readEditFacts } from './edit-facts.ts';
 import { type DecidedMentions, decideMentions, isRefused } from './mentions.ts';
 import { placeEdits, type Revision, replaceMentions } from './place-edits.ts';
 
 type MessageEdited = Logged<EventOf<'MessageEdited'>>;
 
 /**
- * Applies a batch of edits of different messages. One statement reads the rows that decide, and another one writes all edits;
- * edits of mentions cost one more of each.
+ * Applies a batch of edits of different messages. Two statements, which are sent together, read the rows that decide, and another
+ * one writes all edits; edits of mentions cost one more of each.
  * @param query of the transaction that has locked the log's position
  */
 export async function applyEdits(query: Query, events: readonly MessageEdited[], changeset: Changeset): Promise<void> {
-  const [facts, mentions] = await Promise.all([readEditFacts(query, events), readMentions(query, events)]);
-  const decisions = facts.map((known, n) => decide(events[n] as MessageEdited, known, mentions));
+  const [facts, rows, mentions] = await Promise.all([
+    readEditFacts(query, events),
+    query(selectEntries, { ids: events.map(({ messageId }) => messageId) }),
+    readMentions(query, events),
+  ]);
+  const messages = new Map(rows.map((row) => [row.id, toEntry(row)]));
+  const decisions = facts.map((known, n) => decide(events[n] as MessageEdited, known, messages, mentions));
   const revisions = decisions.filter((decision) => 'event' in decision);
   const entries = await writeRevisions(query, revisions, changeset);
   for (const [n, event] of events.entries()) {
@@ -34,18 +40,22 @@ async function readMentions(query: Query, events: readonly MessageEdited[]) {
 /** Decides about one edit: its outcome, or the revision to write. */
 function decide(
   event: MessageEdited,
-  { channel, member, before, revisedPosition }: EditFacts,
+  facts: EditFacts,
+  messages: ReadonlyMap<string, Entry>,
   mentions: ReadonlyMap<string, DecidedMentions>,
 ): Outcome | Revision {
+  const found = messages.get(event.messageId);
+  const before = found?.channelId === event.channelId ? found : null;
   const decided = mentions.get(event.eventId);
   const parts = before && revise(before, event, isRefused(decided) ? undefined : decided);
   const isRepeated = before !== null && parts !== null && before.deletedAt === null && isSame(before, parts);
-  const asked = { channel, member, entry: before, userId: event.actorId, at: event.at };
+  const actor = { channel: channel.of(facts), member: member.of(facts) };
+  const asked = { ...actor, entry: before, userId: event.actorId, at: event.at };
   const rejection = (isRepeated && before.authorId === event.actorId ? mayDelete : mayEdit)(asked);
   if (rejection) return rejected(rejection);
   if (isRefused(decided)) return rejected(decided);
   if (isRepeated || before === null || parts === null) return applied(before);
-  if (isStale(event, before, revisedPosition)) return rejected(staleMessage);
+  if (isStale(event, before, facts.revisedPosition)) return rejected(staleMessage);
   if (isEmptyMessage({ ...before, ...parts })) return rejected(emptyMessage);
   return { event, before, ...parts };
 }

@@ -10,8 +10,8 @@ import { tables } from '../infra/database/tables.ts';
 import { arrayOf, bool, nullable, uuid } from '../infra/database/types.ts';
 
 /** Columns of a channel `c` and of a member `m` that the rules need. */
-export const channel = columns(tables.channel, 'c', channelFactFields);
-export const member = columns(tables.member, 'm', memberFactFields);
+const channel = columns(tables.channel, 'c', channelFactFields);
+const member = columns(tables.member, 'm', memberFactFields);
 
 /** Rows that the rules for an event need: the channel, the memberships of the actor and the subject, and the entry. */
 const row = {

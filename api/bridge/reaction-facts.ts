@@ -2,14 +2,14 @@ import type { EventOf } from '../events.ts';
 import { blockInDirect } from '../infra/database/blocks.ts';
 import type { Query } from '../infra/database/database.ts';
 import { statement } from '../infra/database/statement.ts';
-import { jsonOf, type Row } from '../infra/database/table.ts';
-import { arrayOf, bool, nullable, text, uuid } from '../infra/database/types.ts';
-import { channel, member } from './event-context.ts';
+import type { Row } from '../infra/database/table.ts';
+import { arrayOf, bool, text, uuid } from '../infra/database/types.ts';
+import { channel, member } from './edit-facts.ts';
 
 /** Rows that the rules for a reaction need, apart from the message; null where there is no such row. */
 const row = {
-  channel: nullable(jsonOf(channel.row)),
-  member: nullable(jsonOf(member.row)),
+  ...channel.row,
+  ...member.row,
   /** Whether the user has the reaction already. */
   isStored: bool,
   /** Whether a block is between the members of a direct channel. */
@@ -32,14 +32,14 @@ export function readReactionFacts(
 
 const selectFacts = statement({
   sql: `
-    SELECT (SELECT ${channel.object} FROM channel c WHERE c.id = i.channel_id) AS channel,
-      (SELECT ${member.object} FROM member m WHERE m.channel_id = i.channel_id AND m.user_id = i.user_id) AS member,
+    SELECT ${channel.list}, ${member.list},
       EXISTS (SELECT FROM reaction r
         WHERE r.message_id = i.message_id AND r.emoji = i.emoji AND r.user_id = i.user_id) AS "isStored",
-      EXISTS (SELECT FROM channel c WHERE c.id = i.channel_id AND c.kind = 'DIRECT'
-        AND ${blockInDirect('c.id', 'i.user_id')}) AS "isBlocked"
+      coalesce(c.kind = 'DIRECT', false) AND ${blockInDirect('i.channel_id', 'i.user_id')} AS "isBlocked"
     FROM unnest($channelIds, $messageIds, $userIds, $emoji) WITH ORDINALITY
       AS i(channel_id, message_id, user_id, emoji, n)
+    LEFT JOIN channel c ON c.id = i.channel_id
+    LEFT JOIN member m ON m.channel_id = i.channel_id AND m.user_id = i.user_id
     ORDER BY i.n`,
   parameters: { channelIds: arrayOf(uuid), messageIds: arrayOf(uuid), userIds: arrayOf(uuid), emoji: arrayOf(text) },
   row,

@@ -3,6 +3,7 @@ import type { Entry, Logged, LogPlace, Outcome, ReactionEvent } from '../events.
 import type { Query } from '../infra/database/database.ts';
 import { selectEntries, toEntry } from '../infra/database/entries.ts';
 import { type Changeset, latestPlace } from './changeset.ts';
+import { channel, member } from './edit-facts.ts';
 import { type ReactionFacts, readReactionFacts } from './reaction-facts.ts';
 import { createReactionTally } from './reaction-tally.ts';
 import { writeReactions } from './reaction-writes.ts';
@@ -69,11 +70,13 @@ function decide(
   changeset: Changeset,
 ): Outcome {
   const { messageId, emoji, actorId: userId, type } = event;
-  const { member = null, isStored = false, isBlocked = false } = facts ?? {};
-  const channel = facts?.channel ? { ...facts.channel, isBlocked } : null;
+  if (facts === undefined) throw new Error('A reaction has no facts.');
+  const { isStored, isBlocked } = facts;
+  const known = channel.of(facts);
+  const actor = { channel: known && { ...known, isBlocked }, member: member.of(facts) };
   const entry = found?.channelId === event.channelId ? found : null;
   const isAdded = type === 'ReactionAdded';
-  const rejection = (isAdded ? mayReact : mayTakeBackReaction)({ channel, member, entry, at: event.at });
+  const rejection = (isAdded ? mayReact : mayTakeBackReaction)({ ...actor, entry, at: event.at });
   if (rejection) return { applied: false, rejection };
   if (entry === null) throw new Error('The rules allow no reaction to a message that does not exist.');
   const { tally } = changed.get(messageId) ?? { tally: createReactionTally(entry.reactions) };

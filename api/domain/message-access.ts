@@ -2,12 +2,12 @@ import { batched } from '../batched.ts';
 import type { Rejection } from '../events.ts';
 import { blockInDirect } from '../infra/database/blocks.ts';
 import type { Database } from '../infra/database/database.ts';
+import { channelFactFields, memberFactFields } from '../infra/database/rule-columns.ts';
 import { statement } from '../infra/database/statement.ts';
-import { columns } from '../infra/database/table.ts';
+import { optionalRow } from '../infra/database/table.ts';
 import { tables } from '../infra/database/tables.ts';
-import { arrayOf, bool, nullable, uuid } from '../infra/database/types.ts';
+import { arrayOf, bool, uuid } from '../infra/database/types.ts';
 import { type Access, throwRefusal } from './access.ts';
-import { accessList, accessRow } from './access-statements.ts';
 import type { EntryFacts } from './channel-facts.ts';
 import { type EntryChange, messageNotFound } from './policies.ts';
 
@@ -44,47 +44,52 @@ export function createMessageAccess(options: { database: Pick<Database, 'query'>
      * @throws the refusal of the rule as an error
      */
     async require(rule: MessageRule, messageId: string, userId: string): Promise<FoundMessage> {
-      const { channelId, channel, member, isAuthorBlocked, isBlocked, ...entry } = await read([messageId, userId]);
-      const change = {
-        channel: channel && { ...channel, isBlocked },
-        member,
-        entry: channelId === null ? null : entry,
-        userId,
-        at: new Date(),
-      };
-      const refusal = isAuthorBlocked ? messageNotFound : rule(change);
-      await access.judge(channelId, async () => throwRefusal(refusal));
-      if (channelId === null) throw new Error('The rules allow nothing with a message that does not exist.');
-      return { channelId, ...entry };
+      const found = await read([messageId, userId]);
+      const entry = message.of(found);
+      const known = channel.of(found);
+      const actor = { channel: known && { ...known, isBlocked: found.isBlocked }, member: member.of(found), userId };
+      const refusal = found.isAuthorBlocked ? messageNotFound : rule({ ...actor, entry, at: new Date() });
+      await access.judge(entry?.channelId ?? null, async () => throwRefusal(refusal));
+      if (entry === null) throw new Error('The rules allow nothing with a message that does not exist.');
+      const { hasText, hasData, hasFiles } = found;
+      return { ...entry, hasText, hasData, hasFiles };
     },
   };
 }
 
 export type MessageAccess = ReturnType<typeof createMessageAccess>;
 
-const entry = columns(tables.entry, 'w', ['seq', 'authorId', 'kind', 'deletedAt', 'revision']);
+const message = optionalRow(tables.entry, 'e', 'entry', [
+  'channelId',
+  'seq',
+  'authorId',
+  'kind',
+  'deletedAt',
+  'revision',
+]);
+const channel = optionalRow(tables.channel, 'c', 'channel', channelFactFields);
+const member = optionalRow(tables.member, 'm', 'member', memberFactFields);
 
-/** Reads a message for each pair of a message and a user, in the order of the pairs; all its columns are null where there is none. */
+/** Reads a message for each pair of a message and a user, in the order of the pairs. */
 const selectMessages = statement({
   sql: `
-    SELECT w.id AS "channelId", ${entry.list}, w.text <> '' AS "hasText", w.data IS NOT NULL AS "hasData",
-      w.attachments <> '[]' AS "hasFiles", ${accessList('w.user_id')},
-      EXISTS (SELECT FROM block b WHERE b.blocker_id = w.user_id AND b.blocked_id = w.author_id) AS "isAuthorBlocked",
-      EXISTS (SELECT FROM channel c WHERE c.id = w.id AND c.kind = 'DIRECT'
-        AND ${blockInDirect('c.id', 'w.user_id')}) AS "isBlocked"
-    FROM (
-      SELECT i.n, i.user_id, e.channel_id AS id, e.seq, e.author_id, e.kind, e.deleted_at, e.revision, e.text, e.data, e.attachments
-      FROM unnest($messageIds, $userIds) WITH ORDINALITY AS i(message_id, user_id, n)
-      LEFT JOIN entry e ON e.id = i.message_id) w
-    ORDER BY w.n`,
+    SELECT ${message.list}, ${channel.list}, ${member.list}, coalesce(e.text <> '', false) AS "hasText",
+      e.data IS NOT NULL AS "hasData", coalesce(e.attachments <> '[]', false) AS "hasFiles",
+      EXISTS (SELECT FROM block b WHERE b.blocker_id = i.user_id AND b.blocked_id = e.author_id) AS "isAuthorBlocked",
+      coalesce(c.kind = 'DIRECT', false) AND ${blockInDirect('e.channel_id', 'i.user_id')} AS "isBlocked"
+    FROM unnest($messageIds, $userIds) WITH ORDINALITY AS i(message_id, user_id, n)
+    LEFT JOIN entry e ON e.id = i.message_id
+    LEFT JOIN channel c ON c.id = e.channel_id
+    LEFT JOIN member m ON m.channel_id = e.channel_id AND m.user_id = i.user_id
+    ORDER BY i.n`,
   parameters: { messageIds: arrayOf(uuid), userIds: arrayOf(uuid) },
   row: {
-    channelId: nullable(uuid),
-    ...entry.row,
+    ...message.row,
+    ...channel.row,
+    ...member.row,
     hasText: bool,
     hasData: bool,
     hasFiles: bool,
-    ...accessRow,
     isAuthorBlocked: bool,
     isBlocked: bool,
   },

@@ -1,3 +1,6 @@
+import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../lru-size.ts';
+
 /** One emoji as Unicode recommends it for general interchange, in the version that this runtime knows. */
 const pattern = '^\\p{RGI_Emoji}$';
 const recommended = new RegExp(pattern, 'v');
@@ -8,6 +11,9 @@ const shownAsText = /(?!\p{Emoji_Presentation})\p{Emoji}(?!\p{Emoji_Modifier})/g
 /** Longest emoji in UTF-16 code units, with some to spare: flags of regions and families have up to 15. */
 const maxLength = 40;
 
+/** Results for the texts that were asked for last: a look at all emoji takes longer than the rest of most requests. */
+const known = new LRUCache<string, { emoji: string | null }>(maxEntries(1_000));
+
 /**
  * Returns an emoji in its fully-qualified form (UTS 51): with the variation selectors that make every part of it a picture, however
  * it was typed.
@@ -15,6 +21,13 @@ const maxLength = 40;
  */
 export function qualifiedEmoji(text: string): string | null {
   if (text.length > maxLength) return null;
+  const { emoji } = known.get(text) ?? qualify(text);
+  return emoji;
+}
+
+function qualify(text: string): { emoji: string | null } {
   const qualified = text.replace(variationSelectors, '').replace(shownAsText, '$&\u{fe0f}');
-  return recommended.test(qualified) ? qualified : null;
+  const result = { emoji: recommended.test(qualified) ? qualified : null };
+  known.set(text, result);
+  return result;
 }

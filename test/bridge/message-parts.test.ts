@@ -2,6 +2,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { applyEvents } from '../../api/bridge/apply.ts';
 import { maxPins, maxVersions } from '../../api/domain/policies.ts';
 import { channelEvent, type EventOf, type NewEvent, type Outcome } from '../../api/events.ts';
+import type { Query } from '../../api/infra/database/database.ts';
 import { everyMember } from '../../api/infra/database/mentions.ts';
 import { systemUser } from '../../api/system-user.ts';
 import { databaseKinds, openDatabase, type TestDatabase } from '../support/database.ts';
@@ -10,12 +11,23 @@ import { base, factsOf, idOf, opened, room } from '../support/events.ts';
 let database: TestDatabase;
 let offset = 0;
 
-/** Applies events in one batch, and returns the published entries, and the outcomes in the order of the events. */
+/** Applies events in one batch. Returns the published entries, the outcomes in the order of the events, and the number of statements. */
 async function apply(...events: NewEvent[]) {
   const logged = events.map((event) => ({ ...channelEvent.parse(event), partition: 0, offset: offset++ }));
-  const { entries, outcomes } = await database.transaction((query) => applyEvents(query, logged, new Map()));
+  let statements = 0;
+  const { entries, outcomes } = await database.transaction((query) => {
+    const counted: Query = (statement, parameters) => {
+      statements++;
+      return query(statement, parameters);
+    };
+    return applyEvents(counted, logged, new Map());
+  });
   const outcomeOf = new Map(outcomes.map(({ event, outcome }) => [event.eventId, summaryOf(outcome)]));
-  return { entries: entries.get(room) ?? [], outcomes: events.map(({ eventId }) => outcomeOf.get(eventId)) };
+  return {
+    entries: entries.get(room) ?? [],
+    outcomes: events.map(({ eventId }) => outcomeOf.get(eventId)),
+    statements,
+  };
 }
 
 function summaryOf(outcome: Outcome): string {
@@ -86,6 +98,20 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
   });
 
   describe('edits of one batch', () => {
+    test.each([null, { ids: [idOf('ada')] }])(
+      'take as many statements as one, with the mentions %j',
+      async (mentions) => {
+        const ids = Array.from({ length: 50 }, (_, n) => `${n}`);
+        await apply(...ids.map((id) => sent(id)), sent('alone'));
+        const { statements } = await apply(edited('alone', { text: 'new', mentions }));
+        const together = await apply(...ids.map((id) => edited(id, { text: 'new', mentions })));
+        expect(new Set(together.outcomes)).toEqual(new Set(['applied']));
+        expect(together.entries).toHaveLength(50);
+        expect(together.statements).toBe(statements);
+        expect(statements).toBe(mentions ? 6 : 4);
+      },
+    );
+
     test('take positions of their own in order, and each gets its own outcome', async () => {
       const elsewhere = idOf('elsewhere');
       const moved = { channelId: elsewhere, messageId: idOf('far') };

@@ -81,7 +81,7 @@ test('a statement that names a parameter without a type is refused', () => {
 /** Statements that read entries for no reader in particular, by their beginnings, with the part that hides entries from readers. */
 const hiddenElsewhere: Readonly<Record<string, RegExp>> = {
   'canReadEntry, the rules, or the reader of a live stream': /^SELECT e\.id, .* FROM entry e WHERE e\.id = ANY/,
-  'the rules, by facts that it reads': /^SELECT w\.id AS "channelId", w\.seq/,
+  'the rules, by facts that it reads': /^SELECT e\.channel_id AS "entry\.channelId", e\.seq AS "entry\.seq"/,
   'the readers of live streams': /^SELECT c\.position AS head/,
   'nothing: a number of changes that bounds a replay':
     /^SELECT \(SELECT count\(\*\)::int FROM (\( SELECT FROM )?entry e WHERE/,

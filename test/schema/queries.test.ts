@@ -61,6 +61,8 @@ const joinRoom = 'mutation ($id: ID!) { joinRoom(channelId: $id) { id } }';
 const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
 const report = 'mutation ($id: ID!) { report(input: { messageId: $id, reason: "spam" }) { id } }';
 const edit = 'mutation ($id: ID!) { editMessage(messageId: $id, text: "Hello again") { id } }';
+const editAs = 'mutation ($id: ID!, $text: String!) { editMessage(messageId: $id, text: $text) { id } }';
+const unreact = 'mutation ($id: ID!) { removeReaction(messageId: $id, emoji: "👍") { id } }';
 const pin = 'mutation ($id: ID!) { pinMessage(messageId: $id) { id } }';
 const send = 'mutation ($input: SendInput!) { send(input: $input) { message { id } } }';
 
@@ -206,6 +208,15 @@ test('pages around five messages take as many statements as one', async () => {
     });
   expect(await around(1)).toBeGreaterThan(0);
   expect(await around(5)).toBe(await around(1));
+});
+
+test('an edit and a reaction take one statement more than a message: the one that checks the access to it', async () => {
+  const id = await say(ada, rooms.few, null);
+  let n = 0;
+  const sends = await statements.taken(() => say(ada, rooms.few, null));
+  const edits = await statements.taken(() => ada.ask(editAs, { id, text: `Hello ${n++}` }));
+  const reactions = await statements.taken(() => ada.ask(n++ % 2 ? react : unreact, { id }));
+  expect({ edits, reactions }).toEqual({ edits: sends + 1, reactions: sends + 1 });
 });
 
 const sessionsQuery = '{ sessions { id device createdAt lastUsedAt current revokedAt } }';

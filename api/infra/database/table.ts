@@ -1,4 +1,4 @@
-import { type JsonRow, json, type SqlType } from './types.ts';
+import { type JsonRow, json, nullable, type SqlType } from './types.ts';
 
 /** Types of the columns of a result by name. */
 export type RowTypes<Row> = { readonly [Key in keyof Row]: SqlType<Row[Key], unknown> };
@@ -71,4 +71,54 @@ export function jsonOf<Row>(_row: RowTypes<Row>): SqlType<JsonRow<Row>, string> 
 /** Returns the type of a JSON array of rows. */
 export function jsonRowsOf<Row>(_row: RowTypes<Row>): SqlType<JsonRow<Row>[], string> {
   return json();
+}
+
+/** Types of the columns of a row that may be missing, with a prefix before their names. */
+type PrefixedTypes<Columns, Prefix extends string> = {
+  readonly [Field in keyof Columns & string as `${Prefix}.${Field}`]: Columns[Field] extends SqlType<
+    infer Value,
+    infer Input
+  >
+    ? SqlType<Value | null, Input | null>
+    : never;
+};
+
+/** Columns of a row that may be missing, in a result with other rows. They cost PostgreSQL less than a JSON object. */
+export interface OptionalRow<Columns, Prefix extends string> {
+  /** List for `SELECT`: `m.role AS "member.role", m.banned_at AS "member.bannedAt"`. */
+  readonly list: string;
+  /** Types of the columns that `list` returns. */
+  readonly row: PrefixedTypes<Columns, Prefix>;
+  /** Takes the row out of a result; null if it is missing. */
+  of(result: { readonly [Name in keyof PrefixedTypes<Columns, Prefix>]: unknown }): Row<Columns> | null;
+}
+
+/**
+ * Returns columns of a table for a row that may be missing.
+ * @param alias name that the statement gives to the table
+ * @param prefix goes before the names of the columns
+ * @param fields names of the fields in the schema, of which the first is never null
+ */
+export function optionalRow<
+  Columns extends ColumnsByField,
+  Field extends keyof Columns & string,
+  Prefix extends string,
+>(
+  { columns: all }: Table<Columns>,
+  alias: string,
+  prefix: Prefix,
+  fields: readonly Field[],
+): OptionalRow<Pick<Columns, Field>, Prefix> {
+  const types = Object.fromEntries(fields.map((field) => [field, all[field]])) as Pick<Columns, Field>;
+  const names = fields.map((field) => ({ field, name: `${prefix}.${field}` }));
+  const row = Object.fromEntries(names.map(({ field, name }) => [name, nullable(types[field])]));
+  return {
+    list: names.map(({ field, name }) => `${alias}.${types[field].column} AS "${name}"`).join(', '),
+    row: row as PrefixedTypes<Pick<Columns, Field>, Prefix>,
+    of(result) {
+      const values = result as Readonly<Record<string, unknown>>;
+      if (values[names[0]?.name ?? ''] === null) return null;
+      return Object.fromEntries(names.map(({ field, name }) => [field, values[name]])) as Row<Pick<Columns, Field>>;
+    },
+  };
 }
