@@ -1,27 +1,40 @@
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { useChannels } from '../channels/context.ts';
 import { useMatching } from '../matching/context.ts';
 import { texts } from '../ui/texts.ts';
 import { useReadable } from '../ui/use-readable.ts';
 
-/** Keeps the tab's title up to date: a new match while the page is hidden, the number of unread messages, or the app's name. */
+/**
+ * Keeps the tab's title up to date: a match that was found while the page was hidden, until the page is seen, the number of unread
+ * messages, and the app's name.
+ */
 export function useDocumentTitle(): void {
   const { channels } = useReadable(useChannels());
   const match = useReadable(useMatching());
   const unread = channels.reduce((sum, { viewerMembership }) => sum + (viewerMembership?.unreadCount ?? 0), 0);
-  const matchTitle = match.step === 'talking' ? texts.match.foundTitle(texts.nameOf(match.talk.partner)) : null;
+  const talk = match.step === 'talking' ? match : null;
+  const isNew = useIsUnseen(talk?.id ?? null);
 
   useEffect(() => {
-    const update = () => {
-      const count = unread > 0 ? `(${texts.unreadTitle(unread)}) ` : '';
-      const prefix = document.hidden && matchTitle !== null ? `${matchTitle} · ` : count;
-      document.title = prefix + texts.app;
-    };
-    update();
-    document.addEventListener('visibilitychange', update);
+    const count = unread > 0 ? `(${texts.unreadTitle(unread)}) ` : '';
+    const found = talk !== null && isNew ? `${texts.match.foundTitle(texts.nameOf(talk.talk.partner))} · ` : '';
+    document.title = count + found + texts.app;
     return () => {
-      document.removeEventListener('visibilitychange', update);
       document.title = texts.app;
     };
-  }, [matchTitle, unread]);
+  }, [talk, isNew, unread]);
+}
+
+/** Returns whether something came while the page was hidden, and the page has not been seen since. */
+function useIsUnseen(id: string | null): boolean {
+  const [seenId, setSeenId] = useState<string | null>(null);
+  useEffect(() => {
+    const see = () => {
+      if (!document.hidden) setSeenId(id);
+    };
+    see();
+    document.addEventListener('visibilitychange', see);
+    return () => document.removeEventListener('visibilitychange', see);
+  }, [id]);
+  return id !== null && id !== seenId;
 }

@@ -1,8 +1,9 @@
+import { useState } from 'react';
 import { useMutation, useQuery } from 'urql';
 import { useViewer } from '../accounts/contexts.ts';
 import { type MemberRole, MembersDocument, OpenDirectDocument } from '../gql/graphql.ts';
 import { Avatar } from '../ui/avatar.tsx';
-import { IconButton } from '../ui/button.tsx';
+import { Button, IconButton } from '../ui/button.tsx';
 import { FailureNote, Skeleton } from '../ui/notice.tsx';
 import { navigate } from '../ui/route.ts';
 import { texts } from '../ui/texts.ts';
@@ -11,35 +12,64 @@ import { useChannels } from './context.ts';
 
 const pageSize = 100;
 
-/** The members of a room, each with a button that opens a direct channel. */
+/** The members of a room, page by page, each with a button that opens a direct channel. */
 export function Members({ channelId, onClose }: { channelId: string; onClose: () => void }) {
-  const [result, load] = useQuery({
-    query: MembersDocument,
-    variables: { channelId, first: pageSize, after: null },
-    requestPolicy: 'cache-and-network',
-  });
-  const failure = toFailure(result.error);
-  const members = result.data?.channel?.members?.edges;
+  const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
   return (
     <aside className="members" aria-label={texts.rooms.people}>
       <div className="members-head">
         <h2>{texts.rooms.people}</h2>
         <IconButton icon="close" label={texts.close} onClick={onClose} />
       </div>
-      {failure && !members && (
-        <FailureNote
-          title={texts.rooms.peopleFailed}
-          failure={failure}
-          retry={() => load({ requestPolicy: 'network-only' })}
+      {cursors.map((after, index) => (
+        <MemberPage
+          key={after}
+          channelId={channelId}
+          after={after}
+          onMore={index === cursors.length - 1 ? (cursor) => setCursors([...cursors, cursor]) : null}
         />
-      )}
-      {!failure && !members && <Skeleton lines={4} />}
+      ))}
+    </aside>
+  );
+}
+
+interface MemberPageProps {
+  channelId: string;
+  after: string | null;
+  /** Called with the cursor of the next page; null if that page is shown already. */
+  onMore: ((cursor: string) => void) | null;
+}
+
+function MemberPage({ channelId, after, onMore }: MemberPageProps) {
+  const [result, load] = useQuery({
+    query: MembersDocument,
+    variables: { channelId, first: pageSize, after },
+    requestPolicy: 'cache-and-network',
+  });
+  const failure = toFailure(result.error);
+  const page = result.data?.channel?.members;
+  if (failure && !page)
+    return (
+      <FailureNote
+        title={texts.rooms.peopleFailed}
+        failure={failure}
+        retry={() => load({ requestPolicy: 'network-only' })}
+      />
+    );
+  if (!page) return <Skeleton lines={4} />;
+  return (
+    <>
       <ul>
-        {members?.map(({ node, membership }) => (
+        {page.edges.map(({ node, membership }) => (
           <Member key={node.id} user={node} role={membership.role} />
         ))}
       </ul>
-    </aside>
+      {onMore && page.pageInfo.hasNextPage && (
+        <Button isWide onClick={() => page.pageInfo.endCursor && onMore(page.pageInfo.endCursor)}>
+          {texts.more}
+        </Button>
+      )}
+    </>
   );
 }
 

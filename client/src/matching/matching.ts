@@ -36,6 +36,10 @@ export function createMatching({ client, localData }: { client: Client; localDat
   const failure = createValue<Failure | null>(null);
   const disposed = new AbortController();
   let unsubscribe = () => {};
+  /** The request of the last `find`. */
+  let finding: Promise<unknown> = Promise.resolve();
+  /** The search or match that the viewer has left, or is leaving: events that tell of it may still come. */
+  let leftId: string | null = null;
   watchChanges(0);
 
   return {
@@ -59,7 +63,9 @@ export function createMatching({ client, localData }: { client: Client; localDat
     const before = state.get();
     if (before.step !== 'waiting') state.set({ step: 'waiting', id: null, since: Date.now() });
     failure.set(null);
-    const result = await client.mutation(FindMatchDocument, { input: { tags: [...tags] } }).toPromise();
+    const request = client.mutation(FindMatchDocument, { input: { tags: [...tags] } }).toPromise();
+    finding = request;
+    const result = await request;
     if (result.data?.match) {
       apply(result.data.match);
       return;
@@ -82,12 +88,21 @@ export function createMatching({ client, localData }: { client: Client; localDat
     state.set({ step: 'none' });
   }
 
+  /** A search that the server does not know yet cannot be cancelled: it is awaited. */
   async function unmatch(): Promise<boolean> {
+    await finding;
+    leftId = presentId();
     const result = await client.mutation(UnmatchDocument, {}).toPromise();
     const error = toFailure(result.error);
     const isOver = error === null || error.code === 'NOT_FOUND';
+    if (!isOver) leftId = null;
     failure.set(isOver ? null : error);
     return isOver;
+  }
+
+  function presentId(): string | null {
+    const present = state.get();
+    return present.step === 'none' ? null : present.id;
   }
 
   function watchChanges(attempt: number): void {
@@ -104,20 +119,20 @@ export function createMatching({ client, localData }: { client: Client; localDat
   }
 
   function apply(match: Match): void {
+    if (match.id === leftId) return;
     const present = state.get();
-    const presentId = present.step === 'none' ? null : present.id;
     switch (match.status) {
       case 'WAITING':
         if (present.step === 'none') state.set({ step: 'waiting', id: match.id, since: Date.now() });
         if (present.step === 'waiting') state.set({ ...present, id: match.id });
         return;
       case 'MATCHED':
-        if (present.step === 'ended' && presentId === match.id) return;
+        if (present.step === 'ended' && present.id === match.id) return;
         if (isTalk(match)) state.set({ step: 'talking', id: match.id, talk: match });
         return;
       case 'ENDED':
-        if (present.step === 'talking' && presentId === match.id) end(match.endReason);
-        if (present.step === 'waiting' && presentId === match.id) void find();
+        if (present.step === 'talking' && present.id === match.id) end(match.endReason);
+        if (present.step === 'waiting' && present.id === match.id) void find();
         return;
       default:
         match.status satisfies never;
@@ -131,9 +146,10 @@ export function createMatching({ client, localData }: { client: Client; localDat
 
   /** Queries the match after an event without one: the event may be older than the result of a mutation. */
   async function verify(): Promise<void> {
-    if (state.get().step === 'none' || state.get().step === 'ended') return;
+    const id = presentId();
+    if (id === null || id === leftId || state.get().step === 'ended') return;
     const result = await client.query(CurrentMatchDocument, {}, { requestPolicy: 'network-only' }).toPromise();
-    if (result.error || disposed.signal.aborted) return;
+    if (result.error || disposed.signal.aborted || presentId() !== id || id === leftId) return;
     if (result.data?.match) apply(result.data.match);
     else if (state.get().step === 'waiting') await find();
     else end(null);

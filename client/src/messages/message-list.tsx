@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactNode, type RefObject, useState } from 'react';
+import { type FocusEvent, type KeyboardEvent, type ReactNode, type RefObject, useState } from 'react';
 import { FailureNote, Skeleton } from '../ui/notice.tsx';
 import { texts } from '../ui/texts.ts';
 import { dayName, Time } from '../ui/time.tsx';
@@ -23,14 +23,19 @@ interface MessageListProps {
 }
 
 /**
- * The list of a conversation's messages. It is a single tab stop: the arrow keys move between messages, and Tab moves
- * to the actions of the focused message.
+ * The list of a conversation's messages. It is a single tab stop, from either side: the arrow keys move between messages, and Tab
+ * moves to the actions of the focused message.
  */
 export function MessageList(props: MessageListProps) {
   const { log, label, rows, older, onScroll, loadOlder, actions, intro, outro, onEscape } = props;
   const [focusedKey, setFocusedKey] = useState<string | null>(null);
+  const [hasFocus, setHasFocus] = useState(false);
   const focusable = rows.filter(({ kind }) => kind === 'message' || kind === 'pending' || kind === 'event');
   const active = focusable.some(({ key }) => key === focusedKey) ? focusedKey : (focusable.at(-1)?.key ?? null);
+
+  function onBlur({ currentTarget, relatedTarget }: FocusEvent) {
+    if (!currentTarget.contains(relatedTarget)) setHasFocus(false);
+  }
 
   function onKeyDown(event: KeyboardEvent) {
     if (event.key === 'Escape') onEscape();
@@ -58,7 +63,7 @@ export function MessageList(props: MessageListProps) {
         {older === 'loading' && <Skeleton lines={2} variant="message" />}
         {older === 'failed' && <FailureNote title={texts.messages.olderFailed} retry={loadOlder} />}
       </div>
-      <ol className="log-rows">
+      <ol className="log-rows" onFocus={() => setHasFocus(true)} onBlur={onBlur}>
         {rows.map((row) => (
           <li
             key={row.key}
@@ -69,7 +74,7 @@ export function MessageList(props: MessageListProps) {
             tabIndex={row.kind === 'day' || row.kind === 'unread' ? undefined : row.key === active ? 0 : -1}
             onFocus={() => setFocusedKey(row.key)}
           >
-            <RowContent row={row} actions={actions} isActive={row.key === active} />
+            <RowContent row={row} actions={actions} isActive={hasFocus && row.key === active} />
           </li>
         ))}
       </ol>

@@ -37,7 +37,7 @@ export function useConversation(channelId: string, isOver: boolean) {
   }, [conversation]);
 
   const rows = useRows(conversation, entries, state);
-  const scroll = useScroll({ rows, isReady, onNearBeginning: () => void conversation.loadOlder() });
+  const scroll = useScroll({ rows, older: state.older, isReady, onNearBeginning: () => void conversation.loadOlder() });
   const newMessages = useNewMessages({ entries, isReady, isAtEnd: scroll.isAtEnd, viewerId });
   useSeen({ channelId, lastSeq: entries.at(-1)?.seq ?? 0, isEndInView: isReady && scroll.isAtEnd });
   const limits = useLimits();

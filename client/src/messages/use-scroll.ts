@@ -1,4 +1,5 @@
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import type { ConversationState } from './conversation.ts';
 import type { Row } from './rows.ts';
 
 /** Distance from the end, in pixels, that still counts as at the end. */
@@ -6,11 +7,11 @@ const endTolerance = 48;
 /** Distance from the beginning, in pixels, at which older messages are loaded. */
 const loadOlderDistance = 400;
 
-/** The first visible row. */
+/** The first visible message. Days and the divider move when older messages come. */
 interface Anchor {
   key: string;
-  /** Distance from the top of the list, in pixels. */
-  top: number;
+  /** Distance of its end from the top of the list, in pixels. Its beginning changes: the first message of a group has a head. */
+  bottom: number;
 }
 
 /** The scroll state of the message list, and the handlers to attach to it. */
@@ -23,6 +24,8 @@ export interface Scroll {
 
 interface ScrollOptions {
   rows: readonly Row[];
+  /** State of older messages, which is shown above the first one. */
+  older: ConversationState['older'];
   /** True if the first page is loaded. */
   isReady: boolean;
   /** Called while the first loaded message is nearly in view. */
@@ -33,7 +36,7 @@ interface ScrollOptions {
  * Manages the scroll position of the message list. It opens at the divider above unread messages, or at the end. At the
  * end it follows new messages; elsewhere the visible messages stay in place when others are added above or below.
  */
-export function useScroll({ rows, isReady, onNearBeginning }: ScrollOptions): Scroll {
+export function useScroll({ rows, older, isReady, onNearBeginning }: ScrollOptions): Scroll {
   const log = useRef<HTMLDivElement>(null);
   const anchor = useRef<Anchor | null>(null);
   const followsEnd = useRef(true);
@@ -53,7 +56,7 @@ export function useScroll({ rows, isReady, onNearBeginning }: ScrollOptions): Sc
     log.current?.scrollTo({ top: log.current.scrollHeight });
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the layout depends on the rows
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the layout depends on the rows and on the part above them
   useLayoutEffect(() => {
     const box = log.current;
     if (box === null || !isReady) return;
@@ -61,7 +64,7 @@ export function useScroll({ rows, isReady, onNearBeginning }: ScrollOptions): Sc
     else if (followsEnd.current) toEnd();
     else if (anchor.current !== null) restore(box, anchor.current);
     remember();
-  }, [rows, isReady, remember, toEnd]);
+  }, [rows, older, isReady, remember, toEnd]);
 
   useEffect(() => {
     const box = log.current;
@@ -91,9 +94,9 @@ export function useScroll({ rows, isReady, onNearBeginning }: ScrollOptions): Sc
 
 function firstInView(box: HTMLElement): Anchor | null {
   const { top } = box.getBoundingClientRect();
-  for (const row of box.querySelectorAll<HTMLElement>('[data-key]')) {
+  for (const row of box.querySelectorAll<HTMLElement>('[data-key]:not(.row-day, .row-unread)')) {
     const rect = row.getBoundingClientRect();
-    if (rect.bottom > top) return { key: row.dataset['key'] ?? '', top: rect.top - top };
+    if (rect.bottom > top) return { key: row.dataset['key'] ?? '', bottom: rect.bottom - top };
   }
   return null;
 }
@@ -101,5 +104,5 @@ function firstInView(box: HTMLElement): Anchor | null {
 function restore(box: HTMLElement, anchor: Anchor): void {
   const row = box.querySelector(`[data-key="${CSS.escape(anchor.key)}"]`);
   if (row === null) return;
-  box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - anchor.top;
+  box.scrollTop += row.getBoundingClientRect().bottom - box.getBoundingClientRect().top - anchor.bottom;
 }
