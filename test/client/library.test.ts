@@ -85,8 +85,8 @@ test('a connection that is silent, as after the sleep of a laptop, is noticed by
   await ada.parley.dispose();
 });
 
-test('tokens that expire and a restart of the server interrupt nothing', async () => {
-  const settings = { PORT: String(await freePort()), DATA_DIR: await createDataDirectory(), TOKEN_TTL_SECONDS: '3' };
+test('a restart of the server and tokens that expire interrupt nothing', async () => {
+  const settings = { PORT: String(await freePort()), DATA_DIR: await createDataDirectory() };
   const first = await startApp(settings);
   const [ada, bob] = [await newDevice(first.url, 'Ada'), await newDevice(first.url, 'Bob')];
   const created = await bob.parley.client.mutation('mutation { createRoom(input: { name: "Fruit" }) { id } }', {});
@@ -94,21 +94,23 @@ test('tokens that expire and a restart of the server interrupt nothing', async (
   await ada.parley.client.mutation('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id: channelId });
   ada.parley.conversation(channelId).open();
   await current(ada);
-
-  const { refreshToken } = ada.session.get() ?? {};
-  await vi.waitFor(() => expect(ada.session.get()?.refreshToken).not.toBe(refreshToken));
-  bob.parley.outbox.send({ channelId, text: 'with a new token' });
-  await vi.waitFor(() => expect(textsOf(ada, channelId)).toEqual(['with a new token']));
-
   await first.stop();
   await vi.waitFor(() => expect(ada.parley.connection.get().state).toBe('reconnecting'));
   expect(ada.parley.sync.get().status).toBe('behind');
   for (const { parley } of [ada, bob]) parley.outbox.send({ channelId, text: 'written meanwhile' });
-  const second = await startApp(settings);
-  const all = ['with a new token', 'written meanwhile', 'written meanwhile'];
-  await vi.waitFor(() => expect(textsOf(ada, channelId)).toEqual(all));
-  await current(ada);
-  for (const { parley } of [ada, bob]) await parley.dispose();
+
+  const second = await startApp({ ...settings, TOKEN_TTL_SECONDS: '3' });
+  const written = ['written meanwhile', 'written meanwhile'];
+  await vi.waitFor(() => expect(textsOf(ada, channelId)).toEqual(written));
+
+  const cleo = await newDevice(second.url, 'Cleo');
+  const { refreshToken } = cleo.session.get() ?? {};
+  await cleo.parley.client.mutation('mutation ($id: ID!) { joinRoom(channelId: $id) { id } }', { id: channelId });
+  cleo.parley.conversation(channelId).open();
+  await vi.waitFor(() => expect(cleo.session.get()?.refreshToken).not.toBe(refreshToken));
+  bob.parley.outbox.send({ channelId, text: 'with a new token' });
+  await vi.waitFor(() => expect(textsOf(cleo, channelId)).toEqual([...written, 'with a new token']));
+  for (const { parley } of [ada, bob, cleo]) await parley.dispose();
   await second.stop();
   await rm(settings.DATA_DIR, { recursive: true });
 });

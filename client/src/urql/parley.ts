@@ -63,7 +63,17 @@ export function createParley({ url, session, platform, timing }: ParleyOptions):
   const onUser = (user: Partial<Account>) => user.id === account.id && viewer.set({ ...viewer.get(), ...user });
   const state = createLocalState({ client, connection, store, viewerId: account.id, onUser });
   const upload = createUpload(url, session, platform.postForm);
-  const outbox = createOutbox({ platform, store, name, client, upload, connection, onSent: state.putMessage });
+  const isSignedIn = () => session.get() !== null;
+  const outbox = createOutbox({
+    platform,
+    store,
+    name,
+    client,
+    upload,
+    connection,
+    isSignedIn,
+    onSent: state.putMessage,
+  });
 
   return {
     client,

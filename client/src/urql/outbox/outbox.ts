@@ -32,6 +32,7 @@ export interface OutboxOptions {
   client: Pick<Client, 'mutation'>;
   upload: Upload;
   connection: Readable<Connection>;
+  isSignedIn(): boolean;
   /** Called with each message that the server accepted, before it leaves the outbox. */
   onSent(message: MessageFieldsFragment): void;
 }
@@ -40,12 +41,20 @@ export interface OutboxOptions {
  * Creates the outbox of a user. Messages are stored until the server has confirmed them, and sent in order by one tab at a
  * time: the one that holds the lock. When that tab closes, the next one goes on.
  */
-export function createOutbox({ platform, store, name, client, upload, connection, onSent }: OutboxOptions) {
+export function createOutbox({ platform, store, name, client, upload, connection, isSignedIn, onSent }: OutboxOptions) {
   const signal = platform.openSignal(name);
   const pending = openPendingMessages(store, signal);
   const progress = createValue<ReadonlyMap<string, number>>(new Map());
   const attempt = createDelivery({ client, upload, pending, onProgress: setProgress });
-  const sender = createSender({ pending, connection, locks: platform.locks, lockName: name, attempt, onSent: sent });
+  const sender = createSender({
+    pending,
+    connection,
+    locks: platform.locks,
+    lockName: name,
+    isSignedIn,
+    attempt,
+    onSent: sent,
+  });
   const stopListening = signal.subscribe(() => void refresh());
   const nextOrder = createOrder();
   void refresh();

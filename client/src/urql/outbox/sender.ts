@@ -14,6 +14,8 @@ export interface SenderOptions {
   connection: Readable<Connection>;
   locks: Locks;
   lockName: string;
+  /** Returns false once the session has ended. Until then a refused token is a matter of its renewal. */
+  isSignedIn(): boolean;
   /** Makes one attempt to send a message. */
   attempt(message: PendingMessage, signal: AbortSignal): Promise<Attempt>;
   /** Called with each message that the server accepted. */
@@ -27,7 +29,7 @@ const maxAttempts = 4;
  * Creates the sender of the pending messages. While it holds the lock it sends everything that there is, each channel's messages
  * one after another; channels do not wait for each other.
  */
-export function createSender({ pending, connection, locks, lockName, attempt, onSent }: SenderOptions) {
+export function createSender({ pending, connection, locks, lockName, isSignedIn, attempt, onSent }: SenderOptions) {
   const disposed = new AbortController();
   const aborts = new Map<string, AbortController>();
   let isRunning = false;
@@ -97,7 +99,8 @@ export function createSender({ pending, connection, locks, lockName, attempt, on
   async function isFinal(failure: Failure, count: number, signal: AbortSignal): Promise<boolean> {
     const isOffline = failure.code === 'NETWORK' && connection.get().state !== 'connected';
     const isSlowMode = failure.code === 'RATE_LIMITED' && failure.retryAfterMs !== undefined;
-    if (!isOffline && !isSlowMode && (!isTransient(failure) || count >= maxAttempts)) return true;
+    const isUnrenewed = failure.code === 'UNAUTHENTICATED' && isSignedIn();
+    if (!isOffline && !isSlowMode && !isUnrenewed && (!isTransient(failure) || count >= maxAttempts)) return true;
     await pauseUntilConnected(failure.retryAfterMs ?? backoff(count), signal);
     return false;
   }
