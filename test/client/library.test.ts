@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { ask, guest, type Person } from '../support/client.ts';
 import { createDataDirectory } from '../support/data-directory.ts';
@@ -82,6 +82,30 @@ test('a connection that is silent, as after the sleep of a laptop, is noticed by
   await say(grace, channelId, 'meanwhile');
   await vi.waitFor(() => expect(textsOf(ada, channelId)).toEqual(['meanwhile']));
   expect(proxy.opened()).toBeGreaterThan(opened);
+  await ada.parley.dispose();
+});
+
+test('an outage of which the browser tells begins when it tells, and is none while the server responds', async () => {
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const browser = new EventTarget();
+  vi.stubGlobal('window', browser);
+  vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'visible' }));
+  const ada = await newDevice(proxy.url, 'Ada', { keepAliveMs: 60_000 });
+  await followedRoom(ada);
+  const goOffline = () => browser.dispatchEvent(new Event('offline'));
+  const pongs = proxy.pongs();
+  goOffline();
+  await vi.waitFor(() => expect(proxy.pongs()).toBeGreaterThan(pongs));
+  expect(ada.parley.connection.get().state).toBe('connected');
+
+  proxy.freeze();
+  const before = Date.now();
+  goOffline();
+  const after = Date.now();
+  await vi.waitFor(() => expect(ada.parley.connection.get().state).toBe('reconnecting'));
+  const { since } = ada.parley.connection.get() as { since: number };
+  expect(since).toBeGreaterThanOrEqual(before);
+  expect(since).toBeLessThanOrEqual(after);
   await ada.parley.dispose();
 });
 

@@ -12,6 +12,8 @@ export interface SocketProxy {
   freeze(): void;
   /** Number of WebSockets that were opened so far. */
   opened(): number;
+  /** Number of pongs of the server so far. */
+  pongs(): number;
   stop(): Promise<void>;
 }
 
@@ -19,6 +21,7 @@ export interface SocketProxy {
 export async function startSocketProxy(target: string): Promise<SocketProxy> {
   const pairs = new Set<{ near: WebSocket; isFrozen: boolean }>();
   let count = 0;
+  let pongs = 0;
   const server = createServer(({ url = '/', method = 'GET', headers }, response) => {
     const forwarded = request(new URL(url, target), { method, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -44,6 +47,7 @@ export async function startSocketProxy(target: string): Promise<SocketProxy> {
       for (const pair of pairs) pair.isFrozen = true;
     },
     opened: () => count,
+    pongs: () => pongs,
     async stop() {
       for (const { near } of pairs) near.terminate();
       server.closeAllConnections();
@@ -63,7 +67,11 @@ export async function startSocketProxy(target: string): Promise<SocketProxy> {
     far.on('open', () => {
       for (const text of waiting) far.send(text);
     });
-    far.on('message', (data) => pair.isFrozen || near.send(String(data)));
+    far.on('message', (data) => {
+      if (pair.isFrozen) return;
+      if (String(data).includes('"pong"')) pongs += 1;
+      near.send(String(data));
+    });
     far.on('close', (code, reason) => near.close(code === 1005 || code === 1006 ? 1001 : code, reason));
     far.on('error', () => near.terminate());
     near.on('close', () => {

@@ -49,12 +49,13 @@ export interface SocketTiming {
   keepAliveMs?: number;
   /**
    * How long to wait for the pong before closing the connection, in milliseconds: an unplugged network sends no close
-   * frame. 5 s by default.
+   * frame. 5 s by default, and a second at most after the browser has said that it is offline.
    */
   pongTimeoutMs?: number;
 }
 
 const ackTimeoutMs = 10_000;
+const offlinePongTimeoutMs = 1_000;
 /** How long the socket stays open without subscriptions, so that changing screens does not reconnect. */
 const lazyCloseMs = 5_000;
 /** Average wait before a retry after a close code that graphql-ws treats as fatal. */
@@ -80,6 +81,8 @@ export function createSocket({ url, session, webSocketImpl, timing = {} }: Socke
   let retryDelay = new AbortController();
   let open: WebSocket | undefined;
   let pongTimer: ReturnType<typeof setTimeout> | undefined;
+  /** When the browser went offline, until the connection proves to live; in milliseconds since the epoch. */
+  let offlineSince: number | null = null;
   let sentToken: string | null = null;
   let isTokenRefused = false;
 
@@ -101,11 +104,11 @@ export function createSocket({ url, session, webSocketImpl, timing = {} }: Socke
       },
       connected: () => connection.set({ state: 'connected' }),
       ping: (isReceived) => isReceived || expectPong(),
-      pong: (isReceived) => isReceived && clearTimeout(pongTimer),
+      pong: (isReceived) => isReceived && onPong(),
       closed: (event) => onClosed(Reflect.get(Object(event), 'code')),
     },
   });
-  const stopListening = listenToBrowser(wake);
+  const stopListening = listenToBrowser({ wake, onOffline });
 
   return {
     subscribe,
@@ -134,9 +137,14 @@ export function createSocket({ url, session, webSocketImpl, timing = {} }: Socke
     await pause(backoff(attempt), retryDelay.signal);
   }
 
-  function expectPong(): void {
+  function expectPong(timeoutMs = pongTimeoutMs): void {
     clearTimeout(pongTimer);
-    pongTimer = setTimeout(() => client.terminate(), pongTimeoutMs);
+    pongTimer = setTimeout(() => client.terminate(), timeoutMs);
+  }
+
+  function onPong(): void {
+    clearTimeout(pongTimer);
+    offlineSince = null;
   }
 
   function onClosed(code: unknown): void {
@@ -144,14 +152,26 @@ export function createSocket({ url, session, webSocketImpl, timing = {} }: Socke
     open = undefined;
     if (code === tokenRefused) isTokenRefused = true;
     if (code === normalClosure) connection.set({ state: 'idle' });
-    else if (connection.get().state !== 'reconnecting') connection.set({ state: 'reconnecting', since: Date.now() });
+    else if (connection.get().state !== 'reconnecting')
+      connection.set({ state: 'reconnecting', since: offlineSince ?? Date.now() });
+    offlineSince = null;
   }
 
   function wake(): void {
     retryDelay.abort();
+    ping(pongTimeoutMs);
+  }
+
+  /** The server may be on this machine, or reached in another way: it is asked. */
+  function onOffline(): void {
+    offlineSince = Date.now();
+    ping(Math.min(pongTimeoutMs, offlinePongTimeoutMs));
+  }
+
+  function ping(timeoutMs: number): void {
     if (connection.get().state !== 'connected' || open === undefined || open.readyState !== open.OPEN) return;
     open.send(stringifyMessage({ type: MessageType.Ping }));
-    expectPong();
+    expectPong(timeoutMs);
   }
 
   function subscribe(payload: Payload, sink: Sink): () => void {
@@ -178,16 +198,19 @@ export function createSocket({ url, session, webSocketImpl, timing = {} }: Socke
   }
 }
 
-/** Calls `wake` when the browser goes online or offline, and when the page becomes visible. Returns a function that stops. */
-function listenToBrowser(wake: () => void): () => void {
+/**
+ * Calls `wake` when the browser goes online and when the page becomes visible, and `onOffline` when it goes offline. Returns a
+ * function that stops.
+ */
+function listenToBrowser({ wake, onOffline }: { wake: () => void; onOffline: () => void }): () => void {
   if (typeof window === 'undefined') return () => undefined;
   const onVisible = () => document.visibilityState === 'visible' && wake();
   window.addEventListener('online', wake);
-  window.addEventListener('offline', wake);
+  window.addEventListener('offline', onOffline);
   document.addEventListener('visibilitychange', onVisible);
   return () => {
     window.removeEventListener('online', wake);
-    window.removeEventListener('offline', wake);
+    window.removeEventListener('offline', onOffline);
     document.removeEventListener('visibilitychange', onVisible);
   };
 }
