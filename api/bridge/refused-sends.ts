@@ -1,4 +1,4 @@
-import { maySend, maySendAgain, messageNotFound, readableStart } from '../domain/policies.ts';
+import { maySend, maySendAgain, readableStart } from '../domain/policies.ts';
 import type { EventOf, Logged, Rejection } from '../events.ts';
 import type { Query } from '../infra/database/database.ts';
 import { type DecidedMentions, isRefused } from './mentions.ts';
@@ -36,8 +36,8 @@ function judge(
   const refusal = maySend(channel && { ...channel, isBlocked }, actor, event.at, event.attachments.length > 0);
   if (refusal) return refusal;
   if (isRefused(mentions)) return mentions;
-  if (replyToSeq !== null && replyToSeq < readableStart(actor).seq) return messageNotFound;
-  if (isReplyWrong) return wrongReply;
+  const isReplyHidden = replyToSeq !== null && replyToSeq < readableStart(actor).seq;
+  if (isReplyWrong || isReplyHidden) return wrongReply;
   if (isFileTaken || channel === null || actor === null) return fileTaken;
   const key = `${event.channelId}:${event.actorId}`;
   const tooSoon = maySendAgain(channel, actor, lastSent.get(key) ?? actor.lastSentAt, event.at);

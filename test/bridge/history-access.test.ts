@@ -139,7 +139,7 @@ describe.each(databaseKinds)('the history of new members over %s', (kind) => {
       expect(await apply(onMessage('ReactionAdded', 'ada', messageId))).toEqual([notFound]);
       expect(await apply(onMessage('MessagePinned', 'ada', messageId))).toEqual([notFound]);
       expect(await apply(onMessage('MessageDeleted', 'ada', messageId))).toEqual([notFound]);
-      expect(await apply(sent('ada', messageId), sent('ada'))).toEqual([notFound, applied]);
+      expect(await apply(sent('ada', messageId), sent('ada'))).toEqual([refusedAs('BAD_USER_INPUT'), applied]);
     }
     const edit = { ...base('ada'), type: 'MessageEdited', messageId: own.messageId, text: 'new', revision: 0 } as const;
     expect(await apply(edit)).toEqual([notFound]);

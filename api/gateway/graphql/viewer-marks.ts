@@ -26,7 +26,8 @@ export function toMarkedPayload(
     const before = json.slice(end, match.index);
     offset += Buffer.byteLength(before);
     const mark = marks[n];
-    const value = JSON.stringify(former[n]);
+    // An empty object is shorter than the null that may take its place.
+    const value = JSON.stringify(former[n]).padEnd(4);
     const length = Buffer.byteLength(value);
     if (mark) placed.push('quoted' in mark ? { offset, length, seq: mark.quoted.seq } : toValueMark(mark, offset));
     text += before + value;
