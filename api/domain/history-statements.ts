@@ -18,16 +18,16 @@ const afterStart = `greatest($after, ${startPosition('w.id', 'w.user_id')} - 1)`
 
 /**
  * Reads the entries of each channel that changed after a position, and counts the changes up to a bound: all of them, as for subscriptions, so
- * that the count needs no more rows than the bound.
+ * that the count needs no more rows than the bound. Entries are looked for among as many: where there are more, nobody gets any.
  */
 export const selectChanges = statement({
   sql: `
     SELECT w.id AS "channelId", w.user_id AS "userId", ${accessList('w.user_id')},
       (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > ${afterStart}
         ORDER BY e.position LIMIT $maxCount) found) AS count,
-      (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
-        WHERE e.channel_id = w.id AND e.position > ${afterStart} AND ${visibleTo('w.id', 'w.user_id')}
-        ORDER BY e.position LIMIT $limit) found) AS entries
+      (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM (
+          SELECT e.* FROM entry e WHERE e.channel_id = w.id AND e.position > ${afterStart} ORDER BY e.position LIMIT $maxCount) e
+        WHERE ${visibleTo('w.id', 'w.user_id')} ORDER BY e.position LIMIT $limit) found) AS entries
     FROM unnest($channelIds, $userIds) AS w(id, user_id)`,
   parameters: { ...channelsOfUsers, after: int4, limit: int4, maxCount: int4 },
   row: snapshot,
