@@ -15,6 +15,7 @@ import type { ChannelEvent, Entry, EventOf, Logged, Outcome, ReactionEvent, Reje
 import type { Query } from '../infra/database/database.ts';
 import { toEntry } from '../infra/database/entries.ts';
 import { systemUser } from '../system-user.ts';
+import { auditAct } from './audit-writes.ts';
 import { type ChangeContext, done, rejected } from './change-context.ts';
 import { addHead, addMembership, type Changeset } from './changeset.ts';
 import { closeChannel, closeIfEmpty, insertChannel, updateChannel } from './channel-writes.ts';
@@ -237,6 +238,11 @@ async function remove(
   const rejection = event.asModerator ? mayDeleteReported(entry) : mayDelete(change);
   if (rejection) return rejected(rejection);
   if (entry?.deletedAt) return { applied: true, entry: toEntry(entry) };
+  const { messageId, actorId, asModerator } = event;
+  const authorId = entry?.authorId ?? actorId;
+  // Deletions by moderators of the service are in the trail with their reports.
+  if (authorId !== actorId && !asModerator)
+    await auditAct(query, event, { act: 'MESSAGE_DELETED', userId: authorId, messageId });
   return { applied: true, entry: await deleteEntry(query, event, changeset) };
 }
 

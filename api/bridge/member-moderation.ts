@@ -1,5 +1,6 @@
 import { mayModerate } from '../domain/policies.ts';
 import type { EventOf, Logged, Outcome } from '../events.ts';
+import { auditAct } from './audit-writes.ts';
 import { type ChangeContext, done, rejected } from './change-context.ts';
 import { addMembership } from './changeset.ts';
 import { touchChannel } from './channel-writes.ts';
@@ -22,6 +23,7 @@ export async function remove(event: Logged<EventOf<'MemberRemoved'>>, context: C
   if (!event.isBan && subject?.state !== 'ACTIVE' && subject?.state !== 'INVITED') return rejected(notMember);
   if (event.user) await insertUsers(query, [event.user]);
   await removeMember(query, event);
+  await auditAct(query, event, { act: event.isBan ? 'MEMBER_BANNED' : 'MEMBER_KICKED', userId: event.userId });
   if (subject?.state === 'INVITED') return changed(event, context, [event.userId]);
   if (subject?.state !== 'ACTIVE') return done;
   const removed = { kind: 'REMOVED', userId: event.userId, memberChange: -1 } as const;
@@ -34,6 +36,7 @@ export async function unban(event: Logged<EventOf<'MemberUnbanned'>>, context: C
   const rejection = mayModerate('BAN', channel, actor, subject, event.at);
   if (rejection) return rejected(rejection);
   await endBan(query, event);
+  if (subject?.bannedAt) await auditAct(query, event, { act: 'MEMBER_UNBANNED', userId: event.userId });
   return done;
 }
 
@@ -44,6 +47,8 @@ export async function mute(event: Logged<EventOf<'MemberMuted'>>, context: Chang
   if (rejection) return rejected(rejection);
   if (subject?.state !== 'ACTIVE') return rejected(notMember);
   await setMute(query, event);
+  const { userId, until } = event;
+  await auditAct(query, event, { act: until === null ? 'MEMBER_UNMUTED' : 'MEMBER_MUTED', userId, until });
   return changed(event, context, [event.userId]);
 }
 
@@ -55,6 +60,7 @@ export async function changeRole(event: Logged<EventOf<'MemberRoleSet'>>, contex
   if (subject?.state !== 'ACTIVE') return rejected(notMember);
   if (subject.role === event.role) return done;
   await setRole(query, event, event.userId, event.role);
+  await auditAct(query, event, { act: `ROLE_${event.role}`, userId: event.userId });
   if (event.role !== 'OWNER') return changed(event, context, [event.userId]);
   await setRole(query, event, event.actorId, 'MODERATOR');
   return changed(event, context, [event.userId, event.actorId]);

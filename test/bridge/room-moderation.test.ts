@@ -244,3 +244,51 @@ describe('slow mode', () => {
     ]);
   });
 });
+
+test('each act on another user is in the audit trail once, and refused ones and those without effect are not', async () => {
+  const message = sent('ada', 'to be deleted');
+  const until = '2100-01-01T00:00:00.000Z';
+  const byOwner = {
+    ...base('owner'),
+    type: 'MessageDeleted',
+    messageId: idOf('ada to be deleted'),
+    asModerator: false,
+  } as const;
+  const own = sent('bob', 'own');
+  const ownDeleted = {
+    ...base('bob'),
+    type: 'MessageDeleted',
+    messageId: idOf('bob own'),
+    asModerator: false,
+  } as const;
+  const events = [
+    ...[opened(), joined('ada'), joined('bob'), message, own, byOwner, ownDeleted],
+    ...[roleSet('ada', 'MODERATOR'), roleSet('ada', 'MODERATOR'), muted('ada', until), muted('ada', null)],
+    ...[removed('ada', false, 'bob'), removed('ada', false), removed('ada', true), unbanned('ada'), unbanned('ada')],
+  ];
+  await apply(...events);
+  await apply(...events);
+  const rows = await database.query(
+    'SELECT act, actor_id, user_id, channel_id, message_id, until FROM audit ORDER BY at, act',
+  );
+  const act = (name: string, more = {}) => ({
+    act: name,
+    actor_id: idOf('owner'),
+    user_id: idOf('ada'),
+    channel_id: room,
+    message_id: null,
+    until: null,
+    ...more,
+  });
+  const expected = [
+    act('MESSAGE_DELETED', { message_id: idOf('ada to be deleted') }),
+    act('ROLE_MODERATOR'),
+    act('MEMBER_MUTED', { until: new Date(until) }),
+    act('MEMBER_UNMUTED'),
+    act('MEMBER_KICKED'),
+    act('MEMBER_BANNED'),
+    act('MEMBER_UNBANNED'),
+  ];
+  expect(rows).toHaveLength(expected.length);
+  expect(rows).toEqual(expect.arrayContaining(expected));
+});
