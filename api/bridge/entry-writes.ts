@@ -5,7 +5,7 @@ import { type EntryRow, entryColumns, toEntry } from '../infra/database/entries.
 import { deleteMentionsOf } from '../infra/database/mentions.ts';
 import { statement } from '../infra/database/statement.ts';
 import { enums, tables } from '../infra/database/tables.ts';
-import { int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
+import { bool, int4, nullable, text, timestamptz, uuid } from '../infra/database/types.ts';
 import { addEntry, addHead, addMembership, addReply, type Changeset } from './changeset.ts';
 import { assignPlace, placeOf, placeParameters } from './tracking.ts';
 
@@ -77,17 +77,17 @@ export async function deleteEntry(
 
 function addWritten(row: WrittenRow | undefined, place: LogPlace, changeset: Changeset): Entry {
   if (row === undefined) throw new Error('The channel of an entry does not exist.');
-  const { version, channelSeq, ...stored } = row;
+  const { version, channelSeq, isChanged = false, ...stored } = row;
   const entry = toEntry(stored);
   addEntry(changeset, entry);
-  addHead(changeset, { id: entry.channelId, position: entry.position, seq: channelSeq, version }, place);
+  addHead(changeset, { id: entry.channelId, position: entry.position, seq: channelSeq, version }, place, isChanged);
   return entry;
 }
 
 const { version, seq: channelSeq } = tables.channel.columns;
 const written = { ...entryColumns.row, version, channelSeq };
 const writtenList = `${entryColumns.list}, raised.version, raised.seq AS "channelSeq"`;
-type WrittenRow = EntryRow & { version: number; channelSeq: number };
+type WrittenRow = EntryRow & { version: number; channelSeq: number; isChanged?: boolean };
 
 const insertEntry = statement({
   sql: `
@@ -116,11 +116,12 @@ const insertEntry = statement({
   row: written,
 });
 
-/** The statement sees the entry as it was: its mentions are those to remove. */
+/** The statement sees the entry as it was: its mentions are those to remove, and its pin changes the channel. */
+const wasPinned = '(SELECT p.pinned_at IS NOT NULL FROM entry p WHERE p.id = $id)';
 const updateDeleted = statement({
   sql: `
     WITH raised AS (
-      UPDATE channel SET position = position + 1, version = version + 1, ${assignPlace('channel')}
+      UPDATE channel SET position = position + 1, version = version + 1, ${assignPlace('channel', { isChanged: wasPinned })}
       WHERE id = $channelId RETURNING *
     ), e AS (
       UPDATE entry SET text = '', attachments = '[]', data = NULL, mention_ids = '{}', mentions_all = false, reactions = '[]',
@@ -132,7 +133,7 @@ const updateDeleted = statement({
     ), unversioned AS (
       DELETE FROM message_version WHERE message_id = $id
     )
-    SELECT ${writtenList} FROM e, raised`,
+    SELECT ${writtenList}, ${wasPinned} AS "isChanged" FROM e, raised`,
   parameters: { channelId: uuid, id: uuid, at: timestamptz, ...placeParameters },
-  row: written,
+  row: { ...written, isChanged: bool },
 });

@@ -211,8 +211,14 @@ describe.each(databaseKinds)('the bridge over %s', (kind) => {
       await apply(...names.map((name) => sent(name)));
       const { outcomes } = await apply(...names.map((name) => pinned(name)));
       expect(outcomes).toEqual([...names.slice(1).map(() => 'applied'), 'CONFLICT']);
+      const isChanged = async () =>
+        (await database.query<{ is: boolean }>('SELECT changed_offset = log_offset AS is FROM channel'))[0]?.is;
       const { entries } = await apply(deleted('0'));
       expect(entries.map(({ pinnedAt }) => pinnedAt)).toEqual([null]);
+      expect(await isChanged()).toBe(true);
+      await apply(sent('never pinned'));
+      await apply(deleted('never pinned'));
+      expect(await isChanged()).toBe(false);
       expect((await apply(pinned(`${maxPins}`))).outcomes).toEqual(['applied']);
       expect(await stored()).toEqual(names.slice(1));
     });
