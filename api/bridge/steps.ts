@@ -100,11 +100,17 @@ export function isRich({ attachments, data, mentionIds, mentionsAll }: EventOf<'
   return attachments.length > 0 || data !== null || mentionIds.length > 0 || mentionsAll;
 }
 
-/** Returns whether a send repeats or replies to another, or has one of its files. */
+/**
+ * Returns whether a send repeats another, or has one of its files, or one of them replies to the other: a reply to a message that
+ * comes later is refused, in one batch as in two.
+ */
 function refersTo(event: MessageSent, events: readonly MessageSent[]): boolean {
   const files = new Set(event.attachments.map(({ id }) => id));
   return events.some(
-    ({ messageId, attachments }) =>
-      messageId === event.messageId || messageId === event.replyToId || attachments.some(({ id }) => files.has(id)),
+    ({ messageId, replyToId, attachments }) =>
+      messageId === event.messageId ||
+      messageId === event.replyToId ||
+      replyToId === event.messageId ||
+      attachments.some(({ id }) => files.has(id)),
   );
 }

@@ -102,6 +102,20 @@ describe.each(databaseKinds)('numbers of replies over %s', (kind) => {
     );
   });
 
+  test('count no reply to a message that comes later, in one batch as in two', async () => {
+    const { apply } = await startRoom(database, 0);
+    await apply([sent('early', 'late'), sent('late'), sent('answer', 'late')]);
+    await apply([sent('second early', 'second late')]);
+    await apply([sent('second late')]);
+    const stored = (await readMessages(database)).map(({ text, replyCount }) => [text, replyCount] as const);
+    const expected = [
+      ['late', 1],
+      ['answer', 0],
+      ['second late', 0],
+    ] as const;
+    expect(new Map(stored)).toEqual(new Map(expected));
+  });
+
   test('change a message once for each batch, after the replies', async () => {
     const { apply, published } = await startRoom(database, 0);
     await apply([sent('a'), sent('b')]);
