@@ -25,7 +25,7 @@ export const selectChanges = statement({
     SELECT w.id AS "channelId", w.user_id AS "userId", ${accessList('w.user_id')},
       (SELECT count(*)::int FROM (SELECT FROM entry e WHERE e.channel_id = w.id AND e.position > ${afterStart}
         ORDER BY e.position LIMIT $maxCount) found) AS count,
-      (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM (
+      (SELECT json_agg(found) FROM (SELECT ${entryColumns.list} FROM (
           SELECT e.* FROM entry e WHERE e.channel_id = w.id AND e.position > ${afterStart} ORDER BY e.position LIMIT $maxCount) e
         WHERE ${visibleTo('w.id', 'w.user_id')} ORDER BY e.position LIMIT $limit) found) AS entries
     FROM unnest($channelIds, $userIds) AS w(id, user_id)`,
@@ -38,7 +38,7 @@ export const selectPages = declarePages((backward) =>
   statement({
     sql: `
       SELECT w.id AS "channelId", w.user_id AS "userId", ${accessList('w.user_id')}, 0 AS count,
-        (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
+        (SELECT json_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
           WHERE e.channel_id = w.id AND e.seq > greatest($after, ${startSeq('w.id', 'w.user_id')} - 1)
             AND e.seq < $before AND ${visibleTo('w.id', 'w.user_id')}
           ORDER BY e.seq ${backward ? 'DESC' : 'ASC'} LIMIT $limit) found) AS entries
@@ -60,11 +60,11 @@ export type AroundSnapshot = Row<typeof around>;
 export const selectAround = statement({
   sql: `
     SELECT w.id AS "channelId", w.user_id AS "userId", w.message_id AS "messageId", ${accessList('w.user_id')},
-      (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
+      (SELECT json_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
         WHERE e.channel_id = w.id AND e.seq < centre.seq AND e.seq >= ${startSeq('w.id', 'w.user_id')}
           AND ${visibleTo('w.id', 'w.user_id')}
         ORDER BY e.seq DESC LIMIT $limit) found) AS older,
-      (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
+      (SELECT json_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
         WHERE e.channel_id = w.id AND e.seq >= centre.seq AND ${visibleTo('w.id', 'w.user_id')}
         ORDER BY e.seq LIMIT $limit + 1) found) AS newer
     FROM unnest($channelIds, $userIds, $messageIds) AS w(id, user_id, message_id)
@@ -81,7 +81,7 @@ export const selectReplies = declarePages((backward) =>
   statement({
     sql: `
       SELECT w.id AS "channelId", w.user_id AS "userId", w.message_id AS "messageId", ${accessList('w.user_id')},
-        (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
+        (SELECT json_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
           WHERE e.reply_to_id = w.message_id AND e.channel_id = w.id AND e.seq > $after AND e.seq < $before
             AND ${visibleTo('w.id', 'w.user_id')}
           ORDER BY e.seq ${backward ? 'DESC' : 'ASC'} LIMIT $limit) found) AS entries

@@ -33,7 +33,7 @@ const selectHeads = statement({
 
 const selectEntriesAfter = statement({
   sql: `
-    SELECT c.position AS head, (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
+    SELECT c.position AS head, (SELECT json_agg(found) FROM (SELECT ${entryColumns.list} FROM entry e
       WHERE e.channel_id = c.id AND e.position > $position ORDER BY e.position LIMIT $most) AS found) AS entries
     FROM channel c WHERE c.id = $channelId`,
   parameters: { channelId: uuid, position: int4, most: int4 },

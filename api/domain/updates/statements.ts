@@ -188,7 +188,7 @@ export const countGaps = statement({
 /** Reads the entries of each gap in order of position, for viewers who may read them, without those that they cannot see. */
 export const selectGaps = statement({
   sql: `
-    SELECT w.n::int AS n, (SELECT jsonb_agg(found) FROM (SELECT ${entryColumns.list}, e.log_offset AS "logOffset" FROM entry e
+    SELECT w.n::int AS n, (SELECT json_agg(found) FROM (SELECT ${entryColumns.list}, e.log_offset AS "logOffset" FROM entry e
       WHERE ${isInGap} AND ${visibleTo('w.id', 'w.user_id')} ORDER BY e.position) found) AS entries
     FROM ${gapTable}, $userIds) WITH ORDINALITY AS w(id, low, high, lower, upper, user_id, n)
     WHERE EXISTS (

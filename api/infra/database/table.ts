@@ -1,4 +1,4 @@
-import { type JsonRow, json, nullable, type SqlType } from './types.ts';
+import { type JsonRow, json, jsonText, nullable, type SqlType } from './types.ts';
 
 /** Types of the columns of a result by name. */
 export type RowTypes<Row> = { readonly [Key in keyof Row]: SqlType<Row[Key], unknown> };
@@ -68,9 +68,9 @@ export function jsonOf<Row>(_row: RowTypes<Row>): SqlType<JsonRow<Row>, string> 
   return json();
 }
 
-/** Returns the type of a JSON array of rows. */
+/** Returns the type of a JSON array of rows, by `json_agg`. */
 export function jsonRowsOf<Row>(_row: RowTypes<Row>): SqlType<JsonRow<Row>[], string> {
-  return json();
+  return jsonText();
 }
 
 /** Types of the columns of a row that may be missing, with a prefix before their names. */

@@ -12,12 +12,9 @@ import { floods } from './list.ts';
 
 const floodMs = 2_000;
 const quietMs = 1_000;
-/**
- * Factor by which the median of others' sends may rise under a flood, and the least median that it is compared with. The dearest
- * flood takes 45 to 75 ms, as machines and hours differ.
- */
+/** Factor by which the median of others' sends may rise under a flood, and the least median that it is compared with. */
 const maxFactor = 5;
-const leastQuietMs = 18;
+const leastQuietMs = 10;
 
 /** Floods a running server, and compares the times of a bystander's messages with those before. */
 export function describeFloods(name: string, target: () => Target, seeds: () => Seeds): void {

@@ -10,8 +10,8 @@ import { refusals } from './refusals.ts';
 import type { Attack } from './requests.ts';
 import { texts } from './texts.ts';
 
-/** Maximum cost of one request to the server. The dearest takes 230 to 300 ms, as machines and hours differ. */
-const maxCpuMs = 400;
+/** Maximum cost of one request to the server. */
+const maxCpuMs = 250;
 const maxPeakMb = 64;
 /** Number of tries of which the cheapest counts, since other programs disturb them. */
 const tries = 3;
